@@ -1,0 +1,223 @@
+//! The three edges: [`Store`] keeps, [`World`] performs, [`Clock`] tells the time. All I/O passes through them.
+
+use async_trait::async_trait;
+use serde::{Deserialize, Serialize};
+use thiserror::Error;
+
+use crate::engine::transition::{LetterId, Transition};
+use crate::model::effect::{Effect, Outcome};
+use crate::model::names::{Address, NodeName, ProcessId, Ref, TaskId};
+use crate::model::task::{Hop, Letter, Phase, Task};
+use crate::model::time::{Span, Timestamp};
+
+/// Keeps tasks. Every method is atomic, and durable when it returns.
+///
+/// What a keeper does by itself, and nothing else:
+/// * a letter to a task goes into its inbox; a task that is not doing and has letters is due at once;
+/// * a letter that creates makes a task that is ready and due at once;
+/// * counts of tasks by process, node and phase are kept right in the same commit.
+#[async_trait]
+pub trait Store: Send + Sync {
+    /// Takes up to `limit` tasks that are due, longest due first. In the store `due` moves to `now + lease` and
+    /// `turn` is raised; the claim carries the new turn, the `due` as it was, and all letters of the inbox.
+    async fn claim(&self, now: Timestamp, lease: Span, limit: usize) -> Result<Vec<Claim>, StoreError>;
+
+    /// Keeps all of `writes` in one commit, in order; each is taken or refused by itself, whole.
+    async fn commit(&self, writes: Vec<Write>) -> Result<Vec<Result<Receipt, Refused>>, StoreError>;
+
+    /// The live tasks at `addresses`, in their order.
+    async fn read(&self, addresses: &[Address]) -> Result<Vec<Option<Task>>, StoreError>;
+
+    /// When the next task is due.
+    async fn next_due(&self) -> Result<Option<Timestamp>, StoreError>;
+
+    /// Makes the live, not doing tasks of `process` that have no `due` due at `now`; says how many.
+    async fn rouse(&self, process: &ProcessId, now: Timestamp) -> Result<u64, StoreError>;
+
+    /// The task of that number, live or ended.
+    async fn task(&self, id: TaskId) -> Result<Option<Task>, StoreError>;
+
+    /// The live task at `address`, or else the one that ended last.
+    async fn find(&self, address: &Address) -> Result<Option<Task>, StoreError>;
+
+    /// Tasks, oldest first.
+    async fn tasks(&self, query: &TaskQuery) -> Result<Vec<Task>, StoreError>;
+
+    /// A task's trail after `after`, oldest first. Each entry is what one commit wrote.
+    async fn trail(&self, id: TaskId, after: u64, limit: usize) -> Result<Vec<Entry>, StoreError>;
+
+    /// All trails after `after`, in the order of their commits.
+    async fn events(&self, after: u64, limit: usize) -> Result<Vec<Entry>, StoreError>;
+
+    /// The number of the newest entry of all trails; 0 if there is none.
+    async fn last_event(&self) -> Result<u64, StoreError>;
+
+    /// How many tasks stand where. Places without tasks may be left out.
+    async fn counts(&self) -> Result<Vec<Count>, StoreError>;
+
+    /// Live tasks with an open alarm, those that wait for a person, oldest first.
+    async fn alarms(&self, limit: usize) -> Result<Vec<Task>, StoreError>;
+
+    /// Keeps records, replacing those of the same shelf and name, in one commit.
+    async fn keep(&self, records: Vec<Record>) -> Result<(), StoreError>;
+
+    /// Forgets a record; says whether there was one.
+    async fn forget(&self, shelf: Shelf, name: &str) -> Result<bool, StoreError>;
+
+    /// The records of a shelf, by name.
+    async fn shelf(&self, shelf: Shelf) -> Result<Vec<Record>, StoreError>;
+
+    /// One record.
+    async fn record(&self, shelf: Shelf, name: &str) -> Result<Option<Record>, StoreError>;
+}
+
+/// One thing to commit.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Write {
+    /// A task moves, or is new.
+    Step(Box<Transition>),
+    /// A letter from outside, at that moment.
+    Post(Letter, Timestamp),
+}
+
+/// What a write that was taken brought.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Receipt {
+    /// The number of the letter, for [`Write::Post`] to a task.
+    pub letter: Option<LetterId>,
+    /// The stepped task has letters waiting and is due at once.
+    pub mail: bool,
+}
+
+/// Why a write was refused. Nothing of it was kept.
+#[derive(Clone, Debug, PartialEq, Eq, Error)]
+pub enum Refused {
+    /// The task was claimed again since, or is gone.
+    #[error("the task was claimed by another runner")]
+    Stale,
+    /// A new task's name is taken, its own or that of one it creates.
+    #[error("`{0}` is taken")]
+    RefTaken(Address),
+    /// A letter is for a task that is not there or has ended.
+    #[error("there is no live task `{0}`")]
+    NoTask(String),
+    /// A task was submitted under that idempotency key before.
+    #[error("submitted before as task {0}")]
+    Repeated(TaskId),
+}
+
+/// A task in hand.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Claim {
+    /// The task; `due` as it was before the claim, `turn` as the claim raised it.
+    pub task: Task,
+    /// Its inbox, oldest first.
+    pub letters: Vec<(LetterId, Letter)>,
+}
+
+/// Which tasks to list. Every field narrows.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct TaskQuery {
+    /// Of that process.
+    pub process: Option<ProcessId>,
+    /// On that node.
+    pub node: Option<NodeName>,
+    /// In that phase.
+    pub phase: Option<Phase>,
+    /// Whose ref begins with that.
+    pub ref_prefix: Option<String>,
+    /// Numbered above that.
+    pub after: Option<TaskId>,
+    /// At most so many.
+    pub limit: usize,
+}
+
+/// What one commit wrote into a task's trail.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Entry {
+    /// Its number among all entries; grows with each commit.
+    pub seq: u64,
+    /// The task.
+    pub task: TaskId,
+    /// Its process.
+    pub process: ProcessId,
+    /// Its name.
+    pub reference: Ref,
+    /// Its state after.
+    pub phase: Phase,
+    /// The hops.
+    pub hops: Vec<Hop>,
+}
+
+/// How many tasks stand somewhere.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Count {
+    /// The process.
+    pub process: ProcessId,
+    /// The node.
+    pub node: NodeName,
+    /// The state.
+    pub phase: Phase,
+    /// How many.
+    pub tasks: u64,
+}
+
+/// What is kept beside tasks. Every value is sealed on disk.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Shelf {
+    /// Deployed processes, by id: the current version and whether it is paused.
+    Process,
+    /// Texts of all versions, by `id@version`.
+    Version,
+    /// `secret.NAME`.
+    Secret,
+    /// `var.NAME`.
+    Var,
+    /// Channels.
+    Channel,
+    /// API tokens, by the hash of each.
+    Token,
+    /// Who did what.
+    Audit,
+}
+
+/// One thing on a shelf.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Record {
+    /// Which shelf.
+    pub shelf: Shelf,
+    /// Its name there.
+    pub name: String,
+    /// What it is.
+    pub value: serde_json::Value,
+    /// When it was put there.
+    pub at: Timestamp,
+}
+
+/// The store cannot do its work. Nothing of the call was kept, or it is not known whether it was.
+#[derive(Clone, Debug, PartialEq, Eq, Error)]
+pub enum StoreError {
+    /// It cannot be reached or written now: a full disk, a lost connection.
+    #[error("the store is out of reach: {0}")]
+    Lost(String),
+    /// What it holds cannot be read.
+    #[error("the store holds something unreadable: {0}")]
+    Corrupt(String),
+}
+
+/// Performs effects.
+#[async_trait]
+pub trait World: Send + Sync {
+    /// Asks, and gives the answer within the effect's timeout.
+    async fn perform(&self, effect: &Effect) -> Outcome;
+}
+
+/// Tells the time, and wakes at a time.
+#[async_trait]
+pub trait Clock: Send + Sync {
+    /// The present moment.
+    fn now(&self) -> Timestamp;
+    /// Returns at `at` or soon after, never before.
+    async fn at(&self, at: Timestamp);
+}

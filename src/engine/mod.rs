@@ -1,0 +1,4 @@
+//! Floor 5, the engine: a pure core, the traits of the edges, and the runner between them.
+
+pub mod transition;
+pub mod edges;

@@ -1,0 +1,41 @@
+//! [`Transition`]: a task as it stands next, with its letters and its trail. Committed whole or not at all.
+
+use serde::{Deserialize, Serialize};
+
+use crate::model::fault::Fault;
+use crate::model::task::{Hop, Letter, Place, Task};
+use crate::model::time::Timestamp;
+
+/// The number of a letter in a store.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct LetterId(pub i64);
+
+/// One move of one task.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Transition {
+    /// The task as it stands next; its `turn` is the one it was claimed under.
+    pub task: Task,
+    /// Where it stood before; none for a task that is new.
+    pub before: Option<Place>,
+    /// What it writes to others.
+    pub letters: Vec<Letter>,
+    /// What it did.
+    pub trail: Vec<Hop>,
+    /// The letters it read, and which of them it refused.
+    pub read: Vec<Reading>,
+    /// When.
+    pub at: Timestamp,
+    /// The task is removed with all that belongs to it.
+    pub gone: bool,
+    /// For a new task: the key under which a repeated submit finds it again.
+    pub idempotency: Option<String>,
+}
+
+/// A letter that was read.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Reading {
+    /// Which.
+    pub letter: LetterId,
+    /// Why it changed nothing, if so.
+    pub refused: Option<Fault>,
+}

@@ -1,0 +1,56 @@
+//! One-time keys: who holds one may move that task on from that visit, once.
+//!
+//! A key is the task's number and an HMAC-SHA-256, keyed with the task's secret seed, over the visit: unguessable,
+//! found without a table, and worthless as soon as the task has left the node.
+
+use base64::Engine;
+use base64::prelude::BASE64_URL_SAFE_NO_PAD as BASE64;
+use hmac::{Hmac, KeyInit, Mac};
+use sha2::{Digest, Sha256};
+use subtle::ConstantTimeEq;
+
+use crate::model::names::{NodeName, TaskId};
+use crate::model::task::Task;
+
+/// Bytes of the task's number in a key.
+const ID_BYTES: usize = 8;
+/// Bytes of the proof in a key: 128 bits cannot be guessed over a network.
+const PROOF_BYTES: usize = 16;
+
+/// The key of the task's present visit: 32 characters, safe in a URL.
+pub fn one_time(task: &Task) -> String {
+    let mut bytes = task.id.0.to_be_bytes().to_vec();
+    bytes.extend_from_slice(&proof(task));
+    BASE64.encode(bytes)
+}
+
+/// The number of the task a key is for, if it looks like a key at all.
+pub fn task_of(key: &str) -> Option<TaskId> {
+    let bytes = BASE64.decode(key).ok()?;
+    if bytes.len() != ID_BYTES + PROOF_BYTES {
+        return None;
+    }
+    let number = bytes[..ID_BYTES].try_into().ok()?;
+    Some(TaskId(i64::from_be_bytes(number)))
+}
+
+/// Whether `key` is the key of the task's present visit. Takes the same time whatever is wrong.
+pub fn opens(key: &str, task: &Task) -> bool {
+    one_time(task).as_bytes().ct_eq(key.as_bytes()).into()
+}
+
+/// The key under which the world is asked, the same for every try of one visit.
+pub fn idempotency(task: TaskId, node: &NodeName, visit: u64) -> String {
+    let hash = Sha256::digest(format!("{task}/{node}/{visit}"));
+    BASE64.encode(&hash[..PROOF_BYTES])
+}
+
+fn proof(task: &Task) -> [u8; PROOF_BYTES] {
+    let mut mac = Hmac::<Sha256>::new_from_slice(&task.seed.0).expect("HMAC takes a key of any length");
+    mac.update(task.at.as_str().as_bytes());
+    mac.update(&task.visit.to_be_bytes());
+    let whole = mac.finalize().into_bytes();
+    let mut part = [0; PROOF_BYTES];
+    part.copy_from_slice(&whole[..PROOF_BYTES]);
+    part
+}

@@ -1,0 +1,169 @@
+//! [`Kind`]: what every kind of node must answer. [`Event`] and [`Verdict`]: the two closed lists between a node and
+//! the step.
+
+use std::fmt::Debug;
+
+use schemars::{JsonSchema, Schema, SchemaGenerator};
+use serde::de::DeserializeOwned;
+use serde_json::Value;
+
+use crate::model::effect::{Ask, Outcome};
+use crate::model::fault::Fault;
+use crate::model::names::NodeName;
+use crate::model::params::{Changes, Params};
+use crate::model::scope::View;
+use crate::model::task::{Alarm, Letter, Order};
+use crate::model::time::{Span, Timestamp};
+use crate::model::tree::{Tree, TreeError};
+
+/// A kind of node. Pure: the same question always gets the same answer.
+pub trait Kind: Debug + Send + Sync {
+    /// The ways out of here, each with the word that stands on its arrow ("" for the plain one).
+    fn exits(&self) -> Vec<(String, &NodeName)>;
+
+    /// Decides, now that `event` has happened to the task that stands here.
+    fn decide(&self, event: Event, view: &View) -> Verdict;
+
+    /// Whether a task always rests or asks here, so that a loop through this node is no mistake.
+    fn rests(&self) -> bool {
+        false
+    }
+
+    /// The processes this node names literally, for the picture and the check.
+    fn calls(&self) -> Vec<&str> {
+        Vec::new()
+    }
+}
+
+/// What happened to a task.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Event {
+    /// It has just come to this node, or is tried here again.
+    Came,
+    /// Its time has come.
+    Due,
+    /// The world answered.
+    Answered(Outcome),
+    /// Another task, a hook or a modifying person wrote; the params are laid over the task's already.
+    Letter(Params),
+    /// The reply to this visit's call.
+    Replied(Result<Params, Fault>),
+    /// A person's order, if it is one that the node has a say in (`Wake`).
+    Order(Order),
+}
+
+/// What a node decides.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Verdict {
+    /// On to another node.
+    Go {
+        /// Which.
+        to: NodeName,
+        /// What changes.
+        effects: Effects,
+    },
+    /// Ask the world.
+    Do {
+        /// What.
+        ask: Ask,
+        /// For how long.
+        timeout: Span,
+        /// At most once.
+        once: bool,
+        /// What changes.
+        effects: Effects,
+    },
+    /// Rest here.
+    Wait {
+        /// Until then, or until a letter comes.
+        until: Option<Timestamp>,
+        /// What changes.
+        effects: Effects,
+    },
+    /// Nothing changes.
+    Stay,
+    /// The end.
+    End {
+        /// A good one.
+        ok: bool,
+        /// The result.
+        result: Option<Value>,
+        /// How long the task is kept.
+        keep: Option<Span>,
+    },
+    /// Something went wrong; `step` decides what that means.
+    Fail(Fault),
+}
+
+/// What comes with a verdict, in the same commit.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Effects {
+    /// To the params.
+    pub changes: Changes,
+    /// To other tasks.
+    pub letters: Vec<Letter>,
+    /// To the task's alarm.
+    pub alarm: AlarmChange,
+    /// The link to show while the task waits here.
+    pub link: Option<String>,
+}
+
+/// What becomes of a task's alarm.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub enum AlarmChange {
+    /// It stays as it is.
+    #[default]
+    Keep,
+    /// It is raised, or told again.
+    Set(Alarm),
+    /// It is over.
+    Clear,
+}
+
+impl Verdict {
+    /// Just on to another node.
+    pub fn go(to: &NodeName) -> Verdict {
+        Verdict::Go { to: to.clone(), effects: Effects::default() }
+    }
+
+    /// On to another node, with new values.
+    pub fn go_with(to: &NodeName, set: Params) -> Verdict {
+        let effects = Effects { changes: Changes::set(set), ..Effects::default() };
+        Verdict::Go { to: to.clone(), effects }
+    }
+
+    /// Rest.
+    pub fn wait(until: Option<Timestamp>) -> Verdict {
+        Verdict::Wait { until, effects: Effects::default() }
+    }
+}
+
+/// One line of the register of kinds.
+#[derive(Clone, Copy)]
+pub struct Spec {
+    /// As written after `kind:`.
+    pub name: &'static str,
+    /// What it does, in a few words.
+    pub about: &'static str,
+    /// The node's own text, whose head is its manual page.
+    pub source: &'static str,
+    /// Whether `secret.NAME` may stand in its texts: only where they go straight to the world.
+    pub secrets: bool,
+    /// Reads a node of this kind.
+    pub parse: fn(&Tree) -> Result<Box<dyn Kind>, Vec<TreeError>>,
+    /// Its shape.
+    pub schema: fn(&mut SchemaGenerator) -> Schema,
+}
+
+/// The `parse` of a kind that is its own YAML shape.
+///
+/// # Errors
+/// All that can be found wrong with the shape.
+pub fn parse<K: Kind + DeserializeOwned + 'static>(tree: &Tree) -> Result<Box<dyn Kind>, Vec<TreeError>> {
+    Ok(Box::new(tree.read::<K>()?))
+}
+
+/// The `schema` of a kind that is its own YAML shape.
+pub fn schema<K: JsonSchema>(generator: &mut SchemaGenerator) -> Schema {
+    K::json_schema(generator)
+}

@@ -1,0 +1,188 @@
+//! [`Scope`]: what was fetched before a decision. [`View`]: all that a node can see when it decides.
+//!
+//! Which other tasks a node reads is found by looking: a look at a task that was not fetched is noted in
+//! [`Scope::missed`], the runner fetches those and asks again. Deciding stays pure.
+
+use std::collections::{BTreeSet, HashMap};
+use std::sync::{Arc, Mutex};
+
+use serde_json::{Map, Value, json};
+
+use crate::model::fault::Fault;
+use crate::model::key;
+use crate::model::names::{Address, ProcessId};
+use crate::model::params::Params;
+use crate::model::task::Task;
+use crate::model::time::Timestamp;
+
+/// The names a template sees beside the params. A param called so is a problem.
+pub const RESERVED: [&str; 8] = ["params", "task", "fault", "response", "var", "secret", "now", "conv"];
+
+/// What was fetched for a decision. Clones share what they hold.
+#[derive(Clone, Debug, Default)]
+pub struct Scope {
+    /// `var.NAME`.
+    pub vars: Arc<Map<String, Value>>,
+    /// The names of the secrets there are; their values only the world knows.
+    pub secrets: Arc<BTreeSet<String>>,
+    /// What links are made of: `https://host`, without a slash at the end.
+    pub public_url: Arc<str>,
+    /// The other tasks that were fetched.
+    pub others: Arc<HashMap<Address, Other>>,
+    missed: Arc<Mutex<BTreeSet<Address>>>,
+}
+
+/// What is known of another task.
+#[derive(Clone, Debug)]
+pub enum Other {
+    /// No process has that id.
+    NoProcess,
+    /// The process has no live task of that name.
+    NoTask,
+    /// There it is.
+    Live {
+        /// Its params, whole and committed.
+        params: Params,
+        /// Which of them no other process may read.
+        hidden: Arc<BTreeSet<String>>,
+    },
+}
+
+impl Scope {
+    /// What is known of the task at `address`.
+    ///
+    /// # Errors
+    /// `not_fetched`, noted in [`Scope::missed`], while nothing is: the verdict made of it is never used.
+    pub fn other(&self, address: &Address) -> Result<&Other, Fault> {
+        self.others.get(address).ok_or_else(|| {
+            if let Ok(mut missed) = self.missed.lock() {
+                missed.insert(address.clone());
+            }
+            Fault::lasting("not_fetched", format!("`{address}` is not fetched yet"))
+        })
+    }
+
+    /// The value at `path` of the live task at `address`.
+    ///
+    /// # Errors
+    /// `process_not_found`, `ref_not_found`, `not_shared`, `missing_param`.
+    pub fn read(&self, address: &Address, path: &[&str]) -> Result<Value, Fault> {
+        let (params, hidden) = match self.other(address)? {
+            Other::NoProcess => return Err(no_process(&address.process)),
+            Other::NoTask => return Err(no_task(address)),
+            Other::Live { params, hidden } => (params, hidden),
+        };
+        let Some((first, rest)) = path.split_first() else {
+            let open = params.map().iter().filter(|(name, _)| !hidden.contains(*name));
+            return Ok(open.map(|(name, value)| (name.clone(), value.clone())).collect());
+        };
+        if hidden.contains(*first) {
+            let message =
+                format!("param `{first}` of `{address}` is secret; hint: its process can say `shared: true`");
+            return Err(Fault::lasting("not_shared", message));
+        }
+        let missing =
+            || Fault::lasting("missing_param", format!("`{address}` has no param `{}`", path.join(".")));
+        let value = params.get(first).ok_or_else(missing)?;
+        dig(value, rest).cloned().ok_or_else(missing)
+    }
+
+    /// The tasks that were looked at and not fetched; forgotten by this call.
+    pub fn missed(&self) -> BTreeSet<Address> {
+        self.missed.lock().map(|mut it| std::mem::take(&mut *it)).unwrap_or_default()
+    }
+}
+
+/// The fault of a process that is not there.
+pub fn no_process(id: &ProcessId) -> Fault {
+    Fault::lasting("process_not_found", format!("there is no process `{id}`"))
+}
+
+/// The fault of a task that is not there.
+pub fn no_task(address: &Address) -> Fault {
+    let message = format!("process `{}` has no live task `{}`", address.process, address.reference);
+    Fault::lasting("ref_not_found", message)
+}
+
+/// The value at `path` below `value`; a number is an index into a list.
+pub fn dig<'a>(value: &'a Value, path: &[&str]) -> Option<&'a Value> {
+    path.iter().try_fold(value, |value, part| match value {
+        Value::Array(items) => items.get(part.parse::<usize>().ok()?),
+        Value::Object(map) => map.get(*part),
+        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => None,
+    })
+}
+
+/// All that a node can see when it decides. Cheap to clone.
+#[derive(Clone, Debug)]
+pub struct View {
+    /// The task, as it stands.
+    pub task: Arc<Task>,
+    /// What was fetched.
+    pub scope: Scope,
+    /// The moment of the decision.
+    pub now: Timestamp,
+    /// The answer that `save` and `ok` see: status, headers, body.
+    pub response: Option<Arc<Value>>,
+    /// Whether `secret.NAME` may occur: only in what goes straight to the world.
+    pub secrets: bool,
+}
+
+impl View {
+    /// What a node sees of `task`.
+    pub fn new(task: Task, scope: &Scope, now: Timestamp) -> View {
+        View { task: Arc::new(task), scope: scope.clone(), now, response: None, secrets: false }
+    }
+
+    /// The same, with the answer.
+    #[must_use]
+    pub fn with_response(&self, response: Value) -> View {
+        View { response: Some(Arc::new(response)), ..self.clone() }
+    }
+
+    /// The same, for what goes straight to the world: `secret.NAME` is seen as its mark.
+    #[must_use]
+    pub fn with_secrets(&self) -> View {
+        View { secrets: true, ..self.clone() }
+    }
+
+    /// The value of a top-level name: `params`, `task`, `fault`, `response`, `var`, `now`, or a param. `secret` and
+    /// `conv` are not values and are resolved by whoever reads the path.
+    pub fn name(&self, name: &str) -> Option<Value> {
+        let task = &self.task;
+        match name {
+            "params" => Some(Value::Object(task.params.map().clone())),
+            "task" => Some(self.task_value()),
+            "fault" => task.fault.as_ref().map(|fault| {
+                json!({
+                    "code": fault.code, "class": fault.class.as_str(), "message": fault.message,
+                    "node": fault.node, "status": fault.status, "at": fault.at.map(Timestamp::seconds),
+                })
+            }),
+            "response" => self.response.as_ref().map(|it| Value::clone(it)),
+            "var" => Some(Value::Object(Map::clone(&self.scope.vars))),
+            "now" => Some(Value::from(self.now.seconds())),
+            _ => task.params.get(name).cloned(),
+        }
+    }
+
+    /// The one-time key of this visit of the task to its node.
+    pub fn key(&self) -> String {
+        key::one_time(&self.task)
+    }
+
+    fn task_value(&self) -> Value {
+        let task = &self.task;
+        json!({
+            "id": task.id, "ref": task.reference, "process": task.process, "node": task.at,
+            "created_at": task.created_at.seconds(), "attempt": task.attempt + 1, "visit": task.visit,
+            "key": self.key(), "link": self.link(),
+            "alarm": task.alarm.as_ref().map(|it| it.once.clone()),
+        })
+    }
+
+    /// The link that moves this task on from this visit: a hook with the one-time key.
+    pub fn link(&self) -> String {
+        format!("{}/hooks/{}/{}", self.scope.public_url, self.task.process, self.key())
+    }
+}

@@ -1,0 +1,324 @@
+//! [`Task`]: one thing on its way through a process. [`Letter`]: a word to a task. [`Hop`]: one line of a trail.
+
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use crate::model::effect::Effect;
+use crate::model::fault::Fault;
+use crate::model::names::{Address, NodeName, ProcessId, Ref, TaskId};
+use crate::model::params::Params;
+use crate::model::time::Timestamp;
+
+/// One thing on its way through a process.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Task {
+    /// Unique for ever.
+    pub id: TaskId,
+    /// The process it goes through.
+    pub process: ProcessId,
+    /// The name others address it by; unique among the live tasks of the process.
+    pub reference: Ref,
+    /// Its data.
+    pub params: Params,
+    /// The node it stands on.
+    pub at: NodeName,
+    /// What it does there.
+    pub state: State,
+    /// When a runner must look at it next. The only scheduler: tasks that are ready, delayed, retried, timed out,
+    /// orphaned by a crash or to be removed are all just *due*.
+    pub due: Option<Timestamp>,
+    /// Counts claims. A commit under an older turn is refused as stale.
+    pub turn: u64,
+    /// Counts commits; the task's ETag.
+    pub revision: u64,
+    /// Counts arrivals at nodes.
+    pub visit: u64,
+    /// How often the present node has been tried on this visit.
+    pub attempt: u32,
+    /// When it was created.
+    pub created_at: Timestamp,
+    /// When it came to the node it stands on.
+    pub since: Timestamp,
+    /// The last fault, until the next one.
+    pub fault: Option<Fault>,
+    /// What a person has been told about and that has not healed yet.
+    pub alarm: Option<Alarm>,
+    /// The task that waits for this one's reply.
+    pub caller: Option<Caller>,
+    /// What `end` gave as the result.
+    pub result: Option<Value>,
+    /// The link that a person may follow to move this task on, while it waits for that.
+    pub link: Option<String>,
+    /// Secret chance, given at birth: one-time keys are made from it.
+    pub seed: Seed,
+}
+
+impl Task {
+    /// Where others find it.
+    pub fn address(&self) -> Address {
+        Address { process: self.process.clone(), reference: self.reference.clone() }
+    }
+
+    /// Where it stands and in what state, for counting.
+    pub fn place(&self) -> Place {
+        Place { node: self.at.clone(), phase: self.state.phase() }
+    }
+}
+
+/// What a task does on its node.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum State {
+    /// To be stepped at that moment: new, yielded, or between two tries.
+    Ready {
+        /// The moment.
+        at: Timestamp,
+    },
+    /// The world owes an answer.
+    Doing(Box<Effect>),
+    /// Until that moment, if there is one, or until a letter comes.
+    Waiting {
+        /// The moment.
+        until: Option<Timestamp>,
+    },
+    /// It came to an end.
+    Done,
+    /// It came to a bad end; the task's `fault` says why.
+    Failed,
+    /// A person ended it.
+    Cancelled,
+}
+
+impl State {
+    /// The state without its data.
+    pub fn phase(&self) -> Phase {
+        match self {
+            State::Ready { .. } => Phase::Ready,
+            State::Doing(_) => Phase::Doing,
+            State::Waiting { .. } => Phase::Waiting,
+            State::Done => Phase::Done,
+            State::Failed => Phase::Failed,
+            State::Cancelled => Phase::Cancelled,
+        }
+    }
+}
+
+/// A state without its data.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Phase {
+    /// See [`State::Ready`].
+    Ready,
+    /// See [`State::Doing`].
+    Doing,
+    /// See [`State::Waiting`].
+    Waiting,
+    /// See [`State::Done`].
+    Done,
+    /// See [`State::Failed`].
+    Failed,
+    /// See [`State::Cancelled`].
+    Cancelled,
+}
+
+impl Phase {
+    /// All of them, in the order a task may take them.
+    pub const ALL: [Phase; 6] =
+        [Phase::Ready, Phase::Doing, Phase::Waiting, Phase::Done, Phase::Failed, Phase::Cancelled];
+
+    /// Whether the task can still move.
+    pub fn is_live(self) -> bool {
+        matches!(self, Phase::Ready | Phase::Doing | Phase::Waiting)
+    }
+
+    /// As it stands in JSON and on screen.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Phase::Ready => "ready",
+            Phase::Doing => "doing",
+            Phase::Waiting => "waiting",
+            Phase::Done => "done",
+            Phase::Failed => "failed",
+            Phase::Cancelled => "cancelled",
+        }
+    }
+}
+
+/// Where a task stands and in what state.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Place {
+    /// The node.
+    pub node: NodeName,
+    /// The state.
+    pub phase: Phase,
+}
+
+/// What a person has been told about, or should be.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Alarm {
+    /// The node that raised it.
+    pub node: NodeName,
+    /// The state it speaks of: the node's `once_per`.
+    pub once: String,
+    /// Raised at.
+    pub since: Timestamp,
+    /// Last delivered at; none while no channel has delivered it.
+    pub told: Option<Timestamp>,
+    /// The channels that delivered it.
+    pub by: Vec<String>,
+    /// The message.
+    pub text: String,
+    /// Why it was not delivered.
+    pub trouble: Option<String>,
+}
+
+/// A task that waits for a reply.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Caller {
+    /// The task.
+    pub task: TaskId,
+    /// On which visit it called.
+    pub visit: u64,
+}
+
+/// 128 bits of chance.
+#[derive(Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct Seed(pub [u8; 16]);
+
+impl fmt::Debug for Seed {
+    fn fmt(&self, to: &mut fmt::Formatter<'_>) -> fmt::Result {
+        to.write_str("Seed(***)")
+    }
+}
+
+/// What only the runner can give a new task.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Birth {
+    /// Its number.
+    pub id: TaskId,
+    /// Its chance.
+    pub seed: Seed,
+}
+
+/// A word from one task, or a person, to another. Delivered in the commit that wrote it: exactly once.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Letter {
+    /// For whom.
+    pub to: To,
+    /// What it says.
+    pub word: Word,
+}
+
+/// For whom a letter is.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum To {
+    /// The live task of that name.
+    Address(Address),
+    /// That very task.
+    Task(TaskId),
+}
+
+/// What a letter says.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Word {
+    /// Be born. Refused with `RefTaken` if the name is taken.
+    Create {
+        /// The first params.
+        params: Params,
+        /// Who waits for the reply.
+        caller: Option<Caller>,
+        /// The node it begins on; set by the runner, which knows the process.
+        at: Option<NodeName>,
+        /// Set by the runner.
+        birth: Option<Birth>,
+    },
+    /// Lay these over your params; a node that waits for a letter takes it as one.
+    Modify {
+        /// The new values.
+        params: Params,
+    },
+    /// The reply to a call.
+    Answer {
+        /// The visit that called.
+        visit: u64,
+        /// What was replied.
+        answer: Result<Params, Fault>,
+    },
+    /// What a person wants done.
+    Order {
+        /// What.
+        order: Order,
+        /// Who, for the trail.
+        by: String,
+    },
+}
+
+/// What a person may want done with a task.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Order {
+    /// Lay these over the params.
+    Modify {
+        /// The new values.
+        params: Params,
+        /// Only if the task still has this revision.
+        revision: Option<u64>,
+    },
+    /// Go on now.
+    Wake,
+    /// Try the failed node again.
+    Retry,
+    /// Go to that node.
+    Move {
+        /// Which.
+        to: NodeName,
+    },
+    /// End here.
+    Cancel,
+}
+
+impl Order {
+    /// As it stands in the trail.
+    pub fn as_str(&self) -> &'static str {
+        match self {
+            Order::Modify { .. } => "modify",
+            Order::Wake => "wake",
+            Order::Retry => "retry",
+            Order::Move { .. } => "move",
+            Order::Cancel => "cancel",
+        }
+    }
+}
+
+/// One line of a task's trail. Secret params are masked before it is made.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Hop {
+    /// When.
+    pub at: Timestamp,
+    /// The node it speaks of.
+    pub node: NodeName,
+    /// What happened there: `came`, `due`, `answered 200`, `letter`, `wake by ann`, ….
+    pub event: String,
+    /// The node the task went to, if it went.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub to: Option<NodeName>,
+    /// Which try it was, from 1.
+    pub attempt: u32,
+    /// What was asked, without query, secrets or body: `POST https://host/path`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub asked: Option<String>,
+    /// New values, masked and shortened.
+    #[serde(default, skip_serializing_if = "Params::is_empty")]
+    pub set: Params,
+    /// Removed params.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub unset: Vec<String>,
+    /// What went wrong.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub fault: Option<Fault>,
+}

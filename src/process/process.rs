@@ -1,0 +1,175 @@
+//! [`Process`]: named nodes and the ways between them, checked.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use schemars::JsonSchema;
+use serde::Deserialize;
+use serde_json::Value;
+
+use crate::model::kind::Kind;
+use crate::model::names::{NodeName, ProcessId};
+use crate::model::time::Span;
+
+/// A checked process.
+#[derive(Debug)]
+pub struct Process {
+    /// What `conv[…]` names.
+    pub id: ProcessId,
+    /// The hash of its text: 16 hexadecimal digits.
+    pub version: String,
+    /// For people.
+    pub title: String,
+    /// One line, for people.
+    pub about: String,
+    /// What a task is submitted with, and what it keeps, in the order written.
+    pub params: Vec<ParamSpec>,
+    /// How much of anything.
+    pub limits: Limits,
+    /// The one `input` node.
+    pub start: NodeName,
+    /// The nodes, in the order written.
+    pub nodes: Vec<Node>,
+    /// Names of the params that are secret.
+    pub secret: Arc<BTreeSet<String>>,
+    /// Names of the params that no other process may read: secret and not shared.
+    pub hidden: Arc<BTreeSet<String>>,
+    /// The template it was cloned from, and that template's version.
+    pub origin: Option<Origin>,
+}
+
+/// A node of a process.
+#[derive(Debug)]
+pub struct Node {
+    /// Its name.
+    pub name: NodeName,
+    /// The name of its kind.
+    pub kind_name: &'static str,
+    /// For people; the name if none is given.
+    pub title: String,
+    /// For people.
+    pub about: String,
+    /// What it does.
+    pub kind: Box<dyn Kind>,
+    /// Where a task goes whose fault was not mended by trying again.
+    pub on_error: Option<NodeName>,
+    /// How passing faults are tried again.
+    pub retry: Retry,
+    /// Where a task goes that stands here too long.
+    pub limit: Option<Limit>,
+}
+
+impl Process {
+    /// The node of that name. Processes are small: a look through the list is as fast as a map.
+    pub fn node(&self, name: &NodeName) -> Option<&Node> {
+        self.nodes.iter().find(|node| node.name == *name)
+    }
+}
+
+/// What the file says of one param.
+#[derive(Clone, Debug)]
+pub struct ParamSpec {
+    /// Its name.
+    pub name: String,
+    /// Its type.
+    pub kind: ParamKind,
+    /// A submit without it is refused.
+    pub required: bool,
+    /// Masked wherever it is shown, sealed wherever it is kept.
+    pub secret: bool,
+    /// Secret, but other processes may read it.
+    pub shared: bool,
+    /// Asked for at submit; otherwise the process writes it itself.
+    pub input: bool,
+    /// What it is if it is not given.
+    pub default: Option<Value>,
+    /// For people.
+    pub about: String,
+    /// For people.
+    pub example: Option<Value>,
+}
+
+/// The type of a param.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum ParamKind {
+    /// A text.
+    String,
+    /// Any number.
+    Number,
+    /// A whole number.
+    Integer,
+    /// `true` or `false`.
+    Boolean,
+    /// A map.
+    Object,
+    /// A list.
+    Array,
+    /// Anything.
+    #[default]
+    Any,
+}
+
+/// How much of anything a process may have.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Limits {
+    /// Live tasks.
+    pub tasks: u64,
+    /// The params of one task, in bytes of JSON.
+    pub params_bytes: usize,
+}
+
+/// As many live tasks as one machine keeps with ease.
+pub const TASKS_MAX_DEFAULT: u64 = 1_000_000;
+/// The params of one task: 256 KiB.
+pub const PARAMS_BYTES_MAX: usize = 256 * 1024;
+
+impl Default for Limits {
+    fn default() -> Self {
+        Limits { tasks: TASKS_MAX_DEFAULT, params_bytes: PARAMS_BYTES_MAX }
+    }
+}
+
+/// How passing faults are tried again.
+#[derive(Clone, Copy, Debug, PartialEq, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct Retry {
+    /// How often it is tried in all; 1 is never again.
+    pub times: u32,
+    /// The first pause.
+    pub first: Span,
+    /// What each pause is multiplied by for the next.
+    pub factor: f64,
+    /// The longest pause.
+    pub max: Span,
+    /// How much of each pause is left to chance, from 0 to 1.
+    pub jitter: f64,
+    /// No try begins later than this after the task came to the node.
+    pub within: Option<Span>,
+}
+
+impl Default for Retry {
+    fn default() -> Self {
+        let (first, max) = (Span::secs(1), Span::mins(5));
+        Retry { times: 3, first, factor: 2.0, max, jitter: 0.2, within: None }
+    }
+}
+
+/// How long a task may stand on a node, and where it goes then.
+#[derive(Clone, Debug, PartialEq, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Limit {
+    /// How long.
+    pub time: Span,
+    /// Where to.
+    pub next: NodeName,
+}
+
+/// The template a process was cloned from.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Origin {
+    /// Its name.
+    pub template: String,
+    /// The hash of its text.
+    pub version: String,
+}

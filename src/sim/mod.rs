@@ -1,0 +1,1 @@
+//! Floor 6, a simulated Bitrix24 and the providers.
