@@ -40,3 +40,10 @@ impl schemars::JsonSchema for Expr {
         schemars::json_schema!({"type": "string"})
     }
 }
+
+/// As it was written.
+impl std::fmt::Display for Expr {
+    fn fmt(&self, _to: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        todo!()
+    }
+}

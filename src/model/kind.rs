@@ -33,6 +33,11 @@ pub trait Kind: Debug + Send + Sync {
     fn calls(&self) -> Vec<&str> {
         Vec::new()
     }
+
+    /// The params that a hook may bring to a task that waits here (none named: any); `None` if none waits here.
+    fn accepts(&self) -> Option<Vec<&str>> {
+        None
+    }
 }
 
 /// What happened to a task.
@@ -93,6 +98,13 @@ pub enum Verdict {
     },
     /// Something went wrong; `step` decides what that means.
     Fail(Fault),
+    /// Something went wrong that may be tried again here; if it is not, the node goes its own way.
+    TryAgain {
+        /// What.
+        fault: Fault,
+        /// Its own way.
+        otherwise: Box<Verdict>,
+    },
 }
 
 /// What comes with a verdict, in the same commit.

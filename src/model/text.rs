@@ -15,6 +15,10 @@ impl Text {
     pub fn parse(_text: &str) -> Result<Text, Mistake> {
         todo!()
     }
+    /// The text as it was written.
+    pub fn source(&self) -> &str {
+        todo!()
+    }
     /// The text with every hole filled.
     pub fn fill(&self, _view: &View) -> Result<String, Fault> {
         todo!()
