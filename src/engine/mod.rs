@@ -8,3 +8,6 @@ pub mod step;
 pub mod edges;
 pub mod registry;
 pub mod births;
+pub mod board;
+pub mod turns;
+pub mod runner;
