@@ -1,5 +1,5 @@
-//! [`Spec`]: what a channel is. A message goes in, a request to a provider comes out; the provider's answer goes in,
-//! "delivered" or a fault comes out. What is common to channels is here too.
+//! [`Spec`]: what a channel is. A message goes in, a request to a provider comes out; the provider's answer
+//! goes in, "delivered" or a fault comes out. What is common to channels is here too.
 
 use serde_json::{Map, Value};
 
@@ -20,8 +20,8 @@ pub struct Spec {
     pub fields: &'static [Field],
     /// The request that carries a message.
     pub request: fn(&Map<String, Value>, &Message) -> Result<Post, Fault>,
-    /// What the provider's answer means: its id of the message, or why it was not delivered. The answer of a mail
-    /// server is read the same way: its code is the status, its text the body.
+    /// What the provider's answer means: its id of the message, or why it was not delivered. The answer of a
+    /// mail server is read the same way: its code is the status, its text the body.
     pub read: fn(&HttpAnswer) -> Result<String, Fault>,
 }
 
@@ -120,7 +120,8 @@ pub enum Tls {
     None,
 }
 
-/// The largest answer of a provider that is read: they are a few hundred bytes, an error page is a few thousand.
+/// The largest answer of a provider that is read: they are a few hundred bytes, an error page is a few
+/// thousand.
 pub const ANSWER_BYTES_MAX: u64 = 64 * 1024;
 /// As much of a provider's own words as a fault quotes.
 const WORDS_CHARS_MAX: usize = 200;

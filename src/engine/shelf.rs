@@ -1,5 +1,5 @@
-//! [`Keyring`]: the secrets, variables and channels as they are now, in memory, shared by the runner, the desk and
-//! the world. Whoever changes a shelf in the store replaces it here; reading costs one count.
+//! [`Keyring`]: the secrets, variables and channels as they are now, in memory, shared by the runner, the
+//! desk and the world. Whoever changes a shelf in the store replaces it here; reading costs one count.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
@@ -18,7 +18,8 @@ pub type Channels = BTreeMap<String, Channel>;
 pub struct Secret {
     /// What it is; wiped from memory when it is dropped.
     pub value: Zeroizing<String>,
-    /// The only hosts it may be sent to: `api.example.org`, `api.example.org:8443`, `*.example.org`. None: any.
+    /// The only hosts it may be sent to: `api.example.org`, `api.example.org:8443`, `*.example.org`. None:
+    /// any.
     pub hosts: Vec<String>,
 }
 

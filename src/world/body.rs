@@ -1,10 +1,10 @@
-//! Reads the body of an answer: never more than was asked for, never deeper than can be walked, text by its charset.
+//! Reads the body of an answer: never more than was asked for, never deeper than can be walked, text by its
+//! charset.
 
 use reqwest::Response;
 use reqwest::header::{CONTENT_ENCODING, CONTENT_TYPE, HeaderMap};
 use serde_json::{Map, Value};
 
-use crate::channels::marks::marked;
 use crate::model::effect::{Accept, HttpAnswer, MARK_CLOSE, MARK_OPEN};
 use crate::model::fault::Fault;
 use crate::world::request::Shown;
@@ -48,8 +48,8 @@ pub async fn read(
     Ok(HttpAnswer { status, headers, body })
 }
 
-/// The body as JSON or text. Only an answer that claims success must be what was asked for: an error page of a proxy
-/// is an answer too.
+/// The body as JSON or text. Only an answer that claims success must be what was asked for: an error page of
+/// a proxy is an answer too.
 fn parse(bytes: &[u8], content_type: &str, accept: Accept, status: u16) -> Result<Value, String> {
     let text = crate::world::charset::decode(bytes, content_type);
     let head = text.trim_start();
@@ -108,10 +108,8 @@ fn disarmed(value: Value) -> Value {
 }
 
 fn disarmed_text(text: String) -> String {
-    match marked(&text) || text.contains(MARK_CLOSE) {
-        true => text.replace([MARK_OPEN, MARK_CLOSE], "\u{FFFD}"),
-        false => text,
-    }
+    let armed = text.contains([MARK_OPEN, MARK_CLOSE]);
+    if armed { text.replace([MARK_OPEN, MARK_CLOSE], "\u{FFFD}") } else { text }
 }
 
 fn too_large(shown: &Shown, why: &str) -> Fault {

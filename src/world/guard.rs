@@ -1,5 +1,5 @@
-//! The address guard: which addresses a request may reach. It looks at the host as written, at all that DNS answers,
-//! and at every redirect; what is not the public internet is refused unless the operator allowed it.
+//! The address guard: which addresses a request may reach. It looks at the host as written, at all that DNS
+//! answers, and at every redirect; what is not the public internet is refused unless the operator allowed it.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::sync::Arc;
@@ -58,9 +58,9 @@ const fn v4(a: u8, b: u8, c: u8, d: u8, bits: u8) -> Ipv4Net {
     Ipv4Net::new_assert(Ipv4Addr::new(a, b, c, d), bits)
 }
 
-const fn v6(parts: [u16; 8], bits: u8) -> Ipv6Net {
-    let [a, b, c, d, e, f, g, h] = parts;
-    Ipv6Net::new_assert(Ipv6Addr::new(a, b, c, d, e, f, g, h), bits)
+const fn v6(part: [u16; 8], bits: u8) -> Ipv6Net {
+    let address = Ipv6Addr::new(part[0], part[1], part[2], part[3], part[4], part[5], part[6], part[7]);
+    Ipv6Net::new_assert(address, bits)
 }
 
 /// Why `address` is not of the public internet.
@@ -111,8 +111,8 @@ impl Guard {
         }
     }
 
-    /// Whether a host may be asked as far as its name tells: an address written out is checked here, because the
-    /// resolver never sees it.
+    /// Whether a host may be asked as far as its name tells: an address written out is checked here, because
+    /// the resolver never sees it.
     pub fn check_host<S>(&self, host: &Host<S>) -> Result<(), Closed> {
         match host {
             Host::Domain(_) => Ok(()),
@@ -121,8 +121,8 @@ impl Guard {
         }
     }
 
-    /// Of what DNS answered, the addresses that may be reached. One bad address spoils the name, unless the operator
-    /// allowed another of its addresses: then only those are used.
+    /// Of what DNS answered, the addresses that may be reached. One bad address spoils the name, unless the
+    /// operator allowed another of its addresses: then only those are used.
     pub fn choose(&self, found: Vec<SocketAddr>) -> Result<Vec<SocketAddr>, Closed> {
         let trusted: Vec<SocketAddr> = found.iter().filter(|it| self.allows(it.ip())).copied().collect();
         if !trusted.is_empty() {

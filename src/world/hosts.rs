@@ -10,7 +10,8 @@ const VENDOR: [&str; 2] = ["oauth.bitrix.info", "oauth.bitrix24.tech"];
 pub struct OauthHosts(Vec<Url>);
 
 impl OauthHosts {
-    /// The vendor's hosts and `more`: each a host, for `https`, or a whole origin such as `http://127.0.0.1:7801`.
+    /// The vendor's hosts and `more`: each a host, for `https`, or a whole origin such as
+    /// `http://127.0.0.1:7801`.
     ///
     /// # Errors
     /// The entry that is neither.
@@ -35,8 +36,9 @@ fn origin(entry: &str) -> Option<Url> {
     (matches!(url.scheme(), "http" | "https") && url.has_host() && bare).then_some(url)
 }
 
-/// Whether `host` and `port` are meant by `pattern`: `api.example.org`, `api.example.org:8443`, `*.example.org`, or an
-/// origin such as `https://api.example.org`. A pattern that cannot be read means no host.
+/// Whether `host` and `port` are meant by `pattern`: `api.example.org`, `api.example.org:8443`,
+/// `*.example.org`, or an origin such as `https://api.example.org`. A pattern that cannot be read means no
+/// host.
 pub fn fits(pattern: &str, host: &str, port: u16) -> bool {
     let pattern = pattern.trim().to_ascii_lowercase();
     if let Some(suffix) = pattern.strip_prefix("*.") {

@@ -208,17 +208,16 @@ fn broken(error: &Error, host: &str) -> Fault {
         let message = format!("the mail server `{host}` does not offer what is asked of it: TLS or a login");
         return Fault::lasting("mail_refused", message);
     }
-    if error.is_response() {
+    let cut_off = std::error::Error::source(error).is_some_and(|it| it.to_string() == "incomplete response");
+    if error.is_response() && !cut_off {
         return Fault::lasting("bad_response", format!("the answer of `{host}` is none of a mail server"));
     }
     // The kind is not told; its name in a debug print is.
-    match format!("{error:?}").contains("kind: Connection") {
-        true => Fault::passing(
-            "mail_connect",
-            format!("the mail server `{host}` cannot be reached: {}", trouble::why_unreachable(error)),
-        ),
-        false => Fault::passing("mail_lost", format!("the mail server `{host}` closed the connection")),
+    if format!("{error:?}").contains("kind: Connection") {
+        let why = trouble::why_unreachable(error);
+        return Fault::passing("mail_connect", format!("the mail server `{host}` cannot be reached: {why}"));
     }
+    Fault::passing("mail_lost", format!("the mail server `{host}` closed the connection"))
 }
 
 fn late(host: &str, timeout: Span) -> Fault {

@@ -1,5 +1,5 @@
-//! [`Request`]: an ask with its secrets opened, checked and ready to be sent; and what becomes of it at a redirect.
-//! Nothing here touches the network.
+//! [`Request`]: an ask with its secrets opened, checked and ready to be sent; and what becomes of it at a
+//! redirect. Nothing here touches the network.
 
 use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
@@ -19,7 +19,8 @@ use crate::world::secrets::Opener;
 /// Sent with every request, so that a repeated one can be told.
 pub const IDEMPOTENCY_KEY: HeaderName = HeaderName::from_static("idempotency-key");
 
-/// Headers that frame a message or name its host are the client's own: a second opinion on them is request smuggling.
+/// Headers that frame a message or name its host are the client's own: a second opinion on them is request
+/// smuggling.
 const OURS: [&str; 10] = [
     "connection",
     "content-length",
@@ -167,7 +168,8 @@ impl Request {
         self.url.port_or_known_default().unwrap_or_default()
     }
 
-    /// The request that follows an answer of `status` with that `Location`; none if the answer is no redirect.
+    /// The request that follows an answer of `status` with that `Location`; none if the answer is no
+    /// redirect.
     ///
     /// # Errors
     /// `bad_redirect`.
@@ -194,7 +196,10 @@ impl Request {
         if !same_place(&self.url, &next) {
             self.drop_private();
         }
-        self.shown = Shown::of_host(&next);
+        // A host that came from a secret stays unseen.
+        if self.shown.host != MASK || self.url.host() != next.host() {
+            self.shown = Shown::of_host(&next);
+        }
         self.url = next;
         Ok(Some(self))
     }

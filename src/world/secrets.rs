@@ -1,4 +1,5 @@
-//! [`Opener`]: puts secrets where their marks stand, at the last moment, and takes them out of all that people read.
+//! [`Opener`]: puts secrets where their marks stand, at the last moment, and takes them out of all that
+//! people read.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -137,9 +138,8 @@ impl Opener {
     pub fn scrub(&self, text: &str) -> String {
         let mut forms: Vec<Zeroizing<String>> = self.opened.iter().flat_map(Opened::forms).collect();
         forms.sort_by_key(|it| std::cmp::Reverse(it.len()));
-        forms.iter().fold(text.to_owned(), |text, form| match text.contains(form.as_str()) {
-            true => text.replace(form.as_str(), MASK),
-            false => text,
+        forms.iter().fold(text.to_owned(), |text, form| {
+            if text.contains(form.as_str()) { text.replace(form.as_str(), MASK) } else { text }
         })
     }
 

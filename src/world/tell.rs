@@ -45,9 +45,10 @@ impl Teller {
         let mut seen = BTreeSet::new();
         let names: Vec<&str> =
             ask.channels.iter().map(String::as_str).filter(|it| seen.insert(*it)).collect();
-        let deliveries = match ask.all {
-            true => join_all(names.iter().map(|name| self.try_one(ask, name, key, timeout))).await,
-            false => self.first(ask, &names, key, timeout).await,
+        let deliveries = if ask.all {
+            join_all(names.iter().map(|name| self.try_one(ask, name, key, timeout))).await
+        } else {
+            self.first(ask, &names, key, timeout).await
         };
         for failed in &deliveries {
             if let Err(fault) = &failed.result {
@@ -67,8 +68,10 @@ impl Teller {
         let started = Instant::now();
         let mut deliveries = Vec::new();
         for (n, name) in names.iter().enumerate() {
-            let left = timeout.duration().saturating_sub(started.elapsed()).as_millis();
-            let share = u64::try_from(left).unwrap_or(u64::MAX) / (names.len() - n) as u64;
+            let left = timeout.duration().saturating_sub(started.elapsed());
+            // Rounded up: a tick that was lost on the way is no reason to say so.
+            let share = (left.as_micros() / (names.len() - n) as u128).div_ceil(1_000);
+            let share = u64::try_from(share).unwrap_or(u64::MAX);
             let delivery = self.try_one(ask, name, key, Span::millis(share)).await;
             let done = delivery.result.is_ok();
             deliveries.push(delivery);
@@ -145,10 +148,8 @@ fn undelivered(deliveries: &[Delivery]) -> Fault {
         faults.iter().map(|(channel, fault)| format!("`{channel}`: {}", fault.message)).collect();
     let message = format!("the message reached no one: {}", why.join("; "));
     let lasting = faults.iter().all(|(_, fault)| fault.class == Class::Lasting);
-    let mut fault = match lasting {
-        true => Fault::lasting("not_delivered", message),
-        false => Fault::passing("not_delivered", message),
-    };
+    let make = if lasting { Fault::lasting } else { Fault::passing };
+    let mut fault = make("not_delivered", message);
     // The next try asks all of them again, also the one that asked for the longest rest.
     fault.retry_after = faults.iter().filter_map(|(_, fault)| fault.retry_after).max();
     fault

@@ -1,5 +1,5 @@
-//! From what went wrong on a connection to a fault. Messages are our own words and the place as it may be seen: what
-//! libraries print has URLs in it.
+//! From what went wrong on a connection to a fault. Messages are our own words and the place as it may be
+//! seen: what libraries print has URLs in it.
 
 use std::error::Error;
 use std::io;

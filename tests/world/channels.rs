@@ -112,7 +112,8 @@ fn telegram_says_how_long_to_wait_and_where_a_group_went() {
     assert_eq!(limited(json!({"parameters": {"retry_after": 9}})), Some(Span::secs(9)));
     assert_eq!(limited(json!({})), Some(Span::secs(5)));
     let moved = json!({
-        "ok": false, "error_code": 400, "description": "Bad Request: group chat was upgraded to a supergroup chat",
+        "ok": false, "error_code": 400,
+        "description": "Bad Request: group chat was upgraded to a supergroup chat",
         "parameters": {"migrate_to_chat_id": -1_001_234_567_890_i64}
     });
     let fault = read("telegram", 400, moved).unwrap_err();

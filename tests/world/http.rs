@@ -1,11 +1,13 @@
 //! Requests and their answers, good and ugly.
 
+use std::io::{Read, Write};
+use std::sync::Arc;
+
 use beltline::engine::shelf::Keyring;
-use beltline::model::effect::{Accept, Auth, Body};
+use beltline::model::effect::{Accept, Auth, Body, HttpAsk};
 use beltline::model::fault::{Class, Fault};
 use beltline::world::world::{RealWorld, WorldConfig, WorldError};
 use serde_json::{Value, json};
-use std::sync::Arc;
 
 use super::servers::{Act, Server, ask, bytes, fault_of, get, say, self_signed, world};
 
@@ -67,7 +69,7 @@ async fn an_answer_of_any_status_is_an_answer() {
 #[tokio::test]
 async fn an_error_page_is_an_answer_though_json_was_wanted() {
     let server = Server::saying(502, "Content-Type: text/html\r\n", "<h1>Bad gateway</h1>").await;
-    let request = beltline::model::effect::HttpAsk { accept: Accept::Json, ..get(&server.url("/")) };
+    let request = HttpAsk { accept: Accept::Json, ..get(&server.url("/")) };
     let answer = ask(&world(Keyring::default()), request).await.unwrap();
     assert_eq!(answer.body, Value::from("<h1>Bad gateway</h1>"));
 }
@@ -75,7 +77,7 @@ async fn an_error_page_is_an_answer_though_json_was_wanted() {
 #[tokio::test]
 async fn a_success_that_is_not_what_was_asked_for_is_a_fault() {
     let html = Server::saying(200, "Content-Type: text/html\r\n", "<h1>Hello</h1>").await;
-    let request = beltline::model::effect::HttpAsk { accept: Accept::Json, ..get(&html.url("/a")) };
+    let request = HttpAsk { accept: Accept::Json, ..get(&html.url("/a")) };
     let fault = ask(&world(Keyring::default()), request).await.unwrap_err();
     assert_eq!(kind(&fault), ("bad_response", Class::Lasting));
     assert_eq!(fault.status, Some(200));
@@ -130,7 +132,7 @@ async fn an_answer_is_never_larger_than_asked_for() {
         Server::new(|_, _| Act::Say(bytes(200, "Content-Encoding: gzip\r\n", include_bytes!("bomb.gz"))))
             .await;
     for server in [large, endless, bomb] {
-        let request = beltline::model::effect::HttpAsk { bytes_max: 100_000, ..get(&server.url("/")) };
+        let request = HttpAsk { bytes_max: 100_000, ..get(&server.url("/")) };
         let fault = ask(&world(Keyring::default()), request).await.unwrap_err();
         assert_eq!(kind(&fault), ("response_too_large", Class::Lasting));
         assert!(fault.message.contains("100000 bytes"), "{}", fault.message);
@@ -151,8 +153,14 @@ async fn a_certificate_that_nobody_signed_is_not_trusted() {
     let address = self_signed();
     let fault = fault_of(&format!("https://localhost:{}/", address.port())).await;
     assert_eq!(kind(&fault), ("tls_failed", Class::Lasting), "{}", fault.message);
-    let plain = Server::saying(400, "", "this is http").await;
-    let fault = fault_of(&plain.url("/").replace("http:", "https:")).await;
+    let plain = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let url = format!("https://{}/", plain.local_addr().unwrap());
+    std::thread::spawn(move || {
+        let (mut stream, _) = plain.accept().unwrap();
+        stream.write_all(&bytes(400, "", b"this is http")).unwrap();
+        stream.read_to_end(&mut Vec::new())
+    });
+    let fault = fault_of(&url).await;
     assert_eq!(kind(&fault), ("tls_failed", Class::Lasting), "{}", fault.message);
 }
 
@@ -179,8 +187,7 @@ async fn what_cannot_be_asked_is_a_lasting_fault() {
         assert!(!fault.message.contains(['\r', '\n']));
     }
     for method in ["", "CONNECT", "TRACE", "G T"] {
-        let request =
-            beltline::model::effect::HttpAsk { method: method.into(), ..get("http://127.0.0.1:9/") };
+        let request = HttpAsk { method: method.into(), ..get("http://127.0.0.1:9/") };
         let fault = ask(&world(Keyring::default()), request).await.unwrap_err();
         assert_eq!(kind(&fault), ("bad_value", Class::Lasting), "{method}");
     }
@@ -189,8 +196,7 @@ async fn what_cannot_be_asked_is_a_lasting_fault() {
 #[tokio::test]
 async fn only_token_hosts_get_what_is_for_token_hosts() {
     let server = Server::new(|_, _| say(200, "", "token")).await;
-    let request =
-        beltline::model::effect::HttpAsk { oauth_hosts_only: true, ..get(&server.url("/oauth/token/")) };
+    let request = HttpAsk { oauth_hosts_only: true, ..get(&server.url("/oauth/token/")) };
     let fault = ask(&world(Keyring::default()), request.clone()).await.unwrap_err();
     assert_eq!(kind(&fault), ("host_not_allowed", Class::Lasting));
     assert!(fault.message.contains("`allow.oauth_hosts`"), "{}", fault.message);

@@ -1,5 +1,7 @@
 //! What performs, over real sockets on loopback.
 
+#![expect(clippy::unwrap_used, reason = "a test may")]
+
 mod servers;
 
 mod channels;

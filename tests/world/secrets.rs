@@ -118,6 +118,10 @@ async fn the_place_of_a_secret_in_a_path_shows_its_mask() {
     let world = super::servers::world(keyring(Secret::new("http://canary.invalid")));
     let fault = ask(&world, get(&format!("{}/x", mark("k")))).await.unwrap_err();
     assert_eq!(fault.message, "no address was found for `***`");
+    let turning = Server::saying(302, "Location: /again\r\n", "").await;
+    let world = super::servers::world(keyring(Secret::new(turning.url("/x"))));
+    let fault = ask(&world, get(&mark("k"))).await.unwrap_err();
+    assert_eq!(fault.message, "`***` redirects more than 5 times");
 }
 
 #[tokio::test]
