@@ -15,7 +15,7 @@ use tokio::net::{TcpListener, TcpStream};
 
 /// What a server does with a connection once it has read a request.
 #[derive(Clone)]
-pub enum Act {
+pub(super) enum Act {
     /// Says this and hangs up.
     Say(Vec<u8>),
     /// Says this and then nothing more.
@@ -25,11 +25,11 @@ pub enum Act {
 }
 
 /// An answer with a status line, headers and a body.
-pub fn say(status: u16, headers: &str, body: &str) -> Act {
+pub(super) fn say(status: u16, headers: &str, body: &str) -> Act {
     Act::Say(bytes(status, headers, body.as_bytes()))
 }
 
-pub fn bytes(status: u16, headers: &str, body: &[u8]) -> Vec<u8> {
+pub(super) fn bytes(status: u16, headers: &str, body: &[u8]) -> Vec<u8> {
     let length = body.len();
     let head =
         format!("HTTP/1.1 {status} X\r\nConnection: close\r\nContent-Length: {length}\r\n{headers}\r\n");
@@ -37,14 +37,14 @@ pub fn bytes(status: u16, headers: &str, body: &[u8]) -> Vec<u8> {
 }
 
 /// A server, and all that it was asked.
-pub struct Server {
-    pub address: SocketAddr,
+pub(super) struct Server {
+    pub(super) address: SocketAddr,
     asked: Arc<Mutex<Vec<String>>>,
 }
 
 impl Server {
     /// Answers each request, given its number and its text.
-    pub async fn new(answer: impl Fn(usize, &str) -> Act + Send + Sync + 'static) -> Server {
+    pub(super) async fn new(answer: impl Fn(usize, &str) -> Act + Send + Sync + 'static) -> Server {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
         let asked = Arc::new(Mutex::new(Vec::new()));
@@ -68,16 +68,16 @@ impl Server {
     }
 
     /// Always answers the same.
-    pub async fn saying(status: u16, headers: &str, body: &str) -> Server {
+    pub(super) async fn saying(status: u16, headers: &str, body: &str) -> Server {
         let act = say(status, headers, body);
         Server::new(move |_, _| act.clone()).await
     }
 
-    pub fn url(&self, path: &str) -> String {
+    pub(super) fn url(&self, path: &str) -> String {
         format!("http://{}{path}", self.address)
     }
 
-    pub fn asked(&self) -> Vec<String> {
+    pub(super) fn asked(&self) -> Vec<String> {
         self.asked.lock().unwrap().clone()
     }
 }
@@ -115,7 +115,7 @@ async fn act(stream: &mut TcpStream, act: Act) -> std::io::Result<()> {
 }
 
 /// A server whose certificate nobody signed.
-pub fn self_signed() -> SocketAddr {
+pub(super) fn self_signed() -> SocketAddr {
     let _ = rustls::crypto::ring::default_provider().install_default();
     let certificate = include_bytes!("cert.der").to_vec().into();
     let key = include_bytes!("key.der").to_vec().try_into().unwrap();
@@ -135,13 +135,13 @@ pub fn self_signed() -> SocketAddr {
 }
 
 /// A world that may reach loopback.
-pub fn world(keyring: Keyring) -> RealWorld {
+pub(super) fn world(keyring: Keyring) -> RealWorld {
     let allow_addresses = vec!["127.0.0.0/8".parse().unwrap()];
     let config = WorldConfig { allow_addresses, oauth_hosts: Vec::new() };
     RealWorld::new(config, Arc::new(keyring)).unwrap()
 }
 
-pub fn get(url: &str) -> HttpAsk {
+pub(super) fn get(url: &str) -> HttpAsk {
     HttpAsk {
         method: "GET".into(),
         url: url.into(),
@@ -156,12 +156,12 @@ pub fn get(url: &str) -> HttpAsk {
     }
 }
 
-pub fn effect(ask: Ask, timeout: Span) -> Effect {
+pub(super) fn effect(ask: Ask, timeout: Span) -> Effect {
     Effect { key: "the-key".into(), ask, timeout, once: false }
 }
 
 /// Asks within two seconds.
-pub async fn ask(world: &RealWorld, ask: HttpAsk) -> Result<HttpAnswer, Fault> {
+pub(super) async fn ask(world: &RealWorld, ask: HttpAsk) -> Result<HttpAnswer, Fault> {
     match world.perform(&effect(Ask::Http(Box::new(ask)), Span::secs(2))).await? {
         Answer::Http(answer) => Ok(answer),
         Answer::Told(_) => panic!("not told"),
@@ -169,6 +169,6 @@ pub async fn ask(world: &RealWorld, ask: HttpAsk) -> Result<HttpAnswer, Fault> {
 }
 
 /// The fault of a GET, as `code class`.
-pub async fn fault_of(url: &str) -> Fault {
+pub(super) async fn fault_of(url: &str) -> Fault {
     ask(&world(Keyring::default()), get(url)).await.unwrap_err()
 }
