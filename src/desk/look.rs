@@ -1,7 +1,5 @@
 //! Looking: tasks, trails, params, alarms, events. What is shown is masked.
 
-use std::sync::Arc;
-
 use serde_json::Value;
 use tokio::sync::watch;
 
@@ -172,11 +170,6 @@ impl Desk {
     /// Changes with every commit.
     pub fn commits(&self) -> watch::Receiver<u64> {
         self.board().commits()
-    }
-
-    /// The same clock that the engine has.
-    pub fn clock_of(&self) -> Arc<dyn crate::engine::edges::Clock> {
-        Arc::clone(&self.handle.turns().clock)
     }
 }
 

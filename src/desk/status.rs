@@ -115,6 +115,11 @@ impl Desk {
         Ok(status)
     }
 
+    /// Refuses who may not look at all of it.
+    pub fn may_watch(&self, by: &Actor) -> Done<()> {
+        self.need_everywhere(by, Right::Read)
+    }
+
     /// Whether the store answers.
     pub async fn ready(&self) -> Done<()> {
         self.store().next_due().await?;
