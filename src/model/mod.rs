@@ -8,9 +8,21 @@ pub mod effect;
 pub mod task;
 pub mod key;
 pub mod scope;
+#[cfg(test)]
+pub mod example;
 pub mod mistake;
-pub mod expr;
+pub mod uses;
+pub mod look;
+pub mod helpers;
+pub mod scan;
+pub mod hole;
+pub mod tags;
+pub mod blocks;
 pub mod text;
+
+pub mod rewrite;
+pub mod jinja;
+pub mod expr;
 pub mod value;
 pub mod tree;
 pub mod kind;
