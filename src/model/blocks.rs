@@ -8,8 +8,8 @@
 use std::sync::{Arc, LazyLock, Mutex};
 
 use handlebars::{
-    Context, Handlebars, Helper, HelperDef, HelperResult, Output, RenderContext, RenderError, RenderErrorReason,
-    Renderable, ScopedJson, StringOutput, Template,
+    Context, Handlebars, Helper, HelperDef, HelperResult, Output, RenderContext, RenderError,
+    RenderErrorReason, Renderable, ScopedJson, StringOutput, Template,
 };
 use serde_json::{Map, Value};
 
@@ -46,8 +46,11 @@ impl Blocks {
     pub(crate) fn of(text: &str, parts: &[Part]) -> Result<Blocks, Mistake> {
         let rewritten = tags::rewrite(text, parts)?;
         let template = Template::compile(&rewritten.source).map_err(|it| {
-            Mistake::new(format!("the blocks do not hold together: {}", it.reason().to_string().to_lowercase()))
-                .hint("blocks are `{{#if x}}…{{else}}…{{/if}}`, `{{#each list}}{{this}}{{/each}}`")
+            Mistake::new(format!(
+                "the blocks do not hold together: {}",
+                it.reason().to_string().to_lowercase()
+            ))
+            .hint("blocks are `{{#if x}}…{{else}}…{{/if}}`, `{{#each list}}{{this}}{{/each}}`")
         })?;
         Ok(Blocks { template: Arc::new(template), rewritten: Arc::new(rewritten) })
     }
@@ -107,7 +110,8 @@ impl HelperDef for Maker {
         _: &mut RenderContext<'reg, 'rc>,
     ) -> Result<ScopedJson<'rc>, RenderError> {
         let value = argument(helper, 0)?;
-        let text = || as_text(std::borrow::Cow::Borrowed(value), "an argument").map_err(|it| failed(it.message));
+        let text =
+            || as_text(std::borrow::Cow::Borrowed(value), "an argument").map_err(|it| failed(it.message));
         let second = helper.param(1).and_then(|it| it.value().as_str());
         let third = helper.param(2).and_then(|it| it.value().as_str());
         let made = match self.0 {
@@ -210,7 +214,11 @@ impl Local<'_> {
             refuse_marks(value).map_err(|it| self.fail(it))?;
         }
         let text = as_text(std::borrow::Cow::Borrowed(value), path).map_err(|it| self.fail(it))?;
-        if self.encode && !raw { out.write(&helpers::urlencode(&text))? } else { out.write(&text)? }
+        if self.encode && !raw {
+            out.write(&helpers::urlencode(&text))?
+        } else {
+            out.write(&text)?
+        }
         Ok(())
     }
 }
@@ -265,6 +273,56 @@ impl HelperDef for Local<'_> {
                 Ok(_) | Err(_) => self.write_hole(self.hole(helper, 1)?, false, out),
             },
             Word::Get | Word::Soft | Word::Many => Err(failed("a value was written".to_owned())),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+    use crate::model::example::view;
+    use crate::model::scan::scan;
+
+    fn good(text: &str) -> String {
+        let view = view(json!({
+            "city": "Riga", "n": 7, "yes": true, "none": null, "rows": [{"n": 1}, {"n": 2}], "id": "bitrix", "k": "k",
+            "o": {"k": "v", "a b": "c"}, "tpl": "{{city}}",
+        }));
+        let blocks = Blocks::of(text, &scan(text).unwrap()).unwrap_or_else(|it| panic!("{text}: {it}"));
+        blocks.fill(&view, false).unwrap_or_else(|it| panic!("{text}: {}", it.message))
+    }
+
+    #[test]
+    fn blocks_and_helpers_are_those_of_handlebars() {
+        for (text, filled) in [
+            ("{{#if yes}}a{{else}}b{{/if}}{{#if nope}}a{{else if none}}b{{else}}c{{/if}}", "ac"),
+            ("{{#unless nope}}a{{/unless}}", "a"),
+            ("{{#if nope}}{{nope}}{{/if}}.", "."),
+            (
+                "{{#each rows}}{{@index}}:{{n}}/{{this.n}}/{{params.city}}/{{../city}}/{{this}} {{/each}}",
+                "0:1/1/Riga/Riga/{\"n\":1} 1:2/2/Riga/Riga/{\"n\":2} ",
+            ),
+            ("{{#each rows as |row i|}}{{i}}={{row.n}};{{/each}}", "0=1;1=2;"),
+            ("{{#each o}}{{@key}}={{this}};{{/each}}", "k=v;a b=c;"),
+            ("{{#each rows}}{{x ?? \"-\"}}{{/each}}", "--"),
+            ("{{#each conv[{{id}}].ref[token].list}}{{n}}{{/each}}", "1"),
+            ("{{#if yes}}{{conv[bitrix].ref[token].access_token}}{{/if}}", "T0"),
+            ("{{#with o}}{{k}}{{/with}}", "v"),
+            ("{{#if (eq city \"Riga\")}}here{{/if}}", "here"),
+            ("{{#if (and yes (not nope))}}both{{/if}}", "both"),
+            ("{{json rows}} {{json city}}", "[{\"n\":1},{\"n\":2}] \"Riga\""),
+            ("{{base64 city}} {{urlencode \"a b\"}} {{date now \"%Y\"}}", "UmlnYQ== a%20b 2023"),
+            ("{{sha256 \"\"}}", "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"),
+            ("{{!-- {{no}} --}}{{! no }}<{{tpl}}>{{#if yes}}&\"{{tpl}}{{/if}}", "<{{city}}>&\"{{city}}"),
+            ("a\\{{city}}\\\\{{#if yes}}\\{{n}}{{/if}}", "a\\Riga\\\\\\7"),
+            ("{{#each rows}}{{#if (eq n 1)}}one{{else}}more{{/if}} {{/each}}", "one more "),
+            ("a {{~#if yes~}} b {{~/if~}} c", "abc"),
+            ("{{#each rows}}{{n}}{{else}}{{city}}{{/each}}", "12"),
+            ("{{lookup o k}}{{len rows}}", "v2"),
+        ] {
+            assert_eq!(good(text), filled, "{text}");
         }
     }
 }

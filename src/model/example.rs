@@ -37,12 +37,14 @@ pub fn view(params: Value) -> View {
         link: None,
         seed: Seed([7; 16]),
     };
-    let live = json!({"access_token": "T0", "client_secret": "S", "list": [{"n": 1}], "a b": 2, "none": null});
+    let live =
+        json!({"access_token": "T0", "client_secret": "S", "list": [{"n": 1}], "a b": 2, "none": null});
     let live = Other::Live {
         params: Params::from(live.as_object().cloned().unwrap()),
         hidden: Arc::new(["client_secret".to_owned()].into()),
     };
-    let others = [("bitrix", "token", live), ("bitrix", "gone", Other::NoTask), ("nowhere", "x", Other::NoProcess)];
+    let others =
+        [("bitrix", "token", live), ("bitrix", "gone", Other::NoTask), ("nowhere", "x", Other::NoProcess)];
     let others: HashMap<Address, Other> =
         others.into_iter().map(|(process, reference, it)| (address(process, reference), it)).collect();
     let mut scope = Scope::default();

@@ -13,11 +13,12 @@ use minijinja::{Error, Expression};
 use serde_json::Value;
 
 use crate::model::fault::Fault;
-use crate::model::jinja::{ENVIRONMENT, Sight, fault_of, kind_name, to_json};
+use crate::model::jinja::{ENVIRONMENT, Sight, fault_of, to_json};
 use crate::model::look::refuse_marks;
 use crate::model::mistake::Mistake;
 use crate::model::rewrite::{Lookup, rewrite};
 use crate::model::scope::View;
+use crate::model::syntax::kind_name;
 use crate::model::uses::Uses;
 
 /// The longest expression, in bytes.
@@ -173,7 +174,8 @@ mod tests {
     use crate::model::example::{address, naughty_strings, view};
 
     fn some() -> View {
-        let answer = json!({"status": 200, "headers": {}, "body": {"main": {"temp": 21.5}, "items": [1, 2, 3]}});
+        let answer =
+            json!({"status": 200, "headers": {}, "body": {"main": {"temp": 21.5}, "items": [1, 2, 3]}});
         view(json!({
             "status": "active", "n": 3, "price": 1.5, "text": "25", "none": null, "yes": true, "x": "y", "zero": 0,
             "list": [3, 1, 2], "mixed": [1, "2"], "rows": [{"n": 2}, {"n": 1}, {}], "o": {"y": {"z": 5}, "b": 1, "a": 2},
@@ -264,7 +266,9 @@ mod tests {
 
     #[test]
     fn a_task_that_was_not_fetched_is_noted() {
-        for text in ["conv(\"p\", \"r\").x", "conv(\"p\", \"r\") is defined", "[conv(id|replace(id, \"p\"), \"r\")]"] {
+        for text in
+            ["conv(\"p\", \"r\").x", "conv(\"p\", \"r\") is defined", "[conv(id|replace(id, \"p\"), \"r\")]"]
+        {
             let view = some();
             assert_eq!(Expr::parse(text).unwrap().eval(&view).unwrap_err().code, "not_fetched", "{text}");
             assert_eq!(view.scope.missed(), [address("p", "r")].into(), "{text}");
@@ -300,7 +304,7 @@ mod tests {
             ("nope.deep.er is defined", json!(false)),
             ("o[text].z is defined", json!(false)),
             ("o[x].z is defined", json!(true)),
-            ("none is defined and none is none", json!(true)),
+            ("params.none is defined and params.none is none", json!(true)),
             ("nope is defined and nope > 3", json!(false)),
             ("nope.x|default(1) + (nope|d(2))", json!(3)),
             ("(nope if zero else nope)|default(5)", json!(5)),
@@ -313,12 +317,22 @@ mod tests {
     #[test]
     fn values_of_different_kinds_have_no_order() {
         for text in [
-            "text > 3", "n < text", "none < 1", "yes >= 0", "list < list", "1 < text < 3", "mixed|sort", "mixed|max",
-            "mixed|min", "mixed|select(\"gt\", 1)|list", "n is lt(text)", "[{\"a\": 1}, {\"a\": \"2\"}]|sort(attribute=\"a\")",
+            "text > 3",
+            "n < text",
+            "params.none < 1",
+            "yes >= 0",
+            "list < list",
+            "1 < text < 3",
+            "mixed|sort",
+            "mixed|max",
+            "mixed|min",
+            "mixed|select(\"gt\", 1)|list",
+            "n is lt(text)",
+            "[{\"a\": 1}, {\"a\": \"2\"}]|sort(attribute=\"a\")",
         ] {
             assert_eq!(eval(text), Err("bad_value".to_owned()), "{text}");
         }
-        for text in ["\"25\" > 3", "null < 1", "1 < true"] {
+        for text in ["\"25\" > 3", "null < 1", "1 < true", "none < 1"] {
             let known = Expr::parse(text).map(|it| it.eval(&some()));
             assert!(!matches!(known, Ok(Ok(_))), "{text}");
         }

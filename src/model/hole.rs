@@ -183,7 +183,10 @@ impl Keys {
 /// `bad_name`.
 pub(crate) fn address_of(process: &str, reference: &str) -> Result<Address, Fault> {
     let bad = |it: crate::model::names::BadName| Fault::lasting("bad_name", it.to_string());
-    Ok(Address { process: ProcessId::new(process).map_err(bad)?, reference: Ref::new(reference).map_err(bad)? })
+    Ok(Address {
+        process: ProcessId::new(process).map_err(bad)?,
+        reference: Ref::new(reference).map_err(bad)?,
+    })
 }
 
 fn secret(name: &str, view: &View) -> Result<Value, Fault> {
@@ -277,7 +280,9 @@ fn read_source(text: &str, at: usize, depth: usize) -> Result<Source, Mistake> {
     let whole = at..at + text.len();
     if text.starts_with('"') {
         let bad = |_| Mistake::new(format!("`{text}` is no string")).at(whole.clone());
-        return serde_json::from_str::<String>(text).map(|it| Source::Literal(Value::String(it))).map_err(bad);
+        return serde_json::from_str::<String>(text)
+            .map(|it| Source::Literal(Value::String(it)))
+            .map_err(bad);
     }
     if text.starts_with("conv[") {
         return read_other(text, at, depth);
@@ -322,11 +327,9 @@ fn read_other(text: &str, at: usize, depth: usize) -> Result<Source, Mistake> {
     let rest = &text[end + 1..];
     let keys = if rest.is_empty() { Vec::new() } else { read_keys(rest, at + end + 1, depth, false)?.0 };
     let address = match (literal(&process), literal(&reference)) {
-        (Some(process), Some(reference)) => {
-            Made::Known(address_of(&process, &reference).map_err(|it| {
-                Mistake::new(it.message).at(at..at + end + 1)
-            })?)
-        }
+        (Some(process), Some(reference)) => Made::Known(
+            address_of(&process, &reference).map_err(|it| Mistake::new(it.message).at(at..at + end + 1))?,
+        ),
         _ => Made::Later { process, reference },
     };
     Ok(Source::Other { address, keys: settle(keys) })

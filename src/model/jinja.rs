@@ -16,6 +16,7 @@ use crate::model::hole::address_of;
 use crate::model::look::{is_missing, look};
 use crate::model::rewrite::{Lookup, Root};
 use crate::model::scope::View;
+use crate::model::syntax::kind_name;
 use crate::model::time::Span;
 
 /// The longest text an expression may make by joining and replacing, in bytes, and the most values it may give.
@@ -166,25 +167,15 @@ fn order(a: &Value, b: &Value) -> Result<(), Error> {
     }
 }
 
-/// A kind of value, for a person.
-pub(crate) fn kind_name(kind: ValueKind) -> &'static str {
-    match kind {
-        ValueKind::Undefined => "nothing",
-        ValueKind::None => "null",
-        ValueKind::Bool => "a truth",
-        ValueKind::Number => "a number",
-        ValueKind::String => "a text",
-        ValueKind::Seq | ValueKind::Iterable => "a list",
-        ValueKind::Map => "a map",
-        _ => "a value",
-    }
-}
-
 /// Numbers only: minijinja would also repeat a text a hundred million times.
 fn mul(a: &Value, b: &Value) -> Result<Value, Error> {
     let bad = |it: &str| bad_value(&format!("`*` {it}"));
     if a.kind() != ValueKind::Number || b.kind() != ValueKind::Number {
-        return Err(bad(&format!("multiplies numbers, not {} and {}", kind_name(a.kind()), kind_name(b.kind()))));
+        return Err(bad(&format!(
+            "multiplies numbers, not {} and {}",
+            kind_name(a.kind()),
+            kind_name(b.kind())
+        )));
     }
     if let (Some(a), Some(b)) = (integer(a), integer(b)) {
         return a.checked_mul(b).map(Value::from).ok_or_else(|| bad("gives too large a number"));
@@ -311,7 +302,7 @@ pub(crate) fn of_json(value: &Json) -> Value {
             (None, None) => Value::from(it.as_f64().unwrap_or(f64::NAN)),
         },
         Json::Array(items) => items.iter().map(of_json).collect(),
-        Json::Object(map) => map.iter().map(|(key, value)| (key.as_str(), of_json(value))).collect(),
+        Json::Object(map) => Value::from_pairs(map.iter().map(|(key, value)| (key.as_str(), of_json(value)))),
     }
 }
 
@@ -332,7 +323,9 @@ fn json_of(value: &Value, depth: usize, left: &mut usize) -> Result<Json, Fault>
     *left = left.checked_sub(1).ok_or_else(|| bad("too many values"))?;
     let failed = |it: Error| fault_of(&it, "…");
     match value.kind() {
-        ValueKind::Undefined => Err(Fault::lasting("missing_param", "the value of the expression is missing")),
+        ValueKind::Undefined => {
+            Err(Fault::lasting("missing_param", "the value of the expression is missing"))
+        }
         ValueKind::None => Ok(Json::Null),
         ValueKind::Bool => Ok(Json::Bool(value.is_true())),
         ValueKind::String => Ok(Json::String(value.as_str().unwrap_or_default().to_owned())),

@@ -58,7 +58,9 @@ pub(crate) fn shown<K: AsRef<str>>(root: &str, keys: &[K]) -> String {
 
 /// Whether a name may hold this character without being quoted.
 pub(crate) fn is_name_char(it: char) -> bool {
-    it.is_alphanumeric() || matches!(it, '_' | '-' | '$' | '@' | ':') || (!it.is_ascii() && !it.is_whitespace())
+    it.is_alphanumeric()
+        || matches!(it, '_' | '-' | '$' | '@' | ':')
+        || (!it.is_ascii() && !it.is_whitespace())
 }
 
 fn missing<K: AsRef<str>>(view: &View, root: &str, keys: &[K]) -> Fault {
@@ -85,7 +87,12 @@ pub(crate) fn null(path: &str) -> Fault {
 pub(crate) fn is_missing(fault: &Fault) -> bool {
     matches!(
         fault.code.as_str(),
-        "missing_param" | "missing_var" | "missing_field" | "missing_secret" | "ref_not_found" | "process_not_found"
+        "missing_param"
+            | "missing_var"
+            | "missing_field"
+            | "missing_secret"
+            | "ref_not_found"
+            | "process_not_found"
     )
 }
 

@@ -19,7 +19,7 @@ pub mod hole;
 pub mod tags;
 pub mod blocks;
 pub mod text;
-
+pub mod syntax;
 pub mod rewrite;
 pub mod jinja;
 pub mod expr;

@@ -9,9 +9,9 @@ use minijinja::machinery::ast::{BinOpKind, CallArg, CompareOpKind, Expr, UnaryOp
 use minijinja::value::{Value, ValueKind};
 
 use crate::model::hole::address_of;
-use crate::model::look::shown;
 use crate::model::mistake::Mistake;
 use crate::model::names::Address;
+use crate::model::syntax::{display, kind_name, known, mistake, name_of, other_of, path_of};
 use crate::model::time::Span;
 use crate::model::uses::Uses;
 
@@ -20,15 +20,79 @@ const DEPTH_MAX: usize = 64;
 
 /// The filters there are. Those of minijinja that make a text of any size, or escape for HTML, are not among them.
 pub(crate) const FILTERS: [&str; 44] = [
-    "abs", "attr", "base64", "bool", "capitalize", "count", "d", "date", "default", "dictsort", "first", "float",
-    "groupby", "hmac", "int", "items", "join", "json", "last", "length", "lines", "list", "lower", "map", "max", "min",
-    "reject", "rejectattr", "replace", "reverse", "round", "select", "selectattr", "sha256", "sort", "span", "split",
-    "string", "sum", "title", "trim", "unique", "upper", "urlencode",
+    "abs",
+    "attr",
+    "base64",
+    "bool",
+    "capitalize",
+    "count",
+    "d",
+    "date",
+    "default",
+    "dictsort",
+    "first",
+    "float",
+    "groupby",
+    "hmac",
+    "int",
+    "items",
+    "join",
+    "json",
+    "last",
+    "length",
+    "lines",
+    "list",
+    "lower",
+    "map",
+    "max",
+    "min",
+    "reject",
+    "rejectattr",
+    "replace",
+    "reverse",
+    "round",
+    "select",
+    "selectattr",
+    "sha256",
+    "sort",
+    "span",
+    "split",
+    "string",
+    "sum",
+    "title",
+    "trim",
+    "unique",
+    "upper",
+    "urlencode",
 ];
 const TESTS: [&str; 27] = [
-    "defined", "undefined", "none", "boolean", "odd", "even", "divisibleby", "number", "integer", "float", "string",
-    "sequence", "iterable", "mapping", "startingwith", "endingwith", "lower", "upper", "eq", "ne", "lt", "le", "gt",
-    "ge", "in", "true", "false",
+    "defined",
+    "undefined",
+    "none",
+    "boolean",
+    "odd",
+    "even",
+    "divisibleby",
+    "number",
+    "integer",
+    "float",
+    "string",
+    "sequence",
+    "iterable",
+    "mapping",
+    "startingwith",
+    "endingwith",
+    "lower",
+    "upper",
+    "eq",
+    "ne",
+    "lt",
+    "le",
+    "gt",
+    "ge",
+    "in",
+    "true",
+    "false",
 ];
 const FUNCTIONS: [&str; 4] = ["conv", "dict", "range", "span"];
 
@@ -254,7 +318,7 @@ impl Writer {
         if let (Some(one), Some(two)) = (left.as_const(), right.as_const())
             && one.kind() != two.kind()
         {
-            let message = format!("a {} and a {} have no order", one.kind(), two.kind());
+            let message = format!("{} and {} have no order", kind_name(one.kind()), kind_name(two.kind()));
             return Err(mistake(expr, message).hint("make numbers of texts with `|int` or `|float`"));
         }
         self.two(name, left, right)
@@ -273,8 +337,9 @@ impl Writer {
                 CompareOpKind::Gt => self.binary(expr, BinOpKind::Gt, left, &op.expr)?,
                 CompareOpKind::Gte => self.binary(expr, BinOpKind::Gte, left, &op.expr)?,
                 CompareOpKind::In | CompareOpKind::NotIn => {
-                    return Err(mistake(expr, "`in` stands in a chain of comparisons")
-                        .hint("join them with `and`"));
+                    return Err(
+                        mistake(expr, "`in` stands in a chain of comparisons").hint("join them with `and`")
+                    );
                 }
             }
             left = &op.expr;
@@ -394,91 +459,3 @@ impl Writer {
 
 /// The longest rewritten expression, in bytes.
 const SOURCE_BYTES_MAX: usize = 64 * 1024;
-
-fn mistake(expr: &Expr, message: impl Into<String>) -> Mistake {
-    let span = expr.span();
-    Mistake::new(message).at(span.start_offset as usize..span.end_offset as usize)
-}
-
-fn known(what: &str, name: &str, names: &[&str], expr: &Expr) -> Done {
-    if names.contains(&name) {
-        return Ok(());
-    }
-    let near = names.iter().filter(|it| strsim::damerau_levenshtein(it, name) <= 2);
-    let near = near.min_by_key(|it| strsim::damerau_levenshtein(it, name));
-    let unknown = mistake(expr, format!("unknown {what} `{name}`"));
-    Err(match near {
-        Some(near) => unknown.hint(format!("did you mean `{near}`?")),
-        None => unknown.hint(format!("there are {}", names.join(", "))),
-    })
-}
-
-/// The path an expression is, if all of it is literal.
-fn path_of<'a>(expr: &Expr<'a>) -> Option<(&'a str, Vec<String>)> {
-    match expr {
-        Expr::Var(it) => Some((it.id, Vec::new())),
-        Expr::GetAttr(_) | Expr::GetItem(_) => {
-            let (base, key) = step_of(expr)?;
-            let (root, mut keys) = path_of(base)?;
-            keys.push(key);
-            Some((root, keys))
-        }
-        _ => None,
-    }
-}
-
-/// The last step of a path, if its key is literal.
-fn step_of<'e, 'a>(expr: &'e Expr<'a>) -> Option<(&'e Expr<'a>, String)> {
-    match expr {
-        Expr::GetAttr(it) => Some((&it.expr, it.name.to_owned())),
-        Expr::GetItem(it) => Some((&it.expr, name_of(&it.subscript_expr)?)),
-        _ => None,
-    }
-}
-
-/// A literal text or whole number.
-fn name_of(expr: &Expr) -> Option<String> {
-    match expr {
-        Expr::Const(it) if it.value.is_integer() || it.value.kind() == ValueKind::String => {
-            Some(it.value.to_string())
-        }
-        _ => None,
-    }
-}
-
-type OtherTask<'e, 'a> = (&'e Expr<'a>, &'e Expr<'a>, Vec<String>);
-
-/// Another task's param: `conv(process, ref).literal.path`.
-fn other_of<'e, 'a>(expr: &'e Expr<'a>) -> Result<Option<OtherTask<'e, 'a>>, Mistake> {
-    if let Expr::Call(it) = expr {
-        if !matches!(&it.expr, Expr::Var(name) if name.id == "conv") {
-            return Ok(None);
-        }
-        return match it.args.as_slice() {
-            [CallArg::Pos(process), CallArg::Pos(reference)] => Ok(Some((process, reference, Vec::new()))),
-            _ => Err(mistake(expr, "`conv` takes a process and a ref").hint("`conv(\"bitrix\", \"token\").x`")),
-        };
-    }
-    let Some((base, key)) = step_of(expr) else {
-        return Ok(None);
-    };
-    Ok(other_of(base)?.map(|(process, reference, mut keys)| {
-        keys.push(key);
-        (process, reference, keys)
-    }))
-}
-
-/// An expression as a person would know it again in a message.
-fn display(expr: &Expr) -> String {
-    if let Some((root, keys)) = path_of(expr) {
-        return shown(root, &keys);
-    }
-    match expr {
-        Expr::GetAttr(it) => format!("{}.{}", display(&it.expr), it.name),
-        Expr::GetItem(it) => format!("{}[{}]", display(&it.expr), display(&it.subscript_expr)),
-        Expr::Const(it) => it.value.to_string(),
-        Expr::Call(it) => format!("{}(…)", display(&it.expr)),
-        Expr::Filter(it) => format!("{}|{}", it.expr.as_ref().map(display).unwrap_or_default(), it.name),
-        _ => "(…)".to_owned(),
-    }
-}

@@ -72,9 +72,9 @@ pub(crate) fn unknown_helper(tag: &Tag) -> Option<Mistake> {
 
 fn no_helper(name: &str, at: usize) -> Mistake {
     let known = MAKERS.iter().chain(&BUILTINS);
-    let near = known.filter(|it| strsim::damerau_levenshtein(it, name) <= 2).min_by_key(|it| {
-        strsim::damerau_levenshtein(it, name)
-    });
+    let near = known
+        .filter(|it| strsim::damerau_levenshtein(it, name) <= 2)
+        .min_by_key(|it| strsim::damerau_levenshtein(it, name));
     let mistake = Mistake::new(format!("unknown helper `{name}`")).at(at..at + name.len());
     match near {
         Some(near) => mistake.hint(format!("did you mean `{near}`?")),
@@ -235,9 +235,9 @@ impl Writer {
         }
         let (name, arguments) = word(body);
         if !matches!(name, "if" | "unless") || arguments.trim().is_empty() {
-            return Err(Mistake::new(format!("`else {body}` is not known")).hint("`{{else if x}}`").at(
-                tag.whole.clone(),
-            ));
+            return Err(Mistake::new(format!("`else {body}` is not known"))
+                .hint("`{{else if x}}`")
+                .at(tag.whole.clone()));
         }
         let begin = at + rest.len() - body.len() + name.len();
         let made = self.arguments(arguments, begin, Need::Truth)?;
@@ -320,7 +320,8 @@ impl Writer {
 
     fn argument(&mut self, text: &str, at: usize, need: Need) -> Result<String, Mistake> {
         let whole = at..at + text.len();
-        let is_number = text.parse::<f64>().is_ok() && text.starts_with(|it: char| it.is_ascii_digit() || it == '-');
+        let is_number =
+            text.parse::<f64>().is_ok() && text.starts_with(|it: char| it.is_ascii_digit() || it == '-');
         if matches!(text, "true" | "false" | "null") || is_number {
             return Ok(text.to_owned());
         }
@@ -384,7 +385,8 @@ impl Writer {
             if key.is_empty() || key.contains(['{', '}', '[', ']']) {
                 return Err(bad());
             }
-            let is_plain = is_first && (is_item || is_bound) && !key.starts_with(|it: char| it.is_ascii_digit());
+            let is_plain =
+                is_first && (is_item || is_bound) && !key.starts_with(|it: char| it.is_ascii_digit());
             made.push_str(&if is_plain { key.to_owned() } else { format!("[{key}]") });
             is_first = false;
             rest = match after.chars().next() {
@@ -414,7 +416,8 @@ fn split_bound(text: &str, at: usize) -> Result<(&str, Vec<String>), Mistake> {
     let Some(open) = text.find(" as |") else {
         return Ok((text, Vec::new()));
     };
-    let names: Vec<String> = text[open + 5..].trim_end().trim_end_matches('|').split_whitespace().map(str::to_owned).collect();
+    let names: Vec<String> =
+        text[open + 5..].trim_end().trim_end_matches('|').split_whitespace().map(str::to_owned).collect();
     let good = |it: &String| it.chars().all(|it| it.is_ascii_alphanumeric() || it == '_');
     if names.is_empty() || names.len() > 2 || !names.iter().all(good) {
         return Err(Mistake::new("`as |item index|` takes one or two names").at(at + open..at + text.len()));

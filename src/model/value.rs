@@ -93,7 +93,11 @@ impl Form {
             },
             Value::Array(items) => {
                 let forms = items.iter().map(Form::of).collect::<Result<Vec<_>, _>>()?;
-                if forms.iter().all(Form::is_literal) { Form::Literal(value.clone()) } else { Form::List(forms) }
+                if forms.iter().all(Form::is_literal) {
+                    Form::Literal(value.clone())
+                } else {
+                    Form::List(forms)
+                }
             }
             Value::Object(map) => {
                 let form = |(key, value): (&String, &Value)| Ok((key.clone(), Form::of(value)?));
@@ -114,7 +118,9 @@ impl Form {
             Form::Literal(value) => Ok(value.clone()),
             Form::Text(text) => text.value(view),
             Form::Expr(expr) => expr.eval(view),
-            Form::List(items) => items.iter().map(|it| it.fill(view)).collect::<Result<_, _>>().map(Value::Array),
+            Form::List(items) => {
+                items.iter().map(|it| it.fill(view)).collect::<Result<_, _>>().map(Value::Array)
+            }
             Form::Map(items) => {
                 let filled = items.iter().map(|(key, it)| Ok((key.clone(), it.fill(view)?)));
                 filled.collect::<Result<Map<String, Value>, Fault>>().map(Value::Object)
