@@ -5,6 +5,7 @@
 //! nothing, a missing name is a fault that names it, and other tasks can be read everywhere. In `#if` and `#unless`
 //! what is missing counts as false; that is what they are for.
 
+use std::borrow::Cow;
 use std::sync::{Arc, LazyLock, Mutex};
 
 use handlebars::{
@@ -110,8 +111,7 @@ impl HelperDef for Maker {
         _: &mut RenderContext<'reg, 'rc>,
     ) -> Result<ScopedJson<'rc>, RenderError> {
         let value = argument(helper, 0)?;
-        let text =
-            || as_text(std::borrow::Cow::Borrowed(value), "an argument").map_err(|it| failed(it.message));
+        let text = || as_text(Cow::Borrowed(value), "an argument").map_err(|it| failed(it.message));
         let second = helper.param(1).and_then(|it| it.value().as_str());
         let third = helper.param(2).and_then(|it| it.value().as_str());
         let made = match self.0 {
@@ -202,22 +202,22 @@ impl Local<'_> {
 
     fn write_hole(&self, hole: &Hole, raw: bool, out: &mut dyn Output) -> HelperResult {
         let (text, is_mark) = hole.text(self.view).map_err(|it| self.fail(it))?;
-        Ok(if self.encode && !raw && !is_mark {
-            out.write(&helpers::urlencode(&text))?;
-        } else {
-            out.write(&text)?;
-        })
+        self.write(&text, raw || is_mark, out)
     }
 
     fn write_value(&self, value: &Value, path: &str, raw: bool, out: &mut dyn Output) -> HelperResult {
         if self.view.secrets {
             refuse_marks(value).map_err(|it| self.fail(it))?;
         }
-        let text = as_text(std::borrow::Cow::Borrowed(value), path).map_err(|it| self.fail(it))?;
+        let text = as_text(Cow::Borrowed(value), path).map_err(|it| self.fail(it))?;
+        self.write(&text, raw, out)
+    }
+
+    fn write(&self, text: &str, raw: bool, out: &mut dyn Output) -> HelperResult {
         if self.encode && !raw {
-            out.write(&helpers::urlencode(&text))?
+            out.write(&helpers::urlencode(text))?;
         } else {
-            out.write(&text)?
+            out.write(text)?;
         }
         Ok(())
     }

@@ -289,13 +289,10 @@ fn read_source(text: &str, at: usize, depth: usize) -> Result<Source, Mistake> {
     }
     let (mut keys, end) = read_keys(text, at, depth, true)?;
     debug_assert_eq!(end, text.len());
-    let root = match literal(&keys.remove(0)) {
-        Some(root) => root,
-        None => {
-            return Err(Mistake::new("a name cannot begin with a hole")
-                .hint("write `{{params.{{name}}}}`")
-                .at(whole));
-        }
+    let Some(root) = literal(&keys.remove(0)) else {
+        return Err(Mistake::new("a name cannot begin with a hole")
+            .hint("write `{{params.{{name}}}}`")
+            .at(whole));
     };
     match root.as_str() {
         "conv" => Err(Mistake::new("`conv` names another task")

@@ -70,7 +70,9 @@ pub(crate) static ENVIRONMENT: LazyLock<Environment<'static>> = LazyLock::new(||
         helpers::date(&moment, &format, zone.as_deref()).map_err(|it| bad_value(&it))
     });
     it.add_filter("join", join);
-    it.add_filter("replace", replace);
+    it.add_filter("replace", |value: Cow<'_, str>, from: Cow<'_, str>, to: Cow<'_, str>| {
+        replace(&value, &from, &to)
+    });
     it.add_filter("sort", |state: &State, value: Value, how: Kwargs| {
         filters::sort(state, sortable(&value, &how)?, how)
     });
@@ -252,7 +254,7 @@ fn text_of(value: &Value) -> Result<Cow<'_, str>, Error> {
     }
 }
 
-fn join(value: Value, between: Option<Cow<'_, str>>) -> Result<String, Error> {
+fn join(value: &Value, between: Option<Cow<'_, str>>) -> Result<String, Error> {
     let between = between.unwrap_or_default();
     let mut text = String::new();
     for (index, item) in value.try_iter()?.enumerate() {
@@ -267,9 +269,9 @@ fn join(value: Value, between: Option<Cow<'_, str>>) -> Result<String, Error> {
     Ok(text)
 }
 
-fn replace(value: Cow<'_, str>, from: Cow<'_, str>, to: Cow<'_, str>) -> Result<String, Error> {
-    let bytes = value.matches(&*from).count().saturating_mul(to.len()).saturating_add(value.len());
-    if bytes > BYTES_MAX { Err(too_long()) } else { Ok(value.replace(&*from, &to)) }
+fn replace(value: &str, from: &str, to: &str) -> Result<String, Error> {
+    let bytes = value.matches(from).count().saturating_mul(to.len()).saturating_add(value.len());
+    if bytes > BYTES_MAX { Err(too_long()) } else { Ok(value.replace(from, to)) }
 }
 
 fn too_long() -> Error {
@@ -329,17 +331,13 @@ fn json_of(value: &Value, depth: usize, left: &mut usize) -> Result<Json, Fault>
         ValueKind::None => Ok(Json::Null),
         ValueKind::Bool => Ok(Json::Bool(value.is_true())),
         ValueKind::String => Ok(Json::String(value.as_str().unwrap_or_default().to_owned())),
-        ValueKind::Number => match integer(value) {
-            Some(it) => match (i64::try_from(it), u64::try_from(it)) {
-                (Ok(it), _) => Ok(Json::from(it)),
-                (_, Ok(it)) => Ok(Json::from(it)),
-                _ => Err(bad("too large a number")),
-            },
-            None => {
-                let number = f64::try_from(value.clone()).ok().and_then(serde_json::Number::from_f64);
-                number.map(Json::Number).ok_or_else(|| bad("no finite number"))
-            }
-        },
+        ValueKind::Number => {
+            let number = match integer(value) {
+                Some(it) => serde_json::Number::from_i128(it),
+                None => f64::try_from(value.clone()).ok().and_then(serde_json::Number::from_f64),
+            };
+            number.map(Json::Number).ok_or_else(|| bad("a number that JSON cannot hold"))
+        }
         ValueKind::Seq | ValueKind::Iterable => {
             let items = value.try_iter().map_err(failed)?;
             items.map(|it| json_of(&it, depth + 1, left)).collect::<Result<_, _>>().map(Json::Array)

@@ -46,11 +46,11 @@ pub(crate) fn shown<K: AsRef<str>>(root: &str, keys: &[K]) -> String {
     let mut text = root.to_owned();
     for key in keys.iter().map(AsRef::as_ref) {
         if !key.is_empty() && key.bytes().all(|it| it.is_ascii_digit()) {
-            text.push_str(&format!("[{key}]"));
+            text.extend(["[", key, "]"]);
         } else if key.chars().all(is_name_char) && !key.is_empty() {
-            text.push_str(&format!(".{key}"));
+            text.extend([".", key]);
         } else {
-            text.push_str(&format!("[{key:?}]"));
+            text.extend(["[", &Value::from(key).to_string(), "]"]);
         }
     }
     text

@@ -199,7 +199,13 @@ impl Writer {
             }
             Expr::Filter(it) => self.filter(expr, it),
             Expr::Test(it) => self.test(expr, it),
-            Expr::GetAttr(it) => self.at(&it.expr, |me| Ok(me.text(it.name)), expr, soft),
+            Expr::GetAttr(it) => {
+                let key = |me: &mut Self| {
+                    me.text(it.name);
+                    Ok(())
+                };
+                self.at(&it.expr, key, expr, soft)
+            }
             Expr::GetItem(it) => self.at(&it.expr, |me| me.expr(&it.subscript_expr, false), expr, soft),
             Expr::Call(it) => self.call(expr, it),
             Expr::List(it) => self.list(&it.items),

@@ -285,7 +285,7 @@ impl Writer {
                     if !is_helper(name) || needs.len() >= DEPTH_MAX {
                         return Err(no_helper(name, at + here + 1));
                     }
-                    made.push_str(&format!(" ({name}"));
+                    made.extend([" (", name]);
                     let need = if BUILTINS[4..].contains(&name) { Need::Truth } else { Need::Value };
                     needs.push(need);
                     rest.len() - after.len()
@@ -299,14 +299,14 @@ impl Writer {
                     let end = string_end(rest, quote).ok_or_else(|| {
                         Mistake::new("a string is never closed").at(at + here..at + text.len())
                     })?;
-                    made.push_str(&format!(" {}", &rest[..end]));
+                    made.extend([" ", &rest[..end]]);
                     end
                 }
                 _ => {
                     let end = argument_end(rest);
                     let need = needs.last().copied().unwrap_or(need);
                     let argument = self.argument(&rest[..end], at + here, need)?;
-                    made.push_str(&format!(" {argument}"));
+                    made.extend([" ", &argument]);
                     end
                 }
             };
@@ -387,12 +387,11 @@ impl Writer {
             }
             let is_plain =
                 is_first && (is_item || is_bound) && !key.starts_with(|it: char| it.is_ascii_digit());
-            made.push_str(&if is_plain { key.to_owned() } else { format!("[{key}]") });
+            made.extend(if is_plain { ["", key, ""] } else { ["[", key, "]"] });
             is_first = false;
             rest = match after.chars().next() {
-                None => after,
                 Some('.') if after.len() > 1 => &after[1..],
-                Some('[') => after,
+                Some('[') | None => after,
                 Some(_) => return Err(bad()),
             };
             if !rest.is_empty() {
