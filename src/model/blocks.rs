@@ -1,9 +1,9 @@
 //! [`Blocks`]: a text with blocks and helpers, for handlebars.
 //!
-//! Handlebars never sees our paths: whatever does not depend on the item of an `#each` or `#with` is read by us, through
-//! helpers of our own that look into the [`View`] only when they are reached. So a branch that is not taken asks for
-//! nothing, a missing name is a fault that names it, and other tasks can be read everywhere. In `#if` and `#unless`
-//! what is missing counts as false; that is what they are for.
+//! Handlebars never sees our paths: whatever does not depend on the item of an `#each` or `#with` is read by
+//! us, through helpers of our own that look into the [`View`] only when they are reached. So a branch that
+//! is not taken asks for nothing, a missing name is a fault that names it, and other tasks can be read
+//! everywhere. In `#if` and `#unless` what is missing counts as false; that is what they are for.
 
 use std::borrow::Cow;
 use std::sync::{Arc, LazyLock, Mutex};
@@ -287,7 +287,8 @@ mod tests {
 
     fn good(text: &str) -> String {
         let view = view(json!({
-            "city": "Riga", "n": 7, "yes": true, "none": null, "rows": [{"n": 1}, {"n": 2}], "id": "bitrix", "k": "k",
+            "city": "Riga", "n": 7, "yes": true, "none": null, "rows": [{"n": 1}, {"n": 2}],
+            "id": "bitrix", "k": "k",
             "o": {"k": "v", "a b": "c"}, "tpl": "{{city}}",
         }));
         let blocks = Blocks::of(text, &scan(text).unwrap()).unwrap_or_else(|it| panic!("{text}: {it}"));

@@ -1,5 +1,7 @@
-//! What texts and expressions can make of a value: `sha256`, `hmac`, `base64`, `urlencode`, `date`. One place for
-//! both languages.
+//! What texts and expressions can make of a value: `sha256`, `hmac`, `base64`, `urlencode`, `date`. One
+//! place for both languages.
+
+use std::ops::Range;
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
@@ -30,6 +32,26 @@ pub(crate) fn base64(text: &str) -> String {
 /// The text as one piece of a URL.
 pub(crate) fn urlencode(text: &str) -> String {
     utf8_percent_encode(text, RESERVED).to_string()
+}
+
+/// Whether the step of a URL's path around `range` is `.` or `..`, encoded or not.
+pub(crate) fn makes_dots(url: &str, range: &Range<usize>) -> bool {
+    if url[..range.start].contains(['?', '#']) {
+        return false;
+    }
+    let start = url[..range.start].rfind(['/', '\\']).map_or(0, |it| it + 1);
+    let end = url[range.end..].find(['/', '\\', '?', '#']).map_or(url.len(), |it| range.end + it);
+    is_dots(&url[start..end])
+}
+
+/// Whether any step of a URL's path is.
+pub(crate) fn walks(url: &str) -> bool {
+    let path = url.split(['?', '#']).next().unwrap_or_default();
+    path.split(['/', '\\']).any(is_dots)
+}
+
+fn is_dots(step: &str) -> bool {
+    matches!(step.to_ascii_lowercase().replace("%2e", ".").as_str(), "." | "..")
 }
 
 /// A moment, given in unix seconds or as RFC 3339, in the words of `strftime`; in UTC if no zone is given.

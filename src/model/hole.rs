@@ -1,5 +1,5 @@
-//! [`Hole`]: what one `{{hole}}` reads: a path, another task's path, a secret, or a literal, each with a default
-//! if one is given.
+//! [`Hole`]: what one `{{hole}}` reads: a path, another task's path, a secret, or a literal, each with a
+//! default if one is given.
 
 use std::borrow::Cow;
 use std::ops::Range;

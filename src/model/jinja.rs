@@ -19,7 +19,8 @@ use crate::model::scope::View;
 use crate::model::syntax::kind_name;
 use crate::model::time::Span;
 
-/// The longest text an expression may make by joining and replacing, in bytes, and the most values it may give.
+/// The longest text an expression may make by joining and replacing, in bytes, and the most values it may
+/// give.
 const BYTES_MAX: usize = 1024 * 1024;
 const VALUES_MAX: usize = 100_000;
 const DEPTH_MAX: usize = 100;

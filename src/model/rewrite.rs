@@ -1,7 +1,7 @@
 //! Rewrites an expression before minijinja compiles it, so that nothing in it is silent.
 //!
-//! Paths become numbered lookups that name what is missing; orderings become calls that refuse values of different
-//! kinds; names of filters, tests and functions are checked here and not at run time.
+//! Paths become numbered lookups that name what is missing; orderings become calls that refuse values of
+//! different kinds; names of filters, tests and functions are checked here and not at run time.
 
 use std::fmt::Write;
 
@@ -18,7 +18,8 @@ use crate::model::uses::Uses;
 /// How deep an expression may nest: parser, compiler and this walk all recur.
 const DEPTH_MAX: usize = 64;
 
-/// The filters there are. Those of minijinja that make a text of any size, or escape for HTML, are not among them.
+/// The filters there are. Those of minijinja that make a text of any size, or escape for HTML, are not among
+/// them.
 pub(crate) const FILTERS: [&str; 44] = [
     "abs",
     "attr",

@@ -1,4 +1,5 @@
-//! Reads the syntax tree that minijinja makes of an expression: which part of it is a literal path, and how to say so.
+//! Reads the syntax tree that minijinja makes of an expression: which part of it is a literal path, and how
+//! to say so.
 
 use minijinja::machinery::ast::{CallArg, Expr};
 use minijinja::value::ValueKind;

@@ -1,5 +1,5 @@
-//! Rewrites a text with blocks and helpers so that handlebars reads nothing but the items of its own blocks: every
-//! other path becomes a call of one of our words with the number of a [`Hole`].
+//! Rewrites a text with blocks and helpers so that handlebars reads nothing but the items of its own blocks:
+//! every other path becomes a call of one of our words with the number of a [`Hole`].
 
 use crate::model::hole::Hole;
 use crate::model::look::is_name_char;
@@ -18,7 +18,8 @@ pub(crate) const MANY: &str = "bl_many";
 
 /// Helpers of ours that make a text.
 pub(crate) const MAKERS: [&str; 6] = ["json", "date", "sha256", "base64", "urlencode", "hmac"];
-/// Helpers of handlebars that give a value. Its orderings are not among them: they order a text and a number silently.
+/// Helpers of handlebars that give a value. Its orderings are not among them: they order a text and a number
+/// silently.
 const BUILTINS: [&str; 7] = ["lookup", "len", "eq", "ne", "and", "or", "not"];
 const BLOCKS: [&str; 4] = ["if", "unless", "each", "with"];
 
@@ -357,7 +358,7 @@ impl Writer {
         }
         let bad = || {
             Mistake::new(format!("`{text}` is no path in a block"))
-                .hint("in `#each` and `#with` a path is `name`, `this.name`, `@index`, `../name` or `params.name`")
+                .hint("in `#each` and `#with` a path is `name`, `this.name`, `@index`, `params.name`")
                 .at(at..at + text.len())
         };
         if text == "." || text == "this" {

@@ -5,8 +5,8 @@ use std::collections::BTreeSet;
 /// What is read.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Uses {
-    /// Top-level names: params as they are called, and the reserved names (`task`, `response`, …) but `secret` and
-    /// `conv`. `params.x` counts as `x`.
+    /// Top-level names: params as they are called, and the reserved names (`task`, `response`, …) but
+    /// `secret` and `conv`. `params.x` counts as `x`.
     pub roots: BTreeSet<String>,
     /// `secret.NAME`.
     pub secrets: BTreeSet<String>,

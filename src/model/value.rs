@@ -1,7 +1,7 @@
 //! [`Draft`]: a value as it is written in YAML, with holes and expressions anywhere in it.
 //!
-//! A string that begins with `=` is an expression, one with `{{` a text, all else is literal. A text that shall begin
-//! with `=` is written `{{"="}}…`. Keys are literal.
+//! A string that begins with `=` is an expression, one with `{{` a text, all else is literal. A text that
+//! shall begin with `=` is written `{{"="}}…`. Keys are literal.
 
 use std::sync::Arc;
 
@@ -173,8 +173,10 @@ mod tests {
     #[test]
     fn every_string_of_a_draft_is_filled_in_its_own_way() {
         let draft = json!({
-            "text": "in {{city}}", "typed": "{{n}}", "sum": "= n + 1", "tight": "=n", "plain": "a = b", "{{key}}": 1,
-            "list": ["{{city}}", {"deep": "= [n]"}, "literal", null, 2.5], "sign": "{{\"=\"}} n", "braces": "}} {",
+            "text": "in {{city}}", "typed": "{{n}}", "sum": "= n + 1", "tight": "=n", "plain": "a = b",
+            "{{key}}": 1,
+            "list": ["{{city}}", {"deep": "= [n]"}, "literal", null, 2.5], "sign": "{{\"=\"}} n",
+            "braces": "}} {",
         });
         let draft = Draft::new(&draft).unwrap();
         let filled = draft.fill(&view(json!({"city": "Riga", "n": 7}))).unwrap();
