@@ -5,8 +5,9 @@
 //! conv("bitrix", "token").expires_at - now
 //! ```
 //!
-//! What is missing is a fault that names it, but for `is defined` and `|default(…)`. A number and a text have
-//! no order. An expression has no loops, so it cannot run away: its length is bounded, and so is all it can make.
+//! What is missing is a fault that names it, but for `is defined` and `|default(…)`. A number and a text
+//! have no order. An expression has no loops, so it cannot run away: its length is bounded, and so is all it
+//! can make.
 
 use std::fmt;
 use std::sync::Arc;
