@@ -12,5 +12,8 @@ pub mod mistake;
 pub mod expr;
 pub mod text;
 pub mod value;
+pub mod near;
 pub mod tree;
+pub mod wrong;
+pub mod read;
 pub mod kind;
