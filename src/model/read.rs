@@ -272,6 +272,11 @@ impl<'a> Reader<'a> {
         Entries { reader: self, rest: good.chain(stand_ins).collect::<Vec<_>>().into_iter(), now: None }
     }
 
+    /// What a value says against itself after it was read is said of its part, too.
+    fn seed<'de, T: DeserializeSeed<'de>>(self, seed: T) -> Result<T::Value, Bad> {
+        seed.deserialize(self).map_err(|bad| bad.at(self.tree, self.tree.spot))
+    }
+
     fn visit<'de, V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Bad> {
         let done = match &self.tree.branch {
             Branch::Null => visitor.visit_unit(),
@@ -340,13 +345,28 @@ impl<'de> Deserializer<'de> for Reader<'_> {
         done.map_err(|bad| bad.at(self.tree, self.tree.spot))
     }
 
+    /// A list will not do for a map, though serde would take one.
+    fn deserialize_struct<V: Visitor<'de>>(
+        self,
+        _: &str,
+        _: &'static [&'static str],
+        visitor: V,
+    ) -> Result<V::Value, Bad> {
+        match self.tree.branch {
+            Branch::List(_) => {
+                Err(Bad::invalid_type(Unexpected::Seq, &visitor).at(self.tree, self.tree.spot))
+            }
+            _ => self.visit(visitor),
+        }
+    }
+
     fn deserialize_ignored_any<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Bad> {
         visitor.visit_unit()
     }
 
     serde::forward_to_deserialize_any! {
         bool i8 i16 i32 i64 i128 u8 u16 u32 u64 u128 f32 f64 char bytes byte_buf unit unit_struct seq tuple
-        tuple_struct map struct identifier
+        tuple_struct map identifier
     }
 }
 
@@ -361,7 +381,7 @@ impl<'de> SeqAccess<'de> for Items<'_> {
 
     fn next_element_seed<T: DeserializeSeed<'de>>(&mut self, seed: T) -> Result<Option<T::Value>, Bad> {
         let next = self.rest.by_ref().find(|item| self.reader.good(item));
-        next.map(|item| seed.deserialize(self.reader.part(item))).transpose()
+        next.map(|item| self.reader.part(item).seed(seed)).transpose()
     }
 }
 
@@ -399,7 +419,7 @@ impl<'de> MapAccess<'de> for Entries<'_> {
     fn next_value_seed<V: DeserializeSeed<'de>>(&mut self, seed: V) -> Result<V::Value, Bad> {
         match self.now.take() {
             None => Err(Bad::custom("a value was asked for before its key")),
-            Some(Entry::Real(_, tree)) => seed.deserialize(self.reader.part(tree)),
+            Some(Entry::Real(_, tree)) => self.reader.part(tree).seed(seed),
             Some(Entry::StandIn(key, number)) => {
                 seed.deserialize(StandIn(number)).map_err(|bad| bad.stand_in(key))
             }
@@ -434,7 +454,7 @@ impl<'de> VariantAccess<'de> for Reader<'_> {
         }
     }
     fn newtype_variant_seed<T: DeserializeSeed<'de>>(self, seed: T) -> Result<T::Value, Bad> {
-        seed.deserialize(self)
+        self.seed(seed)
     }
     fn tuple_variant<V: Visitor<'de>>(self, _: usize, visitor: V) -> Result<V::Value, Bad> {
         self.visit(visitor)

@@ -3,7 +3,7 @@
 use std::fmt;
 
 use annotate_snippets::renderer::DecorStyle;
-use annotate_snippets::{AnnotationKind, Level as Mark, Renderer, Snippet};
+use annotate_snippets::{AnnotationKind, Level, Renderer, Snippet};
 use serde::ser::{Serialize, SerializeStruct, Serializer};
 
 use crate::model::tree::{Spot, TreeError};
@@ -27,25 +27,13 @@ pub struct Problem {
     pub message: String,
     /// What would help.
     pub hint: Option<String>,
-    /// How bad it is.
-    pub level: Level,
-}
-
-/// How bad a problem is.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Level {
-    /// The file is refused.
-    #[default]
-    Error,
-    /// The file is taken, but look at it.
-    Warning,
 }
 
 impl Problem {
     /// What is wrong, and where.
     pub fn new(spot: Spot, message: impl Into<String>) -> Problem {
         let end = (spot.line, spot.column);
-        Problem { file: None, spot, end, message: message.into(), hint: None, level: Level::Error }
+        Problem { file: None, spot, end, message: message.into(), hint: None }
     }
 
     /// With what would help.
@@ -89,7 +77,7 @@ impl fmt::Display for Problem {
 
 impl Serialize for Problem {
     fn serialize<S: Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
-        let mut map = to.serialize_struct("Problem", 8)?;
+        let mut map = to.serialize_struct("Problem", 7)?;
         map.serialize_field("file", &self.file)?;
         map.serialize_field("line", &self.spot.line)?;
         map.serialize_field("column", &self.spot.column)?;
@@ -97,11 +85,6 @@ impl Serialize for Problem {
         map.serialize_field("end_column", &self.end.1)?;
         map.serialize_field("message", &self.message)?;
         map.serialize_field("hint", &self.hint)?;
-        let level = match self.level {
-            Level::Error => "error",
-            Level::Warning => "warning",
-        };
-        map.serialize_field("level", level)?;
         map.end()
     }
 }
@@ -176,10 +159,6 @@ pub fn render(problems: &[Problem], source: &str, color: bool) -> String {
 }
 
 fn render_one(problem: &Problem, lines: &Lines, renderer: &Renderer) -> String {
-    let level = match problem.level {
-        Level::Error => Mark::ERROR,
-        Level::Warning => Mark::WARNING,
-    };
     let (start, line) = lines.line(problem.spot.start);
     let line: String = line.chars().map(|it| if it.is_control() && it != '\t' { ' ' } else { it }).collect();
     let from = problem.spot.start.saturating_sub(start).min(line.len());
@@ -191,9 +170,9 @@ fn render_one(problem: &Problem, lines: &Lines, renderer: &Renderer) -> String {
         .line_start(problem.spot.line)
         .path(file)
         .annotation(AnnotationKind::Primary.span(from..to));
-    let group = level.primary_title(problem.message.as_str()).element(snippet);
+    let group = Level::ERROR.primary_title(problem.message.as_str()).element(snippet);
     match &problem.hint {
-        Some(hint) => renderer.render(&[group.element(Mark::HELP.with_name("hint").message(hint.as_str()))]),
+        Some(hint) => renderer.render(&[group.element(Level::HELP.with_name("hint").message(hint.as_str()))]),
         None => renderer.render(&[group]),
     }
 }

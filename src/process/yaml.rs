@@ -264,7 +264,9 @@ impl<'a> Builder<'a> {
         }
         let text = self.source.get(start..end).unwrap_or_default().to_owned();
         let spot = self.lines.spot(start, end);
-        self.problems[place] = bare_hole(spot, Some(&text));
+        let rest = self.source.get(end..).unwrap_or_default().trim_start_matches([' ', '\t']);
+        let alone = rest.is_empty() || rest.starts_with(['\n', '\r', ',', ']', '}', '#']);
+        self.problems[place] = bare_hole(spot, alone.then_some(&text));
         Ok(Tree { spot, branch: Branch::Text(text) })
     }
 
@@ -321,6 +323,7 @@ fn weight(tree: &Tree) -> usize {
         }
 }
 
+/// The problem of a hole without quotes; `text` is the hole, if it is all there is.
 fn bare_hole(spot: Spot, text: Option<&str>) -> Problem {
     let hint = match text {
         Some(text) if !text.contains(['"', '\n']) => format!("put quotes around it: \"{text}\""),
@@ -361,6 +364,9 @@ fn syntax(lines: &Lines, source: &str, error: &ScanError) -> Problem {
             ("this alias names nothing", "put the text in quotes if it begins with `*`")
         }
         "recursion limit exceeded" => ("maps and lists stand in each other too deep", "make it flatter"),
+        text if text.starts_with("unexpected character") => {
+            ("no value begins with this character", "put the text in quotes")
+        }
         text if text.contains("escape") && text.contains("quoted scalar") => {
             ("this is no escape that YAML knows", "write `\\\\` for a backslash, or use single quotes")
         }
@@ -395,7 +401,26 @@ mod tests {
         let tree = read(source).0.unwrap();
         let mut all = Vec::new();
         walk(&tree, source, &mut all);
-        insta::assert_snapshot!(all.join("\n"), @"");
+        insta::assert_snapshot!(all.join("\n"), @r#"
+        1:1 "a" {"a":1,"list":["x","y z","w"],"empty":null,"map":{"ключ":{"b":null},"block":"two\nlines\n"}}
+        1:1 key "a"
+        1:4 "1" 1
+        2:1 key "list"
+        2:7 "[x, 'y z', \"w\"]" ["x","y z","w"]
+        2:8 "x" "x"
+        2:11 "'y z'" "y z"
+        2:18 "\"w\"" "w"
+        3:1 key "empty"
+        3:6 "" null
+        4:1 key "map"
+        5:3 "ключ" {"ключ":{"b":null},"block":"two\nlines\n"}
+        5:3 key "ключ"
+        5:9 "{b: ~}" {"b":null}
+        5:10 key "b"
+        5:13 "~" null
+        6:3 key "block"
+        7:5 "two\n    lines\n" "two\nlines\n"
+        "#);
     }
 
     fn walk(tree: &Tree, source: &str, all: &mut Vec<String>) {
@@ -443,7 +468,251 @@ mod tests {
             "a: }\n",
         ];
         let all: Vec<String> = texts.iter().map(|text| shown(text)).collect();
-        insta::assert_snapshot!(all.join("\n\n"), @"");
+        insta::assert_snapshot!(all.join("\n\n"), @r#"
+        error: the key `a` stands here twice
+         --> the process:3:1
+          |
+        3 | a: 3
+          | ^
+          |
+          = hint: it stands in line 1 already
+
+        error: the key `b` stands here twice
+         --> the process:4:1
+          |
+        4 | b: {c: 1, c: 2}
+          | ^
+          |
+          = hint: it stands in line 2 already
+
+        error: the key `c` stands here twice
+         --> the process:4:11
+          |
+        4 | b: {c: 1, c: 2}
+          |           ^
+          |
+          = hint: it stands in line 4 already
+
+        error: the number 007 begins with a zero
+         --> the process:1:7
+          |
+        1 | code: 007
+          |       ^^^
+          |
+          = hint: write "007" for a text or 7 for a number
+
+        error: the number 1_000 has `_` in it
+         --> the process:2:7
+          |
+        2 | size: 1_000
+          |       ^^^^^
+          |
+          = hint: write "1_000" for a text or 1000 for a number
+
+        error: the number +37120000000 would lose its plus
+         --> the process:3:8
+          |
+        3 | phone: +37120000000
+          |        ^^^^^^^^^^^^
+          |
+          = hint: write "+37120000000" for a text or 37120000000 for a number
+
+        error: the number 123456789012345678901 is too large
+         --> the process:4:7
+          |
+        4 | long: 123456789012345678901
+          |       ^^^^^^^^^^^^^^^^^^^^^
+          |
+          = hint: write "123456789012345678901" for a text
+
+        error: `.nan` is no number in JSON
+         --> the process:5:6
+          |
+        5 | not: .nan
+          |      ^^^^
+          |
+          = hint: write ".nan" for a text
+
+        error: `{{` without quotes begins a YAML map, not a hole
+         --> the process:1:6
+          |
+        1 | url: {{x}}
+          |      ^^^^^
+          |
+          = hint: put quotes around it: "{{x}}"
+
+        error: `{{` without quotes begins a YAML map, not a hole
+         --> the process:2:8
+          |
+        2 | next: [{{ y }}, z]
+          |        ^^^^^^^
+          |
+          = hint: put quotes around it: "{{ y }}"
+
+        error: `{{` without quotes begins a YAML map, not a hole
+         --> the process:2:6
+          |
+        2 | url: {{host}}/path
+          |      ^^^^^^^^
+          |
+          = hint: put quotes around the whole value
+
+        error: `{{` without quotes begins a YAML map, not a hole
+         --> the process:1:3
+          |
+        1 | - {{a}} and {{b}}
+          |   ^^^^^
+          |
+          = hint: put quotes around the whole value
+
+        error: a tab stands where the line is indented
+         --> the process:2:1
+          |
+        2 |     b: 1
+          | ^^^^
+          |
+          = hint: indent with spaces
+
+        error: a second document begins here
+         --> the process:2:1
+          |
+        2 | ---
+          | ^^^
+          |
+          = hint: put one process in a file
+
+        error: a key is a text, and `true` without quotes is none
+         --> the process:1:1
+          |
+        1 | true: 1
+          | ^^^^
+          |
+          = hint: write "true"
+
+        error: a key is a text, and `~` without quotes is none
+         --> the process:2:1
+          |
+        2 | ~: 2
+          | ^
+          |
+          = hint: write "~"
+
+        error: a key is a text, and this is a list or a map
+         --> the process:3:1
+          |
+        3 | [a]: 3
+          | ^
+
+        error: a character that may not stand in a file: U+0000
+         --> the process:1:4
+          |
+        1 | a:
+          |    ^
+          |
+          = hint: remove it
+
+        error: a text may not hold U+0000
+         --> the process:1:4
+          |
+        1 | a: "\0"
+          |    ^^^^
+
+        error: a `:` stands where no key can be
+         --> the process:1:5
+          |
+        1 | a: b: c
+          |     ^
+          |
+          = hint: put the value in quotes, or look at how the line is indented
+
+        error: this is not YAML: invalid indentation in multiline quoted scalar
+         --> the process:2:1
+          |
+        2 | b: 1
+          | ^
+
+        error: a `:` stands where no key can be
+         --> the process:2:2
+          |
+        2 | b: 1
+          |  ^
+          |
+          = hint: put the value in quotes, or look at how the line is indented
+
+        error: this line is indented unlike the ones above it
+         --> the process:3:3
+          |
+        3 |   c: 2
+          |   ^
+          |
+          = hint: keys of one map stand in one column
+
+        error: this alias names nothing
+         --> the process:1:4
+          |
+        1 | a: *x
+          |    ^
+          |
+          = hint: put the text in quotes if it begins with `*`
+
+        error: the tag `!env` means nothing here
+         --> the process:1:4
+          |
+        1 | a: !env HOME
+          |    ^^^^
+          |
+          = hint: put the text in quotes if it begins with `!`
+
+        error: this is no escape that YAML knows
+         --> the process:1:4
+          |
+        1 | a: "\d+"
+          |    ^
+          |
+          = hint: write `\\` for a backslash, or use single quotes
+
+        error: this alias stands within what it names
+         --> the process:1:8
+          |
+        1 | a: &x [*x]
+          |        ^^
+
+        error: only a map can stand after `<<`
+         --> the process:1:1
+          |
+        1 | <<: 3
+          | ^^
+
+        error: a `:` stands where no key can be
+         --> the process:2:2
+          |
+        2 | b: 1
+          |  ^
+          |
+          = hint: put the value in quotes, or look at how the line is indented
+
+        error: no value begins with this character
+         --> the process:1:4
+          |
+        1 | a: @home
+          |    ^
+          |
+          = hint: put the text in quotes
+
+        error: no value begins with this character
+         --> the process:1:4
+          |
+        1 | a: %x
+          |    ^
+          |
+          = hint: put the text in quotes
+
+        error: this is not YAML: misplaced bracket
+         --> the process:1:4
+          |
+        1 | a: }
+          |    ^
+        "#);
     }
 
     #[test]
@@ -488,8 +757,6 @@ mod tests {
 
     #[test]
     fn no_text_makes_it_panic() {
-        let corpora = std::path::Path::new("/work/shared/corpora/json-test-suite");
-        let _ = corpora;
         proptest::proptest!(|(text in "[ -~\n\t]{0,60}")| {
             let problems = read(&text).1;
             render(&problems, &text, true);
