@@ -114,7 +114,8 @@ impl Walk<'_> {
 
     fn time_came(&mut self, until: Timestamp) {
         self.happen(Event::Due, "due");
-        // A new version of the process may have put a node here that waits for no time: the task comes to it anew.
+        // A new version of the process may have put a node here that waits for no time: the task comes to
+        // it anew.
         if self.task.state == (State::Waiting { until: Some(until) }) {
             self.task.state = State::Waiting { until: None };
             self.happen(Event::Came, "came");

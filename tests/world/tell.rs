@@ -177,8 +177,8 @@ async fn the_log_tells_of_it_without_keys_or_links() {
         .with_writer(move || writer.clone())
         .with_ansi(false)
         .finish();
-    // While there is only one subscriber, a first event on another test's thread would switch its place in the code
-    // off for all; a second one keeps them apart.
+    // While there is only one subscriber, a first event on another test's thread would switch its place in
+    // the code off for all; a second one keeps them apart.
     let _second = tracing::Dispatch::new(tracing_subscriber::fmt().with_writer(std::io::sink).finish());
     let _guard = tracing::subscriber::set_default(subscriber);
     let server = refusing().await;
