@@ -1,6 +1,7 @@
 //! [`Batch`]: one open transaction, and all that can be done in it.
 //!
-//! A write is first checked as a whole and then written, so a refused one leaves nothing and costs no savepoint.
+//! A write is first checked as a whole and then written, so a refused one leaves nothing and costs no
+//! savepoint.
 
 use std::collections::BTreeMap;
 
@@ -260,8 +261,8 @@ impl<'c> Batch<'c> {
             None => self.insert(row, ended, hops, step.idempotency.as_deref()),
             Some(was) => {
                 self.sql(
-                    "UPDATE tasks SET node = ?2, phase = ?3, ended = ?4, due = ?5, alarm = ?6, hops = ?7, body = ?8
-                     WHERE id = ?1",
+                    "UPDATE tasks SET node = ?2, phase = ?3, ended = ?4, due = ?5, alarm = ?6, hops = ?7,
+                     body = ?8 WHERE id = ?1",
                 )?
                 .execute(params![
                     row.id,
