@@ -49,7 +49,7 @@ fn json_is_read_as_it_is_and_never_panics() {
 
 #[test]
 fn naughty_strings_are_kept_as_they_are() {
-    for (_, text) in texts("naughty-strings").into_iter().filter(|(name, _)| name.ends_with(".json")) {
+    for (_, text) in texts("naughty-strings").into_iter().filter(|(name, _)| name == "blns.json") {
         let strings: Vec<String> = serde_json::from_str(&text).expect("the list is JSON");
         for string in strings {
             let quoted = serde_json::to_string(&string).expect("a string is JSON");

@@ -1,7 +1,7 @@
 //! [`Tree::read`]: reads a shape from a tree and tells *all* that is wrong.
 //!
-//! Serde stops at the first error. So the reading is repeated: what was found bad is left out the next time, a key
-//! that is missing gets a stand-in, and the reading ends when nothing more is found.
+//! Serde stops at the first error. So the reading is repeated: what was found bad is left out the next time,
+//! a key that is missing gets a stand-in, and the reading ends when nothing more is found.
 
 use std::collections::{HashMap, HashSet};
 
@@ -19,7 +19,8 @@ use crate::model::text::Text;
 use crate::model::tree::{Branch, Key, Spot, Tree, TreeError};
 use crate::model::wrong::Wrong;
 
-/// How often a shape is read at most: as many errors are told of one tree. A file with more is another kind of file.
+/// How often a shape is read at most: as many errors are told of one tree. A file with more is another kind
+/// of file.
 const READINGS_MAX: usize = 200;
 
 impl Tree {
@@ -65,7 +66,8 @@ type Place = *const Tree;
 /// An error and where it came up.
 #[derive(Debug)]
 struct Bad {
-    wrong: Wrong,
+    /// Boxed, so that the good case stays small.
+    wrong: Box<Wrong>,
     place: Option<(Place, Spot)>,
     /// It came up in a stand-in for this key.
     stand_in: Option<(Place, &'static str)>,
@@ -81,7 +83,7 @@ impl Notes {
         }
         let (place, spot) = bad.place.unwrap_or((root, root.spot));
         let Some(tree) = find(root, place) else { return false };
-        match bad.wrong {
+        match *bad.wrong {
             Wrong::Missing(key) => {
                 if tree.get(key).is_none() {
                     self.miss(tree.spot, key);
@@ -115,7 +117,8 @@ impl Notes {
         }
     }
 
-    /// Whether something in `tree` was left out or stood in for: what it says as a whole then counts for nothing.
+    /// Whether something in `tree` was left out or stood in for: what it says as a whole then counts for
+    /// nothing.
     fn mended(&self, tree: &Tree) -> bool {
         let here: Place = tree;
         let below = match &tree.branch {
@@ -155,8 +158,8 @@ fn find(tree: &Tree, place: Place) -> Option<&Tree> {
     }
 }
 
-/// What a value said of itself: of one text, or of a whole draft with texts in it. The texts are asked again, since
-/// they know where in them the mistake is.
+/// What a value said of itself: of one text, or of a whole draft with texts in it. The texts are asked again,
+/// since they know where in them the mistake is.
 fn custom(tree: &Tree, said: &str) -> Vec<TreeError> {
     let whole = !matches!(tree.branch, Branch::Text(_));
     let mut errors = Vec::new();
@@ -167,17 +170,16 @@ fn custom(tree: &Tree, said: &str) -> Vec<TreeError> {
     }
     if errors.is_empty() {
         let (message, hint) = said.split_once("; hint: ").map_or((said, None), |(it, hint)| (it, Some(hint)));
-        let message = match message.starts_with("data did not match any variant of untagged enum") {
-            true => "this has none of the shapes that are allowed here".to_owned(),
-            false => message.to_owned(),
-        };
-        errors.push(TreeError { message, hint: hint.map(str::to_owned), spot: tree.spot });
+        let shapeless = message.starts_with("data did not match any variant of untagged enum");
+        let message = if shapeless { "this has none of the shapes that are allowed here" } else { message };
+        let hint = hint.map(str::to_owned);
+        errors.push(TreeError { message: message.to_owned(), hint, spot: tree.spot });
     }
     errors
 }
 
-/// What is wrong with a text as part of a draft, or what it `said` itself; with the length of the `=` before an
-/// expression.
+/// What is wrong with a text as part of a draft, or what it `said` itself; with the length of the `=` before
+/// an expression.
 fn mistake(text: &str, said: Option<&str>) -> Option<(Mistake, usize)> {
     let tries = match (text.strip_prefix('='), said) {
         (Some(expr), _) => vec![(Expr::parse(expr).err(), 1)],
@@ -204,7 +206,7 @@ impl Bad {
 
 impl From<Wrong> for Bad {
     fn from(wrong: Wrong) -> Bad {
-        Bad { wrong, place: None, stand_in: None }
+        Bad { wrong: Box::new(wrong), place: None, stand_in: None }
     }
 }
 
@@ -468,8 +470,8 @@ impl<'de> VariantAccess<'de> for Reader<'_> {
     }
 }
 
-/// Stands for a key that is missing, so that the reading can go on: the number-th of the values that most shapes
-/// take one of.
+/// Stands for a key that is missing, so that the reading can go on: the number-th of the values that most
+/// shapes take one of.
 struct StandIn(usize);
 
 impl<'de> Deserializer<'de> for StandIn {

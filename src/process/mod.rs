@@ -12,10 +12,12 @@ pub mod check_texts;
 pub mod check_ways;
 pub mod check;
 pub mod parse;
+pub mod admit;
 pub mod graph;
 pub mod layers;
 pub mod layout;
 pub mod svg;
+pub mod schema;
 
 #[cfg(test)]
 mod sample;

@@ -1,5 +1,5 @@
-//! A [`Layout`] as SVG: complete in itself, light or dark as the reader's system is, with a class for everything a
-//! page may want to colour.
+//! A [`Layout`] as SVG: complete in itself, light or dark as the reader's system is, with a class for
+//! everything a page may want to colour.
 
 use std::fmt::Write;
 
@@ -107,8 +107,8 @@ fn put_node(to: &mut String, node: &NodeBox) {
     to.push_str("</g>");
 }
 
-/// Each sort of kind has its outline: where tasks enter and leave is round, what decides is cut, what tells a person
-/// has a nose, what rests is rounded; all else is a box.
+/// Each sort of kind has its outline: where tasks enter and leave is round, what decides is cut, what tells a
+/// person has a nose, what rests is rounded; all else is a box.
 fn put_shape(to: &mut String, node: &NodeBox) {
     let (x, y) = (node.x - node.w / 2.0, node.y - node.h / 2.0);
     let (right, below) = (x + node.w, y + node.h);
@@ -202,14 +202,26 @@ mod tests {
     fn a_process_is_a_picture() {
         let process = parse_with(KINDS, HELLO).unwrap();
         let svg = svg(&layout(&process), &process.title);
-        assert!(svg.starts_with("<svg ") && svg.ends_with("</svg>"));
-        assert!(svg.contains(">&quot;whatever&quot; &lt;it&gt; is<") || svg.contains("&lt;it&gt;"));
+        assert!(svg.contains("&quot;whatever&quot;") && svg.contains("&lt;it&gt;") && !svg.contains("<it>"));
         assert!(svg.contains("prefers-color-scheme") && svg.contains("class=\"edge error\""));
-        let opened = svg.matches('<').count() - svg.matches("</").count() - svg.matches("/>").count();
-        let closed = svg.matches("</").count();
-        assert_eq!(svg.matches("</").count(), opened - 0, "{closed}");
-        if let Some(to) = option_env!("BELTLINE_SHOW_SVG") {
-            std::fs::write(to, &svg).unwrap();
+        assert!(well_formed(&svg));
+    }
+
+    /// Whether every tag is closed by its like.
+    fn well_formed(xml: &str) -> bool {
+        let mut open = Vec::new();
+        for tag in xml.split('<').skip(1).filter_map(|it| it.split('>').next()) {
+            match (tag.strip_prefix('/'), tag.ends_with('/')) {
+                (Some(name), _) if open.pop() != Some(name) => return false,
+                (Some(_), _) | (None, true) => {}
+                (None, false) => open.push(tag.split(' ').next().unwrap_or_default()),
+            }
         }
+        open.is_empty()
+    }
+
+    #[test]
+    fn text_cannot_break_out() {
+        assert_eq!(escaped("a\u{1b}<b c=\"d\">&'\u{FFFF}"), "a&lt;b c=&quot;d&quot;&gt;&amp;&#39;");
     }
 }
