@@ -1,4 +1,14 @@
 //! Floor 5, the engine: a pure core, the traits of the edges, and the runner between them.
 
+pub mod retry;
+pub mod mask;
 pub mod transition;
+pub mod walk;
+pub mod step;
+pub mod shelf;
 pub mod edges;
+pub mod registry;
+pub mod births;
+pub mod board;
+pub mod turns;
+pub mod runner;

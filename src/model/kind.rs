@@ -1,5 +1,5 @@
-//! [`Kind`]: what every kind of node must answer. [`Event`] and [`Verdict`]: the two closed lists between a node and
-//! the step.
+//! [`Kind`]: what every kind of node must answer. [`Event`] and [`Verdict`]: the two closed lists between a
+//! node and the step.
 
 use std::fmt::Debug;
 
@@ -32,6 +32,12 @@ pub trait Kind: Debug + Send + Sync {
     /// The processes this node names literally, for the picture and the check.
     fn calls(&self) -> Vec<&str> {
         Vec::new()
+    }
+
+    /// The params that a hook may bring to a task that waits here (none named: any); `None` if none waits
+    /// here.
+    fn accepts(&self) -> Option<Vec<&str>> {
+        None
     }
 }
 
@@ -93,6 +99,13 @@ pub enum Verdict {
     },
     /// Something went wrong; `step` decides what that means.
     Fail(Fault),
+    /// Something went wrong that may be tried again here; if it is not, the node goes its own way.
+    TryAgain {
+        /// What.
+        fault: Fault,
+        /// Its own way.
+        otherwise: Box<Verdict>,
+    },
 }
 
 /// What comes with a verdict, in the same commit.

@@ -21,6 +21,10 @@ pub const RESERVED: [&str; 8] = ["params", "task", "fault", "response", "var", "
 /// What was fetched for a decision. Clones share what they hold.
 #[derive(Clone, Debug, Default)]
 pub struct Scope {
+    /// The process that looks: its own secrets are open to it.
+    pub reader: Option<ProcessId>,
+    /// The process is paused: no task comes to a node, and none is asked for.
+    pub paused: bool,
     /// `var.NAME`.
     pub vars: Arc<Map<String, Value>>,
     /// The names of the secrets there are; their values only the world knows.
@@ -49,6 +53,13 @@ pub enum Other {
 }
 
 impl Scope {
+    /// The same, for `reader`, with `others` known and nothing missed yet.
+    #[must_use]
+    pub fn with(&self, reader: &ProcessId, paused: bool, others: Arc<HashMap<Address, Other>>) -> Scope {
+        let missed = Arc::default();
+        Scope { reader: Some(reader.clone()), paused, others, missed, ..self.clone() }
+    }
+
     /// What is known of the task at `address`.
     ///
     /// # Errors
@@ -72,11 +83,12 @@ impl Scope {
             Other::NoTask => return Err(no_task(address)),
             Other::Live { params, hidden } => (params, hidden),
         };
+        let closed = |name: &str| hidden.contains(name) && self.reader.as_ref() != Some(&address.process);
         let Some((first, rest)) = path.split_first() else {
-            let open = params.map().iter().filter(|(name, _)| !hidden.contains(*name));
+            let open = params.map().iter().filter(|(name, _)| !closed(name));
             return Ok(open.map(|(name, value)| (name.clone(), value.clone())).collect());
         };
-        if hidden.contains(*first) {
+        if closed(first) {
             let message =
                 format!("param `{first}` of `{address}` is secret; hint: its process can say `shared: true`");
             return Err(Fault::lasting("not_shared", message));
@@ -146,8 +158,8 @@ impl View {
         View { secrets: true, ..self.clone() }
     }
 
-    /// The value of a top-level name: `params`, `task`, `fault`, `response`, `var`, `now`, or a param. `secret` and
-    /// `conv` are not values and are resolved by whoever reads the path.
+    /// The value of a top-level name: `params`, `task`, `fault`, `response`, `var`, `now`, or a param.
+    /// `secret` and `conv` are not values and are resolved by whoever reads the path.
     pub fn name(&self, name: &str) -> Option<Value> {
         let task = &self.task;
         match name {

@@ -1,6 +1,34 @@
 //! Floor 3, the kinds of node. To add one: write its file, and add its line to [`KINDS`].
 
+pub mod fields;
+pub mod input;
+pub mod http;
+pub mod delay;
+pub mod condition;
+pub mod set;
+pub mod wait;
+pub mod call;
+pub mod tell;
+pub mod escalation;
+pub mod notify;
+pub mod reply;
+pub mod send;
+pub mod end;
+
 use crate::model::kind::Spec;
 
 /// All kinds, in the order of the manual.
-pub const KINDS: &[Spec] = &[];
+pub const KINDS: &[Spec] = &[
+    input::SPEC,
+    http::SPEC,
+    delay::SPEC,
+    condition::SPEC,
+    set::SPEC,
+    escalation::SPEC,
+    notify::SPEC,
+    call::SPEC,
+    reply::SPEC,
+    send::SPEC,
+    wait::SPEC,
+    end::SPEC,
+];

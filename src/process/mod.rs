@@ -20,6 +20,6 @@ pub mod svg;
 pub mod schema;
 
 #[cfg(test)]
-mod sample;
+pub mod sample;
 #[cfg(test)]
-mod tests;
+pub mod tests;

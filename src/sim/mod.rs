@@ -1,1 +1,28 @@
-//! Floor 6, a simulated Bitrix24 and the providers.
+//! A simulated Bitrix24 (portal and token server) and the providers that tell people, strict about codes,
+//! rotation and failures. The state is pure (no clock, no I/O, seeded); a shell serves it over real HTTP
+//! and SMTP.
+
+pub mod answer;
+pub mod chance;
+pub mod counts;
+pub mod inbox;
+pub mod mail;
+pub mod request;
+pub mod script;
+pub mod telegram;
+pub mod tokens;
+pub mod settings;
+pub mod troubles;
+pub mod bitrix;
+pub mod portal;
+pub mod token_server;
+pub mod twilio;
+pub mod notifiers;
+pub mod shared;
+pub mod config;
+pub mod deliver;
+pub mod control;
+pub mod listen;
+pub mod smtp_session;
+pub mod smtp;
+pub mod server;

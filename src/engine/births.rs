@@ -1,0 +1,57 @@
+//! [`Births`]: numbers and chance for new tasks. The one place in the engine that draws chance.
+
+use std::sync::atomic::{AtomicI64, Ordering};
+
+use crate::model::names::TaskId;
+use crate::model::task::{Birth, Seed};
+use crate::model::time::Timestamp;
+
+/// Bits of a task's number below its milliseconds: ten tell runners apart, twelve count within a millisecond.
+const LOW_BITS: u32 = 22;
+/// Numbers count milliseconds from 2020-01-01, and so last until 2089.
+const EPOCH: Timestamp = Timestamp(1_577_836_800_000);
+/// Bits that count within a millisecond.
+const COUNT_BITS: u32 = 12;
+
+/// Gives every new task a number that grows with time and is unique among runners.
+#[derive(Debug)]
+pub struct Births {
+    /// Milliseconds and count of the last number.
+    last: AtomicI64,
+    runner: i64,
+}
+
+impl Births {
+    /// For one runner.
+    pub fn new() -> Births {
+        let mut bytes = [0u8; 2];
+        fill(&mut bytes);
+        let runner = i64::from(u16::from_be_bytes(bytes) >> 6);
+        Births { last: AtomicI64::new(0), runner }
+    }
+
+    /// A number and chance for a task born at `now`.
+    pub fn next(&self, now: Timestamp) -> Birth {
+        let floor = (now.0 - EPOCH.0).max(0) << COUNT_BITS;
+        let step = |last: i64| Some(floor.max(last + 1));
+        let last = self.last.fetch_update(Ordering::Relaxed, Ordering::Relaxed, step);
+        // `fetch_update` gives the value before; the closure never refuses.
+        let tick = floor.max(last.unwrap_or(floor) + 1);
+        let (millis, count) = (tick >> COUNT_BITS, tick & ((1 << COUNT_BITS) - 1));
+        let id = TaskId(millis << LOW_BITS | self.runner << COUNT_BITS | count);
+        let mut seed = [0u8; 16];
+        fill(&mut seed);
+        Birth { id, seed: Seed(seed) }
+    }
+}
+
+impl Default for Births {
+    fn default() -> Births {
+        Births::new()
+    }
+}
+
+fn fill(bytes: &mut [u8]) {
+    getrandom::fill(bytes)
+        .expect("the system gives chance; without it no key is safe, and the engine must stop");
+}

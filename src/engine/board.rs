@@ -1,0 +1,157 @@
+//! [`Board`]: who waits for what. People who wait for a letter to be read or a task to end, and the moment
+//! at which the runner must look at the store again. Nothing here is durable, and nothing is lost with it
+//! but an answer.
+
+use std::collections::{HashMap, VecDeque};
+use std::sync::atomic::{AtomicI64, Ordering};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use tokio::sync::{Notify, oneshot, watch};
+
+use crate::engine::transition::{LetterId, Transition};
+use crate::model::fault::Fault;
+use crate::model::names::{ProcessId, TaskId};
+use crate::model::task::Task;
+use crate::model::time::Timestamp;
+
+/// How many letters are remembered that were read before anybody asked.
+const READ_BEFORE_MAX: usize = 10_000;
+
+/// What became of a letter: the task after it, or why it changed nothing.
+pub type Read = Result<Task, Fault>;
+
+/// Who waits for what.
+#[derive(Debug)]
+pub struct Board {
+    state: Mutex<Waiting>,
+    due: AtomicI64,
+    earlier: Notify,
+    commits: watch::Sender<u64>,
+}
+
+#[derive(Debug, Default)]
+struct Waiting {
+    letters: HashMap<LetterId, oneshot::Sender<Read>>,
+    read_before: VecDeque<(LetterId, Read)>,
+    ends: HashMap<TaskId, Vec<oneshot::Sender<Task>>>,
+    live: HashMap<ProcessId, i64>,
+}
+
+impl Default for Board {
+    fn default() -> Board {
+        let (commits, _) = watch::channel(0);
+        Board { state: Mutex::default(), due: AtomicI64::new(i64::MIN), earlier: Notify::new(), commits }
+    }
+}
+
+impl Board {
+    /// When the store must be looked at next.
+    pub fn due(&self) -> Timestamp {
+        Timestamp(self.due.load(Ordering::Acquire))
+    }
+
+    /// Looks at the store at `at` at the latest.
+    pub fn look_at(&self, at: Timestamp) {
+        if self.due.fetch_min(at.0, Ordering::AcqRel) > at.0 {
+            self.earlier.notify_one();
+        }
+    }
+
+    /// Forgets when to look; the store is being asked.
+    pub fn looking(&self) {
+        self.due.store(i64::MAX, Ordering::Release);
+    }
+
+    /// Returns when [`Board::due`] has become earlier.
+    pub async fn earlier(&self) {
+        self.earlier.notified().await;
+    }
+
+    /// The number of commits so far, to be watched.
+    pub fn commits(&self) -> watch::Receiver<u64> {
+        self.commits.subscribe()
+    }
+
+    /// Gives what becomes of a letter.
+    pub fn letter(&self, id: LetterId) -> oneshot::Receiver<Read> {
+        let (tell, told) = oneshot::channel();
+        let mut state = self.lock();
+        match state.read_before.iter().position(|(read, _)| *read == id) {
+            // Nobody else can have asked for this letter, so the receiver is still there.
+            Some(place) => drop(state.read_before.remove(place).map(|(_, read)| tell.send(read))),
+            None => drop(state.letters.insert(id, tell)),
+        }
+        told
+    }
+
+    /// Nobody waits for that letter any more.
+    pub fn forget_letter(&self, id: LetterId) {
+        self.lock().letters.remove(&id);
+    }
+
+    /// Gives a task when it has ended.
+    pub fn end(&self, id: TaskId) -> oneshot::Receiver<Task> {
+        let (tell, told) = oneshot::channel();
+        let mut state = self.lock();
+        let waiting = state.ends.entry(id).or_default();
+        waiting.retain(|it| !it.is_closed());
+        waiting.push(tell);
+        told
+    }
+
+    /// How many live tasks a process has.
+    pub fn live(&self, process: &ProcessId) -> u64 {
+        u64::try_from(self.lock().live.get(process).copied().unwrap_or(0)).unwrap_or(0)
+    }
+
+    /// Adds to the live tasks of a process.
+    pub fn add_live(&self, process: &ProcessId, tasks: i64) {
+        *self.lock().live.entry(process.clone()).or_default() += tasks;
+    }
+
+    /// Tells those whom a committed transition concerns.
+    pub fn committed(&self, transition: &Transition) {
+        let task = &transition.task;
+        let mut state = self.lock();
+        let was_live = transition.before.as_ref().is_some_and(|place| place.phase.is_live());
+        let is_live = task.state.phase().is_live() && !transition.gone;
+        if was_live != is_live {
+            let more = if is_live { 1 } else { -1 };
+            *state.live.entry(task.process.clone()).or_default() += more;
+        }
+        for reading in &transition.read {
+            let read = reading.refused.clone().map_or_else(|| Ok(task.clone()), Err);
+            state.tell_read(reading.letter, read);
+        }
+        if !is_live {
+            for tell in state.ends.remove(&task.id).unwrap_or_default() {
+                // Who left does not want to know.
+                drop(tell.send(task.clone()));
+            }
+        }
+    }
+
+    /// Tells those who watch that there was a commit.
+    pub fn commit_done(&self) {
+        self.commits.send_modify(|commits| *commits += 1);
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Waiting> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Waiting {
+    fn tell_read(&mut self, id: LetterId, read: Read) {
+        match self.letters.remove(&id) {
+            // Who left does not want to know.
+            Some(tell) => drop(tell.send(read)),
+            None => {
+                self.read_before.push_back((id, read));
+                if self.read_before.len() > READ_BEFORE_MAX {
+                    self.read_before.pop_front();
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,46 @@
+//! [`Registry`]: the processes that are deployed, as runners and people see them now.
+
+use std::collections::HashMap;
+use std::sync::{Arc, PoisonError, RwLock};
+
+use crate::model::names::ProcessId;
+use crate::process::process::Process;
+
+/// A process that tasks may enter.
+#[derive(Clone, Debug)]
+pub struct Deployed {
+    /// Its present version.
+    pub process: Arc<Process>,
+    /// Tasks are taken in, and none moves.
+    pub paused: bool,
+}
+
+/// The deployed processes, by id.
+#[derive(Debug, Default)]
+pub struct Registry {
+    deployed: RwLock<Arc<HashMap<ProcessId, Deployed>>>,
+}
+
+impl Registry {
+    /// All of them, as they are now.
+    pub fn all(&self) -> Arc<HashMap<ProcessId, Deployed>> {
+        Arc::clone(&self.deployed.read().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// The one of that id.
+    pub fn get(&self, id: &ProcessId) -> Option<Deployed> {
+        self.all().get(id).cloned()
+    }
+
+    /// Deploys a process in place of the one of its id.
+    pub fn put(&self, deployed: Deployed) {
+        let mut all = self.deployed.write().unwrap_or_else(PoisonError::into_inner);
+        Arc::make_mut(&mut all).insert(deployed.process.id.clone(), deployed);
+    }
+
+    /// Removes the process of that id.
+    pub fn remove(&self, id: &ProcessId) {
+        let mut all = self.deployed.write().unwrap_or_else(PoisonError::into_inner);
+        Arc::make_mut(&mut all).remove(id);
+    }
+}

@@ -1,0 +1,228 @@
+//! [`step`]: the heart. One task and what happened to it; out comes the task as it stands next.
+//!
+//! Pure and total: no I/O, no clock, no chance, no error. The same arguments give the same [`Step`], today
+//! and in a replay. It walks on through nodes that need nothing from outside and stops when the task must
+//! wait, ask or end.
+
+use std::collections::BTreeSet;
+
+use crate::engine::mask::shown;
+use crate::engine::transition::{LetterId, Reading, Transition};
+use crate::engine::walk::{KEEP_DEFAULT, LEASE_MARGIN, Walk, no_such_node};
+use crate::model::effect::{Answer, Effect, Outcome};
+use crate::model::fault::Fault;
+use crate::model::kind::Event;
+use crate::model::names::{Address, NodeName};
+use crate::model::params::{Changes, Params};
+use crate::model::scope::Scope;
+use crate::model::task::{Letter, Order, State, Task, Word};
+use crate::model::time::Timestamp;
+use crate::process::process::Process;
+
+/// Why a task is in hand.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Cause {
+    /// It is new, and in no store yet.
+    New,
+    /// It was due, or has letters.
+    Claimed(Vec<(LetterId, Letter)>),
+    /// The world answered.
+    Answered(Outcome),
+}
+
+/// What came of it.
+#[derive(Debug)]
+pub enum Step {
+    /// The task moved, or stayed; to be committed.
+    Moved(Box<Transition>),
+    /// Nothing is decided before these tasks are read.
+    Fetch(BTreeSet<Address>),
+}
+
+/// Decides what becomes of `task`.
+pub fn step(process: &Process, task: Task, cause: Cause, scope: &Scope, now: Timestamp) -> Step {
+    let before = (cause != Cause::New).then(|| task.place());
+    let mut walk = Walk {
+        process,
+        scope,
+        now,
+        task,
+        letters: Vec::new(),
+        trail: Vec::new(),
+        read: Vec::new(),
+        gone: false,
+    };
+    match cause {
+        Cause::New => walk.arrived(),
+        Cause::Claimed(letters) => walk.claimed(letters),
+        Cause::Answered(outcome) => walk.answered(outcome),
+    }
+    let missed = scope.missed();
+    if !missed.is_empty() {
+        return Step::Fetch(missed);
+    }
+    let Walk { mut task, letters, trail, read, gone, .. } = walk;
+    task.revision += 1;
+    Step::Moved(Box::new(Transition { task, before, letters, trail, read, at: now, gone, idempotency: None }))
+}
+
+impl Walk<'_> {
+    fn claimed(&mut self, letters: Vec<(LetterId, Letter)>) {
+        if let State::Doing(effect) = &self.task.state {
+            let effect = effect.clone();
+            return self.orphaned(*effect);
+        }
+        let mut letters = letters.into_iter();
+        while !matches!(self.task.state, State::Doing(_)) {
+            let Some((id, letter)) = letters.next() else { break };
+            let refused = self.open(letter.word).err();
+            self.read.push(Reading { letter: id, refused });
+        }
+        self.look_at_the_time();
+    }
+
+    /// The lease ran out, and with it the runner that asked: it is not known whether it did.
+    fn orphaned(&mut self, effect: Effect) {
+        match effect.once {
+            true => {
+                let message = "asked once, and the runner was lost before the answer was kept";
+                self.failed(Fault::unsure("outcome_unknown", message), "lost");
+            }
+            false => {
+                self.hop("asked again", |_| {});
+                self.task.due = Some(self.now + effect.timeout + LEASE_MARGIN);
+            }
+        }
+    }
+
+    fn look_at_the_time(&mut self) {
+        let over = self.limit_at().is_some_and(|at| at <= self.now);
+        match &self.task.state {
+            State::Ready { .. } | State::Waiting { .. } if self.scope.paused => self.park(),
+            State::Ready { .. } | State::Waiting { .. } if over => self.too_long(),
+            State::Ready { at } if *at <= self.now => self.happen(Event::Came, "came"),
+            State::Waiting { until: Some(until) } if *until <= self.now => self.time_came(*until),
+            State::Ready { .. } | State::Waiting { .. } => self.rest_again(),
+            State::Doing(_) => {}
+            // What ended is due when it is to be removed, or has letters.
+            State::Done | State::Failed | State::Cancelled => match self.read.is_empty() {
+                true => self.gone = self.task.due.is_some_and(|due| due <= self.now),
+                false => self.task.due = Some(self.now + KEEP_DEFAULT),
+            },
+        }
+    }
+
+    fn time_came(&mut self, until: Timestamp) {
+        self.happen(Event::Due, "due");
+        // A new version of the process may have put a node here that waits for no time: the task comes to
+        // it anew.
+        if self.task.state == (State::Waiting { until: Some(until) }) {
+            self.task.state = State::Waiting { until: None };
+            self.happen(Event::Came, "came");
+        }
+    }
+
+    fn answered(&mut self, outcome: Outcome) {
+        let event = match &outcome {
+            Ok(Answer::Http(answer)) => format!("answered {}", answer.status),
+            Ok(Answer::Told(_)) => "delivered".to_owned(),
+            Err(_) => "no answer".to_owned(),
+        };
+        let outcome = self.only_once(outcome);
+        // If a new version of the process has put a node here that asks nothing, the task comes to it anew.
+        self.task.state = State::Ready { at: self.now };
+        self.happen(Event::Answered(outcome), &event);
+    }
+
+    /// What is asked at most once and may have been asked is not asked again: its answer is unknown.
+    fn only_once(&self, outcome: Outcome) -> Outcome {
+        let once = matches!(&self.task.state, State::Doing(effect) if effect.once);
+        outcome.map_err(|fault| match fault.code.as_str() {
+            "http_timeout" | "http_lost" if once => Fault::unsure("outcome_unknown", fault.message),
+            _ => fault,
+        })
+    }
+
+    /// Reads one letter. An error is why it changed nothing.
+    fn open(&mut self, word: Word) -> Result<(), Fault> {
+        match word {
+            Word::Create { .. } => Err(Fault::lasting("ref_taken", "the task exists already")),
+            Word::Modify { params } => self.modified(params, "letter"),
+            Word::Answer { visit, answer } if visit == self.task.visit && self.is_waiting() => {
+                // Where it happened in the other process says nothing here.
+                let answer = answer.map_err(|fault| Fault { node: None, at: None, ..fault });
+                self.happen(Event::Replied(answer), "replied");
+                Ok(())
+            }
+            Word::Answer { .. } => Err(Fault::lasting("late_reply", "the call is over")),
+            Word::Order { order, by } => self.ordered(order, &by),
+        }
+    }
+
+    fn modified(&mut self, params: Params, event: &str) -> Result<(), Fault> {
+        if !self.task.state.phase().is_live() {
+            return Err(Fault::lasting("task_ended", "the task has ended"));
+        }
+        let changes = Changes::set(params.clone());
+        self.apply(&changes)?;
+        let before = self.trail.len();
+        if self.is_waiting() {
+            self.happen(Event::Letter(params), event);
+        }
+        // Where the node made nothing of it, the trail still says what was changed.
+        match self.trail.get_mut(before) {
+            Some(hop) => {
+                let mut set = shown(&changes.set, &self.process.secret);
+                set.merge(&hop.set);
+                hop.set = set;
+            }
+            None => self.hop(event, |_| {}).set = shown(&changes.set, &self.process.secret),
+        }
+        Ok(())
+    }
+
+    fn ordered(&mut self, order: Order, by: &str) -> Result<(), Fault> {
+        let event = format!("{} by {by}", order.as_str());
+        let live = self.task.state.phase().is_live();
+        match order {
+            Order::Modify { revision: Some(revision), .. } if revision != self.task.revision => {
+                let message = format!("the task is at revision {}, not {revision}", self.task.revision);
+                Err(Fault::lasting("revision_mismatch", message))
+            }
+            Order::Modify { params, .. } => self.modified(params, &event),
+            Order::Retry => {
+                let failed = self.task.fault.as_ref().and_then(|fault| fault.node.clone());
+                self.moved(failed.unwrap_or_else(|| self.task.at.clone()), &event)
+            }
+            Order::Move { to } => self.moved(to, &event),
+            Order::Wake | Order::Cancel if !live => Err(Fault::lasting("task_ended", "the task has ended")),
+            Order::Wake => {
+                match self.task.state {
+                    State::Ready { .. } => self.happen(Event::Came, &event),
+                    _ => self.happen(Event::Order(Order::Wake), &event),
+                }
+                Ok(())
+            }
+            Order::Cancel => {
+                self.hop(&event, |_| {});
+                self.ended(
+                    State::Cancelled,
+                    None,
+                    Some(Fault::lasting("cancelled", "the task was cancelled")),
+                );
+                Ok(())
+            }
+        }
+    }
+
+    fn moved(&mut self, to: NodeName, event: &str) -> Result<(), Fault> {
+        if self.process.node(&to).is_none() {
+            return Err(no_such_node(self.process, &to));
+        }
+        self.hop(event, |hop| hop.to = Some(to.clone()));
+        self.stand_on(to);
+        self.task.result = None;
+        self.arrived();
+        Ok(())
+    }
+}

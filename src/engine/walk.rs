@@ -1,0 +1,322 @@
+//! [`Walk`]: a task on its way through nodes, within one step. What a verdict does to a task is decided
+//! here, once for all kinds: going on, asking, waiting, ending, faults and their retries.
+
+use crate::engine::mask::{scrub, shown};
+use crate::engine::retry::next_try;
+use crate::engine::transition::Reading;
+use crate::model::effect::{Ask, Effect};
+use crate::model::fault::Fault;
+use crate::model::key;
+use crate::model::kind::{AlarmChange, Effects, Event, Verdict};
+use crate::model::names::NodeName;
+use crate::model::params::{Changes, Params};
+use crate::model::scope::{Scope, View};
+use crate::model::task::{Hop, Letter, State, Task, To, Word};
+use crate::model::time::{Span, Timestamp};
+use crate::process::process::{Node, Process};
+
+/// How many hops one step may take before the task yields to others.
+pub const HOPS_MAX: usize = 100;
+/// How much longer a lease is than the effect it covers: time enough to commit the answer.
+pub const LEASE_MARGIN: Span = Span::secs(30);
+/// How long a finished task is kept if its `end` does not say.
+pub const KEEP_DEFAULT: Span = Span::days(7);
+
+/// A task on its way, and what it left behind.
+pub(super) struct Walk<'a> {
+    pub(super) process: &'a Process,
+    pub(super) scope: &'a Scope,
+    pub(super) now: Timestamp,
+    pub(super) task: Task,
+    pub(super) letters: Vec<Letter>,
+    pub(super) trail: Vec<Hop>,
+    pub(super) read: Vec<Reading>,
+    pub(super) gone: bool,
+}
+
+impl Walk<'_> {
+    /// The task has just come to its node, unless its process rests.
+    pub(super) fn arrived(&mut self) {
+        match self.scope.paused {
+            true => self.park(),
+            false => self.happen(Event::Came, "came"),
+        }
+    }
+
+    /// Lets `event` happen, and walks on until the task must wait, ask or end.
+    pub(super) fn happen(&mut self, event: Event, name: &str) {
+        let (mut event, mut name) = (event, name.to_owned());
+        for _ in 0..HOPS_MAX {
+            let process = self.process;
+            let Some(node) = process.node(&self.task.at) else {
+                let fault = no_such_node(process, &self.task.at);
+                return self.ended(State::Failed, None, Some(fault));
+            };
+            let view = View::new(self.task.clone(), self.scope, self.now);
+            let verdict = node.kind.decide(event, &view);
+            drop(view);
+            if !self.take(node, verdict, &name) {
+                return;
+            }
+            if self.scope.paused {
+                return self.park();
+            }
+            (event, name) = (Event::Came, "came".to_owned());
+        }
+        self.task.state = State::Ready { at: self.now };
+        self.task.due = Some(self.now);
+    }
+
+    /// Does what the node decided; says whether the task came to another node.
+    fn take(&mut self, node: &Node, verdict: Verdict, event: &str) -> bool {
+        match verdict {
+            Verdict::Go { to, effects } => match self.keep(effects, event) {
+                Ok(()) => {
+                    if let Some(hop) = self.trail.last_mut() {
+                        hop.to = Some(to.clone());
+                    }
+                    self.stand_on(to);
+                    true
+                }
+                Err(fault) => self.fail(node, fault, event),
+            },
+            Verdict::Do { ask, timeout, once, effects } => match self.keep(effects, event) {
+                Ok(()) => {
+                    let asked = self.scrubbed(&asked(&ask));
+                    if let Some(hop) = self.trail.last_mut() {
+                        hop.asked = Some(asked);
+                    }
+                    let key = key::idempotency(self.task.id, &self.task.at, self.task.visit);
+                    self.task.state = State::Doing(Box::new(Effect { key, ask, timeout, once }));
+                    self.task.due = Some(self.now + timeout + LEASE_MARGIN);
+                    false
+                }
+                Err(fault) => self.fail(node, fault, event),
+            },
+            Verdict::Wait { until, effects } => match self.keep(effects, event) {
+                Ok(()) => {
+                    self.task.state = State::Waiting { until };
+                    self.rest_again();
+                    false
+                }
+                Err(fault) => self.fail(node, fault, event),
+            },
+            Verdict::Stay => {
+                self.rest_again();
+                false
+            }
+            Verdict::End { ok, result, keep } => {
+                self.hop(event, |_| {});
+                let state = if ok { State::Done } else { State::Failed };
+                self.ended(state, result, None);
+                self.task.due = Some(self.now + keep.unwrap_or(KEEP_DEFAULT));
+                false
+            }
+            Verdict::Fail(fault) => self.fail(node, fault, event),
+            Verdict::TryAgain { fault, otherwise } => {
+                let fault = self.found(fault);
+                match next_try(&node.retry, &self.task, &fault, self.now) {
+                    Some(at) => self.try_again(at, fault, event),
+                    None => return self.take(node, *otherwise, event),
+                }
+                false
+            }
+        }
+    }
+
+    /// A fault passes, goes to `on_error`, or ends the task: decided here, once for all kinds.
+    fn fail(&mut self, node: &Node, fault: Fault, event: &str) -> bool {
+        let fault = self.found(fault);
+        if let Some(at) = next_try(&node.retry, &self.task, &fault, self.now) {
+            self.try_again(at, fault, event);
+            return false;
+        }
+        self.task.fault = Some(fault.clone());
+        let hop = self.hop(event, |_| {});
+        hop.fault = Some(fault.clone());
+        match &node.on_error {
+            Some(to) => {
+                hop.to = Some(to.clone());
+                self.stand_on(to.clone());
+                true
+            }
+            None => {
+                self.ended(State::Failed, None, Some(fault));
+                false
+            }
+        }
+    }
+
+    /// The same, for a fault that no node's verdict brought.
+    pub(super) fn failed(&mut self, fault: Fault, event: &str) {
+        let process = self.process;
+        match process.node(&self.task.at) {
+            Some(node) => {
+                if self.fail(node, fault, event) {
+                    self.arrived();
+                }
+            }
+            None => self.ended(State::Failed, None, Some(fault)),
+        }
+    }
+
+    fn try_again(&mut self, at: Timestamp, fault: Fault, event: &str) {
+        self.hop(event, |_| {}).fault = Some(fault.clone());
+        self.task.fault = Some(fault);
+        self.task.attempt += 1;
+        self.task.state = State::Ready { at };
+        self.rest_again();
+    }
+
+    pub(super) fn too_long(&mut self) {
+        let process = self.process;
+        let Some(limit) = process.node(&self.task.at).and_then(|node| node.limit.as_ref()) else { return };
+        self.hop(&format!("stood here for {}", limit.time), |hop| hop.to = Some(limit.next.clone()));
+        self.stand_on(limit.next.clone());
+        self.arrived();
+    }
+
+    /// Takes the changes and letters of a verdict, or nothing of it.
+    fn keep(&mut self, effects: Effects, event: &str) -> Result<(), Fault> {
+        self.apply(&effects.changes)?;
+        let Changes { set, unset } = effects.changes;
+        let hop = self.hop(event, |_| {});
+        hop.unset = unset;
+        let set = shown(&set, &self.process.secret);
+        if let Some(hop) = self.trail.last_mut() {
+            hop.set = set;
+        }
+        self.task.link = effects.link;
+        match effects.alarm {
+            AlarmChange::Keep => {}
+            AlarmChange::Set(alarm) => self.task.alarm = Some(alarm),
+            AlarmChange::Clear => self.task.alarm = None,
+        }
+        for letter in effects.letters {
+            if matches!(letter.word, Word::Answer { .. }) {
+                self.task.caller = None;
+            }
+            self.letters.push(letter);
+        }
+        Ok(())
+    }
+
+    pub(super) fn apply(&mut self, changes: &Changes) -> Result<(), Fault> {
+        if changes.set.is_empty() && changes.unset.is_empty() {
+            return Ok(());
+        }
+        let mut params = self.task.params.clone();
+        params.merge(&changes.set);
+        changes.unset.iter().for_each(|name| params.unset(name));
+        let (bytes, bytes_max) = (params.bytes(), self.process.limits.params_bytes);
+        if bytes > bytes_max {
+            let message = format!("the params would take {bytes} bytes, and {bytes_max} are allowed");
+            return Err(Fault::lasting("params_too_large", message));
+        }
+        self.task.params = params;
+        Ok(())
+    }
+
+    pub(super) fn ended(&mut self, state: State, result: Option<serde_json::Value>, fault: Option<Fault>) {
+        let fault = fault.map(|fault| self.found(fault));
+        self.task.state = state;
+        self.task.result = result;
+        self.task.link = None;
+        self.task.due = Some(self.now + KEEP_DEFAULT);
+        if let Some(caller) = self.task.caller.take() {
+            let none =
+                || Fault::lasting("no_reply", format!("process `{}` ended without a reply", self.process.id));
+            let answer = Err(fault.clone().unwrap_or_else(none));
+            self.letters.push(Letter {
+                to: To::Task(caller.task),
+                word: Word::Answer { visit: caller.visit, answer },
+            });
+        }
+        if fault.is_some() {
+            self.task.fault = fault;
+        }
+    }
+
+    pub(super) fn stand_on(&mut self, node: NodeName) {
+        self.task.at = node;
+        self.task.visit += 1;
+        self.task.attempt = 0;
+        self.task.since = self.now;
+        self.task.link = None;
+        self.task.state = State::Ready { at: self.now };
+        self.task.due = Some(self.now);
+    }
+
+    /// Sets `due` as the state has it.
+    pub(super) fn rest_again(&mut self) {
+        let due = match &self.task.state {
+            State::Ready { at } => Some(*at),
+            State::Waiting { until } => *until,
+            State::Doing(_) | State::Done | State::Failed | State::Cancelled => return,
+        };
+        self.task.due = match (due, self.limit_at()) {
+            (Some(due), Some(limit)) => Some(due.min(limit)),
+            (due, limit) => due.or(limit),
+        };
+    }
+
+    /// The process is paused: nobody looks at the task until it is roused.
+    pub(super) fn park(&mut self) {
+        self.task.due = None;
+    }
+
+    pub(super) fn limit_at(&self) -> Option<Timestamp> {
+        let limit = self.process.node(&self.task.at)?.limit.as_ref()?;
+        Some(self.task.since + limit.time)
+    }
+
+    pub(super) fn is_waiting(&self) -> bool {
+        matches!(self.task.state, State::Waiting { .. })
+    }
+
+    /// The fault with its place and time, and without secrets.
+    fn found(&self, mut fault: Fault) -> Fault {
+        fault.message = self.scrubbed(&fault.message);
+        fault.code = self.scrubbed(&fault.code);
+        fault.node = fault.node.or_else(|| Some(self.task.at.clone()));
+        fault.at = fault.at.or(Some(self.now));
+        fault
+    }
+
+    fn scrubbed(&self, text: &str) -> String {
+        scrub(text, &self.task, &self.process.secret)
+    }
+
+    pub(super) fn hop(&mut self, event: &str, fill: impl FnOnce(&mut Hop)) -> &mut Hop {
+        let mut hop = Hop {
+            at: self.now,
+            node: self.task.at.clone(),
+            event: event.to_owned(),
+            to: None,
+            attempt: self.task.attempt + 1,
+            asked: None,
+            set: Params::default(),
+            unset: Vec::new(),
+            fault: None,
+        };
+        fill(&mut hop);
+        self.trail.push(hop);
+        self.trail.last_mut().expect("a hop was pushed just now")
+    }
+}
+
+/// What is asked, for people: without query, headers and body.
+fn asked(ask: &Ask) -> String {
+    match ask {
+        Ask::Http(http) => {
+            let end = http.url.find(['?', '#']).unwrap_or(http.url.len());
+            format!("{} {}", http.method, &http.url[..end])
+        }
+        Ask::Tell(tell) => format!("tell {}", tell.channels.join(", ")),
+    }
+}
+
+/// The fault of a node that is not there.
+pub(super) fn no_such_node(process: &Process, node: &NodeName) -> Fault {
+    Fault::lasting("no_such_node", format!("process `{}` has no node `{node}`", process.id))
+}

@@ -1,0 +1,140 @@
+//! `call`: runs another process and takes its reply.
+//!
+//! ```yaml
+//! price:
+//!   kind: call
+//!   process: pricing
+//!   params: {sku: "{{sku}}"}
+//!   timeout: 10m
+//!   save: {price: "= response.body.price"}
+//!   next: order
+//! ```
+//!
+//! Without `save`, the reply's values are laid over the params. Without `ref`, the called task gets one of
+//! its own.
+
+use schemars::JsonSchema;
+use serde::Deserialize;
+use serde_json::json;
+
+use crate::model::fault::Fault;
+use crate::model::kind::{Effects, Event, Kind, Spec, Verdict, parse, schema};
+use crate::model::names::{Address, NodeName, ProcessId, Ref};
+use crate::model::params::Params;
+use crate::model::scope::{Other, View, no_process};
+use crate::model::task::{Caller, Letter, To, Word};
+use crate::model::text::Text;
+use crate::model::time::Span;
+use crate::nodes::fields::{Drafts, fill};
+
+/// The register's line.
+pub const SPEC: Spec = Spec {
+    name: "call",
+    about: "runs another process and takes its reply",
+    source: include_str!("call.rs"),
+    secrets: false,
+    parse: parse::<Call>,
+    schema: schema::<Call>,
+};
+
+/// How long a reply may take if nothing else is said.
+const TIMEOUT_DEFAULT: Span = Span::hours(1);
+
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+struct Call {
+    /// Which process.
+    process: Text,
+    /// The called task's ref.
+    r#ref: Option<Text>,
+    /// What it is submitted with.
+    #[serde(default)]
+    params: Drafts,
+    /// How long the reply may take.
+    timeout: Option<Span>,
+    /// What is kept of the reply: `response.body` holds its values.
+    save: Option<Drafts>,
+    /// Where to.
+    next: NodeName,
+}
+
+impl Kind for Call {
+    fn exits(&self) -> Vec<(String, &NodeName)> {
+        vec![(String::new(), &self.next)]
+    }
+
+    fn decide(&self, event: Event, view: &View) -> Verdict {
+        let verdict = match event {
+            Event::Came => self.ask(view),
+            Event::Replied(Ok(reply)) => self.take(&reply, view),
+            Event::Replied(Err(fault)) => Err(fault),
+            Event::Due => Err(self.late()),
+            Event::Letter(_) | Event::Answered(_) | Event::Order(_) => Ok(Verdict::Stay),
+        };
+        verdict.unwrap_or_else(Verdict::Fail)
+    }
+
+    fn rests(&self) -> bool {
+        true
+    }
+
+    fn calls(&self) -> Vec<&str> {
+        self.process.literal().into_iter().collect()
+    }
+}
+
+impl Call {
+    fn ask(&self, view: &View) -> Result<Verdict, Fault> {
+        let task = &view.task;
+        let reference = match &self.r#ref {
+            Some(text) => text.fill(view)?,
+            None => format!("call-{}-{}-{}", task.id, task.visit, task.attempt),
+        };
+        let to = address(&self.process.fill(view)?, &reference)?;
+        free(&to, view)?;
+        let word = Word::Create {
+            params: fill(&self.params, view)?,
+            caller: Some(Caller { task: task.id, visit: task.visit }),
+            at: None,
+            birth: None,
+        };
+        let letters = vec![Letter { to: To::Address(to), word }];
+        let until = Some(view.now + self.timeout.unwrap_or(TIMEOUT_DEFAULT));
+        Ok(Verdict::Wait { until, effects: Effects { letters, ..Effects::default() } })
+    }
+
+    fn take(&self, reply: &Params, view: &View) -> Result<Verdict, Fault> {
+        let set = match &self.save {
+            Some(save) => fill(save, &view.with_response(json!({"body": reply})))?,
+            None => reply.clone(),
+        };
+        Ok(Verdict::go_with(&self.next, set))
+    }
+
+    fn late(&self) -> Fault {
+        let timeout = self.timeout.unwrap_or(TIMEOUT_DEFAULT);
+        let process = self.process.literal().unwrap_or("it called");
+        Fault::unsure("call_timeout", format!("process `{process}` did not reply within {timeout}"))
+    }
+}
+
+/// An address made of filled-in texts.
+pub fn address(process: &str, reference: &str) -> Result<Address, Fault> {
+    let bad = |error: &dyn std::fmt::Display| Fault::lasting("bad_name", error.to_string());
+    Ok(Address {
+        process: ProcessId::new(process).map_err(|error| bad(&error))?,
+        reference: Ref::new(reference).map_err(|error| bad(&error))?,
+    })
+}
+
+/// Whether a task can be created at `to`.
+pub fn free(to: &Address, view: &View) -> Result<(), Fault> {
+    match view.scope.other(to)? {
+        Other::NoProcess => Err(no_process(&to.process)),
+        Other::NoTask => Ok(()),
+        Other::Live { .. } => {
+            let message = format!("process `{}` has a live task `{}` already", to.process, to.reference);
+            Err(Fault::lasting("ref_taken", message))
+        }
+    }
+}

@@ -1,0 +1,73 @@
+//! `condition`: the first branch that is true wins; `else` takes the rest.
+//!
+//! ```yaml
+//! warm:
+//!   kind: condition
+//!   branches:
+//!     - {when: "temperature > 25", next: hot}
+//!     - {when: "temperature > 15 and wind < 5", next: mild}
+//!   else: cold
+//! ```
+
+use schemars::JsonSchema;
+use serde::Deserialize;
+
+use crate::model::expr::Expr;
+use crate::model::kind::{Event, Kind, Spec, Verdict, parse, schema};
+use crate::model::names::NodeName;
+use crate::model::scope::View;
+
+/// The register's line.
+pub const SPEC: Spec = Spec {
+    name: "condition",
+    about: "the first true branch wins",
+    source: include_str!("condition.rs"),
+    secrets: false,
+    parse: parse::<Condition>,
+    schema: schema::<Condition>,
+};
+
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+struct Condition {
+    /// Tried from top to bottom.
+    branches: Vec<Branch>,
+    /// Where a task goes for which no branch is true.
+    r#else: NodeName,
+}
+
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+struct Branch {
+    /// An expression that is true or false.
+    when: Expr,
+    /// Where to.
+    next: NodeName,
+}
+
+impl Kind for Condition {
+    fn exits(&self) -> Vec<(String, &NodeName)> {
+        let branches = self.branches.iter().map(|branch| (branch.when.text().to_owned(), &branch.next));
+        branches.chain([("else".to_owned(), &self.r#else)]).collect()
+    }
+
+    fn decide(&self, event: Event, view: &View) -> Verdict {
+        match event {
+            Event::Came | Event::Due | Event::Order(_) => self.choose(view),
+            Event::Answered(_) | Event::Letter(_) | Event::Replied(_) => Verdict::Stay,
+        }
+    }
+}
+
+impl Condition {
+    fn choose(&self, view: &View) -> Verdict {
+        for branch in &self.branches {
+            match branch.when.truth(view) {
+                Ok(true) => return Verdict::go(&branch.next),
+                Ok(false) => {}
+                Err(fault) => return Verdict::Fail(fault),
+            }
+        }
+        Verdict::go(&self.r#else)
+    }
+}

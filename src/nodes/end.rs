@@ -1,0 +1,66 @@
+//! `end`: the task leaves; its ref is free again.
+//!
+//! ```yaml
+//! done: {kind: end, result: "{{total}}", keep: 30d}
+//! ```
+//!
+//! ```yaml
+//! refused: {kind: end, ok: false}
+//! ```
+
+use schemars::JsonSchema;
+use serde::Deserialize;
+
+use crate::model::kind::{Event, Kind, Spec, Verdict, parse, schema};
+use crate::model::names::NodeName;
+use crate::model::scope::View;
+use crate::model::time::Span;
+use crate::model::value::Draft;
+
+/// The register's line.
+pub const SPEC: Spec = Spec {
+    name: "end",
+    about: "the task leaves; frees its ref",
+    source: include_str!("end.rs"),
+    secrets: false,
+    parse: parse::<End>,
+    schema: schema::<End>,
+};
+
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+struct End {
+    /// Whether it is a good end.
+    #[serde(default = "yes")]
+    ok: bool,
+    /// What came of it.
+    result: Option<Draft>,
+    /// How long the finished task is kept; 7 days if not given.
+    keep: Option<Span>,
+}
+
+fn yes() -> bool {
+    true
+}
+
+impl Kind for End {
+    fn exits(&self) -> Vec<(String, &NodeName)> {
+        Vec::new()
+    }
+
+    fn decide(&self, event: Event, view: &View) -> Verdict {
+        match event {
+            Event::Came | Event::Due | Event::Order(_) => self.leave(view),
+            Event::Answered(_) | Event::Letter(_) | Event::Replied(_) => Verdict::Stay,
+        }
+    }
+}
+
+impl End {
+    fn leave(&self, view: &View) -> Verdict {
+        match self.result.as_ref().map(|draft| draft.fill(view)).transpose() {
+            Ok(result) => Verdict::End { ok: self.ok, result, keep: self.keep },
+            Err(fault) => Verdict::Fail(fault),
+        }
+    }
+}

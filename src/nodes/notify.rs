@@ -1,0 +1,101 @@
+//! `notify`: tells a person and goes on.
+//!
+//! ```yaml
+//! tell: {kind: notify, message: "order {{order}} is on its way", notify: [author], next: done}
+//! ```
+//!
+//! ```yaml
+//! healed: {kind: notify, resolves: true, message: "the token renews again", notify: [author], next: nap}
+//! ```
+//!
+//! With `resolves: true` it speaks only while the task has an open alarm, and closes it.
+
+use schemars::JsonSchema;
+use serde::Deserialize;
+
+use crate::model::fault::Fault;
+use crate::model::kind::{AlarmChange, Effects, Event, Kind, Spec, Verdict, parse, schema};
+use crate::model::names::NodeName;
+use crate::model::scope::View;
+use crate::model::text::Text;
+use crate::nodes::tell::{Mode, Notify, Telling, Way, ask, delivered};
+
+/// The register's line.
+pub const SPEC: Spec = Spec {
+    name: "notify",
+    about: "tells a person and goes on",
+    source: include_str!("notify.rs"),
+    secrets: false,
+    parse: parse::<NotifyNode>,
+    schema: schema::<NotifyNode>,
+};
+
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+struct NotifyNode {
+    /// What to say.
+    message: Text,
+    /// For channels that have a subject.
+    subject: Option<Text>,
+    /// Channels in the order they are tried, or `{call: process}`.
+    notify: Notify,
+    /// The first that delivers, or all.
+    #[serde(default)]
+    mode: Mode,
+    /// Speak only while there is an open alarm, and close it.
+    #[serde(default)]
+    resolves: bool,
+    /// Where to.
+    next: NodeName,
+}
+
+impl Kind for NotifyNode {
+    fn exits(&self) -> Vec<(String, &NodeName)> {
+        vec![(String::new(), &self.next)]
+    }
+
+    fn decide(&self, event: Event, view: &View) -> Verdict {
+        let verdict = match event {
+            Event::Came | Event::Due => self.tell(view),
+            Event::Answered(outcome) => delivered(outcome).map(|_| self.go(view)),
+            Event::Letter(_) | Event::Replied(_) | Event::Order(_) => Ok(Verdict::Stay),
+        };
+        verdict.unwrap_or_else(Verdict::Fail)
+    }
+
+    fn calls(&self) -> Vec<&str> {
+        match &self.notify {
+            Notify::Process { call } => call.literal().into_iter().collect(),
+            Notify::Channels(_) => Vec::new(),
+        }
+    }
+}
+
+impl NotifyNode {
+    fn tell(&self, view: &View) -> Result<Verdict, Fault> {
+        if self.resolves && view.task.alarm.as_ref().is_none_or(|alarm| alarm.told.is_none()) {
+            return Ok(self.go(view));
+        }
+        let telling = Telling {
+            message: &self.message,
+            subject: self.subject.as_ref(),
+            notify: &self.notify,
+            mode: self.mode,
+        };
+        match telling.way(telling.text(view)?, view)? {
+            Way::Ask(it) => Ok(ask(it)),
+            Way::Letter(letter) => {
+                let effects = Effects { letters: vec![letter], alarm: self.alarm(), ..Effects::default() };
+                Ok(Verdict::Go { to: self.next.clone(), effects })
+            }
+        }
+    }
+
+    fn go(&self, _: &View) -> Verdict {
+        Verdict::Go { to: self.next.clone(), effects: Effects { alarm: self.alarm(), ..Effects::default() } }
+    }
+
+    fn alarm(&self) -> AlarmChange {
+        if self.resolves { AlarmChange::Clear } else { AlarmChange::Keep }
+    }
+}

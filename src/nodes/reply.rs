@@ -1,0 +1,93 @@
+//! `reply`: answers the caller; the task goes on. Without a caller it just goes on.
+//!
+//! ```yaml
+//! answer: {kind: reply, values: {price: "{{price}}"}, next: done}
+//! ```
+//!
+//! ```yaml
+//! refuse: {kind: reply, fault: {code: unknown_sku, message: "there is no {{sku}}"}, next: done}
+//! ```
+
+use schemars::JsonSchema;
+use serde::Deserialize;
+
+use crate::model::fault::Fault;
+use crate::model::kind::{Effects, Event, Kind, Spec, Verdict, parse, schema};
+use crate::model::names::NodeName;
+use crate::model::params::Params;
+use crate::model::scope::View;
+use crate::model::task::{Letter, To, Word};
+use crate::model::text::Text;
+use crate::nodes::fields::{Drafts, fill};
+
+/// The register's line.
+pub const SPEC: Spec = Spec {
+    name: "reply",
+    about: "answers the caller, the task goes on",
+    source: include_str!("reply.rs"),
+    secrets: false,
+    parse: parse::<Reply>,
+    schema: schema::<Shape>,
+};
+
+#[derive(Debug, Deserialize)]
+#[serde(try_from = "Shape")]
+struct Reply(Shape);
+
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+struct Shape {
+    /// What the caller gets.
+    values: Option<Drafts>,
+    /// Or the fault that the caller takes.
+    fault: Option<FaultShape>,
+    /// Where to.
+    next: NodeName,
+}
+
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+struct FaultShape {
+    /// A stable word.
+    code: Text,
+    /// For a person.
+    message: Text,
+}
+
+impl TryFrom<Shape> for Reply {
+    type Error = String;
+    fn try_from(shape: Shape) -> Result<Reply, String> {
+        match (&shape.values, &shape.fault) {
+            (Some(_), Some(_)) => Err("a reply has `values` or `fault`, not both".to_owned()),
+            _ => Ok(Reply(shape)),
+        }
+    }
+}
+
+impl Kind for Reply {
+    fn exits(&self) -> Vec<(String, &NodeName)> {
+        vec![(String::new(), &self.0.next)]
+    }
+
+    fn decide(&self, event: Event, view: &View) -> Verdict {
+        match event {
+            Event::Came | Event::Due | Event::Order(_) => self.answer(view).unwrap_or_else(Verdict::Fail),
+            Event::Answered(_) | Event::Letter(_) | Event::Replied(_) => Verdict::Stay,
+        }
+    }
+}
+
+impl Reply {
+    fn answer(&self, view: &View) -> Result<Verdict, Fault> {
+        let Some(caller) = &view.task.caller else {
+            return Ok(Verdict::go(&self.0.next));
+        };
+        let answer = match &self.0.fault {
+            Some(fault) => Err(Fault::lasting(&fault.code.fill(view)?, fault.message.fill(view)?)),
+            None => Ok(self.0.values.as_ref().map_or(Ok(Params::default()), |values| fill(values, view))?),
+        };
+        let word = Word::Answer { visit: caller.visit, answer };
+        let letters = vec![Letter { to: To::Task(caller.task), word }];
+        Ok(Verdict::Go { to: self.0.next.clone(), effects: Effects { letters, ..Effects::default() } })
+    }
+}

@@ -1,0 +1,124 @@
+//! What `escalation` and `notify` share: who is told what, and by which way.
+
+use schemars::JsonSchema;
+use serde::Deserialize;
+use serde_json::Value;
+
+use crate::model::effect::{Answer, Ask, Delivery, Outcome, TellAsk};
+use crate::model::fault::Fault;
+use crate::model::kind::{Effects, Verdict};
+use crate::model::names::Address;
+use crate::model::scope::View;
+use crate::model::task::{Letter, To, Word};
+use crate::model::text::Text;
+use crate::model::time::Span;
+use crate::nodes::call::{address, free};
+
+/// How long all channels together may take.
+const TELL_TIMEOUT: Span = Span::mins(2);
+
+/// Whom to tell.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(untagged)]
+pub enum Notify {
+    /// Channels, in the order they are tried.
+    Channels(Vec<String>),
+    /// A process that does the telling.
+    Process {
+        /// Its id.
+        call: Text,
+    },
+}
+
+/// How many of the channels are told.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum Mode {
+    /// The first that delivers.
+    #[default]
+    First,
+    /// Every one.
+    All,
+}
+
+/// A message and its way.
+#[derive(Debug)]
+pub struct Telling<'a> {
+    /// The message.
+    pub message: &'a Text,
+    /// For channels that have one.
+    pub subject: Option<&'a Text>,
+    /// Whom.
+    pub notify: &'a Notify,
+    /// How many.
+    pub mode: Mode,
+}
+
+/// What was said, and how it goes out.
+#[derive(Debug)]
+pub enum Way {
+    /// The world is asked.
+    Ask(Ask),
+    /// A process is asked by letter.
+    Letter(Letter),
+}
+
+impl Telling<'_> {
+    /// The message for a person.
+    pub fn text(&self, view: &View) -> Result<String, Fault> {
+        self.message.fill(view)
+    }
+
+    /// The way `text` goes out.
+    pub fn way(&self, text: String, view: &View) -> Result<Way, Fault> {
+        let subject = match self.subject {
+            Some(subject) => subject.fill(view)?,
+            None => format!("Beltline: {} / {}", view.task.process, view.task.reference),
+        };
+        match self.notify {
+            Notify::Channels(channels) => {
+                let (channels, all) = (channels.clone(), self.mode == Mode::All);
+                Ok(Way::Ask(Ask::Tell(TellAsk { channels, all, subject, text })))
+            }
+            Notify::Process { call } => {
+                let to = self.address(call, view)?;
+                let params = [("subject", subject), ("message", text)];
+                let params = params.map(|(name, value)| (name.to_owned(), Value::from(value)));
+                let word = Word::Create {
+                    params: params.into_iter().collect(),
+                    caller: None,
+                    at: None,
+                    birth: None,
+                };
+                Ok(Way::Letter(Letter { to: To::Address(to), word }))
+            }
+        }
+    }
+
+    fn address(&self, call: &Text, view: &View) -> Result<Address, Fault> {
+        let task = &view.task;
+        let nonce = view.now.0;
+        let to = address(&call.fill(view)?, &format!("tell-{}-{}-{nonce}", task.id, task.visit))?;
+        free(&to, view)?;
+        Ok(to)
+    }
+}
+
+/// The verdict that asks the world to tell.
+pub fn ask(ask: Ask) -> Verdict {
+    Verdict::Do { ask, timeout: TELL_TIMEOUT, once: false, effects: Effects::default() }
+}
+
+/// The channels that delivered, or why none did.
+pub fn delivered(outcome: Outcome) -> Result<Vec<String>, Fault> {
+    let told = match outcome? {
+        Answer::Told(told) => told,
+        Answer::Http(_) => return Err(Fault::lasting("bad_response", "the answer is not one to a message")),
+    };
+    let by = |it: &Delivery| it.result.is_ok().then(|| it.channel.clone());
+    let by: Vec<String> = told.iter().filter_map(by).collect();
+    match by.is_empty() {
+        true => Err(Fault::passing("not_delivered", "no channel delivered the message")),
+        false => Ok(by),
+    }
+}
