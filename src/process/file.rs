@@ -59,7 +59,6 @@ impl LimitsShape {
 }
 
 /// A param of a task.
-#[expect(clippy::struct_excessive_bools, reason = "each is a word of the file, and says one thing")]
 #[derive(Debug, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct ParamShape {

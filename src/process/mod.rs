@@ -22,4 +22,6 @@ pub mod schema;
 #[cfg(test)]
 pub mod sample;
 #[cfg(test)]
+pub mod yaml_tests;
+#[cfg(test)]
 pub mod tests;

@@ -119,8 +119,9 @@ mod tests {
             Ok(branch) => format!("{branch:?}"),
             Err((message, hint)) => format!("{message}; {hint}"),
         };
-        let words = "true yes 7 -7 007 -012 1_000 0.5 .5 5. 00.5 1e3 1e400 +371 0x1F 0o17 08 0 -0 12:30 2024-01-01 \
-                     1.2.3 _ - . e5 1e .inf 18446744073709551615 18446744073709551616 -9223372036854775809 25m ~ 0_ 00";
+        let words = "true yes 7 -7 007 -012 1_000 0.5 .5 5. 00.5 1e3 1e400 +371 0x1F 0o17 08 0 -0 12:30 \
+                     2024-01-01 1.2.3 _ - . e5 1e .inf 18446744073709551615 18446744073709551616 \
+                     -9223372036854775809 25m ~ 0_ 00";
         let all: Vec<String> =
             words.split_whitespace().map(|word| format!("{word}: {}", read(word))).collect();
         insta::assert_snapshot!(all.join("\n"));

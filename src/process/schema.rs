@@ -82,7 +82,8 @@ fn node(spec: &Spec, common: &Value, generator: &mut SchemaGenerator) -> Value {
     required.extend(own.get("required").and_then(Value::as_array).cloned().unwrap_or_default());
     let about = own.get("description").cloned().unwrap_or_else(|| json!(spec.about));
     let mut node = json!({
-        "title": spec.name, "description": about, "type": "object", "properties": properties, "required": required,
+        "title": spec.name, "description": about, "type": "object",
+        "properties": properties, "required": required,
     });
     if choices {
         let mut own = own;

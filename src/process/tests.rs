@@ -4,6 +4,7 @@ use crate::process::parse::{parse_with, version};
 use crate::process::problem::{Problem, render};
 use crate::process::process::Process;
 use crate::process::sample::{HELLO, KINDS};
+use crate::process::schema::{examples, schema};
 
 fn parse(text: &str) -> Result<Process, Vec<Problem>> {
     parse_with(KINDS, text)
@@ -45,9 +46,11 @@ fn the_top_is_checked() {
 
 #[test]
 fn params_are_checked() {
-    let text = "process: p\nparams:\n  task: {type: string}\n  a: {type: integer, default: 1.5, required: true}\n  \
+    let text = "process: p\nparams:\n  task: {type: string}\n  \
+                a: {type: integer, default: 1.5, required: true}\n  \
                 b: {shared: true}\n  c: {typ: string, secret: yes}\n  d: {type: text}\n  e: string\n  f:\n  \
-                g: {required: true, input: false}\nnodes:\n  start: {kind: input, next: done}\n  done: {kind: end}\n";
+                g: {required: true, input: false}\n\
+                nodes:\n  start: {kind: input, next: done}\n  done: {kind: end}\n";
     insta::assert_snapshot!(shown(text));
 }
 
@@ -55,13 +58,13 @@ fn params_are_checked() {
 fn all_that_is_wrong_with_the_nodes_is_told_at_once() {
     let text = nodes(
         "a: {kind: htp, url: x, next: b}\n\
-         b: {kind: http, metod: GET, follow: 300, unsure: yes, on_eror: a, save: [], next: c, on_error: done}\n\
+         b: {kind: http, metod: GET, follow: 300, unsure: yes, on_eror: a, save: [], next: c}\n\
          c: {kind: http, method: get, retry: {times: 0, jitter: 7}, limit: {time: 1x, next: done}}\n\
          d: {next: done}\n\
          e: 5\n\
          a b: {kind: end}\n\
          f: {kind: delay}\n\
-         g: {kind: condition, branches: [{when: 'a'}, {next: done}, {when: 'a', next: done, then: x}], else: done}\n\
+         g: {kind: condition, branches: [{when: 'a'}, {next: done}, {when: 'a', then: x}], else: done}\n\
          h: {kind: delay, for: 25 minutes, next: done}\n\
          i: {kind: delay, for: 25, next: done, limit: 5}",
     );
@@ -155,4 +158,67 @@ fn no_text_makes_it_panic() {
             }
         }
     });
+}
+
+/// What a node on a page of its own cannot have: the nodes around it.
+fn is_about_others(problem: &Problem) -> bool {
+    ["there is no node", "no way leads", "there is no `input`", "a task would go round"]
+        .iter()
+        .any(|it| problem.message.starts_with(it))
+}
+
+#[test]
+fn the_examples_of_every_kind_are_read() {
+    for spec in crate::nodes::KINDS {
+        let examples = examples(spec);
+        assert!(!examples.is_empty(), "{} shows no example", spec.name);
+        for example in examples {
+            let text = format!("process: p\nnodes:\n  {}\n", example.trim_end().replace('\n', "\n  "));
+            let mut problems = parse_with(crate::nodes::KINDS, &text).err().unwrap_or_default();
+            problems.retain(|it| !is_about_others(it));
+            assert!(problems.is_empty(), "{}", render(&problems, &text, false));
+        }
+    }
+}
+
+#[test]
+fn the_schema_of_all_kinds_is_whole() {
+    let schema = schema();
+    let nodes = schema["$defs"]["Node"]["oneOf"].as_array().unwrap();
+    for (node, spec) in nodes.iter().zip(crate::nodes::KINDS) {
+        assert_eq!(node["properties"]["kind"]["const"], spec.name);
+        assert!(node["properties"].as_object().unwrap().len() > 5, "{}", spec.name);
+    }
+}
+
+/// The first process of the manual.
+const MANUAL: &str = r#"process: hello                # what conv[...] names
+title: Hello
+about: One line.
+params:                       # what a task is submitted with; checked at submit, shown as a form
+  city: {type: string, required: true, about: "Where", example: Riga}
+  key:  {type: string, secret: true}
+limits: {tasks: 100000, params: 256KiB}      # optional
+nodes:                        # `kind` comes first in each
+  start:   {kind: input, next: ask}
+  ask:
+    kind: http
+    url: "https://api.example.com/v1/{{city}}?key={{key}}"
+    save: {temperature: "= response.body.main.temp"}
+    next: warm
+    on_error: tell
+  warm:
+    kind: condition
+    branches:
+      - {when: "temperature > 25", next: done}
+    else: nap
+  nap:     {kind: delay, for: 25m, next: ask}
+  tell:    {kind: escalation, message: "{{city}}: {{fault.message}}", notify: [author], next: nap}
+  done:    {kind: end}
+"#;
+
+#[test]
+fn the_first_process_of_the_manual_is_read() {
+    let process = parse_with(crate::nodes::KINDS, MANUAL);
+    assert!(process.is_ok(), "{}", render(&process.unwrap_err(), MANUAL, false));
 }
