@@ -1,4 +1,8 @@
 //! The table of contents of all tests.
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on fails, and says where")]
 
+mod simulation;
+mod step;
+mod store;
+mod templates;
 mod tidy;

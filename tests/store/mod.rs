@@ -1,0 +1,6 @@
+//! The stores: one contract for all of them, all of them side by side, and what only one of them can get wrong.
+
+mod make;
+mod contract;
+mod side_by_side;
+mod sqlite;
