@@ -7,3 +7,4 @@ mod step;
 mod store;
 mod templates;
 mod tidy;
+mod world;

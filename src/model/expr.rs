@@ -5,8 +5,9 @@
 //! conv("bitrix", "token").expires_at - now
 //! ```
 //!
-//! What is missing is a fault that names it, but for `is defined` and `|default(…)`. A number and a text have
-//! no order. An expression has no loops, so it cannot run away: its length is bounded, and so is all it can make.
+//! What is missing is a fault that names it, but for `is defined` and `|default(…)`. A number and a text
+//! have no order. An expression has no loops, so it cannot run away: its length is bounded, and so is all it
+//! can make.
 
 use std::fmt;
 use std::sync::Arc;
@@ -104,13 +105,6 @@ impl Expr {
 
     fn named(&self, fault: Fault) -> Fault {
         Fault { message: format!("`{}`: {}", self.0.text, fault.message), ..fault }
-    }
-}
-
-/// As it was written.
-impl fmt::Display for Expr {
-    fn fmt(&self, to: &mut fmt::Formatter<'_>) -> fmt::Result {
-        to.write_str(self.text())
     }
 }
 

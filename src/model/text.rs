@@ -24,7 +24,7 @@ use crate::model::uses::Uses;
 
 /// A compiled text. Cheap to clone.
 #[derive(Clone, Debug)]
-pub struct Text(Arc<Form>, Arc<str>);
+pub struct Text(Arc<Form>);
 
 #[derive(Debug)]
 enum Form {
@@ -59,12 +59,7 @@ impl Text {
             [scan::Part::Tag(tag)] => Form::Hole(hole(tag)?),
             parts => Form::Parts(parts.iter().map(Part::of).collect::<Result<_, _>>()?),
         };
-        Ok(Text(Arc::new(form), Arc::from(text)))
-    }
-
-    /// The text as it was written.
-    pub fn source(&self) -> &str {
-        &self.1
+        Ok(Text(Arc::new(form)))
     }
 
     /// The text with every hole filled.
