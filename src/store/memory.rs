@@ -10,7 +10,7 @@ use crate::engine::edges::{
 };
 use crate::engine::transition::{LetterId, Transition};
 use crate::model::names::{Address, ProcessId, TaskId};
-use crate::model::task::{Letter, Phase, Task, To, Word};
+use crate::model::task::{Letter, Phase, Place, Task, To, Word};
 use crate::model::time::{Span, Timestamp};
 use crate::store::keeping::{HOPS_KEPT, HOPS_MAX, born, due_with_mail};
 
@@ -320,7 +320,7 @@ impl Store for Memory {
         for task in self.lock().rows.values().map(|row| &row.task) {
             *counts.entry((task.process.clone(), task.place())).or_default() += 1;
         }
-        let count = |((process, place), tasks): ((_, crate::model::task::Place), _)| Count {
+        let count = |((process, place), tasks): ((_, Place), _)| Count {
             process,
             node: place.node,
             phase: place.phase,
@@ -339,16 +339,16 @@ impl Store for Memory {
         Ok(())
     }
 
-    async fn forget(&self, shelf: Shelf, name: &str) -> Result<bool, StoreError> {
-        Ok(self.lock().records.remove(&(shelf, name.to_owned())).is_some())
+    async fn forget(&self, on: Shelf, name: &str) -> Result<bool, StoreError> {
+        Ok(self.lock().records.remove(&(on, name.to_owned())).is_some())
     }
 
-    async fn shelf(&self, shelf: Shelf) -> Result<Vec<Record>, StoreError> {
+    async fn shelf(&self, on: Shelf) -> Result<Vec<Record>, StoreError> {
         let state = self.lock();
-        Ok(state.records.values().filter(|record| record.shelf == shelf).cloned().collect())
+        Ok(state.records.values().filter(|record| record.shelf == on).cloned().collect())
     }
 
-    async fn record(&self, shelf: Shelf, name: &str) -> Result<Option<Record>, StoreError> {
-        Ok(self.lock().records.get(&(shelf, name.to_owned())).cloned())
+    async fn record(&self, on: Shelf, name: &str) -> Result<Option<Record>, StoreError> {
+        Ok(self.lock().records.get(&(on, name.to_owned())).cloned())
     }
 }

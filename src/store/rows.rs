@@ -1,5 +1,5 @@
-//! What a database is handed: writes with their bodies sealed, made beside the one who writes so that it need not wait
-//! for that. And back again: tasks, letters and trails from their rows.
+//! What a database is handed: writes with their bodies sealed, made beside the one who writes so that it
+//! need not wait for that. And back again: tasks, letters and trails from their rows.
 
 use serde::Serialize;
 use serde::de::DeserializeOwned;

@@ -1,7 +1,8 @@
 //! [`Sealer`]: keeps secrets unreadable on disk, each bound to the place where it lives.
 //!
-//! A sealed value is one version byte, four bytes that name the key, a nonce of 24 bytes, and XChaCha20-Poly1305's
-//! ciphertext and tag. The place is authenticated with it: a value that was moved elsewhere does not open.
+//! A sealed value is one version byte, four bytes that name the key, a nonce of 24 bytes, and
+//! XChaCha20-Poly1305's ciphertext and tag. The place is authenticated with it: a value that was moved
+//! elsewhere does not open.
 
 use std::fmt;
 
@@ -79,7 +80,7 @@ impl Sealer {
         let (id, key) = &self.keys[0];
         let mut nonce = [0; NONCE_BYTES];
         fill(&mut nonce)?;
-        let payload = Payload { msg: plain, aad: &bound(id, place) };
+        let payload = Payload { msg: plain, aad: &bound(*id, place) };
         let sealed = cipher(key)
             .encrypt(&XNonce::from(nonce), payload)
             .map_err(|_| SealError::Broken(place.to_owned()))?;
@@ -103,7 +104,7 @@ impl Sealer {
         let key = self.keys.iter().find(|(known, _)| known == id);
         let (id, key) = key.ok_or_else(|| SealError::WrongKey(place.to_owned()))?;
         let nonce: [u8; NONCE_BYTES] = nonce.try_into().map_err(|_| unknown())?;
-        let payload = Payload { msg: sealed, aad: &bound(id, place) };
+        let payload = Payload { msg: sealed, aad: &bound(*id, place) };
         let plain = cipher(key).decrypt(&XNonce::from(nonce), payload);
         plain.map(Zeroizing::new).map_err(|_| SealError::Broken(place.to_owned()))
     }
@@ -125,7 +126,7 @@ impl From<SealError> for StoreError {
 }
 
 /// What is authenticated with a value: its form, its key and its place.
-fn bound(id: &KeyId, place: &str) -> Vec<u8> {
+fn bound(id: KeyId, place: &str) -> Vec<u8> {
     [&[VERSION], id.as_slice(), place.as_bytes()].concat()
 }
 
@@ -150,7 +151,8 @@ mod tests {
     use super::*;
 
     /// Sealed by the first version, under the key of 32 sevens.
-    const FIRST_FORM: &str = "";
+    const FIRST_FORM: &str = "0184896b660f530c08ecbab6322e880db7f7ed22a25713d92798f7e2a387c346\
+        75d797444611e4a84b19dc0396baf50d886b4fcc2e";
 
     fn sevens() -> Sealer {
         Sealer::from_key(Key::new([7; KEY_BYTES]))

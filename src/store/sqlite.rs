@@ -4,7 +4,8 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use async_trait::async_trait;
-use rusqlite::{Connection, OptionalExtension, ToSql, params};
+use rusqlite::types::Value;
+use rusqlite::{Connection, OptionalExtension, params, params_from_iter};
 use tokio::sync::Semaphore;
 
 use crate::engine::edges::{
@@ -45,10 +46,10 @@ impl Sqlite {
     pub fn open(path: &Path, sealer: Sealer) -> Result<Sqlite, StoreError> {
         let lock = sqlite_schema::lock(path)?;
         let sealer = Arc::new(sealer);
-        let writes = sqlite_schema::prepare(path, &sealer)?;
+        let db = sqlite_schema::prepare(path, &sealer)?;
         let log = Arc::new(Log::default());
         let checkpointer = Checkpointer::start(connect(path, Use::Checkpoint)?, Arc::clone(&log))?;
-        let writer = Writer::start(writes, Arc::clone(&sealer), log)?;
+        let writer = Writer::start(db, Arc::clone(&sealer), log)?;
         let readers = Arc::new(Readers {
             path: path.to_owned(),
             sealer,
@@ -110,7 +111,8 @@ impl Store for Sqlite {
         let taken = self.writer.ask(move |batch| batch.claim(now.0, until.0, limit)).await?;
         let open = |it: Taken| {
             let id = it.found.id;
-            // One that cannot be read must not stop the others. It is due again after its lease, and said again.
+            // One that cannot be read must not stop the others. It is due again after its lease, and said
+            // again.
             let claim = it.open(&self.readers.sealer);
             claim.inspect_err(|error| tracing::error!(task = id, %error, "a task cannot be run")).ok()
         };
@@ -207,42 +209,42 @@ impl Store for Sqlite {
 
     async fn keep(&self, records: Vec<Record>) -> Result<(), StoreError> {
         let seal = |record: Record| {
-            let shelf = shelf_name(record.shelf);
-            let place = record_place(shelf, &record.name);
+            let on = shelf_name(record.shelf);
+            let place = record_place(on, &record.name);
             let value = self.readers.sealer.seal(&place, &json(&record.value)?)?;
-            Ok::<_, StoreError>((shelf, record.name, record.at.0, value))
+            Ok::<_, StoreError>((on, record.name, record.at.0, value))
         };
         let sealed = records.into_iter().map(seal).collect::<Result<Vec<_>, _>>()?;
         self.writer
             .ask(move |batch| {
                 let keep = "INSERT OR REPLACE INTO records (shelf, name, at, value) VALUES (?1, ?2, ?3, ?4)";
                 let mut keep = batch.db.prepare_cached(keep)?;
-                for (shelf, name, at, value) in &sealed {
-                    keep.execute(params![shelf, name, at, value])?;
+                for (on, name, at, value) in &sealed {
+                    keep.execute(params![on, name, at, value])?;
                 }
                 Ok(())
             })
             .await
     }
 
-    async fn forget(&self, shelf: Shelf, name: &str) -> Result<bool, StoreError> {
+    async fn forget(&self, on: Shelf, name: &str) -> Result<bool, StoreError> {
         let name = name.to_owned();
         self.writer
             .ask(move |batch| {
                 let mut forget =
                     batch.db.prepare_cached("DELETE FROM records WHERE shelf = ?1 AND name = ?2")?;
-                Ok(forget.execute([shelf_name(shelf), &name])? > 0)
+                Ok(forget.execute([shelf_name(on), &name])? > 0)
             })
             .await
     }
 
-    async fn shelf(&self, shelf: Shelf) -> Result<Vec<Record>, StoreError> {
-        self.look(move |db, sealer| records(db, sealer, shelf, "?2 IS NULL", None)).await
+    async fn shelf(&self, on: Shelf) -> Result<Vec<Record>, StoreError> {
+        self.look(move |db, sealer| records(db, sealer, on, "?2 IS NULL", None)).await
     }
 
-    async fn record(&self, shelf: Shelf, name: &str) -> Result<Option<Record>, StoreError> {
+    async fn record(&self, on: Shelf, name: &str) -> Result<Option<Record>, StoreError> {
         let name = name.to_owned();
-        let found = self.look(move |db, sealer| records(db, sealer, shelf, "name = ?2", Some(&name)));
+        let found = self.look(move |db, sealer| records(db, sealer, on, "name = ?2", Some(&name)));
         Ok(found.await?.pop())
     }
 }
@@ -264,56 +266,51 @@ fn task_at(
     found.map(|found| found.open(sealer)).transpose()
 }
 
-/// The ids that a query asks for. Every place that may hold one is asked for its first ones, so that a rare process
-/// among millions of tasks is found at once with no index but that of the places.
+/// The ids that a query asks for.
 fn select(db: &Connection, query: &TaskQuery) -> Result<Vec<i64>, StoreError> {
-    let (after, limit) = (query.after.map_or(i64::MIN, |id| id.0), number(query.limit));
-    let after_sql = if query.after.is_some() { "id > ?1" } else { "id >= ?1" };
+    let (which, places) = places(db, query)?;
+    let some = format!("SELECT id FROM tasks WHERE id > ?1 AND {which} ORDER BY id LIMIT ?2");
+    let mut some = db.prepare_cached(&some)?;
+    let range: [Value; 2] = [query.after.map_or(i64::MIN, |id| id.0).into(), number(query.limit).into()];
     let mut ids = Vec::new();
-    let mut gather = |which: &str, names: &[&dyn ToSql]| -> Result<(), StoreError> {
-        let some = format!("SELECT id FROM tasks WHERE {after_sql} AND {which} ORDER BY id LIMIT ?2");
-        let mut some = db.prepare_cached(&some)?;
-        let values: Vec<&dyn ToSql> =
-            [&after as &dyn ToSql, &limit].into_iter().chain(names.iter().copied()).collect();
-        ids.extend(
-            some.query_map(values.as_slice(), |row| row.get::<_, i64>(0))?.collect::<Result<Vec<_>, _>>()?,
-        );
-        Ok(())
-    };
-    let mut stands: Vec<Stand> = stands(db)?.into_iter().map(|(stand, _)| stand).collect();
-    stands.retain(|(process, node, phase)| {
-        query.process.as_ref().is_none_or(|it| it == process)
-            && query.node.as_ref().is_none_or(|it| it == node)
-            && query.phase.is_none_or(|it| it == *phase)
-    });
-    match &query.ref_prefix {
-        None if query.process.is_none() && query.node.is_none() && query.phase.is_none() => {
-            gather("TRUE", &[])?
-        }
-        None => {
-            for (process, node, phase) in &stands {
-                let stand: [&dyn ToSql; 3] = [&process.as_str(), &node.as_str(), &phase_number(*phase)];
-                gather("process = ?3 AND node = ?4 AND phase = ?5", &stand)?;
-            }
-        }
-        Some(prefix) => {
-            let node = query.node.as_ref().map(|it| it.as_str());
-            let phase = query.phase.map(phase_number);
-            stands.dedup_by(|one, other| one.0 == other.0);
-            for (process, ..) in &stands {
-                let names: [&dyn ToSql; 4] = [&process.as_str(), prefix, &node, &phase];
-                gather(
-                    "process = ?3 AND ref >= ?4 AND ref < ?4 || char(1114111) || 'x'
-                     AND substr(ref, 1, length(?4)) = ?4
-                     AND (?5 IS NULL OR node = ?5) AND (?6 IS NULL OR phase = ?6)",
-                    &names,
-                )?;
-            }
-        }
+    for place in places {
+        let found = some.query_map(params_from_iter(range.iter().chain(&place)), |row| row.get(0))?;
+        ids.extend(found.collect::<Result<Vec<i64>, _>>()?);
     }
     ids.sort_unstable();
     ids.truncate(query.limit);
     Ok(ids)
+}
+
+/// Where to look for what a query asks for. Each place is asked for its first tasks, so that a few among
+/// millions are found at once, without an index for every way to narrow.
+fn places(db: &Connection, query: &TaskQuery) -> Result<(&'static str, Vec<Vec<Value>>), StoreError> {
+    let TaskQuery { process, node, phase, ref_prefix, .. } = query;
+    if process.is_none() && node.is_none() && phase.is_none() && ref_prefix.is_none() {
+        return Ok(("TRUE", vec![Vec::new()]));
+    }
+    let mut stands: Vec<Stand> = stands(db)?.into_iter().map(|(stand, _)| stand).collect();
+    stands.retain(|stand| {
+        process.as_ref().is_none_or(|it| *it == stand.0)
+            && node.as_ref().is_none_or(|it| *it == stand.1)
+            && phase.is_none_or(|it| it == stand.2)
+    });
+    let text = |it: &str| Value::from(it.to_owned());
+    let Some(prefix) = ref_prefix else {
+        let place = |(process, node, phase): &Stand| {
+            vec![text(process.as_str()), text(node.as_str()), phase_number(*phase).into()]
+        };
+        return Ok(("process = ?3 AND node = ?4 AND phase = ?5", stands.iter().map(place).collect()));
+    };
+    stands.dedup_by(|one, other| one.0 == other.0);
+    let place = |(process, ..): &Stand| {
+        let node = node.as_ref().map(|it| it.as_str().to_owned());
+        vec![text(process.as_str()), text(prefix), node.into(), phase.map(phase_number).into()]
+    };
+    // No UTF-8 has the byte FF: whatever begins with the prefix is less than this, and nothing else is.
+    let which = "process = ?3 AND ref >= ?4 AND ref < ?4 || CAST(x'FF' AS TEXT)
+                 AND (?5 IS NULL OR node = ?5) AND (?6 IS NULL OR phase = ?6)";
+    Ok((which, stands.iter().map(place).collect()))
 }
 
 /// Where tasks stand, and how many.
@@ -358,19 +355,19 @@ fn entries(
 fn records(
     db: &Connection,
     sealer: &Sealer,
-    shelf: Shelf,
+    on: Shelf,
     which: &str,
     name: Option<&str>,
 ) -> Result<Vec<Record>, StoreError> {
-    let shelf_name = shelf_name(shelf);
+    let shelf = shelf_name(on);
     let all = format!("SELECT name, at, value FROM records WHERE shelf = ?1 AND {which} ORDER BY name");
     let mut records = db.prepare_cached(&all)?;
-    let mut rows = records.query(params![shelf_name, name])?;
+    let mut rows = records.query(params![shelf, name])?;
     let mut found = Vec::new();
     while let Some(row) = rows.next()? {
         let (name, value): (String, Vec<u8>) = (row.get(0)?, row.get(2)?);
-        let value = open(sealer, &record_place(shelf_name, &name), &value)?;
-        found.push(Record { shelf, name, value, at: Timestamp(row.get(1)?) });
+        let value = open(sealer, &record_place(shelf, &name), &value)?;
+        found.push(Record { shelf: on, name, value, at: Timestamp(row.get(1)?) });
     }
     Ok(found)
 }

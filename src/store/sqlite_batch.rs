@@ -1,6 +1,7 @@
 //! [`Batch`]: one open transaction, and all that can be done in it.
 //!
-//! A write is first checked as a whole and then written, so a refused one leaves nothing and costs no savepoint.
+//! A write is first checked as a whole and then written, so a refused one leaves nothing and costs no
+//! savepoint.
 
 use std::collections::BTreeMap;
 
@@ -165,10 +166,10 @@ impl<'c> Batch<'c> {
                 return Err(No::Refused(Refused::Repeated(TaskId(id))));
             }
         }
-        let was = match step.new {
-            true => None,
-            false => Some(self.was(row)?.ok_or(No::Refused(Refused::Stale))?),
-        };
+        let was = if step.new { None } else { self.was(row)? };
+        if was.is_none() && !step.new {
+            return Err(No::Refused(Refused::Stale));
+        }
         let comes_alive = was.as_ref().is_none_or(|was| was.ended > 0 && row.phase.is_live());
         if comes_alive && self.living(&row.address)?.is_some() {
             return Err(No::Refused(Refused::RefTaken(row.address.clone())));

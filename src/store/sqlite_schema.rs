@@ -76,7 +76,8 @@ const SEAL_PLACE: &str = "store/seal";
 const SEAL_TEXT: &[u8] = b"Beltline";
 /// How long to wait for a person who has the file open in `sqlite3`.
 const BUSY: Duration = Duration::from_secs(5);
-/// The writer checkpoints by itself when the log has so many pages (64 MiB): only when the checkpointer cannot keep up.
+/// The writer checkpoints by itself when the log has so many pages (64 MiB): only when the checkpointer
+/// cannot keep up.
 const AUTOCHECKPOINT_PAGES: u32 = 16_000;
 /// A log that has grown is cut back to this.
 const LOG_BYTES_KEPT: u32 = 64 << 20;

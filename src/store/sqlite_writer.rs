@@ -1,5 +1,5 @@
-//! The two threads of an SQLite store: [`Writer`], which commits all who wait at once, and [`Checkpointer`], which
-//! moves what is committed from the log to the file.
+//! The two threads of an SQLite store: [`Writer`], which commits all who wait at once, and
+//! [`Checkpointer`], which moves what is committed from the log to the file.
 
 use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::thread::{Builder, JoinHandle};
@@ -58,7 +58,8 @@ impl Writer {
     pub(super) fn start(db: Connection, sealer: Arc<Sealer>, log: Arc<Log>) -> Result<Writer, StoreError> {
         let (jobs, waiting) = mpsc::channel(QUEUE_MAX);
         let thread = Builder::new().name("store-writer".to_owned());
-        let thread = thread.spawn(move || serve(&db, &sealer, waiting, &log)).map_err(lost)?;
+        let thread =
+            thread.spawn(move || serve(&db, &sealer, waiting, &log)).map_err(|error| lost(&error))?;
         Ok(Writer { jobs: Some(jobs), thread: Some(thread) })
     }
 
@@ -100,24 +101,27 @@ fn serve(db: &Connection, sealer: &Sealer, mut waiting: mpsc::Receiver<Box<dyn J
     }
 }
 
-/// Commits a group and answers it. If one of the group fails, each gets a transaction of its own: the others must not
-/// suffer for it.
+/// Commits a group and answers it. If one of the group fails, each gets a transaction of its own: the
+/// others must not suffer for it.
 fn commit(db: &Connection, sealer: &Sealer, mut group: Vec<Box<dyn Job>>) {
-    let end = Batch::begin(db, sealer).and_then(|mut batch| {
-        let all = group.iter_mut().try_for_each(|job| job.run(&mut batch));
-        Ok(all.and_then(|()| batch.finish()))
-    });
-    let end = match end {
-        Ok(Ok(())) => db.prepare_cached("COMMIT").and_then(|mut commit| commit.execute([])).map(drop),
-        Ok(Err(error)) | Err(error) if group.len() == 1 => return fail(db, group, &error),
-        Ok(Err(_)) => {
-            roll_back(db);
-            return group.into_iter().for_each(|job| commit(db, sealer, vec![job]));
-        }
+    let mut batch = match Batch::begin(db, sealer) {
+        Ok(batch) => batch,
         Err(error) => return fail(db, group, &error),
     };
-    match end {
-        Ok(()) => group.into_iter().for_each(|job| job.answer(Ok(()))),
+    let done = group.iter_mut().try_for_each(|job| job.run(&mut batch)).and_then(|()| batch.finish());
+    match done {
+        Ok(()) => {}
+        Err(error) if group.len() == 1 => return fail(db, group, &error),
+        Err(_) => {
+            roll_back(db);
+            for job in group {
+                commit(db, sealer, vec![job]);
+            }
+            return;
+        }
+    }
+    match db.prepare_cached("COMMIT").and_then(|mut commit| commit.execute([])) {
+        Ok(_) => group.into_iter().for_each(|job| job.answer(Ok(()))),
         Err(error) => fail(db, group, &error.into()),
     }
 }
@@ -125,7 +129,9 @@ fn commit(db: &Connection, sealer: &Sealer, mut group: Vec<Box<dyn Job>>) {
 fn fail(db: &Connection, group: Vec<Box<dyn Job>>, error: &StoreError) {
     roll_back(db);
     tracing::error!(%error, requests = group.len(), "the store did not commit");
-    group.into_iter().for_each(|job| job.answer(Err(error.clone())));
+    for job in group {
+        job.answer(Err(error.clone()));
+    }
 }
 
 /// SQLite has often done so by itself, when the disk is full.
@@ -160,7 +166,8 @@ impl Log {
         self.changed.notify_one();
     }
 
-    /// Waits until there is something to checkpoint, and a little longer for more. False when the store closes.
+    /// Waits until there is something to checkpoint, and a little longer for more. False when the store
+    /// closes.
     fn gather(&self) -> bool {
         let state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
         let idle = self.changed.wait_while(state, |state| !state.grown && !state.closed);
@@ -187,7 +194,7 @@ impl Checkpointer {
                 checkpoint(&db, &shared);
             }
         };
-        Ok(Checkpointer { log, thread: Some(thread.spawn(work).map_err(lost)?) })
+        Ok(Checkpointer { log, thread: Some(thread.spawn(work).map_err(|error| lost(&error))?) })
     }
 }
 
@@ -217,6 +224,6 @@ fn gone() -> StoreError {
     StoreError::Lost("it is closed".to_owned())
 }
 
-fn lost(error: std::io::Error) -> StoreError {
+fn lost(error: &std::io::Error) -> StoreError {
     StoreError::Lost(error.to_string())
 }

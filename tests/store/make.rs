@@ -8,29 +8,29 @@ use beltline::model::params::Params;
 use beltline::model::task::{Alarm, Birth, Hop, Letter, Order, Seed, State, Task, To, Word};
 use beltline::model::time::{Span, Timestamp};
 
-pub const LEASE: Span = Span::secs(30);
-pub const NO_LIMIT: usize = 1_000_000;
+pub(super) const LEASE: Span = Span::secs(30);
+pub(super) const NO_LIMIT: usize = 1_000_000;
 
-pub fn at(ms: i64) -> Timestamp {
+pub(super) fn at(ms: i64) -> Timestamp {
     Timestamp(ms)
 }
 
-pub fn process(name: &str) -> ProcessId {
+pub(super) fn process(name: &str) -> ProcessId {
     ProcessId::new(name).unwrap()
 }
 
-pub fn node(name: &str) -> NodeName {
+pub(super) fn node(name: &str) -> NodeName {
     NodeName::new(name).unwrap()
 }
 
 /// `process/ref`.
-pub fn address(text: &str) -> Address {
+pub(super) fn address(text: &str) -> Address {
     let (id, reference) = text.split_once('/').unwrap();
     Address { process: process(id), reference: Ref::new(reference).unwrap() }
 }
 
 /// A task that is ready on the node `start`, due at 0.
-pub fn task(id: i64, name: &str) -> Task {
+pub(super) fn task(id: i64, name: &str) -> Task {
     let Address { process, reference } = address(name);
     Task {
         id: TaskId(id),
@@ -56,17 +56,17 @@ pub fn task(id: i64, name: &str) -> Task {
 }
 
 /// One that waits for a letter.
-pub fn waiting(id: i64, name: &str) -> Task {
+pub(super) fn waiting(id: i64, name: &str) -> Task {
     Task { state: State::Waiting { until: None }, due: None, ..task(id, name) }
 }
 
 /// One that has come to its end.
-pub fn done(id: i64, name: &str) -> Task {
+pub(super) fn done(id: i64, name: &str) -> Task {
     Task { state: State::Done, due: None, ..task(id, name) }
 }
 
 /// The world owes it an answer.
-pub fn doing() -> State {
+pub(super) fn doing() -> State {
     let tell = TellAsk { channels: Vec::new(), all: false, subject: String::new(), text: "hi".into() };
     State::Doing(Box::new(Effect {
         key: "k".into(),
@@ -76,7 +76,7 @@ pub fn doing() -> State {
     }))
 }
 
-pub fn alarm() -> Alarm {
+pub(super) fn alarm() -> Alarm {
     Alarm {
         node: node("tell"),
         once: String::new(),
@@ -88,7 +88,7 @@ pub fn alarm() -> Alarm {
     }
 }
 
-pub fn hop(what: &str) -> Hop {
+pub(super) fn hop(what: &str) -> Hop {
     Hop {
         at: at(0),
         node: node("start"),
@@ -103,7 +103,7 @@ pub fn hop(what: &str) -> Hop {
 }
 
 /// A task that is new, at 0, without a trail.
-pub fn born(task: Task) -> Transition {
+pub(super) fn born(task: Task) -> Transition {
     Transition {
         task,
         before: None,
@@ -117,12 +117,12 @@ pub fn born(task: Task) -> Transition {
 }
 
 /// A task that moves, under the turn it has.
-pub fn moved(task: Task) -> Transition {
+pub(super) fn moved(task: Task) -> Transition {
     Transition { before: Some(task.place()), ..born(task) }
 }
 
 /// A claimed task that moves, having read all its letters.
-pub fn answered(claim: &Claim, change: impl FnOnce(&mut Task)) -> Transition {
+pub(super) fn answered(claim: &Claim, change: impl FnOnce(&mut Task)) -> Transition {
     let mut task = claim.task.clone();
     let before = Some(task.place());
     change(&mut task);
@@ -131,76 +131,76 @@ pub fn answered(claim: &Claim, change: impl FnOnce(&mut Task)) -> Transition {
     Transition { before, read: read.collect(), ..born(task) }
 }
 
-pub fn step(transition: Transition) -> Write {
+pub(super) fn step(transition: Transition) -> Write {
     Write::Step(Box::new(transition))
 }
 
-pub fn modify(to: To) -> Letter {
+pub(super) fn modify(to: To) -> Letter {
     Letter { to, word: Word::Modify { params: Params::default() } }
 }
 
-pub fn order(to: To) -> Letter {
+pub(super) fn order(to: To) -> Letter {
     Letter { to, word: Word::Order { order: Order::Wake, by: "ann".into() } }
 }
 
-pub fn answer(to: i64) -> Letter {
+pub(super) fn answer(to: i64) -> Letter {
     Letter { to: To::Task(TaskId(to)), word: Word::Answer { visit: 1, answer: Ok(Params::default()) } }
 }
 
 /// A letter that creates.
-pub fn create(id: i64, name: &str) -> Letter {
+pub(super) fn create(id: i64, name: &str) -> Letter {
     let birth = Some(Birth { id: TaskId(id), seed: Seed([7; 16]) });
     let word = Word::Create { params: Params::default(), caller: None, at: Some(node("start")), birth };
     Letter { to: To::Address(address(name)), word }
 }
 
-pub fn to(name: &str) -> To {
+pub(super) fn to(name: &str) -> To {
     To::Address(address(name))
 }
 
-pub async fn commit(store: &dyn Store, writes: Vec<Write>) -> Vec<Result<Receipt, Refused>> {
+pub(super) async fn commit(store: &dyn Store, writes: Vec<Write>) -> Vec<Result<Receipt, Refused>> {
     store.commit(writes).await.unwrap()
 }
 
 /// One transition.
-pub async fn put(store: &dyn Store, transition: Transition) -> Result<Receipt, Refused> {
+pub(super) async fn put(store: &dyn Store, transition: Transition) -> Result<Receipt, Refused> {
     commit(store, vec![step(transition)]).await.remove(0)
 }
 
 /// One letter from outside.
-pub async fn post(store: &dyn Store, letter: Letter, now: i64) -> Result<Receipt, Refused> {
+pub(super) async fn post(store: &dyn Store, letter: Letter, now: i64) -> Result<Receipt, Refused> {
     commit(store, vec![Write::Post(letter, at(now))]).await.remove(0)
 }
 
-pub async fn claim(store: &dyn Store, now: i64) -> Vec<Claim> {
+pub(super) async fn claim(store: &dyn Store, now: i64) -> Vec<Claim> {
     store.claim(at(now), LEASE, NO_LIMIT).await.unwrap()
 }
 
 /// The one task that is due.
-pub async fn claim_one(store: &dyn Store, now: i64) -> Claim {
+pub(super) async fn claim_one(store: &dyn Store, now: i64) -> Claim {
     let mut claims = claim(store, now).await;
     assert_eq!(claims.len(), 1, "{claims:?}");
     claims.remove(0)
 }
 
-pub async fn get(store: &dyn Store, id: i64) -> Option<Task> {
+pub(super) async fn get(store: &dyn Store, id: i64) -> Option<Task> {
     store.task(TaskId(id)).await.unwrap()
 }
 
-pub async fn due(store: &dyn Store, id: i64) -> Option<i64> {
+pub(super) async fn due(store: &dyn Store, id: i64) -> Option<i64> {
     get(store, id).await.unwrap().due.map(|due| due.0)
 }
 
-pub async fn events(store: &dyn Store) -> Vec<Entry> {
+pub(super) async fn events(store: &dyn Store) -> Vec<Entry> {
     store.events(0, NO_LIMIT).await.unwrap()
 }
 
-pub fn letters(claim: &Claim) -> Vec<LetterId> {
+pub(super) fn letters(claim: &Claim) -> Vec<LetterId> {
     claim.letters.iter().map(|(id, _)| *id).collect()
 }
 
 /// `process node phase tasks`, a line each.
-pub async fn counts(store: &dyn Store) -> Vec<String> {
+pub(super) async fn counts(store: &dyn Store) -> Vec<String> {
     let counts = store.counts().await.unwrap();
     let line = |it: &beltline::engine::edges::Count| {
         format!("{} {} {} {}", it.process, it.node, it.phase.as_str(), it.tasks)
