@@ -16,10 +16,10 @@ use beltline::store::memory::Memory;
 use crate::simulation::partners::{Author, Partner, Reply};
 
 /// What a runner touches. Outlives its runners.
-pub struct Edges {
-    pub disk: Memory,
-    pub partner: Mutex<Box<dyn Partner>>,
-    pub author: Mutex<Author>,
+pub(crate) struct Edges {
+    pub(crate) disk: Memory,
+    pub(crate) partner: Mutex<Box<dyn Partner>>,
+    pub(crate) author: Mutex<Author>,
     now: AtomicI64,
     doors: AtomicU64,
     deaths: Vec<u64>,
@@ -27,7 +27,7 @@ pub struct Edges {
 }
 
 impl Edges {
-    pub fn new(partner: Box<dyn Partner>, now: Timestamp, deaths: Vec<u64>) -> Edges {
+    pub(crate) fn new(partner: Box<dyn Partner>, now: Timestamp, deaths: Vec<u64>) -> Edges {
         Edges {
             disk: Memory::default(),
             partner: Mutex::new(partner),
@@ -39,32 +39,32 @@ impl Edges {
         }
     }
 
-    pub fn set_now(&self, now: Timestamp) {
+    pub(crate) fn set_now(&self, now: Timestamp) {
         self.now.store(now.0, SeqCst);
     }
 
-    pub fn doors(&self) -> u64 {
+    pub(crate) fn doors(&self) -> u64 {
         self.doors.load(SeqCst)
     }
 
-    pub fn is_dead(&self) -> bool {
+    pub(crate) fn is_dead(&self) -> bool {
         self.dead.load(SeqCst)
     }
 
-    pub fn kill(&self) {
+    pub(crate) fn kill(&self) {
         self.dead.store(true, SeqCst);
     }
 
-    pub fn revive(&self) {
+    pub(crate) fn revive(&self) {
         self.dead.store(false, SeqCst);
     }
 
-    pub fn author(&self) -> MutexGuard<'_, Author> {
+    pub(crate) fn author(&self) -> MutexGuard<'_, Author> {
         self.author.lock().unwrap()
     }
 
     /// Asks the partner or tells the author. `None`: the runner died on this side of the door, or on the other.
-    pub fn reply(&self, effect: &Effect) -> Option<Reply> {
+    pub(crate) fn reply(&self, effect: &Effect) -> Option<Reply> {
         self.passes().ok()?;
         let reply = match &effect.ask {
             Ask::Http(ask) => self.partner.lock().unwrap().ask(ask, effect, self.now()),
@@ -78,7 +78,7 @@ impl Edges {
     }
 
     /// An answer that never arrived.
-    pub fn undelivered(&self, pair: Option<u64>) {
+    pub(crate) fn undelivered(&self, pair: Option<u64>) {
         if let Some(pair) = pair {
             self.partner.lock().unwrap().lose(pair);
         }
@@ -101,7 +101,7 @@ impl Edges {
 }
 
 /// The output of a future that never waits.
-pub fn at_once<T>(future: impl Future<Output = T>) -> T {
+pub(crate) fn at_once<T>(future: impl Future<Output = T>) -> T {
     let mut future = std::pin::pin!(future);
     let mut context = std::task::Context::from_waker(std::task::Waker::noop());
     match future.as_mut().poll(&mut context) {

@@ -6,39 +6,39 @@ use beltline::model::time::{Span, Timestamp};
 use serde_json::{Map, Value};
 
 /// What came of a request, and when.
-pub struct Reply {
-    pub outcome: Outcome,
-    pub took: Span,
+pub(crate) struct Reply {
+    pub(crate) outcome: Outcome,
+    pub(crate) took: Span,
     /// The token pair that the answer carries: lost, if the answer is.
-    pub pair: Option<u64>,
+    pub(crate) pair: Option<u64>,
 }
 
 impl Reply {
-    pub fn new(outcome: Outcome) -> Reply {
+    pub(crate) fn new(outcome: Outcome) -> Reply {
         Reply { outcome, took: Span::millis(100), pair: None }
     }
 }
 
 /// Who is asked over HTTP.
-pub trait Partner: Send {
+pub(crate) trait Partner: Send {
     fn ask(&mut self, ask: &HttpAsk, effect: &Effect, now: Timestamp) -> Reply;
     /// The answer with that token pair never arrived.
     fn lose(&mut self, _pair: u64) {}
 }
 
 /// An answer without headers.
-pub fn answer(status: u16, body: impl Into<Value>) -> Outcome {
+pub(crate) fn answer(status: u16, body: impl Into<Value>) -> Outcome {
     Ok(Answer::Http(HttpAnswer { status, headers: Map::new(), body: body.into() }))
 }
 
 /// Answers from a list, the last one for ever. What it was asked is kept.
-pub struct Scripted {
-    pub answers: Vec<Outcome>,
-    pub asked: std::sync::Arc<std::sync::Mutex<Vec<(String, HttpAsk)>>>,
+pub(crate) struct Scripted {
+    pub(crate) answers: Vec<Outcome>,
+    pub(crate) asked: std::sync::Arc<std::sync::Mutex<Vec<(String, HttpAsk)>>>,
 }
 
 impl Scripted {
-    pub fn new(answers: Vec<Outcome>) -> Scripted {
+    pub(crate) fn new(answers: Vec<Outcome>) -> Scripted {
         Scripted { answers, asked: std::sync::Arc::default() }
     }
 }
@@ -57,22 +57,22 @@ impl Partner for Scripted {
 
 /// A message that reached the author.
 #[derive(Clone, Debug)]
-pub struct Told {
-    pub at: Timestamp,
-    pub subject: String,
-    pub text: String,
+pub(crate) struct Told {
+    pub(crate) at: Timestamp,
+    pub(crate) subject: String,
+    pub(crate) text: String,
 }
 
 /// The author of the processes.
 #[derive(Default)]
-pub struct Author {
-    pub told: Vec<Told>,
+pub(crate) struct Author {
+    pub(crate) told: Vec<Told>,
     /// Why no channel delivers.
-    pub deaf: Option<Fault>,
+    pub(crate) deaf: Option<Fault>,
 }
 
 impl Author {
-    pub fn hear(&mut self, ask: &TellAsk, now: Timestamp) -> Reply {
+    pub(crate) fn hear(&mut self, ask: &TellAsk, now: Timestamp) -> Reply {
         if let Some(fault) = &self.deaf {
             return Reply::new(Err(fault.clone()));
         }

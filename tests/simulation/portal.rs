@@ -16,28 +16,28 @@ use url::Url;
 
 use crate::simulation::partners::{Partner, Reply};
 
-pub const PORTAL: &str = "https://acme.bitrix24.ru";
-pub const TOKEN_SERVER: &str = "https://oauth.bitrix24.tech";
-pub const MEMBER: &str = "a223c6b3710f85df22e9377d6c4f7553";
+pub(crate) const PORTAL: &str = "https://acme.bitrix24.ru";
+pub(crate) const TOKEN_SERVER: &str = "https://oauth.bitrix24.tech";
+pub(crate) const MEMBER: &str = "a223c6b3710f85df22e9377d6c4f7553";
 
 /// A portal, its token server, and what the test holds of both.
 #[derive(Clone)]
-pub struct Portal {
+pub(crate) struct Portal {
     bitrix: Arc<Mutex<Bitrix>>,
     log: Arc<Mutex<Vec<Asked>>>,
 }
 
 /// One request to the token server, as it went.
 #[derive(Clone, Debug)]
-pub struct Asked {
-    pub at: Timestamp,
-    pub grant: String,
+pub(crate) struct Asked {
+    pub(crate) at: Timestamp,
+    pub(crate) grant: String,
     /// `ok`, or the word of the failure.
-    pub result: String,
+    pub(crate) result: String,
 }
 
 impl Portal {
-    pub fn new(settings: Settings, seed: u64) -> Portal {
+    pub(crate) fn new(settings: Settings, seed: u64) -> Portal {
         let app = App {
             client_id: DEMO_CLIENT_ID.to_owned(),
             client_secret: DEMO_CLIENT_SECRET.to_owned(),
@@ -56,26 +56,26 @@ impl Portal {
         Portal { bitrix: Arc::new(Mutex::new(bitrix)), log: Arc::default() }
     }
 
-    pub fn bitrix(&self) -> MutexGuard<'_, Bitrix> {
+    pub(crate) fn bitrix(&self) -> MutexGuard<'_, Bitrix> {
         self.bitrix.lock().unwrap()
     }
 
     /// The requests to the token server so far.
-    pub fn log(&self) -> Vec<Asked> {
+    pub(crate) fn log(&self) -> Vec<Asked> {
         self.log.lock().unwrap().clone()
     }
 
-    pub fn code(&self, now: Timestamp) -> String {
+    pub(crate) fn code(&self, now: Timestamp) -> String {
         self.bitrix().code(DEMO_CLIENT_ID, now.0).unwrap()
     }
 
     /// What a process is submitted with.
-    pub fn params(&self) -> Value {
+    pub(crate) fn params(&self) -> Value {
         json!({"portal": "acme", "client_id": DEMO_CLIENT_ID, "client_secret": DEMO_CLIENT_SECRET})
     }
 
     /// A person's browser opens the authorization link: the code and the state of the redirect.
-    pub fn open(&self, link: &str, now: Timestamp) -> (String, String) {
+    pub(crate) fn open(&self, link: &str, now: Timestamp) -> (String, String) {
         let link = Url::parse(link).unwrap();
         assert_eq!((link.host_str(), link.path()), (Some("acme.bitrix24.ru"), "/oauth/authorize/"), "{link}");
         let target = format!("{}?{}", link.path(), link.query().unwrap());
@@ -86,7 +86,7 @@ impl Portal {
     }
 
     /// Whether the portal takes this access token.
-    pub fn takes(&self, access: &str, now: Timestamp) -> bool {
+    pub(crate) fn takes(&self, access: &str, now: Timestamp) -> bool {
         self.bitrix().is_valid(access, now.0)
     }
 }

@@ -20,20 +20,20 @@ use crate::simulation::edges::{Edges, at_once};
 use crate::simulation::partners::{Partner, Reply};
 
 /// Every universe begins on the same day.
-pub const BEGINNING: Timestamp = Timestamp(1_795_000_000_000);
+pub(crate) const BEGINNING: Timestamp = Timestamp(1_795_000_000_000);
 /// How many turns may pass in one moment before it is called a hang.
 const TURNS_AT_ONCE_MAX: usize = 10_000;
 
 /// A universe.
-pub struct Universe {
-    pub edges: Arc<Edges>,
-    pub registry: Arc<Registry>,
+pub(crate) struct Universe {
+    pub(crate) edges: Arc<Edges>,
+    pub(crate) registry: Arc<Registry>,
     turns: Turns,
     coming: Vec<Coming>,
     born: u8,
     /// How long a dead runner stays dead.
-    pub rest: Span,
-    pub lives: u64,
+    pub(crate) rest: Span,
+    pub(crate) lives: u64,
 }
 
 struct Coming {
@@ -43,32 +43,32 @@ struct Coming {
 }
 
 /// The text of a template.
-pub fn template(name: &str) -> String {
+pub(crate) fn template(name: &str) -> String {
     let path = format!("{}/templates/{name}.yaml", env!("CARGO_MANIFEST_DIR"));
     std::fs::read_to_string(path).unwrap()
 }
 
 /// A checked process.
-pub fn process(text: &str) -> Process {
+pub(crate) fn process(text: &str) -> Process {
     parse(text).unwrap_or_else(|problems| panic!("{problems:#?}\n{text}"))
 }
 
-pub fn address(text: &str) -> Address {
+pub(crate) fn address(text: &str) -> Address {
     let (process, reference) = text.split_once('/').unwrap();
     Address { process: ProcessId::new(process).unwrap(), reference: Ref::new(reference).unwrap() }
 }
 
-pub fn params(value: Value) -> Params {
+pub(crate) fn params(value: Value) -> Params {
     serde_json::from_value(value).unwrap()
 }
 
 impl Universe {
-    pub fn new(partner: Box<dyn Partner>, processes: &[&str]) -> Universe {
+    pub(crate) fn new(partner: Box<dyn Partner>, processes: &[&str]) -> Universe {
         Universe::mortal(partner, processes, Vec::new())
     }
 
     /// One whose runner dies at these doors.
-    pub fn mortal(partner: Box<dyn Partner>, processes: &[&str], deaths: Vec<u64>) -> Universe {
+    pub(crate) fn mortal(partner: Box<dyn Partner>, processes: &[&str], deaths: Vec<u64>) -> Universe {
         let registry = Arc::new(Registry::default());
         for text in processes {
             registry.put(Deployed { process: Arc::new(process(text)), paused: false });
@@ -77,18 +77,18 @@ impl Universe {
     }
 
     /// One with processes that are parsed already.
-    pub fn with(partner: Box<dyn Partner>, registry: Arc<Registry>, deaths: Vec<u64>) -> Universe {
+    pub(crate) fn with(partner: Box<dyn Partner>, registry: Arc<Registry>, deaths: Vec<u64>) -> Universe {
         let edges = Arc::new(Edges::new(partner, BEGINNING, deaths));
         let turns = turns(&edges, &registry);
         Universe { edges, registry, turns, coming: Vec::new(), born: 0, rest: Span::secs(1), lives: 1 }
     }
 
-    pub fn now(&self) -> Timestamp {
+    pub(crate) fn now(&self) -> Timestamp {
         self.edges.now()
     }
 
     /// A new task, with the defaults of its process.
-    pub fn submit(&mut self, to: &str, given: Value) {
+    pub(crate) fn submit(&mut self, to: &str, given: Value) {
         let to = address(to);
         let process = self.registry.get(&to.process).unwrap().process;
         let mut all = Params::default();
@@ -104,12 +104,12 @@ impl Universe {
     }
 
     /// A letter with new params.
-    pub fn modify(&mut self, to: &str, given: Value) {
+    pub(crate) fn modify(&mut self, to: &str, given: Value) {
         let word = Word::Modify { params: params(given) };
         self.post(Letter { to: To::Address(address(to)), word }).unwrap();
     }
 
-    pub fn order(&mut self, to: &str, order: Order) {
+    pub(crate) fn order(&mut self, to: &str, order: Order) {
         let word = Word::Order { order, by: "ann".to_owned() };
         self.post(Letter { to: To::Address(address(to)), word }).unwrap();
     }
@@ -123,35 +123,35 @@ impl Universe {
     }
 
     /// The task of that name, live or ended.
-    pub fn task(&self, at: &str) -> Task {
+    pub(crate) fn task(&self, at: &str) -> Task {
         at_once(self.edges.disk.find(&address(at))).unwrap().unwrap_or_else(|| panic!("no task {at}"))
     }
 
-    pub fn node(&self, at: &str) -> String {
+    pub(crate) fn node(&self, at: &str) -> String {
         self.task(at).at.to_string()
     }
 
     /// One param of a task.
-    pub fn param(&self, at: &str, name: &str) -> Value {
+    pub(crate) fn param(&self, at: &str, name: &str) -> Value {
         self.task(at).params.get(name).cloned().unwrap_or_default()
     }
 
-    pub fn trail(&self, at: &str) -> Vec<Entry> {
+    pub(crate) fn trail(&self, at: &str) -> Vec<Entry> {
         at_once(self.edges.disk.trail(self.task(at).id, 0, usize::MAX)).unwrap()
     }
 
     /// The nodes a task came to, in their order.
-    pub fn way(&self, at: &str) -> Vec<String> {
+    pub(crate) fn way(&self, at: &str) -> Vec<String> {
         let hops = self.trail(at).into_iter().flat_map(|entry| entry.hops);
         hops.filter_map(|hop| Some(hop.to?.to_string())).collect()
     }
 
     /// Lives on for so long.
-    pub fn run(&mut self, span: Span) {
+    pub(crate) fn run(&mut self, span: Span) {
         self.run_until(self.now() + span);
     }
 
-    pub fn run_until(&mut self, end: Timestamp) {
+    pub(crate) fn run_until(&mut self, end: Timestamp) {
         let mut at_once = 0;
         loop {
             if self.edges.is_dead() {
@@ -229,7 +229,13 @@ fn turns(edges: &Arc<Edges>, registry: &Arc<Registry>) -> Turns {
         clock: edges.clone(),
         registry: registry.clone(),
         board: Board::default(),
-        facts: Arc::new(|| Scope { public_url: "https://beltline.test".into(), ..Scope::default() }),
+        facts: Arc::new(facts),
         births: Births::new(),
     }
+}
+
+fn facts() -> Scope {
+    let mut scope = Scope::default();
+    scope.public_url = "https://beltline.test".into();
+    scope
 }
