@@ -100,7 +100,7 @@ impl Walk<'_> {
         match &self.task.state {
             State::Ready { .. } | State::Waiting { .. } if self.scope.paused => self.park(),
             State::Ready { .. } | State::Waiting { .. } if over => self.too_long(),
-            State::Ready { at } if *at <= self.now => self.happen(Event::Came, "came"),
+            State::Ready { at } if *at <= self.now => self.arrived(),
             State::Waiting { until: Some(until) } if *until <= self.now => self.time_came(*until),
             State::Ready { .. } | State::Waiting { .. } => self.rest_again(),
             State::Doing(_) => {}
