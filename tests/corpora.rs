@@ -27,8 +27,16 @@ fn texts(folder: &str) -> Vec<(String, String)> {
 #[test]
 fn json_is_read_as_it_is_and_never_panics() {
     // JSON, and still not what a person means in a process: a key twice, U+0000, a zero below zero.
-    let refused =
-        ["duplicated_key", "escaped_null", "FDD0", "u+2028", "null_escape", "minus_zero", "negative_zero"];
+    let refused = [
+        "duplicated_key",
+        "escaped_null",
+        "FDD0",
+        "FFFF",
+        "u+2028",
+        "null_escape",
+        "minus_zero",
+        "negative_zero",
+    ];
     for (name, text) in texts("json-test-suite/test_parsing") {
         let (tree, problems) = yaml::read(&text);
         render(&problems, &text, true);
