@@ -32,6 +32,7 @@ fn json_is_read_as_it_is_and_never_panics() {
         "escaped_null",
         "FDD0",
         "FFFF",
+        "del_character",
         "u+2028",
         "null_escape",
         "minus_zero",
