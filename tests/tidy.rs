@@ -107,10 +107,10 @@ fn lists() -> BTreeMap<String, Vec<String>> {
     lists
         .map(|file| {
             let folder = file.path.strip_suffix("/mod.rs").unwrap_or("").to_owned();
-            let names = file
-                .text
-                .lines()
-                .filter_map(|line| Some(line.trim().strip_prefix("pub mod ")?.strip_suffix(';')?.to_owned()));
+            let names = file.text.lines().filter_map(|line| {
+                let line = line.trim().trim_start_matches("pub ");
+                Some(line.strip_prefix("mod ")?.strip_suffix(';')?.to_owned())
+            });
             (folder, names.collect())
         })
         .collect()

@@ -1,5 +1,5 @@
-//! The two threads of an SQLite store: [`Writer`], which commits all who wait at once, and
-//! [`Checkpointer`], which moves what is committed from the log to the file.
+//! The two threads of an SQLite store: [`Writer`], which commits all who wait at once, and [`Checkpointer`],
+//! which moves what is committed from the log to the file.
 
 use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::thread::{Builder, JoinHandle};
@@ -101,8 +101,8 @@ fn serve(db: &Connection, sealer: &Sealer, mut waiting: mpsc::Receiver<Box<dyn J
     }
 }
 
-/// Commits a group and answers it. If one of the group fails, each gets a transaction of its own: the
-/// others must not suffer for it.
+/// Commits a group and answers it. If one of the group fails, each gets a transaction of its own: the others
+/// must not suffer for it.
 fn commit(db: &Connection, sealer: &Sealer, mut group: Vec<Box<dyn Job>>) {
     let mut batch = match Batch::begin(db, sealer) {
         Ok(batch) => batch,

@@ -4,6 +4,7 @@
 #![expect(clippy::unwrap_used, reason = "a test stops where it fails")]
 
 mod make;
+mod looks;
 mod contract;
 mod side_by_side;
 mod sqlite;
