@@ -9,7 +9,6 @@ use serde_json::Value;
 
 use crate::model::kind::Kind;
 use crate::model::names::{NodeName, ProcessId};
-use crate::model::params::Params;
 use crate::model::time::Span;
 
 /// A checked process.
@@ -64,14 +63,6 @@ impl Process {
     /// The node of that name. Processes are small: a look through the list is as fast as a map.
     pub fn node(&self, name: &NodeName) -> Option<&Node> {
         self.nodes.iter().find(|node| node.name == *name)
-    }
-
-    /// `params`, and the defaults of those that are not given.
-    pub fn with_defaults(&self, params: &Params) -> Params {
-        let default = |it: &ParamSpec| Some((it.name.clone(), it.default.clone()?));
-        let mut all: Params = self.params.iter().filter_map(default).collect();
-        all.merge(params);
-        all
     }
 }
 
