@@ -1,1 +1,4 @@
-//! The table of contents.
+//! The table of contents of all tests.
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on fails, and says where")]
+
+mod tidy;

@@ -1,5 +1,6 @@
-//! [`Board`]: who waits for what. People who wait for a letter to be read or a task to end, and the moment at which
-//! the runner must look at the store again. Nothing here is durable, and nothing is lost with it but an answer.
+//! [`Board`]: who waits for what. People who wait for a letter to be read or a task to end, and the moment
+//! at which the runner must look at the store again. Nothing here is durable, and nothing is lost with it
+//! but an answer.
 
 use std::collections::{HashMap, VecDeque};
 use std::sync::atomic::{AtomicI64, Ordering};

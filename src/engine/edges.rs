@@ -1,4 +1,5 @@
-//! The three edges: [`Store`] keeps, [`World`] performs, [`Clock`] tells the time. All I/O passes through them.
+//! The three edges: [`Store`] keeps, [`World`] performs, [`Clock`] tells the time. All I/O passes through
+//! them.
 
 use async_trait::async_trait;
 use serde::{Deserialize, Serialize};
@@ -18,8 +19,9 @@ use crate::model::time::{Span, Timestamp};
 /// * counts of tasks by process, node and phase are kept right in the same commit.
 #[async_trait]
 pub trait Store: Send + Sync {
-    /// Takes up to `limit` tasks that are due, longest due first. In the store `due` moves to `now + lease` and
-    /// `turn` is raised; the claim carries the new turn, the `due` as it was, and all letters of the inbox.
+    /// Takes up to `limit` tasks that are due, longest due first. In the store `due` moves to `now + lease`
+    /// and `turn` is raised; the claim carries the new turn, the `due` as it was, and all letters of the
+    /// inbox.
     async fn claim(&self, now: Timestamp, lease: Span, limit: usize) -> Result<Vec<Claim>, StoreError>;
 
     /// Keeps all of `writes` in one commit, in order; each is taken or refused by itself, whole.

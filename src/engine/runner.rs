@@ -95,8 +95,8 @@ impl Runner {
         (Runner { turns, items, answers, answer, permits, effects: TaskTracker::new() }, handle)
     }
 
-    /// Runs until `stop`; then commits what is under way and returns. Effects still out are asked again after a
-    /// restart, as after a crash.
+    /// Runs until `stop`; then commits what is under way and returns. Effects still out are asked again
+    /// after a restart, as after a crash.
     pub async fn run(mut self, stop: CancellationToken) {
         let turns = Arc::clone(&self.turns);
         let mut running: FuturesUnordered<BoxFuture<'_, Left>> = FuturesUnordered::new();
@@ -183,7 +183,8 @@ impl Runner {
             (Arc::clone(&self.turns), self.answer.clone(), Arc::clone(&self.permits));
         self.effects.spawn(async move {
             let Ok(_permit) = permits.acquire().await else { return };
-            // Waited so long that the lease may end before the answer: left to be claimed again, and asked then.
+            // Waited so long that the lease may end before the answer: left to be claimed again, and asked
+            // then.
             if task.due.is_none_or(|lease| turns.clock.now() + effect.timeout > lease) {
                 return;
             }

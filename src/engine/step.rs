@@ -1,13 +1,14 @@
 //! [`step`]: the heart. One task and what happened to it; out comes the task as it stands next.
 //!
-//! Pure and total: no I/O, no clock, no chance, no error. The same arguments give the same [`Step`], today and in a
-//! replay. It walks on through nodes that need nothing from outside and stops when the task must wait, ask or end.
+//! Pure and total: no I/O, no clock, no chance, no error. The same arguments give the same [`Step`], today
+//! and in a replay. It walks on through nodes that need nothing from outside and stops when the task must
+//! wait, ask or end.
 
 use std::collections::BTreeSet;
 
 use crate::engine::mask::shown;
 use crate::engine::transition::{LetterId, Reading, Transition};
-use crate::engine::walk::{LEASE_MARGIN, Walk, no_such_node};
+use crate::engine::walk::{KEEP_DEFAULT, LEASE_MARGIN, Walk, no_such_node};
 use crate::model::effect::{Answer, Effect, Outcome};
 use crate::model::fault::Fault;
 use crate::model::kind::Event;
@@ -100,12 +101,23 @@ impl Walk<'_> {
             State::Ready { .. } | State::Waiting { .. } if self.scope.paused => self.park(),
             State::Ready { .. } | State::Waiting { .. } if over => self.too_long(),
             State::Ready { at } if *at <= self.now => self.happen(Event::Came, "came"),
-            State::Waiting { until: Some(until) } if *until <= self.now => self.happen(Event::Due, "due"),
+            State::Waiting { until: Some(until) } if *until <= self.now => self.time_came(*until),
             State::Ready { .. } | State::Waiting { .. } => self.rest_again(),
             State::Doing(_) => {}
-            State::Done | State::Failed | State::Cancelled => {
-                self.gone = self.read.is_empty() && self.task.due.is_some_and(|due| due <= self.now);
-            }
+            // What ended is due when it is to be removed, or has letters.
+            State::Done | State::Failed | State::Cancelled => match self.read.is_empty() {
+                true => self.gone = self.task.due.is_some_and(|due| due <= self.now),
+                false => self.task.due = Some(self.now + KEEP_DEFAULT),
+            },
+        }
+    }
+
+    fn time_came(&mut self, until: Timestamp) {
+        self.happen(Event::Due, "due");
+        // A new version of the process may have put a node here that waits for no time: the task comes to it anew.
+        if self.task.state == (State::Waiting { until: Some(until) }) {
+            self.task.state = State::Waiting { until: None };
+            self.happen(Event::Came, "came");
         }
     }
 
@@ -115,6 +127,8 @@ impl Walk<'_> {
             Ok(Answer::Told(_)) => "delivered".to_owned(),
             Err(_) => "no answer".to_owned(),
         };
+        // If a new version of the process has put a node here that asks nothing, the task comes to it anew.
+        self.task.state = State::Ready { at: self.now };
         self.happen(Event::Answered(outcome), &event);
     }
 
@@ -124,6 +138,8 @@ impl Walk<'_> {
             Word::Create { .. } => Err(Fault::lasting("ref_taken", "the task exists already")),
             Word::Modify { params } => self.modified(params, "letter"),
             Word::Answer { visit, answer } if visit == self.task.visit && self.is_waiting() => {
+                // Where it happened in the other process says nothing here.
+                let answer = answer.map_err(|fault| Fault { node: None, at: None, ..fault });
                 self.happen(Event::Replied(answer), "replied");
                 Ok(())
             }

@@ -1,7 +1,7 @@
 //! [`Turns`]: what is at hand is fetched for once, stepped each, committed once, and told to those who wait.
 //!
-//! There is no recovery: a task whose runner died is *due* again when its lease runs out, and is then run like any
-//! other.
+//! There is no recovery: a task whose runner died is *due* again when its lease runs out, and is then run
+//! like any other.
 
 use std::collections::{BTreeSet, HashMap};
 use std::fmt;
@@ -23,7 +23,8 @@ use crate::model::scope::{Other, Scope};
 use crate::model::task::{Letter, State, Task, To, Word};
 use crate::model::time::{Span, Timestamp};
 
-/// How long a claimed task is out of reach of other runners; it is stepped at once, so this is for lost runners only.
+/// How long a claimed task is out of reach of other runners; it is stepped at once, so this is for lost
+/// runners only.
 pub const CLAIM_LEASE: Span = Span::secs(30);
 /// How many tasks are claimed at once.
 pub const CLAIM_MAX: usize = 500;
@@ -149,7 +150,8 @@ impl Turns {
         })
     }
 
-    /// Takes what is due, up to [`CLAIM_MAX`] tasks, and sees to it that the store is looked at again in time.
+    /// Takes what is due, up to [`CLAIM_MAX`] tasks, and sees to it that the store is looked at again in
+    /// time.
     pub async fn claim(&self) -> Result<Vec<Item>, StoreError> {
         let now = self.clock.now();
         self.board.looking();
@@ -380,7 +382,8 @@ impl Turns {
         }
     }
 
-    /// The store is out of reach. Answers are kept for later, callers are told, claims come back by their leases.
+    /// The store is out of reach. Answers are kept for later, callers are told, claims come back by their
+    /// leases.
     fn give_up(&self, items: Vec<Item>, error: &StoreError, left: &mut Left) {
         tracing::error!(%error, items = items.len(), "nothing of this batch was kept");
         self.board.look_at(self.clock.now() + CLAIM_LEASE);

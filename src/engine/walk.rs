@@ -1,5 +1,5 @@
-//! [`Walk`]: a task on its way through nodes, within one step. What a verdict does to a task is decided here, once for
-//! all kinds: going on, asking, waiting, ending, faults and their retries.
+//! [`Walk`]: a task on its way through nodes, within one step. What a verdict does to a task is decided
+//! here, once for all kinds: going on, asking, waiting, ending, faults and their retries.
 
 use crate::engine::mask::{scrub, shown};
 use crate::engine::retry::next_try;

@@ -1,8 +1,8 @@
 //! [`Effect`]: what the world is asked. [`Outcome`]: what it answered.
 //!
-//! An effect is data. It is stored with the task *before* it is performed, so a crash can only make the world be
-//! asked twice, never not at all; `key` is the same both times. A `secret.NAME` stands in it as a mark (see
-//! [`mark`]), which the world replaces at the last moment.
+//! An effect is data. It is stored with the task *before* it is performed, so a crash can only make the
+//! world be asked twice, never not at all; `key` is the same both times. A `secret.NAME` stands in it as a
+//! mark (see [`mark`]), which the world replaces at the last moment.
 
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};

@@ -1,7 +1,7 @@
 //! One-time keys: who holds one may move that task on from that visit, once.
 //!
-//! A key is the task's number and an HMAC-SHA-256, keyed with the task's secret seed, over the visit: unguessable,
-//! found without a table, and worthless as soon as the task has left the node.
+//! A key is the task's number and an HMAC-SHA-256, keyed with the task's secret seed, over the visit:
+//! unguessable, found without a table, and worthless as soon as the task has left the node.
 
 use base64::Engine;
 use base64::prelude::BASE64_URL_SAFE_NO_PAD as BASE64;

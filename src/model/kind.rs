@@ -1,5 +1,5 @@
-//! [`Kind`]: what every kind of node must answer. [`Event`] and [`Verdict`]: the two closed lists between a node and
-//! the step.
+//! [`Kind`]: what every kind of node must answer. [`Event`] and [`Verdict`]: the two closed lists between a
+//! node and the step.
 
 use std::fmt::Debug;
 
@@ -34,7 +34,8 @@ pub trait Kind: Debug + Send + Sync {
         Vec::new()
     }
 
-    /// The params that a hook may bring to a task that waits here (none named: any); `None` if none waits here.
+    /// The params that a hook may bring to a task that waits here (none named: any); `None` if none waits
+    /// here.
     fn accepts(&self) -> Option<Vec<&str>> {
         None
     }

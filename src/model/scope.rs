@@ -158,8 +158,8 @@ impl View {
         View { secrets: true, ..self.clone() }
     }
 
-    /// The value of a top-level name: `params`, `task`, `fault`, `response`, `var`, `now`, or a param. `secret` and
-    /// `conv` are not values and are resolved by whoever reads the path.
+    /// The value of a top-level name: `params`, `task`, `fault`, `response`, `var`, `now`, or a param.
+    /// `secret` and `conv` are not values and are resolved by whoever reads the path.
     pub fn name(&self, name: &str) -> Option<Value> {
         let task = &self.task;
         match name {

@@ -1,4 +1,5 @@
-//! [`Task`]: one thing on its way through a process. [`Letter`]: a word to a task. [`Hop`]: one line of a trail.
+//! [`Task`]: one thing on its way through a process. [`Letter`]: a word to a task. [`Hop`]: one line of a
+//! trail.
 
 use std::fmt;
 
@@ -26,8 +27,8 @@ pub struct Task {
     pub at: NodeName,
     /// What it does there.
     pub state: State,
-    /// When a runner must look at it next. The only scheduler: tasks that are ready, delayed, retried, timed out,
-    /// orphaned by a crash or to be removed are all just *due*.
+    /// When a runner must look at it next. The only scheduler: tasks that are ready, delayed, retried,
+    /// timed out, orphaned by a crash or to be removed are all just *due*.
     pub due: Option<Timestamp>,
     /// Counts claims. A commit under an older turn is refused as stale.
     pub turn: u64,

@@ -1,4 +1,5 @@
-//! [`Timestamp`], a moment; [`Span`], a length of time. Both in milliseconds. Nothing here knows what time it is.
+//! [`Timestamp`], a moment; [`Span`], a length of time. Both in milliseconds. Nothing here knows what time
+//! it is.
 
 use std::fmt;
 use std::ops::{Add, Sub};

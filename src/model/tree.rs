@@ -1,10 +1,11 @@
-//! [`Tree`]: a YAML text as it was read, every part knowing where it stood. Shapes are read from it one by one, so
-//! that *all* that is wrong can be told at once.
+//! [`Tree`]: a YAML text as it was read, every part knowing where it stood. Shapes are read from it one by
+//! one, so that *all* that is wrong can be told at once.
 
 use serde::de::DeserializeOwned;
 use serde_json::Number;
 
-/// Where something stands in a file. Lines and columns count from 1, columns in characters; offsets are bytes.
+/// Where something stands in a file. Lines and columns count from 1, columns in characters; offsets are
+/// bytes.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Spot {
     /// The line.

@@ -10,7 +10,8 @@
 //!   next: order
 //! ```
 //!
-//! Without `save`, the reply's values are laid over the params. Without `ref`, the called task gets one of its own.
+//! Without `save`, the reply's values are laid over the params. Without `ref`, the called task gets one of
+//! its own.
 
 use schemars::JsonSchema;
 use serde::Deserialize;

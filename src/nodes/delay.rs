@@ -112,7 +112,8 @@ fn schedule(cron: &str, zone: Option<&str>) -> Result<Ending, String> {
     let zone = TimeZone::get(zone)
         .map_err(|_| format!("there is no time zone `{zone}`; hint: write it as in `Europe/Riga`"))?;
     let cron = Cron::from_str(cron).map_err(|error| {
-        format!("`{cron}` is no cron expression: {error}; hint: minute hour day month weekday, as in `0 9 * * MON-FRI`")
+        let hint = "minute hour day month weekday, as in `0 9 * * MON-FRI`";
+        format!("`{cron}` is no cron expression: {error}; hint: {hint}")
     })?;
     Ok(Ending::Cron(Box::new(cron), zone))
 }

@@ -21,9 +21,10 @@
 //!   next: again
 //! ```
 //!
-//! One message for each new value of `once_per`, and a reminder every `remind` while it lasts. If no channel delivers,
-//! the alarm stays open and undelivered, where a person can see it, and the next try is made when the task comes by
-//! again, or every five minutes while it waits here. A `notify` node with `resolves: true` closes the alarm.
+//! One message for each new value of `once_per`, and a reminder every `remind` while it lasts. If no
+//! channel delivers, the alarm stays open and undelivered, where a person can see it, and the next try is
+//! made when the task comes by again, or every five minutes while it waits here. A `notify` node with
+//! `resolves: true` closes the alarm.
 
 use schemars::JsonSchema;
 use serde::Deserialize;

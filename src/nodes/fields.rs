@@ -1,4 +1,5 @@
-//! What several kinds share in their shapes: maps of drafts, what a waiting node accepts, how to tell a person.
+//! What several kinds share in their shapes: maps of drafts, what a waiting node accepts, how to tell a
+//! person.
 
 use std::collections::BTreeMap;
 
@@ -50,8 +51,8 @@ pub struct Accepted {
 }
 
 impl Accept {
-    /// Whether a letter with `params` moves the task on: it brings all that is required, and at least one of those
-    /// named.
+    /// Whether a letter with `params` moves the task on: it brings all that is required, and at least one
+    /// of those named.
     pub fn takes(&self, params: &Params) -> bool {
         let has = |name: &String| params.get(name).is_some_and(|value| *value != Value::Null);
         let complete = self.0.iter().filter(|(_, it)| it.required).all(|(name, _)| has(name));

@@ -8,8 +8,8 @@
 //! log: {kind: send, process: journal, params: {line: "{{text}}"}, next: done}
 //! ```
 //!
-//! `mode: create` makes a task, `modify` lays the params over a live one and wakes it if it waits for letters,
-//! `either` does what fits.
+//! `mode: create` makes a task, `modify` lays the params over a live one and wakes it if it waits for
+//! letters, `either` does what fits.
 
 use schemars::JsonSchema;
 use serde::Deserialize;

@@ -10,8 +10,9 @@
 //!   next: decide
 //! ```
 //!
-//! `link: true` gives the task a one-time URL; a text is a link of your own, in which `{{task.key}}` is the one-time
-//! key. A letter that brings none of what is accepted changes params and leaves the task where it is.
+//! `link: true` gives the task a one-time URL; a text is a link of your own, in which `{{task.key}}` is the
+//! one-time key. A letter that brings none of what is accepted changes params and leaves the task where it
+//! is.
 
 use schemars::JsonSchema;
 use serde::Deserialize;
