@@ -94,6 +94,11 @@ impl Remote {
         self.base.as_str().trim_end_matches('/')
     }
 
+    /// Who speaks to it; empty if no one does.
+    pub fn token(&self) -> &str {
+        self.token.as_ref().map_or("", |it| it.as_str())
+    }
+
     /// Whether it is on this machine.
     pub fn is_local(&self) -> bool {
         is_local(&self.base)
