@@ -114,7 +114,8 @@ impl Walk<'_> {
 
     fn time_came(&mut self, until: Timestamp) {
         self.happen(Event::Due, "due");
-        // A new version of the process may have put a node here that waits for no time: the task comes to it anew.
+        // A new version of the process may have put a node here that waits for no time: the task comes to
+        // it anew.
         if self.task.state == (State::Waiting { until: Some(until) }) {
             self.task.state = State::Waiting { until: None };
             self.happen(Event::Came, "came");
@@ -127,9 +128,19 @@ impl Walk<'_> {
             Ok(Answer::Told(_)) => "delivered".to_owned(),
             Err(_) => "no answer".to_owned(),
         };
+        let outcome = self.only_once(outcome);
         // If a new version of the process has put a node here that asks nothing, the task comes to it anew.
         self.task.state = State::Ready { at: self.now };
         self.happen(Event::Answered(outcome), &event);
+    }
+
+    /// What is asked at most once and may have been asked is not asked again: its answer is unknown.
+    fn only_once(&self, outcome: Outcome) -> Outcome {
+        let once = matches!(&self.task.state, State::Doing(effect) if effect.once);
+        outcome.map_err(|fault| match fault.code.as_str() {
+            "http_timeout" | "http_lost" if once => Fault::unsure("outcome_unknown", fault.message),
+            _ => fault,
+        })
     }
 
     /// Reads one letter. An error is why it changed nothing.

@@ -79,7 +79,7 @@ impl Kind for Call {
     }
 
     fn calls(&self) -> Vec<&str> {
-        vec![self.process.source()]
+        self.process.literal().into_iter().collect()
     }
 }
 
@@ -113,10 +113,8 @@ impl Call {
 
     fn late(&self) -> Fault {
         let timeout = self.timeout.unwrap_or(TIMEOUT_DEFAULT);
-        Fault::unsure(
-            "call_timeout",
-            format!("process `{}` did not reply within {timeout}", self.process.source()),
-        )
+        let process = self.process.literal().unwrap_or("it called");
+        Fault::unsure("call_timeout", format!("process `{process}` did not reply within {timeout}"))
     }
 }
 

@@ -47,7 +47,7 @@ struct Branch {
 
 impl Kind for Condition {
     fn exits(&self) -> Vec<(String, &NodeName)> {
-        let branches = self.branches.iter().map(|branch| (branch.when.to_string(), &branch.next));
+        let branches = self.branches.iter().map(|branch| (branch.when.text().to_owned(), &branch.next));
         branches.chain([("else".to_owned(), &self.r#else)]).collect()
     }
 

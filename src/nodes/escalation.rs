@@ -141,7 +141,7 @@ impl Kind for Escalation {
 
     fn calls(&self) -> Vec<&str> {
         match &self.0.notify {
-            Notify::Process { call } => vec![call.source()],
+            Notify::Process { call } => call.literal().into_iter().collect(),
             Notify::Channels(_) => Vec::new(),
         }
     }
@@ -252,7 +252,7 @@ impl Escalation {
 
 fn letter_name(notify: &Notify) -> Vec<String> {
     match notify {
-        Notify::Process { call } => vec![call.source().to_owned()],
+        Notify::Process { call } => vec![call.literal().unwrap_or("a process").to_owned()],
         Notify::Channels(channels) => channels.clone(),
     }
 }

@@ -65,7 +65,7 @@ impl Kind for NotifyNode {
 
     fn calls(&self) -> Vec<&str> {
         match &self.notify {
-            Notify::Process { call } => vec![call.source()],
+            Notify::Process { call } => call.literal().into_iter().collect(),
             Notify::Channels(_) => Vec::new(),
         }
     }

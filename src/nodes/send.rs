@@ -88,7 +88,7 @@ impl Kind for Send {
     }
 
     fn calls(&self) -> Vec<&str> {
-        vec![self.0.process.source()]
+        self.0.process.literal().into_iter().collect()
     }
 }
 

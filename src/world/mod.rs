@@ -1,1 +1,15 @@
 //! Floor 6, what performs: HTTP behind the address guard, mail, the channels.
+
+pub mod clock;
+pub mod guard;
+pub mod hosts;
+pub mod secrets;
+pub mod request;
+pub mod charset;
+pub mod body;
+pub mod trouble;
+pub mod http;
+pub mod mail;
+pub mod tell;
+#[expect(clippy::module_inception, reason = "the floor is named for what it makes")]
+pub mod world;

@@ -1,0 +1,101 @@
+//! `smtp`: an e-mail by your own mail server.
+//!
+//! ```yaml
+//! author:
+//!   via: smtp
+//!   host: smtp.example.org
+//!   user: bot
+//!   password: "{{secret.mail}}"
+//!   from: Beltline <bot@example.org>
+//!   to: author@example.org
+//! ```
+
+use serde_json::{Map, Value};
+
+use crate::channels::spec::{
+    Field, MailAsk, Message, Post, Settings, Spec, Tls, bad, one_line, strange, words,
+};
+use crate::model::effect::HttpAnswer;
+use crate::model::fault::Fault;
+
+/// How this channel is set up.
+pub const SPEC: Spec = Spec {
+    name: "smtp",
+    about: "an e-mail by your own mail server",
+    source: include_str!("smtp.rs"),
+    fields: &FIELDS,
+    request,
+    read,
+};
+
+const FIELDS: [Field; 7] = [
+    Field::required("host", "the mail server"),
+    Field::optional("port", "its port; 465 with implicit TLS, 587 with STARTTLS"),
+    Field::optional("tls", "implicit, starttls, or none (only on loopback)").or("implicit"),
+    Field::optional("user", "who logs in"),
+    Field::optional("password", "the password").secret(),
+    Field::required("from", "the sender: bot@example.org or Bot <bot@example.org>"),
+    Field::required("to", "who gets it; several with commas between"),
+];
+
+/// The longest subject, in characters: more is not shown anywhere.
+const SUBJECT_CHARS_MAX: usize = 200;
+
+fn request(config: &Map<String, Value>, message: &Message) -> Result<Post, Fault> {
+    let settings = Settings::read(&FIELDS, config)?;
+    let (tls, port) = match settings.get("tls") {
+        "implicit" => (Tls::Implicit, 465),
+        "starttls" => (Tls::Starttls, 587),
+        "none" => (Tls::None, 25),
+        other => return Err(bad(format!("`{other}` is no tls; hint: implicit, starttls or none"))),
+    };
+    let port = match settings.get("port") {
+        "" => port,
+        text => text.parse().map_err(|_| bad(format!("`{text}` is no port")))?,
+    };
+    let from = one_line(settings.get("from"));
+    Ok(Post::Mail(Box::new(MailAsk {
+        host: settings.get("host").to_owned(),
+        port,
+        tls,
+        user: settings.get("user").to_owned(),
+        password: settings.get("password").to_owned(),
+        to: one_line(settings.get("to")),
+        subject: subject(message),
+        text: message.text.clone(),
+        message_id: message_id(&message.key, &from),
+        from,
+    })))
+}
+
+/// The answer of a mail server: its code is the status, its text the body.
+fn read(answer: &HttpAnswer) -> Result<String, Fault> {
+    let said = answer.body.as_str().unwrap_or_default();
+    let (status, shown) = (answer.status, format!("{} (code {})", words(said), answer.status));
+    let mut fault = match status {
+        200..=299 => return Ok(words(said)),
+        400..=499 => Fault::passing("channel_failed", shown),
+        530 | 534 | 535 | 538 => Fault::lasting("channel_keys", shown),
+        500..=599 => Fault::lasting("channel_refused", shown),
+        _ => strange(answer, "the answer is none of a mail server"),
+    };
+    fault.status = Some(status);
+    Err(fault)
+}
+
+/// The subject, or else the first line of the text.
+fn subject(message: &Message) -> String {
+    let first = message.text.lines().find(|it| !it.trim().is_empty()).unwrap_or_default();
+    let subject = if message.subject.trim().is_empty() { first } else { &message.subject };
+    one_line(subject).chars().take(SUBJECT_CHARS_MAX).collect()
+}
+
+/// The same for every try, so that a mail server or a reader can tell a double.
+fn message_id(key: &str, from: &str) -> String {
+    let fit = |it: &char| it.is_ascii_alphanumeric() || "-_.".contains(*it);
+    let domain = from.rsplit_once('@').map_or("", |(_, it)| it);
+    let domain: String = domain.chars().take_while(fit).collect();
+    let domain = if domain.is_empty() { "beltline.invalid" } else { &domain };
+    let key: String = key.chars().map(|it| if fit(&it) { it } else { '-' }).collect();
+    format!("<{key}@{domain}>")
+}

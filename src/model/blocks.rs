@@ -1,0 +1,329 @@
+//! [`Blocks`]: a text with blocks and helpers, for handlebars.
+//!
+//! Handlebars never sees our paths: whatever does not depend on the item of an `#each` or `#with` is read by
+//! us, through helpers of our own that look into the [`View`] only when they are reached. So a branch that
+//! is not taken asks for nothing, a missing name is a fault that names it, and other tasks can be read
+//! everywhere. In `#if` and `#unless` what is missing counts as false; that is what they are for.
+
+use std::borrow::Cow;
+use std::sync::{Arc, LazyLock, Mutex};
+
+use handlebars::{
+    Context, Handlebars, Helper, HelperDef, HelperResult, Output, RenderContext, RenderError,
+    RenderErrorReason, Renderable, ScopedJson, StringOutput, Template,
+};
+use serde_json::{Map, Value};
+
+use crate::model::fault::Fault;
+use crate::model::helpers;
+use crate::model::hole::Hole;
+use crate::model::look::{as_text, is_missing, null, refuse_marks};
+use crate::model::mistake::Mistake;
+use crate::model::scan::Part;
+use crate::model::scope::View;
+use crate::model::tags::{self, Rewritten};
+use crate::model::uses::Uses;
+
+/// A compiled text with blocks.
+#[derive(Clone, Debug)]
+pub(crate) struct Blocks {
+    template: Arc<Template>,
+    rewritten: Arc<Rewritten>,
+}
+
+static REGISTRY: LazyLock<Handlebars<'static>> = LazyLock::new(|| {
+    let mut registry = Handlebars::new();
+    registry.register_escape_fn(handlebars::no_escape);
+    registry.set_strict_mode(true);
+    registry.set_prevent_indent(true);
+    for name in tags::MAKERS {
+        registry.register_helper(name, Box::new(Maker(name)));
+    }
+    registry
+});
+
+impl Blocks {
+    /// Compiles the parts of a text.
+    pub(crate) fn of(text: &str, parts: &[Part]) -> Result<Blocks, Mistake> {
+        let rewritten = tags::rewrite(text, parts)?;
+        let template = Template::compile(&rewritten.source).map_err(|it| {
+            Mistake::new(format!(
+                "the blocks do not hold together: {}",
+                it.reason().to_string().to_lowercase()
+            ))
+            .hint("blocks are `{{#if x}}…{{else}}…{{/if}}`, `{{#each list}}{{this}}{{/each}}`")
+        })?;
+        Ok(Blocks { template: Arc::new(template), rewritten: Arc::new(rewritten) })
+    }
+
+    /// The text with everything filled in.
+    pub(crate) fn fill(&self, view: &View, encode: bool) -> Result<String, Fault> {
+        let params = if self.rewritten.reads_up { view.task.params.map().clone() } else { Map::new() };
+        let context = Context::from(Value::Object(params));
+        let slot = Mutex::new(None);
+        let mut context_of_render = RenderContext::new(None);
+        for word in Word::ALL {
+            let local = Local { word, holes: &self.rewritten.holes, view, slot: &slot, encode };
+            context_of_render.register_local_helper(word.name(), Box::new(local));
+        }
+        let mut out = StringOutput::new();
+        let done = self.template.render(&REGISTRY, &context, &mut context_of_render, &mut out);
+        drop(context_of_render);
+        if let Some(fault) = slot.into_inner().unwrap_or_default() {
+            return Err(fault);
+        }
+        done.map_err(|it| fault_of(&it))?;
+        out.into_string().map_err(|it| Fault::lasting("bad_value", it.to_string()))
+    }
+
+    /// What it reads.
+    pub(crate) fn uses(&self, uses: &mut Uses) {
+        self.rewritten.holes.iter().for_each(|it| it.uses(uses));
+    }
+}
+
+fn fault_of(error: &RenderError) -> Fault {
+    match error.reason() {
+        RenderErrorReason::MissingVariable(Some(path)) => {
+            let path = path.replace(".[", ".").replace(']', "");
+            Fault::lasting("missing_param", format!("there is no `{path}` in the item of the block"))
+        }
+        RenderErrorReason::MissingVariable(None) => {
+            Fault::lasting("missing_param", "a value in a block is missing")
+        }
+        reason => Fault::lasting("bad_value", reason.to_string().to_lowercase()),
+    }
+}
+
+fn failed(message: String) -> RenderError {
+    RenderErrorReason::Other(message).into()
+}
+
+/// A helper that makes a text of values; knows nothing of the view.
+struct Maker(&'static str);
+
+impl HelperDef for Maker {
+    fn call_inner<'reg: 'rc, 'rc>(
+        &self,
+        helper: &Helper<'rc>,
+        _: &'reg Handlebars<'reg>,
+        _: &'rc Context,
+        _: &mut RenderContext<'reg, 'rc>,
+    ) -> Result<ScopedJson<'rc>, RenderError> {
+        let value = argument(helper, 0)?;
+        let text = || as_text(Cow::Borrowed(value), "an argument").map_err(|it| failed(it.message));
+        let second = helper.param(1).and_then(|it| it.value().as_str());
+        let third = helper.param(2).and_then(|it| it.value().as_str());
+        let made = match self.0 {
+            "json" => value.to_string(),
+            "sha256" => helpers::sha256(&text()?),
+            "base64" => helpers::base64(&text()?),
+            "urlencode" => helpers::urlencode(&text()?),
+            "hmac" => {
+                let key = second.ok_or_else(|| failed("`hmac` takes a text and a key".to_owned()))?;
+                helpers::hmac(&text()?, key).map_err(failed)?
+            }
+            _ => helpers::date(value, second.unwrap_or("%Y-%m-%d %H:%M:%S"), third).map_err(failed)?,
+        };
+        Ok(ScopedJson::Derived(Value::String(made)))
+    }
+}
+
+fn argument<'a>(helper: &'a Helper, index: usize) -> Result<&'a Value, RenderError> {
+    let param = helper.param(index).ok_or_else(|| failed(format!("`{}` takes a value", helper.name())))?;
+    if param.is_value_missing() {
+        return Err(RenderErrorReason::MissingVariable(param.relative_path().cloned()).into());
+    }
+    Ok(param.value())
+}
+
+/// The words between the rewritten text and the view.
+#[derive(Clone, Copy)]
+enum Word {
+    /// Writes a hole.
+    Hole,
+    /// Writes a hole as it is, in a URL too.
+    Raw,
+    /// Writes a value of handlebars.
+    Out,
+    /// Writes one as it is, in a URL too.
+    RawOut,
+    /// Writes a value of handlebars, or a hole if it is missing.
+    Or,
+    /// Gives a hole's value.
+    Get,
+    /// Gives a hole's value, or null if it is missing.
+    Soft,
+    /// Gives a hole's value, which must be a list or a map.
+    Many,
+}
+
+impl Word {
+    const ALL: [Word; 8] =
+        [Word::Hole, Word::Raw, Word::Out, Word::RawOut, Word::Or, Word::Get, Word::Soft, Word::Many];
+
+    fn name(self) -> &'static str {
+        match self {
+            Word::Hole => tags::HOLE,
+            Word::Raw => tags::RAW,
+            Word::Out => tags::OUT,
+            Word::RawOut => tags::RAW_OUT,
+            Word::Or => tags::OR,
+            Word::Get => tags::GET,
+            Word::Soft => tags::SOFT,
+            Word::Many => tags::MANY,
+        }
+    }
+}
+
+struct Local<'a> {
+    word: Word,
+    holes: &'a [Hole],
+    view: &'a View,
+    slot: &'a Mutex<Option<Fault>>,
+    encode: bool,
+}
+
+impl Local<'_> {
+    /// Keeps the fault for the caller, and ends the rendering.
+    fn fail(&self, fault: Fault) -> RenderError {
+        let error = failed(fault.message.clone());
+        if let Ok(mut slot) = self.slot.lock() {
+            slot.get_or_insert(fault);
+        }
+        error
+    }
+
+    fn hole(&self, helper: &Helper, index: usize) -> Result<&Hole, RenderError> {
+        let number = helper.param(index).and_then(|it| it.value().as_u64());
+        let hole = number.and_then(|it| self.holes.get(usize::try_from(it).ok()?));
+        hole.ok_or_else(|| failed("a hole was lost".to_owned()))
+    }
+
+    fn write_hole(&self, hole: &Hole, raw: bool, out: &mut dyn Output) -> HelperResult {
+        let (text, is_mark) = hole.text(self.view).map_err(|it| self.fail(it))?;
+        self.write(&text, raw || is_mark, out)
+    }
+
+    fn write_value(&self, value: &Value, path: &str, raw: bool, out: &mut dyn Output) -> HelperResult {
+        if self.view.secrets {
+            refuse_marks(value).map_err(|it| self.fail(it))?;
+        }
+        let text = as_text(Cow::Borrowed(value), path).map_err(|it| self.fail(it))?;
+        self.write(&text, raw, out)
+    }
+
+    fn write(&self, text: &str, raw: bool, out: &mut dyn Output) -> HelperResult {
+        if self.encode && !raw {
+            out.write(&helpers::urlencode(text))?;
+        } else {
+            out.write(text)?;
+        }
+        Ok(())
+    }
+}
+
+impl HelperDef for Local<'_> {
+    fn call_inner<'reg: 'rc, 'rc>(
+        &self,
+        helper: &Helper<'rc>,
+        _: &'reg Handlebars<'reg>,
+        _: &'rc Context,
+        _: &mut RenderContext<'reg, 'rc>,
+    ) -> Result<ScopedJson<'rc>, RenderError> {
+        let hole = match self.word {
+            Word::Get | Word::Soft | Word::Many => self.hole(helper, 0)?,
+            Word::Hole | Word::Raw | Word::Out | Word::RawOut | Word::Or => {
+                return Err(RenderErrorReason::Unimplemented.into());
+            }
+        };
+        let value = match hole.value(self.view) {
+            Ok(value) => value.into_owned(),
+            Err(fault) if matches!(self.word, Word::Soft) && is_missing(&fault) => Value::Null,
+            Err(fault) => return Err(self.fail(fault)),
+        };
+        match (self.word, &value) {
+            (Word::Soft, _) | (_, Value::Array(_) | Value::Object(_)) => {}
+            (_, Value::Null) => return Err(self.fail(null(hole.name()))),
+            (Word::Many, _) => {
+                let message = format!("`{}` is neither a list nor a map", hole.name());
+                return Err(self.fail(Fault::lasting("bad_value", message)));
+            }
+            _ => {}
+        }
+        Ok(ScopedJson::Derived(value))
+    }
+
+    fn call<'reg: 'rc, 'rc>(
+        &self,
+        helper: &Helper<'rc>,
+        _: &'reg Handlebars<'reg>,
+        _: &'rc Context,
+        _: &mut RenderContext<'reg, 'rc>,
+        out: &mut dyn Output,
+    ) -> HelperResult {
+        let path = helper.param(0).and_then(|it| it.relative_path().cloned()).unwrap_or_default();
+        match self.word {
+            Word::Hole => self.write_hole(self.hole(helper, 0)?, false, out),
+            Word::Raw => self.write_hole(self.hole(helper, 0)?, true, out),
+            Word::Out => self.write_value(argument(helper, 0)?, &path, false, out),
+            Word::RawOut => self.write_value(argument(helper, 0)?, &path, true, out),
+            Word::Or => match argument(helper, 0) {
+                Ok(value) if !value.is_null() => self.write_value(value, &path, false, out),
+                Ok(_) | Err(_) => self.write_hole(self.hole(helper, 1)?, false, out),
+            },
+            Word::Get | Word::Soft | Word::Many => Err(failed("a value was written".to_owned())),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+    use crate::model::example::view;
+    use crate::model::scan::scan;
+
+    fn good(text: &str) -> String {
+        let view = view(json!({
+            "city": "Riga", "n": 7, "yes": true, "none": null, "rows": [{"n": 1}, {"n": 2}],
+            "id": "bitrix", "k": "k",
+            "o": {"k": "v", "a b": "c"}, "tpl": "{{city}}",
+        }));
+        let blocks = Blocks::of(text, &scan(text).unwrap()).unwrap_or_else(|it| panic!("{text}: {it}"));
+        blocks.fill(&view, false).unwrap_or_else(|it| panic!("{text}: {}", it.message))
+    }
+
+    #[test]
+    fn blocks_and_helpers_are_those_of_handlebars() {
+        for (text, filled) in [
+            ("{{#if yes}}a{{else}}b{{/if}}{{#if nope}}a{{else if none}}b{{else}}c{{/if}}", "ac"),
+            ("{{#unless nope}}a{{/unless}}", "a"),
+            ("{{#if nope}}{{nope}}{{/if}}.", "."),
+            (
+                "{{#each rows}}{{@index}}:{{n}}/{{this.n}}/{{params.city}}/{{../city}}/{{this}} {{/each}}",
+                "0:1/1/Riga/Riga/{\"n\":1} 1:2/2/Riga/Riga/{\"n\":2} ",
+            ),
+            ("{{#each rows as |row i|}}{{i}}={{row.n}};{{/each}}", "0=1;1=2;"),
+            ("{{#each o}}{{@key}}={{this}};{{/each}}", "k=v;a b=c;"),
+            ("{{#each rows}}{{x ?? \"-\"}}{{/each}}", "--"),
+            ("{{#each conv[{{id}}].ref[token].list}}{{n}}{{/each}}", "1"),
+            ("{{#if yes}}{{conv[bitrix].ref[token].access_token}}{{/if}}", "T0"),
+            ("{{#with o}}{{k}}{{/with}}", "v"),
+            ("{{#if (eq city \"Riga\")}}here{{/if}}", "here"),
+            ("{{#if (and yes (not nope))}}both{{/if}}", "both"),
+            ("{{json rows}} {{json city}}", "[{\"n\":1},{\"n\":2}] \"Riga\""),
+            ("{{base64 city}} {{urlencode \"a b\"}} {{date now \"%Y\"}}", "UmlnYQ== a%20b 2023"),
+            ("{{sha256 \"\"}}", "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"),
+            ("{{!-- {{no}} --}}{{! no }}<{{tpl}}>{{#if yes}}&\"{{tpl}}{{/if}}", "<{{city}}>&\"{{city}}"),
+            ("a\\{{city}}\\\\{{#if yes}}\\{{n}}{{/if}}", "a\\Riga\\\\\\7"),
+            ("{{#each rows}}{{#if (eq n 1)}}one{{else}}more{{/if}} {{/each}}", "one more "),
+            ("a {{~#if yes~}} b {{~/if~}} c", "abc"),
+            ("{{#each rows}}{{n}}{{else}}{{city}}{{/each}}", "12"),
+            ("{{lookup o k}}{{len rows}}", "v2"),
+        ] {
+            assert_eq!(good(text), filled, "{text}");
+        }
+    }
+}

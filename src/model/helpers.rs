@@ -1,0 +1,110 @@
+//! What texts and expressions can make of a value: `sha256`, `hmac`, `base64`, `urlencode`, `date`. One
+//! place for both languages.
+
+use std::ops::Range;
+
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use hmac::{Hmac, KeyInit, Mac};
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
+use sha2::{Digest, Sha256};
+
+/// All but the unreserved characters of RFC 3986: what is encoded so is one piece of a URL and nothing else.
+const RESERVED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
+
+/// The SHA-256 of a text, in hex.
+pub(crate) fn sha256(text: &str) -> String {
+    hex(&Sha256::digest(text.as_bytes()))
+}
+
+/// The HMAC-SHA-256 of a text under a key, in hex.
+pub(crate) fn hmac(text: &str, key: &str) -> Result<String, String> {
+    let mut mac = Hmac::<Sha256>::new_from_slice(key.as_bytes()).map_err(|it| it.to_string())?;
+    mac.update(text.as_bytes());
+    Ok(hex(&mac.finalize().into_bytes()))
+}
+
+/// The text in base64, with padding.
+pub(crate) fn base64(text: &str) -> String {
+    STANDARD.encode(text)
+}
+
+/// The text as one piece of a URL.
+pub(crate) fn urlencode(text: &str) -> String {
+    utf8_percent_encode(text, RESERVED).to_string()
+}
+
+/// Whether the step of a URL's path around `range` is `.` or `..`, encoded or not.
+pub(crate) fn makes_dots(url: &str, range: &Range<usize>) -> bool {
+    if url[..range.start].contains(['?', '#']) {
+        return false;
+    }
+    let start = url[..range.start].rfind(['/', '\\']).map_or(0, |it| it + 1);
+    let end = url[range.end..].find(['/', '\\', '?', '#']).map_or(url.len(), |it| range.end + it);
+    is_dots(&url[start..end])
+}
+
+/// Whether any step of a URL's path is.
+pub(crate) fn walks(url: &str) -> bool {
+    let path = url.split(['?', '#']).next().unwrap_or_default();
+    path.split(['/', '\\']).any(is_dots)
+}
+
+fn is_dots(step: &str) -> bool {
+    matches!(step.to_ascii_lowercase().replace("%2e", ".").as_str(), "." | "..")
+}
+
+/// A moment, given in unix seconds or as RFC 3339, in the words of `strftime`; in UTC if no zone is given.
+pub(crate) fn date(moment: &serde_json::Value, format: &str, zone: Option<&str>) -> Result<String, String> {
+    let bad = || format!("`{moment}` is no moment; hint: unix seconds, or `2026-11-21T05:30:00Z`");
+    let time: jiff::Timestamp = match moment {
+        serde_json::Value::String(text) => text.parse().map_err(|_| bad())?,
+        value => {
+            // Whole milliseconds are far inside what a float holds exactly.
+            #[expect(clippy::cast_possible_truncation, reason = "jiff refuses what is out of range")]
+            let millis = (value.as_f64().ok_or_else(bad)? * 1_000.0) as i64;
+            jiff::Timestamp::from_millisecond(millis).map_err(|_| bad())?
+        }
+    };
+    let zoned = time.in_tz(zone.unwrap_or("UTC")).map_err(|_| {
+        format!("there is no time zone `{}`; hint: such as `Europe/Riga`", zone.unwrap_or_default())
+    })?;
+    jiff::fmt::strtime::format(format, &zoned).map_err(|_| format!("`{format}` is no format for a date"))
+}
+
+fn hex(bytes: &[u8]) -> String {
+    const DIGITS: &[u8; 16] = b"0123456789abcdef";
+    bytes.iter().flat_map(|it| [it >> 4, it & 15]).map(|it| char::from(DIGITS[usize::from(it)])).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn digests_are_those_of_the_standards() {
+        let empty = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855";
+        assert_eq!(sha256(""), empty);
+        let known = "f7bc83f430538424b13298e6aa6fb143ef4d59a14946175997479dbc2d1a3cd8";
+        assert_eq!(hmac("The quick brown fox jumps over the lazy dog", "key").unwrap(), known);
+        assert_eq!(base64("Ā?"), "xIA/");
+        assert_eq!(urlencode("a b/ё?-._~"), "a%20b%2F%D1%91%3F-._~");
+    }
+
+    #[test]
+    fn a_date_is_written_as_asked() {
+        assert_eq!(date(&json!(0), "%Y-%m-%d %H:%M", None).unwrap(), "1970-01-01 00:00");
+        assert_eq!(date(&json!("2026-07-01T12:00:00Z"), "%H:%M", Some("Europe/Riga")).unwrap(), "15:00");
+        for (moment, format, zone) in [
+            (json!("soon"), "%H", None),
+            (json!(1e300), "%H", None),
+            (json!(null), "%H", None),
+            (json!(0), "%Q%", None),
+            (json!(0), "%H", Some("Mars/Base")),
+        ] {
+            assert!(date(&moment, format, zone).is_err(), "{moment} {format}");
+        }
+    }
+}

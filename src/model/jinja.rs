@@ -1,0 +1,356 @@
+//! Minijinja as we use it: our functions and filters beside its own, and JSON to and fro.
+//!
+//! A fault travels through minijinja as the source of its error, and comes out as the fault it was.
+
+use std::borrow::Cow;
+use std::fmt;
+use std::sync::{Arc, LazyLock};
+
+use minijinja::value::{Enumerator, Kwargs, Object, Rest, Value, ValueKind};
+use minijinja::{Environment, Error, ErrorKind, State, UndefinedBehavior, filters};
+use serde_json::Value as Json;
+
+use crate::model::fault::Fault;
+use crate::model::helpers;
+use crate::model::hole::address_of;
+use crate::model::look::{is_missing, look};
+use crate::model::rewrite::{Lookup, Root};
+use crate::model::scope::View;
+use crate::model::syntax::kind_name;
+use crate::model::time::Span;
+
+/// The longest text an expression may make by joining and replacing, in bytes, and the most values it may
+/// give.
+const BYTES_MAX: usize = 1024 * 1024;
+const VALUES_MAX: usize = 100_000;
+const DEPTH_MAX: usize = 100;
+
+/// The one environment: compiling is cheap because it is shared.
+pub(crate) static ENVIRONMENT: LazyLock<Environment<'static>> = LazyLock::new(|| {
+    let mut it = Environment::new();
+    it.set_undefined_behavior(UndefinedBehavior::Strict);
+    // These make texts of any size out of a number.
+    for name in ["format", "indent", "pprint", "batch", "slice", "safe", "escape", "e"] {
+        it.remove_filter(name);
+    }
+    it.add_function("lt", |a: Value, b: Value| order(&a, &b).map(|()| a < b));
+    it.add_function("le", |a: Value, b: Value| order(&a, &b).map(|()| a <= b));
+    it.add_function("gt", |a: Value, b: Value| order(&a, &b).map(|()| a > b));
+    it.add_function("ge", |a: Value, b: Value| order(&a, &b).map(|()| a >= b));
+    for name in ["lt", "lessthan", "<"] {
+        it.add_test(name, |a: Value, b: Value| order(&a, &b).map(|()| a < b));
+    }
+    for name in ["le", "<="] {
+        it.add_test(name, |a: Value, b: Value| order(&a, &b).map(|()| a <= b));
+    }
+    for name in ["gt", "greaterthan", ">"] {
+        it.add_test(name, |a: Value, b: Value| order(&a, &b).map(|()| a > b));
+    }
+    for name in ["ge", ">="] {
+        it.add_test(name, |a: Value, b: Value| order(&a, &b).map(|()| a >= b));
+    }
+    it.add_function("mul", mul);
+    it.add_function("div", div);
+    it.add_function("at", |base: Value, key: Value, name: String| at(&base, &key, &name));
+    it.add_function("at_soft", |base: Value, key: Value, _: String| {
+        base.get_item(&key).unwrap_or(Value::UNDEFINED)
+    });
+    it.add_function("conv", |state: &State, names: Rest<Value>| conv(state, &names, false));
+    it.add_function("conv_soft", |state: &State, names: Rest<Value>| conv(state, &names, true));
+    it.add_function("span", |text: Cow<'_, str>| span(&text));
+    it.add_filter("span", |text: Cow<'_, str>| span(&text));
+    it.add_filter("sha256", |value: Value| Ok(helpers::sha256(&text_of(&value)?)));
+    it.add_filter("base64", |value: Value| Ok(helpers::base64(&text_of(&value)?)));
+    it.add_filter("urlencode", |value: Value| Ok(helpers::urlencode(&text_of(&value)?)));
+    it.add_filter("hmac", |value: Value, key: Cow<'_, str>| {
+        helpers::hmac(&text_of(&value)?, &key).map_err(|it| bad_value(&it))
+    });
+    it.add_filter("json", |value: Value| to_json(&value).map(|it| it.to_string()).map_err(error));
+    it.add_filter("date", |value: Value, format: Cow<'_, str>, zone: Option<Cow<'_, str>>| {
+        let moment = to_json(&value).map_err(error)?;
+        helpers::date(&moment, &format, zone.as_deref()).map_err(|it| bad_value(&it))
+    });
+    it.add_filter("join", join);
+    it.add_filter("replace", |value: Cow<'_, str>, from: Cow<'_, str>, to: Cow<'_, str>| {
+        replace(&value, &from, &to)
+    });
+    it.add_filter("sort", |state: &State, value: Value, how: Kwargs| {
+        filters::sort(state, sortable(&value, &how)?, how)
+    });
+    it.add_filter("min", |state: &State, value: Value, how: Kwargs| {
+        filters::min(state, sortable(&value, &how)?, how)
+    });
+    it.add_filter("max", |state: &State, value: Value, how: Kwargs| {
+        filters::max(state, sortable(&value, &how)?, how)
+    });
+    it
+});
+
+/// What an expression sees: numbered names, each looked up when it is reached.
+#[derive(Debug)]
+pub(crate) struct Sight {
+    pub view: View,
+    pub lookups: Arc<[Lookup]>,
+}
+
+impl Object for Sight {
+    fn get_value(self: &Arc<Self>, key: &Value) -> Option<Value> {
+        self.get_value_by_str(key.as_str()?)
+    }
+
+    fn get_value_by_str(self: &Arc<Self>, key: &str) -> Option<Value> {
+        if key == "view" {
+            return Some(Value::from_dyn_object(self.clone()));
+        }
+        let number: usize = key.strip_prefix('v')?.parse().ok()?;
+        let lookup = self.lookups.get(number)?;
+        let found = match &lookup.root {
+            Root::Name(root) => look(&self.view, root, &lookup.keys).map(|it| of_json(&it)),
+            Root::Other(address) => {
+                let keys: Vec<&str> = lookup.keys.iter().map(String::as_str).collect();
+                self.view.scope.read(address, &keys).map(|it| of_json(&it))
+            }
+        };
+        match found {
+            Ok(value) => Some(value),
+            Err(fault) if lookup.soft && is_missing(&fault) => None,
+            Err(fault) => Some(Value::from(error(fault))),
+        }
+    }
+
+    fn enumerate(self: &Arc<Self>) -> Enumerator {
+        Enumerator::NonEnumerable
+    }
+}
+
+/// A fault on its way through minijinja.
+#[derive(Debug)]
+struct Carried(Fault);
+
+impl fmt::Display for Carried {
+    fn fmt(&self, to: &mut fmt::Formatter<'_>) -> fmt::Result {
+        to.write_str(&self.0.message)
+    }
+}
+
+impl std::error::Error for Carried {}
+
+fn error(fault: Fault) -> Error {
+    Error::new(ErrorKind::InvalidOperation, fault.message.clone()).with_source(Carried(fault))
+}
+
+fn bad_value(message: &str) -> Error {
+    error(Fault::lasting("bad_value", message))
+}
+
+/// The fault that an error is.
+pub(crate) fn fault_of(failed: &Error, source: &str) -> Fault {
+    let mut cause: Option<&(dyn std::error::Error + 'static)> = Some(failed);
+    while let Some(it) = cause {
+        if let Some(Carried(fault)) = it.downcast_ref::<Carried>() {
+            return fault.clone();
+        }
+        cause = it.source();
+    }
+    if failed.kind() == ErrorKind::UndefinedError {
+        return Fault::lasting("missing_param", format!("a value in `{source}` is missing"));
+    }
+    let message = failed.detail().map_or_else(|| failed.kind().to_string(), str::to_lowercase);
+    Fault::lasting("bad_expression", format!("`{source}`: {message}"))
+}
+
+fn order(a: &Value, b: &Value) -> Result<(), Error> {
+    match (a.kind(), b.kind()) {
+        (ValueKind::Number, ValueKind::Number) | (ValueKind::String, ValueKind::String) => Ok(()),
+        (a, b) => Err(bad_value(&format!(
+            "{} and {} have no order; hint: make numbers of texts with `|int` or `|float`",
+            kind_name(a),
+            kind_name(b)
+        ))),
+    }
+}
+
+/// Numbers only: minijinja would also repeat a text a hundred million times.
+fn mul(a: &Value, b: &Value) -> Result<Value, Error> {
+    let bad = |it: &str| bad_value(&format!("`*` {it}"));
+    if a.kind() != ValueKind::Number || b.kind() != ValueKind::Number {
+        return Err(bad(&format!(
+            "multiplies numbers, not {} and {}",
+            kind_name(a.kind()),
+            kind_name(b.kind())
+        )));
+    }
+    if let (Some(a), Some(b)) = (integer(a), integer(b)) {
+        return a.checked_mul(b).map(Value::from).ok_or_else(|| bad("gives too large a number"));
+    }
+    Ok(Value::from(float(a)? * float(b)?))
+}
+
+/// What divides evenly stays whole, as it would in JSON.
+fn div(a: &Value, b: &Value) -> Result<Value, Error> {
+    if a.kind() != ValueKind::Number || b.kind() != ValueKind::Number {
+        let kinds = format!("{} and {}", kind_name(a.kind()), kind_name(b.kind()));
+        return Err(bad_value(&format!("`/` divides numbers, not {kinds}")));
+    }
+    if float(b)? == 0.0 {
+        return Err(bad_value("a division by zero"));
+    }
+    match (integer(a), integer(b)) {
+        (Some(a), Some(b)) if a.checked_rem(b) == Some(0) => Ok(Value::from(a / b)),
+        _ => Ok(Value::from(float(a)? / float(b)?)),
+    }
+}
+
+fn integer(value: &Value) -> Option<i128> {
+    if value.is_integer() { i128::try_from(value.clone()).ok() } else { None }
+}
+
+fn float(value: &Value) -> Result<f64, Error> {
+    match integer(value) {
+        #[expect(clippy::cast_precision_loss, reason = "a float is what the other side is")]
+        Some(it) => Ok(it as f64),
+        None => f64::try_from(value.clone()),
+    }
+}
+
+fn at(base: &Value, key: &Value, name: &str) -> Result<Value, Error> {
+    match base.get_item(key) {
+        Ok(value) if !value.is_undefined() => Ok(value),
+        _ => {
+            let key = text_of(key).unwrap_or(Cow::Borrowed("?"));
+            let message = format!("there is no `{name}` (`{key}`)");
+            Err(error(Fault::lasting("missing_param", message)))
+        }
+    }
+}
+
+fn conv(state: &State, names: &[Value], soft: bool) -> Result<Value, Error> {
+    let sight = state.lookup("view").and_then(|it| it.downcast_object::<Sight>());
+    let (Some(sight), [process, reference, keys @ ..]) = (sight, names) else {
+        return Err(bad_value("`conv` takes a process and a ref"));
+    };
+    let address = address_of(&text_of(process)?, &text_of(reference)?).map_err(error)?;
+    let keys: Vec<&str> = keys.iter().filter_map(Value::as_str).collect();
+    match sight.view.scope.read(&address, &keys) {
+        Ok(value) => Ok(of_json(&value)),
+        Err(fault) if soft && is_missing(&fault) => Ok(Value::UNDEFINED),
+        Err(fault) => Err(error(fault)),
+    }
+}
+
+fn span(text: &str) -> Result<Value, Error> {
+    let span: Span = text.parse().map_err(|it: String| bad_value(&it))?;
+    match span.0 % 1_000 {
+        0 => Ok(Value::from(span.0 / 1_000)),
+        _ => Ok(Value::from(span.duration().as_secs_f64())),
+    }
+}
+
+/// Strings as they are, all else as JSON; null and what is missing are faults.
+fn text_of(value: &Value) -> Result<Cow<'_, str>, Error> {
+    match value.as_str() {
+        Some(text) => Ok(Cow::Borrowed(text)),
+        None if value.is_none() || value.is_undefined() => Err(bad_value("null is no text")),
+        None => to_json(value).map(|it| Cow::Owned(it.to_string())).map_err(error),
+    }
+}
+
+fn join(value: &Value, between: Option<Cow<'_, str>>) -> Result<String, Error> {
+    let between = between.unwrap_or_default();
+    let mut text = String::new();
+    for (index, item) in value.try_iter()?.enumerate() {
+        if index > 0 {
+            text.push_str(&between);
+        }
+        text.push_str(&text_of(&item)?);
+        if text.len() > BYTES_MAX {
+            return Err(too_long());
+        }
+    }
+    Ok(text)
+}
+
+fn replace(value: &str, from: &str, to: &str) -> Result<String, Error> {
+    let bytes = value.matches(from).count().saturating_mul(to.len()).saturating_add(value.len());
+    if bytes > BYTES_MAX { Err(too_long()) } else { Ok(value.replace(from, to)) }
+}
+
+fn too_long() -> Error {
+    bad_value(&format!("an expression makes a text of more than {BYTES_MAX} bytes"))
+}
+
+/// The items, if they can be ordered.
+fn sortable(value: &Value, how: &Kwargs) -> Result<Value, Error> {
+    let attributes: Option<String> = how.get("attribute")?;
+    let items: Vec<Value> = value.try_iter()?.take(VALUES_MAX).collect();
+    let attributes = attributes.unwrap_or_default();
+    for attribute in attributes.split(',').map(str::trim) {
+        let steps = || attribute.split('.').filter(|it| !it.is_empty());
+        let key = |item: &Value| steps().try_fold(item.clone(), |it, step| it.get_attr(step));
+        let keys = items.iter().map(key).collect::<Result<Vec<Value>, Error>>()?;
+        keys.windows(2).try_for_each(|pair| order(&pair[0], &pair[1]))?;
+    }
+    Ok(Value::from(items))
+}
+
+/// As an expression sees a value.
+pub(crate) fn of_json(value: &Json) -> Value {
+    match value {
+        Json::Null => Value::from(()),
+        Json::Bool(it) => Value::from(*it),
+        Json::String(it) => Value::from(it.as_str()),
+        Json::Number(it) => match (it.as_i64(), it.as_u64()) {
+            (Some(it), _) => Value::from(it),
+            (None, Some(it)) => Value::from(it),
+            (None, None) => Value::from(it.as_f64().unwrap_or(f64::NAN)),
+        },
+        Json::Array(items) => items.iter().map(of_json).collect(),
+        Json::Object(map) => Value::from_pairs(map.iter().map(|(key, value)| (key.as_str(), of_json(value)))),
+    }
+}
+
+/// What an expression gave, as JSON.
+///
+/// # Errors
+/// `missing_param` for what is undefined, `bad_value` for what JSON cannot hold.
+pub(crate) fn to_json(value: &Value) -> Result<Json, Fault> {
+    let mut left = VALUES_MAX;
+    json_of(value, 0, &mut left)
+}
+
+fn json_of(value: &Value, depth: usize, left: &mut usize) -> Result<Json, Fault> {
+    let bad = |it: &str| Fault::lasting("bad_value", format!("an expression gives {it}"));
+    if depth > DEPTH_MAX {
+        return Err(bad("too deep a value"));
+    }
+    *left = left.checked_sub(1).ok_or_else(|| bad("too many values"))?;
+    let failed = |it: Error| fault_of(&it, "…");
+    match value.kind() {
+        ValueKind::Undefined => {
+            Err(Fault::lasting("missing_param", "the value of the expression is missing"))
+        }
+        ValueKind::None => Ok(Json::Null),
+        ValueKind::Bool => Ok(Json::Bool(value.is_true())),
+        ValueKind::String => Ok(Json::String(value.as_str().unwrap_or_default().to_owned())),
+        ValueKind::Number => {
+            let number = match integer(value) {
+                Some(it) => serde_json::Number::from_i128(it),
+                None => f64::try_from(value.clone()).ok().and_then(serde_json::Number::from_f64),
+            };
+            number.map(Json::Number).ok_or_else(|| bad("a number that JSON cannot hold"))
+        }
+        ValueKind::Seq | ValueKind::Iterable => {
+            let items = value.try_iter().map_err(failed)?;
+            items.map(|it| json_of(&it, depth + 1, left)).collect::<Result<_, _>>().map(Json::Array)
+        }
+        ValueKind::Map => {
+            let mut map = serde_json::Map::new();
+            for key in value.try_iter().map_err(failed)? {
+                let item = value.get_item(&key).map_err(failed)?;
+                map.insert(key.to_string(), json_of(&item, depth + 1, left)?);
+            }
+            Ok(Json::Object(map))
+        }
+        _ => Err(value.try_iter().err().map_or_else(|| bad("what is no JSON"), failed)),
+    }
+}

@@ -1,0 +1,137 @@
+//! Looking a path up in a [`View`], and saying which one is missing. Nothing is cloned on the way.
+
+use std::borrow::Cow;
+
+use serde_json::Value;
+
+use crate::model::effect::{MARK_CLOSE, MARK_OPEN};
+use crate::model::fault::Fault;
+use crate::model::scope::{View, dig};
+
+/// The value at `keys` below the top-level name `root`.
+///
+/// # Errors
+/// `missing_param`, `missing_var` or `missing_field`, naming the path.
+pub(crate) fn look<'v, K: AsRef<str>>(
+    view: &'v View,
+    root: &str,
+    keys: &[K],
+) -> Result<Cow<'v, Value>, Fault> {
+    let missing = || missing(view, root, keys);
+    let (top, rest) = match root {
+        "params" | "var" => match keys.split_first() {
+            None => (view.name(root).map(Cow::Owned), keys),
+            Some((first, rest)) => {
+                let map = if root == "var" { &*view.scope.vars } else { view.task.params.map() };
+                (map.get(first.as_ref()).map(Cow::Borrowed), rest)
+            }
+        },
+        "response" => (view.response.as_deref().map(Cow::Borrowed), keys),
+        "task" | "fault" | "now" => (view.name(root).map(Cow::Owned), keys),
+        param => (view.task.params.get(param).map(Cow::Borrowed), keys),
+    };
+    match top.ok_or_else(missing)? {
+        Cow::Borrowed(value) => walk(value, rest).map(Cow::Borrowed).ok_or_else(missing),
+        Cow::Owned(value) if rest.is_empty() => Ok(Cow::Owned(value)),
+        Cow::Owned(value) => walk(&value, rest).cloned().map(Cow::Owned).ok_or_else(missing),
+    }
+}
+
+fn walk<'a, K: AsRef<str>>(value: &'a Value, keys: &[K]) -> Option<&'a Value> {
+    keys.iter().try_fold(value, |value, key| dig(value, &[key.as_ref()]))
+}
+
+/// The path as a person writes it.
+pub(crate) fn shown<K: AsRef<str>>(root: &str, keys: &[K]) -> String {
+    let mut text = root.to_owned();
+    for key in keys.iter().map(AsRef::as_ref) {
+        if !key.is_empty() && key.bytes().all(|it| it.is_ascii_digit()) {
+            text.extend(["[", key, "]"]);
+        } else if key.chars().all(is_name_char) && !key.is_empty() {
+            text.extend([".", key]);
+        } else {
+            text.extend(["[", &Value::from(key).to_string(), "]"]);
+        }
+    }
+    text
+}
+
+/// Whether a name may hold this character without being quoted.
+pub(crate) fn is_name_char(it: char) -> bool {
+    it.is_alphanumeric()
+        || matches!(it, '_' | '-' | '$' | '@' | ':')
+        || (!it.is_ascii() && !it.is_whitespace())
+}
+
+fn missing<K: AsRef<str>>(view: &View, root: &str, keys: &[K]) -> Fault {
+    let path = shown(root, keys);
+    match root {
+        "var" => Fault::lasting("missing_var", format!("there is no variable `{path}`")),
+        "response" if view.response.is_none() => {
+            Fault::lasting("missing_field", format!("`{path}` is read where there is no response"))
+        }
+        "response" => Fault::lasting("missing_field", format!("the answer has no `{path}`")),
+        "fault" if view.task.fault.is_none() => {
+            Fault::lasting("missing_param", format!("`{path}` is read where there is no fault"))
+        }
+        _ => Fault::lasting("missing_param", format!("there is no param `{path}`")),
+    }
+}
+
+/// The fault of a null where a value is needed.
+pub(crate) fn null(path: &str) -> Fault {
+    Fault::lasting("missing_param", format!("`{path}` is null; hint: write `{path} ?? \"a default\"`"))
+}
+
+/// Whether `fault` says that something is not there, so that a default may stand in.
+pub(crate) fn is_missing(fault: &Fault) -> bool {
+    matches!(
+        fault.code.as_str(),
+        "missing_param"
+            | "missing_var"
+            | "missing_field"
+            | "missing_secret"
+            | "ref_not_found"
+            | "process_not_found"
+    )
+}
+
+/// Refuses data that could be taken for the mark of a secret.
+///
+/// # Errors
+/// `bad_value`.
+pub(crate) fn refuse_marks(value: &Value) -> Result<(), Fault> {
+    if holds_mark(value) {
+        let message = "a value holds U+FDD0 or U+FDD1, which no text may";
+        return Err(Fault::lasting("bad_value", message));
+    }
+    Ok(())
+}
+
+/// Whether a text holds a character that marks of secrets are made of.
+pub(crate) fn has_mark(text: &str) -> bool {
+    text.contains([MARK_OPEN, MARK_CLOSE])
+}
+
+/// Whether a value does, anywhere in it.
+pub(crate) fn holds_mark(value: &Value) -> bool {
+    match value {
+        Value::String(text) => has_mark(text),
+        Value::Array(items) => items.iter().any(holds_mark),
+        Value::Object(map) => map.iter().any(|(key, value)| has_mark(key) || holds_mark(value)),
+        Value::Null | Value::Bool(_) | Value::Number(_) => false,
+    }
+}
+
+/// A value as it stands in a text: strings as they are, all else as JSON.
+///
+/// # Errors
+/// `missing_param` for null: in a text it would be a silent nothing.
+pub(crate) fn as_text<'v>(value: Cow<'v, Value>, path: &str) -> Result<Cow<'v, str>, Fault> {
+    match value {
+        Cow::Borrowed(Value::String(text)) => Ok(Cow::Borrowed(text)),
+        Cow::Owned(Value::String(text)) => Ok(Cow::Owned(text)),
+        value if value.is_null() => Err(null(path)),
+        value => Ok(Cow::Owned(value.to_string())),
+    }
+}

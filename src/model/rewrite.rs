@@ -1,0 +1,468 @@
+//! Rewrites an expression before minijinja compiles it, so that nothing in it is silent.
+//!
+//! Paths become numbered lookups that name what is missing; orderings become calls that refuse values of
+//! different kinds; names of filters, tests and functions are checked here and not at run time.
+
+use std::fmt::Write;
+
+use minijinja::machinery::ast::{BinOpKind, CallArg, CompareOpKind, Expr, UnaryOpKind};
+use minijinja::value::{Value, ValueKind};
+
+use crate::model::hole::address_of;
+use crate::model::mistake::Mistake;
+use crate::model::names::Address;
+use crate::model::syntax::{display, kind_name, known, mistake, name_of, other_of, path_of};
+use crate::model::time::Span;
+use crate::model::uses::Uses;
+
+/// How deep an expression may nest: parser, compiler and this walk all recur.
+const DEPTH_MAX: usize = 64;
+
+/// The filters there are. Those of minijinja that make a text of any size, or escape for HTML, are not among
+/// them.
+pub(crate) const FILTERS: [&str; 44] = [
+    "abs",
+    "attr",
+    "base64",
+    "bool",
+    "capitalize",
+    "count",
+    "d",
+    "date",
+    "default",
+    "dictsort",
+    "first",
+    "float",
+    "groupby",
+    "hmac",
+    "int",
+    "items",
+    "join",
+    "json",
+    "last",
+    "length",
+    "lines",
+    "list",
+    "lower",
+    "map",
+    "max",
+    "min",
+    "reject",
+    "rejectattr",
+    "replace",
+    "reverse",
+    "round",
+    "select",
+    "selectattr",
+    "sha256",
+    "sort",
+    "span",
+    "split",
+    "string",
+    "sum",
+    "title",
+    "trim",
+    "unique",
+    "upper",
+    "urlencode",
+];
+const TESTS: [&str; 27] = [
+    "defined",
+    "undefined",
+    "none",
+    "boolean",
+    "odd",
+    "even",
+    "divisibleby",
+    "number",
+    "integer",
+    "float",
+    "string",
+    "sequence",
+    "iterable",
+    "mapping",
+    "startingwith",
+    "endingwith",
+    "lower",
+    "upper",
+    "eq",
+    "ne",
+    "lt",
+    "le",
+    "gt",
+    "ge",
+    "in",
+    "true",
+    "false",
+];
+const FUNCTIONS: [&str; 4] = ["conv", "dict", "range", "span"];
+
+/// What a numbered name of the rewritten expression stands for.
+#[derive(Debug)]
+pub(crate) struct Lookup {
+    pub root: Root,
+    pub keys: Vec<String>,
+    /// What is missing is undefined, not a fault.
+    pub soft: bool,
+}
+
+#[derive(Debug)]
+pub(crate) enum Root {
+    Name(String),
+    Other(Address),
+}
+
+/// An expression for minijinja.
+#[derive(Debug, Default)]
+pub(crate) struct Rewritten {
+    pub source: String,
+    pub lookups: Vec<Lookup>,
+    pub uses: Uses,
+}
+
+/// Rewrites a parsed expression.
+pub(crate) fn rewrite(expr: &Expr) -> Result<Rewritten, Mistake> {
+    let mut writer = Writer::default();
+    writer.expr(expr, false)?;
+    Ok(writer.out)
+}
+
+#[derive(Default)]
+struct Writer {
+    out: Rewritten,
+    depth: usize,
+}
+
+type Done = Result<(), Mistake>;
+
+impl Writer {
+    fn put(&mut self, text: &str) {
+        self.out.source.push_str(text);
+    }
+
+    fn expr(&mut self, expr: &Expr, soft: bool) -> Done {
+        self.depth += 1;
+        if self.depth > DEPTH_MAX {
+            return Err(mistake(expr, "the expression nests too deep"));
+        }
+        if let Some((root, keys)) = path_of(expr) {
+            self.path(expr, root, keys, soft)?;
+        } else if let Some((process, reference, keys)) = other_of(expr)? {
+            self.other(process, reference, keys, soft)?;
+        } else {
+            self.form(expr, soft)?;
+        }
+        self.depth -= 1;
+        Ok(())
+    }
+
+    fn form(&mut self, expr: &Expr, soft: bool) -> Done {
+        match expr {
+            Expr::Var(_) => Err(mistake(expr, "a name stands where none can")),
+            Expr::Const(it) => self.literal(expr, &it.value),
+            Expr::Slice(it) => {
+                self.wrapped(&it.expr)?;
+                self.put("[");
+                self.maybe(it.start.as_ref())?;
+                self.put(":");
+                self.maybe(it.stop.as_ref())?;
+                if it.step.is_some() {
+                    self.put(":");
+                    self.maybe(it.step.as_ref())?;
+                }
+                self.put("]");
+                Ok(())
+            }
+            Expr::UnaryOp(it) => {
+                self.put(match it.op {
+                    UnaryOpKind::Not => "(not ",
+                    UnaryOpKind::Neg => "(-",
+                });
+                self.expr(&it.expr, false)?;
+                self.put(")");
+                Ok(())
+            }
+            Expr::BinOp(it) => self.binary(expr, it.op, &it.left, &it.right),
+            Expr::Compare(it) => self.chain(expr, it),
+            Expr::IfExpr(it) => {
+                let Some(other) = &it.false_expr else {
+                    return Err(mistake(expr, "an `if` without `else` would give nothing")
+                        .hint("write `a if condition else b`"));
+                };
+                self.put("(");
+                self.expr(&it.true_expr, soft)?;
+                self.put(" if ");
+                self.expr(&it.test_expr, false)?;
+                self.put(" else ");
+                self.expr(other, soft)?;
+                self.put(")");
+                Ok(())
+            }
+            Expr::Filter(it) => self.filter(expr, it),
+            Expr::Test(it) => self.test(expr, it),
+            Expr::GetAttr(it) => {
+                let key = |me: &mut Self| {
+                    me.text(it.name);
+                    Ok(())
+                };
+                self.at(&it.expr, key, expr, soft)
+            }
+            Expr::GetItem(it) => self.at(&it.expr, |me| me.expr(&it.subscript_expr, false), expr, soft),
+            Expr::Call(it) => self.call(expr, it),
+            Expr::List(it) => self.list(&it.items),
+            Expr::Tuple(it) => self.list(&it.items),
+            Expr::Map(it) => {
+                self.put("{");
+                for (index, (key, value)) in it.keys.iter().zip(&it.values).enumerate() {
+                    self.put(if index > 0 { ", " } else { "" });
+                    self.expr(key, false)?;
+                    self.put(": ");
+                    self.expr(value, false)?;
+                }
+                self.put("}");
+                Ok(())
+            }
+        }
+    }
+
+    fn path(&mut self, expr: &Expr, root: &str, keys: Vec<String>, soft: bool) -> Done {
+        match root {
+            "null" if keys.is_empty() => {
+                self.put("none");
+                return Ok(());
+            }
+            "secret" => {
+                return Err(mistake(expr, "a secret cannot be used in an expression")
+                    .hint("write it as a text, `{{secret.NAME}}`, in what goes out"));
+            }
+            "conv" => {
+                return Err(mistake(expr, "`conv` names another task")
+                    .hint("in an expression write `conv(\"process\", \"ref\").path`"));
+            }
+            _ => {}
+        }
+        self.out.uses.path(root, keys.first().map(String::as_str));
+        self.look(Root::Name(root.to_owned()), keys, soft);
+        Ok(())
+    }
+
+    fn look(&mut self, root: Root, keys: Vec<String>, soft: bool) {
+        let number = self.out.lookups.len();
+        self.out.lookups.push(Lookup { root, keys, soft });
+        // Writing to a string cannot fail.
+        let _ = write!(self.out.source, "v{number}");
+    }
+
+    fn other(&mut self, process: &Expr, reference: &Expr, keys: Vec<String>, soft: bool) -> Done {
+        let names = (name_of(process), name_of(reference));
+        self.out.uses.add(Uses { convs: vec![names.clone()], ..Uses::default() });
+        if let (Some(id), Some(name)) = names {
+            let address = address_of(&id, &name).map_err(|it| mistake(process, it.message))?;
+            self.look(Root::Other(address), keys, soft);
+            return Ok(());
+        }
+        self.put(if soft { "conv_soft(" } else { "conv(" });
+        self.expr(process, false)?;
+        self.put(", ");
+        self.expr(reference, false)?;
+        for key in keys {
+            self.put(", ");
+            self.text(&key);
+        }
+        self.put(")");
+        Ok(())
+    }
+
+    fn at(&mut self, base: &Expr, key: impl FnOnce(&mut Self) -> Done, expr: &Expr, soft: bool) -> Done {
+        self.put(if soft { "at_soft(" } else { "at(" });
+        self.expr(base, soft)?;
+        self.put(", ");
+        key(self)?;
+        self.put(", ");
+        self.text(&display(expr));
+        self.put(")");
+        Ok(())
+    }
+
+    fn binary(&mut self, expr: &Expr, op: BinOpKind, left: &Expr, right: &Expr) -> Done {
+        let sign = match op {
+            BinOpKind::Lt => return self.order(expr, "lt", left, right),
+            BinOpKind::Lte => return self.order(expr, "le", left, right),
+            BinOpKind::Gt => return self.order(expr, "gt", left, right),
+            BinOpKind::Gte => return self.order(expr, "ge", left, right),
+            BinOpKind::Div => return self.two("div", left, right),
+            BinOpKind::Mul => return self.two("mul", left, right),
+            BinOpKind::Eq => "==",
+            BinOpKind::Ne => "!=",
+            BinOpKind::ScAnd => "and",
+            BinOpKind::ScOr => "or",
+            BinOpKind::Add => "+",
+            BinOpKind::Sub => "-",
+            BinOpKind::FloorDiv => "//",
+            BinOpKind::Rem => "%",
+            BinOpKind::Pow => "**",
+            BinOpKind::Concat => "~",
+            BinOpKind::In => "in",
+        };
+        self.put("(");
+        self.expr(left, false)?;
+        self.put(&format!(" {sign} "));
+        self.expr(right, false)?;
+        self.put(")");
+        Ok(())
+    }
+
+    fn two(&mut self, name: &str, left: &Expr, right: &Expr) -> Done {
+        self.put(&format!("{name}("));
+        self.expr(left, false)?;
+        self.put(", ");
+        self.expr(right, false)?;
+        self.put(")");
+        Ok(())
+    }
+
+    fn order(&mut self, expr: &Expr, name: &str, left: &Expr, right: &Expr) -> Done {
+        if let (Some(one), Some(two)) = (left.as_const(), right.as_const())
+            && one.kind() != two.kind()
+        {
+            let message = format!("{} and {} have no order", kind_name(one.kind()), kind_name(two.kind()));
+            return Err(mistake(expr, message).hint("make numbers of texts with `|int` or `|float`"));
+        }
+        self.two(name, left, right)
+    }
+
+    fn chain(&mut self, expr: &Expr, it: &minijinja::machinery::ast::Compare) -> Done {
+        let mut left = &it.expr;
+        self.put("(");
+        for (index, op) in it.ops.iter().enumerate() {
+            self.put(if index > 0 { " and " } else { "" });
+            match op.op {
+                CompareOpKind::Eq => self.binary(expr, BinOpKind::Eq, left, &op.expr)?,
+                CompareOpKind::Ne => self.binary(expr, BinOpKind::Ne, left, &op.expr)?,
+                CompareOpKind::Lt => self.binary(expr, BinOpKind::Lt, left, &op.expr)?,
+                CompareOpKind::Lte => self.binary(expr, BinOpKind::Lte, left, &op.expr)?,
+                CompareOpKind::Gt => self.binary(expr, BinOpKind::Gt, left, &op.expr)?,
+                CompareOpKind::Gte => self.binary(expr, BinOpKind::Gte, left, &op.expr)?,
+                CompareOpKind::In | CompareOpKind::NotIn => {
+                    return Err(
+                        mistake(expr, "`in` stands in a chain of comparisons").hint("join them with `and`")
+                    );
+                }
+            }
+            left = &op.expr;
+        }
+        self.put(")");
+        // A chain writes its inner parts twice; nested chains would double for ever.
+        match self.out.source.len() {
+            many if many > SOURCE_BYTES_MAX => Err(mistake(expr, "the expression is too long")),
+            _ => Ok(()),
+        }
+    }
+
+    fn filter(&mut self, whole: &Expr, it: &minijinja::machinery::ast::Filter) -> Done {
+        let name = if it.name == "tojson" { "json" } else { it.name };
+        known("filter", name, &FILTERS, whole)?;
+        let Some(subject) = &it.expr else {
+            return Err(mistake(whole, "a filter stands alone"));
+        };
+        self.put("(");
+        self.expr(subject, matches!(name, "default" | "d"))?;
+        self.put(&format!("|{name}"));
+        if !it.args.is_empty() {
+            self.arguments(whole, &it.args)?;
+        }
+        self.put(")");
+        Ok(())
+    }
+
+    fn test(&mut self, whole: &Expr, it: &minijinja::machinery::ast::Test) -> Done {
+        known("test", it.name, &TESTS, whole)?;
+        self.put("(");
+        self.expr(&it.expr, matches!(it.name, "defined" | "undefined"))?;
+        self.put(&format!(" is {}", it.name));
+        if !it.args.is_empty() {
+            self.arguments(whole, &it.args)?;
+        }
+        self.put(")");
+        Ok(())
+    }
+
+    fn call(&mut self, whole: &Expr, it: &minijinja::machinery::ast::Call) -> Done {
+        let name = match &it.expr {
+            Expr::Var(name) => name.id,
+            Expr::GetAttr(method) => {
+                return Err(mistake(whole, format!("values have no methods, and `{}` is one", method.name))
+                    .hint(format!("write it as a filter, `x|{}`", method.name)));
+            }
+            _ => return Err(mistake(whole, "only functions can be called")),
+        };
+        known("function", name, &FUNCTIONS, whole)?;
+        if let ("span", [CallArg::Pos(Expr::Const(text))]) = (name, it.args.as_slice()) {
+            text.value.to_string().parse::<Span>().map_err(|it| mistake(whole, it))?;
+        }
+        self.put(name);
+        self.arguments(whole, &it.args)
+    }
+
+    fn arguments(&mut self, whole: &Expr, arguments: &[CallArg]) -> Done {
+        self.put("(");
+        for (index, argument) in arguments.iter().enumerate() {
+            self.put(if index > 0 { ", " } else { "" });
+            match argument {
+                CallArg::Pos(value) => self.expr(value, false)?,
+                CallArg::Kwarg(name, value) => {
+                    self.put(&format!("{name}="));
+                    self.expr(value, false)?;
+                }
+                CallArg::PosSplat(_) | CallArg::KwargSplat(_) => {
+                    return Err(mistake(whole, "arguments cannot be unpacked with `*`"));
+                }
+            }
+        }
+        self.put(")");
+        Ok(())
+    }
+
+    fn list(&mut self, items: &[Expr]) -> Done {
+        self.put("[");
+        for (index, item) in items.iter().enumerate() {
+            self.put(if index > 0 { ", " } else { "" });
+            self.expr(item, false)?;
+        }
+        self.put("]");
+        Ok(())
+    }
+
+    fn wrapped(&mut self, expr: &Expr) -> Done {
+        self.put("(");
+        self.expr(expr, false)?;
+        self.put(")");
+        Ok(())
+    }
+
+    fn maybe(&mut self, expr: Option<&Expr>) -> Done {
+        expr.map_or(Ok(()), |it| self.expr(it, false))
+    }
+
+    fn text(&mut self, text: &str) {
+        self.put(&serde_json::Value::from(text).to_string());
+    }
+
+    fn literal(&mut self, expr: &Expr, value: &Value) -> Done {
+        match value.kind() {
+            ValueKind::None => self.put("none"),
+            ValueKind::Bool => self.put(if value.is_true() { "true" } else { "false" }),
+            ValueKind::String => self.text(value.as_str().unwrap_or_default()),
+            ValueKind::Number if value.is_integer() => self.put(&value.to_string()),
+            ValueKind::Number => match f64::try_from(value.clone()) {
+                Ok(number) if number.is_finite() => self.put(&format!("{number:?}")),
+                _ => return Err(mistake(expr, "the number is too large")),
+            },
+            _ => return Err(mistake(expr, "the literal is not known")),
+        }
+        Ok(())
+    }
+}
+
+/// The longest rewritten expression, in bytes.
+const SOURCE_BYTES_MAX: usize = 64 * 1024;

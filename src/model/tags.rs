@@ -1,0 +1,454 @@
+//! Rewrites a text with blocks and helpers so that handlebars reads nothing but the items of its own blocks:
+//! every other path becomes a call of one of our words with the number of a [`Hole`].
+
+use crate::model::hole::Hole;
+use crate::model::look::is_name_char;
+use crate::model::mistake::Mistake;
+use crate::model::scan::{Part, Tag, closing_bracket, default_mark};
+use crate::model::scope::RESERVED;
+
+pub(crate) const HOLE: &str = "bl_hole";
+pub(crate) const RAW: &str = "bl_raw";
+pub(crate) const OUT: &str = "bl_out";
+pub(crate) const RAW_OUT: &str = "bl_raw_out";
+pub(crate) const OR: &str = "bl_or";
+pub(crate) const GET: &str = "bl_get";
+pub(crate) const SOFT: &str = "bl_soft";
+pub(crate) const MANY: &str = "bl_many";
+
+/// Helpers of ours that make a text.
+pub(crate) const MAKERS: [&str; 6] = ["json", "date", "sha256", "base64", "urlencode", "hmac"];
+/// Helpers of handlebars that give a value. Its orderings are not among them: they order a text and a number
+/// silently.
+const BUILTINS: [&str; 7] = ["lookup", "len", "eq", "ne", "and", "or", "not"];
+const BLOCKS: [&str; 4] = ["if", "unless", "each", "with"];
+
+/// The longest text with blocks, in bytes, and how deep blocks may stand in each other: the parser recurs.
+const BYTES_MAX: usize = 64 * 1024;
+const DEPTH_MAX: usize = 12;
+
+/// A text for handlebars, and what its numbers mean.
+#[derive(Debug, Default)]
+pub(crate) struct Rewritten {
+    pub source: String,
+    pub holes: Vec<Hole>,
+    /// It says `../`, and so needs the params as handlebars' data.
+    pub reads_up: bool,
+}
+
+/// Whether a tag is more than a hole.
+pub(crate) fn is_more(tag: &Tag) -> bool {
+    let body = tag.inner.trim().trim_start_matches('~').trim_start();
+    let (word, rest) = word(body);
+    let rest = rest.trim_start();
+    body.starts_with(['#', '/', '^', '!', '>', '*', '&'])
+        || tag.inner.starts_with('~')
+        || tag.inner.ends_with('~')
+        || (word == "else" && (rest.is_empty() || !rest.starts_with(['.', '[', '?'])))
+        || (is_helper(word) && is_argument(body, word))
+}
+
+fn is_helper(word: &str) -> bool {
+    MAKERS.contains(&word) || BUILTINS.contains(&word)
+}
+
+/// Whether something that can be an argument follows the word.
+fn is_argument(body: &str, word: &str) -> bool {
+    let rest = &body[word.len()..];
+    let next = rest.trim_start();
+    rest.starts_with(char::is_whitespace)
+        && next.starts_with(|it: char| is_name_char(it) || matches!(it, '"' | '\'' | '(' | '.'))
+}
+
+/// What to say of a tag that looks like the call of a helper there is not; nothing if it does not.
+pub(crate) fn unknown_helper(tag: &Tag) -> Option<Mistake> {
+    let body = tag.inner.trim();
+    let (name, _) = word(body);
+    if name.is_empty() || !is_argument(body, name) || body[name.len()..].trim_start().starts_with('-') {
+        return None;
+    }
+    let begin = tag.at + tag.inner.len() - tag.inner.trim_start().len();
+    Some(no_helper(name, begin))
+}
+
+fn no_helper(name: &str, at: usize) -> Mistake {
+    let known = MAKERS.iter().chain(&BUILTINS);
+    let near = known
+        .filter(|it| strsim::damerau_levenshtein(it, name) <= 2)
+        .min_by_key(|it| strsim::damerau_levenshtein(it, name));
+    let mistake = Mistake::new(format!("unknown helper `{name}`")).at(at..at + name.len());
+    match near {
+        Some(near) => mistake.hint(format!("did you mean `{near}`?")),
+        None => mistake.hint("expressions begin with `=`: write `= a + b` instead of `{{ a + b }}`"),
+    }
+}
+
+/// The leading name of a text, and the rest.
+fn word(text: &str) -> (&str, &str) {
+    text.split_at(text.find(|it: char| !is_name_char(it)).unwrap_or(text.len()))
+}
+
+/// Rewrites the parts of a text.
+pub(crate) fn rewrite(text: &str, parts: &[Part]) -> Result<Rewritten, Mistake> {
+    if text.len() > BYTES_MAX {
+        return Err(Mistake::new(format!("a text with blocks has at most {BYTES_MAX} bytes")));
+    }
+    let mut writer = Writer::default();
+    for (index, part) in parts.iter().enumerate() {
+        match part {
+            Part::Plain(plain) => writer.plain(plain)?,
+            // A hole at the very start of a URL is taken as it is.
+            Part::Tag(tag) => writer.tag(&Tag { raw: tag.raw || index == 0, ..tag.clone() })?,
+        }
+    }
+    match writer.open.pop() {
+        Some(open) => Err(Mistake::new(format!("`{{{{#{}}}}}` is never closed", open.name))
+            .hint(format!("close it with `{{{{/{}}}}}`", open.name))
+            .at(open.whole)),
+        None => Ok(writer.out),
+    }
+}
+
+#[derive(Default)]
+struct Writer {
+    out: Rewritten,
+    open: Vec<Open>,
+}
+
+/// A block that is open.
+struct Open {
+    name: String,
+    whole: std::ops::Range<usize>,
+    /// Names in it are first of all those of its item.
+    scoped: bool,
+    /// `as |these|`.
+    bound: Vec<String>,
+}
+
+/// What a path is asked for.
+#[derive(Clone, Copy, PartialEq)]
+enum Need {
+    Value,
+    /// `#if` and its like: what is missing is false.
+    Truth,
+    /// `#each`.
+    Many,
+}
+
+impl Writer {
+    fn plain(&mut self, plain: &str) -> Result<(), Mistake> {
+        // Before braces a backslash means something to handlebars; to us it does not.
+        if plain.ends_with('\\') {
+            let body = plain.trim_end_matches('\\');
+            self.out.source.push_str(body);
+            let quoted = serde_json::Value::String(plain[body.len()..].to_owned()).to_string();
+            let number = self.keep(Hole::path(&quoted, 0)?);
+            self.push(&format!("{{{{{RAW} {number}}}}}"));
+        } else {
+            self.push(plain);
+        }
+        Ok(())
+    }
+
+    fn push(&mut self, text: &str) {
+        self.out.source.push_str(text);
+    }
+
+    fn keep(&mut self, hole: Hole) -> usize {
+        self.out.holes.push(hole);
+        self.out.holes.len() - 1
+    }
+
+    fn is_scoped(&self) -> bool {
+        self.open.iter().any(|it| it.scoped)
+    }
+
+    fn tag(&mut self, tag: &Tag) -> Result<(), Mistake> {
+        let inner = tag.inner;
+        if inner.starts_with('!') {
+            return Ok(());
+        }
+        let left = inner.starts_with('~');
+        let right = inner.len() > 1 && inner.ends_with('~');
+        let body = inner.strip_prefix('~').unwrap_or(inner);
+        let body = if right { &body[..body.len() - 1] } else { body };
+        let at = tag.at + usize::from(left) + body.len() - body.trim_start().len();
+        let body = body.trim();
+        let made = match body.chars().next() {
+            Some('#') => self.begin(tag, &body[1..], at + 1)?,
+            Some('/') => self.end(tag, body[1..].trim())?,
+            Some('^') if body == "^" => self.turn(tag, "", at)?,
+            Some('>' | '*' | '&' | '^') => {
+                return Err(Mistake::new(format!("`{{{{{body}}}}}` is not known here"))
+                    .hint("blocks are if, unless, each and with")
+                    .at(tag.whole.clone()));
+            }
+            _ => match word(body) {
+                ("else", rest) if rest.is_empty() || rest.starts_with(char::is_whitespace) => {
+                    self.turn(tag, rest, at + "else".len())?
+                }
+                (name, rest) if is_helper(name) && is_argument(body, name) => {
+                    let word = if name == "urlencode" || tag.raw { RAW_OUT } else { OUT };
+                    let need = if BUILTINS[4..].contains(&name) { Need::Truth } else { Need::Value };
+                    let arguments = self.arguments(rest, at + name.len(), need)?;
+                    format!("{word} ({name}{arguments})")
+                }
+                _ => self.hole(tag, body, at)?,
+            },
+        };
+        let (left, right) = (if left { "~" } else { "" }, if right { "~" } else { "" });
+        self.push(&format!("{{{{{left}{made}{right}}}}}"));
+        Ok(())
+    }
+
+    fn begin(&mut self, tag: &Tag, body: &str, at: usize) -> Result<String, Mistake> {
+        let (name, rest) = word(body);
+        if !BLOCKS.contains(&name) {
+            return Err(Mistake::new(format!("unknown block `{name}`"))
+                .hint("blocks are if, unless, each and with")
+                .at(at..at + name.len()));
+        }
+        if self.open.len() >= DEPTH_MAX {
+            return Err(Mistake::new("blocks stand too deep in each other").at(tag.whole.clone()));
+        }
+        let (arguments, bound) = split_bound(rest, at + name.len())?;
+        if arguments.trim().is_empty() {
+            return Err(Mistake::new(format!("`#{name}` of what?")).at(tag.whole.clone()));
+        }
+        let need = need_of(name);
+        let made = self.arguments(arguments, at + name.len(), need)?;
+        let scoped = matches!(name, "each" | "with");
+        let bound_text = if bound.is_empty() { String::new() } else { format!(" as |{}|", bound.join(" ")) };
+        self.open.push(Open { name: name.to_owned(), whole: tag.whole.clone(), scoped, bound });
+        Ok(format!("#{name}{made}{bound_text}"))
+    }
+
+    fn turn(&mut self, tag: &Tag, rest: &str, at: usize) -> Result<String, Mistake> {
+        let Some(open) = self.open.last_mut() else {
+            return Err(Mistake::new("`{{else}}` stands in no block").at(tag.whole.clone()));
+        };
+        // What stands in the else of an `#each` has no item.
+        open.scoped = false;
+        open.bound.clear();
+        let body = rest.trim_start();
+        if body.is_empty() {
+            return Ok("else".to_owned());
+        }
+        let (name, arguments) = word(body);
+        if !matches!(name, "if" | "unless") || arguments.trim().is_empty() {
+            return Err(Mistake::new(format!("`else {body}` is not known"))
+                .hint("`{{else if x}}`")
+                .at(tag.whole.clone()));
+        }
+        let begin = at + rest.len() - body.len() + name.len();
+        let made = self.arguments(arguments, begin, Need::Truth)?;
+        Ok(format!("else {name}{made}"))
+    }
+
+    fn end(&mut self, tag: &Tag, name: &str) -> Result<String, Mistake> {
+        match self.open.pop() {
+            Some(open) if open.name == name => Ok(format!("/{name}")),
+            Some(open) => Err(Mistake::new(format!("`{{{{/{name}}}}}` closes `{{{{#{}}}}}`", open.name))
+                .at(tag.whole.clone())),
+            None => Err(Mistake::new(format!("`{{{{/{name}}}}}` closes nothing")).at(tag.whole.clone())),
+        }
+    }
+
+    fn hole(&mut self, tag: &Tag, body: &str, at: usize) -> Result<String, Mistake> {
+        let left = default_mark(body).map_or(body, |it| body[..it].trim_end());
+        if let Some(path) = self.block_path(left, at)? {
+            let word = if tag.raw { RAW_OUT } else { OUT };
+            return match default_mark(body) {
+                None => Ok(format!("{word} {path}")),
+                Some(mark) => {
+                    let number = self.keep(Hole::path(&body[mark + 2..], at + mark + 2)?);
+                    Ok(format!("{OR} {path} {number}"))
+                }
+            };
+        }
+        let body = body.strip_prefix("@root.").unwrap_or(body);
+        let hole = Hole::path(body, at).map_err(|it| unknown_helper(tag).unwrap_or(it))?;
+        let number = self.keep(hole);
+        Ok(format!("{} {number}", if tag.raw { RAW } else { HOLE }))
+    }
+
+    /// Arguments as handlebars takes them, each with a space before it.
+    fn arguments(&mut self, text: &str, at: usize, need: Need) -> Result<String, Mistake> {
+        let mut made = String::new();
+        let mut needs = vec![need];
+        let mut here = 0;
+        while let Some(it) = text[here..].chars().next() {
+            let rest = &text[here..];
+            let end = match it {
+                it if it.is_whitespace() => it.len_utf8(),
+                '(' => {
+                    let (name, after) = word(rest[1..].trim_start());
+                    if !is_helper(name) || needs.len() >= DEPTH_MAX {
+                        return Err(no_helper(name, at + here + 1));
+                    }
+                    made.extend([" (", name]);
+                    let need = if BUILTINS[4..].contains(&name) { Need::Truth } else { Need::Value };
+                    needs.push(need);
+                    rest.len() - after.len()
+                }
+                ')' if needs.len() > 1 => {
+                    needs.pop();
+                    made.push(')');
+                    1
+                }
+                quote @ ('"' | '\'') => {
+                    let end = string_end(rest, quote).ok_or_else(|| {
+                        Mistake::new("a string is never closed").at(at + here..at + text.len())
+                    })?;
+                    made.extend([" ", &rest[..end]]);
+                    end
+                }
+                _ => {
+                    let end = argument_end(rest);
+                    let need = needs.last().copied().unwrap_or(need);
+                    let argument = self.argument(&rest[..end], at + here, need)?;
+                    made.extend([" ", &argument]);
+                    end
+                }
+            };
+            here += end;
+        }
+        match needs.len() {
+            1 => Ok(made),
+            _ => Err(Mistake::new("`(` is never closed").at(at..at + text.len())),
+        }
+    }
+
+    fn argument(&mut self, text: &str, at: usize, need: Need) -> Result<String, Mistake> {
+        let whole = at..at + text.len();
+        let is_number =
+            text.parse::<f64>().is_ok() && text.starts_with(|it: char| it.is_ascii_digit() || it == '-');
+        if matches!(text, "true" | "false" | "null") || is_number {
+            return Ok(text.to_owned());
+        }
+        if text.contains('=') {
+            return Err(Mistake::new("helpers take no named arguments").at(whole));
+        }
+        if let Some(path) = self.block_path(text, at)? {
+            return Ok(path);
+        }
+        let hole = Hole::path(text.strip_prefix("@root.").unwrap_or(text), at)?;
+        if hole.is_secret() {
+            return Err(Mistake::new("a secret cannot be used in a block or a helper")
+                .hint("only as a hole of its own, `{{secret.NAME}}`")
+                .at(whole));
+        }
+        let word = match need {
+            Need::Value => GET,
+            Need::Truth => SOFT,
+            Need::Many => MANY,
+        };
+        let number = self.keep(hole);
+        Ok(format!("({word} {number})"))
+    }
+
+    /// The path as handlebars reads it, if it depends on the item of a block.
+    fn block_path(&mut self, text: &str, at: usize) -> Result<Option<String>, Mistake> {
+        let root = word(text).0;
+        let is_own = matches!(root, "@root") || text.starts_with("conv[") || text.starts_with('"');
+        let is_bound = self.open.iter().any(|open| open.bound.iter().any(|it| it == root));
+        let is_item = matches!(root, "this") || text.starts_with(['@', '.']);
+        if !self.is_scoped() || is_own || (RESERVED.contains(&root) && !is_bound) {
+            return Ok(None);
+        }
+        let bad = || {
+            Mistake::new(format!("`{text}` is no path in a block"))
+                .hint("in `#each` and `#with` a path is `name`, `this.name`, `@index`, `params.name`")
+                .at(at..at + text.len())
+        };
+        if text == "." || text == "this" {
+            return Ok(Some("this".to_owned()));
+        }
+        let mut made = String::new();
+        let mut rest = text;
+        while let Some(after) = rest.strip_prefix("../") {
+            made.push_str("../");
+            self.out.reads_up = true;
+            rest = after;
+        }
+        rest = rest.strip_prefix("./").unwrap_or(rest);
+        if !is_item && !is_bound {
+            made.push_str("this.");
+        }
+        let mut is_first = true;
+        while !rest.is_empty() {
+            let (key, after) = if let Some(inner) = rest.strip_prefix('[') {
+                let close = closing_bracket(rest, 0).ok_or_else(bad)?;
+                (inner[..close - 1].trim().trim_matches('"'), &rest[close + 1..])
+            } else {
+                word(rest)
+            };
+            if key.is_empty() || key.contains(['{', '}', '[', ']']) {
+                return Err(bad());
+            }
+            let is_plain =
+                is_first && (is_item || is_bound) && !key.starts_with(|it: char| it.is_ascii_digit());
+            made.extend(if is_plain { ["", key, ""] } else { ["[", key, "]"] });
+            is_first = false;
+            rest = match after.chars().next() {
+                Some('.') if after.len() > 1 => &after[1..],
+                Some('[') | None => after,
+                Some(_) => return Err(bad()),
+            };
+            if !rest.is_empty() {
+                made.push('.');
+            }
+        }
+        Ok(Some(made))
+    }
+}
+
+fn need_of(block: &str) -> Need {
+    match block {
+        "if" | "unless" => Need::Truth,
+        "each" => Need::Many,
+        _ => Need::Value,
+    }
+}
+
+/// Splits off `as |item index|`.
+fn split_bound(text: &str, at: usize) -> Result<(&str, Vec<String>), Mistake> {
+    let Some(open) = text.find(" as |") else {
+        return Ok((text, Vec::new()));
+    };
+    let names: Vec<String> =
+        text[open + 5..].trim_end().trim_end_matches('|').split_whitespace().map(str::to_owned).collect();
+    let good = |it: &String| it.chars().all(|it| it.is_ascii_alphanumeric() || it == '_');
+    if names.is_empty() || names.len() > 2 || !names.iter().all(good) {
+        return Err(Mistake::new("`as |item index|` takes one or two names").at(at + open..at + text.len()));
+    }
+    Ok((&text[..open], names))
+}
+
+fn string_end(text: &str, quote: char) -> Option<usize> {
+    let mut escaped = false;
+    for (here, it) in text.char_indices().skip(1) {
+        match it {
+            _ if escaped => escaped = false,
+            '\\' => escaped = true,
+            it if it == quote => return Some(here + 1),
+            _ => {}
+        }
+    }
+    None
+}
+
+/// Where an argument that is a path ends; brackets may hold anything.
+fn argument_end(text: &str) -> usize {
+    let mut depth = 0usize;
+    for (here, it) in text.char_indices() {
+        match it {
+            '[' | '{' => depth += 1,
+            ']' | '}' => depth = depth.saturating_sub(1),
+            '(' | ')' if depth == 0 && here > 0 => return here,
+            it if it.is_whitespace() && depth == 0 => return here,
+            _ => {}
+        }
+    }
+    text.len()
+}

@@ -1,0 +1,47 @@
+//! [`Uses`]: what a text or an expression reads, found without running it. For the check of a process.
+
+use std::collections::BTreeSet;
+
+/// What is read.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Uses {
+    /// Top-level names: params as they are called, and the reserved names (`task`, `response`, …) but
+    /// `secret` and `conv`. `params.x` counts as `x`.
+    pub roots: BTreeSet<String>,
+    /// `secret.NAME`.
+    pub secrets: BTreeSet<String>,
+    /// Other tasks: process and ref, each if it is written literally.
+    pub convs: Vec<(Option<String>, Option<String>)>,
+    /// `var.NAME`.
+    pub vars: BTreeSet<String>,
+}
+
+impl Uses {
+    /// Both together.
+    pub fn add(&mut self, other: Uses) {
+        self.roots.extend(other.roots);
+        self.secrets.extend(other.secrets);
+        self.vars.extend(other.vars);
+        for conv in other.convs {
+            if !self.convs.contains(&conv) {
+                self.convs.push(conv);
+            }
+        }
+    }
+
+    /// Notes the path that begins at `root` with the literal key `first`.
+    pub fn path(&mut self, root: &str, first: Option<&str>) {
+        match (root, first) {
+            ("params", Some(name)) => {
+                self.roots.insert(name.to_owned());
+            }
+            ("var", Some(name)) => {
+                self.vars.insert(name.to_owned());
+                self.roots.insert("var".to_owned());
+            }
+            _ => {
+                self.roots.insert(root.to_owned());
+            }
+        }
+    }
+}

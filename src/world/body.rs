@@ -1,0 +1,160 @@
+//! Reads the body of an answer: never more than was asked for, never deeper than can be walked, text by its
+//! charset.
+
+use reqwest::Response;
+use reqwest::header::{CONTENT_ENCODING, CONTENT_TYPE, HeaderMap};
+use serde_json::{Map, Value};
+
+use crate::model::effect::{Accept, HttpAnswer, MARK_CLOSE, MARK_OPEN};
+use crate::model::fault::Fault;
+use crate::world::request::Shown;
+use crate::world::trouble;
+
+/// The most bytes of headers that are taken: servers send one or two kilobytes.
+const HEADERS_BYTES_MAX: usize = 64 * 1024;
+/// As much room as is made for a body before it is there.
+const ROOM_BYTES_MAX: u64 = 64 * 1024;
+
+/// The whole answer, its body read by `accept`.
+///
+/// # Errors
+/// `response_too_large`, `bad_response`, and all that a connection can do.
+pub async fn read(
+    mut response: Response,
+    accept: Accept,
+    bytes_max: u64,
+    shown: &Shown,
+) -> Result<HttpAnswer, Fault> {
+    let status = response.status().as_u16();
+    let headers = headers(response.headers(), shown)?;
+    let content_type = text_of(response.headers(), CONTENT_TYPE.as_str());
+    let encoding = text_of(response.headers(), CONTENT_ENCODING.as_str());
+    let room = response.content_length().unwrap_or(0).min(ROOM_BYTES_MAX).min(bytes_max);
+    let mut bytes = Vec::with_capacity(usize::try_from(room).unwrap_or(0));
+    // Counted after decompression, so that a small answer cannot unfold into a large one.
+    while let Some(chunk) = response.chunk().await.map_err(|it| trouble::in_body(&it, shown))? {
+        if (bytes.len() + chunk.len()) as u64 > bytes_max {
+            return Err(too_large(
+                shown,
+                &format!("is larger than {bytes_max} bytes; hint: see `max_bytes`"),
+            ));
+        }
+        bytes.extend_from_slice(&chunk);
+    }
+    if !bytes.is_empty() && !matches!(encoding.as_str(), "" | "identity") {
+        return Err(bad(shown, status, "is compressed in a way that was not asked for"));
+    }
+    let body = parse(&bytes, &content_type, accept, status).map_err(|why| bad(shown, status, &why))?;
+    Ok(HttpAnswer { status, headers, body })
+}
+
+/// The body as JSON or text. Only an answer that claims success must be what was asked for: an error page of
+/// a proxy is an answer too.
+fn parse(bytes: &[u8], content_type: &str, accept: Accept, status: u16) -> Result<Value, String> {
+    let text = crate::world::charset::decode(bytes, content_type);
+    let head = text.trim_start();
+    let named = says_json(content_type);
+    let wanted = match accept {
+        Accept::Text => return Ok(disarmed(Value::String(text))),
+        Accept::Json => true,
+        Accept::Auto => named || head.starts_with(['{', '[']),
+    };
+    if head.is_empty() && (accept == Accept::Auto || status == 204) {
+        return Ok(if named || status == 204 { Value::Null } else { Value::String(text) });
+    }
+    if !wanted {
+        return Ok(disarmed(Value::String(text)));
+    }
+    // serde_json goes no deeper than 128 levels.
+    match serde_json::from_str(&text) {
+        Ok(value) => Ok(disarmed(value)),
+        Err(why) if (200..300).contains(&status) && (named || accept == Accept::Json) => {
+            Err(format!("is no JSON: {why}"))
+        }
+        Err(_) => Ok(disarmed(Value::String(text))),
+    }
+}
+
+fn says_json(content_type: &str) -> bool {
+    let kind = content_type.split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
+    kind.ends_with("/json") || kind.ends_with("+json")
+}
+
+/// The headers, names in lower case, several of one name joined by `, `.
+fn headers(given: &HeaderMap, shown: &Shown) -> Result<Map<String, Value>, Fault> {
+    let size: usize = given.iter().map(|(name, value)| name.as_str().len() + value.len()).sum();
+    if size > HEADERS_BYTES_MAX {
+        return Err(too_large(shown, &format!("has more than {HEADERS_BYTES_MAX} bytes of headers")));
+    }
+    let names = given.keys().map(reqwest::header::HeaderName::as_str);
+    Ok(names.map(|name| (name.to_owned(), disarmed(Value::String(text_of(given, name))))).collect())
+}
+
+fn text_of(headers: &HeaderMap, name: &str) -> String {
+    let values = headers.get_all(name).iter();
+    values.map(|it| String::from_utf8_lossy(it.as_bytes()).into_owned()).collect::<Vec<_>>().join(", ")
+}
+
+/// An answer cannot hold the mark of a secret: were it saved and asked with, it would be opened.
+fn disarmed(value: Value) -> Value {
+    match value {
+        Value::String(text) => Value::String(disarmed_text(text)),
+        Value::Array(items) => Value::Array(items.into_iter().map(disarmed).collect()),
+        Value::Object(map) => {
+            Value::Object(map.into_iter().map(|(name, it)| (disarmed_text(name), disarmed(it))).collect())
+        }
+        Value::Null | Value::Bool(_) | Value::Number(_) => value,
+    }
+}
+
+fn disarmed_text(text: String) -> String {
+    let armed = text.contains([MARK_OPEN, MARK_CLOSE]);
+    if armed { text.replace([MARK_OPEN, MARK_CLOSE], "\u{FFFD}") } else { text }
+}
+
+fn too_large(shown: &Shown, why: &str) -> Fault {
+    Fault::lasting("response_too_large", format!("the answer of `{}` {why}", shown.place))
+}
+
+fn bad(shown: &Shown, status: u16, why: &str) -> Fault {
+    let mut fault = Fault::lasting("bad_response", format!("the answer of `{}` {why}", shown.place));
+    fault.status = Some(status);
+    fault
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    fn auto(bytes: &[u8], content_type: &str, status: u16) -> Result<Value, String> {
+        parse(bytes, content_type, Accept::Auto, status)
+    }
+
+    #[test]
+    fn a_body_is_json_if_it_says_so_or_looks_so() {
+        assert_eq!(auto(b"{\"a\":1}", "text/html", 200), Ok(json!({"a": 1})));
+        assert_eq!(auto(b"12", "application/json", 200), Ok(json!(12)));
+        assert_eq!(auto(b"12", "text/plain", 200), Ok(json!("12")));
+        assert_eq!(auto(b"[draft]", "text/plain", 200), Ok(json!("[draft]")));
+        assert_eq!(auto(b"", "application/problem+json; charset=utf-8", 200), Ok(json!(null)));
+        assert_eq!(parse(b"{}", "application/json", Accept::Text, 200), Ok(json!("{}")));
+        assert!(auto(b"<html>", "application/json", 200).is_err());
+        assert!(parse(b"<html>", "text/html", Accept::Json, 200).is_err());
+        assert!(parse(b"", "text/html", Accept::Json, 200).is_err());
+        assert_eq!(parse(b"", "text/html", Accept::Json, 204), Ok(json!(null)));
+        assert_eq!(parse(b"<html>", "text/html", Accept::Json, 502), Ok(json!("<html>")));
+    }
+
+    #[test]
+    fn an_answer_cannot_name_a_secret() {
+        let body = br#"{"a\ufdd0": ["\ufdd0x\ufdd1"]}"#;
+        assert_eq!(auto(body, "", 200), Ok(json!({"a\u{FFFD}": ["\u{FFFD}x\u{FFFD}"]})));
+    }
+
+    #[test]
+    fn a_body_is_not_read_without_end_downwards() {
+        let deep = "[".repeat(200) + &"]".repeat(200);
+        assert!(auto(deep.as_bytes(), "application/json", 200).is_err());
+    }
+}

@@ -1,0 +1,165 @@
+//! [`Teller`]: tells a person, by the channels in the order given until one delivers, or by all of them.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use futures::future::join_all;
+use serde_json::{Map, Value};
+use tokio::time::Instant;
+
+use crate::channels;
+use crate::channels::marks::{marked, masked};
+use crate::channels::spec::{Message, Post, Spec, bad, one_line};
+use crate::engine::shelf::{Channel, Keyring};
+use crate::model::effect::{Answer, Delivery, Outcome, TellAsk};
+use crate::model::fault::{Class, Fault};
+use crate::model::time::Span;
+use crate::world::http::Http;
+use crate::world::mail::Mail;
+use crate::world::secrets::Opener;
+
+/// One channel may take so long: a provider that has not answered by then will not.
+const CHANNEL_MAX: Span = Span::secs(20);
+/// As much of a message as the log gets.
+const LOGGED_CHARS_MAX: usize = 200;
+
+/// Tells a person.
+#[derive(Debug)]
+pub struct Teller {
+    http: Http,
+    mail: Mail,
+    keyring: Arc<Keyring>,
+}
+
+impl Teller {
+    /// A teller with these ways.
+    pub fn new(http: Http, mail: Mail, keyring: Arc<Keyring>) -> Teller {
+        Teller { http, mail, keyring }
+    }
+
+    /// Tells, within `timeout`.
+    ///
+    /// # Errors
+    /// `no_channel`, `not_delivered`: the message lists each channel and why.
+    pub async fn tell(&self, ask: &TellAsk, key: &str, timeout: Span) -> Outcome {
+        let mut seen = BTreeSet::new();
+        let names: Vec<&str> =
+            ask.channels.iter().map(String::as_str).filter(|it| seen.insert(*it)).collect();
+        let deliveries = if ask.all {
+            join_all(names.iter().map(|name| self.try_one(ask, name, key, timeout))).await
+        } else {
+            self.first(ask, &names, key, timeout).await
+        };
+        for failed in &deliveries {
+            if let Err(fault) = &failed.result {
+                tracing::warn!(channel = failed.channel, code = fault.code, why = fault.message, "not told");
+            }
+        }
+        if deliveries.iter().any(|it| it.result.is_ok()) {
+            return Ok(Answer::Told(deliveries));
+        }
+        let said = if ask.subject.trim().is_empty() { &ask.text } else { &ask.subject };
+        tracing::warn!(message = logged(said), "a message reached no one");
+        Err(undelivered(&deliveries))
+    }
+
+    /// Each gets its share of the time that is left, so that a slow one leaves some for the next.
+    async fn first(&self, ask: &TellAsk, names: &[&str], key: &str, timeout: Span) -> Vec<Delivery> {
+        let started = Instant::now();
+        let mut deliveries = Vec::new();
+        for (n, name) in names.iter().enumerate() {
+            let left = timeout.duration().saturating_sub(started.elapsed());
+            // Rounded up: a tick that was lost on the way is no reason to say so.
+            let share = (left.as_micros() / (names.len() - n) as u128).div_ceil(1_000);
+            let share = u64::try_from(share).unwrap_or(u64::MAX);
+            let delivery = self.try_one(ask, name, key, Span::millis(share)).await;
+            let done = delivery.result.is_ok();
+            deliveries.push(delivery);
+            if done {
+                break;
+            }
+        }
+        deliveries
+    }
+
+    async fn try_one(&self, ask: &TellAsk, name: &str, key: &str, timeout: Span) -> Delivery {
+        let timeout = timeout.min(CHANNEL_MAX);
+        let result = match self.keyring.channels().get(name) {
+            Some(channel) => self.by(channel, name, ask, key, timeout).await,
+            None => Err(Fault::lasting(
+                "no_channel",
+                format!("there is no channel `{name}`; hint: `beltline channel add {name}`"),
+            )),
+        };
+        Delivery { channel: name.to_owned(), result }
+    }
+
+    async fn by(
+        &self,
+        channel: &Channel,
+        name: &str,
+        ask: &TellAsk,
+        key: &str,
+        timeout: Span,
+    ) -> Result<String, Fault> {
+        let Some(spec) = channels::find(&channel.via) else {
+            return Err(bad(format!("there is no way to tell called `{}`", channel.via)));
+        };
+        let mut opener = Opener::new(self.keyring.secrets());
+        let config = hidden(spec, channel, name, &mut opener);
+        // A message is for a person: no secret is put into it.
+        let message = Message {
+            subject: masked(&ask.subject).into_owned(),
+            text: masked(&ask.text).into_owned(),
+            key: format!("{key}-{name}"),
+        };
+        let answer = match (spec.request)(&config, &message)? {
+            Post::Http(ask) => self.http.ask(&ask, &message.key, timeout, &mut opener).await?,
+            Post::Mail(ask) => self.mail.send(&ask, timeout, &mut opener).await?,
+        };
+        let read = (spec.read)(&answer);
+        read.map(|id| opener.scrub(&id)).map_err(|fault| opener.scrubbed(fault))
+    }
+}
+
+/// The settings with every key behind a mark, so that none is seen before the last moment.
+fn hidden(spec: &Spec, channel: &Channel, name: &str, opener: &mut Opener) -> Map<String, Value> {
+    let mut config = channel.config.clone();
+    for field in spec.fields.iter().filter(|it| it.secret) {
+        if let Some(Value::String(text)) = config.get_mut(field.name)
+            && !text.trim().is_empty()
+        {
+            *text = opener.hide(&format!("channel/{name}/{}", field.name), text.trim());
+        }
+    }
+    config
+}
+
+/// The fault of a message that reached no one.
+fn undelivered(deliveries: &[Delivery]) -> Fault {
+    let faults: Vec<(&str, &Fault)> = deliveries
+        .iter()
+        .filter_map(|it| it.result.as_ref().err().map(|fault| (it.channel.as_str(), fault)))
+        .collect();
+    if faults.is_empty() {
+        return Fault::lasting("no_channel", "no channel is named; hint: `beltline channel add`");
+    }
+    let why: Vec<String> =
+        faults.iter().map(|(channel, fault)| format!("`{channel}`: {}", fault.message)).collect();
+    let message = format!("the message reached no one: {}", why.join("; "));
+    let lasting = faults.iter().all(|(_, fault)| fault.class == Class::Lasting);
+    let make = if lasting { Fault::lasting } else { Fault::passing };
+    let mut fault = make("not_delivered", message);
+    // The next try asks all of them again, also the one that asked for the longest rest.
+    fault.retry_after = faults.iter().filter_map(|(_, fault)| fault.retry_after).max();
+    fault
+}
+
+/// The head of a message for the log. Links may let whoever holds them act: they are left out.
+fn logged(text: &str) -> String {
+    let words = masked(text);
+    let words = words.split_whitespace().map(|it| if it.contains("://") { "(link)" } else { it });
+    let line = one_line(&words.collect::<Vec<_>>().join(" "));
+    debug_assert!(!marked(&line));
+    line.chars().take(LOGGED_CHARS_MAX).collect()
+}

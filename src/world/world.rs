@@ -1,0 +1,71 @@
+//! [`RealWorld`]: performs effects for real.
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use ipnet::IpNet;
+use thiserror::Error;
+
+use crate::engine::edges::World;
+use crate::engine::shelf::Keyring;
+use crate::model::effect::{Answer, Ask, Effect, Outcome};
+use crate::world::guard::Guard;
+use crate::world::hosts::OauthHosts;
+use crate::world::http::Http;
+use crate::world::mail::Mail;
+use crate::world::secrets::Opener;
+use crate::world::tell::Teller;
+
+/// What the operator allows beyond the public internet.
+#[derive(Clone, Debug, Default)]
+pub struct WorldConfig {
+    /// Addresses that requests may reach though they are not public.
+    pub allow_addresses: Vec<IpNet>,
+    /// OAuth token hosts beside the vendor's two: hosts, for https, or whole origins.
+    pub oauth_hosts: Vec<String>,
+}
+
+/// Why the world cannot be set up.
+#[derive(Debug, Error)]
+pub enum WorldError {
+    /// An entry of the list cannot be read.
+    #[error("`{0}` is no OAuth host; hint: write `oauth.example.org` or `https://oauth.example.org`")]
+    OauthHost(String),
+    /// The system's certificates cannot be read.
+    #[error("the HTTP client cannot be made: {0}")]
+    Client(String),
+}
+
+/// Performs effects for real.
+#[derive(Debug)]
+pub struct RealWorld {
+    http: Http,
+    teller: Teller,
+    keyring: Arc<Keyring>,
+}
+
+impl RealWorld {
+    /// A world within what `config` allows.
+    pub fn new(config: WorldConfig, keyring: Arc<Keyring>) -> Result<RealWorld, WorldError> {
+        let guard = Arc::new(Guard::new(config.allow_addresses));
+        let oauth_hosts = OauthHosts::new(&config.oauth_hosts).map_err(WorldError::OauthHost)?;
+        let http = Http::new(Arc::clone(&guard), oauth_hosts);
+        let http = http.map_err(|it| WorldError::Client(it.without_url().to_string()))?;
+        let teller = Teller::new(http.clone(), Mail::new(guard), Arc::clone(&keyring));
+        Ok(RealWorld { http, teller, keyring })
+    }
+}
+
+#[async_trait]
+impl World for RealWorld {
+    async fn perform(&self, effect: &Effect) -> Outcome {
+        match &effect.ask {
+            Ask::Http(ask) => {
+                let mut opener = Opener::new(self.keyring.secrets());
+                let asked = self.http.ask(ask, &effect.key, effect.timeout, &mut opener).await;
+                asked.map(Answer::Http)
+            }
+            Ask::Tell(ask) => self.teller.tell(ask, &effect.key, effect.timeout).await,
+        }
+    }
+}

@@ -1,0 +1,16 @@
+//! The machine's clock.
+
+use beltline::engine::edges::Clock;
+use beltline::model::time::Span;
+use beltline::world::clock::SystemClock;
+
+#[tokio::test]
+async fn a_wake_up_is_never_early() {
+    let clock = SystemClock;
+    for millis in [0, 1, 7, 30] {
+        let at = clock.now() + Span::millis(millis);
+        clock.at(at).await;
+        assert!(clock.now() >= at);
+    }
+    clock.at(clock.now() - Span::days(1)).await;
+}

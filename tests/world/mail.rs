@@ -1,0 +1,225 @@
+//! Mail, to small servers that speak SMTP.
+
+use std::net::SocketAddr;
+use std::sync::{Arc, Mutex};
+
+use beltline::engine::edges::World;
+use beltline::engine::shelf::{Channel, Keyring, Secret};
+use beltline::model::effect::{Answer, Ask, TellAsk, mark};
+use beltline::model::fault::{Class, Fault};
+use beltline::model::time::Span;
+use beltline::world::world::{RealWorld, WorldConfig};
+use serde_json::{Value, json};
+use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader};
+use tokio::net::{TcpListener, TcpStream};
+
+use super::servers::{effect, self_signed, world};
+
+/// A mail server: its greeting, and what it says to each command that begins so, instead of yes.
+struct Server {
+    address: SocketAddr,
+    heard: Arc<Mutex<Vec<String>>>,
+}
+
+impl Server {
+    async fn new(greeting: &'static str, answers: &'static [(&'static str, &'static str)]) -> Server {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap();
+        let heard = Arc::new(Mutex::new(Vec::new()));
+        let log = Arc::clone(&heard);
+        tokio::spawn(async move {
+            while let Ok((stream, _)) = listener.accept().await {
+                log.lock().unwrap().push("CONNECTED".to_owned());
+                tokio::spawn(talk(stream, greeting, answers, Arc::clone(&log)));
+            }
+        });
+        Server { address, heard }
+    }
+
+    fn heard(&self) -> String {
+        self.heard.lock().unwrap().join("\n")
+    }
+
+    fn config(&self) -> Value {
+        json!({
+            "host": "127.0.0.1", "port": self.address.port(), "tls": "none", "user": "bot",
+            "password": mark("mail"),
+            "from": "Bot <bot@example.org>", "to": "author@example.org",
+        })
+    }
+}
+
+async fn talk(
+    stream: TcpStream,
+    greeting: &str,
+    answers: &[(&str, &str)],
+    log: Arc<Mutex<Vec<String>>>,
+) -> Option<()> {
+    let mut stream = BufReader::new(stream);
+    stream.write_all(greeting.as_bytes()).await.ok()?;
+    let mut in_data = false;
+    loop {
+        let mut line = String::new();
+        if stream.read_line(&mut line).await.ok()? == 0 {
+            return None;
+        }
+        let line = line.trim_end().to_owned();
+        log.lock().unwrap().push(line.clone());
+        let own = answers.iter().find(|(begin, _)| line.starts_with(begin)).map(|(_, say)| *say);
+        let answer = match (&line[..line.len().min(4)], own) {
+            (_, Some("hang up")) => return None,
+            (_, Some("say nothing")) => "",
+            (_, Some(own)) => own,
+            (".", None) if in_data => {
+                in_data = false;
+                "250 2.0.0 Ok: queued as ABC\r\n"
+            }
+            _ if in_data => "",
+            ("EHLO", None) => "250-hello\r\n250 AUTH PLAIN LOGIN\r\n",
+            ("AUTH", None) => "235 welcome\r\n",
+            ("DATA", None) => {
+                in_data = true;
+                "354 go on\r\n"
+            }
+            _ => "250 yes\r\n",
+        };
+        stream.write_all(answer.as_bytes()).await.ok()?;
+    }
+}
+
+const HELLO: &str = "220 mail ESMTP\r\n";
+
+fn keyring(config: Value) -> Keyring {
+    let Value::Object(config) = config else { panic!("no settings") };
+    let keyring = Keyring::default();
+    keyring.set_secrets([("mail".to_owned(), Secret::new("CANARY"))].into());
+    keyring.set_channels([("m".to_owned(), Channel { via: "smtp".into(), config })].into());
+    keyring
+}
+
+async fn tell(world: &RealWorld, timeout: Span) -> Result<String, Fault> {
+    let (subject, text) =
+        ("Тревога\r\nBcc: evil@example.org".to_owned(), "the portal is gone\n.\nreally".to_owned());
+    let ask = TellAsk { channels: vec!["m".into()], all: false, subject, text };
+    match world.perform(&effect(Ask::Tell(ask), timeout)).await? {
+        Answer::Told(mut told) => told.remove(0).result,
+        Answer::Http(_) => panic!("not HTTP"),
+    }
+}
+
+async fn failure(config: Value) -> (String, Class) {
+    let fault = tell(&world(keyring(config)), Span::secs(2)).await.unwrap_err();
+    assert!(!fault.message.contains("CANARY"), "{}", fault.message);
+    assert_eq!(fault.code, "not_delivered");
+    (fault.message, fault.class)
+}
+
+#[tokio::test]
+async fn a_message_arrives_with_a_stable_id_and_no_header_slipped_in() {
+    let server = Server::new(HELLO, &[]).await;
+    let world = world(keyring(server.config()));
+    assert_eq!(tell(&world, Span::secs(2)).await.unwrap(), "2.0.0 Ok: queued as ABC");
+    let heard = server.heard();
+    assert!(heard.contains("MAIL FROM:<bot@example.org>") && heard.contains("RCPT TO:<author@example.org>"));
+    assert!(heard.contains("Message-ID: <the-key-m@example.org>"), "{heard}");
+    assert!(heard.contains("AUTH PLAIN AGJvdABDQU5BUlk="), "{heard}");
+    assert!(!heard.contains("\nBcc:") && heard.contains("Subject: =?utf-8?"), "{heard}");
+    assert!(heard.contains("the portal is gone\n..\nreally"), "{heard}");
+    // The connection is kept for the next message, as soon as it has been put back.
+    for _ in 0..100 {
+        tokio::task::yield_now().await;
+    }
+    tell(&world, Span::secs(2)).await.unwrap();
+    assert_eq!(server.heard().matches("CONNECTED").count(), 1);
+    assert_eq!(server.heard().matches("Message-ID: <the-key-m@example.org>").count(), 2);
+}
+
+#[tokio::test]
+async fn a_no_of_the_server_is_temporary_or_lasting_as_it_says() {
+    for (answers, class, part) in [
+        (&[("MAIL", "451 4.3.0 try again later\r\n")][..], Class::Passing, "try again later (code 451)"),
+        (
+            &[("RCPT", "550 5.1.1 <author@example.org> unknown\r\n")][..],
+            Class::Lasting,
+            "*** unknown (code 550)",
+        ),
+        (&[("AUTH", "535 5.7.8 bad login\r\n")][..], Class::Lasting, "bad login (code 535)"),
+        (&[("AUTH", "454 4.7.0 CANARY later\r\n")][..], Class::Passing, "*** later (code 454)"),
+        (&[("RCPT", "hang up")][..], Class::Passing, "closed the connection"),
+        (&[("RCPT", "what?\r\n")][..], Class::Lasting, "none of a mail server"),
+        (&[("EHLO", "250 hello\r\n")][..], Class::Lasting, "does not offer"),
+    ] {
+        let server = Server::new(HELLO, answers).await;
+        let (message, got) = failure(server.config()).await;
+        assert!(message.contains(part), "{part} in {message}");
+        assert_eq!(got, class, "{message}");
+    }
+    let busy = Server::new("421 come back later\r\n", &[]).await;
+    assert_eq!(failure(busy.config()).await.1, Class::Passing);
+}
+
+#[tokio::test]
+async fn a_server_that_does_not_answer_is_given_up() {
+    let silent = Server::new("", &[]).await;
+    let fault = tell(&world(keyring(silent.config())), Span::millis(300)).await.unwrap_err();
+    assert!(fault.message.contains("`127.0.0.1` did not answer within 300ms"), "{}", fault.message);
+    assert_eq!(fault.class, Class::Passing);
+    let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+    let mut config = silent.config();
+    config["port"] = port.into();
+    let (message, class) = failure(config).await;
+    assert!(message.contains("cannot be reached: it refuses connections"), "{message}");
+    assert_eq!(class, Class::Passing);
+}
+
+#[tokio::test]
+async fn a_call_that_was_cut_short_leaves_no_connection_behind() {
+    let server = Server::new(HELLO, &[("RCPT", "say nothing")]).await;
+    let world = world(keyring(server.config()));
+    tell(&world, Span::millis(200)).await.unwrap_err();
+    tell(&world, Span::millis(200)).await.unwrap_err();
+    assert_eq!(server.heard().matches("CONNECTED").count(), 2);
+}
+
+#[tokio::test]
+async fn nothing_goes_in_the_clear_that_should_not() {
+    let server = Server::new(HELLO, &[]).await;
+    let mut config = server.config();
+    config["tls"] = "starttls".into();
+    let (message, class) = failure(config.clone()).await;
+    assert!(message.contains("does not offer") && class == Class::Lasting, "{message}");
+    config["tls"] = "implicit".into();
+    let (message, class) = failure(config.clone()).await;
+    assert!(message.contains("cannot be trusted") && class == Class::Lasting, "{message}");
+    config["host"] = "localhost".into();
+    config["port"] = self_signed().port().into();
+    let (message, class) = failure(config.clone()).await;
+    assert!(message.contains("cannot be trusted") && class == Class::Lasting, "{message}");
+    assert!(!server.heard().contains("AUTH"), "{}", server.heard());
+    config["tls"] = "none".into();
+    config["host"] = "10.20.0.1".into();
+    let allow_addresses = vec!["10.20.0.0/16".parse().unwrap()];
+    let config = (WorldConfig { allow_addresses, oauth_hosts: Vec::new() }, Arc::new(keyring(config)));
+    let fault = tell(&RealWorld::new(config.0, config.1).unwrap(), Span::secs(2)).await.unwrap_err();
+    assert!(fault.message.contains("in the clear"), "{}", fault.message);
+}
+
+#[tokio::test]
+async fn a_mail_server_passes_the_guard() {
+    let server = Server::new(HELLO, &[]).await;
+    let keyring = Arc::new(keyring(server.config()));
+    let closed = RealWorld::new(WorldConfig::default(), keyring).unwrap();
+    let fault = tell(&closed, Span::secs(2)).await.unwrap_err();
+    assert!(
+        fault.message.contains("`127.0.0.1` may not be reached: 127.0.0.1 is loopback"),
+        "{}",
+        fault.message
+    );
+    assert_eq!((fault.class, server.heard().as_str()), (Class::Lasting, ""));
+    let bound = Secret::new("CANARY").only_for(&["mail.example.org"]);
+    let open = super::mail::keyring(server.config());
+    open.set_secrets([("mail".to_owned(), bound)].into());
+    let fault = tell(&world(open), Span::secs(2)).await.unwrap_err();
+    assert!(fault.message.contains("may not be sent to `127.0.0.1`"), "{}", fault.message);
+    assert_eq!(server.heard(), "");
+}

@@ -1,0 +1,102 @@
+//! Redirects: each is checked like the first address.
+
+use beltline::engine::shelf::{Keyring, Secret};
+use beltline::model::effect::{Auth, Body, HttpAsk, mark};
+use beltline::model::fault::Class;
+
+use super::servers::{Server, ask, get, say, world};
+
+/// A server that redirects its first request to `location`, and answers "there" to the rest.
+async fn turning(status: u16, location: &str) -> Server {
+    let headers = format!("Location: {location}\r\n");
+    Server::new(move |n, _| if n == 0 { say(status, &headers, "") } else { say(200, "", "there") }).await
+}
+
+fn post(url: &str) -> HttpAsk {
+    HttpAsk {
+        method: "POST".into(),
+        body: Body::Text("the body".into()),
+        auth: Some(Auth::Bearer("the token".into())),
+        headers: vec![("Cookie".into(), "the cookie".into()), ("X-Api-Key".into(), "the key".into())],
+        ..get(url)
+    }
+}
+
+#[tokio::test]
+async fn a_method_changes_as_in_browsers() {
+    for (status, then) in [(301, "GET"), (302, "GET"), (303, "GET"), (307, "POST"), (308, "POST")] {
+        let server = turning(status, "/next").await;
+        let answer = ask(&world(Keyring::default()), post(&server.url("/"))).await.unwrap();
+        assert_eq!(answer.body, "there");
+        let asked = server.asked().remove(1);
+        assert!(asked.starts_with(&format!("{then} /next ")), "{status}: {asked}");
+        assert_eq!(asked.contains("the body"), then == "POST", "{status}: {asked}");
+        assert!(asked.contains("the token") && asked.contains("the key"), "{status}: {asked}");
+    }
+    let server = turning(302, "/next").await;
+    let put = HttpAsk { method: "PUT".into(), ..post(&server.url("/")) };
+    ask(&world(Keyring::default()), put).await.unwrap();
+    assert!(server.asked()[1].starts_with("PUT "));
+}
+
+#[tokio::test]
+async fn another_host_gets_neither_keys_nor_body() {
+    for status in [302, 307] {
+        let other = Server::saying(200, "", "there").await;
+        let server = turning(status, &other.url("/next")).await;
+        ask(&world(Keyring::default()), post(&server.url("/"))).await.unwrap();
+        let asked = other.asked().remove(0);
+        for private in ["the body", "the token", "the cookie", "the key"] {
+            assert!(!asked.contains(private), "{status}: {asked}");
+            assert!(server.asked()[0].contains(private), "{private}");
+        }
+        assert!(asked.to_ascii_lowercase().contains("idempotency-key: the-key"), "{asked}");
+    }
+}
+
+#[tokio::test]
+async fn redirects_end() {
+    let server = Server::saying(302, "Location: /again\r\n", "").await;
+    let fault = ask(&world(Keyring::default()), get(&server.url("/"))).await.unwrap_err();
+    assert_eq!((fault.code.as_str(), fault.class), ("too_many_redirects", Class::Lasting));
+    assert_eq!(server.asked().len(), 6);
+}
+
+#[tokio::test]
+async fn without_redirects_a_redirect_is_the_answer() {
+    let server = turning(302, "/next").await;
+    let answer = ask(&world(Keyring::default()), HttpAsk { redirects_max: 0, ..get(&server.url("/")) }).await;
+    let answer = answer.unwrap();
+    assert_eq!((answer.status, &answer.headers["location"]), (302, &"/next".into()));
+    let nowhere = Server::saying(302, "", "").await;
+    let answer = ask(&world(Keyring::default()), get(&nowhere.url("/"))).await.unwrap();
+    assert_eq!(answer.status, 302);
+}
+
+#[tokio::test]
+async fn a_redirect_passes_the_guard() {
+    for location in ["http://10.0.0.1/", "http://169.254.169.254/latest", "http://[::1]/", "//0x0a000001/"] {
+        let server = turning(302, location).await;
+        let fault = ask(&world(Keyring::default()), get(&server.url("/"))).await.unwrap_err();
+        assert_eq!(fault.code, "blocked_address", "{location}: {}", fault.message);
+    }
+    for location in ["ftp://example.org/", "file:///etc/passwd", "http://"] {
+        let server = turning(302, location).await;
+        let fault = ask(&world(Keyring::default()), get(&server.url("/"))).await.unwrap_err();
+        assert_eq!((fault.code.as_str(), fault.class), ("bad_redirect", Class::Lasting), "{location}");
+    }
+}
+
+#[tokio::test]
+async fn a_bound_secret_does_not_travel_on_by_a_redirect() {
+    let other = Server::saying(200, "", "there").await;
+    let server = turning(302, &other.url("/next?echo=CANARY-7")).await;
+    let secret = Secret::new("CANARY-7").only_for(&[&server.address.to_string()]);
+    let keyring = Keyring::default();
+    keyring.set_secrets([("bound".to_owned(), secret)].into());
+    let request = HttpAsk { auth: Some(Auth::Bearer(mark("bound"))), ..get(&server.url("/")) };
+    let fault = ask(&world(keyring), request).await.unwrap_err();
+    assert_eq!(fault.code, "secret_not_for_host");
+    assert_eq!(other.asked(), Vec::<String>::new());
+    assert!(server.asked()[0].contains("CANARY-7"));
+}

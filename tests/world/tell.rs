@@ -1,0 +1,193 @@
+//! Telling a person: channels in their order, and what is said when none delivers.
+
+use std::sync::{Arc, Mutex};
+
+use beltline::engine::edges::World;
+use beltline::engine::shelf::{Channel, Keyring, Secret};
+use beltline::model::effect::{Answer, Ask, Delivery, TellAsk, mark};
+use beltline::model::fault::{Class, Fault};
+use beltline::model::time::Span;
+use beltline::world::world::RealWorld;
+use serde_json::{Value, json};
+
+use super::servers::{Act, Server, effect, say, world};
+
+fn channel(via: &str, config: Value) -> Channel {
+    let Value::Object(config) = config else { panic!("no settings") };
+    Channel { via: via.into(), config }
+}
+
+fn telegram(server: &Server) -> Channel {
+    channel("telegram", json!({"chat_id": 1, "token": "12:CANARY", "base_url": server.url("")}))
+}
+
+fn twilio(server: &Server) -> Channel {
+    let token = mark("twilio");
+    channel(
+        "twilio",
+        json!({"account_sid": "AC1", "auth_token": token, "from": "+15017122661", "to": "+15558675310",
+               "base_url": server.url("")}),
+    )
+}
+
+fn with(channels: Vec<(&str, Channel)>) -> RealWorld {
+    let keyring = Keyring::default();
+    keyring.set_secrets([("twilio".to_owned(), Secret::new("TOKEN-CANARY"))].into());
+    keyring.set_channels(channels.into_iter().map(|(name, it)| (name.to_owned(), it)).collect());
+    world(keyring)
+}
+
+async fn tell_as(world: &RealWorld, names: &[&str], all: bool, text: &str) -> Result<Vec<Delivery>, Fault> {
+    let channels = names.iter().map(|&it| it.to_owned()).collect();
+    let ask = TellAsk { channels, all, subject: "Alarm".into(), text: text.into() };
+    match world.perform(&effect(Ask::Tell(ask), Span::secs(2))).await? {
+        Answer::Told(deliveries) => Ok(deliveries),
+        Answer::Http(_) => panic!("not HTTP"),
+    }
+}
+
+async fn tell(world: &RealWorld, names: &[&str]) -> Result<Vec<Delivery>, Fault> {
+    tell_as(world, names, false, "the portal is gone").await
+}
+
+async fn delivering() -> Server {
+    Server::saying(200, "Content-Type: application/json\r\n", r#"{"ok":true,"result":{"message_id":7}}"#)
+        .await
+}
+
+async fn queueing() -> Server {
+    Server::saying(201, "Content-Type: application/json\r\n", r#"{"sid":"SM1","status":"queued"}"#).await
+}
+
+async fn refusing() -> Server {
+    let no = r#"{"ok":false,"error_code":401,"description":"Unauthorized"}"#;
+    Server::saying(401, "Content-Type: application/json\r\n", no).await
+}
+
+#[tokio::test]
+async fn the_first_that_delivers_is_enough() {
+    let (sad, good, rest) = (refusing().await, queueing().await, delivering().await);
+    let world = with(vec![("a", telegram(&sad)), ("b", twilio(&good)), ("c", telegram(&rest))]);
+    let told = tell(&world, &["a", "b", "c"]).await.unwrap();
+    assert_eq!(told.len(), 2);
+    assert_eq!(told[0].result.as_ref().unwrap_err().code, "channel_keys");
+    assert_eq!(told[1].result.as_deref(), Ok("SM1"));
+    assert_eq!(rest.asked(), Vec::<String>::new());
+    assert!(sad.asked()[0].starts_with("POST /bot12:CANARY/sendMessage "), "{}", sad.asked()[0]);
+    assert!(sad.asked()[0].ends_with(r#"{"chat_id":1,"text":"the portal is gone"}"#), "{}", sad.asked()[0]);
+    assert!(good.asked()[0].ends_with("To=%2B15558675310&From=%2B15017122661&Body=the+portal+is+gone"));
+    assert!(good.asked()[0].contains("QUMxOlRPS0VOLUNBTkFSWQ=="), "{}", good.asked()[0]);
+    assert!(good.asked()[0].to_lowercase().contains("idempotency-key: the-key-b\r\n"));
+}
+
+#[tokio::test]
+async fn all_means_all() {
+    let (one, two) = (delivering().await, queueing().await);
+    let world = with(vec![("a", telegram(&one)), ("b", twilio(&two))]);
+    let told = tell_as(&world, &["a", "b", "b", "none"], true, "x").await.unwrap();
+    let results: Vec<_> = told.iter().map(|it| it.result.as_ref().ok()).collect();
+    assert_eq!(results, [Some(&"7".to_owned()), Some(&"SM1".to_owned()), None]);
+    assert_eq!((one.asked().len(), two.asked().len()), (1, 1));
+}
+
+#[tokio::test]
+async fn a_slow_channel_leaves_time_for_the_next() {
+    let (slow, good) = (Server::new(|_, _| Act::Hang(Vec::new())).await, delivering().await);
+    let world = with(vec![("a", telegram(&slow)), ("b", telegram(&good))]);
+    let told = tell(&world, &["a", "b"]).await.unwrap();
+    assert_eq!(told[0].result.as_ref().unwrap_err().code, "http_timeout");
+    assert_eq!(told[1].result.as_deref(), Ok("7"));
+}
+
+#[tokio::test]
+async fn what_reached_no_one_says_why_for_each() {
+    let limited = Server::new(|_, _| {
+        let no = r#"{"ok":false,"error_code":429,"description":"Too Many Requests: retry after 5"}"#;
+        say(429, "Content-Type: application/json\r\n", no)
+    })
+    .await;
+    let refuses = refusing().await;
+    let odd = channel("pigeon", json!({}));
+    let world = with(vec![("a", telegram(&limited)), ("b", telegram(&refuses)), ("odd", odd)]);
+    let fault = tell(&world, &["a", "b", "none", "odd"]).await.unwrap_err();
+    assert_eq!((fault.code.as_str(), fault.class), ("not_delivered", Class::Passing));
+    assert_eq!(fault.retry_after, Some(Span::secs(5)));
+    for part in [
+        "`a`: Too Many Requests",
+        "`b`: Unauthorized",
+        "`none`: there is no channel",
+        "`odd`: there is no way",
+    ] {
+        assert!(fault.message.contains(part), "{part} in {}", fault.message);
+    }
+    let fault = tell(&world, &["b", "none"]).await.unwrap_err();
+    assert_eq!((fault.code.as_str(), fault.class), ("not_delivered", Class::Lasting));
+    let fault = tell(&world, &[]).await.unwrap_err();
+    assert_eq!((fault.code.as_str(), fault.class), ("no_channel", Class::Lasting));
+}
+
+#[tokio::test]
+async fn no_key_of_a_channel_is_in_any_fault() {
+    // A provider that says our own key back to us, in every form.
+    let echo = Server::new(|_, asked| {
+        let said = json!({"ok": false, "error_code": 400, "description": asked, "code": 1, "message": asked});
+        say(400, "Content-Type: application/json\r\n", &said.to_string())
+    })
+    .await;
+    let gone = Server::new(|_, _| Act::Say(Vec::new())).await;
+    for server in [&echo, &gone] {
+        let world = with(vec![("a", telegram(server)), ("b", twilio(server))]);
+        let fault = tell(&world, &["a", "b"]).await.unwrap_err();
+        for canary in ["CANARY", "QUMxOlRPS0V", "15558675310"] {
+            assert!(!fault.message.contains(canary), "{}", fault.message);
+        }
+    }
+    assert!(echo.asked()[0].contains("CANARY") && gone.asked()[0].contains("CANARY"));
+}
+
+#[tokio::test]
+async fn no_secret_is_told_to_a_person() {
+    let server = delivering().await;
+    let world = with(vec![("a", telegram(&server))]);
+    let text = format!("look: {} {}", mark("twilio"), mark("channel/a/token"));
+    tell_as(&world, &["a"], false, &text).await.unwrap();
+    assert!(server.asked()[0].ends_with(r#""text":"look: *** ***"}"#), "{}", server.asked()[0]);
+}
+
+/// Collects what is logged.
+#[derive(Clone, Default)]
+struct Log(Arc<Mutex<Vec<u8>>>);
+
+impl std::io::Write for Log {
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        self.0.lock().unwrap().extend_from_slice(bytes);
+        Ok(bytes.len())
+    }
+    fn flush(&mut self) -> std::io::Result<()> {
+        Ok(())
+    }
+}
+
+#[tokio::test]
+async fn the_log_tells_of_it_without_keys_or_links() {
+    let log = Log::default();
+    let writer = log.clone();
+    let subscriber = tracing_subscriber::fmt()
+        .with_max_level(tracing::Level::TRACE)
+        .with_writer(move || writer.clone())
+        .with_ansi(false)
+        .finish();
+    // While there is only one subscriber, a first event on another test's thread would switch its place in
+    // the code off for all; a second one keeps them apart.
+    let _second = tracing::Dispatch::new(tracing_subscriber::fmt().with_writer(std::io::sink).finish());
+    let _guard = tracing::subscriber::set_default(subscriber);
+    let server = refusing().await;
+    let world = with(vec![("a", telegram(&server)), ("b", twilio(&server))]);
+    let channels = vec!["a".to_owned(), "b".to_owned()];
+    let text = "renew at https://x/?state=CANARY now".to_owned();
+    let ask = TellAsk { channels, all: false, subject: String::new(), text };
+    world.perform(&effect(Ask::Tell(ask), Span::secs(2))).await.unwrap_err();
+    let logged = String::from_utf8(log.0.lock().unwrap().clone()).unwrap();
+    assert!(logged.contains("Unauthorized") && logged.contains("renew at (link) now"), "{logged}");
+    assert!(!logged.contains("CANARY"), "{logged}");
+}
