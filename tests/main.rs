@@ -1,5 +1,6 @@
 //! The table of contents of all tests.
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on fails, and says where")]
 
+mod corpora;
 mod tidy;
 mod world;

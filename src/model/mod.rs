@@ -24,5 +24,8 @@ pub mod rewrite;
 pub mod jinja;
 pub mod expr;
 pub mod value;
+pub mod near;
 pub mod tree;
+pub mod wrong;
+pub mod read;
 pub mod kind;

@@ -1,8 +1,9 @@
 //! [`Tree`]: a YAML text as it was read, every part knowing where it stood. Shapes are read from it one by
 //! one, so that *all* that is wrong can be told at once.
 
-use serde::de::DeserializeOwned;
-use serde_json::Number;
+use std::ops::Range;
+
+use serde_json::{Number, Value};
 
 /// Where something stands in a file. Lines and columns count from 1, columns in characters; offsets are
 /// bytes.
@@ -65,16 +66,76 @@ pub struct TreeError {
 }
 
 impl Tree {
-    /// Reads a shape from this tree.
-    ///
-    /// # Errors
-    /// All that can be found wrong.
-    pub fn read<T: DeserializeOwned>(&self) -> Result<T, Vec<TreeError>> {
-        todo!()
+    /// The same value without its spots.
+    pub fn to_value(&self) -> Value {
+        match &self.branch {
+            Branch::Null => Value::Null,
+            Branch::Bool(bool) => Value::Bool(*bool),
+            Branch::Number(number) => Value::Number(number.clone()),
+            Branch::Text(text) => Value::String(text.clone()),
+            Branch::List(items) => items.iter().map(Tree::to_value).collect(),
+            Branch::Map(pairs) => {
+                pairs.iter().map(|(key, tree)| (key.text.clone(), tree.to_value())).collect()
+            }
+        }
     }
 
-    /// The same value without its spots.
-    pub fn to_value(&self) -> serde_json::Value {
-        todo!()
+    /// The entries of a map; none if this is something else.
+    pub fn entries(&self) -> &[(Key, Tree)] {
+        match &self.branch {
+            Branch::Map(pairs) => pairs,
+            Branch::Null | Branch::Bool(_) | Branch::Number(_) | Branch::Text(_) | Branch::List(_) => &[],
+        }
+    }
+
+    /// The value under `key` of a map.
+    pub fn get(&self, key: &str) -> Option<&Tree> {
+        self.entries().iter().find(|(it, _)| it.text == key).map(|(_, tree)| tree)
+    }
+
+    /// The text of a scalar as a name is written: a text, or a whole number.
+    pub fn name(&self) -> Option<String> {
+        match &self.branch {
+            Branch::Text(text) => Some(text.clone()),
+            Branch::Number(number) if !number.is_f64() => Some(number.to_string()),
+            Branch::Null | Branch::Bool(_) | Branch::Number(_) | Branch::List(_) | Branch::Map(_) => None,
+        }
+    }
+
+    /// Every text in this tree with the key it stands under ("" at the top), in the order written. The items of a
+    /// list stand under the list's key.
+    pub fn texts(&self) -> Vec<(&str, &str, Spot)> {
+        let mut found = Vec::new();
+        self.gather("", &mut found);
+        found
+    }
+
+    fn gather<'a>(&'a self, under: &'a str, found: &mut Vec<(&'a str, &'a str, Spot)>) {
+        match &self.branch {
+            Branch::Text(text) => found.push((under, text, self.spot)),
+            Branch::List(items) => items.iter().for_each(|item| item.gather(under, found)),
+            Branch::Map(pairs) => pairs.iter().for_each(|(key, tree)| tree.gather(&key.text, found)),
+            Branch::Null | Branch::Bool(_) | Branch::Number(_) => {}
+        }
+    }
+}
+
+impl Spot {
+    /// The spot of the bytes `at` of `text`, which stood at this spot. A text that was not written as it reads (on
+    /// several lines, or with escapes) is pointed to as a whole.
+    #[must_use]
+    pub fn within(self, text: &str, at: Range<usize>) -> Spot {
+        let quotes = match (self.end - self.start).checked_sub(text.len()) {
+            Some(0) => 0,
+            Some(2) => 1,
+            _ => return self,
+        };
+        let (Some(before), Some(_)) = (text.get(..at.start), text.get(at.clone())) else { return self };
+        Spot {
+            line: self.line,
+            column: self.column + quotes + before.chars().count(),
+            start: self.start + quotes + at.start,
+            end: self.start + quotes + at.end,
+        }
     }
 }

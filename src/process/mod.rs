@@ -2,3 +2,22 @@
 
 #[expect(clippy::module_inception, reason = "the floor is named for what it makes")]
 pub mod process;
+pub mod problem;
+pub mod scalar;
+pub mod yaml;
+pub mod file;
+pub mod sketch;
+pub mod check_params;
+pub mod check_texts;
+pub mod check_ways;
+pub mod check;
+pub mod parse;
+pub mod graph;
+pub mod layers;
+pub mod layout;
+pub mod svg;
+
+#[cfg(test)]
+mod sample;
+#[cfg(test)]
+mod tests;

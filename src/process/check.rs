@@ -1,0 +1,62 @@
+//! The checks of a process as a whole.
+
+use crate::model::tree::{Branch, Tree};
+use crate::process::problem::Problem;
+use crate::process::process::Retry;
+use crate::process::sketch::{Sketch, Station};
+use crate::process::{check_params, check_texts, check_ways};
+
+/// The most nodes of one process: more cannot be read by a person, and the checks take their time squared.
+pub const NODES_MAX: usize = 1_000;
+
+/// All that is wrong with a process whose parts were read; `nodes` is what its nodes were read from.
+pub fn check(sketch: &Sketch, nodes: &Tree) -> Vec<Problem> {
+    let mut problems = check_params::check(&sketch.params);
+    let Branch::Map(pairs) = &nodes.branch else { return problems };
+    if pairs.len() > NODES_MAX {
+        let message = format!("a process has at most {NODES_MAX} nodes, and this has {}", pairs.len());
+        problems.push(
+            Problem::new(sketch.nodes_spot, message).hint("split it, and let the parts `call` each other"),
+        );
+        return problems;
+    }
+    problems.extend(inputs(sketch, pairs.len()));
+    problems.extend(sketch.nodes.iter().flat_map(retry));
+    problems.extend(check_texts::check(sketch));
+    problems.extend(check_ways::check(sketch));
+    problems
+}
+
+/// There is exactly one node where tasks enter.
+fn inputs(sketch: &Sketch, many: usize) -> Vec<Problem> {
+    let mut inputs = sketch.nodes.iter().filter(|it| check_ways::is_input(it));
+    let Some(first) = inputs.next() else {
+        let message = if many == 0 { "there are no nodes" } else { "there is no `input` node" };
+        let hint = "tasks enter at `start: {kind: input, next: …}`";
+        return vec![Problem::new(sketch.nodes_spot, message).hint(hint)];
+    };
+    inputs
+        .map(|more| {
+            let message = format!("`{}` is a second `input` node", more.name);
+            Problem::new(more.spot, message).hint(format!("tasks enter at `{}` already", first.name))
+        })
+        .collect()
+}
+
+/// The numbers of `retry` make sense.
+fn retry(station: &Station) -> Vec<Problem> {
+    let (Some(node), Some(tree)) = (&station.node, station.tree.get("retry")) else { return Vec::new() };
+    let Retry { times, factor, jitter, .. } = node.retry;
+    let rules = [
+        ("times", times == 0, "is 1 or more; 1 is never again"),
+        ("factor", !(1.0..=100.0).contains(&factor), "is from 1 to 100"),
+        ("jitter", !(0.0..=1.0).contains(&jitter), "is from 0 to 1"),
+    ];
+    let broken = rules.iter().filter(|(_, broken, _)| *broken);
+    broken
+        .map(|(field, _, rule)| {
+            let spot = tree.get(field).map_or(tree.spot, |it| it.spot);
+            Problem::new(spot, format!("`{field}` {rule}"))
+        })
+        .collect()
+}

@@ -1,0 +1,106 @@
+//! Whether the params make sense.
+
+use serde_json::Value;
+
+use crate::model::scope::RESERVED;
+use crate::model::tree::{Key, Spot, Tree};
+use crate::process::problem::Problem;
+use crate::process::process::{ParamKind, ParamSpec};
+
+/// The longest name of a param, in characters.
+pub const PARAM_CHARS_MAX: usize = 128;
+
+/// All that is wrong with the params.
+pub fn check(params: &[(ParamSpec, Key, Tree)]) -> Vec<Problem> {
+    params.iter().flat_map(|(param, key, tree)| one(param, key, tree)).collect()
+}
+
+fn one(param: &ParamSpec, key: &Key, tree: &Tree) -> Vec<Problem> {
+    let name = &param.name;
+    let mut problems = Vec::new();
+    if let Some(why) = bad_name(name) {
+        problems.push(Problem::new(key.spot, why));
+    }
+    let spot = |field: &str| -> Spot {
+        let entry = tree.entries().iter().find(|(key, _)| key.text == field);
+        entry.map_or(key.spot, |(key, _)| key.spot)
+    };
+    if param.shared && !param.secret {
+        let message = format!("param `{name}` is `shared` but not `secret`");
+        let hint =
+            "what is not secret may be read by every process; leave `shared` out, or add `secret: true`";
+        problems.push(Problem::new(spot("shared"), message).hint(hint));
+    }
+    if param.required && param.default.is_some() {
+        let message = format!("param `{name}` is `required` and has a `default`");
+        problems.push(Problem::new(spot("required"), message).hint("leave one of them out"));
+    }
+    if param.required && !param.input {
+        let message =
+            format!("param `{name}` is `required`, but `input: false` says that nobody is asked for it");
+        problems.push(Problem::new(spot("input"), message).hint("leave one of them out"));
+    }
+    for (field, value) in [("default", &param.default), ("example", &param.example)] {
+        let Some(value) = value else { continue };
+        if let Some(why) = unfit(param.kind, value) {
+            let at = tree.get(field).map_or(key.spot, |tree| tree.spot);
+            problems.push(Problem::new(at, format!("the {field} of `{name}` {why}")));
+        }
+    }
+    problems
+}
+
+/// Why a param cannot have that name.
+pub fn bad_name(name: &str) -> Option<String> {
+    if RESERVED.contains(&name) {
+        return Some(format!("`{name}` is a reserved name: templates know something else by it"));
+    }
+    if name.is_empty() || name.chars().any(char::is_control) {
+        return Some("a param's name is not empty and holds no control characters".to_owned());
+    }
+    let many = name.chars().count();
+    (many > PARAM_CHARS_MAX)
+        .then(|| format!("a param's name has at most {PARAM_CHARS_MAX} characters, and this has {many}"))
+}
+
+/// Why a value is none of that kind: "is a text, not a number".
+pub fn unfit(kind: ParamKind, value: &Value) -> Option<String> {
+    let fits = match kind {
+        ParamKind::Any => true,
+        ParamKind::String => value.is_string(),
+        ParamKind::Number => value.is_number(),
+        ParamKind::Integer => is_whole(value),
+        ParamKind::Boolean => value.is_boolean(),
+        ParamKind::Object => value.is_object(),
+        ParamKind::Array => value.is_array(),
+    };
+    (!fits).then(|| format!("is {}, not {}", found(value), wanted(kind)))
+}
+
+fn is_whole(value: &Value) -> bool {
+    value.is_i64() || value.is_u64() || value.as_f64().is_some_and(|it| it.fract() == 0.0)
+}
+
+/// What a kind is called.
+pub fn wanted(kind: ParamKind) -> &'static str {
+    match kind {
+        ParamKind::Any => "a value",
+        ParamKind::String => "a text",
+        ParamKind::Number => "a number",
+        ParamKind::Integer => "a whole number",
+        ParamKind::Boolean => "true or false",
+        ParamKind::Object => "a map",
+        ParamKind::Array => "a list",
+    }
+}
+
+fn found(value: &Value) -> String {
+    match value {
+        Value::Null => "nothing".to_owned(),
+        Value::Bool(bool) => format!("`{bool}`"),
+        Value::Number(_) => "a number".to_owned(),
+        Value::String(_) => "a text".to_owned(),
+        Value::Array(_) => "a list".to_owned(),
+        Value::Object(_) => "a map".to_owned(),
+    }
+}

@@ -1,0 +1,71 @@
+//! Whether the texts of the nodes read what they may, and what there is.
+
+use std::collections::BTreeSet;
+
+use crate::model::expr::Expr;
+use crate::model::near;
+use crate::model::scope::RESERVED;
+use crate::model::text::Text;
+use crate::model::tree::Spot;
+use crate::process::problem::Problem;
+use crate::process::sketch::{Sketch, Station, known_names};
+
+/// Shorter names are too near to each other for a guess.
+const GUESS_CHARS_MIN: usize = 4;
+
+/// All that is wrong with the texts.
+pub fn check(sketch: &Sketch) -> Vec<Problem> {
+    let mut known = known_names(sketch);
+    known.extend(RESERVED.map(str::to_owned));
+    sketch.nodes.iter().flat_map(|station| station_texts(station, &known)).collect()
+}
+
+fn station_texts(station: &Station, known: &BTreeSet<String>) -> Vec<Problem> {
+    let Some(spec) = station.spec else { return Vec::new() };
+    let mut problems = Vec::new();
+    for (under, text, spot) in station.texts() {
+        let (roots, secrets) = names(under, text);
+        if let Some(secret) = secrets.iter().next().filter(|_| !spec.secrets) {
+            let message = format!("`secret.{secret}` cannot stand in a node of kind `{}`", spec.name);
+            let hint = "a secret is put only into what goes straight to the world, such as an `http` node";
+            problems.push(Problem::new(within(spot, text, &format!("secret.{secret}")), message).hint(hint));
+        }
+        for root in roots.iter().filter(|root| !known.contains(*root)) {
+            let Some(near) = guess(root, known) else { continue };
+            let message = format!("no param is called `{root}`");
+            let hint = format!("did you mean `{near}`? if not, declare `{root}` under `params`");
+            problems.push(Problem::new(within(spot, text, root), message).hint(hint));
+        }
+    }
+    problems
+}
+
+/// The names and the secrets that a text reads. A text that does not parse reads none: its node says so itself.
+fn names(under: &str, text: &str) -> (BTreeSet<String>, BTreeSet<String>) {
+    let expr = match text.strip_prefix('=') {
+        Some(expr) => Some(expr),
+        None => matches!(under, "when" | "ok").then_some(text),
+    };
+    let uses = match expr {
+        Some(expr) => Expr::parse(expr).map(|it| it.uses()),
+        None => Text::parse(text).map(|it| it.uses()),
+    };
+    uses.map(|it| (it.roots, it.secrets)).unwrap_or_default()
+}
+
+/// The name that an unknown one was most likely meant to be. Params are open, so only a slip of the finger counts.
+fn guess<'a>(root: &str, known: &'a BTreeSet<String>) -> Option<&'a str> {
+    let long = root.chars().count() >= GUESS_CHARS_MIN;
+    let near = near::nearest(root, known.iter().map(String::as_str))?;
+    let apart = strsim::osa_distance(root, near);
+    (long && (apart <= 1 || apart == 2 && root.chars().count() > 2 * GUESS_CHARS_MIN)).then_some(near)
+}
+
+/// Where a name stands in a text.
+fn within(spot: Spot, text: &str, name: &str) -> Spot {
+    let is_part = |it: char| it.is_alphanumeric() || it == '_';
+    let mut found = text
+        .match_indices(name)
+        .filter(|(at, _)| !text[..*at].ends_with(is_part) && !text[at + name.len()..].starts_with(is_part));
+    found.next().map_or(spot, |(at, _)| spot.within(text, at..at + name.len()))
+}

@@ -1,0 +1,170 @@
+//! The shapes of a process file around its nodes, as serde reads them and the JSON Schema shows them.
+
+use std::str::FromStr;
+
+use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
+use serde::{Deserialize, Deserializer, de};
+use serde_json::Value;
+
+use crate::model::names::{NodeName, ProcessId};
+use crate::process::process::{
+    Limit, Limits, PARAMS_BYTES_MAX, ParamKind, ParamSpec, Retry, TASKS_MAX_DEFAULT,
+};
+
+/// More params than this no process may ask for: 16 MiB. A task is read and written whole.
+pub const PARAMS_BYTES_LIMIT: usize = 16 * 1024 * 1024;
+
+/// A process.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct File {
+    /// The id of the process, which `conv[…]` names.
+    pub process: ProcessId,
+    /// For people.
+    #[serde(default)]
+    pub title: Option<String>,
+    /// One line, for people.
+    #[serde(default)]
+    pub about: Option<String>,
+    /// What a task is submitted with: checked at submit, shown as a form.
+    #[serde(default)]
+    pub params: Value,
+    /// How much of anything.
+    #[serde(default)]
+    pub limits: Option<LimitsShape>,
+    /// The nodes, by name.
+    pub nodes: Value,
+}
+
+/// How much of anything a process may have.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct LimitsShape {
+    /// Live tasks.
+    #[serde(default)]
+    pub tasks: Option<u64>,
+    /// The params of one task, such as `256KiB`.
+    #[serde(default)]
+    pub params: Option<Size>,
+}
+
+impl LimitsShape {
+    /// With what is not said filled in.
+    pub fn limits(&self) -> Limits {
+        Limits {
+            tasks: self.tasks.unwrap_or(TASKS_MAX_DEFAULT),
+            params_bytes: self.params.map_or(PARAMS_BYTES_MAX, |size| size.0),
+        }
+    }
+}
+
+/// A param of a task.
+#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct ParamShape {
+    /// Its type.
+    #[serde(rename = "type")]
+    pub kind: ParamKind,
+    /// A submit without it is refused.
+    pub required: bool,
+    /// Masked wherever it is shown, sealed wherever it is kept.
+    pub secret: bool,
+    /// Secret, but other processes may read it.
+    pub shared: bool,
+    /// Whether it is asked for at submit; with `false` the process writes it itself.
+    pub input: Option<bool>,
+    /// What it is if it is not given.
+    pub default: Option<Value>,
+    /// For people.
+    pub about: String,
+    /// For people.
+    pub example: Option<Value>,
+}
+
+impl ParamShape {
+    /// The param of that name.
+    pub fn spec(self, name: &str) -> ParamSpec {
+        ParamSpec {
+            name: name.to_owned(),
+            kind: self.kind,
+            required: self.required,
+            secret: self.secret,
+            shared: self.shared,
+            input: self.input.unwrap_or(true),
+            default: self.default,
+            about: self.about,
+            example: self.example,
+        }
+    }
+}
+
+/// The names of the fields that every node may have.
+pub const COMMON: [&str; 6] = ["kind", "title", "about", "on_error", "retry", "limit"];
+
+/// What every node may have beside its kind and the fields of that.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Common {
+    /// For people; the name if none is given.
+    #[serde(default)]
+    pub title: Option<String>,
+    /// For people.
+    #[serde(default)]
+    pub about: Option<String>,
+    /// Where a task goes whose fault was not mended by trying again.
+    #[serde(default)]
+    pub on_error: Option<NodeName>,
+    /// How passing faults are tried again.
+    #[serde(default)]
+    pub retry: Retry,
+    /// How long a task may stand here, and where it goes then.
+    #[serde(default)]
+    pub limit: Option<Limit>,
+}
+
+/// A number of bytes, written `4096`, `256KiB` or `1MiB`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Size(pub usize);
+
+impl FromStr for Size {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Size, String> {
+        let text = text.trim();
+        let digits = text.find(|it: char| !it.is_ascii_digit()).unwrap_or(text.len());
+        let unit = match text[digits..].trim_start() {
+            "" | "B" => Some(1),
+            "KiB" => Some(1024),
+            "MiB" => Some(1024 * 1024),
+            _ => None,
+        };
+        let number = text[..digits].parse::<usize>().ok();
+        let bytes = number.zip(unit).and_then(|(number, unit)| number.checked_mul(unit));
+        match bytes {
+            None | Some(0) => Err(format!("`{text}` is no size; hint: write `64KiB`, `256KiB` or `1MiB`")),
+            Some(bytes) if bytes > PARAMS_BYTES_LIMIT => {
+                Err(format!("`{text}` is more than {} MiB", PARAMS_BYTES_LIMIT / 1024 / 1024))
+            }
+            Some(bytes) => Ok(Size(bytes)),
+        }
+    }
+}
+
+impl<'de> Deserialize<'de> for Size {
+    fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Size, D::Error> {
+        String::deserialize(from)?.parse().map_err(de::Error::custom)
+    }
+}
+
+impl JsonSchema for Size {
+    fn schema_name() -> std::borrow::Cow<'static, str> {
+        "Size".into()
+    }
+    fn json_schema(_: &mut SchemaGenerator) -> Schema {
+        json_schema!({
+            "type": ["string", "integer"],
+            "pattern": "^[0-9]+ ?(B|KiB|MiB)?$",
+            "description": "A number of bytes, such as `256KiB`."
+        })
+    }
+}

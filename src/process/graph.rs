@@ -1,0 +1,86 @@
+//! A process as Mermaid text, for documents and other tools.
+
+use std::fmt::Write;
+
+use crate::process::process::Process;
+use crate::process::sketch::{Turn, ways};
+
+/// The process as a Mermaid flowchart.
+pub fn mermaid(process: &Process) -> String {
+    let mut text = String::from("flowchart TD\n");
+    let place = |name: &str| process.nodes.iter().position(|node| node.name.as_str() == name);
+    for (at, node) in process.nodes.iter().enumerate() {
+        let (open, close) = match node.kind_name {
+            "input" => ("([", "])"),
+            "end" => ("(((", ")))"),
+            "condition" => ("{{", "}}"),
+            "delay" | "wait" => ("(", ")"),
+            "escalation" | "notify" => (">", "]"),
+            _ => ("[", "]"),
+        };
+        line(&mut text, format_args!("n{at}{open}\"{}\"{close}", escaped(&node.title)));
+    }
+    for (at, node) in process.nodes.iter().enumerate() {
+        for way in ways(node) {
+            let Some(to) = place(way.to.as_str()) else { continue };
+            let label = escaped(&way.label);
+            match (way.turn, label.is_empty()) {
+                (Turn::Plain, true) => line(&mut text, format_args!("n{at} --> n{to}")),
+                (Turn::Plain, false) => line(&mut text, format_args!("n{at} -->|\"{label}\"| n{to}")),
+                (Turn::Error | Turn::Limit, _) => {
+                    line(&mut text, format_args!("n{at} -.->|\"{label}\"| n{to}"))
+                }
+            }
+        }
+    }
+    text
+}
+
+fn line(text: &mut String, what: std::fmt::Arguments) {
+    writeln!(text, "  {what}").expect("a String takes all that is written to it");
+}
+
+/// Text that Mermaid shows as it is.
+fn escaped(text: &str) -> String {
+    let mut safe = String::new();
+    for it in text.chars() {
+        match it {
+            '"' => safe.push_str("#quot;"),
+            '#' | '<' | '>' | '&' | '`' | ';' => safe.push_str(&format!("#{};", u32::from(it))),
+            it if it.is_control() => safe.push(' '),
+            it => safe.push(it),
+        }
+    }
+    safe
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::process::parse::parse_with;
+    use crate::process::sample::{HELLO, KINDS};
+
+    #[test]
+    fn a_process_is_a_flowchart() {
+        insta::assert_snapshot!(mermaid(&parse_with(KINDS, HELLO).unwrap()), @r#"
+        flowchart TD
+          n0(["start"])
+          n1["Ask for the weather, #quot;whatever#quot; #60;it#62; is #38; where"]
+          n2{{"warm"}}
+          n3("nap")
+          n4["tell"]
+          n5((("done")))
+          n6((("gone")))
+          n0 --> n1
+          n1 --> n2
+          n1 -.->|"on error"| n4
+          n1 -.->|"after 1h"| n4
+          n2 -->|"branch 1"| n5
+          n2 -->|"branch 2"| n3
+          n2 -->|"else"| n3
+          n3 --> n1
+          n4 --> n3
+          n4 -.->|"on error"| n6
+        "#);
+    }
+}

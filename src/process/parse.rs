@@ -1,0 +1,244 @@
+//! YAML text → [`Process`], or *all* that is wrong with it.
+
+use std::sync::Arc;
+
+use schemars::SchemaGenerator;
+use schemars::generate::SchemaSettings;
+use sha2::{Digest, Sha256};
+
+use crate::model::kind::Spec;
+use crate::model::names::{NodeName, ProcessId};
+use crate::model::near;
+use crate::model::tree::{Branch, Key, Spot, Tree};
+use crate::nodes::KINDS;
+use crate::process::check::check;
+use crate::process::file::{COMMON, Common, File, ParamShape};
+use crate::process::problem::{Problem, settle};
+use crate::process::process::{Limits, Node, Origin, ParamSpec, Process};
+use crate::process::sketch::{Sketch, Station};
+use crate::process::yaml;
+
+/// Hexadecimal digits of a version: 64 bits tell all versions of one process apart.
+const VERSION_DIGITS: usize = 16;
+/// What stands before the template's name in a cloned process.
+const ORIGIN: &str = "# from template ";
+
+/// Reads a process and checks it.
+///
+/// # Errors
+/// All that is wrong with it, in the order of the text.
+pub fn parse(text: &str) -> Result<Process, Vec<Problem>> {
+    parse_with(KINDS, text)
+}
+
+/// The version of a process text: the beginning of its hash.
+pub fn version(text: &str) -> String {
+    let hash = Sha256::digest(text.as_bytes());
+    let digits: String = hash.iter().map(|byte| format!("{byte:02x}")).collect();
+    digits[..VERSION_DIGITS].to_owned()
+}
+
+/// Reads a process made of `kinds`.
+pub(crate) fn parse_with(kinds: &'static [Spec], text: &str) -> Result<Process, Vec<Problem>> {
+    let (tree, mut problems) = yaml::read(text);
+    let Some(tree) = tree else {
+        if problems.is_empty() {
+            let spot = Spot { line: 1, column: 1, start: 0, end: 0 };
+            problems.push(Problem::new(spot, "the file is empty").hint("begin with `process: name`"));
+        }
+        return Err(problems);
+    };
+    let file =
+        tree.read::<File>().map_err(|errors| problems.extend(errors.into_iter().map(Problem::from))).ok();
+    let nodes = tree.get("nodes");
+    let sketch = Sketch {
+        params: tree.get("params").map(|tree| params(tree, &mut problems)).unwrap_or_default(),
+        nodes_spot: key_spot(&tree, "nodes"),
+        nodes: nodes.map(|tree| stations(kinds, tree, &mut problems)).unwrap_or_default(),
+    };
+    if let Some(nodes) = nodes {
+        problems.extend(check(&sketch, nodes));
+    }
+    match (file, problems.is_empty()) {
+        (Some(file), true) => finish(file, sketch, text).map_err(|problem| vec![problem]),
+        _ => Err(settle(problems, text)),
+    }
+}
+
+/// Where a key of the top stood, or the top itself.
+fn key_spot(tree: &Tree, name: &str) -> Spot {
+    let key = tree.entries().iter().find(|(key, _)| key.text == name);
+    key.map_or(tree.spot, |(key, _)| key.spot)
+}
+
+/// Makes the process of a sketch that nothing is wrong with.
+fn finish(file: File, sketch: Sketch, text: &str) -> Result<Process, Problem> {
+    let nodes: Vec<Node> = sketch.nodes.into_iter().filter_map(|station| station.node).collect();
+    let start = nodes.iter().find(|node| node.kind_name == "input").map(|node| node.name.clone());
+    let Some(start) = start else {
+        return Err(Problem::new(sketch.nodes_spot, "there is no `input` node"));
+    };
+    let params: Vec<ParamSpec> = sketch.params.into_iter().map(|(param, ..)| param).collect();
+    let named = |pick: fn(&ParamSpec) -> bool| {
+        Arc::new(params.iter().filter(|it| pick(it)).map(|it| it.name.clone()).collect())
+    };
+    Ok(Process {
+        version: version(text),
+        title: file.title.unwrap_or_else(|| file.process.to_string()),
+        about: file.about.unwrap_or_default(),
+        limits: file.limits.map_or_else(Limits::default, |it| it.limits()),
+        start,
+        nodes,
+        secret: named(|it| it.secret),
+        hidden: named(|it| it.secret && !it.shared),
+        origin: origin(text),
+        id: file.process,
+        params,
+    })
+}
+
+/// The template named in the comment a clone begins with: `# from template NAME@VERSION`.
+fn origin(text: &str) -> Option<Origin> {
+    let mut head =
+        text.trim_start_matches('\u{FEFF}').lines().take_while(|it| it.starts_with('#') || it.is_empty());
+    let line = head.find_map(|line| line.strip_prefix(ORIGIN))?;
+    let (template, version) = line.trim().split_once('@')?;
+    let id = ProcessId::new(template).ok()?;
+    Some(Origin { template: id.to_string(), version: version.to_owned() })
+}
+
+fn params(tree: &Tree, problems: &mut Vec<Problem>) -> Vec<(ParamSpec, Key, Tree)> {
+    if !matches!(tree.branch, Branch::Map(_) | Branch::Null) {
+        let hint = "write `name: {type: string, about: …}` for each";
+        problems.push(Problem::new(tree.spot, "the params are a map").hint(hint));
+    }
+    let mut all = Vec::new();
+    for (key, tree) in tree.entries() {
+        let shape = match tree.branch {
+            Branch::Null => Ok(ParamShape::default()),
+            _ => tree.read::<ParamShape>(),
+        };
+        match shape {
+            Ok(shape) => all.push((shape.spec(&key.text), key.clone(), tree.clone())),
+            Err(errors) => {
+                problems.extend(errors.into_iter().map(Problem::from));
+                all.push((ParamShape::default().spec(&key.text), key.clone(), tree.clone()));
+            }
+        }
+    }
+    all
+}
+
+fn stations(kinds: &'static [Spec], tree: &Tree, problems: &mut Vec<Problem>) -> Vec<Station> {
+    if !matches!(tree.branch, Branch::Map(_)) {
+        let hint = "write `name: {kind: …}` for each";
+        problems.push(Problem::new(tree.spot, "the nodes are a map").hint(hint));
+    }
+    let mut all = Vec::new();
+    for (key, tree) in tree.entries() {
+        match NodeName::new(&key.text) {
+            Ok(name) => all.push(station(kinds, name, key, tree, problems)),
+            Err(bad) => problems.push(Problem::new(key.spot, bad.to_string())),
+        }
+    }
+    all
+}
+
+fn station(
+    kinds: &'static [Spec],
+    name: NodeName,
+    key: &Key,
+    tree: &Tree,
+    problems: &mut Vec<Problem>,
+) -> Station {
+    let mut found = Vec::new();
+    let spec = spec(kinds, key, tree, &mut found);
+    let node = spec.and_then(|spec| node(spec, &name, key, tree, &mut found));
+    let good = found.is_empty();
+    problems.extend(found);
+    Station { name, spot: key.spot, tree: tree.clone(), spec, node: node.filter(|_| good) }
+}
+
+/// The kind a node names.
+fn spec(
+    kinds: &'static [Spec],
+    key: &Key,
+    tree: &Tree,
+    problems: &mut Vec<Problem>,
+) -> Option<&'static Spec> {
+    let names: Vec<&str> = kinds.iter().map(|spec| spec.name).collect();
+    let missing = |spot| {
+        let message = format!("node `{}` has no `kind`", key.text);
+        Problem::new(spot, message).hint(format!("begin with `kind:` and one of: {}", listed(&names)))
+    };
+    if !matches!(tree.branch, Branch::Map(_)) {
+        problems.push(missing(key.spot));
+        return None;
+    }
+    let Some(kind) = tree.get("kind") else {
+        problems.push(missing(key.spot));
+        return None;
+    };
+    let Some(word) = kind.name() else {
+        problems
+            .push(Problem::new(kind.spot, "the kind is a word").hint(format!("one of: {}", listed(&names))));
+        return None;
+    };
+    let spec = kinds.iter().find(|spec| spec.name == word);
+    if spec.is_none() {
+        let hint = near::hint(&word, &names, "the kinds are");
+        problems.push(Problem::new(kind.spot, format!("there is no kind `{word}`")).hint_if(hint));
+    }
+    spec
+}
+
+fn listed(names: &[&str]) -> String {
+    names.iter().map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", ")
+}
+
+/// Reads the fields every node may have, and hands the rest to the kind.
+fn node(spec: &Spec, name: &NodeName, key: &Key, tree: &Tree, problems: &mut Vec<Problem>) -> Option<Node> {
+    let part = |common: bool| {
+        let its = |it: &&(Key, Tree)| it.0.text != "kind" && COMMON.contains(&it.0.text.as_str()) == common;
+        let pairs = tree.entries().iter().filter(its).cloned().collect();
+        Tree { spot: tree.spot, branch: Branch::Map(pairs) }
+    };
+    let common = part(true).read::<Common>();
+    let kind = (spec.parse)(&part(false));
+    let (common, kind) = match (common, kind) {
+        (Ok(common), Ok(kind)) => (common, kind),
+        (common, kind) => {
+            let errors = [common.err(), kind.err()].into_iter().flatten().flatten();
+            problems.extend(errors.map(|error| {
+                let own = tree.entries().iter().find(|(own, _)| own.spot == error.spot);
+                match own {
+                    Some((unknown, _)) => unknown_key(spec, unknown),
+                    None if error.spot == tree.spot => Problem { spot: key.spot, ..Problem::from(error) },
+                    None => Problem::from(error),
+                }
+            }));
+            return None;
+        }
+    };
+    Some(Node {
+        name: name.clone(),
+        kind_name: spec.name,
+        title: common.title.unwrap_or_else(|| name.to_string()),
+        about: common.about.unwrap_or_default(),
+        kind,
+        on_error: common.on_error,
+        retry: common.retry,
+        limit: common.limit,
+    })
+}
+
+/// A key that a node cannot have: the ones it can have are its kind's and the common ones.
+fn unknown_key(spec: &Spec, key: &Key) -> Problem {
+    let mut generator = SchemaGenerator::new(SchemaSettings::draft2020_12());
+    let schema = (spec.schema)(&mut generator);
+    let own = schema.get("properties").and_then(|it| it.as_object());
+    let own: Vec<&str> = own.into_iter().flat_map(|it| it.keys().map(String::as_str)).collect();
+    let known: Vec<&str> = own.into_iter().chain(COMMON).collect();
+    let hint = near::hint(&key.text, &known, &format!("the keys of `{}` are", spec.name));
+    Problem::new(key.spot, format!("unknown key `{}`", key.text)).hint_if(hint)
+}

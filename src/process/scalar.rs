@@ -1,0 +1,163 @@
+//! What a word of YAML without quotes means: YAML 1.2's core schema, less what reads as something else than it says.
+
+use serde_json::Number;
+
+use crate::model::tree::Branch;
+
+/// What is wrong with a word, and what to write instead.
+pub type Odd = (String, String);
+
+/// The value of a word without quotes.
+///
+/// # Errors
+/// A number that would not be what stands there.
+pub fn plain(word: &str) -> Result<Branch, Odd> {
+    match word {
+        "" | "~" | "null" | "Null" | "NULL" => return Ok(Branch::Null),
+        "true" | "True" | "TRUE" => return Ok(Branch::Bool(true)),
+        "false" | "False" | "FALSE" => return Ok(Branch::Bool(false)),
+        _ => {}
+    }
+    let digits = word.strip_prefix(['-', '+']).unwrap_or(word);
+    if [".inf", ".Inf", ".INF", ".nan", ".NaN", ".NAN"].contains(&digits) {
+        return Err((format!("`{word}` is no number in JSON"), quoted(word)));
+    }
+    if let Some(number) = radix(digits) {
+        return number.map(Branch::Number).ok_or_else(|| too_large(word));
+    }
+    match shape(digits) {
+        None => Ok(Branch::Text(word.to_owned())),
+        Some(shape) => number(word, digits, shape).map(Branch::Number),
+    }
+}
+
+/// What a decimal number is made of.
+#[derive(Clone, Copy)]
+struct Shape {
+    whole: bool,
+    underscores: bool,
+}
+
+/// The shape of digits, if they are a number at all.
+fn shape(digits: &str) -> Option<Shape> {
+    let (mantissa, exponent) =
+        digits.split_once(['e', 'E']).map_or((digits, None), |(it, exp)| (it, Some(exp)));
+    let (whole, fraction) = mantissa.split_once('.').map_or((mantissa, None), |(it, rest)| (it, Some(rest)));
+    let all = |text: &str| text.bytes().all(|it| it.is_ascii_digit() || it == b'_');
+    let some = |text: &str| text.bytes().any(|it| it.is_ascii_digit());
+    let good = all(whole) && all(fraction.unwrap_or_default()) && !whole.starts_with('_');
+    let exponent_good = exponent.is_none_or(|it| {
+        let it = it.strip_prefix(['-', '+']).unwrap_or(it);
+        !it.is_empty() && it.bytes().all(|it| it.is_ascii_digit())
+    });
+    if !good || !exponent_good || !(some(whole) || whole.is_empty() && fraction.is_some_and(some)) {
+        return None;
+    }
+    Some(Shape { whole: fraction.is_none() && exponent.is_none(), underscores: mantissa.contains('_') })
+}
+
+fn number(word: &str, digits: &str, shape: Shape) -> Result<Number, Odd> {
+    let leading_zero = digits.len() > 1 && digits.starts_with('0') && digits.as_bytes()[1].is_ascii_digit();
+    if leading_zero || shape.underscores {
+        let bare: String = digits.chars().filter(|it| *it != '_').collect();
+        let bare = bare.trim_start_matches('0');
+        let bare = if bare.starts_with(|it: char| it.is_ascii_digit()) {
+            bare.to_owned()
+        } else {
+            format!("0{bare}")
+        };
+        let sign = if word.starts_with('-') { "-" } else { "" };
+        let what = if leading_zero { "begins with a zero" } else { "has `_` in it" };
+        let hint = format!("write \"{word}\" for a text or {sign}{bare} for a number");
+        return Err((format!("the number {word} {what}"), hint));
+    }
+    if word.starts_with('+') {
+        let hint = format!("write \"{word}\" for a text or {digits} for a number");
+        return Err((format!("the number {word} would lose its plus"), hint));
+    }
+    if shape.whole {
+        let whole = word.parse::<u64>().map(Number::from).or_else(|_| word.parse::<i64>().map(Number::from));
+        return whole.map_err(|_| too_large(word));
+    }
+    word.parse::<f64>().ok().and_then(Number::from_f64).ok_or_else(|| too_large(word))
+}
+
+/// `0x1F` and `0o17`: the number, if it fits.
+fn radix(digits: &str) -> Option<Option<Number>> {
+    let (rest, radix) = match digits.as_bytes() {
+        [b'0', b'x', _, ..] => (&digits[2..], 16),
+        [b'0', b'o', _, ..] => (&digits[2..], 8),
+        _ => return None,
+    };
+    let good = rest.chars().all(|it| it.is_digit(radix));
+    good.then(|| u64::from_str_radix(rest, radix).ok().map(Number::from))
+}
+
+fn too_large(word: &str) -> Odd {
+    (format!("the number {} is too large", shown(word)), quoted(word))
+}
+
+fn quoted(word: &str) -> String {
+    format!("write \"{}\" for a text", shown(word))
+}
+
+fn shown(word: &str) -> String {
+    match word.char_indices().nth(40) {
+        Some((at, _)) => format!("{}…", &word[..at]),
+        None => word.to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_word_is_what_it_looks_like() {
+        let read = |word: &str| match plain(word) {
+            Ok(branch) => format!("{branch:?}"),
+            Err((message, hint)) => format!("{message}; {hint}"),
+        };
+        let words = "true yes 7 -7 007 -012 1_000 0.5 .5 5. 00.5 1e3 1e400 +371 0x1F 0o17 08 0 -0 12:30 2024-01-01 \
+                     1.2.3 _ - . e5 1e .inf 18446744073709551615 18446744073709551616 -9223372036854775809 25m ~ 0_ 00";
+        let all: Vec<String> =
+            words.split_whitespace().map(|word| format!("{word}: {}", read(word))).collect();
+        insta::assert_snapshot!(all.join("\n"), @r#"
+        true: Bool(true)
+        yes: Text("yes")
+        7: Number(Number(7))
+        -7: Number(Number(-7))
+        007: the number 007 begins with a zero; write "007" for a text or 7 for a number
+        -012: the number -012 begins with a zero; write "-012" for a text or -12 for a number
+        1_000: the number 1_000 has `_` in it; write "1_000" for a text or 1000 for a number
+        0.5: Number(Number(0.5))
+        .5: Number(Number(0.5))
+        5.: Number(Number(5.0))
+        00.5: the number 00.5 begins with a zero; write "00.5" for a text or 0.5 for a number
+        1e3: Number(Number(1000.0))
+        1e400: the number 1e400 is too large; write "1e400" for a text
+        +371: the number +371 would lose its plus; write "+371" for a text or 371 for a number
+        0x1F: Number(Number(31))
+        0o17: Number(Number(15))
+        08: the number 08 begins with a zero; write "08" for a text or 8 for a number
+        0: Number(Number(0))
+        -0: Number(Number(0))
+        12:30: Text("12:30")
+        2024-01-01: Text("2024-01-01")
+        1.2.3: Text("1.2.3")
+        _: Text("_")
+        -: Text("-")
+        .: Text(".")
+        e5: Text("e5")
+        1e: Text("1e")
+        .inf: `.inf` is no number in JSON; write ".inf" for a text
+        18446744073709551615: Number(Number(18446744073709551615))
+        18446744073709551616: the number 18446744073709551616 is too large; write "18446744073709551616" for a text
+        -9223372036854775809: the number -9223372036854775809 is too large; write "-9223372036854775809" for a text
+        25m: Text("25m")
+        ~: Null
+        0_: the number 0_ has `_` in it; write "0_" for a text or 0 for a number
+        00: the number 00 begins with a zero; write "00" for a text or 0 for a number
+        "#);
+    }
+}
