@@ -1,1 +1,12 @@
 //! Floor 6, what keeps. To add a store: write its file, and add its line to the contract's list.
+//!
+//! A store only keeps; no rule of the engine lives here. What every keeper does by itself is in [`keeping`].
+
+pub mod seal;
+pub mod keeping;
+pub mod memory;
+mod rows;
+mod sqlite_schema;
+mod sqlite_batch;
+mod sqlite_writer;
+pub mod sqlite;

@@ -1,0 +1,52 @@
+//! What every keeper does by itself, said once for all of them.
+
+use crate::engine::edges::StoreError;
+use crate::model::task::{Letter, State, Task, To, Word};
+use crate::model::time::Timestamp;
+
+/// A trail keeps at least so many of a task's last hops.
+pub const HOPS_KEPT: usize = 1_000;
+/// A trail is cut to [`HOPS_KEPT`] when it has grown longer than this: not at every commit, as cutting costs.
+pub const HOPS_MAX: usize = 1_100;
+
+/// The task that a letter makes which creates; none for any other letter.
+///
+/// An error if the runner has not said where the task begins, or given it a number. The commit is then refused as a
+/// whole: it is a mistake of ours and not of a process.
+pub fn born(letter: &Letter, now: Timestamp) -> Result<Option<Task>, StoreError> {
+    let Word::Create { params, caller, at, birth } = &letter.word else {
+        return Ok(None);
+    };
+    let (To::Address(address), Some(at), Some(birth)) = (&letter.to, at, birth) else {
+        let to = &letter.to;
+        return Err(StoreError::Corrupt(format!(
+            "a letter to {to:?} creates, but does not say where or as whom"
+        )));
+    };
+    Ok(Some(Task {
+        id: birth.id,
+        process: address.process.clone(),
+        reference: address.reference.clone(),
+        params: params.clone(),
+        at: at.clone(),
+        state: State::Ready { at: now },
+        due: Some(now),
+        turn: 0,
+        revision: 0,
+        visit: 0,
+        attempt: 0,
+        created_at: now,
+        since: now,
+        fault: None,
+        alarm: None,
+        caller: caller.clone(),
+        result: None,
+        link: None,
+        seed: birth.seed,
+    }))
+}
+
+/// When a task is due that has mail since `now`: at once, and no later than it was before.
+pub fn due_with_mail(due: Option<Timestamp>, now: Timestamp) -> Timestamp {
+    due.map_or(now, |due| due.min(now))
+}

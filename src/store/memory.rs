@@ -1,0 +1,354 @@
+//! [`Memory`]: a store that forgets. The reference for all others, and the floor of the simulation.
+
+use std::collections::{BTreeMap, VecDeque};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use async_trait::async_trait;
+
+use crate::engine::edges::{
+    Claim, Count, Entry, Receipt, Record, Refused, Shelf, Store, StoreError, TaskQuery, Write,
+};
+use crate::engine::transition::{LetterId, Transition};
+use crate::model::names::{Address, ProcessId, TaskId};
+use crate::model::task::{Letter, Phase, Place, Task, To, Word};
+use crate::model::time::{Span, Timestamp};
+use crate::store::keeping::{HOPS_KEPT, HOPS_MAX, born, due_with_mail};
+
+/// Keeps everything in maps behind one lock.
+#[derive(Debug, Default)]
+pub struct Memory(Mutex<State>);
+
+#[derive(Debug, Default)]
+struct State {
+    rows: BTreeMap<TaskId, Row>,
+    live: BTreeMap<Address, TaskId>,
+    entries: BTreeMap<u64, Entry>,
+    records: BTreeMap<(Shelf, String), Record>,
+    last_event: u64,
+    last_letter: i64,
+}
+
+#[derive(Clone, Debug)]
+struct Row {
+    task: Task,
+    inbox: Vec<(LetterId, Letter)>,
+    /// The numbers of its entries, and how many hops each has.
+    trail: VecDeque<(u64, usize)>,
+    /// 0 while it lives, then the number of the next entry of all: orders the tasks that had the same name.
+    ended: u64,
+    idempotency: Option<String>,
+}
+
+/// The rows as they were before a write, to go back to if it is refused.
+type Was = Vec<(TaskId, Option<Row>)>;
+
+impl Memory {
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn select(&self, wanted: impl Fn(&Task) -> bool, limit: usize) -> Vec<Task> {
+        let state = self.lock();
+        state.rows.values().map(|row| &row.task).filter(|task| wanted(task)).take(limit).cloned().collect()
+    }
+}
+
+impl State {
+    /// Puts or removes a row, and keeps the names of the live right.
+    fn set(&mut self, id: TaskId, row: Option<Row>) -> Option<Row> {
+        if let Some(task) = self.rows.get(&id).map(|row| &row.task)
+            && self.live.get(&task.address()) == Some(&id)
+        {
+            self.live.remove(&task.address());
+        }
+        match row {
+            None => self.rows.remove(&id),
+            Some(row) => {
+                if row.task.state.phase().is_live() {
+                    self.live.insert(row.task.address(), id);
+                }
+                self.rows.insert(id, row)
+            }
+        }
+    }
+
+    fn write(&mut self, write: &Write) -> Result<Receipt, Refused> {
+        let (mut was, last_letter) = (Was::new(), self.last_letter);
+        let done = match write {
+            Write::Step(transition) => self.step(transition, &mut was),
+            Write::Post(letter, at) => {
+                self.deliver(letter, *at, &mut was).map(|letter| Receipt { letter, mail: false })
+            }
+        };
+        if done.is_err() {
+            for (id, row) in was.into_iter().rev() {
+                self.set(id, row);
+            }
+            self.last_letter = last_letter;
+        }
+        done
+    }
+
+    fn step(&mut self, transition: &Transition, was: &mut Was) -> Result<Receipt, Refused> {
+        let task = &transition.task;
+        let (id, phase) = (task.id, task.state.phase());
+        let mut row = self.row_before(transition)?;
+        row.inbox.retain(|(id, _)| transition.read.iter().all(|read| read.letter != *id));
+        let had_ended = row.ended > 0;
+        row.task = task.clone();
+        if !phase.is_live() {
+            row.inbox.clear();
+        }
+        was.push((id, self.set(id, Some(row).filter(|_| !transition.gone))));
+        for letter in &transition.letters {
+            self.deliver(letter, transition.at, was)?;
+        }
+        // From here on nothing is refused.
+        self.write_trail(transition);
+        let last_event = self.last_event;
+        let Some(row) = self.rows.get_mut(&id) else {
+            return Ok(Receipt::default());
+        };
+        match (phase.is_live(), had_ended) {
+            (true, _) => row.ended = 0,
+            (false, false) => row.ended = last_event + 1,
+            (false, true) => {}
+        }
+        let mail = phase.is_live() && phase != Phase::Doing && !row.inbox.is_empty();
+        if mail {
+            row.task.due = Some(due_with_mail(row.task.due, transition.at));
+        }
+        Ok(Receipt { letter: None, mail })
+    }
+
+    /// The row that a transition changes, or a new one.
+    fn row_before(&self, transition: &Transition) -> Result<Row, Refused> {
+        let task = &transition.task;
+        let key = &transition.idempotency;
+        if let Some(row) = self.rows.values().find(|row| key.is_some() && row.idempotency == *key) {
+            return Err(Refused::Repeated(row.task.id));
+        }
+        let row = self.rows.get(&task.id);
+        let holder = self.live.get(&task.address());
+        let comes_alive = match row {
+            _ if transition.before.is_none() => true,
+            Some(row) if row.task.turn == task.turn => {
+                task.state.phase().is_live() && !row.task.state.phase().is_live()
+            }
+            _ => return Err(Refused::Stale),
+        };
+        match (row, transition.before.is_none()) {
+            _ if comes_alive && holder.is_some() => Err(Refused::RefTaken(task.address())),
+            (Some(row), false) => Ok(row.clone()),
+            (None, true) => Ok(Row { idempotency: key.clone(), ..row_of(task.clone()) }),
+            (Some(_), true) | (None, false) => Err(Refused::Stale),
+        }
+    }
+
+    fn deliver(
+        &mut self,
+        letter: &Letter,
+        now: Timestamp,
+        was: &mut Was,
+    ) -> Result<Option<LetterId>, Refused> {
+        if let Ok(Some(task)) = born(letter, now) {
+            if self.live.contains_key(&task.address()) {
+                return Err(Refused::RefTaken(task.address()));
+            }
+            if self.rows.contains_key(&task.id) {
+                return Err(Refused::Stale);
+            }
+            was.push((task.id, self.set(task.id, Some(row_of(task)))));
+            return Ok(None);
+        }
+        let id = match &letter.to {
+            To::Address(address) => self.live.get(address).copied(),
+            To::Task(id) => Some(*id),
+        };
+        let row = id.and_then(|id| self.rows.get_mut(&id)).filter(|row| row.task.state.phase().is_live());
+        match (row, &letter.word, &letter.to) {
+            (Some(row), ..) => {
+                was.push((row.task.id, Some(row.clone())));
+                self.last_letter += 1;
+                row.inbox.push((LetterId(self.last_letter), letter.clone()));
+                if row.task.state.phase() != Phase::Doing {
+                    row.task.due = Some(due_with_mail(row.task.due, now));
+                }
+                Ok(Some(LetterId(self.last_letter)))
+            }
+            (None, Word::Answer { .. }, _) => Ok(None),
+            (None, _, To::Address(address)) => Err(Refused::NoTask(address.to_string())),
+            (None, _, To::Task(id)) => Err(Refused::NoTask(id.to_string())),
+        }
+    }
+
+    fn write_trail(&mut self, transition: &Transition) {
+        let (task, hops) = (&transition.task, &transition.trail);
+        if transition.gone {
+            self.entries.retain(|_, entry| entry.task != task.id);
+            return;
+        }
+        let Some(row) = self.rows.get_mut(&task.id).filter(|_| !hops.is_empty()) else {
+            return;
+        };
+        self.last_event += 1;
+        let entry = Entry {
+            seq: self.last_event,
+            task: task.id,
+            process: task.process.clone(),
+            reference: task.reference.clone(),
+            phase: task.state.phase(),
+            hops: hops.clone(),
+        };
+        row.trail.push_back((entry.seq, hops.len()));
+        self.entries.insert(entry.seq, entry);
+        let mut all: usize = row.trail.iter().map(|(_, hops)| hops).sum();
+        if all > HOPS_MAX {
+            while let Some((seq, hops)) =
+                row.trail.front().copied().filter(|(_, hops)| all - hops >= HOPS_KEPT)
+            {
+                row.trail.pop_front();
+                self.entries.remove(&seq);
+                all -= hops;
+            }
+        }
+    }
+}
+
+fn row_of(task: Task) -> Row {
+    Row { task, inbox: Vec::new(), trail: VecDeque::new(), ended: 0, idempotency: None }
+}
+
+#[async_trait]
+impl Store for Memory {
+    async fn claim(&self, now: Timestamp, lease: Span, limit: usize) -> Result<Vec<Claim>, StoreError> {
+        let mut state = self.lock();
+        let is_due = |row: &&mut Row| row.task.due.is_some_and(|due| due <= now);
+        let mut due: Vec<&mut Row> = state.rows.values_mut().filter(is_due).collect();
+        due.sort_by_key(|row| (row.task.due, row.task.id));
+        let claim = |row: &mut Row| {
+            row.task.turn += 1;
+            let claim = Claim { task: row.task.clone(), letters: row.inbox.clone() };
+            row.task.due = Some(now + lease);
+            claim
+        };
+        Ok(due.into_iter().take(limit).map(claim).collect())
+    }
+
+    async fn commit(&self, writes: Vec<Write>) -> Result<Vec<Result<Receipt, Refused>>, StoreError> {
+        for write in &writes {
+            match write {
+                Write::Post(letter, at) => drop(born(letter, *at)?),
+                Write::Step(step) => {
+                    step.letters.iter().try_for_each(|letter| born(letter, step.at).map(drop))?;
+                }
+            }
+        }
+        let mut state = self.lock();
+        Ok(writes.iter().map(|write| state.write(write)).collect())
+    }
+
+    async fn read(&self, addresses: &[Address]) -> Result<Vec<Option<Task>>, StoreError> {
+        let state = self.lock();
+        let read = |address| Some(state.rows[state.live.get(address)?].task.clone());
+        Ok(addresses.iter().map(read).collect())
+    }
+
+    async fn next_due(&self) -> Result<Option<Timestamp>, StoreError> {
+        Ok(self.lock().rows.values().filter_map(|row| row.task.due).min())
+    }
+
+    async fn rouse(&self, process: &ProcessId, now: Timestamp) -> Result<u64, StoreError> {
+        let mut roused = 0;
+        for task in self.lock().rows.values_mut().map(|row| &mut row.task) {
+            let rests = matches!(task.state.phase(), Phase::Ready | Phase::Waiting) && task.due.is_none();
+            if rests && task.process == *process {
+                task.due = Some(now);
+                roused += 1;
+            }
+        }
+        Ok(roused)
+    }
+
+    async fn task(&self, id: TaskId) -> Result<Option<Task>, StoreError> {
+        Ok(self.lock().rows.get(&id).map(|row| row.task.clone()))
+    }
+
+    async fn find(&self, address: &Address) -> Result<Option<Task>, StoreError> {
+        let state = self.lock();
+        let rows = state.rows.values().filter(|row| row.task.address() == *address);
+        let found = rows.max_by_key(|row| (row.task.state.phase().is_live(), row.ended, row.task.id));
+        Ok(found.map(|row| row.task.clone()))
+    }
+
+    async fn tasks(&self, query: &TaskQuery) -> Result<Vec<Task>, StoreError> {
+        let wanted = |task: &Task| {
+            query.process.as_ref().is_none_or(|it| task.process == *it)
+                && query.node.as_ref().is_none_or(|it| task.at == *it)
+                && query.phase.is_none_or(|it| task.state.phase() == it)
+                && query.ref_prefix.as_ref().is_none_or(|it| task.reference.as_str().starts_with(it))
+                && query.after.is_none_or(|it| task.id > it)
+        };
+        Ok(self.select(wanted, query.limit))
+    }
+
+    async fn trail(&self, id: TaskId, after: u64, limit: usize) -> Result<Vec<Entry>, StoreError> {
+        let state = self.lock();
+        let Some(row) = state.rows.get(&id) else {
+            return Ok(Vec::new());
+        };
+        let seqs = row.trail.iter().filter(|(seq, _)| *seq > after).take(limit);
+        Ok(seqs.map(|(seq, _)| state.entries[seq].clone()).collect())
+    }
+
+    async fn events(&self, after: u64, limit: usize) -> Result<Vec<Entry>, StoreError> {
+        let state = self.lock();
+        Ok(state
+            .entries
+            .range(after.saturating_add(1)..)
+            .take(limit)
+            .map(|(_, entry)| entry.clone())
+            .collect())
+    }
+
+    async fn last_event(&self) -> Result<u64, StoreError> {
+        Ok(self.lock().last_event)
+    }
+
+    async fn counts(&self) -> Result<Vec<Count>, StoreError> {
+        let mut counts = BTreeMap::new();
+        for task in self.lock().rows.values().map(|row| &row.task) {
+            *counts.entry((task.process.clone(), task.place())).or_default() += 1;
+        }
+        let count = |((process, place), tasks): ((_, Place), _)| Count {
+            process,
+            node: place.node,
+            phase: place.phase,
+            tasks,
+        };
+        Ok(counts.into_iter().map(count).collect())
+    }
+
+    async fn alarms(&self, limit: usize) -> Result<Vec<Task>, StoreError> {
+        Ok(self.select(|task| task.alarm.is_some() && task.state.phase().is_live(), limit))
+    }
+
+    async fn keep(&self, records: Vec<Record>) -> Result<(), StoreError> {
+        let kept = records.into_iter().map(|record| ((record.shelf, record.name.clone()), record));
+        self.lock().records.extend(kept);
+        Ok(())
+    }
+
+    async fn forget(&self, on: Shelf, name: &str) -> Result<bool, StoreError> {
+        Ok(self.lock().records.remove(&(on, name.to_owned())).is_some())
+    }
+
+    async fn shelf(&self, on: Shelf) -> Result<Vec<Record>, StoreError> {
+        let state = self.lock();
+        Ok(state.records.values().filter(|record| record.shelf == on).cloned().collect())
+    }
+
+    async fn record(&self, on: Shelf, name: &str) -> Result<Option<Record>, StoreError> {
+        Ok(self.lock().records.get(&(on, name.to_owned())).cloned())
+    }
+}

@@ -1,0 +1,245 @@
+//! What a database is handed: writes with their bodies sealed, made beside the one who writes so that it need not wait
+//! for that. And back again: tasks, letters and trails from their rows.
+
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use sha2::{Digest, Sha256};
+
+use crate::engine::edges::{Claim, Entry, StoreError, Write};
+use crate::engine::transition::{LetterId, Transition};
+use crate::model::names::{Address, NodeName, ProcessId, TaskId};
+use crate::model::task::{Letter, Phase, Task, To, Word};
+use crate::model::time::Timestamp;
+use crate::store::keeping::born;
+use crate::store::seal::Sealer;
+
+/// A task as a row.
+#[derive(Debug)]
+pub(super) struct TaskRow {
+    pub(super) id: i64,
+    pub(super) address: Address,
+    pub(super) node: NodeName,
+    pub(super) phase: Phase,
+    pub(super) due: Option<i64>,
+    pub(super) turn: i64,
+    pub(super) alarm: bool,
+    pub(super) body: Vec<u8>,
+}
+
+/// A [`Write`], sealed.
+#[derive(Debug)]
+pub(super) enum Sealed {
+    Step(Box<Step>),
+    Post(Mail, i64),
+}
+
+/// A [`Transition`], sealed.
+#[derive(Debug)]
+pub(super) struct Step {
+    pub(super) row: TaskRow,
+    pub(super) new: bool,
+    pub(super) letters: Vec<Mail>,
+    pub(super) trail: Option<Trail>,
+    pub(super) read: Vec<i64>,
+    pub(super) at: i64,
+    pub(super) gone: bool,
+    pub(super) idempotency: Option<Vec<u8>>,
+}
+
+/// What one commit writes into a trail.
+#[derive(Debug)]
+pub(super) struct Trail {
+    pub(super) revision: i64,
+    pub(super) hops: usize,
+    pub(super) body: Vec<u8>,
+}
+
+/// A [`Letter`], ready to be delivered.
+#[derive(Debug)]
+pub(super) enum Mail {
+    /// It creates that task.
+    Birth(TaskRow),
+    /// It is for a task that lives; an answer is dropped if the task does not. Sealed when it has its number.
+    Word { to: To, is_answer: bool, json: Vec<u8> },
+}
+
+/// A task's row as it is read: `due`, `turn` and the sealed body.
+#[derive(Debug)]
+pub(super) struct Found {
+    pub(super) id: i64,
+    pub(super) due: Option<i64>,
+    pub(super) turn: i64,
+    pub(super) body: Vec<u8>,
+}
+
+/// A claimed row with its letters.
+#[derive(Debug)]
+pub(super) struct Taken {
+    pub(super) found: Found,
+    pub(super) letters: Vec<(i64, Vec<u8>)>,
+}
+
+impl TaskRow {
+    /// Where it is counted.
+    pub(super) fn stand(&self) -> Stand {
+        (self.address.process.clone(), self.node.clone(), self.phase)
+    }
+
+    fn seal(task: &Task, sealer: &Sealer) -> Result<TaskRow, StoreError> {
+        let phase = task.state.phase();
+        Ok(TaskRow {
+            id: task.id.0,
+            address: task.address(),
+            node: task.at.clone(),
+            phase,
+            due: task.due.map(|due| due.0),
+            turn: task.turn.cast_signed(),
+            alarm: phase.is_live() && task.alarm.is_some(),
+            body: sealer.seal(&task_place(task.id.0), &json(task)?)?,
+        })
+    }
+}
+
+impl Sealed {
+    pub(super) fn seal(write: &Write, sealer: &Sealer) -> Result<Sealed, StoreError> {
+        match write {
+            Write::Step(transition) => Ok(Sealed::Step(Box::new(Step::seal(transition, sealer)?))),
+            Write::Post(letter, at) => Ok(Sealed::Post(Mail::seal(letter, *at, sealer)?, at.0)),
+        }
+    }
+}
+
+impl Step {
+    fn seal(transition: &Transition, sealer: &Sealer) -> Result<Step, StoreError> {
+        let Transition { task, before, letters, trail, read, at, gone, idempotency } = transition;
+        let mail = |letter| Mail::seal(letter, *at, sealer);
+        let revision = task.revision.cast_signed();
+        let trail = match trail.len() {
+            0 => None,
+            hops => {
+                let body = sealer.seal(&trail_place(task.id.0, revision), &json(trail)?)?;
+                Some(Trail { revision, hops, body })
+            }
+        };
+        Ok(Step {
+            row: TaskRow::seal(task, sealer)?,
+            new: before.is_none(),
+            letters: letters.iter().map(mail).collect::<Result<_, _>>()?,
+            trail,
+            read: read.iter().map(|reading| reading.letter.0).collect(),
+            at: at.0,
+            gone: *gone,
+            idempotency: idempotency.as_ref().map(|key| Sha256::digest(key).to_vec()),
+        })
+    }
+}
+
+impl Mail {
+    fn seal(letter: &Letter, at: Timestamp, sealer: &Sealer) -> Result<Mail, StoreError> {
+        if let Some(task) = born(letter, at)? {
+            return Ok(Mail::Birth(TaskRow::seal(&task, sealer)?));
+        }
+        let is_answer = matches!(letter.word, Word::Answer { .. });
+        Ok(Mail::Word { to: letter.to.clone(), is_answer, json: json(letter)? })
+    }
+}
+
+impl Found {
+    pub(super) fn open(self, sealer: &Sealer) -> Result<Task, StoreError> {
+        let task: Task = open(sealer, &task_place(self.id), &self.body)?;
+        Ok(Task { due: self.due.map(Timestamp), turn: self.turn.cast_unsigned(), ..task })
+    }
+}
+
+impl Taken {
+    pub(super) fn open(self, sealer: &Sealer) -> Result<Claim, StoreError> {
+        let letter = |(id, body): (i64, Vec<u8>)| {
+            open::<Letter>(sealer, &letter_place(id), &body).map(|letter| (LetterId(id), letter))
+        };
+        let letters = self.letters.into_iter().map(letter).collect::<Result<_, _>>()?;
+        Ok(Claim { task: self.found.open(sealer)?, letters })
+    }
+}
+
+/// An entry as it is read, with the sealed hops.
+pub(super) struct EntryRow {
+    pub(super) seq: i64,
+    pub(super) task: i64,
+    pub(super) process: String,
+    pub(super) reference: String,
+    pub(super) phase: i64,
+    pub(super) revision: i64,
+    pub(super) body: Vec<u8>,
+}
+
+impl EntryRow {
+    pub(super) fn open(self, sealer: &Sealer) -> Result<Entry, StoreError> {
+        Ok(Entry {
+            seq: self.seq.cast_unsigned(),
+            task: TaskId(self.task),
+            process: name(&self.process)?,
+            reference: name(&self.reference)?,
+            phase: phase(self.phase)?,
+            hops: open(sealer, &trail_place(self.task, self.revision), &self.body)?,
+        })
+    }
+}
+
+pub(super) fn phase_number(phase: Phase) -> i64 {
+    match phase {
+        Phase::Ready => 0,
+        Phase::Doing => 1,
+        Phase::Waiting => 2,
+        Phase::Done => 3,
+        Phase::Failed => 4,
+        Phase::Cancelled => 5,
+    }
+}
+
+pub(super) fn phase(number: i64) -> Result<Phase, StoreError> {
+    let phase = Phase::ALL.into_iter().find(|phase| phase_number(*phase) == number);
+    phase.ok_or_else(|| StoreError::Corrupt(format!("there is no phase {number}")))
+}
+
+/// A name from a row.
+pub(super) fn name<T: std::str::FromStr<Err: std::fmt::Display>>(text: &str) -> Result<T, StoreError> {
+    text.parse().map_err(broken)
+}
+
+/// Where a process' task stands, as it is counted.
+pub(super) type Stand = (ProcessId, NodeName, Phase);
+
+pub(super) fn letter_place(id: i64) -> String {
+    format!("letters/{id}")
+}
+
+pub(super) fn record_place(shelf: &str, name: &str) -> String {
+    format!("records/{shelf}/{name}")
+}
+
+fn task_place(id: i64) -> String {
+    format!("tasks/{id}")
+}
+
+fn trail_place(task: i64, revision: i64) -> String {
+    format!("trail/{task}/{revision}")
+}
+
+pub(super) fn json(value: &impl Serialize) -> Result<Vec<u8>, StoreError> {
+    serde_json::to_vec(value).map_err(broken)
+}
+
+pub(super) fn open<T: DeserializeOwned>(sealer: &Sealer, place: &str, body: &[u8]) -> Result<T, StoreError> {
+    let plain = sealer.open(place, body)?;
+    // What serde says may quote what it read, and that may be secret.
+    serde_json::from_slice(&plain).map_err(|error| {
+        StoreError::Corrupt(format!(
+            "`{place}` does not read as what it should be, at byte {}",
+            error.column()
+        ))
+    })
+}
+
+fn broken(error: impl std::fmt::Display) -> StoreError {
+    StoreError::Corrupt(error.to_string())
+}

@@ -1,0 +1,404 @@
+//! [`Batch`]: one open transaction, and all that can be done in it.
+//!
+//! A write is first checked as a whole and then written, so a refused one leaves nothing and costs no savepoint.
+
+use std::collections::BTreeMap;
+
+use rusqlite::{CachedStatement, Connection, OptionalExtension, params};
+
+use crate::engine::edges::{Receipt, Refused, StoreError};
+use crate::engine::transition::LetterId;
+use crate::model::names::{Address, TaskId};
+use crate::model::task::{Phase, To};
+use crate::store::keeping::{HOPS_KEPT, HOPS_MAX};
+use crate::store::rows::{
+    Found, Mail, Sealed, Stand, Step, Taken, TaskRow, Trail, letter_place, name, phase, phase_number,
+};
+use crate::store::seal::Sealer;
+
+/// One open transaction.
+pub(super) struct Batch<'c> {
+    pub(super) db: &'c Connection,
+    sealer: &'c Sealer,
+    last_event: i64,
+    last_letter: i64,
+    began: (i64, i64),
+    counts: BTreeMap<Stand, i64>,
+}
+
+/// Why a write did not happen.
+enum No {
+    Refused(Refused),
+    Failed(StoreError),
+}
+
+/// A row as a step found it.
+struct Was {
+    stand: Stand,
+    ended: i64,
+    hops: i64,
+}
+
+/// What a write will do, while it is checked.
+struct Plan<'w> {
+    /// The task that steps; it no longer holds its name if it is not among the living.
+    own: Option<i64>,
+    /// Those that will live: the task that steps, and the newborn.
+    living: Vec<&'w TaskRow>,
+    deliveries: Vec<Delivery<'w>>,
+}
+
+enum Delivery<'w> {
+    Birth(&'w TaskRow),
+    Word { task: i64, json: &'w [u8] },
+}
+
+impl<E: Into<StoreError>> From<E> for No {
+    fn from(error: E) -> No {
+        No::Failed(error.into())
+    }
+}
+
+impl<'c> Batch<'c> {
+    pub(super) fn begin(db: &'c Connection, sealer: &'c Sealer) -> Result<Batch<'c>, StoreError> {
+        db.prepare_cached("BEGIN IMMEDIATE")?.execute([])?;
+        let mut last = db.prepare_cached("SELECT last_event, last_letter FROM store")?;
+        let began: (i64, i64) = last.query_row([], |row| Ok((row.get(0)?, row.get(1)?)))?;
+        Ok(Batch { db, sealer, last_event: began.0, last_letter: began.1, began, counts: BTreeMap::new() })
+    }
+
+    /// Writes what is gathered over the batch; to be called once, before the commit.
+    pub(super) fn finish(&mut self) -> Result<(), StoreError> {
+        for ((process, node, phase), tasks) in std::mem::take(&mut self.counts) {
+            let stand = params![process.as_str(), node.as_str(), phase_number(phase), tasks];
+            if tasks != 0 {
+                self.sql(
+                    "INSERT INTO counts VALUES (?1, ?2, ?3, ?4)
+                     ON CONFLICT DO UPDATE SET tasks = tasks + excluded.tasks",
+                )?
+                .execute(stand)?;
+            }
+            if tasks < 0 {
+                self.sql(
+                    "DELETE FROM counts WHERE process = ?1 AND node = ?2 AND phase = ?3 AND tasks = 0 * ?4",
+                )?
+                .execute(stand)?;
+            }
+        }
+        if self.began != (self.last_event, self.last_letter) {
+            self.sql("UPDATE store SET last_event = ?1, last_letter = ?2")?
+                .execute(params![self.last_event, self.last_letter])?;
+        }
+        Ok(())
+    }
+
+    pub(super) fn write(&mut self, write: &Sealed) -> Result<Result<Receipt, Refused>, StoreError> {
+        let done = match write {
+            Sealed::Step(step) => self.step(step),
+            Sealed::Post(letter, at) => self.post(letter, *at),
+        };
+        match done {
+            Ok(receipt) => Ok(Ok(receipt)),
+            Err(No::Refused(refused)) => Ok(Err(refused)),
+            Err(No::Failed(error)) => Err(error),
+        }
+    }
+
+    pub(super) fn claim(&mut self, now: i64, until: i64, limit: i64) -> Result<Vec<Taken>, StoreError> {
+        let mut due =
+            self.sql("SELECT id, due, turn + 1, body FROM tasks WHERE due <= ?1 ORDER BY due, id LIMIT ?2")?;
+        let due: Vec<Found> = due.query_map(params![now, limit], found)?.collect::<Result<_, _>>()?;
+        let mut lease = self.sql("UPDATE tasks SET due = ?2, turn = ?3 WHERE id = ?1")?;
+        let mut inbox = self.sql("SELECT id, body FROM letters WHERE task = ?1 ORDER BY id")?;
+        let take = |found: Found| {
+            lease.execute(params![found.id, until, found.turn])?;
+            let letters = inbox.query_map([found.id], |row| Ok((row.get(0)?, row.get(1)?)))?;
+            Ok(Taken { letters: letters.collect::<Result<_, _>>()?, found })
+        };
+        due.into_iter().map(take).collect()
+    }
+
+    fn post(&mut self, letter: &Mail, at: i64) -> Result<Receipt, No> {
+        let mut plan = Plan { own: None, living: Vec::new(), deliveries: Vec::new() };
+        self.address(letter, &mut plan)?;
+        let mut receipt = Receipt::default();
+        for delivery in &plan.deliveries {
+            receipt.letter = self.deliver(delivery, at)?;
+        }
+        Ok(receipt)
+    }
+
+    fn step(&mut self, step: &Step) -> Result<Receipt, No> {
+        let row = &step.row;
+        let was = self.check(step)?;
+        let lives = row.phase.is_live() && !step.gone;
+        let living = if lives { vec![row] } else { Vec::new() };
+        let mut plan = Plan { own: Some(row.id), living, deliveries: Vec::new() };
+        for letter in &step.letters {
+            self.address(letter, &mut plan)?;
+        }
+        // From here on nothing is refused.
+        match (step.gone, &was) {
+            (false, _) => self.put(step, was.as_ref())?,
+            (true, Some(was)) => self.remove(row.id, was)?,
+            (true, None) => {}
+        }
+        if was.is_some() {
+            self.clear(step, lives)?;
+        }
+        for delivery in &plan.deliveries {
+            self.deliver(delivery, step.at)?;
+        }
+        let mail = lives && row.phase != Phase::Doing && self.has_mail(row.id)?;
+        if mail {
+            self.wake(row.id, step.at)?;
+        }
+        Ok(Receipt { letter: None, mail })
+    }
+
+    /// The row that the step changes; none for a new task.
+    fn check(&self, step: &Step) -> Result<Option<Was>, No> {
+        let row = &step.row;
+        if let Some(key) = step.idempotency.as_ref().filter(|_| step.new) {
+            let mut known = self.sql("SELECT id FROM tasks WHERE idempotency = ?1")?;
+            if let Some(id) = known.query_row([key], |row| row.get(0)).optional()? {
+                return Err(No::Refused(Refused::Repeated(TaskId(id))));
+            }
+        }
+        let was = if step.new { None } else { self.was(row)? };
+        if was.is_none() && !step.new {
+            return Err(No::Refused(Refused::Stale));
+        }
+        let comes_alive = was.as_ref().is_none_or(|was| was.ended > 0 && row.phase.is_live());
+        if comes_alive && self.living(&row.address)?.is_some() {
+            return Err(No::Refused(Refused::RefTaken(row.address.clone())));
+        }
+        if step.new && self.is_live(row.id)?.is_some() {
+            return Err(No::Refused(Refused::Stale));
+        }
+        Ok(was)
+    }
+
+    fn was(&self, row: &TaskRow) -> Result<Option<Was>, StoreError> {
+        let mut was = self.sql("SELECT node, phase, ended, hops FROM tasks WHERE id = ?1 AND turn = ?2")?;
+        let mut rows = was.query([row.id, row.turn])?;
+        let Some(found) = rows.next()? else {
+            return Ok(None);
+        };
+        let node = name(found.get_ref(0)?.as_str().map_err(rusqlite::Error::from)?)?;
+        let stand = (row.address.process.clone(), node, phase(found.get(1)?)?);
+        Ok(Some(Was { stand, ended: found.get(2)?, hops: found.get(3)? }))
+    }
+
+    /// Finds out for whom a letter is, and plans its delivery.
+    fn address<'w>(&self, letter: &'w Mail, plan: &mut Plan<'w>) -> Result<(), No> {
+        let task = match letter {
+            Mail::Birth(row) => {
+                if self.holder(&row.address, plan)?.is_some() {
+                    return Err(No::Refused(Refused::RefTaken(row.address.clone())));
+                }
+                let is_planned =
+                    plan.own == Some(row.id) || plan.living.iter().any(|other| other.id == row.id);
+                if is_planned || self.is_live(row.id)?.is_some() {
+                    return Err(No::Refused(Refused::Stale));
+                }
+                plan.living.push(row);
+                plan.deliveries.push(Delivery::Birth(row));
+                return Ok(());
+            }
+            Mail::Word { to: To::Address(address), .. } => self.holder(address, plan)?,
+            Mail::Word { to: To::Task(id), .. } => self.lives(id.0, plan)?.then_some(id.0),
+        };
+        match (task, letter) {
+            (Some(task), Mail::Word { json, .. }) => plan.deliveries.push(Delivery::Word { task, json }),
+            (None, Mail::Word { to, is_answer: false, .. }) => {
+                return Err(No::Refused(Refused::NoTask(match to {
+                    To::Address(address) => address.to_string(),
+                    To::Task(id) => id.to_string(),
+                })));
+            }
+            _ => {}
+        }
+        Ok(())
+    }
+
+    /// Who will have that name when the plan is done.
+    fn holder(&self, address: &Address, plan: &Plan<'_>) -> Result<Option<i64>, StoreError> {
+        match plan.living.iter().find(|row| row.address == *address) {
+            Some(row) => Ok(Some(row.id)),
+            None => Ok(self.living(address)?.filter(|id| plan.own != Some(*id))),
+        }
+    }
+
+    /// Whether that task will live when the plan is done.
+    fn lives(&self, id: i64, plan: &Plan<'_>) -> Result<bool, StoreError> {
+        let planned = plan.living.iter().any(|row| row.id == id);
+        Ok(planned || (plan.own != Some(id) && self.is_live(id)? == Some(true)))
+    }
+
+    fn living(&self, address: &Address) -> Result<Option<i64>, StoreError> {
+        let mut living = self.sql("SELECT id FROM tasks WHERE process = ?1 AND ref = ?2 AND ended = 0")?;
+        let names = [address.process.as_str(), address.reference.as_str()];
+        Ok(living.query_row(names, |row| row.get(0)).optional()?)
+    }
+
+    /// None if there is no such task at all.
+    fn is_live(&self, id: i64) -> Result<Option<bool>, StoreError> {
+        let mut ended = self.sql("SELECT ended = 0 FROM tasks WHERE id = ?1")?;
+        Ok(ended.query_row([id], |row| row.get(0)).optional()?)
+    }
+
+    fn put(&mut self, step: &Step, was: Option<&Was>) -> Result<(), StoreError> {
+        let row = &step.row;
+        let hops = self.keep_trail(row, step.trail.as_ref(), was.map_or(0, |was| was.hops))?;
+        let ended = match (row.phase.is_live(), was.map_or(0, |was| was.ended)) {
+            (true, _) => 0,
+            (false, 0) => self.last_event + 1,
+            (false, before) => before,
+        };
+        match was {
+            None => self.insert(row, ended, hops, step.idempotency.as_deref()),
+            Some(was) => {
+                self.sql(
+                    "UPDATE tasks SET node = ?2, phase = ?3, ended = ?4, due = ?5, alarm = ?6, hops = ?7, body = ?8
+                     WHERE id = ?1",
+                )?
+                .execute(params![
+                    row.id,
+                    row.node.as_str(),
+                    phase_number(row.phase),
+                    ended,
+                    row.due,
+                    row.alarm,
+                    hops,
+                    row.body,
+                ])?;
+                self.count(was.stand.clone(), -1);
+                self.count(row.stand(), 1);
+                Ok(())
+            }
+        }
+    }
+
+    fn insert(
+        &mut self,
+        row: &TaskRow,
+        ended: i64,
+        hops: i64,
+        idempotency: Option<&[u8]>,
+    ) -> Result<(), StoreError> {
+        self.sql("INSERT INTO tasks VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12)")?.execute(
+            params![
+                row.id,
+                row.address.process.as_str(),
+                row.address.reference.as_str(),
+                row.node.as_str(),
+                phase_number(row.phase),
+                ended,
+                row.due,
+                row.turn,
+                row.alarm,
+                hops,
+                idempotency,
+                row.body,
+            ],
+        )?;
+        self.count(row.stand(), 1);
+        Ok(())
+    }
+
+    fn remove(&mut self, id: i64, was: &Was) -> Result<(), StoreError> {
+        self.sql("DELETE FROM tasks WHERE id = ?1")?.execute([id])?;
+        self.sql("DELETE FROM trail WHERE task = ?1")?.execute([id])?;
+        self.count(was.stand.clone(), -1);
+        Ok(())
+    }
+
+    /// Takes from the inbox what was read, or everything when there is no one left to read it.
+    fn clear(&self, step: &Step, lives: bool) -> Result<(), StoreError> {
+        if !lives {
+            self.sql("DELETE FROM letters WHERE task = ?1")?.execute([step.row.id])?;
+            return Ok(());
+        }
+        for letter in &step.read {
+            self.sql("DELETE FROM letters WHERE id = ?1 AND task = ?2")?.execute([*letter, step.row.id])?;
+        }
+        Ok(())
+    }
+
+    /// Adds an entry to a trail of so many hops; says how many it has then.
+    fn keep_trail(&mut self, row: &TaskRow, trail: Option<&Trail>, before: i64) -> Result<i64, StoreError> {
+        let Some(trail) = trail else {
+            return Ok(before);
+        };
+        self.last_event += 1;
+        let hops = i64::try_from(trail.hops).unwrap_or(i64::MAX);
+        self.sql("INSERT INTO trail VALUES (?1, ?2, ?3, ?4, ?5, ?6)")?.execute(params![
+            self.last_event,
+            row.id,
+            trail.revision,
+            phase_number(row.phase),
+            hops,
+            trail.body,
+        ])?;
+        match before.saturating_add(hops) {
+            all if usize::try_from(all).is_ok_and(|all| all > HOPS_MAX) => self.cut_trail(row.id),
+            all => Ok(all),
+        }
+    }
+
+    /// Removes the oldest entries, as long as the rest has hops enough; says how many hops that has.
+    fn cut_trail(&self, task: i64) -> Result<i64, StoreError> {
+        let mut entries = self.sql("SELECT seq, hops FROM trail WHERE task = ?1 ORDER BY seq DESC")?;
+        let mut entries = entries.query([task])?;
+        let mut kept = 0_i64;
+        while let Some(entry) = entries.next()? {
+            let (seq, hops): (i64, i64) = (entry.get(0)?, entry.get(1)?);
+            kept = kept.saturating_add(hops);
+            if usize::try_from(kept).is_ok_and(|kept| kept >= HOPS_KEPT) {
+                self.sql("DELETE FROM trail WHERE task = ?1 AND seq < ?2")?.execute([task, seq])?;
+                break;
+            }
+        }
+        Ok(kept)
+    }
+
+    fn deliver(&mut self, delivery: &Delivery<'_>, at: i64) -> Result<Option<LetterId>, StoreError> {
+        match delivery {
+            Delivery::Birth(row) => self.insert(row, 0, 0, None).map(|()| None),
+            Delivery::Word { task, json } => {
+                let id = self.last_letter + 1;
+                let body = self.sealer.seal(&letter_place(id), json)?;
+                self.sql("INSERT INTO letters VALUES (?1, ?2, ?3)")?.execute(params![id, task, body])?;
+                self.last_letter = id;
+                self.wake(*task, at)?;
+                Ok(Some(LetterId(id)))
+            }
+        }
+    }
+
+    fn has_mail(&self, task: i64) -> Result<bool, StoreError> {
+        let mut mail = self.sql("SELECT EXISTS (SELECT 1 FROM letters WHERE task = ?1)")?;
+        Ok(mail.query_row([task], |row| row.get(0))?)
+    }
+
+    /// Makes a task due that has mail, unless it is doing something.
+    fn wake(&self, task: i64, at: i64) -> Result<(), StoreError> {
+        self.sql("UPDATE tasks SET due = ?2 WHERE id = ?1 AND phase <> ?3 AND (due IS NULL OR due > ?2)")?
+            .execute([task, at, phase_number(Phase::Doing)])?;
+        Ok(())
+    }
+
+    fn count(&mut self, stand: Stand, tasks: i64) {
+        *self.counts.entry(stand).or_default() += tasks;
+    }
+
+    fn sql(&self, text: &str) -> Result<CachedStatement<'c>, rusqlite::Error> {
+        self.db.prepare_cached(text)
+    }
+}
+
+/// The columns id, due, turn and body.
+pub(super) fn found(row: &rusqlite::Row<'_>) -> rusqlite::Result<Found> {
+    Ok(Found { id: row.get(0)?, due: row.get(1)?, turn: row.get(2)?, body: row.get(3)? })
+}

@@ -1,0 +1,552 @@
+//! What every store must do. To add a store: add its line to [`contract!`].
+
+use beltline::engine::edges::{Record, Refused, Shelf, Store, StoreError, TaskQuery, Write};
+use beltline::engine::transition::Transition;
+use beltline::model::names::TaskId;
+use beltline::model::task::{Phase, State, Task, To, Word};
+use serde_json::json;
+
+use crate::store::make::*;
+
+macro_rules! contract {
+    ($($name:ident)*) => {
+        mod memory {
+            $(#[tokio::test]
+            async fn $name() {
+                super::$name(&beltline::store::memory::Memory::default()).await;
+            })*
+        }
+        mod sqlite {
+            $(#[tokio::test]
+            async fn $name() {
+                let (store, _folder) = crate::store::sqlite::fresh();
+                super::$name(&store).await;
+            })*
+        }
+    };
+}
+
+contract! {
+    a_task_is_kept_as_it_is
+    a_write_is_refused_by_itself_and_leaves_nothing
+    a_name_is_unique_among_the_living
+    a_name_taken_in_the_same_commit_is_taken
+    a_claim_takes_what_is_due_longest_first
+    a_claimed_task_is_due_again_when_its_lease_ends
+    a_stale_turn_is_refused
+    a_task_with_mail_is_due_at_once
+    a_task_that_is_doing_something_is_not_disturbed_by_mail
+    letters_left_unread_make_the_task_due_again
+    a_letter_to_no_one_refuses_the_whole_write
+    an_answer_to_no_one_is_dropped
+    an_end_drops_the_mail_and_frees_the_name
+    letters_see_what_was_before_them_in_the_write
+    a_task_can_write_to_itself
+    a_letter_creates_a_task
+    a_letter_that_creates_says_where_and_as_whom
+    a_repeated_submit_finds_the_first_task
+    what_is_gone_is_gone_with_all_that_belongs_to_it
+    a_task_may_come_and_go_in_one_write
+    the_one_that_ended_last_is_found
+    tasks_without_due_are_roused
+    counts_follow_every_move
+    tasks_are_listed_by_all_that_narrows
+    a_trail_is_what_the_commits_wrote
+    a_trail_is_cut_and_a_number_is_never_given_twice
+    open_alarms_are_listed
+    records_are_kept_replaced_and_forgotten
+    many_at_once_all_get_their_answer
+    nothing_is_asked_for_nothing
+}
+
+async fn a_task_is_kept_as_it_is(store: &dyn Store) {
+    let mut full = task(1, "shop/one");
+    full.params.set("deep", json!({"list": [1, null, "ü\u{1F600}", 1.5, {"z": 1, "a": 2}]}));
+    full.params.set("big", u64::MAX);
+    full.state = doing();
+    full.alarm = Some(alarm());
+    full.result = Some(json!({"ok": true}));
+    full.turn = 3;
+    full.revision = 9;
+    put(store, born(full.clone())).await.unwrap();
+    assert_eq!(get(store, 1).await, Some(full.clone()));
+    assert_eq!(store.find(&full.address()).await.unwrap(), Some(full.clone()));
+    let read = store.read(&[address("shop/none"), full.address(), address("other/one")]).await.unwrap();
+    assert_eq!(read, [None, Some(full), None]);
+    assert_eq!(get(store, 2).await, None);
+}
+
+async fn a_write_is_refused_by_itself_and_leaves_nothing(store: &dyn Store) {
+    let mut bad = born(task(2, "shop/two"));
+    bad.trail = vec![hop("came")];
+    bad.idempotency = Some("key".into());
+    bad.letters = vec![create(3, "shop/three"), modify(to("shop/three")), modify(to("shop/none"))];
+    let writes = vec![step(born(task(1, "shop/one"))), step(bad.clone()), step(born(task(4, "shop/four")))];
+    let results = commit(store, writes).await;
+    assert_eq!(results[1], Err(Refused::NoTask("shop/none".into())));
+    assert!(results[0].is_ok() && results[2].is_ok());
+    assert_eq!(get(store, 2).await, None);
+    assert_eq!(get(store, 3).await, None);
+    assert_eq!(events(store).await, []);
+    assert_eq!(counts(store).await, ["shop start ready 2"]);
+    bad.letters.pop();
+    put(store, bad).await.unwrap();
+    let claims = claim(store, 0).await;
+    assert_eq!(claims.iter().map(|it| it.letters.len()).collect::<Vec<_>>(), [0, 0, 1, 0]);
+}
+
+async fn a_name_is_unique_among_the_living(store: &dyn Store) {
+    put(store, born(task(1, "shop/one"))).await.unwrap();
+    let taken = Err(Refused::RefTaken(address("shop/one")));
+    assert_eq!(put(store, born(task(2, "shop/one"))).await, taken);
+    assert_eq!(put(store, born(done(2, "shop/one"))).await, taken);
+    assert_eq!(post(store, create(2, "shop/one"), 0).await, taken);
+    let mut sends = born(task(3, "shop/three"));
+    sends.letters = vec![create(2, "shop/one")];
+    assert_eq!(put(store, sends).await, taken);
+    put(store, born(task(2, "other/one"))).await.unwrap();
+    put(store, moved(done(1, "shop/one"))).await.unwrap();
+    put(store, born(task(4, "shop/one"))).await.unwrap();
+    assert_eq!(put(store, moved(task(1, "shop/one"))).await, taken, "an ended task cannot come back");
+    assert_eq!(put(store, born(task(4, "shop/other"))).await, Err(Refused::Stale), "a number is given once");
+}
+
+async fn a_name_taken_in_the_same_commit_is_taken(store: &dyn Store) {
+    let mut twins = born(task(5, "shop/five"));
+    twins.letters = vec![create(6, "shop/six"), create(7, "shop/six")];
+    let mut own = born(task(8, "shop/eight"));
+    own.letters = vec![create(9, "shop/eight")];
+    let writes = vec![
+        step(born(task(1, "shop/one"))),
+        step(born(task(2, "shop/one"))),
+        Write::Post(create(3, "shop/three"), at(0)),
+        Write::Post(create(4, "shop/three"), at(0)),
+        step(twins),
+        step(own),
+        step(moved(done(1, "shop/one"))),
+        step(born(task(10, "shop/one"))),
+    ];
+    let taken = |name| Some(Refused::RefTaken(address(name)));
+    let refused: Vec<_> = commit(store, writes).await.into_iter().map(Result::err).collect();
+    let three = taken("shop/three");
+    let expected = [None, taken("shop/one"), None, three, taken("shop/six"), taken("shop/eight"), None, None];
+    assert_eq!(refused, expected);
+    assert_eq!(counts(store).await, ["shop start done 1", "shop start ready 2"]);
+}
+
+async fn a_claim_takes_what_is_due_longest_first(store: &dyn Store) {
+    for (id, due) in [(1, Some(30)), (2, Some(10)), (3, None), (4, Some(20)), (5, Some(10)), (6, Some(31))] {
+        let due = due.map(at);
+        put(store, born(Task { due, ..task(id, &format!("shop/{id}")) })).await.unwrap();
+    }
+    assert_eq!(store.next_due().await.unwrap(), Some(at(10)));
+    let some = store.claim(at(30), LEASE, 3).await.unwrap();
+    assert_eq!(some.iter().map(|it| it.task.id.0).collect::<Vec<_>>(), [2, 5, 4]);
+    assert_eq!(some[0].task.due, Some(at(10)), "the claim says when it was due");
+    assert_eq!(claim_one(store, 30).await.task.id, TaskId(1));
+    assert_eq!(claim(store, 30).await, []);
+    assert_eq!(store.next_due().await.unwrap(), Some(at(31)));
+}
+
+async fn a_claimed_task_is_due_again_when_its_lease_ends(store: &dyn Store) {
+    put(store, born(task(1, "shop/one"))).await.unwrap();
+    let first = claim_one(store, 100).await;
+    assert_eq!(first.task, Task { turn: 1, ..task(1, "shop/one") });
+    let end = 100 + i64::try_from(LEASE.0).unwrap();
+    assert_eq!(due(store, 1).await, Some(end));
+    assert_eq!(get(store, 1).await.unwrap().turn, 1);
+    assert_eq!(claim(store, end - 1).await, []);
+    let second = claim_one(store, end).await;
+    assert_eq!((second.task.turn, second.task.due), (2, Some(at(end))));
+}
+
+async fn a_stale_turn_is_refused(store: &dyn Store) {
+    put(store, born(task(1, "shop/one"))).await.unwrap();
+    let first = claim_one(store, 0).await;
+    let second = claim_one(store, 40_000).await;
+    let mut late = answered(&first, |task| task.state = State::Done);
+    late.trail = vec![hop("late")];
+    late.letters = vec![create(2, "shop/two")];
+    assert_eq!(put(store, late).await, Err(Refused::Stale));
+    assert_eq!(get(store, 2).await, None);
+    assert_eq!(events(store).await, []);
+    put(store, answered(&second, |task| task.due = None)).await.unwrap();
+    put(store, answered(&second, |task| task.due = None)).await.unwrap();
+    assert_eq!(get(store, 1).await.unwrap().turn, 2, "a turn may commit more than once");
+    assert_eq!(put(store, moved(task(9, "shop/nine"))).await, Err(Refused::Stale), "there is no such task");
+}
+
+async fn a_task_with_mail_is_due_at_once(store: &dyn Store) {
+    put(store, born(waiting(1, "shop/one"))).await.unwrap();
+    let first = post(store, modify(to("shop/one")), 50).await.unwrap();
+    let second = post(store, order(To::Task(TaskId(1))), 60).await.unwrap();
+    assert_eq!((first.mail, first.letter.is_some()), (false, true));
+    assert_eq!(due(store, 1).await, Some(50));
+    let claim = claim_one(store, 60).await;
+    assert_eq!(letters(&claim), [first.letter.unwrap(), second.letter.unwrap()]);
+    assert_eq!(claim.letters[0].1, modify(to("shop/one")));
+    assert_eq!(claim.letters[1].1, order(To::Task(TaskId(1))));
+    put(store, answered(&claim, |task| task.due = None)).await.unwrap();
+    assert_eq!(due(store, 1).await, None);
+    let later = Task { due: Some(at(500)), ..waiting(2, "shop/two") };
+    put(store, born(later)).await.unwrap();
+    post(store, modify(to("shop/two")), 900).await.unwrap();
+    assert_eq!(due(store, 2).await, Some(500), "mail makes no one later");
+}
+
+async fn a_task_that_is_doing_something_is_not_disturbed_by_mail(store: &dyn Store) {
+    let busy = Task { state: doing(), due: Some(at(900)), ..task(1, "shop/one") };
+    put(store, born(busy.clone())).await.unwrap();
+    post(store, modify(to("shop/one")), 50).await.unwrap();
+    assert_eq!(due(store, 1).await, Some(900));
+    assert!(!put(store, Transition { at: at(60), ..moved(busy.clone()) }).await.unwrap().mail);
+    assert_eq!(due(store, 1).await, Some(900));
+    let rests = Task { state: State::Waiting { until: None }, due: None, ..busy };
+    assert!(put(store, Transition { at: at(70), ..moved(rests) }).await.unwrap().mail);
+    assert_eq!(due(store, 1).await, Some(70));
+}
+
+async fn letters_left_unread_make_the_task_due_again(store: &dyn Store) {
+    put(store, born(waiting(1, "shop/one"))).await.unwrap();
+    post(store, modify(to("shop/one")), 10).await.unwrap();
+    let claim = claim_one(store, 10).await;
+    let late = post(store, order(to("shop/one")), 20).await.unwrap().letter.unwrap();
+    let mut next = answered(&claim, |task| task.due = None);
+    next.at = at(30);
+    assert!(put(store, next.clone()).await.unwrap().mail);
+    assert_eq!(due(store, 1).await, Some(30));
+    let claim = claim_one(store, 30).await;
+    assert_eq!(letters(&claim), [late]);
+    assert!(!put(store, answered(&claim, |task| task.due = None)).await.unwrap().mail);
+}
+
+async fn a_letter_to_no_one_refuses_the_whole_write(store: &dyn Store) {
+    let no_one = |name: &str| Err(Refused::NoTask(name.into()));
+    assert_eq!(post(store, modify(to("shop/one")), 0).await, no_one("shop/one"));
+    assert_eq!(post(store, order(To::Task(TaskId(7))), 0).await, no_one("7"));
+    put(store, born(done(1, "shop/one"))).await.unwrap();
+    assert_eq!(post(store, modify(to("shop/one")), 0).await, no_one("shop/one"));
+    assert_eq!(post(store, order(To::Task(TaskId(1))), 0).await, no_one("1"));
+    let mut sends = born(task(2, "shop/two"));
+    sends.letters = vec![modify(to("shop/one"))];
+    assert_eq!(put(store, sends).await, no_one("shop/one"));
+    assert_eq!(get(store, 2).await, None);
+}
+
+async fn an_answer_to_no_one_is_dropped(store: &dyn Store) {
+    put(store, born(done(1, "shop/one"))).await.unwrap();
+    assert_eq!(post(store, answer(1), 0).await.unwrap().letter, None);
+    assert_eq!(post(store, answer(9), 0).await.unwrap().letter, None);
+    let mut replies = born(task(2, "shop/two"));
+    replies.letters = vec![answer(1), answer(9)];
+    put(store, replies).await.unwrap();
+    assert!(post(store, answer(2), 0).await.unwrap().letter.is_some());
+    assert_eq!(claim_one(store, 0).await.letters.len(), 1);
+}
+
+async fn an_end_drops_the_mail_and_frees_the_name(store: &dyn Store) {
+    put(store, born(waiting(1, "shop/one"))).await.unwrap();
+    post(store, modify(to("shop/one")), 0).await.unwrap();
+    let claim = claim_one(store, 0).await;
+    post(store, modify(to("shop/one")), 0).await.unwrap();
+    let end = answered(&claim, |task| {
+        task.state = State::Cancelled;
+        task.due = Some(at(700));
+    });
+    assert!(!put(store, end).await.unwrap().mail);
+    assert_eq!(due(store, 1).await, Some(700));
+    assert_eq!(store.read(&[address("shop/one")]).await.unwrap(), [None]);
+    assert_eq!(get(store, 1).await.unwrap().state, State::Cancelled);
+    let claim = claim_one(store, 700).await;
+    assert_eq!(claim.letters, []);
+    put(store, answered(&claim, |task| task.state = State::Ready { at: at(0) })).await.unwrap();
+    assert!(store.read(&[address("shop/one")]).await.unwrap()[0].is_some(), "it may be tried again");
+}
+
+async fn letters_see_what_was_before_them_in_the_write(store: &dyn Store) {
+    put(store, born(task(1, "shop/one"))).await.unwrap();
+    let mut heir = moved(done(1, "shop/one"));
+    heir.letters = vec![create(2, "shop/one"), modify(to("shop/one")), order(To::Task(TaskId(2)))];
+    put(store, heir).await.unwrap();
+    assert_eq!(claim_one(store, 0).await.letters.len(), 2);
+    let mut alone = moved(Task { turn: 1, ..done(2, "shop/one") });
+    alone.letters = vec![modify(to("shop/one"))];
+    assert_eq!(put(store, alone.clone()).await, Err(Refused::NoTask("shop/one".into())));
+    alone.letters = vec![order(To::Task(TaskId(2)))];
+    assert_eq!(put(store, alone).await, Err(Refused::NoTask("2".into())));
+}
+
+async fn a_task_can_write_to_itself(store: &dyn Store) {
+    let mut new = born(waiting(1, "shop/one"));
+    new.at = at(5);
+    new.letters = vec![modify(to("shop/one")), order(To::Task(TaskId(1)))];
+    assert!(put(store, new).await.unwrap().mail);
+    let claim = claim_one(store, 5).await;
+    assert_eq!(claim.letters.len(), 2);
+    let mut busy = answered(&claim, |task| task.state = doing());
+    busy.letters = vec![modify(to("shop/one"))];
+    assert!(!put(store, busy).await.unwrap().mail);
+}
+
+async fn a_letter_creates_a_task(store: &dyn Store) {
+    let mut letter = create(1, "shop/one");
+    if let Word::Create { params, .. } = &mut letter.word {
+        params.set("x", 1);
+    }
+    assert_eq!(post(store, letter, 40).await.unwrap().letter, None);
+    let made = get(store, 1).await.unwrap();
+    assert_eq!((made.due, made.state), (Some(at(40)), State::Ready { at: at(40) }));
+    assert_eq!((made.turn, made.revision, made.created_at), (0, 0, at(40)));
+    assert_eq!(made.params.get("x"), Some(&json!(1)));
+    assert_eq!(claim_one(store, 40).await.task.at, node("start"));
+}
+
+async fn a_letter_that_creates_says_where_and_as_whom(store: &dyn Store) {
+    for spoil in 0..3 {
+        let mut letter = create(1, "shop/one");
+        if let Word::Create { at, birth, .. } = &mut letter.word {
+            match spoil {
+                0 => *at = None,
+                1 => *birth = None,
+                _ => letter.to = To::Task(TaskId(1)),
+            }
+        }
+        let mut sends = born(task(2, "shop/two"));
+        sends.letters = vec![letter.clone()];
+        for bad in [Write::Post(letter, at(0)), step(sends)] {
+            let writes = vec![step(born(task(3, "shop/three"))), bad];
+            assert!(matches!(store.commit(writes).await, Err(StoreError::Corrupt(_))));
+        }
+    }
+    assert_eq!(counts(store).await, [""; 0], "nothing of the call is kept");
+}
+
+async fn a_repeated_submit_finds_the_first_task(store: &dyn Store) {
+    let keyed = |id, name: &str| Transition { idempotency: Some("k".into()), ..born(task(id, name)) };
+    let results = commit(store, vec![step(keyed(1, "shop/one")), step(keyed(2, "shop/two"))]).await;
+    assert_eq!(results[1], Err(Refused::Repeated(TaskId(1))));
+    assert_eq!(put(store, keyed(3, "shop/one")).await, Err(Refused::Repeated(TaskId(1))));
+    put(store, moved(done(1, "shop/one"))).await.unwrap();
+    assert_eq!(put(store, keyed(3, "shop/one")).await, Err(Refused::Repeated(TaskId(1))));
+    put(store, Transition { gone: true, ..moved(done(1, "shop/one")) }).await.unwrap();
+    put(store, keyed(3, "shop/one")).await.unwrap();
+}
+
+async fn what_is_gone_is_gone_with_all_that_belongs_to_it(store: &dyn Store) {
+    for (id, name) in [(1, "shop/one"), (2, "shop/two")] {
+        put(store, Transition { trail: vec![hop("came")], ..born(task(id, name)) }).await.unwrap();
+        post(store, modify(to(name)), 0).await.unwrap();
+    }
+    put(store, Transition { gone: true, ..moved(task(1, "shop/one")) }).await.unwrap();
+    assert_eq!(get(store, 1).await, None);
+    assert_eq!(store.find(&address("shop/one")).await.unwrap(), None);
+    assert_eq!(store.trail(TaskId(1), 0, 9).await.unwrap(), []);
+    assert_eq!(events(store).await.iter().map(|it| it.task.0).collect::<Vec<_>>(), [2]);
+    assert_eq!(counts(store).await, ["shop start ready 1"]);
+    let again = Transition { gone: true, ..moved(task(1, "shop/one")) };
+    assert_eq!(put(store, again).await, Err(Refused::Stale));
+    put(store, born(task(1, "shop/one"))).await.unwrap();
+    assert_eq!(claim(store, 0).await[0].letters, []);
+}
+
+async fn a_task_may_come_and_go_in_one_write(store: &dyn Store) {
+    let mut brief = born(task(1, "shop/one"));
+    brief.gone = true;
+    brief.trail = vec![hop("came")];
+    brief.letters = vec![create(2, "shop/one")];
+    assert!(!put(store, brief.clone()).await.unwrap().mail);
+    assert_eq!(get(store, 1).await, None);
+    assert_eq!(events(store).await, []);
+    assert_eq!(counts(store).await, ["shop start ready 1"]);
+    assert_eq!(put(store, brief).await, Err(Refused::RefTaken(address("shop/one"))));
+}
+
+async fn the_one_that_ended_last_is_found(store: &dyn Store) {
+    let find = async || store.find(&address("shop/one")).await.unwrap().map(|task| task.id.0);
+    let ends = |id| Transition { trail: vec![hop("end")], ..moved(done(id, "shop/one")) };
+    assert_eq!(find().await, None);
+    for id in [5, 3] {
+        put(store, born(task(id, "shop/one"))).await.unwrap();
+        assert_eq!(find().await, Some(id));
+        put(store, ends(id)).await.unwrap();
+    }
+    assert_eq!(find().await, Some(3));
+    put(store, moved(task(5, "shop/one"))).await.unwrap();
+    assert_eq!(find().await, Some(5));
+    put(store, ends(5)).await.unwrap();
+    assert_eq!(find().await, Some(5));
+    put(store, ends(3)).await.unwrap();
+    assert_eq!(find().await, Some(5), "it had ended before");
+}
+
+async fn tasks_without_due_are_roused(store: &dyn Store) {
+    let rests = |id: i64| Task { due: None, ..task(id, &format!("shop/{id}")) };
+    put(store, born(rests(1))).await.unwrap();
+    put(store, born(waiting(2, "shop/2"))).await.unwrap();
+    put(store, born(Task { state: doing(), ..rests(3) })).await.unwrap();
+    put(store, born(Task { due: Some(at(99)), ..rests(4) })).await.unwrap();
+    put(store, born(done(5, "shop/5"))).await.unwrap();
+    put(store, born(waiting(6, "other/6"))).await.unwrap();
+    assert_eq!(store.rouse(&process("shop"), at(7)).await.unwrap(), 2);
+    assert_eq!(store.rouse(&process("shop"), at(8)).await.unwrap(), 0);
+    let mut all = Vec::new();
+    for id in 1..=6 {
+        all.push(due(store, id).await);
+    }
+    assert_eq!(all, [Some(7), Some(7), None, Some(99), None, None]);
+}
+
+async fn counts_follow_every_move(store: &dyn Store) {
+    put(store, born(task(1, "shop/one"))).await.unwrap();
+    put(store, born(task(2, "shop/two"))).await.unwrap();
+    post(store, create(3, "other/three"), 0).await.unwrap();
+    assert_eq!(counts(store).await, ["other start ready 1", "shop start ready 2"]);
+    put(store, moved(Task { at: node("nap"), ..waiting(1, "shop/one") })).await.unwrap();
+    put(store, moved(Task { at: node("nap"), state: doing(), ..task(2, "shop/two") })).await.unwrap();
+    assert_eq!(counts(store).await, ["other start ready 1", "shop nap doing 1", "shop nap waiting 1"]);
+    put(store, moved(Task { at: node("end"), ..done(1, "shop/one") })).await.unwrap();
+    put(store, Transition { gone: true, ..moved(task(2, "shop/two")) }).await.unwrap();
+    assert_eq!(counts(store).await, ["other start ready 1", "shop end done 1"]);
+}
+
+async fn tasks_are_listed_by_all_that_narrows(store: &dyn Store) {
+    let names = ["shop/a-1", "shop/a-2", "other/a-1", "shop/b-1", "shop/ä%_", "shop/a-1x"];
+    for (id, name) in (1..).zip(names) {
+        put(store, born(task(id, name))).await.unwrap();
+    }
+    put(store, moved(Task { at: node("nap"), ..waiting(2, "shop/a-2") })).await.unwrap();
+    put(store, moved(done(6, "shop/a-1x"))).await.unwrap();
+    let all = TaskQuery { limit: 9, ..TaskQuery::default() };
+    let shop = TaskQuery { process: Some(process("shop")), ..all.clone() };
+    let prefix = |it: &str| Some(it.to_owned());
+    for (query, expected) in [
+        (all.clone(), vec![1, 2, 3, 4, 5, 6]),
+        (TaskQuery { limit: 2, ..all.clone() }, vec![1, 2]),
+        (TaskQuery { limit: 0, ..all.clone() }, vec![]),
+        (TaskQuery { limit: 2, after: Some(TaskId(2)), ..all.clone() }, vec![3, 4]),
+        (shop.clone(), vec![1, 2, 4, 5, 6]),
+        (TaskQuery { limit: 2, after: Some(TaskId(1)), ..shop.clone() }, vec![2, 4]),
+        (TaskQuery { node: Some(node("nap")), ..shop.clone() }, vec![2]),
+        (TaskQuery { node: Some(node("start")), ..all.clone() }, vec![1, 3, 4, 5, 6]),
+        (TaskQuery { phase: Some(Phase::Ready), ..shop.clone() }, vec![1, 4, 5]),
+        (TaskQuery { phase: Some(Phase::Done), ..all.clone() }, vec![6]),
+        (TaskQuery { phase: Some(Phase::Failed), ..all.clone() }, vec![]),
+        (TaskQuery { ref_prefix: prefix("a-1"), ..all.clone() }, vec![1, 3, 6]),
+        (TaskQuery { ref_prefix: prefix("a-1"), ..shop.clone() }, vec![1, 6]),
+        (TaskQuery { ref_prefix: prefix("a-"), phase: Some(Phase::Ready), ..shop.clone() }, vec![1]),
+        (TaskQuery { ref_prefix: prefix("a-"), node: Some(node("nap")), ..all.clone() }, vec![2]),
+        (TaskQuery { ref_prefix: prefix("ä%"), ..all.clone() }, vec![5]),
+        (TaskQuery { ref_prefix: prefix("A"), ..all.clone() }, vec![]),
+        (TaskQuery { ref_prefix: prefix("%"), ..all.clone() }, vec![]),
+        (TaskQuery { ref_prefix: prefix(""), ..all.clone() }, vec![1, 2, 3, 4, 5, 6]),
+        (TaskQuery { process: Some(process("none")), ..all }, vec![]),
+    ] {
+        let found = store.tasks(&query).await.unwrap();
+        assert_eq!(found.iter().map(|task| task.id.0).collect::<Vec<_>>(), expected, "{query:?}");
+    }
+}
+
+async fn a_trail_is_what_the_commits_wrote(store: &dyn Store) {
+    assert_eq!(store.last_event().await.unwrap(), 0);
+    put(store, Transition { trail: vec![hop("a"), hop("b")], ..born(task(1, "shop/one")) }).await.unwrap();
+    put(store, Transition { trail: vec![hop("c")], ..born(task(2, "shop/two")) }).await.unwrap();
+    put(store, moved(task(1, "shop/one"))).await.unwrap();
+    put(store, Transition { trail: vec![hop("d")], ..moved(done(1, "shop/one")) }).await.unwrap();
+    let all = events(store).await;
+    let line = |it: &beltline::engine::edges::Entry| {
+        let hops: Vec<&str> = it.hops.iter().map(|hop| hop.event.as_str()).collect();
+        format!("{} {}/{} {} {}", it.task, it.process, it.reference, it.phase.as_str(), hops.join("+"))
+    };
+    let lines: Vec<String> = all.iter().map(line).collect();
+    assert_eq!(lines, ["1 shop/one ready a+b", "2 shop/two ready c", "1 shop/one done d"]);
+    assert!(all.is_sorted_by_key(|it| it.seq));
+    assert_eq!(store.last_event().await.unwrap(), all[2].seq);
+    assert_eq!(store.trail(TaskId(1), 0, 9).await.unwrap(), [all[0].clone(), all[2].clone()]);
+    assert_eq!(store.trail(TaskId(1), 0, 1).await.unwrap(), all[..1]);
+    assert_eq!(store.trail(TaskId(1), all[0].seq, 9).await.unwrap(), all[2..]);
+    assert_eq!(store.events(all[0].seq, 1).await.unwrap(), all[1..2]);
+    assert_eq!(store.events(u64::MAX, 9).await.unwrap(), []);
+}
+
+async fn a_trail_is_cut_and_a_number_is_never_given_twice(store: &dyn Store) {
+    put(store, born(task(1, "shop/one"))).await.unwrap();
+    put(store, Transition { trail: vec![hop("other")], ..born(task(2, "shop/two")) }).await.unwrap();
+    let mut most = 0;
+    for turn in 0..150 {
+        let trail = (0..10).map(|it| hop(&format!("{}", turn * 10 + it))).collect();
+        put(store, Transition { trail, ..moved(task(1, "shop/one")) }).await.unwrap();
+        let kept = store.trail(TaskId(1), 0, NO_LIMIT).await.unwrap();
+        most = most.max(kept.iter().map(|it| it.hops.len()).sum());
+        assert_eq!(kept.last().unwrap().hops[9].event, format!("{}", turn * 10 + 9));
+    }
+    let kept = store.trail(TaskId(1), 0, NO_LIMIT).await.unwrap();
+    let hops: usize = kept.iter().map(|it| it.hops.len()).sum();
+    assert!((1_000..=1_100).contains(&hops) && most == 1_100, "{hops}, {most}");
+    assert_eq!(events(store).await.len(), kept.len() + 1, "of others nothing is cut");
+    let last = store.last_event().await.unwrap();
+    put(store, Transition { gone: true, ..moved(task(1, "shop/one")) }).await.unwrap();
+    assert_eq!(store.last_event().await.unwrap(), last);
+    put(store, Transition { trail: vec![hop("new")], ..moved(task(2, "shop/two")) }).await.unwrap();
+    assert!(store.last_event().await.unwrap() > last);
+}
+
+async fn open_alarms_are_listed(store: &dyn Store) {
+    let rings = |task| Task { alarm: Some(alarm()), ..task };
+    for id in 1..=3 {
+        put(store, born(rings(waiting(id, &format!("shop/{id}"))))).await.unwrap();
+    }
+    put(store, born(rings(done(4, "shop/4")))).await.unwrap();
+    put(store, born(waiting(5, "shop/5"))).await.unwrap();
+    put(store, moved(waiting(1, "shop/1"))).await.unwrap();
+    let ids = async |limit| -> Vec<i64> {
+        store.alarms(limit).await.unwrap().iter().map(|task| task.id.0).collect()
+    };
+    assert_eq!((ids(9).await, ids(1).await), (vec![2, 3], vec![2]));
+}
+
+async fn records_are_kept_replaced_and_forgotten(store: &dyn Store) {
+    let record = |shelf, name: &str, value: i64| Record {
+        shelf,
+        name: name.to_owned(),
+        value: json!({"value": value, "a": [1.5, null]}),
+        at: at(value),
+    };
+    let (b, a) = (record(Shelf::Var, "b", 1), record(Shelf::Var, "a", 2));
+    let other = record(Shelf::Secret, "a", 3);
+    store.keep(vec![b.clone(), a.clone(), other.clone()]).await.unwrap();
+    assert_eq!(store.shelf(Shelf::Var).await.unwrap(), [a.clone(), b.clone()]);
+    assert_eq!(store.record(Shelf::Secret, "a").await.unwrap(), Some(other));
+    assert_eq!(store.record(Shelf::Secret, "b").await.unwrap(), None);
+    let new = record(Shelf::Var, "a", 4);
+    store.keep(vec![record(Shelf::Var, "a", 9), new.clone()]).await.unwrap();
+    assert_eq!(store.shelf(Shelf::Var).await.unwrap(), [new, b.clone()]);
+    assert!(store.forget(Shelf::Var, "a").await.unwrap());
+    assert!(!store.forget(Shelf::Var, "a").await.unwrap());
+    assert_eq!(store.shelf(Shelf::Var).await.unwrap(), [b]);
+    for shelf in [Shelf::Process, Shelf::Version, Shelf::Channel, Shelf::Token, Shelf::Audit] {
+        store.keep(vec![record(shelf, "it", 1)]).await.unwrap();
+        assert_eq!(store.shelf(shelf).await.unwrap(), [record(shelf, "it", 1)]);
+    }
+}
+
+async fn many_at_once_all_get_their_answer(store: &dyn Store) {
+    let tries = (0..200)
+        .map(|it| async move { put(store, born(task(it + 1, &format!("shop/{}", it / 2)))).await.is_ok() });
+    let taken = futures::future::join_all(tries).await;
+    assert_eq!(taken.iter().filter(|ok| **ok).count(), 100);
+    assert_eq!(counts(store).await, ["shop start ready 100"]);
+    let claims = futures::future::join_all((0..4).map(|_| store.claim(at(0), LEASE, 30))).await;
+    let mut ids: Vec<_> = claims.into_iter().flat_map(Result::unwrap).map(|claim| claim.task.id).collect();
+    ids.sort();
+    ids.dedup();
+    assert_eq!(ids.len(), 100, "no one is claimed twice");
+}
+
+async fn nothing_is_asked_for_nothing(store: &dyn Store) {
+    assert_eq!(commit(store, Vec::new()).await, []);
+    assert_eq!(store.read(&[]).await.unwrap(), []);
+    store.keep(Vec::new()).await.unwrap();
+    assert_eq!(claim(store, i64::MAX).await, []);
+    assert_eq!(store.next_due().await.unwrap(), None);
+    assert_eq!(store.last_event().await.unwrap(), 0);
+}

@@ -1,0 +1,211 @@
+//! What the tests of the stores are made of.
+
+use beltline::engine::edges::{Claim, Entry, Receipt, Refused, Store, Write};
+use beltline::engine::transition::{LetterId, Reading, Transition};
+use beltline::model::effect::{Ask, Effect, TellAsk};
+use beltline::model::names::{Address, NodeName, ProcessId, Ref, TaskId};
+use beltline::model::params::Params;
+use beltline::model::task::{Alarm, Birth, Hop, Letter, Order, Seed, State, Task, To, Word};
+use beltline::model::time::{Span, Timestamp};
+
+pub(super) const LEASE: Span = Span::secs(30);
+pub(super) const NO_LIMIT: usize = 1_000_000;
+
+pub(super) fn at(ms: i64) -> Timestamp {
+    Timestamp(ms)
+}
+
+pub(super) fn process(name: &str) -> ProcessId {
+    ProcessId::new(name).unwrap()
+}
+
+pub(super) fn node(name: &str) -> NodeName {
+    NodeName::new(name).unwrap()
+}
+
+/// `process/ref`.
+pub(super) fn address(text: &str) -> Address {
+    let (id, reference) = text.split_once('/').unwrap();
+    Address { process: process(id), reference: Ref::new(reference).unwrap() }
+}
+
+/// A task that is ready on the node `start`, due at 0.
+pub(super) fn task(id: i64, name: &str) -> Task {
+    let Address { process, reference } = address(name);
+    Task {
+        id: TaskId(id),
+        process,
+        reference,
+        params: [("id".to_owned(), id.into())].into_iter().collect(),
+        at: node("start"),
+        state: State::Ready { at: at(0) },
+        due: Some(at(0)),
+        turn: 0,
+        revision: 0,
+        visit: 0,
+        attempt: 0,
+        created_at: at(0),
+        since: at(0),
+        fault: None,
+        alarm: None,
+        caller: None,
+        result: None,
+        link: None,
+        seed: Seed([7; 16]),
+    }
+}
+
+/// One that waits for a letter.
+pub(super) fn waiting(id: i64, name: &str) -> Task {
+    Task { state: State::Waiting { until: None }, due: None, ..task(id, name) }
+}
+
+/// One that has come to its end.
+pub(super) fn done(id: i64, name: &str) -> Task {
+    Task { state: State::Done, due: None, ..task(id, name) }
+}
+
+/// The world owes it an answer.
+pub(super) fn doing() -> State {
+    let tell = TellAsk { channels: Vec::new(), all: false, subject: String::new(), text: "hi".into() };
+    State::Doing(Box::new(Effect {
+        key: "k".into(),
+        ask: Ask::Tell(tell),
+        timeout: Span::secs(5),
+        once: false,
+    }))
+}
+
+pub(super) fn alarm() -> Alarm {
+    Alarm {
+        node: node("tell"),
+        once: String::new(),
+        since: at(0),
+        told: None,
+        by: Vec::new(),
+        text: "help".into(),
+        trouble: None,
+    }
+}
+
+pub(super) fn hop(what: &str) -> Hop {
+    Hop {
+        at: at(0),
+        node: node("start"),
+        event: what.to_owned(),
+        to: None,
+        attempt: 1,
+        asked: None,
+        set: Params::default(),
+        unset: Vec::new(),
+        fault: None,
+    }
+}
+
+/// A task that is new, at 0, without a trail.
+pub(super) fn born(task: Task) -> Transition {
+    Transition {
+        task,
+        before: None,
+        letters: Vec::new(),
+        trail: Vec::new(),
+        read: Vec::new(),
+        at: at(0),
+        gone: false,
+        idempotency: None,
+    }
+}
+
+/// A task that moves, under the turn it has.
+pub(super) fn moved(task: Task) -> Transition {
+    Transition { before: Some(task.place()), ..born(task) }
+}
+
+/// A claimed task that moves, having read all its letters.
+pub(super) fn answered(claim: &Claim, change: impl FnOnce(&mut Task)) -> Transition {
+    let mut task = claim.task.clone();
+    let before = Some(task.place());
+    change(&mut task);
+    task.revision += 1;
+    let read = claim.letters.iter().map(|(letter, _)| Reading { letter: *letter, refused: None });
+    Transition { before, read: read.collect(), ..born(task) }
+}
+
+pub(super) fn step(transition: Transition) -> Write {
+    Write::Step(Box::new(transition))
+}
+
+pub(super) fn modify(to: To) -> Letter {
+    Letter { to, word: Word::Modify { params: Params::default() } }
+}
+
+pub(super) fn order(to: To) -> Letter {
+    Letter { to, word: Word::Order { order: Order::Wake, by: "ann".into() } }
+}
+
+pub(super) fn answer(to: i64) -> Letter {
+    Letter { to: To::Task(TaskId(to)), word: Word::Answer { visit: 1, answer: Ok(Params::default()) } }
+}
+
+/// A letter that creates.
+pub(super) fn create(id: i64, name: &str) -> Letter {
+    let birth = Some(Birth { id: TaskId(id), seed: Seed([7; 16]) });
+    let word = Word::Create { params: Params::default(), caller: None, at: Some(node("start")), birth };
+    Letter { to: To::Address(address(name)), word }
+}
+
+pub(super) fn to(name: &str) -> To {
+    To::Address(address(name))
+}
+
+pub(super) async fn commit(store: &dyn Store, writes: Vec<Write>) -> Vec<Result<Receipt, Refused>> {
+    store.commit(writes).await.unwrap()
+}
+
+/// One transition.
+pub(super) async fn put(store: &dyn Store, transition: Transition) -> Result<Receipt, Refused> {
+    commit(store, vec![step(transition)]).await.remove(0)
+}
+
+/// One letter from outside.
+pub(super) async fn post(store: &dyn Store, letter: Letter, now: i64) -> Result<Receipt, Refused> {
+    commit(store, vec![Write::Post(letter, at(now))]).await.remove(0)
+}
+
+pub(super) async fn claim(store: &dyn Store, now: i64) -> Vec<Claim> {
+    store.claim(at(now), LEASE, NO_LIMIT).await.unwrap()
+}
+
+/// The one task that is due.
+pub(super) async fn claim_one(store: &dyn Store, now: i64) -> Claim {
+    let mut claims = claim(store, now).await;
+    assert_eq!(claims.len(), 1, "{claims:?}");
+    claims.remove(0)
+}
+
+pub(super) async fn get(store: &dyn Store, id: i64) -> Option<Task> {
+    store.task(TaskId(id)).await.unwrap()
+}
+
+pub(super) async fn due(store: &dyn Store, id: i64) -> Option<i64> {
+    get(store, id).await.unwrap().due.map(|due| due.0)
+}
+
+pub(super) async fn events(store: &dyn Store) -> Vec<Entry> {
+    store.events(0, NO_LIMIT).await.unwrap()
+}
+
+pub(super) fn letters(claim: &Claim) -> Vec<LetterId> {
+    claim.letters.iter().map(|(id, _)| *id).collect()
+}
+
+/// `process node phase tasks`, a line each.
+pub(super) async fn counts(store: &dyn Store) -> Vec<String> {
+    let counts = store.counts().await.unwrap();
+    let line = |it: &beltline::engine::edges::Count| {
+        format!("{} {} {} {}", it.process, it.node, it.phase.as_str(), it.tasks)
+    };
+    let mut lines: Vec<String> = counts.iter().filter(|it| it.tasks > 0).map(line).collect();
+    lines.sort();
+    lines
+}

@@ -1,0 +1,8 @@
+//! The stores: one contract for all of them, all of them side by side, and what only one of them can get wrong.
+
+#![expect(clippy::unwrap_used, reason = "a test stops where it fails")]
+
+mod make;
+mod contract;
+mod side_by_side;
+mod sqlite;
