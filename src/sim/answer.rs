@@ -1,0 +1,166 @@
+//! [`Answer`]: what a simulated server answers, as data, with the way it is to be delivered.
+
+use serde_json::{Value, json};
+
+/// How an answer reaches the one who asked.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Deliver {
+    /// At once and whole.
+    Whole,
+    /// Whole, but so many milliseconds late.
+    After(u64),
+    /// Not at all: the connection is closed without an answer.
+    Closed,
+    /// The head, then a body without an end.
+    Endless,
+}
+
+/// What a simulated server answers.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Answer {
+    /// The HTTP status.
+    pub status: u16,
+    /// Names in lower case.
+    pub headers: Vec<(String, String)>,
+    /// The body as text.
+    pub body: String,
+    /// How it is delivered.
+    pub deliver: Deliver,
+    /// One word for the counters: `ok`, or the error's code.
+    pub result: String,
+    /// The token pair that this body carries. Whoever fails to deliver it reports the pair as lost.
+    pub pair: Option<u64>,
+}
+
+impl Answer {
+    /// A JSON body.
+    pub fn json(status: u16, body: &Value) -> Answer {
+        Answer::new(
+            status,
+            "application/json; charset=utf-8",
+            body.to_string(),
+            "ok",
+        )
+    }
+
+    /// Bitrix24's error body; the description is often absent there, and so it may be here.
+    pub fn error(status: u16, code: &str, description: Option<&str>) -> Answer {
+        let mut body = json!({"error": code});
+        if let Some(description) = description {
+            body["error_description"] = description.into();
+        }
+        Answer::json(status, &body).called(code)
+    }
+
+    /// Plain text.
+    pub fn text(status: u16, body: &str) -> Answer {
+        Answer::new(
+            status,
+            "text/plain; charset=utf-8",
+            body.to_owned(),
+            &status.to_string(),
+        )
+    }
+
+    /// A small page; `content` is HTML already, `title` is not.
+    pub fn page(status: u16, title: &str, content: &str) -> Answer {
+        let title = escape(title);
+        let body = format!(
+            "<!doctype html>\n<html lang=\"en\"><head><meta charset=\"utf-8\"><title>{title}</title>\n\
+             <meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n\
+             <style>body{{font:16px/1.5 system-ui,sans-serif;max-width:34em;margin:12vh auto;padding:0 1em}}\
+             button{{font:inherit;padding:.5em 1.5em}}code{{word-break:break-all}}</style></head>\n\
+             <body><h1>{title}</h1>\n{content}\n</body></html>\n"
+        );
+        Answer::new(
+            status,
+            "text/html; charset=utf-8",
+            body,
+            &status.to_string(),
+        )
+    }
+
+    /// A redirect.
+    pub fn redirect(to: &str) -> Answer {
+        let mut answer = Answer::new(302, "text/html; charset=utf-8", String::new(), "redirect");
+        answer.headers.push(("location".to_owned(), to.to_owned()));
+        answer
+    }
+
+    /// The same under another word for the counters.
+    #[must_use]
+    pub fn called(mut self, result: &str) -> Answer {
+        result.clone_into(&mut self.result);
+        self
+    }
+
+    /// The same with one more header.
+    #[must_use]
+    pub fn with_header(mut self, name: &str, value: &str) -> Answer {
+        self.headers.push((name.to_owned(), value.to_owned()));
+        self
+    }
+
+    /// The same, delivered in another way.
+    #[must_use]
+    pub fn delivered(mut self, deliver: Deliver) -> Answer {
+        self.deliver = deliver;
+        self
+    }
+
+    /// The header `name`, in lower case.
+    pub fn header(&self, name: &str) -> Option<&str> {
+        self.headers
+            .iter()
+            .find(|(it, _)| it == name)
+            .map(|(_, value)| value.as_str())
+    }
+
+    /// The body read as JSON; `null` if it is none.
+    pub fn value(&self) -> Value {
+        serde_json::from_str(&self.body).unwrap_or(Value::Null)
+    }
+
+    fn new(status: u16, content_type: &str, body: String, result: &str) -> Answer {
+        Answer {
+            status,
+            headers: vec![("content-type".to_owned(), content_type.to_owned())],
+            body,
+            deliver: Deliver::Whole,
+            result: result.to_owned(),
+            pair: None,
+        }
+    }
+}
+
+/// Text as it may stand in HTML, attributes included.
+pub fn escape(text: &str) -> String {
+    text.replace('&', "&amp;")
+        .replace('<', "&lt;")
+        .replace('>', "&gt;")
+        .replace('"', "&quot;")
+        .replace('\'', "&#39;")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_error_has_the_recorded_shape() {
+        assert_eq!(
+            Answer::error(400, "invalid_grant", None).body,
+            r#"{"error":"invalid_grant"}"#
+        );
+        let with = Answer::error(401, "NOT_INSTALLED", Some("Application not installed"));
+        assert_eq!(
+            with.body,
+            r#"{"error":"NOT_INSTALLED","error_description":"Application not installed"}"#
+        );
+    }
+
+    #[test]
+    fn a_page_escapes_its_title() {
+        assert!(!Answer::page(200, "<script>", "").body.contains("<script>"));
+    }
+}

@@ -1,0 +1,331 @@
+//! The control API: what a person or a test sees of the simulation, and how it is changed while it runs.
+//!
+//! ```text
+//! GET  /sim/state     settings, counters, leads, messages
+//! GET  /sim/messages  what the providers took, oldest first
+//! PUT  /sim/bitrix    {"access_life_s": 20, "fail": {"token": {"what": "502", "times": 2}, "rest": null}}
+//! PUT  /sim/telegram  {"fail": "blocked"}, /sim/twilio, /sim/smtp
+//! POST /sim/reset     everything as at the start
+//! ```
+
+use axum::Router;
+use axum::body::Bytes;
+use axum::extract::{Request, State};
+use axum::http::StatusCode;
+use axum::middleware::{self, Next};
+use axum::response::{IntoResponse, Json, Response};
+use axum::routing::{get, post, put};
+use serde::de::DeserializeOwned;
+use serde_json::{Map, Value, json};
+
+use crate::sim::bitrix::Bitrix;
+use crate::sim::deliver;
+use crate::sim::notifiers::MailDoor;
+use crate::sim::script::plans;
+use crate::sim::settings::App;
+use crate::sim::shared::Shared;
+use crate::sim::telegram::Telegram;
+use crate::sim::troubles::Troubles;
+use crate::sim::twilio::Twilio;
+
+/// The most chats that can be named.
+const CHATS_MAX: usize = 1_000;
+
+/// The control API's routes.
+pub fn routes(shared: Shared) -> Router {
+    Router::new()
+        .route(
+            "/sim/state",
+            get(async |State(shared): State<Shared>| Json(state(&shared))),
+        )
+        .route("/sim/messages", get(messages))
+        .route("/sim/bitrix", put(bitrix))
+        .route("/sim/telegram", put(telegram))
+        .route("/sim/twilio", put(twilio))
+        .route("/sim/smtp", put(smtp))
+        .route("/sim/reset", post(reset))
+        .layer(middleware::from_fn(from_here))
+        .with_state(shared)
+}
+
+/// Everything a person may see; no secret, no token.
+pub fn state(shared: &Shared) -> Value {
+    let now = shared.now();
+    let bitrix = shared.bitrix().state(now);
+    let notifiers = shared.notifiers();
+    json!({
+        "now": now,
+        "bitrix": bitrix,
+        "notifiers": notifiers.state(),
+        "messages": notifiers.inbox.all(),
+    })
+}
+
+async fn messages(State(shared): State<Shared>) -> Response {
+    Json(shared.notifiers().inbox.all()).into_response()
+}
+
+async fn bitrix(State(shared): State<Shared>, body: Bytes) -> Response {
+    let now = shared.now();
+    said(object(&body).and_then(|it| put_bitrix(&mut shared.bitrix(), it, now)))
+}
+
+async fn telegram(State(shared): State<Shared>, body: Bytes) -> Response {
+    said(object(&body).and_then(|it| put_telegram(&mut shared.notifiers().telegram, it)))
+}
+
+async fn twilio(State(shared): State<Shared>, body: Bytes) -> Response {
+    said(object(&body).and_then(|it| put_twilio(&mut shared.notifiers().twilio, it)))
+}
+
+async fn smtp(State(shared): State<Shared>, body: Bytes) -> Response {
+    said(object(&body).and_then(|it| put_smtp(&mut shared.notifiers().mail, it)))
+}
+
+async fn reset(State(shared): State<Shared>) -> Response {
+    shared.bitrix().reset();
+    shared.notifiers().reset();
+    said(Ok(()))
+}
+
+fn said(result: Result<(), String>) -> Response {
+    match result {
+        Ok(()) => Json(json!({"ok": true})).into_response(),
+        Err(why) => (
+            StatusCode::BAD_REQUEST,
+            Json(json!({"ok": false, "error": why})),
+        )
+            .into_response(),
+    }
+}
+
+/// A page in somebody's browser must not steer the simulation, nor read it under a name that leads here.
+async fn from_here(request: Request, next: Next) -> Response {
+    let host = deliver::text(request.headers(), "host");
+    let name = host
+        .rsplit_once(':')
+        .map_or(host.as_str(), |(name, _)| name);
+    let origin = deliver::text(request.headers(), "origin");
+    let here = matches!(name, "127.0.0.1" | "localhost" | "[::1]");
+    if here && (origin.is_empty() || origin == format!("http://{host}")) {
+        return next.run(request).await;
+    }
+    StatusCode::FORBIDDEN.into_response()
+}
+
+fn object(body: &[u8]) -> Result<Map<String, Value>, String> {
+    serde_json::from_slice(body).map_err(|error| format!("the body is no JSON object: {error}"))
+}
+
+/// Changes the portal and the token server: all of `wish`, or nothing if any of it is wrong. Besides the
+/// settings it may name `fail`, `app`, `remove_app`, `allow_static`, `revoke_static` and `expire_access`.
+pub fn put_bitrix(
+    bitrix: &mut Bitrix,
+    mut wish: Map<String, Value>,
+    now: i64,
+) -> Result<(), String> {
+    let fail = wish.shift_remove("fail");
+    let app = taken(&mut wish, "app")?.map(App::checked).transpose()?;
+    let remove_app: Option<String> = taken(&mut wish, "remove_app")?;
+    let allow_static: Option<String> = taken(&mut wish, "allow_static")?;
+    let revoke_static: Option<String> = taken(&mut wish, "revoke_static")?;
+    let expire_access: Option<bool> = taken(&mut wish, "expire_access")?;
+    let settings = bitrix.settings.patched(wish)?;
+    let troubles = fail.map_or(Ok(bitrix.troubles.clone()), |it| {
+        troubles(&bitrix.troubles, it)
+    })?;
+    if let Some(token) = allow_static {
+        bitrix.allow_static(&token)?;
+    }
+    if let Some(app) = app {
+        bitrix.add_app(app)?;
+    }
+    if let Some(client_id) = remove_app {
+        bitrix.remove_app(&client_id);
+    }
+    if let Some(token) = revoke_static {
+        bitrix.revoke_static(&token);
+    }
+    if expire_access == Some(true) {
+        bitrix.tokens.expire_access(now);
+    }
+    (bitrix.settings, bitrix.troubles) = (settings, troubles);
+    Ok(())
+}
+
+/// `null` switches all trouble off, a place that is not named stays as it is.
+fn troubles(present: &Troubles, wish: Value) -> Result<Troubles, String> {
+    let mut troubles = present.clone();
+    match wish {
+        Value::Null => return Ok(Troubles::default()),
+        Value::Object(places) => {
+            for (place, wish) in places {
+                let script = match place.as_str() {
+                    "authorize" => &mut troubles.authorize,
+                    "token" => &mut troubles.token,
+                    "app_info" => &mut troubles.app_info,
+                    "rest" => &mut troubles.rest,
+                    other => return Err(format!("`fail` knows no place `{other}`")),
+                };
+                script.set(plans(wish)?);
+            }
+        }
+        _ => return Err("`fail` names places: authorize, token, app_info, rest".to_owned()),
+    }
+    Ok(troubles)
+}
+
+/// Changes Telegram: `token`, `chats`, `fail`.
+pub fn put_telegram(telegram: &mut Telegram, mut wish: Map<String, Value>) -> Result<(), String> {
+    let mut changed = telegram.clone();
+    if let Some(fail) = wish.shift_remove("fail") {
+        changed.script.set(plans(fail)?);
+    }
+    if let Some(token) = taken(&mut wish, "token")? {
+        changed.token = token;
+    }
+    if let Some(chats) = taken(&mut wish, "chats")? {
+        changed.chats = chats;
+    }
+    if changed.chats.len() > CHATS_MAX {
+        return Err(format!("at most {CHATS_MAX} chats can be named"));
+    }
+    nothing_left(&wish)?;
+    *telegram = changed;
+    Ok(())
+}
+
+/// Changes Twilio: `account`, `token`, `fail`.
+pub fn put_twilio(twilio: &mut Twilio, mut wish: Map<String, Value>) -> Result<(), String> {
+    let mut changed = twilio.clone();
+    if let Some(fail) = wish.shift_remove("fail") {
+        changed.script.set(plans(fail)?);
+    }
+    if let Some(account) = taken(&mut wish, "account")? {
+        changed.account = account;
+    }
+    if let Some(token) = taken(&mut wish, "token")? {
+        changed.token = token;
+    }
+    nothing_left(&wish)?;
+    *twilio = changed;
+    Ok(())
+}
+
+/// Changes the mail server: `user`, `password`, `login_required`, `fail`.
+pub fn put_smtp(door: &mut MailDoor, mut wish: Map<String, Value>) -> Result<(), String> {
+    let mut changed = door.clone();
+    if let Some(fail) = wish.shift_remove("fail") {
+        changed.script.set(plans(fail)?);
+    }
+    if let Some(user) = taken(&mut wish, "user")? {
+        changed.user = user;
+    }
+    if let Some(password) = taken(&mut wish, "password")? {
+        changed.password = password;
+    }
+    if let Some(required) = taken(&mut wish, "login_required")? {
+        changed.login_required = required;
+    }
+    nothing_left(&wish)?;
+    *door = changed;
+    Ok(())
+}
+
+fn taken<T: DeserializeOwned>(
+    wish: &mut Map<String, Value>,
+    name: &str,
+) -> Result<Option<T>, String> {
+    let value = wish.shift_remove(name);
+    let read = value.map(serde_json::from_value).transpose();
+    read.map_err(|error| format!("`{name}`: {error}"))
+}
+
+fn nothing_left(wish: &Map<String, Value>) -> Result<(), String> {
+    wish.keys()
+        .next()
+        .map_or(Ok(()), |name| Err(format!("unknown field `{name}`")))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::sim::bitrix::BitrixConfig;
+    use crate::sim::script::Plan;
+    use crate::sim::settings::Settings;
+    use crate::sim::telegram::TelegramTrouble;
+    use crate::sim::troubles::Trouble;
+
+    fn bitrix() -> Bitrix {
+        Bitrix::new(BitrixConfig {
+            portal_url: "http://portal.test".to_owned(),
+            token_url: "http://oauth.test".to_owned(),
+            member_id: "a".repeat(32),
+            user_id: 1,
+            seed: 1,
+            apps: Vec::new(),
+            settings: Settings::default(),
+        })
+    }
+
+    fn map(value: &Value) -> Map<String, Value> {
+        value.as_object().cloned().unwrap()
+    }
+
+    #[test]
+    fn a_wish_changes_what_it_names() {
+        let mut bitrix = bitrix();
+        let wish = json!({
+            "access_life_s": 20,
+            "fail": {"token": [{"what": "invalid_grant", "times": 2}, "502"], "rest": null},
+            "app": {"client_id": "a", "client_secret": "b"},
+            "allow_static": "t",
+        });
+        put_bitrix(&mut bitrix, map(&wish), 0).unwrap();
+        assert_eq!(bitrix.settings.access_life_s, 20);
+        assert_eq!(
+            bitrix.troubles.token.take(),
+            Some(Plan::times(Trouble::InvalidGrant, 2))
+        );
+        assert!(bitrix.app("a").is_some() && bitrix.is_valid("t", 0));
+        put_bitrix(
+            &mut bitrix,
+            map(&json!({"fail": null, "revoke_static": "t"})),
+            0,
+        )
+        .unwrap();
+        assert!(bitrix.troubles.token.take().is_none() && !bitrix.is_valid("t", 0));
+    }
+
+    #[test]
+    fn a_wrong_wish_changes_nothing() {
+        let mut bitrix = bitrix();
+        for bad in [
+            json!({"access_life_s": 20, "fail": {"token": "gremlins"}}),
+            json!({"access_life_s": 20, "fail": {"cellar": "502"}}),
+            json!({"access_life_s": 20, "fail": {"token": {"what": "502", "time": 2}}}),
+            json!({"access_life_s": 20, "app": {"client_id": "", "client_secret": "b"}}),
+            json!({"access_life_s": 20, "surprise": true}),
+        ] {
+            assert!(put_bitrix(&mut bitrix, map(&bad), 0).is_err(), "{bad}");
+            assert_eq!(bitrix.settings, Settings::default());
+        }
+    }
+
+    #[test]
+    fn providers_are_changed_likewise() {
+        let mut telegram = Telegram::new("1:t");
+        put_telegram(
+            &mut telegram,
+            map(&json!({"fail": "blocked", "chats": ["1"]})),
+        )
+        .unwrap();
+        assert_eq!(
+            telegram.script.take(),
+            Some(Plan::always(TelegramTrouble::Blocked))
+        );
+        assert!(put_telegram(&mut telegram, map(&json!({"chat": []}))).is_err());
+        assert!(put_twilio(&mut Twilio::default(), map(&json!({"fail": "failed"}))).is_ok());
+        assert!(put_smtp(&mut MailDoor::default(), map(&json!({"login_required": 1}))).is_err());
+    }
+}
