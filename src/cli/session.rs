@@ -15,6 +15,8 @@ pub struct Session {
     pub config: Config,
     /// Where the answer goes.
     pub out: Out,
+    /// Colors are unwanted.
+    pub no_color: bool,
 }
 
 impl Session {

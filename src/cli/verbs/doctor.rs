@@ -10,19 +10,19 @@ use serde_json::{Value, json};
 use crate::cli::config::StoreChoice;
 use crate::cli::data::{DataDir, Standing};
 use crate::cli::files::yaml_files;
-use crate::cli::moment::{now, time};
+use crate::cli::moment::now;
 use crate::cli::out::{Look, text};
 use crate::cli::remote::{Refusal, Remote};
 use crate::cli::session::Session;
-use crate::model::time::{Span, Timestamp};
+use crate::model::time::Timestamp;
 use crate::process::parse::parse;
 
 /// Below this the disk is nearly full.
 const FREE_MB_WARN: u64 = 1_024;
 /// Below this the next checkpoint may fail.
 const FREE_MB_FAIL: u64 = 100;
-/// Two clocks further apart than that make tokens and timers look wrong.
-const SKEW_MAX: Span = Span::secs(5);
+/// A task later than that is kept waiting by something.
+const LATE_S_MAX: f64 = 5.0;
 /// No machine of today believes it is earlier: 2025-01-01.
 const EARLIEST: Timestamp = Timestamp(1_735_689_600_000);
 
@@ -217,19 +217,27 @@ async fn status_findings(remote: &Remote, status: &Value) -> Vec<Finding> {
         true => ok("server", format!("{} answers, version {version}", remote.base())),
         false => warn("server", format!("it is version {version}, this is another"), "use the same on both sides"),
     }];
-    findings.push(ok("store", text(status, "store")));
-    if let Some(there) = time(status.get("now")) {
-        let apart = now().since(there).max(there.since(now()));
-        if apart > SKEW_MAX {
-            findings.push(warn("clocks", format!("here and there are {apart} apart"), "set them by NTP"));
-        }
+    let store = &status["store"];
+    findings.push(match store["ok"].as_bool() {
+        Some(true) => ok("store", text(store, "kind")),
+        _ => fail("store", text(store, "detail"), "nothing is lost, and nothing moves until it answers"),
+    });
+    let late = status["lateness_s"].as_f64().unwrap_or(0.0);
+    if late > LATE_S_MAX {
+        let found = format!("the task that is due longest is {late:.0} s late");
+        findings.push(warn("timers", found, "is the machine too slow, or the store?"));
+    }
+    let problems = status["problems"].as_array().cloned().unwrap_or_default();
+    for problem in &problems {
+        let found = format!("{}: {}", text(problem, "file"), text(problem, "message"));
+        findings.push(fail("processes", found, "the version before it goes on; see `beltline check`"));
     }
     findings.extend(channels(remote).await);
-    let alarms = remote.get("/api/v1/alarms").await.ok();
-    let open = alarms.as_ref().and_then(|it| it.get("items")).and_then(Value::as_array).map_or(0, Vec::len);
-    findings.push(match open {
-        0 => ok("alarms", "none open"),
-        many => warn("alarms", format!("{many} open"), "see `beltline alarms`"),
+    let alarms = |name: &str| status["alarms"][name].as_u64().unwrap_or(0);
+    findings.push(match (alarms("open"), alarms("undelivered")) {
+        (0, _) => ok("alarms", "none open"),
+        (open, 0) => warn("alarms", format!("{open} open"), "see `beltline alarms`"),
+        (open, missed) => fail("alarms", format!("{open} open, {missed} told to no one"), "see `beltline alarms`"),
     });
     findings
 }

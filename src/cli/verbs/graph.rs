@@ -11,6 +11,7 @@ use serde_json::json;
 use crate::cli::remote::process_path;
 use crate::cli::session::Session;
 use crate::process::graph::mermaid;
+use crate::process::layout::layout;
 use crate::process::parse::parse;
 use crate::process::problem::{Problem, render};
 use crate::process::process::Process;
@@ -49,7 +50,7 @@ impl Graph {
 
     fn local(&self, path: &Path) -> Result<String> {
         let process = read(path)?;
-        Ok(if self.svg { svg(&process) } else { mermaid(&process) })
+        Ok(if self.svg { svg(&layout(&process), &process.title) } else { mermaid(&process) })
     }
 
     async fn deployed(&self, session: &Session) -> Result<String> {

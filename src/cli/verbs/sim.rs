@@ -6,8 +6,9 @@ use serde_json::json;
 
 use crate::cli::out::Look;
 use crate::cli::session::Session;
+use crate::sim::config::{DEMO_CLIENT_ID, DEMO_CLIENT_SECRET, SimConfig};
 use crate::sim::notifiers::Keys;
-use crate::sim::server::{DEMO_CLIENT_ID, DEMO_CLIENT_SECRET, Sim, SimConfig};
+use crate::sim::server::Sim;
 use crate::sim::settings::App;
 
 /// Run a simulated Bitrix24, Telegram, Twilio and mail server, until Ctrl-C

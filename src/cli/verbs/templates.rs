@@ -104,17 +104,19 @@ async fn template(remote: &Remote, name: &str) -> Result<Value> {
     })
 }
 
-/// Asks at the terminal for every param of the template that has a default: what is settled once, for all tasks.
+/// Asks at the terminal for every param that may stand in the file. An empty answer leaves it as it is.
 fn asked(template: &Value) -> Result<Map<String, Value>> {
     let mut values = Map::new();
+    eprintln!("What you answer holds for every task; Enter leaves it open, to be given with each.");
     let params = template.get("params").and_then(Value::as_array).into_iter().flatten();
     for param in params.filter(|it| is_question(it)) {
-        let (name, default) = (text(param, "name"), &param["default"]);
+        let (name, default) = (text(param, "name"), shown(&param["default"]));
         let about = match text(param, "about") {
             "" => String::new(),
             about => format!(" ({about})"),
         };
-        eprint!("{name}{about} [{}]: ", shown(default));
+        let default = if default.is_empty() { String::new() } else { format!(" [{default}]") };
+        eprint!("{name}{about}{default}: ");
         io::stderr().flush()?;
         let mut line = String::new();
         io::stdin().lock().read_line(&mut line).context("nothing was typed")?;
@@ -126,10 +128,10 @@ fn asked(template: &Value) -> Result<Map<String, Value>> {
     Ok(values)
 }
 
-/// A secret is never written into a file, and what has no default is asked of each task.
+/// A secret is never written into a file, and what the process writes itself is asked of no one.
 fn is_question(param: &Value) -> bool {
-    let is = |name: &str| param.get(name).and_then(Value::as_bool) == Some(true);
-    !is("secret") && param.get("input").and_then(Value::as_bool) != Some(false) && !param["default"].is_null()
+    let is = |name: &str| param.get(name).and_then(Value::as_bool);
+    is("secret") != Some(true) && is("input") != Some(false)
 }
 
 fn typed(line: &str, kind: &str) -> Value {
