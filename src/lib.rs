@@ -2,12 +2,13 @@
 //!
 //! The floors, lowest first; a module imports only from the ones above it in this list:
 //!
-//! 1. [`model`]: the words. Pure: no I/O, no async, no clock, no chance. 2. [`channels`]: how to tell a
-//! person. Pure. 3. [`nodes`]: one kind of node a file. Pure. 4. [`process`]: from YAML to a checked
-//! process. Pure. 5. [`engine`]: the pure `step`, the traits of the edges, and the runner between them. 6.
-//! [`store`], [`world`], [`sim`], [`desk`]: what keeps, what performs, what is asked in tests, and every
-//! verb a
-//!    person has.
+//! 1. [`model`]: the words. Pure: no I/O, no async, no clock, no chance.
+//! 2. [`channels`]: how to tell a person. Pure.
+//! 3. [`nodes`]: one kind of node a file. Pure.
+//! 4. [`process`]: from YAML to a checked process. Pure.
+//! 5. [`engine`]: the pure `step`, the traits of the edges, and the runner between them.
+//! 6. [`store`], [`world`], [`sim`], [`desk`]: what keeps, what performs, what is asked in tests, and every
+//!    verb a person has.
 //! 7. [`api`], [`cli`]: the ways in. They hold no rule of the domain.
 
 pub mod model;

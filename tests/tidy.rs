@@ -54,11 +54,20 @@ impl File {
     fn imports(&self) -> Vec<Vec<String>> {
         let code = self.text.split("#[cfg(test)]").next().unwrap_or_default();
         let uses = code.split("crate::").skip(1);
-        uses.map(|rest| {
-            let end =
-                rest.find(|it: char| !(it.is_alphanumeric() || it == '_' || it == ':')).unwrap_or(rest.len());
-            rest[..end].split("::").filter(|it| !it.is_empty()).map(str::to_owned).collect()
+        uses.flat_map(|rest| {
+            let word = |it: char| it.is_alphanumeric() || it == '_' || it == ':';
+            let (path, after) = rest.split_at(rest.find(|it| !word(it)).unwrap_or(rest.len()));
+            let parts = |path: &str| -> Vec<String> {
+                path.split("::").filter(|it| !it.is_empty()).map(str::to_owned).collect()
+            };
+            // `crate::world::{body, trouble}` imports two.
+            let group = after.strip_prefix('{').and_then(|it| it.split_once('}')).map(|(group, _)| group);
+            match group {
+                Some(group) => group.split(',').map(|it| parts(&format!("{path}{}", it.trim()))).collect(),
+                None => vec![parts(path)],
+            }
         })
+        .filter(|it| !it.is_empty())
         .collect()
     }
 }
@@ -98,10 +107,10 @@ fn lists() -> BTreeMap<String, Vec<String>> {
     lists
         .map(|file| {
             let folder = file.path.strip_suffix("/mod.rs").unwrap_or("").to_owned();
-            let names = file
-                .text
-                .lines()
-                .filter_map(|line| Some(line.trim().strip_prefix("pub mod ")?.strip_suffix(';')?.to_owned()));
+            let names = file.text.lines().filter_map(|line| {
+                let line = line.trim().trim_start_matches("pub ");
+                Some(line.strip_prefix("mod ")?.strip_suffix(';')?.to_owned())
+            });
             (folder, names.collect())
         })
         .collect()

@@ -15,6 +15,8 @@ use crate::model::time::{Span, Timestamp};
 ///
 /// What a keeper does by itself, and nothing else:
 /// * a letter to a task goes into its inbox; a task that is not doing and has letters is due at once;
+/// * a letter to a task that has ended is refused, but for an order to that very task, which may bring it
+///   back; a reply to one is dropped: the caller left;
 /// * a letter that creates makes a task that is ready and due at once;
 /// * counts of tasks by process, node and phase are kept right in the same commit.
 #[async_trait]

@@ -1,7 +1,7 @@
 //! [`Tree::read`]: reads a shape from a tree and tells *all* that is wrong.
 //!
-//! Serde stops at the first error. So the reading is repeated: what was found bad is left out the next time, a key
-//! that is missing gets a stand-in, and the reading ends when nothing more is found.
+//! Serde stops at the first error. So the reading is repeated: what was found bad is left out the next
+//! time, a key that is missing gets a stand-in, and the reading ends when nothing more is found.
 
 use std::collections::{HashMap, HashSet};
 
@@ -19,7 +19,8 @@ use crate::model::text::Text;
 use crate::model::tree::{Branch, Key, Spot, Tree, TreeError};
 use crate::model::wrong::Wrong;
 
-/// How often a shape is read at most: as many errors are told of one tree. A file with more is another kind of file.
+/// How often a shape is read at most: as many errors are told of one tree. A file with more is another kind
+/// of file.
 const READINGS_MAX: usize = 200;
 
 impl Tree {
@@ -115,7 +116,8 @@ impl Notes {
         }
     }
 
-    /// Whether something in `tree` was left out or stood in for: what it says as a whole then counts for nothing.
+    /// Whether something in `tree` was left out or stood in for: what it says as a whole then counts for
+    /// nothing.
     fn mended(&self, tree: &Tree) -> bool {
         let here: Place = tree;
         let below = match &tree.branch {
@@ -155,8 +157,8 @@ fn find(tree: &Tree, place: Place) -> Option<&Tree> {
     }
 }
 
-/// What a value said of itself: of one text, or of a whole draft with texts in it. The texts are asked again, since
-/// they know where in them the mistake is.
+/// What a value said of itself: of one text, or of a whole draft with texts in it. The texts are asked
+/// again, since they know where in them the mistake is.
 fn custom(tree: &Tree, said: &str) -> Vec<TreeError> {
     let whole = !matches!(tree.branch, Branch::Text(_));
     let mut errors = Vec::new();
@@ -176,8 +178,8 @@ fn custom(tree: &Tree, said: &str) -> Vec<TreeError> {
     errors
 }
 
-/// What is wrong with a text as part of a draft, or what it `said` itself; with the length of the `=` before an
-/// expression.
+/// What is wrong with a text as part of a draft, or what it `said` itself; with the length of the `=`
+/// before an expression.
 fn mistake(text: &str, said: Option<&str>) -> Option<(Mistake, usize)> {
     let tries = match (text.strip_prefix('='), said) {
         (Some(expr), _) => vec![(Expr::parse(expr).err(), 1)],
@@ -468,8 +470,8 @@ impl<'de> VariantAccess<'de> for Reader<'_> {
     }
 }
 
-/// Stands for a key that is missing, so that the reading can go on: the number-th of the values that most shapes
-/// take one of.
+/// Stands for a key that is missing, so that the reading can go on: the number-th of the values that most
+/// shapes take one of.
 struct StandIn(usize);
 
 impl<'de> Deserializer<'de> for StandIn {

@@ -102,8 +102,8 @@ impl Tree {
         }
     }
 
-    /// Every text in this tree with the key it stands under ("" at the top), in the order written. The items of a
-    /// list stand under the list's key.
+    /// Every text in this tree with the key it stands under ("" at the top), in the order written. The
+    /// items of a list stand under the list's key.
     pub fn texts(&self) -> Vec<(&str, &str, Spot)> {
         let mut found = Vec::new();
         self.gather("", &mut found);
@@ -121,8 +121,8 @@ impl Tree {
 }
 
 impl Spot {
-    /// The spot of the bytes `at` of `text`, which stood at this spot. A text that was not written as it reads (on
-    /// several lines, or with escapes) is pointed to as a whole.
+    /// The spot of the bytes `at` of `text`, which stood at this spot. A text that was not written as it
+    /// reads (on several lines, or with escapes) is pointed to as a whole.
     #[must_use]
     pub fn within(self, text: &str, at: Range<usize>) -> Spot {
         let quotes = match (self.end - self.start).checked_sub(text.len()) {

@@ -40,7 +40,8 @@ fn station_texts(station: &Station, known: &BTreeSet<String>) -> Vec<Problem> {
     problems
 }
 
-/// The names and the secrets that a text reads. A text that does not parse reads none: its node says so itself.
+/// The names and the secrets that a text reads. A text that does not parse reads none: its node says so
+/// itself.
 fn names(under: &str, text: &str) -> (BTreeSet<String>, BTreeSet<String>) {
     let expr = match text.strip_prefix('=') {
         Some(expr) => Some(expr),
@@ -53,7 +54,8 @@ fn names(under: &str, text: &str) -> (BTreeSet<String>, BTreeSet<String>) {
     uses.map(|it| (it.roots, it.secrets)).unwrap_or_default()
 }
 
-/// The name that an unknown one was most likely meant to be. Params are open, so only a slip of the finger counts.
+/// The name that an unknown one was most likely meant to be. Params are open, so only a slip of the finger
+/// counts.
 fn guess<'a>(root: &str, known: &'a BTreeSet<String>) -> Option<&'a str> {
     let long = root.chars().count() >= GUESS_CHARS_MIN;
     let near = near::nearest(root, known.iter().map(String::as_str))?;

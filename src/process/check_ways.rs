@@ -32,7 +32,8 @@ fn nowhere(sketch: &Sketch) -> Vec<Problem> {
     problems
 }
 
-/// Nodes that no way leads to. Not told while a node is so wrong that its ways are unknown: they may lead there.
+/// Nodes that no way leads to. Not told while a node is so wrong that its ways are unknown: they may lead
+/// there.
 fn unreached(sketch: &Sketch) -> Vec<Problem> {
     let by_name: BTreeMap<&str, &Station> = sketch.nodes.iter().map(|it| (it.name.as_str(), it)).collect();
     let mut reached: BTreeSet<&str> = BTreeSet::new();

@@ -1,7 +1,7 @@
 //! Layers of a graph: every node below the ones that lead to it, as far as the loops allow.
 
-/// The layer of each node, from 0, when `next` holds the nodes each leads to. The longest way from the start counts;
-/// a way back up, which closes a loop, does not.
+/// The layer of each node, from 0, when `next` holds the nodes each leads to. The longest way from the
+/// start counts; a way back up, which closes a loop, does not.
 pub fn layers(next: &[Vec<usize>]) -> Vec<usize> {
     let order = order(next);
     let mut place = vec![0; next.len()];
@@ -17,8 +17,8 @@ pub fn layers(next: &[Vec<usize>]) -> Vec<usize> {
     layers
 }
 
-/// The nodes so that each stands before those it leads to, but for the ways that close loops: a depth-first search,
-/// read from its end. By a list and not by recursion: a process may be a chain of a thousand nodes.
+/// The nodes so that each stands before those it leads to, but for the ways that close loops: a depth-first
+/// search, read from its end. By a list and not by recursion: a process may be a chain of a thousand nodes.
 fn order(next: &[Vec<usize>]) -> Vec<usize> {
     let mut seen = vec![false; next.len()];
     let mut order = Vec::new();

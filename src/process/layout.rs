@@ -1,5 +1,5 @@
-//! [`Layout`]: where the boxes and arrows of a process stand. Layers from top to bottom, few crossings, arrows around
-//! the boxes: Sugiyama's method, by `dagre`.
+//! [`Layout`]: where the boxes and arrows of a process stand. Layers from top to bottom, few crossings,
+//! arrows around the boxes: Sugiyama's method, by `dagre`.
 
 use std::collections::BTreeMap;
 
@@ -25,8 +25,8 @@ const BOX_X_PX: f64 = 36.0;
 const BOX_Y_PX: f64 = 32.0;
 const BOX_MIN_PX: f64 = 96.0;
 const MARGIN_PX: f64 = 16.0;
-/// How much may be laid out well: nodes, and every layer that an arrow crosses. Beyond, where a picture would take
-/// seconds and tell nobody anything, the boxes stand in rows.
+/// How much may be laid out well: nodes, and every layer that an arrow crosses. Beyond, where a picture
+/// would take seconds and tell nobody anything, the boxes stand in rows.
 const WORK_MAX: usize = 2_000;
 /// The gap between boxes and between rows.
 const GAP_PX: f64 = 36.0;

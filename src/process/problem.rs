@@ -89,7 +89,8 @@ impl Serialize for Problem {
     }
 }
 
-/// Puts problems in the order of their places in `source`, one for each place, with lines and columns counted anew.
+/// Puts problems in the order of their places in `source`, one for each place, with lines and columns
+/// counted anew.
 pub fn settle(mut problems: Vec<Problem>, source: &str) -> Vec<Problem> {
     let lines = Lines::new(source);
     problems.sort_by_key(|problem| problem.spot.start);

@@ -1,4 +1,5 @@
-//! What a word of YAML without quotes means: YAML 1.2's core schema, less what reads as something else than it says.
+//! What a word of YAML without quotes means: YAML 1.2's core schema, less what reads as something else than
+//! it says.
 
 use serde_json::Number;
 

@@ -1,5 +1,5 @@
-//! A [`Layout`] as SVG: complete in itself, light or dark as the reader's system is, with a class for everything a
-//! page may want to colour.
+//! A [`Layout`] as SVG: complete in itself, light or dark as the reader's system is, with a class for
+//! everything a page may want to colour.
 
 use std::fmt::Write;
 
@@ -107,8 +107,8 @@ fn put_node(to: &mut String, node: &NodeBox) {
     to.push_str("</g>");
 }
 
-/// Each sort of kind has its outline: where tasks enter and leave is round, what decides is cut, what tells a person
-/// has a nose, what rests is rounded; all else is a box.
+/// Each sort of kind has its outline: where tasks enter and leave is round, what decides is cut, what tells
+/// a person has a nose, what rests is rounded; all else is a box.
 fn put_shape(to: &mut String, node: &NodeBox) {
     let (x, y) = (node.x - node.w / 2.0, node.y - node.h / 2.0);
     let (right, below) = (x + node.w, y + node.h);

@@ -1,7 +1,8 @@
 //! YAML text → [`Tree`], with all that is wrong with the text. The only file that knows the YAML parser.
 //!
-//! What YAML is known to trip people with is a problem here: keys that stand twice, numbers that read as others than
-//! they say (`007`), holes without quotes, tabs, several documents, aliases that unfold without end.
+//! What YAML is known to trip people with is a problem here: keys that stand twice, numbers that read as
+//! others than they say (`007`), holes without quotes, tabs, several documents, aliases that unfold without
+//! end.
 
 use std::borrow::Cow;
 use std::collections::HashMap;
@@ -42,8 +43,8 @@ pub fn read(source: &str) -> (Option<Tree>, Vec<Problem>) {
     (tree, settle(builder.problems, source))
 }
 
-/// Control characters, and the noncharacters that stand for secrets. A byte order mark is fine at the very start,
-/// where some editors put it unasked.
+/// Control characters, and the noncharacters that stand for secrets. A byte order mark is fine at the very
+/// start, where some editors put it unasked.
 fn forbidden(at: usize, it: char) -> bool {
     match it {
         '\t' | '\n' | '\r' => false,

@@ -35,12 +35,7 @@ pub struct Answer {
 impl Answer {
     /// A JSON body.
     pub fn json(status: u16, body: &Value) -> Answer {
-        Answer::new(
-            status,
-            "application/json; charset=utf-8",
-            body.to_string(),
-            "ok",
-        )
+        Answer::new(status, "application/json; charset=utf-8", body.to_string(), "ok")
     }
 
     /// Bitrix24's error body; the description is often absent there, and so it may be here.
@@ -54,12 +49,7 @@ impl Answer {
 
     /// Plain text.
     pub fn text(status: u16, body: &str) -> Answer {
-        Answer::new(
-            status,
-            "text/plain; charset=utf-8",
-            body.to_owned(),
-            &status.to_string(),
-        )
+        Answer::new(status, "text/plain; charset=utf-8", body.to_owned(), &status.to_string())
     }
 
     /// A small page; `content` is HTML already, `title` is not.
@@ -72,12 +62,7 @@ impl Answer {
              button{{font:inherit;padding:.5em 1.5em}}code{{word-break:break-all}}</style></head>\n\
              <body><h1>{title}</h1>\n{content}\n</body></html>\n"
         );
-        Answer::new(
-            status,
-            "text/html; charset=utf-8",
-            body,
-            &status.to_string(),
-        )
+        Answer::new(status, "text/html; charset=utf-8", body, &status.to_string())
     }
 
     /// A redirect.
@@ -110,10 +95,7 @@ impl Answer {
 
     /// The header `name`, in lower case.
     pub fn header(&self, name: &str) -> Option<&str> {
-        self.headers
-            .iter()
-            .find(|(it, _)| it == name)
-            .map(|(_, value)| value.as_str())
+        self.headers.iter().find(|(it, _)| it == name).map(|(_, value)| value.as_str())
     }
 
     /// The body read as JSON; `null` if it is none.
@@ -148,15 +130,9 @@ mod tests {
 
     #[test]
     fn an_error_has_the_recorded_shape() {
-        assert_eq!(
-            Answer::error(400, "invalid_grant", None).body,
-            r#"{"error":"invalid_grant"}"#
-        );
+        assert_eq!(Answer::error(400, "invalid_grant", None).body, r#"{"error":"invalid_grant"}"#);
         let with = Answer::error(401, "NOT_INSTALLED", Some("Application not installed"));
-        assert_eq!(
-            with.body,
-            r#"{"error":"NOT_INSTALLED","error_description":"Application not installed"}"#
-        );
+        assert_eq!(with.body, r#"{"error":"NOT_INSTALLED","error_description":"Application not installed"}"#);
     }
 
     #[test]

@@ -82,11 +82,7 @@ pub enum Access {
 impl Bitrix {
     /// As configured, with nothing asked yet.
     pub fn new(config: BitrixConfig) -> Bitrix {
-        let apps = config
-            .apps
-            .iter()
-            .map(|it| (it.client_id.clone(), it.clone()))
-            .collect();
+        let apps = config.apps.iter().map(|it| (it.client_id.clone(), it.clone())).collect();
         Bitrix {
             settings: config.settings.clone(),
             troubles: Troubles::default(),
@@ -112,28 +108,18 @@ impl Bitrix {
 
     /// The portal's present URL.
     pub fn portal_url(&self) -> &str {
-        let renamed = self
-            .settings
-            .renamed_to
-            .as_deref()
-            .unwrap_or(&self.config.portal_url);
+        let renamed = self.settings.renamed_to.as_deref().unwrap_or(&self.config.portal_url);
         renamed.trim_end_matches('/')
     }
 
     /// Where `moved` leads.
     pub fn moved_to(&self) -> &str {
-        self.settings
-            .renamed_to
-            .as_deref()
-            .map_or(MOVED_TO, |it| it.trim_end_matches('/'))
+        self.settings.renamed_to.as_deref().map_or(MOVED_TO, |it| it.trim_end_matches('/'))
     }
 
     /// Whether an access token works at `now`: one of a pair, or a long-lived one.
     pub fn is_valid(&self, access: &str, now: i64) -> bool {
-        matches!(
-            self.access(access, now),
-            Access::Static | Access::Chain(Standing::Live)
-        )
+        matches!(self.access(access, now), Access::Static | Access::Chain(Standing::Live))
     }
 
     /// Where an access token stands.
@@ -178,9 +164,7 @@ impl Bitrix {
             return Err("a token is not empty".to_owned());
         }
         if self.static_tokens.len() >= STATIC_TOKENS_MAX {
-            return Err(format!(
-                "there are at most {STATIC_TOKENS_MAX} long-lived tokens"
-            ));
+            return Err(format!("there are at most {STATIC_TOKENS_MAX} long-lived tokens"));
         }
         self.static_tokens.insert(token.to_owned());
         Ok(())
@@ -207,11 +191,7 @@ impl Bitrix {
             self.leads.pop_front();
         }
         self.leads_made += 1;
-        self.leads.push_back(Lead {
-            id: self.leads_made,
-            at: now,
-            fields,
-        });
+        self.leads.push_back(Lead { id: self.leads_made, at: now, fields });
         self.leads_made
     }
 
@@ -291,9 +271,5 @@ pub fn host_of(url: &str) -> &str {
 
 /// A body that cannot be read.
 pub fn bad_body() -> Answer {
-    Answer::error(
-        400,
-        "INVALID_REQUEST",
-        Some("The request body cannot be read."),
-    )
+    Answer::error(400, "INVALID_REQUEST", Some("The request body cannot be read."))
 }

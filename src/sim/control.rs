@@ -34,10 +34,7 @@ const CHATS_MAX: usize = 1_000;
 /// The control API's routes.
 pub fn routes(shared: Shared) -> Router {
     Router::new()
-        .route(
-            "/sim/state",
-            get(async |State(shared): State<Shared>| Json(state(&shared))),
-        )
+        .route("/sim/state", get(async |State(shared): State<Shared>| Json(state(&shared))))
         .route("/sim/messages", get(messages))
         .route("/sim/bitrix", put(bitrix))
         .route("/sim/telegram", put(telegram))
@@ -91,20 +88,14 @@ async fn reset(State(shared): State<Shared>) -> Response {
 fn said(result: Result<(), String>) -> Response {
     match result {
         Ok(()) => Json(json!({"ok": true})).into_response(),
-        Err(why) => (
-            StatusCode::BAD_REQUEST,
-            Json(json!({"ok": false, "error": why})),
-        )
-            .into_response(),
+        Err(why) => (StatusCode::BAD_REQUEST, Json(json!({"ok": false, "error": why}))).into_response(),
     }
 }
 
 /// A page in somebody's browser must not steer the simulation, nor read it under a name that leads here.
 async fn from_here(request: Request, next: Next) -> Response {
     let host = deliver::text(request.headers(), "host");
-    let name = host
-        .rsplit_once(':')
-        .map_or(host.as_str(), |(name, _)| name);
+    let name = host.rsplit_once(':').map_or(host.as_str(), |(name, _)| name);
     let origin = deliver::text(request.headers(), "origin");
     let here = matches!(name, "127.0.0.1" | "localhost" | "[::1]");
     if here && (origin.is_empty() || origin == format!("http://{host}")) {
@@ -119,11 +110,7 @@ fn object(body: &[u8]) -> Result<Map<String, Value>, String> {
 
 /// Changes the portal and the token server: all of `wish`, or nothing if any of it is wrong. Besides the
 /// settings it may name `fail`, `app`, `remove_app`, `allow_static`, `revoke_static` and `expire_access`.
-pub fn put_bitrix(
-    bitrix: &mut Bitrix,
-    mut wish: Map<String, Value>,
-    now: i64,
-) -> Result<(), String> {
+pub fn put_bitrix(bitrix: &mut Bitrix, mut wish: Map<String, Value>, now: i64) -> Result<(), String> {
     let fail = wish.shift_remove("fail");
     let app = taken(&mut wish, "app")?.map(App::checked).transpose()?;
     let remove_app: Option<String> = taken(&mut wish, "remove_app")?;
@@ -131,9 +118,7 @@ pub fn put_bitrix(
     let revoke_static: Option<String> = taken(&mut wish, "revoke_static")?;
     let expire_access: Option<bool> = taken(&mut wish, "expire_access")?;
     let settings = bitrix.settings.patched(wish)?;
-    let troubles = fail.map_or(Ok(bitrix.troubles.clone()), |it| {
-        troubles(&bitrix.troubles, it)
-    })?;
+    let troubles = fail.map_or(Ok(bitrix.troubles.clone()), |it| troubles(&bitrix.troubles, it))?;
     if let Some(token) = allow_static {
         bitrix.allow_static(&token)?;
     }
@@ -232,19 +217,14 @@ pub fn put_smtp(door: &mut MailDoor, mut wish: Map<String, Value>) -> Result<(),
     Ok(())
 }
 
-fn taken<T: DeserializeOwned>(
-    wish: &mut Map<String, Value>,
-    name: &str,
-) -> Result<Option<T>, String> {
+fn taken<T: DeserializeOwned>(wish: &mut Map<String, Value>, name: &str) -> Result<Option<T>, String> {
     let value = wish.shift_remove(name);
     let read = value.map(serde_json::from_value).transpose();
     read.map_err(|error| format!("`{name}`: {error}"))
 }
 
 fn nothing_left(wish: &Map<String, Value>) -> Result<(), String> {
-    wish.keys()
-        .next()
-        .map_or(Ok(()), |name| Err(format!("unknown field `{name}`")))
+    wish.keys().next().map_or(Ok(()), |name| Err(format!("unknown field `{name}`")))
 }
 
 #[cfg(test)]
@@ -283,17 +263,9 @@ mod tests {
         });
         put_bitrix(&mut bitrix, map(&wish), 0).unwrap();
         assert_eq!(bitrix.settings.access_life_s, 20);
-        assert_eq!(
-            bitrix.troubles.token.take(),
-            Some(Plan::times(Trouble::InvalidGrant, 2))
-        );
+        assert_eq!(bitrix.troubles.token.take(), Some(Plan::times(Trouble::InvalidGrant, 2)));
         assert!(bitrix.app("a").is_some() && bitrix.is_valid("t", 0));
-        put_bitrix(
-            &mut bitrix,
-            map(&json!({"fail": null, "revoke_static": "t"})),
-            0,
-        )
-        .unwrap();
+        put_bitrix(&mut bitrix, map(&json!({"fail": null, "revoke_static": "t"})), 0).unwrap();
         assert!(bitrix.troubles.token.take().is_none() && !bitrix.is_valid("t", 0));
     }
 
@@ -315,15 +287,8 @@ mod tests {
     #[test]
     fn providers_are_changed_likewise() {
         let mut telegram = Telegram::new("1:t");
-        put_telegram(
-            &mut telegram,
-            map(&json!({"fail": "blocked", "chats": ["1"]})),
-        )
-        .unwrap();
-        assert_eq!(
-            telegram.script.take(),
-            Some(Plan::always(TelegramTrouble::Blocked))
-        );
+        put_telegram(&mut telegram, map(&json!({"fail": "blocked", "chats": ["1"]}))).unwrap();
+        assert_eq!(telegram.script.take(), Some(Plan::always(TelegramTrouble::Blocked)));
         assert!(put_telegram(&mut telegram, map(&json!({"chat": []}))).is_err());
         assert!(put_twilio(&mut Twilio::default(), map(&json!({"fail": "failed"}))).is_ok());
         assert!(put_smtp(&mut MailDoor::default(), map(&json!({"login_required": 1}))).is_err());

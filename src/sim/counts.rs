@@ -39,17 +39,11 @@ impl Counts {
 
     /// How often `endpoint` ended in `result`.
     pub fn of(&self, endpoint: &str, result: &str) -> u64 {
-        self.requests
-            .get(endpoint)
-            .and_then(|it| it.get(result))
-            .copied()
-            .unwrap_or(0)
+        self.requests.get(endpoint).and_then(|it| it.get(result)).copied().unwrap_or(0)
     }
 
     /// How often `endpoint` was asked.
     pub fn total(&self, endpoint: &str) -> u64 {
-        self.requests
-            .get(endpoint)
-            .map_or(0, |it| it.values().sum())
+        self.requests.get(endpoint).map_or(0, |it| it.values().sum())
     }
 }

@@ -52,11 +52,7 @@ pub async fn received(request: axum::extract::Request) -> Result<Request, Respon
 
 /// A header as text; empty if there is none, or none that is text.
 pub fn text(headers: &HeaderMap, name: &str) -> String {
-    headers
-        .get(name)
-        .and_then(|it| it.to_str().ok())
-        .unwrap_or_default()
-        .to_owned()
+    headers.get(name).and_then(|it| it.to_str().ok()).unwrap_or_default().to_owned()
 }
 
 /// Delivers an answer. A client that leaves before a late one has lost it, and the token pair in it.
@@ -64,10 +60,7 @@ pub async fn deliver(answer: Answer, shared: &Shared) -> Response {
     match answer.deliver {
         Deliver::Whole => whole(answer),
         Deliver::After(ms) => {
-            let mut receipt = Receipt {
-                shared,
-                pair: answer.pair,
-            };
+            let mut receipt = Receipt { shared, pair: answer.pair };
             tokio::time::sleep(Duration::from_millis(ms)).await;
             receipt.pair = None;
             whole(answer)
@@ -86,10 +79,7 @@ fn whole(answer: Answer) -> Response {
     let mut response = (status, answer.body).into_response();
     for (name, value) in &answer.headers {
         // What cannot stand in a header is left out: it would be a `Location` made of a strange path.
-        let pair = (
-            HeaderName::try_from(name.as_str()),
-            HeaderValue::try_from(value.as_str()),
-        );
+        let pair = (HeaderName::try_from(name.as_str()), HeaderValue::try_from(value.as_str()));
         if let (Ok(name), Ok(value)) = pair {
             response.headers_mut().insert(name, value);
         }
@@ -108,10 +98,7 @@ fn endless(answer: Answer) -> Response {
         let sent = sent + chunk.len();
         Some((Ok::<_, Infallible>(chunk), sent))
     });
-    let mut response = whole(Answer {
-        body: String::new(),
-        ..answer
-    });
+    let mut response = whole(Answer { body: String::new(), ..answer });
     response.headers_mut().remove("content-length");
     *response.body_mut() = Body::from_stream(chunks);
     response

@@ -67,18 +67,8 @@ mod tests {
         for at in 0..1_005 {
             let text = String::new;
             let channel = "smtp".to_owned();
-            inbox.add(Message {
-                channel,
-                from: text(),
-                to: text(),
-                subject: text(),
-                text: text(),
-                at,
-            });
+            inbox.add(Message { channel, from: text(), to: text(), subject: text(), text: text(), at });
         }
-        assert_eq!(
-            (inbox.all().len(), inbox.all()[0].at, inbox.taken()),
-            (MESSAGES_MAX, 5, 1_005)
-        );
+        assert_eq!((inbox.all().len(), inbox.all()[0].at, inbox.taken()), (MESSAGES_MAX, 5, 1_005));
     }
 }

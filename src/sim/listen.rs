@@ -35,10 +35,7 @@ where
     F: Fn(TcpStream) -> Fut,
     Fut: Future<Output = ()> + Send + 'static,
 {
-    let (open, tracker) = (
-        Arc::new(Semaphore::new(CONNECTIONS_MAX)),
-        TaskTracker::new(),
-    );
+    let (open, tracker) = (Arc::new(Semaphore::new(CONNECTIONS_MAX)), TaskTracker::new());
     loop {
         let accepted = tokio::select! {
             () = stop.cancelled() => break,
@@ -77,8 +74,7 @@ pub async fn serve_http(stream: TcpStream, router: Router, stop: CancellationTok
         }
     });
     let mut http = http1::Builder::new();
-    http.timer(TokioTimer::new())
-        .header_read_timeout(HEAD_TIMEOUT);
+    http.timer(TokioTimer::new()).header_read_timeout(HEAD_TIMEOUT);
     let mut connection = std::pin::pin!(http.serve_connection(TokioIo::new(stream), service));
     tokio::select! {
         // Errors here are a client that left, or `Vanished`; neither is ours to report.

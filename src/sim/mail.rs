@@ -25,12 +25,7 @@ pub fn read(raw: &str) -> Mail {
     let raw = raw.replace("\r\n", "\n");
     let (head, body) = split(&raw);
     let header = |name: &str| words(&find(&head, name));
-    Mail {
-        from: header("from"),
-        to: header("to"),
-        subject: header("subject"),
-        text: text(&head, body, 0),
-    }
+    Mail { from: header("from"), to: header("to"), subject: header("subject"), text: text(&head, body, 0) }
 }
 
 /// The headers, unfolded, and the body.
@@ -41,11 +36,7 @@ fn split(raw: &str) -> (Vec<(String, String)>, &str) {
     };
     let mut headers: Vec<(String, String)> = Vec::new();
     for line in head.lines() {
-        match (
-            line.starts_with([' ', '\t']),
-            line.split_once(':'),
-            headers.last_mut(),
-        ) {
+        match (line.starts_with([' ', '\t']), line.split_once(':'), headers.last_mut()) {
             (true, _, Some((_, value))) => {
                 value.push(' ');
                 value.push_str(line.trim());
@@ -60,34 +51,20 @@ fn split(raw: &str) -> (Vec<(String, String)>, &str) {
 }
 
 fn find(headers: &[(String, String)], name: &str) -> String {
-    headers
-        .iter()
-        .find(|(it, _)| it == name)
-        .map(|(_, value)| value.clone())
-        .unwrap_or_default()
+    headers.iter().find(|(it, _)| it == name).map(|(_, value)| value.clone()).unwrap_or_default()
 }
 
 fn text(headers: &[(String, String)], body: &str, depth: usize) -> String {
     let kind = find(headers, "content-type");
-    let boundary = kind
-        .to_ascii_lowercase()
-        .starts_with("multipart/")
-        .then(|| boundary(&kind))
-        .flatten();
+    let boundary = kind.to_ascii_lowercase().starts_with("multipart/").then(|| boundary(&kind)).flatten();
     if let Some(boundary) = boundary.filter(|_| depth < DEPTH_MAX) {
         let mark = format!("--{boundary}");
-        let part = body
-            .split(&mark)
-            .skip(1)
-            .find(|part| !part.starts_with("--"));
+        let part = body.split(&mark).skip(1).find(|part| !part.starts_with("--"));
         let part = part.unwrap_or_default().trim_start_matches(' ');
         let (headers, body) = split(part.strip_prefix('\n').unwrap_or(part));
         return text(&headers, body, depth + 1);
     }
-    let decoded = match find(headers, "content-transfer-encoding")
-        .to_ascii_lowercase()
-        .as_str()
-    {
+    let decoded = match find(headers, "content-transfer-encoding").to_ascii_lowercase().as_str() {
         "base64" => {
             let compact: String = body.split_ascii_whitespace().collect();
             STANDARD.decode(compact).ok()
@@ -95,10 +72,7 @@ fn text(headers: &[(String, String)], body: &str, depth: usize) -> String {
         "quoted-printable" => Some(quoted(body, false)),
         _ => None,
     };
-    let text = decoded.map_or_else(
-        || body.to_owned(),
-        |it| String::from_utf8_lossy(&it).into_owned(),
-    );
+    let text = decoded.map_or_else(|| body.to_owned(), |it| String::from_utf8_lossy(&it).into_owned());
     text.trim_end_matches(['\r', '\n']).to_owned()
 }
 
@@ -118,9 +92,7 @@ fn quoted(text: &str, in_header: bool) -> Vec<u8> {
     let mut decoded = Vec::with_capacity(bytes.len());
     let mut at = 0;
     while let Some(&byte) = bytes.get(at) {
-        let pair = bytes
-            .get(at + 1..at + 3)
-            .and_then(|it| std::str::from_utf8(it).ok());
+        let pair = bytes.get(at + 1..at + 3).and_then(|it| std::str::from_utf8(it).ok());
         let value = pair.and_then(|it| u8::from_str_radix(it, 16).ok());
         match (byte, value) {
             (b'=', Some(value)) => {
@@ -186,12 +158,7 @@ mod tests {
     fn a_plain_mail_is_read() {
         let raw = "From: Belt <a@b>\r\nTo: c@d\r\nSubject: one\r\n two\r\n\r\nHi\r\nthere\r\n";
         let expected = ["Belt <a@b>", "c@d", "one two", "Hi\nthere"].map(ToOwned::to_owned);
-        let Mail {
-            from,
-            to,
-            subject,
-            text,
-        } = read(raw);
+        let Mail { from, to, subject, text } = read(raw);
         assert_eq!([from, to, subject, text], expected);
     }
 
@@ -200,10 +167,7 @@ mod tests {
         let raw = "Subject: =?utf-8?b?0J/RgNC4?= =?utf-8?q?_caf=C3=A9?= x\n\
                    Content-Transfer-Encoding: quoted-printable\n\nlong =\nline =C3=A9 =3D";
         let mail = read(raw);
-        assert_eq!(
-            (mail.subject.as_str(), mail.text.as_str()),
-            ("При café x", "long line é =")
-        );
+        assert_eq!((mail.subject.as_str(), mail.text.as_str()), ("При café x", "long line é ="));
         let raw = "Content-Transfer-Encoding: base64\n\n0J/R\ngNC4\n";
         assert_eq!(read(raw).text, "При");
     }
@@ -217,15 +181,7 @@ mod tests {
 
     #[test]
     fn nonsense_is_no_trouble() {
-        for raw in [
-            "",
-            "\n",
-            ":",
-            "=?",
-            "Subject: =?utf-8?b?!?=",
-            "Subject: =?a?b?c\n\n=",
-            " folded",
-        ] {
+        for raw in ["", "\n", ":", "=?", "Subject: =?utf-8?b?!?=", "Subject: =?a?b?c\n\n=", " folded"] {
             let _ = read(raw);
         }
         let nested = "Content-Type: multipart/mixed; boundary=x\n\n--x\n".repeat(100);

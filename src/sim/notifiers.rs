@@ -110,9 +110,8 @@ impl Notifiers {
     /// What the providers' HTTP server answers.
     pub fn answer(&mut self, request: &Request, now: i64) -> Answer {
         let path = request.path.as_str();
-        let twilio = path
-            .strip_prefix("/2010-04-01/Accounts/")
-            .and_then(|rest| rest.strip_suffix("/Messages.json"));
+        let twilio =
+            path.strip_prefix("/2010-04-01/Accounts/").and_then(|rest| rest.strip_suffix("/Messages.json"));
         let (provider, (answer, message)) = match (path.strip_prefix("/bot"), twilio) {
             (Some(call), _) => ("telegram", self.telegram.answer(call, request, now)),
             (None, Some(account)) => ("twilio", self.twilio.answer(account, request, now)),
@@ -139,11 +138,7 @@ impl Notifiers {
 
     /// How often `provider` ended in `result`.
     pub fn counted(&self, provider: &str, result: &str) -> u64 {
-        self.counts
-            .get(provider)
-            .and_then(|it| it.get(result))
-            .copied()
-            .unwrap_or(0)
+        self.counts.get(provider).and_then(|it| it.get(result)).copied().unwrap_or(0)
     }
 
     /// Everything a person may see; no key.
@@ -172,22 +167,13 @@ mod tests {
         assert_eq!(notifiers.answer(&Request::form(path, &[]), 2).status, 401);
         assert_eq!(notifiers.answer(&Request::get("/else"), 3).status, 404);
         assert_eq!(notifiers.inbox.last().unwrap().to, "@ops");
-        assert_eq!(
-            (
-                notifiers.counted("telegram", "ok"),
-                notifiers.counted("twilio", "20003")
-            ),
-            (1, 1)
-        );
+        assert_eq!((notifiers.counted("telegram", "ok"), notifiers.counted("twilio", "20003")), (1, 1));
     }
 
     #[test]
     fn the_state_shows_no_key() {
         let state = Notifiers::new(Keys::default()).state().to_string();
-        for key in [
-            Keys::default().telegram_token,
-            Keys::default().smtp_password,
-        ] {
+        for key in [Keys::default().telegram_token, Keys::default().smtp_password] {
             assert!(!state.contains(&key));
         }
     }

@@ -24,26 +24,10 @@ struct Method {
 }
 
 const METHODS: [Method; 4] = [
-    Method {
-        name: "profile",
-        scopes: &[],
-        run: profile,
-    },
-    Method {
-        name: "app.info",
-        scopes: &[],
-        run: app_info,
-    },
-    Method {
-        name: "user.current",
-        scopes: &["user", "user_basic", "user_brief"],
-        run: user_current,
-    },
-    Method {
-        name: "crm.lead.add",
-        scopes: &["crm"],
-        run: crm_lead_add,
-    },
+    Method { name: "profile", scopes: &[], run: profile },
+    Method { name: "app.info", scopes: &[], run: app_info },
+    Method { name: "user.current", scopes: &["user", "user_basic", "user_brief"], run: user_current },
+    Method { name: "crm.lead.add", scopes: &["crm"], run: crm_lead_add },
 ];
 
 /// What the portal answers.
@@ -55,10 +39,9 @@ pub fn answer(bitrix: &mut Bitrix, request: &Request, now: i64) -> Answer {
     }
     let (endpoint, answer) = match &fields {
         Err(_) => ("portal/other".to_owned(), bad_body()),
-        Ok(_) if has_moved(bitrix, request) => (
-            "portal/moved".to_owned(),
-            Answer::redirect(&target(bitrix.portal_url(), request)),
-        ),
+        Ok(_) if has_moved(bitrix, request) => {
+            ("portal/moved".to_owned(), Answer::redirect(&target(bitrix.portal_url(), request)))
+        }
         Ok(fields) if request.path == "/oauth/authorize/" => {
             let page = |bitrix: &mut Bitrix| authorize(bitrix, fields, now);
             let answer = answer_through(bitrix, |it| &mut it.authorize, request, page);
@@ -66,10 +49,7 @@ pub fn answer(bitrix: &mut Bitrix, request: &Request, now: i64) -> Answer {
         }
         Ok(fields) => match request.path.strip_prefix("/rest/") {
             Some(name) => rest(bitrix, request, fields, name, now),
-            None => (
-                "portal/other".to_owned(),
-                Answer::page(404, "404 Not Found", "<hr>nginx"),
-            ),
+            None => ("portal/other".to_owned(), Answer::page(404, "404 Not Found", "<hr>nginx")),
         },
     };
     bitrix.counts.add(&endpoint, &answer.result);
@@ -79,10 +59,7 @@ pub fn answer(bitrix: &mut Bitrix, request: &Request, now: i64) -> Answer {
 /// A renamed portal answers on its new host alone. A request without a `Host` is taken as sent to the old
 /// one.
 fn has_moved(bitrix: &Bitrix, request: &Request) -> bool {
-    bitrix.settings.renamed_to.is_some()
-        && !request
-            .host
-            .eq_ignore_ascii_case(host_of(bitrix.portal_url()))
+    bitrix.settings.renamed_to.is_some() && !request.host.eq_ignore_ascii_case(host_of(bitrix.portal_url()))
 }
 
 /// Whatever goes wrong here is shown on the portal's own page: no redirect, no error parameters.
@@ -150,13 +127,7 @@ fn hand_copied(code: &str) -> Answer {
     Answer::page(200, "Simulated Bitrix24", &content).called("ok")
 }
 
-fn rest(
-    bitrix: &mut Bitrix,
-    request: &Request,
-    fields: &Fields,
-    name: &str,
-    now: i64,
-) -> (String, Answer) {
+fn rest(bitrix: &mut Bitrix, request: &Request, fields: &Fields, name: &str, now: i64) -> (String, Answer) {
     let name = name.strip_suffix(".json").unwrap_or(name);
     let method = METHODS.iter().find(|it| it.name == name);
     // Unknown names share one counter, so that guessing does not make it grow.
@@ -171,25 +142,13 @@ fn rest(
             None => (method.run)(bitrix, fields, now),
         },
     };
-    (
-        endpoint,
-        answer_through(bitrix, |it| &mut it.rest, request, run),
-    )
+    (endpoint, answer_through(bitrix, |it| &mut it.rest, request, run))
 }
 
 /// Why the caller may not, if it may not.
-fn checked(
-    bitrix: &Bitrix,
-    request: &Request,
-    fields: &Fields,
-    method: &Method,
-    now: i64,
-) -> Option<Answer> {
+fn checked(bitrix: &Bitrix, request: &Request, fields: &Fields, method: &Method, now: i64) -> Option<Answer> {
     let bearer = request.bearer().map(ToOwned::to_owned);
-    let given = fields
-        .filled("auth")
-        .or_else(|| fields.filled("access_token"))
-        .or(bearer);
+    let given = fields.filled("auth").or_else(|| fields.filled("access_token")).or(bearer);
     let Some(token) = given.filter(|it| !it.is_empty()) else {
         return Some(error(Trouble::NoAuthFound));
     };
@@ -200,10 +159,7 @@ fn checked(
         Access::Chain(Standing::Unknown) => return Some(error(Trouble::InvalidToken)),
         Access::Chain(Standing::Live) => {}
     }
-    let app = bitrix
-        .tokens
-        .by_access(&token)
-        .and_then(|it| bitrix.app(&it.client_id));
+    let app = bitrix.tokens.by_access(&token).and_then(|it| bitrix.app(&it.client_id));
     let Some(app) = app else {
         return Some(error(Trouble::ApplicationNotFound));
     };
@@ -312,10 +268,7 @@ mod tests {
     fn token(bitrix: &mut Bitrix) -> String {
         let code = bitrix.code("local.1", NOW).unwrap();
         let rules = bitrix.settings.rules(1);
-        let id = bitrix
-            .tokens
-            .exchange(&code, "local.1", NOW, rules)
-            .unwrap();
+        let id = bitrix.tokens.exchange(&code, "local.1", NOW, rules).unwrap();
         bitrix.tokens.pair(id).unwrap().access.clone()
     }
 
@@ -326,18 +279,11 @@ mod tests {
     #[test]
     fn the_redirect_carries_the_code_and_the_state_unchanged() {
         let mut bitrix = bitrix("crm,user");
-        let to = get(
-            &mut bitrix,
-            "/oauth/authorize/?client_id=local.1&state=a%26b%20c",
-            NOW,
-        );
+        let to = get(&mut bitrix, "/oauth/authorize/?client_id=local.1&state=a%26b%20c", NOW);
         let to = Url::parse(to.header("location").unwrap()).unwrap();
         assert!(to.as_str().contains("scope=crm%2Cuser"));
         let pairs: HashMap<_, _> = to.query_pairs().into_owned().collect();
-        assert_eq!(
-            (pairs["kept"].as_str(), pairs["state"].as_str()),
-            ("1", "a&b c")
-        );
+        assert_eq!((pairs["kept"].as_str(), pairs["state"].as_str()), ("1", "a&b c"));
         assert_eq!(pairs["domain"], "portal.test");
         assert_eq!(pairs["server_domain"], "oauth.test");
         assert_eq!(pairs["code"].len(), 32);
@@ -359,23 +305,11 @@ mod tests {
     fn a_person_is_asked_if_so_set() {
         let mut bitrix = bitrix("crm");
         bitrix.settings.ask = true;
-        let page = get(
-            &mut bitrix,
-            "/oauth/authorize/?client_id=local.1&state=\"><i>",
-            NOW,
-        );
+        let page = get(&mut bitrix, "/oauth/authorize/?client_id=local.1&state=\"><i>", NOW);
         assert!(page.body.contains("<button>Allow</button>") && !page.body.contains("<i>"));
-        let allowed = get(
-            &mut bitrix,
-            "/oauth/authorize/?client_id=local.1&allow=1",
-            NOW,
-        );
+        let allowed = get(&mut bitrix, "/oauth/authorize/?client_id=local.1&allow=1", NOW);
         assert_eq!(allowed.status, 302);
-        let refused = get(
-            &mut bitrix,
-            "/oauth/authorize/?client_id=local.1&allow=0",
-            NOW,
-        );
+        let refused = get(&mut bitrix, "/oauth/authorize/?client_id=local.1&allow=0", NOW);
         assert_eq!(refused.status, 403);
     }
 
@@ -384,34 +318,16 @@ mod tests {
         let mut bitrix = bitrix("crm,user");
         let token = token(&mut bitrix);
         let error = |answer: &Answer| {
-            (
-                answer.status,
-                answer.value()["error"]
-                    .as_str()
-                    .unwrap_or_default()
-                    .to_owned(),
-            )
+            (answer.status, answer.value()["error"].as_str().unwrap_or_default().to_owned())
         };
         let with = |status: u16, code: &str| (status, code.to_owned());
         let good = format!("/rest/profile?auth={token}");
         assert_eq!(get(&mut bitrix, &good, NOW).value()["result"]["ID"], "1");
-        assert_eq!(
-            error(&get(&mut bitrix, &good, NOW + 3_600_000)),
-            with(401, "expired_token")
-        );
-        assert_eq!(
-            error(&get(&mut bitrix, "/rest/profile?auth=x", NOW)),
-            with(401, "invalid_token")
-        );
-        assert_eq!(
-            error(&get(&mut bitrix, "/rest/profile", NOW)),
-            with(401, "NO_AUTH_FOUND")
-        );
+        assert_eq!(error(&get(&mut bitrix, &good, NOW + 3_600_000)), with(401, "expired_token"));
+        assert_eq!(error(&get(&mut bitrix, "/rest/profile?auth=x", NOW)), with(401, "invalid_token"));
+        assert_eq!(error(&get(&mut bitrix, "/rest/profile", NOW)), with(401, "NO_AUTH_FOUND"));
         let unknown = format!("/rest/crm.deal.add?auth={token}");
-        assert_eq!(
-            error(&get(&mut bitrix, &unknown, NOW)),
-            with(404, "ERROR_METHOD_NOT_FOUND")
-        );
+        assert_eq!(error(&get(&mut bitrix, &unknown, NOW)), with(404, "ERROR_METHOD_NOT_FOUND"));
     }
 
     #[test]
@@ -435,15 +351,9 @@ mod tests {
         let mut bitrix = bitrix("user");
         let weak = token(&mut bitrix);
         let add = |token: &str| {
-            Request::json(
-                "/rest/crm.lead.add",
-                &json!({"auth": token, "fields": {"TITLE": "Hi"}}),
-            )
+            Request::json("/rest/crm.lead.add", &json!({"auth": token, "fields": {"TITLE": "Hi"}}))
         };
-        assert_eq!(
-            answer(&mut bitrix, &add(&weak), NOW).result,
-            "insufficient_scope"
-        );
+        assert_eq!(answer(&mut bitrix, &add(&weak), NOW).result, "insufficient_scope");
         bitrix = self::bitrix("crm");
         let token = token(&mut bitrix);
         assert_eq!(answer(&mut bitrix, &add(&token), NOW).value()["result"], 1);
@@ -470,10 +380,7 @@ mod tests {
         let mut request = Request::get(&format!("/rest/profile?auth={token}"));
         let moved = answer(&mut bitrix, &request, NOW);
         let to = format!("http://new.test/rest/profile?auth={token}");
-        assert_eq!(
-            (moved.status, moved.header("location")),
-            (302, Some(to.as_str()))
-        );
+        assert_eq!((moved.status, moved.header("location")), (302, Some(to.as_str())));
         request.host = "new.test".to_owned();
         assert_eq!(answer(&mut bitrix, &request, NOW).status, 200);
     }
@@ -484,9 +391,6 @@ mod tests {
         let form = [("client_secret", "s3cret"), ("grant_type", "refresh_token")];
         answer(&mut bitrix, &Request::form("/oauth/token/", &form), NOW);
         get(&mut bitrix, "/oauth/token/?client_secret=s3cret", NOW);
-        assert_eq!(
-            (bitrix.counts.portal_secrets, bitrix.counts.url_secrets),
-            (2, 1)
-        );
+        assert_eq!((bitrix.counts.portal_secrets, bitrix.counts.url_secrets), (2, 1));
     }
 }

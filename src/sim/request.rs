@@ -55,9 +55,7 @@ impl Request {
 
     /// A POST of a form.
     pub fn form(target: &str, fields: &[(&str, &str)]) -> Request {
-        let body = form_urlencoded::Serializer::new(String::new())
-            .extend_pairs(fields)
-            .finish();
+        let body = form_urlencoded::Serializer::new(String::new()).extend_pairs(fields).finish();
         Request {
             method: "POST".to_owned(),
             content_type: "application/x-www-form-urlencoded".to_owned(),
@@ -86,9 +84,7 @@ impl Request {
     /// The token of `Authorization: Bearer …`.
     pub fn bearer(&self) -> Option<&str> {
         let (scheme, token) = self.authorization.split_once(' ')?;
-        scheme
-            .eq_ignore_ascii_case("bearer")
-            .then_some(token.trim())
+        scheme.eq_ignore_ascii_case("bearer").then_some(token.trim())
     }
 
     /// What the request carries. A body of another type than form or JSON carries nothing.
@@ -96,18 +92,11 @@ impl Request {
         let mut all = Map::new();
         take_pairs(&mut all, self.query.as_bytes())?;
         let in_url = all.keys().cloned().collect();
-        let kind = self
-            .content_type
-            .split(';')
-            .next()
-            .unwrap_or_default()
-            .trim()
-            .to_ascii_lowercase();
+        let kind = self.content_type.split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
         match kind.as_str() {
             "application/x-www-form-urlencoded" => take_pairs(&mut all, &self.body)?,
             "application/json" if !self.body.is_empty() => {
-                let body: Map<String, Value> =
-                    serde_json::from_slice(&self.body).map_err(|_| BadBody)?;
+                let body: Map<String, Value> = serde_json::from_slice(&self.body).map_err(|_| BadBody)?;
                 all.extend(body);
             }
             _ => {}
@@ -171,18 +160,12 @@ fn put(into: &mut Map<String, Value>, steps: &[&str], value: String) {
         return;
     };
     // `a[]=x` appends, as in PHP.
-    let name = if first.is_empty() {
-        into.len().to_string()
-    } else {
-        (*first).to_owned()
-    };
+    let name = if first.is_empty() { into.len().to_string() } else { (*first).to_owned() };
     if rest.is_empty() {
         into.insert(name, value.into());
         return;
     }
-    let inner = into
-        .entry(name)
-        .or_insert_with(|| Value::Object(Map::new()));
+    let inner = into.entry(name).or_insert_with(|| Value::Object(Map::new()));
     if !inner.is_object() {
         *inner = Value::Object(Map::new());
     }
@@ -201,18 +184,11 @@ mod tests {
     fn a_form_is_read_as_php_reads_it() {
         let request = Request::form(
             "/rest/crm.lead.add?auth=in-url&fields[TITLE]=first",
-            &[
-                ("fields[TITLE]", "A lead"),
-                ("fields[PHONE][][VALUE]", "+371"),
-                ("odd[", "kept"),
-            ],
+            &[("fields[TITLE]", "A lead"), ("fields[PHONE][][VALUE]", "+371"), ("odd[", "kept")],
         );
         let fields = request.fields().unwrap();
         assert_eq!(fields.text("auth").unwrap(), "in-url");
-        assert_eq!(
-            fields.all["fields"],
-            json!({"TITLE": "A lead", "PHONE": {"0": {"VALUE": "+371"}}})
-        );
+        assert_eq!(fields.all["fields"], json!({"TITLE": "A lead", "PHONE": {"0": {"VALUE": "+371"}}}));
         assert_eq!(fields.all["odd["], "kept");
         assert!(fields.any_in_url(&["auth"]) && !fields.any_in_url(&["odd["]));
     }
@@ -226,19 +202,14 @@ mod tests {
         request.content_type = "application/x-www-form-urlencoded".to_owned();
         request.body = "a=1&".repeat(FIELDS_MAX + 1).into_bytes();
         assert_eq!(request.fields(), Err(BadBody));
-        for odd in [
-            "%", "%f", "=", "&&&", "a[", "]", "[", "a[[b]]", "a[b]c", "\u{0}",
-        ] {
+        for odd in ["%", "%f", "=", "&&&", "a[", "]", "[", "a[[b]]", "a[b]c", "\u{0}"] {
             let _ = Request::get(&format!("/x?{odd}")).fields();
         }
     }
 
     #[test]
     fn a_bearer_is_found_whatever_the_case() {
-        assert_eq!(
-            Request::get("/").authorized("bearer abc").bearer(),
-            Some("abc")
-        );
+        assert_eq!(Request::get("/").authorized("bearer abc").bearer(), Some("abc"));
         assert_eq!(Request::get("/").authorized("Basic abc").bearer(), None);
     }
 }

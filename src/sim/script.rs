@@ -41,21 +41,12 @@ fn retry_after_s() -> u32 {
 impl<T> Plan<T> {
     /// `what`, for the next `times` requests.
     pub fn times(what: T, times: u32) -> Plan<T> {
-        Plan {
-            times: Some(times),
-            ..Plan::always(what)
-        }
+        Plan { times: Some(times), ..Plan::always(what) }
     }
 
     /// `what`, until switched off.
     pub fn always(what: T) -> Plan<T> {
-        Plan {
-            what,
-            times: None,
-            ms: slow_ms(),
-            retry_after_s: retry_after_s(),
-            after: false,
-        }
+        Plan { what, times: None, ms: slow_ms(), retry_after_s: retry_after_s(), after: false }
     }
 
     /// The same, but the request is carried out first.
@@ -131,10 +122,9 @@ impl<T: Clone> Script<T> {
 pub fn plans<T: DeserializeOwned>(wish: Value) -> Result<Vec<Plan<T>>, String> {
     match wish {
         Value::Null => Ok(Vec::new()),
-        Value::Array(wishes) if wishes.len() > PLANS_MAX => Err(format!(
-            "a script has at most {PLANS_MAX} plans, and this has {}",
-            wishes.len()
-        )),
+        Value::Array(wishes) if wishes.len() > PLANS_MAX => {
+            Err(format!("a script has at most {PLANS_MAX} plans, and this has {}", wishes.len()))
+        }
         Value::Array(wishes) => wishes.into_iter().map(plan).collect(),
         wish => plan(wish).map(|it| vec![it]),
     }
@@ -155,11 +145,7 @@ mod tests {
     #[test]
     fn plans_are_played_in_order_and_run_out() {
         let mut script = Script::default();
-        script.set(vec![
-            Plan::times("a", 2),
-            Plan::times("b", 0),
-            Plan::times("c", 1),
-        ]);
+        script.set(vec![Plan::times("a", 2), Plan::times("b", 0), Plan::times("c", 1)]);
         let played: Vec<_> = (0..5).map(|_| script.take().map(|it| it.what)).collect();
         assert_eq!(played, [Some("a"), Some("a"), Some("c"), None, None]);
     }

@@ -68,15 +68,11 @@ impl Sim {
         let routers = [
             (portal, router(&shared, portal_answer)),
             (token, router(&shared, token_answer)),
-            (
-                providers,
-                router(&shared, providers_answer).merge(control::routes(shared.clone())),
-            ),
+            (providers, router(&shared, providers_answer).merge(control::routes(shared.clone()))),
         ];
         for (listener, router) in routers {
             let stopped = stop.clone();
-            let serve =
-                move |stream: TcpStream| serve_http(stream, router.clone(), stopped.clone());
+            let serve = move |stream: TcpStream| serve_http(stream, router.clone(), stopped.clone());
             listeners.spawn(accept(listener, stop.clone(), serve));
         }
         let (state, stopped) = (shared.clone(), stop.clone());
@@ -143,16 +139,15 @@ fn url(addr: SocketAddr) -> String {
 }
 
 fn router(shared: &Shared, respond: Respond) -> Router {
-    let handle =
-        async move |State(shared): State<Shared>, request: axum::extract::Request| -> Response {
-            match received(request).await {
-                Ok(request) => {
-                    let answer = respond(&shared, &request);
-                    deliver(answer, &shared).await
-                }
-                Err(refusal) => refusal,
+    let handle = async move |State(shared): State<Shared>, request: axum::extract::Request| -> Response {
+        match received(request).await {
+            Ok(request) => {
+                let answer = respond(&shared, &request);
+                deliver(answer, &shared).await
             }
-        };
+            Err(refusal) => refusal,
+        }
+    };
     Router::new().fallback(handle).with_state(shared.clone())
 }
 
@@ -191,11 +186,7 @@ mod tests {
         // Another test may have installed it already.
         let _ = rustls::crypto::ring::default_provider().install_default();
         let client = reqwest::Client::builder().redirect(reqwest::redirect::Policy::none());
-        client
-            .no_proxy()
-            .timeout(Duration::from_secs(20))
-            .build()
-            .unwrap()
+        client.no_proxy().timeout(Duration::from_secs(20)).build().unwrap()
     }
 
     async fn sim() -> Sim {
@@ -203,47 +194,25 @@ mod tests {
     }
 
     async fn ask(sim: &Sim, fields: &[(&str, &str)]) -> reqwest::Result<reqwest::Response> {
-        let keys = [
-            ("client_id", DEMO_CLIENT_ID),
-            ("client_secret", DEMO_CLIENT_SECRET),
-        ];
+        let keys = [("client_id", DEMO_CLIENT_ID), ("client_secret", DEMO_CLIENT_SECRET)];
         let form = [&keys, fields].concat();
-        client()
-            .post(format!("{}/oauth/token/", sim.token_url))
-            .form(&form)
-            .send()
-            .await
+        client().post(format!("{}/oauth/token/", sim.token_url)).form(&form).send().await
     }
 
     /// The first pair, by way of the browser.
     async fn first(sim: &Sim) -> Value {
-        let url = format!(
-            "{}/oauth/authorize/?client_id={DEMO_CLIENT_ID}&state=s",
-            sim.portal_url
-        );
+        let url = format!("{}/oauth/authorize/?client_id={DEMO_CLIENT_ID}&state=s", sim.portal_url);
         let redirect = client().get(url).send().await.unwrap();
         assert_eq!(redirect.status(), 302);
         let to = url::Url::parse(redirect.headers()["location"].to_str().unwrap()).unwrap();
-        let code = to
-            .query_pairs()
-            .find(|(name, _)| name == "code")
-            .unwrap()
-            .1
-            .into_owned();
-        let fields = [
-            ("grant_type", "authorization_code"),
-            ("code", code.as_str()),
-        ];
+        let code = to.query_pairs().find(|(name, _)| name == "code").unwrap().1.into_owned();
+        let fields = [("grant_type", "authorization_code"), ("code", code.as_str())];
         ask(sim, &fields).await.unwrap().json().await.unwrap()
     }
 
     async fn renew(sim: &Sim, pair: &Value) -> reqwest::Result<reqwest::Response> {
         let refresh = pair["refresh_token"].as_str().unwrap();
-        ask(
-            sim,
-            &[("grant_type", "refresh_token"), ("refresh_token", refresh)],
-        )
-        .await
+        ask(sim, &[("grant_type", "refresh_token"), ("refresh_token", refresh)]).await
     }
 
     #[tokio::test]
@@ -268,15 +237,9 @@ mod tests {
     async fn an_answer_may_be_no_answer() {
         let sim = sim().await;
         let pair = first(&sim).await;
-        sim.bitrix()
-            .troubles
-            .token
-            .push(Plan::times(Trouble::Close, 1));
+        sim.bitrix().troubles.token.push(Plan::times(Trouble::Close, 1));
         assert!(renew(&sim, &pair).await.is_err());
-        sim.bitrix()
-            .troubles
-            .token
-            .push(Plan::times(Trouble::Lost, 1));
+        sim.bitrix().troubles.token.push(Plan::times(Trouble::Lost, 1));
         assert!(renew(&sim, &pair).await.is_err());
         assert_eq!(renew(&sim, &pair).await.unwrap().status(), 400);
         let counts = sim.counts();
@@ -290,21 +253,12 @@ mod tests {
     async fn a_client_that_leaves_before_a_late_answer_has_lost_it() {
         let sim = sim().await;
         let pair = first(&sim).await;
-        sim.bitrix()
-            .troubles
-            .token
-            .push(Plan::times(Trouble::Slow, 1).ms(60_000));
+        sim.bitrix().troubles.token.push(Plan::times(Trouble::Slow, 1).ms(60_000));
         let left = tokio::time::timeout(Duration::from_millis(300), renew(&sim, &pair)).await;
         assert!(left.is_err());
         for _ in 0..100 {
             tokio::time::sleep(Duration::from_millis(20)).await;
-            if !sim
-                .bitrix()
-                .tokens
-                .latest(DEMO_CLIENT_ID)
-                .unwrap()
-                .delivered
-            {
+            if !sim.bitrix().tokens.latest(DEMO_CLIENT_ID).unwrap().delivered {
                 return sim.stop().await;
             }
         }
@@ -315,10 +269,7 @@ mod tests {
     async fn an_endless_body_goes_on_until_the_client_leaves() {
         let sim = sim().await;
         let pair = first(&sim).await;
-        sim.bitrix()
-            .troubles
-            .token
-            .push(Plan::times(Trouble::Endless, 1));
+        sim.bitrix().troubles.token.push(Plan::times(Trouble::Endless, 1));
         let mut answer = renew(&sim, &pair).await.unwrap();
         let mut bytes = 0;
         while bytes < 200_000 {
@@ -332,33 +283,19 @@ mod tests {
     async fn it_is_steered_while_it_runs() {
         let sim = sim().await;
         let put = |path: &str, body: Value| {
-            client()
-                .put(format!("{}/sim/{path}", sim.providers_url))
-                .json(&body)
-                .send()
+            client().put(format!("{}/sim/{path}", sim.providers_url)).json(&body).send()
         };
-        let wish =
-            json!({"access_life_s": 7, "fail": {"token": {"what": "wrong_client", "times": 1}}});
+        let wish = json!({"access_life_s": 7, "fail": {"token": {"what": "wrong_client", "times": 1}}});
         assert_eq!(put("bitrix", wish).await.unwrap().status(), 200);
         let refused = ask(&sim, &[]).await.unwrap();
         assert_eq!(refused.status(), 200);
         assert_eq!(refused.text().await.unwrap(), r#"{"error":"wrong_client"}"#);
         assert_eq!(first(&sim).await["expires_in"], 7);
-        assert_eq!(
-            put("telegram", json!({"fail": "gremlins"}))
-                .await
-                .unwrap()
-                .status(),
-            400
-        );
-        let state = client()
-            .get(format!("{}/sim/state", sim.providers_url))
-            .send();
+        assert_eq!(put("telegram", json!({"fail": "gremlins"})).await.unwrap().status(), 400);
+        let state = client().get(format!("{}/sim/state", sim.providers_url)).send();
         let state = state.await.unwrap().text().await.unwrap();
         assert!(!state.contains(DEMO_CLIENT_SECRET), "{state}");
-        let reset = client()
-            .post(format!("{}/sim/reset", sim.providers_url))
-            .send();
+        let reset = client().post(format!("{}/sim/reset", sim.providers_url)).send();
         assert_eq!(reset.await.unwrap().status(), 200);
         assert_eq!(sim.bitrix().settings, Settings::default());
         sim.stop().await;
@@ -368,10 +305,7 @@ mod tests {
     async fn a_strange_page_cannot_steer_it() {
         let sim = sim().await;
         let url = format!("{}/sim/reset", sim.providers_url);
-        let strange = client()
-            .post(&url)
-            .header("origin", "http://evil.test")
-            .send();
+        let strange = client().post(&url).header("origin", "http://evil.test").send();
         assert_eq!(strange.await.unwrap().status(), 403);
         let rebound = client().post(&url).header("host", "evil.test").send();
         assert_eq!(rebound.await.unwrap().status(), 403);
@@ -395,23 +329,11 @@ mod tests {
         mailer.send(mail.clone()).await.unwrap();
         let taken = sim.messages().pop().unwrap();
         assert_eq!(taken.subject, "Token не обновляется");
-        assert_eq!(
-            (taken.to.as_str(), taken.channel.as_str()),
-            ("author@line.test", "smtp")
-        );
-        assert_eq!(
-            taken.text.replace('\r', ""),
-            "Привет,\n.\nthe token does not update"
-        );
-        sim.notifiers()
-            .mail
-            .script
-            .push(Plan::times(MailTrouble::NoMailbox, 1));
+        assert_eq!((taken.to.as_str(), taken.channel.as_str()), ("author@line.test", "smtp"));
+        assert_eq!(taken.text.replace('\r', ""), "Привет,\n.\nthe token does not update");
+        sim.notifiers().mail.script.push(Plan::times(MailTrouble::NoMailbox, 1));
         assert!(mailer.send(mail.clone()).await.unwrap_err().is_permanent());
-        sim.notifiers()
-            .mail
-            .script
-            .push(Plan::times(MailTrouble::Busy, 1));
+        sim.notifiers().mail.script.push(Plan::times(MailTrouble::Busy, 1));
         assert!(mailer.send(mail).await.unwrap_err().is_transient());
         assert_eq!(sim.notifiers().counted("smtp", "550"), 1);
         sim.stop().await;
@@ -420,16 +342,9 @@ mod tests {
     #[tokio::test]
     async fn nonsense_on_the_wire_is_survived() {
         let sim = sim().await;
-        for addr in [
-            &sim.portal_url[7..],
-            &sim.token_url[7..],
-            &sim.smtp_addr.to_string(),
-        ] {
+        for addr in [&sim.portal_url[7..], &sim.token_url[7..], &sim.smtp_addr.to_string()] {
             let mut stream = TcpStream::connect(addr).await.unwrap();
-            stream
-                .write_all(&[0xff, 0x00, b'\n', b'\r', b'\n'])
-                .await
-                .unwrap();
+            stream.write_all(&[0xff, 0x00, b'\n', b'\r', b'\n']).await.unwrap();
             stream.shutdown().await.unwrap();
             let mut answer = Vec::new();
             let _ = stream.read_to_end(&mut answer).await;
@@ -443,15 +358,10 @@ mod tests {
         let sim = sim().await;
         let mut idle = TcpStream::connect(sim.smtp_addr).await.unwrap();
         let pair = first(&sim).await;
-        sim.bitrix()
-            .troubles
-            .token
-            .push(Plan::always(Trouble::Slow).ms(60_000));
+        sim.bitrix().troubles.token.push(Plan::always(Trouble::Slow).ms(60_000));
         let (url, late) = (sim.portal_url.clone(), renew(&sim, &pair));
         let _ = tokio::time::timeout(Duration::from_millis(200), late).await;
-        tokio::time::timeout(Duration::from_secs(5), sim.stop())
-            .await
-            .unwrap();
+        tokio::time::timeout(Duration::from_secs(5), sim.stop()).await.unwrap();
         let mut rest = Vec::new();
         idle.read_to_end(&mut rest).await.unwrap();
         assert!(client().get(url).send().await.is_err());

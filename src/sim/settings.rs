@@ -24,10 +24,7 @@ pub enum Rotation {
 /// How the simulated Bitrix24 behaves.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-#[expect(
-    clippy::struct_excessive_bools,
-    reason = "each is one switch that a person sets by its name"
-)]
+#[expect(clippy::struct_excessive_bools, reason = "each is one switch that a person sets by its name")]
 pub struct Settings {
     /// The life of an access token, in seconds.
     pub access_life_s: u32,
@@ -110,17 +107,13 @@ impl Settings {
             ("code_life_s", self.code_life_s),
         ];
         if let Some((name, life)) = lives.iter().find(|(_, it)| !(1..=LIFE_S_MAX).contains(it)) {
-            return Err(format!(
-                "`{name}` is between 1 and {LIFE_S_MAX} seconds, and not {life}"
-            ));
+            return Err(format!("`{name}` is between 1 and {LIFE_S_MAX} seconds, and not {life}"));
         }
         if self.clock_skew_s.unsigned_abs() > SKEW_S_MAX {
             return Err(format!("`clock_skew_s` is at most {SKEW_S_MAX} either way"));
         }
         match &self.renamed_to {
-            Some(url) if !is_http_url(url) => {
-                Err("`renamed_to` is an http or https URL".to_owned())
-            }
+            Some(url) if !is_http_url(url) => Err("`renamed_to` is an http or https URL".to_owned()),
             Some(_) | None => Ok(self),
         }
     }
@@ -189,11 +182,7 @@ mod tests {
     #[test]
     fn a_patch_changes_what_it_names_and_nothing_else() {
         let patched = patch(&json!({"access_life_s": 20, "rotation": "lenient"})).unwrap();
-        let expected = Settings {
-            access_life_s: 20,
-            rotation: Rotation::Lenient,
-            ..Settings::default()
-        };
+        let expected = Settings { access_life_s: 20, rotation: Rotation::Lenient, ..Settings::default() };
         assert_eq!(patched, expected);
     }
 

@@ -20,11 +20,7 @@ impl Shared {
     /// A new one.
     pub fn new(bitrix: Bitrix, notifiers: Notifiers, now: NowMs) -> Shared {
         let (bitrix, notifiers) = (Mutex::new(bitrix), Mutex::new(notifiers));
-        Shared {
-            bitrix: Arc::new(bitrix),
-            notifiers: Arc::new(notifiers),
-            now,
-        }
+        Shared { bitrix: Arc::new(bitrix), notifiers: Arc::new(notifiers), now }
     }
 
     /// The portal and the token server. Held only between two awaits.
@@ -35,9 +31,7 @@ impl Shared {
 
     /// The providers and their messages. Held only between two awaits.
     pub fn notifiers(&self) -> MutexGuard<'_, Notifiers> {
-        self.notifiers
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
+        self.notifiers.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// The simulation's time.

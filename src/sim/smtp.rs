@@ -42,10 +42,7 @@ async fn converse(mut stream: TcpStream, shared: &Shared) -> std::io::Result<()>
             return write.write_all(b"500 5.5.6 Line too long\r\n").await;
         }
         let text = String::from_utf8_lossy(&line);
-        let step = session.line(
-            text.trim_end_matches(['\r', '\n']),
-            &mut shared.notifiers().mail,
-        );
+        let step = session.line(text.trim_end_matches(['\r', '\n']), &mut shared.notifiers().mail);
         count(shared, &step);
         match step {
             Step::Say(text) => write.write_all(text.as_bytes()).await?,
@@ -80,11 +77,7 @@ fn keep(shared: &Shared, envelope: Envelope) {
     let read = mail::read(&envelope.raw);
     shared.notifiers().take_mail(Message {
         channel: "smtp".to_owned(),
-        from: if read.from.is_empty() {
-            envelope.from
-        } else {
-            read.from
-        },
+        from: if read.from.is_empty() { envelope.from } else { read.from },
         // Where it truly goes; the header may say anything.
         to: envelope.to.join(", "),
         subject: read.subject,

@@ -165,10 +165,7 @@ impl Session {
     }
 
     fn login(&mut self, user: &str, password: &str, door: &mut MailDoor) -> Step {
-        let refused = door
-            .script
-            .take_if(|it| *it == MailTrouble::BadLogin)
-            .is_some();
+        let refused = door.script.take_if(|it| *it == MailTrouble::BadLogin).is_some();
         if refused || user != door.user || password != door.password {
             return Step::Say(say("535", "5.7.8 Authentication credentials invalid"));
         }
@@ -183,8 +180,7 @@ impl Session {
         let Some(from) = address(rest, "FROM:") else {
             return Step::Say(say("501", "5.5.4 Syntax: MAIL FROM:<address>"));
         };
-        let at_sender =
-            |it: &MailTrouble| !matches!(it, MailTrouble::BadLogin | MailTrouble::NoMailbox);
+        let at_sender = |it: &MailTrouble| !matches!(it, MailTrouble::BadLogin | MailTrouble::NoMailbox);
         let plan = door.script.take_if(at_sender).map(|it| it.what);
         match plan {
             Some(MailTrouble::Busy) => return Step::Say(say("451", "4.3.0 Try again later")),
@@ -205,11 +201,7 @@ impl Session {
         let Some(to) = address(rest, "TO:").filter(|it| !it.is_empty()) else {
             return Step::Say(say("501", "5.5.4 Syntax: RCPT TO:<address>"));
         };
-        if door
-            .script
-            .take_if(|it| *it == MailTrouble::NoMailbox)
-            .is_some()
-        {
+        if door.script.take_if(|it| *it == MailTrouble::NoMailbox).is_some() {
             return Step::Say(say("550", "5.1.1 No such mailbox"));
         }
         if self.mail.to.len() == RECIPIENTS_MAX {
@@ -241,10 +233,7 @@ impl Session {
         if too_big {
             return Step::Say(say("552", "5.3.4 Message too big"));
         }
-        Step::Taken(
-            envelope,
-            (!lost).then(|| say("250", "2.0.0 Ok: queued as SIM")),
-        )
+        Step::Taken(envelope, (!lost).then(|| say("250", "2.0.0 Ok: queued as SIM")))
     }
 
     fn forget(&mut self) {
@@ -267,9 +256,7 @@ fn decoded(text: &str) -> Option<String> {
 /// The address of `FROM:<a@b> SIZE=1`.
 fn address(rest: &str, prefix: &str) -> Option<String> {
     let rest = rest.trim_start();
-    let start = rest
-        .get(..prefix.len())
-        .filter(|it| it.eq_ignore_ascii_case(prefix))?;
+    let start = rest.get(..prefix.len()).filter(|it| it.eq_ignore_ascii_case(prefix))?;
     let rest = rest[start.len()..].trim_start().strip_prefix('<')?;
     rest.split_once('>').map(|(address, _)| address.to_owned())
 }
@@ -280,11 +267,7 @@ mod tests {
     use crate::sim::script::Plan;
 
     fn door() -> MailDoor {
-        MailDoor {
-            user: "u".to_owned(),
-            password: "p".to_owned(),
-            ..MailDoor::default()
-        }
+        MailDoor { user: "u".to_owned(), password: "p".to_owned(), ..MailDoor::default() }
     }
 
     /// The first digits of what the server says to each line.
@@ -300,26 +283,11 @@ mod tests {
             .collect()
     }
 
-    const SEND: [&str; 5] = [
-        "EHLO x",
-        "MAIL FROM:<a@b> SIZE=1",
-        "rcpt to:<c@d>",
-        "DATA",
-        ".",
-    ];
+    const SEND: [&str; 5] = ["EHLO x", "MAIL FROM:<a@b> SIZE=1", "rcpt to:<c@d>", "DATA", "."];
 
     #[test]
     fn a_message_is_taken_and_its_dots_undoubled() {
-        let lines = [
-            "EHLO x",
-            "MAIL FROM:<a@b>",
-            "RCPT TO:<c@d>",
-            "DATA",
-            "..dot",
-            "end",
-            ".",
-            "QUIT",
-        ];
+        let lines = ["EHLO x", "MAIL FROM:<a@b>", "RCPT TO:<c@d>", "DATA", "..dot", "end", ".", "QUIT"];
         let said = talk(&mut door(), &lines);
         assert_eq!(said[..4], ["250", "250", "250", "354"]);
         assert_eq!(said[6], r#"a@b ["c@d"] ".dot\r\nend\r\n""#);
@@ -328,14 +296,8 @@ mod tests {
 
     #[test]
     fn commands_out_of_order_are_refused() {
-        assert_eq!(
-            talk(&mut door(), &["MAIL FROM:<a@b>", "RCPT TO:<c@d>", "DATA"]),
-            ["503"; 3]
-        );
-        assert_eq!(
-            talk(&mut door(), &["EHLO x", "MAIL a@b", "HELP", ""])[1..],
-            ["501", "502", "502"]
-        );
+        assert_eq!(talk(&mut door(), &["MAIL FROM:<a@b>", "RCPT TO:<c@d>", "DATA"]), ["503"; 3]);
+        assert_eq!(talk(&mut door(), &["EHLO x", "MAIL a@b", "HELP", ""])[1..], ["501", "502", "502"]);
     }
 
     #[test]
@@ -344,26 +306,11 @@ mod tests {
         let (user, password) = (STANDARD.encode("u"), STANDARD.encode("p"));
         let plain = format!("AUTH PLAIN {good}");
         assert_eq!(talk(&mut door(), &["EHLO x", &plain])[1], "235");
-        assert_eq!(
-            talk(&mut door(), &["EHLO x", "AUTH PLAIN", &good])[2],
-            "235"
-        );
-        assert_eq!(
-            talk(&mut door(), &["EHLO x", "AUTH LOGIN", &user, &password])[3],
-            "235"
-        );
-        assert_eq!(
-            talk(&mut door(), &["EHLO x", "AUTH LOGIN", &user, &user])[3],
-            "535"
-        );
-        assert_eq!(
-            talk(&mut door(), &["EHLO x", "AUTH PLAIN ?", "NOOP"])[1..],
-            ["501", "250"]
-        );
-        let mut strict = MailDoor {
-            login_required: true,
-            ..door()
-        };
+        assert_eq!(talk(&mut door(), &["EHLO x", "AUTH PLAIN", &good])[2], "235");
+        assert_eq!(talk(&mut door(), &["EHLO x", "AUTH LOGIN", &user, &password])[3], "235");
+        assert_eq!(talk(&mut door(), &["EHLO x", "AUTH LOGIN", &user, &user])[3], "535");
+        assert_eq!(talk(&mut door(), &["EHLO x", "AUTH PLAIN ?", "NOOP"])[1..], ["501", "250"]);
+        let mut strict = MailDoor { login_required: true, ..door() };
         assert_eq!(talk(&mut strict, &SEND[..2])[1], "530");
     }
 

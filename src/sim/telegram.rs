@@ -48,10 +48,7 @@ pub struct Telegram {
 impl Telegram {
     /// A bot with that token.
     pub fn new(token: &str) -> Telegram {
-        Telegram {
-            token: token.to_owned(),
-            ..Telegram::default()
-        }
+        Telegram { token: token.to_owned(), ..Telegram::default() }
     }
 
     /// What Telegram answers, and the message if it took one. `call` is the path behind `/bot`.
@@ -62,9 +59,7 @@ impl Telegram {
         };
         match plan.what {
             TelegramTrouble::Unauthorized => (failed(401, "Unauthorized"), None),
-            TelegramTrouble::Blocked => {
-                (failed(403, "Forbidden: bot was blocked by the user"), None)
-            }
+            TelegramTrouble::Blocked => (failed(403, "Forbidden: bot was blocked by the user"), None),
             TelegramTrouble::ChatNotFound => (failed(400, "Bad Request: chat not found"), None),
             TelegramTrouble::TooManyRequests => (too_many(&plan), None),
             TelegramTrouble::ServerError => (failed(500, "Internal Server Error"), None),
@@ -75,11 +70,7 @@ impl Telegram {
             TelegramTrouble::Slow | TelegramTrouble::Lost => {
                 let (answer, message) = self.honest(call, request, now);
                 let lost = plan.what == TelegramTrouble::Lost;
-                let deliver = if lost {
-                    Deliver::Closed
-                } else {
-                    Deliver::After(plan.ms)
-                };
+                let deliver = if lost { Deliver::Closed } else { Deliver::After(plan.ms) };
                 (answer.delivered(deliver), message)
             }
         }
@@ -109,9 +100,7 @@ impl Telegram {
             return (failed(400, why), None);
         }
         self.sent += 1;
-        let shown = chat
-            .parse::<i64>()
-            .map_or_else(|_| chat.clone().into(), Value::from);
+        let shown = chat.parse::<i64>().map_or_else(|_| chat.clone().into(), Value::from);
         let body = json!({"ok": true, "result": {
             "message_id": self.sent,
             "date": now.div_euclid(1_000),
@@ -119,14 +108,7 @@ impl Telegram {
             "text": text,
         }});
         let (channel, empty) = ("telegram".to_owned(), String::new);
-        let message = Message {
-            channel,
-            from: empty(),
-            to: chat,
-            subject: empty(),
-            text,
-            at: now,
-        };
+        let message = Message { channel, from: empty(), to: chat, subject: empty(), text, at: now };
         (Answer::json(200, &body), Some(message))
     }
 
@@ -158,9 +140,7 @@ fn too_many(plan: &Plan<TelegramTrouble>) -> Answer {
         "description": format!("Too Many Requests: retry after {seconds}"),
         "parameters": {"retry_after": seconds},
     });
-    Answer::json(429, &body)
-        .called("429")
-        .with_header("retry-after", &seconds.to_string())
+    Answer::json(429, &body).called("429").with_header("retry-after", &seconds.to_string())
 }
 
 #[cfg(test)]
@@ -176,15 +156,9 @@ mod tests {
         let mut telegram = Telegram::new("1:t");
         let body = json!({"chat_id": 42, "text": "hello"});
         let (answer, message) = send(&mut telegram, "1:t/sendMessage", &body);
-        assert_eq!(
-            (answer.status, &answer.value()["result"]["chat"]["id"]),
-            (200, &json!(42))
-        );
+        assert_eq!((answer.status, &answer.value()["result"]["chat"]["id"]), (200, &json!(42)));
         let message = message.unwrap();
-        assert_eq!(
-            (message.to.as_str(), message.text.as_str()),
-            ("42", "hello")
-        );
+        assert_eq!((message.to.as_str(), message.text.as_str()), ("42", "hello"));
     }
 
     #[test]
@@ -197,27 +171,16 @@ mod tests {
         assert_eq!(status("nonsense/sendMessage", good.clone()), 404);
         assert_eq!(status("nonsense", good.clone()), 404);
         assert_eq!(status("1:t/getMe", good), 404);
-        assert_eq!(
-            status("1:t/sendMessage", json!({"chat_id": 7, "text": "hello"})),
-            400
-        );
-        assert_eq!(
-            status("1:t/sendMessage", json!({"chat_id": 42, "text": ""})),
-            400
-        );
+        assert_eq!(status("1:t/sendMessage", json!({"chat_id": 7, "text": "hello"})), 400);
+        assert_eq!(status("1:t/sendMessage", json!({"chat_id": 42, "text": ""})), 400);
         let long = "x".repeat(4_097);
-        assert_eq!(
-            status("1:t/sendMessage", json!({"chat_id": 42, "text": long})),
-            400
-        );
+        assert_eq!(status("1:t/sendMessage", json!({"chat_id": 42, "text": long})), 400);
     }
 
     #[test]
     fn a_limit_says_when_to_come_back() {
         let mut telegram = Telegram::new("1:t");
-        telegram
-            .script
-            .push(Plan::times(TelegramTrouble::TooManyRequests, 1).retry_after_s(9));
+        telegram.script.push(Plan::times(TelegramTrouble::TooManyRequests, 1).retry_after_s(9));
         let (answer, message) = send(&mut telegram, "1:t/sendMessage", &json!({}));
         assert_eq!((answer.status, message), (429, None));
         assert_eq!(answer.value()["parameters"]["retry_after"], 9);

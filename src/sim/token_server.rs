@@ -13,13 +13,7 @@ use crate::sim::tokens::{PairId, Refusal, Reuse, Standing};
 use crate::sim::troubles::{Trouble, error};
 
 /// What must not stand in a URL here.
-const SECRETS: [&str; 5] = [
-    "client_secret",
-    "refresh_token",
-    "code",
-    "access_token",
-    "auth",
-];
+const SECRETS: [&str; 5] = ["client_secret", "refresh_token", "code", "access_token", "auth"];
 
 /// What the token server answers.
 pub fn answer(bitrix: &mut Bitrix, request: &Request, now: i64) -> Answer {
@@ -31,17 +25,11 @@ pub fn answer(bitrix: &mut Bitrix, request: &Request, now: i64) -> Answer {
         ("/oauth/token/", _) => {
             let name = endpoint(fields.as_ref().ok());
             let token = |bitrix: &mut Bitrix| token(bitrix, request, fields.as_ref().ok(), now);
-            (
-                name,
-                answer_through(bitrix, |it| &mut it.token, request, token),
-            )
+            (name, answer_through(bitrix, |it| &mut it.token, request, token))
         }
         ("/rest/app.info" | "/rest/app.info/", Ok(fields)) => {
             let info = |bitrix: &mut Bitrix| app_info(bitrix, fields, now);
-            (
-                "oauth/app.info",
-                answer_through(bitrix, |it| &mut it.app_info, request, info),
-            )
+            ("oauth/app.info", answer_through(bitrix, |it| &mut it.app_info, request, info))
         }
         (_, Err(_)) => ("oauth/other", bad_body()),
         // The slash at the end is part of the path.
@@ -108,11 +96,7 @@ fn token(bitrix: &mut Bitrix, request: &Request, fields: Option<&Fields>, now: i
 }
 
 fn missing(name: &str) -> Answer {
-    Answer::error(
-        400,
-        "invalid_request",
-        Some(&format!("No \"{name}\" parameter found")),
-    )
+    Answer::error(400, "invalid_request", Some(&format!("No \"{name}\" parameter found")))
 }
 
 fn exchange(bitrix: &mut Bitrix, code: &str, app: &str, now: i64) -> Result<PairId, Refusal> {
@@ -150,11 +134,7 @@ fn pair_answer(bitrix: &Bitrix, id: PairId, first: bool, now: i64) -> Answer {
         Some(_) | None => "app".to_owned(),
     };
     let number = |number: i64| {
-        if settings.numbers_as_strings {
-            Value::from(number.to_string())
-        } else {
-            Value::from(number)
-        }
+        if settings.numbers_as_strings { Value::from(number.to_string()) } else { Value::from(number) }
     };
     let expires = pair.access_until.div_euclid(1_000) + i64::from(settings.clock_skew_s);
     let mut body = Map::new();
@@ -163,21 +143,12 @@ fn pair_answer(bitrix: &Bitrix, id: PairId, first: bool, now: i64) -> Answer {
     if !settings.expires_missing {
         put("expires", number(expires));
     }
-    put(
-        "expires_in",
-        number((pair.access_until - now).div_euclid(1_000)),
-    );
+    put("expires_in", number((pair.access_until - now).div_euclid(1_000)));
     put("scope", scope.into());
     put("domain", host_of(&bitrix.config().token_url).into());
-    put(
-        "server_endpoint",
-        format!("{}/rest/", bitrix.config().token_url).into(),
-    );
+    put("server_endpoint", format!("{}/rest/", bitrix.config().token_url).into());
     put("status", "L".into());
-    put(
-        "client_endpoint",
-        format!("{}/rest/", bitrix.portal_url()).into(),
-    );
+    put("client_endpoint", format!("{}/rest/", bitrix.portal_url()).into());
     put("member_id", bitrix.config().member_id.clone().into());
     // The documented code exchange has neither `expires` nor `user_id`; the recorded ones have both.
     if !(first && settings.expires_missing) {
@@ -262,12 +233,8 @@ mod tests {
     }
 
     fn ask(bitrix: &mut Bitrix, grant: &str, name: &str, value: &str, now: i64) -> Answer {
-        let form = [
-            ("grant_type", grant),
-            ("client_id", "local.1"),
-            ("client_secret", "s3cret"),
-            (name, value),
-        ];
+        let form =
+            [("grant_type", grant), ("client_id", "local.1"), ("client_secret", "s3cret"), (name, value)];
         answer(bitrix, &Request::form("/oauth/token/", &form), now)
     }
 
@@ -277,13 +244,7 @@ mod tests {
     }
 
     fn renew(bitrix: &mut Bitrix, pair: &Value, now: i64) -> Answer {
-        ask(
-            bitrix,
-            "refresh_token",
-            "refresh_token",
-            pair["refresh_token"].as_str().unwrap(),
-            now,
-        )
+        ask(bitrix, "refresh_token", "refresh_token", pair["refresh_token"].as_str().unwrap(), now)
     }
 
     fn access(pair: &Value) -> &str {
@@ -318,17 +279,10 @@ mod tests {
         });
         let code = bitrix.code("local.1", NOW).unwrap();
         let answer = ask(&mut bitrix, "authorization_code", "code", &code, NOW);
-        assert!(
-            answer.body.contains(r#""http:\/\/oauth.test\/rest\/""#),
-            "{}",
-            answer.body
-        );
+        assert!(answer.body.contains(r#""http:\/\/oauth.test\/rest\/""#), "{}", answer.body);
         let pair = answer.value();
         assert!(pair.get("expires").is_none() && pair.get("user_id").is_none());
-        assert_eq!(
-            (&pair["expires_in"], &pair["scope"]),
-            (&json!("3600"), &json!("app"))
-        );
+        assert_eq!((&pair["expires_in"], &pair["scope"]), (&json!("3600"), &json!("app")));
     }
 
     #[test]
@@ -336,38 +290,20 @@ mod tests {
         let mut bitrix = bitrix(Settings::default());
         let mut error = |form: &[(&str, &str)]| {
             let answer = answer(&mut bitrix, &Request::form("/oauth/token/", form), NOW);
-            (
-                answer.status,
-                answer.value()["error"]
-                    .as_str()
-                    .unwrap_or_default()
-                    .to_owned(),
-            )
+            (answer.status, answer.value()["error"].as_str().unwrap_or_default().to_owned())
         };
         let with = |status: u16, code: &str| (status, code.to_owned());
         let grant = ("grant_type", "refresh_token");
         let (id, secret) = (("client_id", "local.1"), ("client_secret", "s3cret"));
         let refresh = ("refresh_token", "x");
         assert_eq!(error(&[]), with(400, "invalid_request"));
-        assert_eq!(
-            error(&[("grant_type", "password")]),
-            with(400, "invalid_request")
-        );
+        assert_eq!(error(&[("grant_type", "password")]), with(400, "invalid_request"));
         let unknown = ("client_id", "local.2");
-        assert_eq!(
-            error(&[grant, unknown, secret, refresh]),
-            with(200, "wrong_client")
-        );
+        assert_eq!(error(&[grant, unknown, secret, refresh]), with(200, "wrong_client"));
         let wrong = ("client_secret", "guess");
-        assert_eq!(
-            error(&[grant, id, wrong, refresh]),
-            with(400, "invalid_client")
-        );
+        assert_eq!(error(&[grant, id, wrong, refresh]), with(400, "invalid_client"));
         assert_eq!(error(&[grant, id, secret]), with(400, "invalid_request"));
-        assert_eq!(
-            error(&[grant, id, secret, refresh]),
-            with(400, "invalid_grant")
-        );
+        assert_eq!(error(&[grant, id, secret, refresh]), with(400, "invalid_grant"));
     }
 
     #[test]
@@ -376,10 +312,7 @@ mod tests {
         let pair = first(&mut bitrix);
         bitrix.settings.paid = false;
         let refused = renew(&mut bitrix, &pair, NOW);
-        assert_eq!(
-            (refused.status, refused.result.as_str()),
-            (401, "PAYMENT_REQUIRED")
-        );
+        assert_eq!((refused.status, refused.result.as_str()), (401, "PAYMENT_REQUIRED"));
         bitrix.settings.paid = true;
         assert_eq!(renew(&mut bitrix, &pair, NOW).result, "ok");
     }
@@ -389,64 +322,40 @@ mod tests {
         let mut bitrix = bitrix(Settings::default());
         let pair = first(&mut bitrix);
         renew(&mut bitrix, &pair, NOW);
-        assert_eq!(
-            renew(&mut bitrix, &pair, NOW).body,
-            r#"{"error":"invalid_grant"}"#
-        );
-        assert_eq!(
-            (bitrix.counts.reuses_plain, bitrix.counts.reuses_after_loss),
-            (1, 0)
-        );
+        assert_eq!(renew(&mut bitrix, &pair, NOW).body, r#"{"error":"invalid_grant"}"#);
+        assert_eq!((bitrix.counts.reuses_plain, bitrix.counts.reuses_after_loss), (1, 0));
         assert_eq!(bitrix.counts.of("token/refresh_token", "invalid_grant"), 1);
     }
 
     #[test]
     fn a_lost_answer_has_rotated_and_a_closed_one_has_not() {
-        let mut bitrix = bitrix(Settings {
-            rotation: Rotation::Lenient,
-            ..Settings::default()
-        });
+        let mut bitrix = bitrix(Settings { rotation: Rotation::Lenient, ..Settings::default() });
         let pair = first(&mut bitrix);
         bitrix.troubles.token.push(Plan::times(Trouble::Close, 1));
         assert_eq!(renew(&mut bitrix, &pair, NOW).deliver, Deliver::Closed);
         assert_eq!(bitrix.counts.rotations, 0);
-        for trouble in [
-            Plan::times(Trouble::Lost, 1),
-            Plan::times(Trouble::Html502, 1).after(),
-        ] {
+        for trouble in [Plan::times(Trouble::Lost, 1), Plan::times(Trouble::Html502, 1).after()] {
             bitrix.troubles.token.push(trouble);
             renew(&mut bitrix, &pair, NOW);
         }
         assert_eq!(bitrix.counts.rotations, 2);
         assert_eq!(renew(&mut bitrix, &pair, NOW).result, "ok");
-        assert_eq!(
-            (bitrix.counts.reuses_plain, bitrix.counts.reuses_after_loss),
-            (0, 2)
-        );
+        assert_eq!((bitrix.counts.reuses_plain, bitrix.counts.reuses_after_loss), (0, 2));
     }
 
     #[test]
     fn another_portal_may_answer() {
         let mut bitrix = bitrix(Settings::default());
         let pair = first(&mut bitrix);
-        bitrix
-            .troubles
-            .token
-            .push(Plan::times(Trouble::OtherMember, 1));
-        assert_eq!(
-            renew(&mut bitrix, &pair, NOW).value()["member_id"],
-            OTHER_MEMBER
-        );
+        bitrix.troubles.token.push(Plan::times(Trouble::OtherMember, 1));
+        assert_eq!(renew(&mut bitrix, &pair, NOW).value()["member_id"], OTHER_MEMBER);
     }
 
     #[test]
     fn a_late_answer_is_the_true_one() {
         let mut bitrix = bitrix(Settings::default());
         let pair = first(&mut bitrix);
-        bitrix
-            .troubles
-            .token
-            .push(Plan::times(Trouble::Slow, 1).ms(30_000));
+        bitrix.troubles.token.push(Plan::times(Trouble::Slow, 1).ms(30_000));
         let late = renew(&mut bitrix, &pair, NOW);
         assert_eq!(late.deliver, Deliver::After(30_000));
         bitrix.lose(late.pair.unwrap());
@@ -465,10 +374,7 @@ mod tests {
         );
         assert_eq!(answer(&mut bitrix, &Request::get(&url), NOW).result, "ok");
         assert_eq!(bitrix.counts.url_secrets, 1);
-        assert_eq!(
-            answer(&mut bitrix, &Request::get("/oauth/token"), NOW).status,
-            404
-        );
+        assert_eq!(answer(&mut bitrix, &Request::get("/oauth/token"), NOW).status, 404);
     }
 
     #[test]
@@ -478,10 +384,7 @@ mod tests {
         let url = format!("/rest/app.info?auth={}", access(&pair));
         let good = answer(&mut bitrix, &Request::get(&url), NOW).value();
         assert_eq!(good["result"]["install"]["member_id"], "a".repeat(32));
-        assert_eq!(
-            answer(&mut bitrix, &Request::get(&url), NOW + 3_600_000).result,
-            "expired_token"
-        );
+        assert_eq!(answer(&mut bitrix, &Request::get(&url), NOW + 3_600_000).result, "expired_token");
         let bad = answer(&mut bitrix, &Request::get("/rest/app.info/?auth=x"), NOW);
         assert_eq!((bad.status, bad.result.as_str()), (400, "invalid_client"));
     }

@@ -128,12 +128,7 @@ impl Tokens {
         }
         let text = self.chance.letters(32);
         let (client_id, until) = (client_id.to_owned(), now + life_ms);
-        self.codes.push_back(Code {
-            text: text.clone(),
-            client_id,
-            until,
-            used: false,
-        });
+        self.codes.push_back(Code { text: text.clone(), client_id, until, used: false });
         text
     }
 
@@ -145,10 +140,7 @@ impl Tokens {
         now: i64,
         rules: Rules,
     ) -> Result<PairId, Refusal> {
-        let found = self
-            .codes
-            .iter_mut()
-            .find(|it| it.text == code && it.client_id == client_id);
+        let found = self.codes.iter_mut().find(|it| it.text == code && it.client_id == client_id);
         let code = found.ok_or(Refusal::Unknown)?;
         match code {
             Code { used: true, .. } => Err(Refusal::Used),
@@ -168,18 +160,13 @@ impl Tokens {
         now: i64,
         rules: Rules,
     ) -> (Result<PairId, Refusal>, Option<Reuse>) {
-        let found = self
-            .by_refresh
-            .get(refresh)
-            .and_then(|id| self.pairs.get(id));
+        let found = self.by_refresh.get(refresh).and_then(|id| self.pairs.get(id));
         let Some(old) = found.filter(|it| it.client_id == client_id) else {
             return (Err(Refusal::Unknown), None);
         };
         let (old_id, was_spent) = (old.id, old.successor.is_some());
         let reuse = old.successor.map(|next| match self.pairs.get(&next) {
-            Some(Pair {
-                delivered: false, ..
-            }) => Reuse::AfterLoss,
+            Some(Pair { delivered: false, .. }) => Reuse::AfterLoss,
             Some(_) | None => Reuse::Plain,
         });
         if was_spent && !rules.refresh_survives {
@@ -214,10 +201,7 @@ impl Tokens {
 
     /// The newest pair of an application.
     pub fn latest(&self, client_id: &str) -> Option<&Pair> {
-        self.pairs
-            .values()
-            .rev()
-            .find(|it| it.client_id == client_id)
+        self.pairs.values().rev().find(|it| it.client_id == client_id)
     }
 
     /// The pair that `access` belongs to, dead or alive.
@@ -228,10 +212,7 @@ impl Tokens {
     /// Where an access token stands.
     pub fn standing(&self, access: &str, now: i64) -> Standing {
         match self.by_access(access) {
-            None
-            | Some(Pair {
-                access_dead: true, ..
-            }) => Standing::Unknown,
+            None | Some(Pair { access_dead: true, .. }) => Standing::Unknown,
             Some(pair) if pair.access_until <= now => Standing::Expired,
             Some(_) => Standing::Live,
         }
@@ -254,10 +235,7 @@ impl Tokens {
 
     /// How many access tokens are good.
     pub fn live(&self, now: i64) -> usize {
-        self.pairs
-            .values()
-            .filter(|it| !it.access_dead && it.access_until > now)
-            .count()
+        self.pairs.values().filter(|it| !it.access_dead && it.access_until > now).count()
     }
 
     fn issue(&mut self, client_id: &str, now: i64, rules: Rules) -> PairId {
@@ -289,13 +267,8 @@ impl Tokens {
 
     /// As recorded: 70 hexadecimal digits; first its end in seconds, little-endian, later the user's id.
     fn token(&mut self, until: i64, user_id: u32) -> String {
-        let seconds = u32::try_from(until / 1_000)
-            .unwrap_or(u32::MAX)
-            .swap_bytes();
-        format!(
-            "{seconds:08x}{TOKEN_MIDDLE}{user_id:08x}000007{}",
-            self.chance.hex(16)
-        )
+        let seconds = u32::try_from(until / 1_000).unwrap_or(u32::MAX).swap_bytes();
+        format!("{seconds:08x}{TOKEN_MIDDLE}{user_id:08x}000007{}", self.chance.hex(16))
     }
 
     fn prune(&mut self) {
@@ -331,11 +304,7 @@ mod tests {
         access_survives: false,
         user_id: 1,
     };
-    const LENIENT: Rules = Rules {
-        refresh_survives: true,
-        access_survives: true,
-        ..STRICT
-    };
+    const LENIENT: Rules = Rules { refresh_survives: true, access_survives: true, ..STRICT };
     const NOW: i64 = 1_728_409_697_000;
 
     fn first(tokens: &mut Tokens, rules: Rules) -> Pair {
@@ -348,32 +317,18 @@ mod tests {
     fn a_code_is_good_once_and_for_thirty_seconds() {
         let mut tokens = Tokens::new(1);
         let code = tokens.code("app", NOW, 30_000);
-        assert_eq!(
-            tokens.exchange(&code, "other", NOW, STRICT),
-            Err(Refusal::Unknown)
-        );
+        assert_eq!(tokens.exchange(&code, "other", NOW, STRICT), Err(Refusal::Unknown));
         assert!(tokens.exchange(&code, "app", NOW + 29_999, STRICT).is_ok());
-        assert_eq!(
-            tokens.exchange(&code, "app", NOW + 29_999, STRICT),
-            Err(Refusal::Used)
-        );
+        assert_eq!(tokens.exchange(&code, "app", NOW + 29_999, STRICT), Err(Refusal::Used));
         let late = tokens.code("app", NOW, 30_000);
-        assert_eq!(
-            tokens.exchange(&late, "app", NOW + 30_000, STRICT),
-            Err(Refusal::Expired)
-        );
+        assert_eq!(tokens.exchange(&late, "app", NOW + 30_000, STRICT), Err(Refusal::Expired));
     }
 
     #[test]
     fn a_token_looks_like_the_recorded_ones() {
         let pair = first(&mut Tokens::new(1), STRICT);
         assert_eq!(pair.access.len(), 70);
-        assert!(
-            pair.access
-                .starts_with("717e0567006e9f06006b12e400000001000007"),
-            "{}",
-            pair.access
-        );
+        assert!(pair.access.starts_with("717e0567006e9f06006b12e400000001000007"), "{}", pair.access);
     }
 
     #[test]
@@ -394,12 +349,7 @@ mod tests {
         let mut tokens = Tokens::new(1);
         let old = first(&mut tokens, LENIENT);
         for _ in 0..3 {
-            assert!(
-                tokens
-                    .rotate(&old.refresh, "app", NOW + 1, LENIENT)
-                    .0
-                    .is_ok()
-            );
+            assert!(tokens.rotate(&old.refresh, "app", NOW + 1, LENIENT).0.is_ok());
         }
         assert_eq!(tokens.standing(&old.access, NOW + 1), Standing::Live);
     }
@@ -418,14 +368,8 @@ mod tests {
     fn tokens_end_with_their_time() {
         let mut tokens = Tokens::new(1);
         let pair = first(&mut tokens, STRICT);
-        assert_eq!(
-            tokens.standing(&pair.access, pair.access_until - 1),
-            Standing::Live
-        );
-        assert_eq!(
-            tokens.standing(&pair.access, pair.access_until),
-            Standing::Expired
-        );
+        assert_eq!(tokens.standing(&pair.access, pair.access_until - 1), Standing::Live);
+        assert_eq!(tokens.standing(&pair.access, pair.access_until), Standing::Expired);
         let late = tokens.rotate(&pair.refresh, "app", pair.refresh_until, STRICT);
         assert_eq!(late, (Err(Refusal::Expired), None));
     }

@@ -119,11 +119,7 @@ pub struct Troubles {
 
 /// Whether the request is carried out before the trouble comes.
 pub fn is_carried_out(plan: &Plan<Trouble>) -> bool {
-    plan.after
-        || matches!(
-            plan.what,
-            Trouble::Slow | Trouble::Lost | Trouble::OtherMember
-        )
+    plan.after || matches!(plan.what, Trouble::Slow | Trouble::Lost | Trouble::OtherMember)
 }
 
 /// The answer that `plan` makes of the `honest` one, if the request was carried out. Its `pair` is gone if
@@ -145,19 +141,15 @@ pub fn disturbed(plan: &Plan<Trouble>, honest: Option<Answer>, moved_to: &str) -
             answer
         }
         Trouble::Endless => ok().delivered(Deliver::Endless).called(&name),
-        Trouble::Empty => Answer {
-            body: String::new(),
-            ..ok().called(&name)
-        },
-        Trouble::Garbage => Answer {
-            body: "{\"access_token\":\"7b6<br />\n<b>Warning".to_owned(),
-            ..ok()
+        Trouble::Empty => Answer { body: String::new(), ..ok().called(&name) },
+        Trouble::Garbage => {
+            Answer { body: "{\"access_token\":\"7b6<br />\n<b>Warning".to_owned(), ..ok() }.called(&name)
         }
-        .called(&name),
         Trouble::Moved => Answer::redirect(moved_to).called(&name),
         Trouble::NotFound => Answer::page(404, "404 Not Found", "<hr>nginx"),
-        Trouble::TooManyRequests => Answer::text(429, "Too Many Requests")
-            .with_header("retry-after", &plan.retry_after_s.to_string()),
+        Trouble::TooManyRequests => {
+            Answer::text(429, "Too Many Requests").with_header("retry-after", &plan.retry_after_s.to_string())
+        }
         Trouble::Http500 => Answer::text(500, "Internal Server Error"),
         Trouble::Http502 => Answer::text(502, "Bad Gateway"),
         Trouble::Http503 => Answer::text(503, "Service Unavailable"),
@@ -179,21 +171,13 @@ fn other_member(mut answer: Answer) -> Answer {
 /// The error body of a trouble that has one; a plain 500 for the others.
 pub fn error(trouble: Trouble) -> Answer {
     let (status, code, description) = coded(trouble);
-    Answer::error(
-        status,
-        code,
-        (!description.is_empty()).then_some(description),
-    )
+    Answer::error(status, code, (!description.is_empty()).then_some(description))
 }
 
 /// Status, code and description as the vendor has them.
 fn coded(trouble: Trouble) -> (u16, &'static str, &'static str) {
     match trouble {
-        Trouble::InvalidRequest => (
-            400,
-            "invalid_request",
-            "No \"refresh_token\" parameter found",
-        ),
+        Trouble::InvalidRequest => (400, "invalid_request", "No \"refresh_token\" parameter found"),
         Trouble::InvalidClient => (400, "invalid_client", ""),
         Trouble::WrongClient => (200, "wrong_client", ""),
         Trouble::InvalidGrant => (400, "invalid_grant", ""),
@@ -203,53 +187,29 @@ fn coded(trouble: Trouble) -> (u16, &'static str, &'static str) {
             "insufficient_scope",
             "The request requires higher privileges than provided by the access token",
         ),
-        Trouble::InvalidScope => (
-            403,
-            "INVALID_SCOPE",
-            "Given scope exceeds permissions associated with given grant",
-        ),
+        Trouble::InvalidScope => {
+            (403, "INVALID_SCOPE", "Given scope exceeds permissions associated with given grant")
+        }
         Trouble::PaymentRequired => (401, "PAYMENT_REQUIRED", "Payment required"),
         Trouble::NotInstalled => (401, "NOT_INSTALLED", "Application not installed"),
-        Trouble::UserAccessError => (
-            403,
-            "user_access_error",
-            "The user does not have access to the application.",
-        ),
-        Trouble::OverloadLimit => (
-            503,
-            "OVERLOAD_LIMIT",
-            "REST API is blocked due to overload.",
-        ),
+        Trouble::UserAccessError => {
+            (403, "user_access_error", "The user does not have access to the application.")
+        }
+        Trouble::OverloadLimit => (503, "OVERLOAD_LIMIT", "REST API is blocked due to overload."),
         Trouble::QueryLimitExceeded => (503, "QUERY_LIMIT_EXCEEDED", "Too many requests"),
-        Trouble::ExpiredToken => (
-            401,
-            "expired_token",
-            "The access token provided has expired.",
-        ),
+        Trouble::ExpiredToken => (401, "expired_token", "The access token provided has expired."),
         Trouble::InvalidToken => (401, "invalid_token", "Unable to get application by token"),
         Trouble::NoAuthFound => (401, "NO_AUTH_FOUND", "Wrong authorization data"),
         Trouble::AuthorizationError => (401, "authorization_error", "Unable to authorize user"),
         Trouble::ErrorOauth => (401, "ERROR_OAUTH", "Application not installed"),
         Trouble::ApplicationNotFound => (401, "APPLICATION_NOT_FOUND", "Application not found"),
-        Trouble::MethodConfirmWaiting => {
-            (401, "METHOD_CONFIRM_WAITING", "Waiting for confirmation")
-        }
-        Trouble::AccessDenied => (
-            403,
-            "ACCESS_DENIED",
-            "REST is available only on commercial plans.",
-        ),
+        Trouble::MethodConfirmWaiting => (401, "METHOD_CONFIRM_WAITING", "Waiting for confirmation"),
+        Trouble::AccessDenied => (403, "ACCESS_DENIED", "REST is available only on commercial plans."),
         Trouble::PortalDeleted => (410, "PORTAL_DELETED", "Portal was deleted"),
-        Trouble::OperationTimeLimit => (
-            429,
-            "OPERATION_TIME_LIMIT",
-            "Method is blocked due to operation time limit.",
-        ),
-        Trouble::ConnectionError => (
-            500,
-            "CONNECTION_ERROR",
-            "Error connecting to authorization server",
-        ),
+        Trouble::OperationTimeLimit => {
+            (429, "OPERATION_TIME_LIMIT", "Method is blocked due to operation time limit.")
+        }
+        Trouble::ConnectionError => (500, "CONNECTION_ERROR", "Error connecting to authorization server"),
         _ => (500, "INTERNAL_SERVER_ERROR", "Internal server error"),
     }
 }
@@ -276,10 +236,7 @@ mod tests {
             (Trouble::InternalServerError, 500, "INTERNAL_SERVER_ERROR"),
         ] {
             let answer = disturbed(&Plan::always(trouble), None, "");
-            assert_eq!(
-                (answer.status, answer.value()["error"].as_str()),
-                (status, Some(code))
-            );
+            assert_eq!((answer.status, answer.value()["error"].as_str()), (status, Some(code)));
         }
     }
 
@@ -287,10 +244,7 @@ mod tests {
     fn a_trouble_is_named_as_it_is_set() {
         let named: Trouble = serde_json::from_str("\"html_502\"").unwrap();
         assert_eq!(named, Trouble::Html502);
-        assert_eq!(
-            serde_json::from_str::<Trouble>("\"503\"").unwrap(),
-            Trouble::Http503
-        );
+        assert_eq!(serde_json::from_str::<Trouble>("\"503\"").unwrap(), Trouble::Http503);
         assert!(serde_json::from_str::<Trouble>("\"gremlins\"").is_err());
     }
 
@@ -298,26 +252,15 @@ mod tests {
     fn too_many_requests_says_when_to_come_back() {
         let plan = Plan::always(Trouble::TooManyRequests).retry_after_s(17);
         let answer = disturbed(&plan, None, "");
-        assert_eq!(
-            (answer.status, answer.header("retry-after")),
-            (429, Some("17"))
-        );
+        assert_eq!((answer.status, answer.header("retry-after")), (429, Some("17")));
     }
 
     #[test]
     fn a_pair_in_a_body_that_is_replaced_counts_as_undelivered() {
-        let honest = Answer {
-            pair: Some(3),
-            ..Answer::json(200, &serde_json::json!({}))
-        };
+        let honest = Answer { pair: Some(3), ..Answer::json(200, &serde_json::json!({})) };
         let pair = |what| disturbed(&Plan::always(what), Some(honest.clone()), "").pair;
         assert_eq!(pair(Trouble::Slow), Some(3));
-        for what in [
-            Trouble::Lost,
-            Trouble::Huge,
-            Trouble::Http504,
-            Trouble::Garbage,
-        ] {
+        for what in [Trouble::Lost, Trouble::Huge, Trouble::Http504, Trouble::Garbage] {
             assert_eq!(pair(what), None);
         }
     }

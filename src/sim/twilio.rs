@@ -53,20 +53,11 @@ pub struct Twilio {
 impl Twilio {
     /// An account with that token.
     pub fn new(account: &str, token: &str) -> Twilio {
-        Twilio {
-            account: account.to_owned(),
-            token: token.to_owned(),
-            ..Twilio::default()
-        }
+        Twilio { account: account.to_owned(), token: token.to_owned(), ..Twilio::default() }
     }
 
     /// What Twilio answers, and the message if it took one. `account` is the one in the path.
-    pub fn answer(
-        &mut self,
-        account: &str,
-        request: &Request,
-        now: i64,
-    ) -> (Answer, Option<Message>) {
+    pub fn answer(&mut self, account: &str, request: &Request, now: i64) -> (Answer, Option<Message>) {
         let Some(plan) = self.script.take() else {
             return self.honest(account, request, now, "queued");
         };
@@ -80,20 +71,11 @@ impl Twilio {
                 let (answer, _) = self.honest(account, request, now, "failed");
                 (answer.called("failed"), None)
             }
-            TwilioTrouble::Close => (
-                Answer::text(200, "")
-                    .delivered(Deliver::Closed)
-                    .called("close"),
-                None,
-            ),
+            TwilioTrouble::Close => (Answer::text(200, "").delivered(Deliver::Closed).called("close"), None),
             TwilioTrouble::Slow | TwilioTrouble::Lost => {
                 let (answer, message) = self.honest(account, request, now, "queued");
                 let lost = plan.what == TwilioTrouble::Lost;
-                let deliver = if lost {
-                    Deliver::Closed
-                } else {
-                    Deliver::After(plan.ms)
-                };
+                let deliver = if lost { Deliver::Closed } else { Deliver::After(plan.ms) };
                 (answer.delivered(deliver), message)
             }
         }
@@ -110,8 +92,7 @@ impl Twilio {
             return (unauthorized(), None);
         }
         if account != self.account {
-            let what =
-                format!("The requested resource /Accounts/{account}/Messages.json was not found");
+            let what = format!("The requested resource /Accounts/{account}/Messages.json was not found");
             return (failed(404, 20404, &what), None);
         }
         if request.method != "POST" {
@@ -127,17 +108,7 @@ impl Twilio {
         self.sent += 1;
         let answer = created(&self.account, self.sent, &to, &from, &text, status, now);
         let (channel, subject) = ("twilio".to_owned(), String::new());
-        (
-            answer,
-            Some(Message {
-                channel,
-                from,
-                to,
-                subject,
-                text,
-                at: now,
-            }),
-        )
+        (answer, Some(Message { channel, from, to, subject, text, at: now }))
     }
 
     fn knows(&self, request: &Request) -> bool {
@@ -153,21 +124,15 @@ impl Twilio {
 
 /// To, from and body, if all is there.
 fn checked(fields: &Fields) -> Result<(String, String, String), Answer> {
-    let to = fields
-        .filled("To")
-        .ok_or_else(|| failed(400, 21604, "A 'To' phone number is required."))?;
+    let to = fields.filled("To").ok_or_else(|| failed(400, 21604, "A 'To' phone number is required."))?;
     let digits = to.strip_prefix('+').unwrap_or_default();
     let e164 = (7..=15).contains(&digits.len()) && digits.bytes().all(|it| it.is_ascii_digit());
     if !e164 {
         return Err(bad_number(&to));
     }
-    let from = fields
-        .filled("From")
-        .or_else(|| fields.filled("MessagingServiceSid"));
+    let from = fields.filled("From").or_else(|| fields.filled("MessagingServiceSid"));
     let from = from.ok_or_else(|| failed(400, 21603, "A 'From' phone number is required."))?;
-    let text = fields
-        .filled("Body")
-        .ok_or_else(|| failed(400, 21602, "Message body is required."))?;
+    let text = fields.filled("Body").ok_or_else(|| failed(400, 21602, "Message body is required."))?;
     if text.chars().count() > BODY_CHARS_MAX {
         let why = "The concatenated message body exceeds the 1600 character limit";
         return Err(failed(400, 21617, why));
@@ -175,15 +140,7 @@ fn checked(fields: &Fields) -> Result<(String, String, String), Answer> {
     Ok((to, from, text))
 }
 
-fn created(
-    account: &str,
-    number: u64,
-    to: &str,
-    from: &str,
-    text: &str,
-    status: &str,
-    now: i64,
-) -> Answer {
+fn created(account: &str, number: u64, to: &str, from: &str, text: &str, status: &str, now: i64) -> Answer {
     let sid = format!("SM{number:032x}");
     let date = jiff::Timestamp::from_millisecond(now).unwrap_or_default();
     let date = date.strftime("%a, %d %b %Y %H:%M:%S +0000").to_string();
@@ -214,16 +171,11 @@ fn unauthorized() -> Answer {
 }
 
 fn bad_number(number: &str) -> Answer {
-    failed(
-        400,
-        21211,
-        &format!("The 'To' number {number} is not a valid phone number."),
-    )
+    failed(400, 21211, &format!("The 'To' number {number} is not a valid phone number."))
 }
 
 fn too_many(plan: &Plan<TwilioTrouble>) -> Answer {
-    failed(429, 20429, "Too Many Requests")
-        .with_header("retry-after", &plan.retry_after_s.to_string())
+    failed(429, 20429, "Too Many Requests").with_header("retry-after", &plan.retry_after_s.to_string())
 }
 
 fn failed(status: u16, code: u32, message: &str) -> Answer {
@@ -249,11 +201,7 @@ mod tests {
         Request::form("/", fields).authorized(&basic)
     }
 
-    const GOOD: [(&str, &str); 3] = [
-        ("To", "+37120000000"),
-        ("From", "+15017122661"),
-        ("Body", "hello"),
-    ];
+    const GOOD: [(&str, &str); 3] = [("To", "+37120000000"), ("From", "+15017122661"), ("Body", "hello")];
 
     #[test]
     fn a_message_is_taken() {
@@ -273,10 +221,7 @@ mod tests {
         };
         assert_eq!(code("AC1", &Request::form("/", &GOOD)), (401, 20003));
         assert_eq!(code("AC2", &request(&GOOD)), (404, 20404));
-        assert_eq!(
-            code("AC1", &request(&[("To", "12"), GOOD[1], GOOD[2]])),
-            (400, 21211)
-        );
+        assert_eq!(code("AC1", &request(&[("To", "12"), GOOD[1], GOOD[2]])), (400, 21211));
         assert_eq!(code("AC1", &request(&[GOOD[0], GOOD[2]])), (400, 21603));
         assert_eq!(code("AC1", &request(&[GOOD[0], GOOD[1]])), (400, 21602));
     }

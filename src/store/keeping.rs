@@ -11,8 +11,8 @@ pub const HOPS_MAX: usize = 1_100;
 
 /// The task that a letter makes which creates; none for any other letter.
 ///
-/// An error if the runner has not said where the task begins, or given it a number. The commit is then refused as a
-/// whole: it is a mistake of ours and not of a process.
+/// An error if the runner has not said where the task begins, or given it a number. The commit is then
+/// refused as a whole: it is a mistake of ours and not of a process.
 pub fn born(letter: &Letter, now: Timestamp) -> Result<Option<Task>, StoreError> {
     let Word::Create { params, caller, at, birth } = &letter.word else {
         return Ok(None);

@@ -165,7 +165,10 @@ impl State {
             To::Address(address) => self.live.get(address).copied(),
             To::Task(id) => Some(*id),
         };
-        let row = id.and_then(|id| self.rows.get_mut(&id)).filter(|row| row.task.state.phase().is_live());
+        // An order to that very task may bring it back from its end.
+        let revives = matches!((&letter.word, &letter.to), (Word::Order { .. }, To::Task(_)));
+        let takes = |row: &&mut Row| revives || row.task.state.phase().is_live();
+        let row = id.and_then(|id| self.rows.get_mut(&id)).filter(takes);
         match (row, &letter.word, &letter.to) {
             (Some(row), ..) => {
                 was.push((row.task.id, Some(row.clone())));

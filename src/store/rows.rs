@@ -1,5 +1,5 @@
-//! What a database is handed: writes with their bodies sealed, made beside the one who writes so that it need not wait
-//! for that. And back again: tasks, letters and trails from their rows.
+//! What a database is handed: writes with their bodies sealed, made beside the one who writes so that it need
+//! not wait for that. And back again: tasks, letters and trails from their rows.
 
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -60,7 +60,7 @@ pub(super) enum Mail {
     /// It creates that task.
     Birth(TaskRow),
     /// It is for a task that lives; an answer is dropped if the task does not. Sealed when it has its number.
-    Word { to: To, is_answer: bool, json: Vec<u8> },
+    Word { to: To, is_answer: bool, is_order: bool, json: Vec<u8> },
 }
 
 /// A task's row as it is read: `due`, `turn` and the sealed body.
@@ -140,7 +140,8 @@ impl Mail {
             return Ok(Mail::Birth(TaskRow::seal(&task, sealer)?));
         }
         let is_answer = matches!(letter.word, Word::Answer { .. });
-        Ok(Mail::Word { to: letter.to.clone(), is_answer, json: json(letter)? })
+        let is_order = matches!(letter.word, Word::Order { .. });
+        Ok(Mail::Word { to: letter.to.clone(), is_answer, is_order, json: json(letter)? })
     }
 }
 

@@ -1,7 +1,8 @@
 //! [`Sealer`]: keeps secrets unreadable on disk, each bound to the place where it lives.
 //!
-//! A sealed value is one version byte, four bytes that name the key, a nonce of 24 bytes, and XChaCha20-Poly1305's
-//! ciphertext and tag. The place is authenticated with it: a value that was moved elsewhere does not open.
+//! A sealed value is one version byte, four bytes that name the key, a nonce of 24 bytes, and
+//! XChaCha20-Poly1305's ciphertext and tag. The place is authenticated with it: a value that was moved
+//! elsewhere does not open.
 
 use std::fmt;
 

@@ -111,7 +111,8 @@ impl Store for Sqlite {
         let taken = self.writer.ask(move |batch| batch.claim(now.0, until.0, limit)).await?;
         let open = |it: Taken| {
             let id = it.found.id;
-            // One that cannot be read must not stop the others. It is due again after its lease, and said again.
+            // One that cannot be read must not stop the others. It is due again after its lease, and said
+            // again.
             let claim = it.open(&self.readers.sealer);
             claim.inspect_err(|error| tracing::error!(task = id, %error, "a task cannot be run")).ok()
         };
@@ -281,8 +282,8 @@ fn select(db: &Connection, query: &TaskQuery) -> Result<Vec<i64>, StoreError> {
     Ok(ids)
 }
 
-/// Where to look for what a query asks for. Each place is asked for its first tasks, so that a few among millions are
-/// found at once, without an index for every way to narrow.
+/// Where to look for what a query asks for. Each place is asked for its first tasks, so that a few among
+/// millions are found at once, without an index for every way to narrow.
 fn places(db: &Connection, query: &TaskQuery) -> Result<(&'static str, Vec<Vec<Value>>), StoreError> {
     let TaskQuery { process, node, phase, ref_prefix, .. } = query;
     if process.is_none() && node.is_none() && phase.is_none() && ref_prefix.is_none() {

@@ -76,7 +76,8 @@ const SEAL_PLACE: &str = "store/seal";
 const SEAL_TEXT: &[u8] = b"Beltline";
 /// How long to wait for a person who has the file open in `sqlite3`.
 const BUSY: Duration = Duration::from_secs(5);
-/// The writer checkpoints by itself when the log has so many pages (64 MiB): only when the checkpointer cannot keep up.
+/// The writer checkpoints by itself when the log has so many pages (64 MiB): only when the checkpointer
+/// cannot keep up.
 const AUTOCHECKPOINT_PAGES: u32 = 16_000;
 /// A log that has grown is cut back to this.
 const LOG_BYTES_KEPT: u32 = 64 << 20;
@@ -129,8 +130,8 @@ pub(super) fn prepare(path: &Path, sealer: &Sealer) -> Result<Connection, StoreE
     match seal.map(|seal| sealer.open(SEAL_PLACE, &seal)) {
         Some(Ok(_)) => Ok(db),
         Some(Err(SealError::WrongKey(_))) => Err(StoreError::Corrupt(format!(
-            "the key does not open `{}`; hint: put back the key file that belongs to it, or start with an empty \
-             data directory",
+            "the key does not open `{}`; hint: put back the key file that belongs to it, or start with an \
+             empty data directory",
             path.display()
         ))),
         Some(Err(error)) => Err(error.into()),
@@ -153,8 +154,9 @@ pub(super) fn connect(path: &Path, to: Use) -> Result<Connection, StoreError> {
     db.busy_timeout(BUSY)?;
     db.set_prepared_statement_cache_capacity(STATEMENTS_KEPT);
     db.execute_batch(&format!(
-        "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA foreign_keys = OFF; PRAGMA mmap_size = 0;
-         PRAGMA temp_store = MEMORY; PRAGMA cache_size = -{cache_kib}; PRAGMA journal_size_limit = {LOG_BYTES_KEPT};
+        "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA foreign_keys = OFF;
+         PRAGMA mmap_size = 0; PRAGMA temp_store = MEMORY; PRAGMA cache_size = -{cache_kib};
+         PRAGMA journal_size_limit = {LOG_BYTES_KEPT};
          PRAGMA wal_autocheckpoint = {AUTOCHECKPOINT_PAGES}"
     ))?;
     let journal: String = db.query_row("PRAGMA journal_mode", [], |row| row.get(0))?;
@@ -162,8 +164,8 @@ pub(super) fn connect(path: &Path, to: Use) -> Result<Connection, StoreError> {
     if journal != "wal" || synchronous != 2 {
         let path = path.display();
         return Err(StoreError::Lost(format!(
-            "`{path}` cannot be written durably here (journal {journal}, synchronous {synchronous}); hint: use a \
-             local disk"
+            "`{path}` cannot be written durably here (journal {journal}, synchronous {synchronous}); \
+             hint: use a local disk"
         )));
     }
     Ok(db)

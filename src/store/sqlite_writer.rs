@@ -1,5 +1,5 @@
-//! The two threads of an SQLite store: [`Writer`], which commits all who wait at once, and [`Checkpointer`], which
-//! moves what is committed from the log to the file.
+//! The two threads of an SQLite store: [`Writer`], which commits all who wait at once, and [`Checkpointer`],
+//! which moves what is committed from the log to the file.
 
 use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::thread::{Builder, JoinHandle};
@@ -101,8 +101,8 @@ fn serve(db: &Connection, sealer: &Sealer, mut waiting: mpsc::Receiver<Box<dyn J
     }
 }
 
-/// Commits a group and answers it. If one of the group fails, each gets a transaction of its own: the others must not
-/// suffer for it.
+/// Commits a group and answers it. If one of the group fails, each gets a transaction of its own: the others
+/// must not suffer for it.
 fn commit(db: &Connection, sealer: &Sealer, mut group: Vec<Box<dyn Job>>) {
     let mut batch = match Batch::begin(db, sealer) {
         Ok(batch) => batch,
@@ -166,7 +166,8 @@ impl Log {
         self.changed.notify_one();
     }
 
-    /// Waits until there is something to checkpoint, and a little longer for more. False when the store closes.
+    /// Waits until there is something to checkpoint, and a little longer for more. False when the store
+    /// closes.
     fn gather(&self) -> bool {
         let state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
         let idle = self.changed.wait_while(state, |state| !state.grown && !state.closed);

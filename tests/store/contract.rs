@@ -1,11 +1,12 @@
 //! What every store must do. To add a store: add its line to [`contract!`].
 
-use beltline::engine::edges::{Record, Refused, Shelf, Store, StoreError, TaskQuery, Write};
+use beltline::engine::edges::{Refused, Store, StoreError, Write};
 use beltline::engine::transition::Transition;
 use beltline::model::names::TaskId;
-use beltline::model::task::{Phase, State, Task, To, Word};
+use beltline::model::task::{State, Task, To, Word};
 use serde_json::json;
 
+use crate::store::looks::*;
 use crate::store::make::*;
 
 macro_rules! contract {
@@ -394,139 +395,6 @@ async fn tasks_without_due_are_roused(store: &dyn Store) {
         all.push(due(store, id).await);
     }
     assert_eq!(all, [Some(7), Some(7), None, Some(99), None, None]);
-}
-
-async fn counts_follow_every_move(store: &dyn Store) {
-    put(store, born(task(1, "shop/one"))).await.unwrap();
-    put(store, born(task(2, "shop/two"))).await.unwrap();
-    post(store, create(3, "other/three"), 0).await.unwrap();
-    assert_eq!(counts(store).await, ["other start ready 1", "shop start ready 2"]);
-    put(store, moved(Task { at: node("nap"), ..waiting(1, "shop/one") })).await.unwrap();
-    put(store, moved(Task { at: node("nap"), state: doing(), ..task(2, "shop/two") })).await.unwrap();
-    assert_eq!(counts(store).await, ["other start ready 1", "shop nap doing 1", "shop nap waiting 1"]);
-    put(store, moved(Task { at: node("end"), ..done(1, "shop/one") })).await.unwrap();
-    put(store, Transition { gone: true, ..moved(task(2, "shop/two")) }).await.unwrap();
-    assert_eq!(counts(store).await, ["other start ready 1", "shop end done 1"]);
-}
-
-async fn tasks_are_listed_by_all_that_narrows(store: &dyn Store) {
-    let names = ["shop/a-1", "shop/a-2", "other/a-1", "shop/b-1", "shop/ä%_", "shop/a-1x"];
-    for (id, name) in (1..).zip(names) {
-        put(store, born(task(id, name))).await.unwrap();
-    }
-    put(store, moved(Task { at: node("nap"), ..waiting(2, "shop/a-2") })).await.unwrap();
-    put(store, moved(done(6, "shop/a-1x"))).await.unwrap();
-    let all = TaskQuery { limit: 9, ..TaskQuery::default() };
-    let shop = TaskQuery { process: Some(process("shop")), ..all.clone() };
-    let prefix = |it: &str| Some(it.to_owned());
-    for (query, expected) in [
-        (all.clone(), vec![1, 2, 3, 4, 5, 6]),
-        (TaskQuery { limit: 2, ..all.clone() }, vec![1, 2]),
-        (TaskQuery { limit: 0, ..all.clone() }, vec![]),
-        (TaskQuery { limit: 2, after: Some(TaskId(2)), ..all.clone() }, vec![3, 4]),
-        (shop.clone(), vec![1, 2, 4, 5, 6]),
-        (TaskQuery { limit: 2, after: Some(TaskId(1)), ..shop.clone() }, vec![2, 4]),
-        (TaskQuery { node: Some(node("nap")), ..shop.clone() }, vec![2]),
-        (TaskQuery { node: Some(node("start")), ..all.clone() }, vec![1, 3, 4, 5, 6]),
-        (TaskQuery { phase: Some(Phase::Ready), ..shop.clone() }, vec![1, 4, 5]),
-        (TaskQuery { phase: Some(Phase::Done), ..all.clone() }, vec![6]),
-        (TaskQuery { phase: Some(Phase::Failed), ..all.clone() }, vec![]),
-        (TaskQuery { ref_prefix: prefix("a-1"), ..all.clone() }, vec![1, 3, 6]),
-        (TaskQuery { ref_prefix: prefix("a-1"), ..shop.clone() }, vec![1, 6]),
-        (TaskQuery { ref_prefix: prefix("a-"), phase: Some(Phase::Ready), ..shop.clone() }, vec![1]),
-        (TaskQuery { ref_prefix: prefix("a-"), node: Some(node("nap")), ..all.clone() }, vec![2]),
-        (TaskQuery { ref_prefix: prefix("ä%"), ..all.clone() }, vec![5]),
-        (TaskQuery { ref_prefix: prefix("A"), ..all.clone() }, vec![]),
-        (TaskQuery { ref_prefix: prefix("%"), ..all.clone() }, vec![]),
-        (TaskQuery { ref_prefix: prefix(""), ..all.clone() }, vec![1, 2, 3, 4, 5, 6]),
-        (TaskQuery { process: Some(process("none")), ..all }, vec![]),
-    ] {
-        let found = store.tasks(&query).await.unwrap();
-        assert_eq!(found.iter().map(|task| task.id.0).collect::<Vec<_>>(), expected, "{query:?}");
-    }
-}
-
-async fn a_trail_is_what_the_commits_wrote(store: &dyn Store) {
-    assert_eq!(store.last_event().await.unwrap(), 0);
-    put(store, Transition { trail: vec![hop("a"), hop("b")], ..born(task(1, "shop/one")) }).await.unwrap();
-    put(store, Transition { trail: vec![hop("c")], ..born(task(2, "shop/two")) }).await.unwrap();
-    put(store, moved(task(1, "shop/one"))).await.unwrap();
-    put(store, Transition { trail: vec![hop("d")], ..moved(done(1, "shop/one")) }).await.unwrap();
-    let all = events(store).await;
-    let line = |it: &beltline::engine::edges::Entry| {
-        let hops: Vec<&str> = it.hops.iter().map(|hop| hop.event.as_str()).collect();
-        format!("{} {}/{} {} {}", it.task, it.process, it.reference, it.phase.as_str(), hops.join("+"))
-    };
-    let lines: Vec<String> = all.iter().map(line).collect();
-    assert_eq!(lines, ["1 shop/one ready a+b", "2 shop/two ready c", "1 shop/one done d"]);
-    assert!(all.is_sorted_by_key(|it| it.seq));
-    assert_eq!(store.last_event().await.unwrap(), all[2].seq);
-    assert_eq!(store.trail(TaskId(1), 0, 9).await.unwrap(), [all[0].clone(), all[2].clone()]);
-    assert_eq!(store.trail(TaskId(1), 0, 1).await.unwrap(), all[..1]);
-    assert_eq!(store.trail(TaskId(1), all[0].seq, 9).await.unwrap(), all[2..]);
-    assert_eq!(store.events(all[0].seq, 1).await.unwrap(), all[1..2]);
-    assert_eq!(store.events(u64::MAX, 9).await.unwrap(), []);
-}
-
-async fn a_trail_is_cut_and_a_number_is_never_given_twice(store: &dyn Store) {
-    put(store, born(task(1, "shop/one"))).await.unwrap();
-    put(store, Transition { trail: vec![hop("other")], ..born(task(2, "shop/two")) }).await.unwrap();
-    let mut most = 0;
-    for turn in 0..150 {
-        let trail = (0..10).map(|it| hop(&format!("{}", turn * 10 + it))).collect();
-        put(store, Transition { trail, ..moved(task(1, "shop/one")) }).await.unwrap();
-        let kept = store.trail(TaskId(1), 0, NO_LIMIT).await.unwrap();
-        most = most.max(kept.iter().map(|it| it.hops.len()).sum());
-        assert_eq!(kept.last().unwrap().hops[9].event, format!("{}", turn * 10 + 9));
-    }
-    let kept = store.trail(TaskId(1), 0, NO_LIMIT).await.unwrap();
-    let hops: usize = kept.iter().map(|it| it.hops.len()).sum();
-    assert!((1_000..=1_100).contains(&hops) && most == 1_100, "{hops}, {most}");
-    assert_eq!(events(store).await.len(), kept.len() + 1, "of others nothing is cut");
-    let last = store.last_event().await.unwrap();
-    put(store, Transition { gone: true, ..moved(task(1, "shop/one")) }).await.unwrap();
-    assert_eq!(store.last_event().await.unwrap(), last);
-    put(store, Transition { trail: vec![hop("new")], ..moved(task(2, "shop/two")) }).await.unwrap();
-    assert!(store.last_event().await.unwrap() > last);
-}
-
-async fn open_alarms_are_listed(store: &dyn Store) {
-    let rings = |task| Task { alarm: Some(alarm()), ..task };
-    for id in 1..=3 {
-        put(store, born(rings(waiting(id, &format!("shop/{id}"))))).await.unwrap();
-    }
-    put(store, born(rings(done(4, "shop/4")))).await.unwrap();
-    put(store, born(waiting(5, "shop/5"))).await.unwrap();
-    put(store, moved(waiting(1, "shop/1"))).await.unwrap();
-    let ids = async |limit| -> Vec<i64> {
-        store.alarms(limit).await.unwrap().iter().map(|task| task.id.0).collect()
-    };
-    assert_eq!((ids(9).await, ids(1).await), (vec![2, 3], vec![2]));
-}
-
-async fn records_are_kept_replaced_and_forgotten(store: &dyn Store) {
-    let record = |shelf, name: &str, value: i64| Record {
-        shelf,
-        name: name.to_owned(),
-        value: json!({"value": value, "a": [1.5, null]}),
-        at: at(value),
-    };
-    let (b, a) = (record(Shelf::Var, "b", 1), record(Shelf::Var, "a", 2));
-    let other = record(Shelf::Secret, "a", 3);
-    store.keep(vec![b.clone(), a.clone(), other.clone()]).await.unwrap();
-    assert_eq!(store.shelf(Shelf::Var).await.unwrap(), [a.clone(), b.clone()]);
-    assert_eq!(store.record(Shelf::Secret, "a").await.unwrap(), Some(other));
-    assert_eq!(store.record(Shelf::Secret, "b").await.unwrap(), None);
-    let new = record(Shelf::Var, "a", 4);
-    store.keep(vec![record(Shelf::Var, "a", 9), new.clone()]).await.unwrap();
-    assert_eq!(store.shelf(Shelf::Var).await.unwrap(), [new, b.clone()]);
-    assert!(store.forget(Shelf::Var, "a").await.unwrap());
-    assert!(!store.forget(Shelf::Var, "a").await.unwrap());
-    assert_eq!(store.shelf(Shelf::Var).await.unwrap(), [b]);
-    for shelf in [Shelf::Process, Shelf::Version, Shelf::Channel, Shelf::Token, Shelf::Audit] {
-        store.keep(vec![record(shelf, "it", 1)]).await.unwrap();
-        assert_eq!(store.shelf(shelf).await.unwrap(), [record(shelf, "it", 1)]);
-    }
 }
 
 async fn many_at_once_all_get_their_answer(store: &dyn Store) {

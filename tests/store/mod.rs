@@ -1,8 +1,10 @@
-//! The stores: one contract for all of them, all of them side by side, and what only one of them can get wrong.
+//! The stores: one contract for all of them, all of them side by side, and what only one of them can get
+//! wrong.
 
 #![expect(clippy::unwrap_used, reason = "a test stops where it fails")]
 
 mod make;
+mod looks;
 mod contract;
 mod side_by_side;
 mod sqlite;

@@ -1,5 +1,5 @@
-//! The stores side by side: whatever happens to one happens to the other, and both must say the same. Goes on until
-//! every kind of request has succeeded and every kind of refusal has been met.
+//! The stores side by side: whatever happens to one happens to the other, and both must say the same. Goes on
+//! until every kind of request has succeeded and every kind of refusal has been met.
 
 use std::collections::BTreeSet;
 use std::fmt::Debug;
@@ -56,7 +56,7 @@ const SIGHTS: &[&str] = &[
     "no record",
 ];
 
-/// Chance that can be had again: SplitMix64.
+/// Chance that can be had again: `SplitMix64`.
 struct Chance(u64);
 
 impl Chance {
@@ -188,7 +188,8 @@ impl Pair {
                 }
             }
             _ => {
-                // A number that is in use may come again, when a commit is repeated; one that is gone never does.
+                // A number that is in use may come again, when a commit is repeated; one that is gone never
+                // does.
                 let again = Some(self.any_id()).filter(|_| self.chance.one_in(12));
                 let id = match again {
                     Some(id) if self.memory.task(TaskId(id)).await.unwrap().is_some() => id,
