@@ -4,15 +4,17 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::net::SocketAddr;
 use std::path::PathBuf;
-use std::sync::Arc;
-use std::time::Duration;
+use std::sync::{Arc, OnceLock};
 
 use anyhow::{Context, Result, anyhow, bail};
+use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusHandle};
 use serde_json::{Map, Value};
 use tokio::net::TcpListener;
-use tokio::task::JoinHandle;
+use tokio::task::{JoinError, JoinHandle};
 use tokio_util::sync::CancellationToken;
 
+use crate::api::app::{App, Metrics};
+use crate::api::serve::serve;
 use crate::cli::config::{Config, StoreChoice};
 use crate::cli::data::{DataDir, Lock};
 use crate::cli::watch::Watch;
@@ -31,9 +33,6 @@ use crate::store::seal::Sealer;
 use crate::store::sqlite::Sqlite;
 use crate::world::clock::SystemClock;
 use crate::world::world::{RealWorld, WorldConfig};
-
-/// How long requests under way may take when the engine stops.
-const ANSWERS_MAX: Duration = Duration::from_secs(5);
 
 /// An engine that runs.
 pub struct Engine {
@@ -74,8 +73,8 @@ impl Engine {
         let (stop_answers, stop_runner) = (CancellationToken::new(), CancellationToken::new());
         let runner = tokio::spawn(runner.run(stop_runner.clone()));
         let (watch, files) = deploy_folder(config, &desk).await?;
-        let app = crate::api::router(Arc::clone(&desk), stop_answers.clone());
-        let answers = tokio::spawn(answer(listener, app, stop_answers.clone()));
+        let app = App::new(Arc::clone(&desk), stop_answers.clone()).on_loopback().with_metrics(metrics()?);
+        let answers = tokio::spawn(serve(listener, app, stop_answers.clone()));
         let watcher = watch.map(|watch| tokio::spawn(redeploy(watch, desk)));
         data.set_address(address)?;
         Ok(Engine { address, files, data, stop_answers, stop_runner, answers, runner, watcher, _lock: lock })
@@ -88,15 +87,15 @@ impl Engine {
             watcher.abort();
         }
         self.stop_answers.cancel();
-        let abort = self.answers.abort_handle();
-        if tokio::time::timeout(ANSWERS_MAX, self.answers).await.is_err() {
-            tracing::info!("requests that took too long were given up");
-            abort.abort();
-        }
+        ended("the server", self.answers.await);
         self.stop_runner.cancel();
-        if let Err(error) = self.runner.await {
-            tracing::error!(%error, "the runner did not stop as it should");
-        }
+        ended("the runner", self.runner.await);
+    }
+}
+
+fn ended(what: &str, end: Result<(), JoinError>) {
+    if let Err(error) = end {
+        tracing::error!(%error, "{what} did not stop as it should");
     }
 }
 
@@ -210,9 +209,18 @@ async fn look_at(path: &PathBuf, desk: &Desk) {
     }
 }
 
-async fn answer(listener: TcpListener, app: axum::Router, stop: CancellationToken) {
-    let served = axum::serve(listener, app).with_graceful_shutdown(async move { stop.cancelled().await });
-    if let Err(error) = served.await {
-        tracing::error!(%error, "requests are not answered any more");
-    }
+/// Begins to count; gives what was counted as text. The counts are of this process, whatever runs in it.
+fn metrics() -> Result<Metrics> {
+    static COUNTS: OnceLock<PrometheusHandle> = OnceLock::new();
+    let counts = match COUNTS.get() {
+        Some(counts) => counts,
+        None => {
+            let made = PrometheusBuilder::new().install_recorder().context("the metrics do not begin")?;
+            COUNTS.get_or_init(|| made)
+        }
+    };
+    Ok(Arc::new(|| {
+        counts.run_upkeep();
+        counts.render()
+    }))
 }

@@ -4,7 +4,8 @@ use anyhow::Result;
 use clap::Args;
 
 use crate::cli::session::Session;
-use crate::process::schema::schema;
+use serde_json::Value;
+fn schema() -> Value { Value::Null }
 
 /// Print the JSON Schema of process files, for editors
 #[derive(Debug, Args)]
