@@ -80,9 +80,7 @@ const GROUPS: [(&str, &[&str]); 5] = [
     ),
     (
         "Tasks",
-        &[
-            "submit", "list", "show", "get", "modify", "wake", "retry", "move", "cancel", "tail", "alarms",
-        ],
+        &["submit", "list", "show", "get", "modify", "wake", "retry", "move", "cancel", "tail", "alarms"],
     ),
     ("Set up", &["channel", "secret", "var", "token"]),
     ("Look after it", &["config", "doctor", "completions"]),
@@ -111,7 +109,8 @@ fn run(cli: Cli) -> Result<()> {
     let mut said = cli.common.said();
     said.extend(engine_said(&cli.verb));
     let config = Config::gather(&said, cli.common.config.as_deref(), &env)?;
-    let session = Session { config, out: Out::new(cli.common.json, env.no_color()), no_color: env.no_color() };
+    let session =
+        Session { config, out: Out::new(cli.common.json, env.no_color()), no_color: env.no_color() };
     if let Verb::Completions(verb) = cli.verb {
         return verb.run(command());
     }
@@ -178,7 +177,8 @@ fn command() -> clap::Command {
             list.push_str(&format!("  {:<12} {about}\n", verb.get_name()));
         }
     }
-    let template = format!("{{about-with-newline}}\n{{usage-heading}} {{usage}}\n{list}\n{{options}}\n{{after-help}}");
+    let template =
+        format!("{{about-with-newline}}\n{{usage-heading}} {{usage}}\n{list}\n{{options}}\n{{after-help}}");
     command.help_template(template)
 }
 

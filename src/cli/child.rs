@@ -28,7 +28,7 @@ pub struct Child {
     process: tokio::process::Child,
     data: DataDir,
     address: String,
-    _dir: Option<TempDir>,
+    dir: Option<TempDir>,
 }
 
 impl Child {
@@ -36,7 +36,7 @@ impl Child {
     pub async fn start() -> Result<Child> {
         let dir = TempDir::new("bench")?;
         let mut child = Child::start_on(&DataDir::at(&dir.path().join("data"))).await?;
-        child._dir = Some(dir);
+        child.dir = Some(dir);
         Ok(child)
     }
 
@@ -53,7 +53,7 @@ impl Child {
         // Its own folder, so that no beltline.yaml of the user changes what is measured.
         command.current_dir(data.path());
         let process = command.spawn().context("the engine does not start")?;
-        let mut child = Child { process, data: data.clone(), address: String::new(), _dir: None };
+        let mut child = Child { process, data: data.clone(), address: String::new(), dir: None };
         match tokio::time::timeout(START_MAX, child.answered()).await {
             Ok(answered) => answered?,
             Err(_) => bail!("the engine did not answer within {} s", START_MAX.as_secs()),

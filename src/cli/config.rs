@@ -135,10 +135,7 @@ impl Config {
 }
 
 fn row(held: &Held) -> (String, Value, String) {
-    let value = match held.values.is_empty() {
-        true => Value::Null,
-        false => Value::String(held.shown()),
-    };
+    let value = if held.values.is_empty() { Value::Null } else { Value::String(held.shown()) };
     (held.key.name.to_owned(), value, held.origin.to_string())
 }
 
@@ -148,9 +145,10 @@ fn hold(key: &'static Key, flags: &[(&'static str, Vec<String>)], env: &Env, fil
         return Held { key, values: values.clone(), origin: Origin::Flag(key.flag) };
     }
     if let Some(value) = env.get(key.env) {
-        let values = match key.many {
-            true => value.split(',').map(|it| it.trim().to_owned()).filter(|it| !it.is_empty()).collect(),
-            false => vec![value.to_owned()],
+        let values = if key.many {
+            value.split(',').map(|it| it.trim().to_owned()).filter(|it| !it.is_empty()).collect()
+        } else {
+            vec![value.to_owned()]
         };
         return Held { key, values, origin: Origin::Env(key.env) };
     }
@@ -199,7 +197,10 @@ fn store(held: &Held) -> Result<StoreChoice> {
         "sqlite" => Ok(StoreChoice::Sqlite),
         "memory" => Ok(StoreChoice::Memory),
         text if text.starts_with("postgres://") || text.starts_with("postgresql://") => {
-            bail!("`store` is PostgreSQL ({}), which this version does not have yet; hint: sqlite", held.origin)
+            bail!(
+                "`store` is PostgreSQL ({}), which this version does not have yet; hint: sqlite",
+                held.origin
+            )
         }
         _ => Err(bad(held, "store", "`sqlite` or `memory`")),
     }

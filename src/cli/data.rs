@@ -69,8 +69,7 @@ impl DataDir {
     /// Takes the folder for this process.
     pub fn lock(&self) -> Result<Lock> {
         let path = self.0.join("lock");
-        let opened =
-            OpenOptions::new().write(true).create(true).truncate(false).mode(FILE_MODE).open(&path);
+        let opened = OpenOptions::new().write(true).create(true).truncate(false).mode(FILE_MODE).open(&path);
         let file = opened.with_context(|| format!("`{}` cannot be opened", path.display()))?;
         match file.try_lock() {
             Ok(()) => Ok(Lock(file)),
@@ -151,12 +150,12 @@ impl DataDir {
     fn own_file(
         &self,
         name: &str,
-        made: impl FnOnce() -> Result<Zeroizing<String>>,
+        new: impl FnOnce() -> Result<Zeroizing<String>>,
     ) -> Result<Zeroizing<String>> {
         let path = self.0.join(name);
         match self.standing(name) {
             Standing::Missing => {
-                let text = made()?;
+                let text = new()?;
                 write_private(&path, &format!("{}\n", text.as_str()))?;
                 Ok(text)
             }

@@ -14,7 +14,7 @@ const LINE_BYTES_MAX: usize = 4 * 1024 * 1024;
 /// The server sends a sign of life more often than that; without one the connection is dead.
 const SILENCE_MAX: Duration = Duration::from_secs(90);
 /// A stream has no end of its own.
-const FOR_EVER: Duration = Duration::from_secs(365 * 86_400);
+const FOR_EVER: Duration = Duration::from_hours(365 * 24);
 
 /// A stream that is open.
 pub struct Events {

@@ -11,13 +11,13 @@ pub struct Common {
     /// Answer in JSON
     #[arg(long, global = true)]
     pub json: bool,
-    /// The server to speak to, instead of the local one [env: BELTLINE_SERVER]
+    /// The server to speak to, instead of the local one [env: `BELTLINE_SERVER`]
     #[arg(long, global = true, value_name = "URL")]
     pub server: Option<String>,
-    /// The data folder, where the local server's address and token are [env: BELTLINE_DATA; default: ./data]
+    /// The data folder, where the local server's address and token are [env: `BELTLINE_DATA`; default: ./data]
     #[arg(long, global = true, value_name = "DIR")]
     pub data: Option<String>,
-    /// The configuration file [env: BELTLINE_CONFIG; default: beltline.yaml if it is there]
+    /// The configuration file [env: `BELTLINE_CONFIG`; default: beltline.yaml if it is there]
     #[arg(long, global = true, value_name = "FILE")]
     pub config: Option<PathBuf>,
 }

@@ -30,7 +30,8 @@ pub fn request(method: &str, host: &str, path: &str, token: &str, body: &str) ->
 impl Connection {
     /// Connects to `host:port`.
     pub async fn open(host: &str) -> Result<Connection> {
-        let stream = TcpStream::connect(host).await.with_context(|| format!("no server answers at {host}"))?;
+        let stream =
+            TcpStream::connect(host).await.with_context(|| format!("no server answers at {host}"))?;
         stream.set_nodelay(true)?;
         Ok(Connection { stream, buffer: Vec::with_capacity(8 * 1024) })
     }
@@ -48,7 +49,8 @@ impl Connection {
             }
         };
         let head = std::str::from_utf8(&self.buffer[..body_at]).context("the answer is no HTTP")?;
-        let status = head.split(' ').nth(1).and_then(|it| it.parse().ok()).context("the answer is no HTTP")?;
+        let status =
+            head.split(' ').nth(1).and_then(|it| it.parse().ok()).context("the answer is no HTTP")?;
         let whole = body_at + length(head);
         while self.buffer.len() < whole {
             if self.stream.read_buf(&mut self.buffer).await? == 0 {

@@ -39,7 +39,8 @@ impl Key {
 
 /// All of them, in the order they are shown.
 pub const KEYS: &[Key] = &[
-    key("listen", "BELTLINE_LISTEN", "--listen", "127.0.0.1:7700").about("where `serve` listens; loopback only"),
+    key("listen", "BELTLINE_LISTEN", "--listen", "127.0.0.1:7700")
+        .about("where `serve` listens; loopback only"),
     key("public_url", "BELTLINE_PUBLIC_URL", "--public-url", "")
         .about("what links and OAuth callbacks are made of; else http:// and `listen`"),
     key("data", "BELTLINE_DATA", "--data", "./data").about("the folder of beltline.db, key and token"),
@@ -51,9 +52,12 @@ pub const KEYS: &[Key] = &[
     key("allow.oauth_hosts", "BELTLINE_ALLOW_OAUTH_HOSTS", "--allow-oauth-host", "")
         .about("token hosts beside the vendor's two")
         .many(),
-    key("server", "BELTLINE_SERVER", "--server", "").about("the server other verbs speak to; else the local one"),
+    key("server", "BELTLINE_SERVER", "--server", "")
+        .about("the server other verbs speak to; else the local one"),
     key("token", "BELTLINE_TOKEN", "", "").about("who speaks to it; else the data folder's token").secret(),
-    key("key", "BELTLINE_KEY", "", "").about("what seals secrets, base64; else the data folder's key").secret(),
+    key("key", "BELTLINE_KEY", "", "")
+        .about("what seals secrets, base64; else the data folder's key")
+        .secret(),
     key("log", "BELTLINE_LOG", "--log", "warn,beltline=info").about("what is logged, as tracing has it"),
     key("log_format", "BELTLINE_LOG_FORMAT", "--log-format", "text").about("`text` or `json`"),
 ];

@@ -80,12 +80,7 @@ fn histogram() -> Result<Histogram<u64>> {
     Ok(Histogram::new_with_bounds(1, MICROS_MAX, 3)?)
 }
 
-async fn client(
-    host: &str,
-    request: &[u8],
-    end: Instant,
-    left: &AtomicU64,
-) -> Result<(Histogram<u64>, u64)> {
+async fn client(host: &str, request: &[u8], end: Instant, left: &AtomicU64) -> Result<(Histogram<u64>, u64)> {
     let mut connection = Connection::open(host).await?;
     let (mut times, mut errors) = (histogram()?, 0);
     let one_less = |it: u64| it.checked_sub(1);

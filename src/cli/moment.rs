@@ -20,9 +20,7 @@ pub async fn rest(span: Span) {
 /// A time of an answer; an API writes RFC 3339, our own types milliseconds.
 pub fn time(value: Option<&Value>) -> Option<Timestamp> {
     match value? {
-        Value::String(text) => {
-            text.parse::<jiff::Timestamp>().ok().map(|it| Timestamp(it.as_millisecond()))
-        }
+        Value::String(text) => text.parse::<jiff::Timestamp>().ok().map(|it| Timestamp(it.as_millisecond())),
         Value::Number(number) => number.as_i64().map(Timestamp),
         _ => None,
     }

@@ -7,7 +7,7 @@ use comfy_table::{Cell, Color, ColumnConstraint, ContentArrangement, Table, pres
 use serde_json::Value;
 
 /// Where a verb's answer goes.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub struct Out {
     /// As JSON, for programs.
     pub json: bool,

@@ -27,7 +27,8 @@ pub fn read(pairs: &[String]) -> Result<Map<String, Value>> {
 
 fn one(pair: &str) -> Result<(&str, Value)> {
     let bad = || {
-        let shown: String = pair.chars().take_while(|it| it.is_alphanumeric() || "_-.".contains(*it)).collect();
+        let shown: String =
+            pair.chars().take_while(|it| it.is_alphanumeric() || "_-.".contains(*it)).collect();
         Usage(format!("`{shown}` has no value; hint: write name=text, name:=JSON, name=@FILE or name=-"))
     };
     let (name, value) = pair.split_once('=').ok_or_else(bad)?;

@@ -53,14 +53,13 @@ impl Refusal {
             return format!("{}\n{}", self.detail(), rendered.trim_end());
         }
         let fields = self.problem.get("fields").and_then(Value::as_array);
-        let mut told = self.detail();
-        for field in fields.into_iter().flatten() {
-            told.push_str(&format!("\n  {}: {}", text(field, "name"), text(field, "message")));
-        }
-        for place in self.problem.get("stranded").and_then(Value::as_array).into_iter().flatten() {
-            let tasks = place.get("tasks").cloned().unwrap_or_default();
-            told.push_str(&format!("\n  {tasks} on `{}`", text(place, "node")));
-        }
+        let fields = fields.into_iter().flatten();
+        let fields = fields.map(|it| format!("{}: {}", text(it, "name"), text(it, "message")));
+        let stranded = self.problem.get("stranded").and_then(Value::as_array);
+        let stranded = stranded.into_iter().flatten();
+        let stranded = stranded.map(|it| format!("{} on `{}`", it["tasks"], text(it, "node")));
+        let lines: Vec<String> = std::iter::once(self.detail()).chain(fields).chain(stranded).collect();
+        let told = lines.join("\n  ");
         match text(&self.problem, "hint") {
             "" => told,
             hint => format!("{told}; hint: {hint}"),
@@ -130,11 +129,9 @@ impl Remote {
         let mut cursor: Option<String> = None;
         let glue = if path.contains('?') { '&' } else { '?' };
         while items.len() < limit {
-            let mut page_path = format!("{path}{glue}limit={}", PAGE.min(limit - items.len()));
-            if let Some(cursor) = &cursor {
-                page_path.push_str(&format!("&cursor={}", encoded(cursor)));
-            }
-            let mut page = self.get(&page_path).await?;
+            let from = cursor.as_deref().map(|it| format!("&cursor={}", encoded(it))).unwrap_or_default();
+            let size = PAGE.min(limit - items.len());
+            let mut page = self.get(&format!("{path}{glue}limit={size}{from}")).await?;
             if let Some(Value::Array(more)) = page.get_mut("items").map(Value::take) {
                 items.extend(more);
             }
@@ -194,9 +191,10 @@ impl Remote {
 
     async fn refused(&self, answer: Response) -> anyhow::Error {
         let status = answer.status();
-        let is_json = answer.headers().get(CONTENT_TYPE).is_some_and(|it| {
-            it.to_str().is_ok_and(|it| it.contains("json"))
-        });
+        let is_json = answer
+            .headers()
+            .get(CONTENT_TYPE)
+            .is_some_and(|it| it.to_str().is_ok_and(|it| it.contains("json")));
         let body = answer.bytes().await.unwrap_or_default();
         let mut problem = match serde_json::from_slice(&body) {
             Ok(problem @ Value::Object(_)) if is_json => problem,

@@ -166,7 +166,9 @@ fn channels(configured: &Map<String, Value>) -> Result<BTreeMap<String, Channel>
         };
         let mut config = settings.clone();
         let via = config.shift_remove("via");
-        let Some(Value::String(via)) = via else { bail!("channel `{name}` has no `via`; hint: via: telegram") };
+        let Some(Value::String(via)) = via else {
+            bail!("channel `{name}` has no `via`; hint: via: telegram")
+        };
         if crate::channels::find(&via).is_none() {
             bail!("channel `{name}`: there is no kind of channel `{via}`");
         }
@@ -178,7 +180,8 @@ fn channels(configured: &Map<String, Value>) -> Result<BTreeMap<String, Channel>
 /// Deploys what lies in the folder. It is watched from before, so that nothing changes unseen.
 async fn deploy_folder(config: &Config, desk: &Desk) -> Result<(Option<Watch>, Vec<FileResult>)> {
     let folder = &config.processes;
-    fs::create_dir_all(folder).with_context(|| format!("the folder `{}` cannot be made", folder.display()))?;
+    fs::create_dir_all(folder)
+        .with_context(|| format!("the folder `{}` cannot be made", folder.display()))?;
     let watch = match Watch::new(folder) {
         Ok(watch) => Some(watch),
         Err(error) => {

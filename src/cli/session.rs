@@ -25,13 +25,11 @@ impl Session {
     /// The folder's token is read only for a server on this machine, so that it can go nowhere else.
     pub fn remote(&self) -> Result<Remote> {
         let data = DataDir::at(&self.config.data);
-        let base = match &self.config.server {
-            Some(url) => url.clone(),
-            None => {
-                let text = data.address().unwrap_or_else(|| format!("http://{}", self.config.listen));
-                Url::parse(&text).with_context(|| format!("`{text}` in the data folder is no address"))?
-            }
+        let here = || {
+            let text = data.address().unwrap_or_else(|| format!("http://{}", self.config.listen));
+            Url::parse(&text).with_context(|| format!("`{text}` in the data folder is no address"))
         };
+        let base = self.config.server.clone().map_or_else(here, Ok)?;
         let token = self.config.token.clone();
         let token = token.or_else(|| is_local(&base).then(|| data.read_token()).flatten());
         Remote::new(base, token)

@@ -73,7 +73,8 @@ pub async fn submit(session: &Session, process: &str, file: &Path) -> Result<()>
 /// Sends lines, and gives an answer for each.
 pub async fn send(remote: &Remote, process: &str, lines: String) -> Result<Vec<Value>> {
     let path = format!("{}/tasks", process_path(process));
-    let request = remote.request(Method::POST, &path).header(CONTENT_TYPE, "application/x-ndjson").body(lines);
+    let request =
+        remote.request(Method::POST, &path).header(CONTENT_TYPE, "application/x-ndjson").body(lines);
     let answer = remote.send(request).await?.text().await.context("the answer broke off")?;
     let answers = answer.lines().filter(|line| !line.trim().is_empty());
     answers.map(|line| serde_json::from_str(line).context("the server did not answer with NDJSON")).collect()
@@ -108,11 +109,8 @@ fn piece(reader: &mut dyn BufRead) -> Result<String> {
 }
 
 fn bar(bytes: Option<u64>) -> ProgressBar {
-    let target = if io::stderr().is_terminal() {
-        ProgressDrawTarget::stderr()
-    } else {
-        ProgressDrawTarget::hidden()
-    };
+    let target =
+        if io::stderr().is_terminal() { ProgressDrawTarget::stderr() } else { ProgressDrawTarget::hidden() };
     let bar = ProgressBar::with_draw_target(bytes, target);
     let style = "{bar:30} {bytes}/{total_bytes} {msg} {eta}";
     bar.set_style(ProgressStyle::with_template(style).unwrap_or_else(|_| ProgressStyle::default_bar()));

@@ -7,7 +7,8 @@ const LIKENESS_MIN: f64 = 0.7;
 pub fn nearest<'a>(name: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
     let lower = name.to_lowercase();
     let likeness = |it: &str| strsim::jaro_winkler(&lower, &it.to_lowercase());
-    let near = known.into_iter().map(|it| (likeness(it), it)).filter(|(likeness, _)| *likeness >= LIKENESS_MIN);
+    let near =
+        known.into_iter().map(|it| (likeness(it), it)).filter(|(likeness, _)| *likeness >= LIKENESS_MIN);
     near.max_by(|a, b| a.0.total_cmp(&b.0)).map(|(_, it)| it)
 }
 

@@ -45,37 +45,30 @@ fn node(task: &Value) -> String {
 
 /// One line of a trail: when, where, what happened, where to, what changed.
 pub fn hop(hop: &Value, out: &Out) -> String {
-    let mut line = format!(
-        "{}  {}  {}",
+    let mut parts = vec![
         out.paint(Look::Dim, &of_day(hop.get("at"))),
         out.paint(Look::Bold, text(hop, "node")),
-        one_line(text(hop, "event"))
-    );
+        one_line(text(hop, "event")),
+    ];
     if let Some(attempt) = hop.get("attempt").and_then(Value::as_u64).filter(|it| *it > 1) {
-        line.push_str(&format!(" (try {attempt})"));
+        parts.push(format!("(try {attempt})"));
     }
-    let to = text(hop, "to");
-    if !to.is_empty() {
-        line.push_str(&format!(" → {to}"));
-    }
-    let asked = text(hop, "asked");
-    if !asked.is_empty() {
-        line.push_str(&out.paint(Look::Dim, &format!("  {}", one_line(asked))));
-    }
+    let mut part = |it: &str, show: &dyn Fn(&str) -> String| {
+        if !it.is_empty() {
+            parts.push(show(&one_line(it)));
+        }
+    };
+    part(text(hop, "to"), &|to| format!("→ {to}"));
+    part(text(hop, "asked"), &|asked| out.paint(Look::Dim, asked));
     let set = hop.get("set").and_then(Value::as_object).into_iter().flatten();
-    let set: Vec<String> = set.map(|(name, value)| format!("{name}={}", short(value))).collect();
-    if !set.is_empty() {
-        line.push_str(&format!("  {}", set.join(" ")));
+    for (name, value) in set {
+        part(&format!("{name}={}", short(value)), &str::to_owned);
     }
-    let unset: Vec<String> =
-        hop.get("unset").and_then(Value::as_array).into_iter().flatten().map(shown).collect();
-    if !unset.is_empty() {
-        line.push_str(&format!("  -{}", unset.join(" -")));
+    for name in hop.get("unset").and_then(Value::as_array).into_iter().flatten() {
+        part(&shown(name), &|name| format!("-{name}"));
     }
-    match fault(hop.get("fault")) {
-        told if told.is_empty() => line,
-        told => format!("{line}  {}", out.paint(Look::Bad, &told)),
-    }
+    part(&fault(hop.get("fault")), &|fault| out.paint(Look::Bad, fault));
+    parts.join("  ")
 }
 
 /// `code (class) at node: message`.
@@ -94,9 +87,10 @@ pub fn alarm(alarm: Option<&Value>, now: Timestamp) -> String {
     let Some(alarm) = alarm.filter(|it| it.is_object()) else { return String::new() };
     let by: Vec<String> =
         alarm.get("by").and_then(Value::as_array).into_iter().flatten().map(shown).collect();
-    let told = match alarm.get("told").is_some_and(|it| !it.is_null()) {
-        true => format!("told by {} {}", by.join(", "), far(alarm.get("told"), now)),
-        false => format!("told to no one ({})", one_line(text(alarm, "trouble"))),
+    let told = if alarm.get("told").is_some_and(|it| !it.is_null()) {
+        format!("told by {} {}", by.join(", "), far(alarm.get("told"), now))
+    } else {
+        format!("told to no one ({})", one_line(text(alarm, "trouble")))
     };
     let first = text(alarm, "text").lines().next().unwrap_or_default();
     format!("since {}, {told}: {}", far(alarm.get("since"), now), one_line(first))
@@ -105,8 +99,9 @@ pub fn alarm(alarm: Option<&Value>, now: Timestamp) -> String {
 /// A value that fits a line.
 pub fn short(value: &Value) -> String {
     let text = shown(value);
-    match text.chars().count() > VALUE_CHARS_MAX {
-        true => text.chars().take(VALUE_CHARS_MAX).chain(['…']).collect(),
-        false => text,
+    if text.chars().count() > VALUE_CHARS_MAX {
+        text.chars().take(VALUE_CHARS_MAX).chain(['…']).collect()
+    } else {
+        text
     }
 }

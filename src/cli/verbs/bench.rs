@@ -82,9 +82,10 @@ impl Bench {
     /// Measures.
     pub async fn run(self, session: &Session) -> Result<()> {
         let mut all = Map::new();
-        let scenarios = match self.scenario.is_empty() {
-            true => Scenario::value_variants().to_vec(),
-            false => self.scenario.clone(),
+        let scenarios = if self.scenario.is_empty() {
+            Scenario::value_variants().to_vec()
+        } else {
+            self.scenario.clone()
         };
         for scenario in scenarios {
             let name = scenario.to_possible_value().map_or(String::new(), |it| it.get_name().to_owned());
@@ -136,7 +137,14 @@ impl Bench {
         }
     }
 
-    async fn load(&self, target: &Target, id: &str, text: &str, clients: usize, query: &str) -> Result<Value> {
+    async fn load(
+        &self,
+        target: &Target,
+        id: &str,
+        text: &str,
+        clients: usize,
+        query: &str,
+    ) -> Result<Value> {
         deploy(&target.remote, id, text).await?;
         let path = format!("{}/tasks{query}", process_path(id));
         let request = request("POST", &target.host, &path, &target.token, r#"{"params":{"n":1}}"#);

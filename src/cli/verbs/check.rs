@@ -26,10 +26,7 @@ impl Check {
     #[expect(clippy::unused_async, reason = "verbs have one shape")]
     pub async fn run(self, session: &Session) -> Result<()> {
         let out = &session.out;
-        let given = match self.files.is_empty() {
-            true => vec![session.config.processes.clone()],
-            false => self.files,
-        };
+        let given = if self.files.is_empty() { vec![session.config.processes.clone()] } else { self.files };
         let mut found: Vec<Problem> = Vec::new();
         let mut bad_files = 0;
         for file in expanded(&given)? {
@@ -66,10 +63,7 @@ impl Check {
 fn expanded(given: &[PathBuf]) -> Result<Vec<PathBuf>> {
     let mut files = Vec::new();
     for path in given {
-        match path.is_dir() {
-            true => files.extend(yaml_files(path)?),
-            false => files.push(Path::to_path_buf(path)),
-        }
+        if path.is_dir() { files.extend(yaml_files(path)?) } else { files.push(Path::to_path_buf(path)) }
     }
     if files.is_empty() {
         let names: Vec<String> = given.iter().map(|it| it.display().to_string()).collect();

@@ -8,7 +8,9 @@ use clap_complete::Shell;
 
 /// Print completions for a shell
 #[derive(Debug, Args)]
-#[command(after_help = "Example:\n  beltline completions bash > ~/.local/share/bash-completion/completions/beltline")]
+#[command(
+    after_help = "Example:\n  beltline completions bash > ~/.local/share/bash-completion/completions/beltline"
+)]
 pub struct Completions {
     /// The shell
     shell: Shell,

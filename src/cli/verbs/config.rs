@@ -21,7 +21,8 @@ impl ShowConfig {
     #[expect(clippy::unused_async, reason = "verbs have one shape")]
     pub async fn run(self, session: &Session) -> Result<()> {
         let rows = session.config.rows();
-        let pairs = rows.iter().map(|(key, value, from)| (key.clone(), json!({"value": value, "from": from})));
+        let pairs =
+            rows.iter().map(|(key, value, from)| (key.clone(), json!({"value": value, "from": from})));
         let out = &session.out;
         out.answer(&Value::Object(pairs.collect::<Map<_, _>>()), || {
             let row = |(key, value, from): &(String, Value, String)| {

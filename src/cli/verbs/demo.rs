@@ -123,7 +123,10 @@ impl Play<'_> {
         let link = text(&self.token().await?, "link").to_owned();
         self.follow(&link).await?;
         let task = self.until("the task has an access token", SOON, is_well).await?;
-        self.note(&format!("access_token {} (sealed, masked everywhere)", text(&task["params"], "access_token")))
+        self.note(&format!(
+            "access_token {} (sealed, masked everywhere)",
+            text(&task["params"], "access_token")
+        ))
     }
 
     async fn renews(&mut self) -> Result<()> {
@@ -181,7 +184,8 @@ impl Play<'_> {
     fn curtain(&self) -> Result<()> {
         let data = self.stage.data();
         let data = data.display();
-        let (engine, state) = (self.stage.remote.base(), format!("{}/sim/state", self.stage.sim.providers_url));
+        let (engine, state) =
+            (self.stage.remote.base(), format!("{}/sim/state", self.stage.sim.providers_url));
         for line in [
             String::new(),
             format!("All of it happened. The engine stays up at {engine} until Ctrl-C:"),
@@ -232,7 +236,10 @@ impl Play<'_> {
             if now() >= end {
                 let (state, node) = (text(&task, "state"), text(&task, "node"));
                 let fault = text(&task["fault"], "message");
-                bail!("did not happen within {}: {what}; the task is {state} at `{node}`: {fault}", rough(within));
+                bail!(
+                    "did not happen within {}: {what}; the task is {state} at `{node}`: {fault}",
+                    rough(within)
+                );
             }
             rest(LOOK_PAUSE).await;
         }

@@ -125,7 +125,9 @@ fn folder(data: &DataDir) -> Finding {
             drop(fs::remove_file(&probe));
             match written {
                 Ok(_) => ok(WHAT, path),
-                Err(error) => fail(WHAT, format!("`{path}` cannot be written: {error}"), "give it to this user"),
+                Err(error) => {
+                    fail(WHAT, format!("`{path}` cannot be written: {error}"), "give it to this user")
+                }
             }
         }
     }
@@ -144,7 +146,9 @@ fn key(session: &Session, data: &DataDir) -> Finding {
         _ => match data.key(given) {
             Ok(_) if given.is_some() => ok(WHAT, "from BELTLINE_KEY"),
             Ok(_) => ok(WHAT, "in the data folder, for its owner alone; keep a copy elsewhere"),
-            Err(error) => fail(WHAT, format!("{error:#}"), "without the right key nothing sealed can be read"),
+            Err(error) => {
+                fail(WHAT, format!("{error:#}"), "without the right key nothing sealed can be read")
+            }
         },
     }
 }
@@ -171,19 +175,27 @@ fn processes(session: &Session) -> Finding {
     let folder = &session.config.processes;
     let Ok(files) = yaml_files(folder) else {
         let found = format!("`{}` is not there", folder.display());
-        return warn(WHAT, found, "`beltline clone` writes the first file into it, or name one with --processes");
+        return warn(
+            WHAT,
+            found,
+            "`beltline clone` writes the first file into it, or name one with --processes",
+        );
     };
     let bad = |file: &&std::path::PathBuf| fs::read_to_string(file).map_or(true, |it| parse(&it).is_err());
     match files.iter().filter(bad).count() {
         0 => ok(WHAT, format!("{} files in `{}`", files.len(), folder.display())),
-        many => fail(WHAT, format!("{many} of {} files cannot be deployed", files.len()), "see `beltline check`"),
+        many => {
+            fail(WHAT, format!("{many} of {} files cannot be deployed", files.len()), "see `beltline check`")
+        }
     }
 }
 
 fn clock() -> Finding {
     const WHAT: &str = "clock";
     match now() {
-        at if at < EARLIEST => fail(WHAT, format!("it is {at} here"), "set the clock; tokens will look expired"),
+        at if at < EARLIEST => {
+            fail(WHAT, format!("it is {at} here"), "set the clock; tokens will look expired")
+        }
         at => ok(WHAT, at.to_string()),
     }
 }
@@ -205,17 +217,19 @@ async fn server(session: &Session, data: &DataDir) -> Vec<Finding> {
         return vec![fail(WHAT, format!("none answers at {}", remote.base()), "start it there")];
     }
     let locked = data.path().exists() && data.lock().is_err();
-    vec![match locked {
-        true => fail(WHAT, "one runs on the data folder and does not answer", "look into its log"),
-        false => warn(WHAT, format!("none runs at {}", remote.base()), "start it: `beltline serve`"),
+    vec![if locked {
+        fail(WHAT, "one runs on the data folder and does not answer", "look into its log")
+    } else {
+        warn(WHAT, format!("none runs at {}", remote.base()), "start it: `beltline serve`")
     }]
 }
 
 async fn status_findings(remote: &Remote, status: &Value) -> Vec<Finding> {
     let version = text(status, "version");
-    let mut findings = vec![match version == env!("CARGO_PKG_VERSION") {
-        true => ok("server", format!("{} answers, version {version}", remote.base())),
-        false => warn("server", format!("it is version {version}, this is another"), "use the same on both sides"),
+    let mut findings = vec![if version == env!("CARGO_PKG_VERSION") {
+        ok("server", format!("{} answers, version {version}", remote.base()))
+    } else {
+        warn("server", format!("it is version {version}, this is another"), "use the same on both sides")
     }];
     let store = &status["store"];
     findings.push(match store["ok"].as_bool() {
@@ -237,7 +251,9 @@ async fn status_findings(remote: &Remote, status: &Value) -> Vec<Finding> {
     findings.push(match (alarms("open"), alarms("undelivered")) {
         (0, _) => ok("alarms", "none open"),
         (open, 0) => warn("alarms", format!("{open} open"), "see `beltline alarms`"),
-        (open, missed) => fail("alarms", format!("{open} open, {missed} told to no one"), "see `beltline alarms`"),
+        (open, missed) => {
+            fail("alarms", format!("{open} open, {missed} told to no one"), "see `beltline alarms`")
+        }
     });
     findings
 }
@@ -255,8 +271,9 @@ async fn channels(remote: &Remote) -> Vec<Finding> {
         .filter(|it| it["last"]["delivered"].as_bool() == Some(false))
         .map(|it| text(it, "name"))
         .collect();
-    vec![match failed.is_empty() {
-        true => ok(WHAT, format!("{} set up", items.len())),
-        false => fail(WHAT, format!("failing: {}", failed.join(", ")), "see `beltline channel test NAME`"),
+    vec![if failed.is_empty() {
+        ok(WHAT, format!("{} set up", items.len()))
+    } else {
+        fail(WHAT, format!("failing: {}", failed.join(", ")), "see `beltline channel test NAME`")
     }]
 }

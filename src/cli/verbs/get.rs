@@ -38,9 +38,10 @@ impl Get {
         let is_json = answer.headers().get(CONTENT_TYPE).is_some_and(|it| it.as_bytes().starts_with(b"app"));
         let bytes = answer.bytes().await?;
         if session.out.json {
-            let value = match is_json {
-                true => serde_json::from_slice(&bytes)?,
-                false => Value::from(String::from_utf8_lossy(&bytes)),
+            let value = if is_json {
+                serde_json::from_slice(&bytes)?
+            } else {
+                Value::from(String::from_utf8_lossy(&bytes))
             };
             return session.out.json(&value);
         }

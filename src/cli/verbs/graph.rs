@@ -41,7 +41,9 @@ impl Graph {
         let is_file = path.is_file() || self.what.contains(['/', '.']);
         let picture = if is_file { self.local(path)? } else { self.deployed(session).await? };
         let format = self.format();
-        session.out.answer(&json!({"format": format, "graph": picture}), || session.out.line(picture.trim_end()))
+        session
+            .out
+            .answer(&json!({"format": format, "graph": picture}), || session.out.line(picture.trim_end()))
     }
 
     fn format(&self) -> &'static str {

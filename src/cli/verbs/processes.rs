@@ -103,9 +103,8 @@ fn one(process: &Value, out: &Out) -> Result<()> {
         out.line("")?;
         out.table(&["PARAM", "TYPE", "", "ABOUT"], params)?;
     }
-    let node = |node: &Value| {
-        ["name", "kind", "title"].map(|it| (text(node, it).to_owned(), Look::Plain)).to_vec()
-    };
+    let node =
+        |node: &Value| ["name", "kind", "title"].map(|it| (text(node, it).to_owned(), Look::Plain)).to_vec();
     out.line("")?;
     out.table(&["NODE", "KIND", "TITLE"], list("nodes").iter().map(node).collect())
 }

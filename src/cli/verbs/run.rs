@@ -75,9 +75,10 @@ fn greet(session: &Session, engine: &Engine) -> Result<()> {
         };
         line("data", &kept)?;
         let folder = config.processes.display();
-        match deployed.is_empty() {
-            true => line("processes", &format!("none in {folder}; `beltline templates` lists some to clone"))?,
-            false => line("processes", &format!("{} ({folder})", deployed.join(", ")))?,
+        if deployed.is_empty() {
+            line("processes", &format!("none in {folder}; `beltline templates` lists some to clone"))?
+        } else {
+            line("processes", &format!("{} ({folder})", deployed.join(", ")))?
         }
         problems.iter().try_for_each(|it| line("problem", &out.paint(Look::Bad, it)))?;
         line("stop", "Ctrl-C")

@@ -5,7 +5,9 @@ use clap::Args;
 
 use crate::cli::session::Session;
 use serde_json::Value;
-fn schema() -> Value { Value::Null }
+fn schema() -> Value {
+    Value::Null
+}
 
 /// Print the JSON Schema of process files, for editors
 #[derive(Debug, Args)]

@@ -73,7 +73,8 @@ impl Simulate {
             ] {
                 out.line(format!("{}  {value}", out.paint(Look::Dim, &format!("{label:>13}"))))?;
             }
-            let (address, host) = ("--allow-address 127.0.0.1", format!("--allow-oauth-host {}", sim.token_url));
+            let (address, host) =
+                ("--allow-address 127.0.0.1", format!("--allow-oauth-host {}", sim.token_url));
             out.line(format!("\nlet an engine reach it:  beltline serve {address} {host}"))?;
             out.line("Ctrl-C stops it")
         })?;

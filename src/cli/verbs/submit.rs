@@ -75,10 +75,8 @@ impl Submit {
                 IfExists::Modify => "modify",
             });
         }
-        let mut path = format!("{}/tasks", process_path(&self.process));
-        if let Some(wait) = &self.wait {
-            path.push_str(&format!("?wait={}", encoded(wait)));
-        }
+        let wait = self.wait.as_deref().map(|it| format!("?wait={}", encoded(it))).unwrap_or_default();
+        let path = format!("{}/tasks{wait}", process_path(&self.process));
         let mut request = remote.request(Method::POST, &path).json(&body);
         if let Some(key) = &self.idempotency_key {
             let value = HeaderValue::from_str(key);

@@ -80,7 +80,8 @@ impl Clone {
         out.answer(&answer, || {
             let id = text(&answer, "id");
             let path = text(&answer, "path");
-            let place = if path.is_empty() { String::new() } else { format!("; it is yours to edit in {path}") };
+            let place =
+                if path.is_empty() { String::new() } else { format!("; it is yours to edit in {path}") };
             out.line(format!("{id} is deployed{place}"))?;
             out.line(format!("next: {}", next(id, &found)))
         })
