@@ -26,8 +26,9 @@ fn texts(folder: &str) -> Vec<(String, String)> {
 
 #[test]
 fn json_is_read_as_it_is_and_never_panics() {
-    // They are JSON, and still not what a person means in a process: a key twice, a number too large, U+0000.
-    let refused = ["duplicated_key", "escaped_null", "nonCharacter", "u+2028", "null_escape"];
+    // JSON, and still not what a person means in a process: a key twice, U+0000, a zero below zero.
+    let refused =
+        ["duplicated_key", "escaped_null", "FDD0", "u+2028", "null_escape", "minus_zero", "negative_zero"];
     for (name, text) in texts("json-test-suite/test_parsing") {
         let (tree, problems) = yaml::read(&text);
         render(&problems, &text, true);
@@ -49,7 +50,7 @@ fn json_is_read_as_it_is_and_never_panics() {
 
 #[test]
 fn naughty_strings_are_kept_as_they_are() {
-    for (_, text) in texts("naughty-strings").into_iter().filter(|(name, _)| name.ends_with(".json")) {
+    for (_, text) in texts("naughty-strings").into_iter().filter(|(name, _)| name == "blns.json") {
         let strings: Vec<String> = serde_json::from_str(&text).expect("the list is JSON");
         for string in strings {
             let quoted = serde_json::to_string(&string).expect("a string is JSON");

@@ -2,6 +2,9 @@
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on fails, and says where")]
 
 mod corpora;
+mod simulation;
+mod step;
 mod store;
+mod templates;
 mod tidy;
 mod world;
