@@ -63,7 +63,8 @@ pub async fn known_actor(State(app): State<App>, mut request: Request, next: Nex
         return next.run(request).await;
     }
     let header = request.headers().get(header::AUTHORIZATION).and_then(|it| it.to_str().ok());
-    let token = header.and_then(|it| it.split_once(' ')).filter(|(kind, _)| kind.eq_ignore_ascii_case("bearer"));
+    let token =
+        header.and_then(|it| it.split_once(' ')).filter(|(kind, _)| kind.eq_ignore_ascii_case("bearer"));
     let Some((_, token)) = token else { return unknown().into_response() };
     let Some(actor) = app.desk.actor(token.trim()) else {
         let detail = "this token is not known, or has expired";
@@ -82,7 +83,8 @@ pub async fn to_the_end(request: Request, next: Next) -> Response {
         Ok(response) => response,
         Err(died) => match died.try_into_panic() {
             Ok(panic) => panicked(panic),
-            Err(_) => Problem::new(StatusCode::SERVICE_UNAVAILABLE, "stopping", "the engine is stopping").into_response(),
+            Err(_) => Problem::new(StatusCode::SERVICE_UNAVAILABLE, "stopping", "the engine is stopping")
+                .into_response(),
         },
     }
 }

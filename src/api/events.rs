@@ -54,7 +54,9 @@ async fn events(
     // The first look also tells whether one may.
     let (first, after) = app.desk.events(&by, query.process.as_ref(), after).await?;
     let ear = Ear { app, by, process: query.process, after, heard: first.into(), commits };
-    let stream = stream::unfold(ear, |mut ear| async { ear.next().await.map(|event| (Ok::<_, Infallible>(event), ear)) });
+    let stream = stream::unfold(ear, |mut ear| async {
+        ear.next().await.map(|event| (Ok::<_, Infallible>(event), ear))
+    });
     Ok(Sse::new(stream).keep_alive(KeepAlive::default()))
 }
 

@@ -92,7 +92,9 @@ async fn callback(State(app): State<App>, RawQuery(query): RawQuery) -> Response
             "Done",
             "The authorization arrived, and the access token is being fetched. You can close this page.",
         ),
-        Ok(Opened::Kept) => says(StatusCode::OK, "Received", "The authorization is kept. You can close this page."),
+        Ok(Opened::Kept) => {
+            says(StatusCode::OK, "Received", "The authorization is kept. You can close this page.")
+        }
         Ok(Opened::Waits) => says(
             StatusCode::CONFLICT,
             "Not what was expected",
@@ -106,13 +108,18 @@ fn answered(headers: &HeaderMap, opened: Opened) -> Response {
     let (status, word, title, text) = match opened {
         Opened::WentOn => (StatusCode::OK, "went_on", "Done", "The task goes on. You can close this page."),
         Opened::Kept => (StatusCode::ACCEPTED, "kept", "Received", "It is kept. You can close this page."),
-        Opened::Waits => {
-            (StatusCode::UNPROCESSABLE_ENTITY, "waits", "Something is missing", "The task still waits for more.")
-        }
+        Opened::Waits => (
+            StatusCode::UNPROCESSABLE_ENTITY,
+            "waits",
+            "Something is missing",
+            "The task still waits for more.",
+        ),
     };
     match (wants_page(headers), opened) {
         (true, _) => says(status, title, text),
-        (false, Opened::Waits) => Problem::new(status, word, "the task still waits: something is missing").into_response(),
+        (false, Opened::Waits) => {
+            Problem::new(status, word, "the task still waits: something is missing").into_response()
+        }
         (false, Opened::WentOn | Opened::Kept) => (status, Json(json!({"result": word}))).into_response(),
     }
 }

@@ -102,11 +102,15 @@ impl Reader {
                 return self.take(last);
             }
             if self.held.len() > LINE_BYTES_MAX {
-                return Some(self.stop("line_too_long", format!("a line has more than {LINE_BYTES_MAX} bytes")));
+                return Some(
+                    self.stop("line_too_long", format!("a line has more than {LINE_BYTES_MAX} bytes")),
+                );
             }
             match self.body.next().await {
                 Some(Ok(bytes)) => self.held.extend_from_slice(&bytes),
-                Some(Err(_)) => return Some(self.stop("bad_body", "the body did not arrive whole".to_owned())),
+                Some(Err(_)) => {
+                    return Some(self.stop("bad_body", "the body did not arrive whole".to_owned()));
+                }
                 None => self.ended = true,
             }
         }
@@ -118,7 +122,9 @@ impl Reader {
         }
         self.lines += 1;
         match self.lines > LINES_MAX {
-            true => Some(self.stop("too_many_lines", format!("one request brings at most {LINES_MAX} lines"))),
+            true => {
+                Some(self.stop("too_many_lines", format!("one request brings at most {LINES_MAX} lines")))
+            }
             false => Some(Ok(line)),
         }
     }

@@ -29,9 +29,9 @@ pub fn routes() -> OpenApiRouter<App> {
         .routes(routes!(cancel))
 }
 
-type Path = At<(String, String)>;
+type Place = At<(String, String)>;
 
-async fn give(app: &App, who: &Who, at: Path, query: &IdQuery, order: Order) -> Result<Response, Problem> {
+async fn give(app: &App, who: &Who, at: Place, query: &IdQuery, order: Order) -> Result<Response, Problem> {
     let id = task_id(query.id.as_deref())?;
     Ok(match app.desk.order_at(&who.0, &address(at.0)?, id, order).await? {
         Ordered::Read(task) => tagged(StatusCode::OK, task),
@@ -54,7 +54,7 @@ struct ModifyBody {
 async fn modify(
     State(app): State<App>,
     who: Who,
-    at: Path,
+    at: Place,
     Ask(query): Ask<IdQuery>,
     headers: HeaderMap,
     Read(body): Read<ModifyBody>,
@@ -67,7 +67,12 @@ async fn modify(
 #[utoipa::path(post, path = "/api/v1/processes/{id}/tasks/{ref}/wake", tag = "orders",
     params(("id" = String, Path), ("ref" = String, Path), IdQuery),
     responses((status = 200, body = TaskView), (status = 202, body = TaskView)))]
-async fn wake(State(app): State<App>, who: Who, at: Path, Ask(query): Ask<IdQuery>) -> Result<Response, Problem> {
+async fn wake(
+    State(app): State<App>,
+    who: Who,
+    at: Place,
+    Ask(query): Ask<IdQuery>,
+) -> Result<Response, Problem> {
     give(&app, &who, at, &query, Order::Wake).await
 }
 
@@ -75,7 +80,12 @@ async fn wake(State(app): State<App>, who: Who, at: Path, Ask(query): Ask<IdQuer
 #[utoipa::path(post, path = "/api/v1/processes/{id}/tasks/{ref}/retry", tag = "orders",
     params(("id" = String, Path), ("ref" = String, Path), IdQuery),
     responses((status = 200, body = TaskView), (status = 202, body = TaskView)))]
-async fn retry(State(app): State<App>, who: Who, at: Path, Ask(query): Ask<IdQuery>) -> Result<Response, Problem> {
+async fn retry(
+    State(app): State<App>,
+    who: Who,
+    at: Place,
+    Ask(query): Ask<IdQuery>,
+) -> Result<Response, Problem> {
     give(&app, &who, at, &query, Order::Retry).await
 }
 
@@ -94,7 +104,7 @@ struct MoveBody {
 async fn move_to(
     State(app): State<App>,
     who: Who,
-    at: Path,
+    at: Place,
     Ask(query): Ask<IdQuery>,
     Read(body): Read<MoveBody>,
 ) -> Result<Response, Problem> {
@@ -105,7 +115,12 @@ async fn move_to(
 #[utoipa::path(post, path = "/api/v1/processes/{id}/tasks/{ref}/cancel", tag = "orders",
     params(("id" = String, Path), ("ref" = String, Path), IdQuery),
     responses((status = 200, body = TaskView), (status = 202, body = TaskView)))]
-async fn cancel(State(app): State<App>, who: Who, at: Path, Ask(query): Ask<IdQuery>) -> Result<Response, Problem> {
+async fn cancel(
+    State(app): State<App>,
+    who: Who,
+    at: Place,
+    Ask(query): Ask<IdQuery>,
+) -> Result<Response, Problem> {
     give(&app, &who, at, &query, Order::Cancel).await
 }
 

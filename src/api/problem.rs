@@ -125,7 +125,9 @@ fn status(refusal: &Refusal) -> StatusCode {
     match refusal {
         Refusal::Denied { .. } => StatusCode::FORBIDDEN,
         Refusal::Missing { .. } => StatusCode::NOT_FOUND,
-        Refusal::Bad { .. } | Refusal::Fields(_) | Refusal::Problems { .. } => StatusCode::UNPROCESSABLE_ENTITY,
+        Refusal::Bad { .. } | Refusal::Fields(_) | Refusal::Problems { .. } => {
+            StatusCode::UNPROCESSABLE_ENTITY
+        }
         Refusal::Stranded(_) | Refusal::RefTaken(_) | Refusal::Conflict { .. } => StatusCode::CONFLICT,
         Refusal::Changed(_) => StatusCode::PRECONDITION_FAILED,
         Refusal::TooManyTasks { .. } => StatusCode::TOO_MANY_REQUESTS,

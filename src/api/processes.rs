@@ -156,14 +156,22 @@ async fn graph(
 /// Lets a process rest: tasks are taken in, and none moves.
 #[utoipa::path(post, path = "/api/v1/processes/{id}/pause", tag = "processes", params(("id" = String, Path)),
     responses((status = 200, body = ProcessView)))]
-async fn pause(State(app): State<App>, Who(by): Who, At(id): At<String>) -> Result<Json<ProcessView>, Problem> {
+async fn pause(
+    State(app): State<App>,
+    Who(by): Who,
+    At(id): At<String>,
+) -> Result<Json<ProcessView>, Problem> {
     Ok(Json(app.desk.pause(&by, &process(&id)?).await?))
 }
 
 /// Lets it go on.
 #[utoipa::path(post, path = "/api/v1/processes/{id}/resume", tag = "processes", params(("id" = String, Path)),
     responses((status = 200, body = ProcessView)))]
-async fn resume(State(app): State<App>, Who(by): Who, At(id): At<String>) -> Result<Json<ProcessView>, Problem> {
+async fn resume(
+    State(app): State<App>,
+    Who(by): Who,
+    At(id): At<String>,
+) -> Result<Json<ProcessView>, Problem> {
     Ok(Json(app.desk.resume(&by, &process(&id)?).await?))
 }
 
@@ -181,4 +189,3 @@ async fn check(State(app): State<App>, _: Who, ReadText(text): ReadText) -> Json
 async fn schema(_: Who) -> Json<Value> {
     Json(crate::process::schema::schema())
 }
-

@@ -68,7 +68,11 @@ async fn put_channel(
 /// Forgets a channel.
 #[utoipa::path(delete, path = "/api/v1/channels/{name}", tag = "channels", params(("name" = String, Path)),
     responses((status = 204)))]
-async fn delete_channel(State(app): State<App>, Who(by): Who, At(name): At<String>) -> Result<StatusCode, Problem> {
+async fn delete_channel(
+    State(app): State<App>,
+    Who(by): Who,
+    At(name): At<String>,
+) -> Result<StatusCode, Problem> {
     app.desk.forget_channel(&by, &name).await?;
     Ok(StatusCode::NO_CONTENT)
 }
@@ -115,7 +119,11 @@ async fn put_secret(
 /// Forgets a secret.
 #[utoipa::path(delete, path = "/api/v1/secrets/{name}", tag = "secrets", params(("name" = String, Path)),
     responses((status = 204)))]
-async fn delete_secret(State(app): State<App>, Who(by): Who, At(name): At<String>) -> Result<StatusCode, Problem> {
+async fn delete_secret(
+    State(app): State<App>,
+    Who(by): Who,
+    At(name): At<String>,
+) -> Result<StatusCode, Problem> {
     app.desk.forget_secret(&by, &name).await?;
     Ok(StatusCode::NO_CONTENT)
 }
@@ -148,7 +156,11 @@ async fn put_var(
 /// Forgets a variable.
 #[utoipa::path(delete, path = "/api/v1/vars/{name}", tag = "vars", params(("name" = String, Path)),
     responses((status = 204)))]
-async fn delete_var(State(app): State<App>, Who(by): Who, At(name): At<String>) -> Result<StatusCode, Problem> {
+async fn delete_var(
+    State(app): State<App>,
+    Who(by): Who,
+    At(name): At<String>,
+) -> Result<StatusCode, Problem> {
     app.desk.forget_var(&by, &name).await?;
     Ok(StatusCode::NO_CONTENT)
 }
@@ -193,7 +205,11 @@ async fn make_token(
 /// Forgets a token; it opens nothing from now on.
 #[utoipa::path(delete, path = "/api/v1/tokens/{name}", tag = "tokens", params(("name" = String, Path)),
     responses((status = 204)))]
-async fn delete_token(State(app): State<App>, Who(by): Who, At(name): At<String>) -> Result<StatusCode, Problem> {
+async fn delete_token(
+    State(app): State<App>,
+    Who(by): Who,
+    At(name): At<String>,
+) -> Result<StatusCode, Problem> {
     app.desk.forget_token(&by, &name).await?;
     Ok(StatusCode::NO_CONTENT)
 }

@@ -116,9 +116,11 @@ pub fn not_json() -> Problem {
 /// The body cannot be had.
 pub fn too_large(bad: &BytesRejection) -> Problem {
     match bad.status() {
-        StatusCode::PAYLOAD_TOO_LARGE => {
-            Problem::new(StatusCode::PAYLOAD_TOO_LARGE, "body_too_large", "the body is larger than is taken here")
-        }
+        StatusCode::PAYLOAD_TOO_LARGE => Problem::new(
+            StatusCode::PAYLOAD_TOO_LARGE,
+            "body_too_large",
+            "the body is larger than is taken here",
+        ),
         _ => Problem::new(StatusCode::BAD_REQUEST, "bad_body", "the body did not arrive whole"),
     }
 }
@@ -136,7 +138,11 @@ pub fn json<T: DeserializeOwned>(body: &[u8]) -> Result<T, Problem> {
             let text = text.split_once(": ").map_or(text.as_str(), |(_, rest)| rest);
             match bad.status() {
                 StatusCode::UNPROCESSABLE_ENTITY => Err(shape("bad_shape", text)),
-                _ => Err(Problem::new(StatusCode::BAD_REQUEST, "bad_json", format!("this is no JSON: {}", lower(text)))),
+                _ => Err(Problem::new(
+                    StatusCode::BAD_REQUEST,
+                    "bad_json",
+                    format!("this is no JSON: {}", lower(text)),
+                )),
             }
         }
     }
@@ -164,7 +170,8 @@ fn lower(text: &str) -> String {
 
 /// The process a path names.
 pub fn process(text: &str) -> Result<ProcessId, Problem> {
-    ProcessId::new(text).map_err(|bad| Problem::new(StatusCode::NOT_FOUND, "no_such_process", bad.to_string()))
+    ProcessId::new(text)
+        .map_err(|bad| Problem::new(StatusCode::NOT_FOUND, "no_such_process", bad.to_string()))
 }
 
 /// The task a path names.

@@ -16,7 +16,9 @@ use crate::api::app::App;
 use crate::api::many::many;
 use crate::api::problem::Problem;
 use crate::api::submission::SubmitBody;
-use crate::api::take::{Ask, At, Who, address, is_json, json, media_type, not_json, process, task_id, too_large};
+use crate::api::take::{
+    Ask, At, Who, address, is_json, json, media_type, not_json, process, task_id, too_large,
+};
 use crate::desk::look::Filter;
 use crate::desk::submit::Submitted;
 use crate::desk::view::{HopView, Page, TaskView};

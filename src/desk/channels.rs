@@ -67,7 +67,13 @@ impl Desk {
     }
 
     /// Sets up a channel.
-    pub async fn set_channel(&self, by: &Actor, name: &str, via: &str, config: Map<String, Value>) -> Done<ChannelView> {
+    pub async fn set_channel(
+        &self,
+        by: &Actor,
+        name: &str,
+        via: &str,
+        config: Map<String, Value>,
+    ) -> Done<ChannelView> {
         self.need_everywhere(by, Right::Secrets)?;
         good_name(name)?;
         self.not_fixed(name)?;
@@ -101,7 +107,12 @@ impl Desk {
         }
         let now = self.now();
         let text = format!("A test of the channel `{name}`, sent by {} at {}.", by.name, time(now));
-        let ask = TellAsk { channels: vec![name.to_owned()], all: false, subject: "Beltline: a test".to_owned(), text };
+        let ask = TellAsk {
+            channels: vec![name.to_owned()],
+            all: false,
+            subject: "Beltline: a test".to_owned(),
+            text,
+        };
         // Every test is a message of its own, so its key is another each time.
         let key = format!("test-{name}-{}-{:08x}", now.0, chance());
         let effect = Effect { key, ask: Ask::Tell(ask), timeout: TEST_TIMEOUT, once: true };
@@ -159,7 +170,12 @@ impl Desk {
     }
 
     /// A form shows keys as `***`; sent back so, they stay what they are.
-    async fn with_old_keys(&self, name: &str, via: &str, mut config: Map<String, Value>) -> Done<Map<String, Value>> {
+    async fn with_old_keys(
+        &self,
+        name: &str,
+        via: &str,
+        mut config: Map<String, Value>,
+    ) -> Done<Map<String, Value>> {
         if !config.values().any(|it| it == MASK) {
             return Ok(config);
         }
@@ -167,7 +183,8 @@ impl Desk {
         let old = old.filter(|it| it.via == via);
         for (field, text) in config.iter_mut().filter(|(_, it)| **it == MASK) {
             let known = old.as_ref().and_then(|it| it.config.get(field));
-            let known = known.ok_or_else(|| Refusal::bad("bad_channel", format!("the setting `{field}` is missing")))?;
+            let known = known
+                .ok_or_else(|| Refusal::bad("bad_channel", format!("the setting `{field}` is missing")))?;
             *text = known.clone();
         }
         Ok(config)
@@ -190,7 +207,10 @@ impl From<Tested> for TestView {
 
 fn no_via(via: &str) -> Refusal {
     let names: Vec<&str> = crate::channels::CHANNELS.iter().map(|it| it.name).collect();
-    Refusal::bad("bad_channel", format!("there is no kind of channel `{via}`; hint: there are {}", names.join(", ")))
+    Refusal::bad(
+        "bad_channel",
+        format!("there is no kind of channel `{via}`; hint: there are {}", names.join(", ")),
+    )
 }
 
 /// A setting as it may be shown. What is not known to be open is masked; `{{secret.NAME}}` is a name, no secret.

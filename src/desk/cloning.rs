@@ -90,8 +90,7 @@ impl Desk {
             None => None,
         };
         let file = path.as_ref().map(|it| it.display().to_string());
-        let deployment =
-            Deployment { text, expected: Some(id), file: file.clone(), ..Deployment::default() };
+        let deployment = Deployment { text, expected: Some(id), file: file.clone(), ..Deployment::default() };
         match self.deploy(by, deployment).await {
             Ok(report) => Ok(Cloned { id: report.id.to_string(), version: report.version, path: file }),
             Err(refusal) => {
@@ -138,7 +137,8 @@ async fn create(path: &PathBuf, text: &str) -> Done<()> {
     if let Some(folder) = path.parent() {
         tokio::fs::create_dir_all(folder).await.map_err(failed)?;
     }
-    let mut file = tokio::fs::OpenOptions::new().write(true).create_new(true).open(path).await.map_err(failed)?;
+    let mut file =
+        tokio::fs::OpenOptions::new().write(true).create_new(true).open(path).await.map_err(failed)?;
     file.write_all(text.as_bytes()).await.map_err(failed)?;
     file.sync_all().await.map_err(failed)
 }
@@ -161,7 +161,8 @@ fn written(template: Template, id: &ProcessId, it: &Cloning) -> Done<String> {
     for (name, value) in &it.values {
         match refused(&process, name) {
             Some(mistake) => mistakes.push(mistake),
-            None => edits.extend(params.and_then(|it| it.get(name)).map(|it| defaults(it, value)).unwrap_or_default()),
+            None => edits
+                .extend(params.and_then(|it| it.get(name)).map(|it| defaults(it, value)).unwrap_or_default()),
         }
     }
     if !mistakes.is_empty() {
@@ -173,7 +174,8 @@ fn written(template: Template, id: &ProcessId, it: &Cloning) -> Done<String> {
     }
     let text = format!("# from template {}@{}\n{text}", template.name, template.version());
     let clone = read(&text, None)?;
-    let set = |name: &String| clone.params.iter().find(|it| it.name == *name).and_then(|it| it.default.clone());
+    let set =
+        |name: &String| clone.params.iter().find(|it| it.name == *name).and_then(|it| it.default.clone());
     match it.values.iter().find(|(name, value)| set(name).as_ref() != Some(value)) {
         Some((name, _)) => {
             let message = format!("param `{name}` of template `{}` cannot be given a default", template.name);
@@ -194,9 +196,10 @@ fn refused(process: &Process, name: &str) -> Option<FieldMistake> {
     };
     match process.params.iter().find(|it| it.name == name) {
         None => mistake("unknown_param", format!("the template has no param `{name}`")),
-        Some(param) if param.secret => {
-            mistake("secret_param", format!("`{name}` is secret and stands in no file; hint: give it at submit"))
-        }
+        Some(param) if param.secret => mistake(
+            "secret_param",
+            format!("`{name}` is secret and stands in no file; hint: give it at submit"),
+        ),
         Some(_) => None,
     }
 }
@@ -231,7 +234,8 @@ fn defaults(param: &Tree, value: &Value) -> Vec<Edit> {
             if let Some((first, _)) = pairs.first() {
                 // Before the first key, in the manner of the map: in braces, or a line of its own.
                 let flow = param.spot.start < first.spot.start;
-                let rest = if flow { ", ".to_owned() } else { format!("\n{}", " ".repeat(first.spot.column - 1)) };
+                let rest =
+                    if flow { ", ".to_owned() } else { format!("\n{}", " ".repeat(first.spot.column - 1)) };
                 let start = first.spot.start;
                 edits.push(Edit { start, end: start, text: format!("default: {value}{rest}") });
             }

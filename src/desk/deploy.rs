@@ -219,7 +219,8 @@ impl Desk {
                         limit: MOVES_MAX,
                         ..TaskQuery::default()
                     };
-                    let tasks: Vec<TaskId> = self.store().tasks(&query).await?.iter().map(|it| it.id).collect();
+                    let tasks: Vec<TaskId> =
+                        self.store().tasks(&query).await?.iter().map(|it| it.id).collect();
                     found |= !tasks.is_empty();
                     self.move_these(&tasks, new, by).await?;
                     moved.extend(tasks);
@@ -233,10 +234,10 @@ impl Desk {
     }
 
     async fn move_these(&self, tasks: &[TaskId], to: &NodeName, by: &Actor) -> Done<()> {
-        let orders = tasks.iter().map(|task| async {
+        let orders = tasks.iter().copied().map(|task| async move {
             let order = Order::Move { to: to.clone() };
             let word = Word::Order { order, by: by.name.clone() };
-            let letter = self.handle.post(Letter { to: To::Task(*task), word }).await;
+            let letter = self.handle.post(Letter { to: To::Task(task), word }).await;
             match letter {
                 // A task that ended meanwhile is gone from the node as well.
                 Ok(Some(letter)) => drop(self.read(letter).await),
@@ -253,11 +254,7 @@ impl Desk {
     }
 
     /// Live tasks on nodes that `process` has no more and `moves` does not name.
-    async fn stranded(
-        &self,
-        process: &Process,
-        moves: &BTreeMap<NodeName, NodeName>,
-    ) -> Done<Vec<Stranded>> {
+    async fn stranded(&self, process: &Process, moves: &BTreeMap<NodeName, NodeName>) -> Done<Vec<Stranded>> {
         let standing = self.standing(process, Phase::is_live).await?;
         let left = standing.into_iter().filter(|(node, _)| !moves.contains_key(node));
         Ok(left.map(|(node, tasks)| Stranded { node, tasks }).collect())

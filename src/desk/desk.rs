@@ -16,6 +16,7 @@ use crate::engine::registry::{Deployed, Registry};
 use crate::engine::runner::Handle;
 use crate::engine::shelf::{Channel, Keyring};
 use crate::model::names::ProcessId;
+use crate::model::scope::Scope;
 use crate::model::time::{Span, Timestamp};
 use crate::process::problem::Problem;
 
@@ -181,6 +182,18 @@ impl Desk {
             false => Err(Refusal::Denied { right, process: None }),
         }
     }
+}
+
+/// What every decision may see beside its task, read from the keyring each time: for [`crate::engine::turns::Turns`].
+pub fn facts(keyring: Arc<Keyring>, public_url: &str) -> Arc<dyn Fn() -> Scope + Send + Sync> {
+    let mut base = Scope::default();
+    base.public_url = Arc::from(public_url.trim_end_matches('/'));
+    Arc::new(move || {
+        let mut scope = base.clone();
+        scope.vars = keyring.vars();
+        scope.secrets = keyring.names();
+        scope
+    })
 }
 
 /// How near two names must be to be taken for each other.

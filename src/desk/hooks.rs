@@ -60,7 +60,12 @@ impl Desk {
 
     /// Moves the task on with what the node accepts of `brought`. The letter is bound to the revision that was looked
     /// at, so that of two who come at once only one is let in.
-    pub async fn open(&self, process: Option<&ProcessId>, key: &str, brought: &Map<String, Value>) -> Done<Opened> {
+    pub async fn open(
+        &self,
+        process: Option<&ProcessId>,
+        key: &str,
+        brought: &Map<String, Value>,
+    ) -> Done<Opened> {
         for _ in 0..TRIES_MAX {
             let task = self.holder(process, key).await?;
             let deployed = self.deployed(&task.process)?;
@@ -99,8 +104,12 @@ impl Desk {
         brought.insert("code".to_owned(), Value::from(code));
         brought.insert("callback".to_owned(), Value::Object(rest.collect()));
         let opened = self.open(None, state, &brought).await?;
-        self.audit(&Actor::local("link"), "oauth.callback", key::task_of(state).map_or_else(String::new, |it| it.to_string()))
-            .await?;
+        self.audit(
+            &Actor::local("link"),
+            "oauth.callback",
+            key::task_of(state).map_or_else(String::new, |it| it.to_string()),
+        )
+        .await?;
         Ok(opened)
     }
 

@@ -100,4 +100,3 @@ impl Desk {
         lock(&self.troubles).insert(file.to_owned(), trouble);
     }
 }
-

@@ -113,18 +113,13 @@ impl Desk {
     }
 
     /// The value at `path` of a task's params. A secret needs the right, and is noted.
-    pub async fn param(
-        &self,
-        by: &Actor,
-        address: &Address,
-        id: Option<TaskId>,
-        path: &str,
-    ) -> Done<Value> {
+    pub async fn param(&self, by: &Actor, address: &Address, id: Option<TaskId>, path: &str) -> Done<Value> {
         self.need(by, Right::Read, &address.process)?;
         let task = self.task_at(address, id).await?;
         let (name, value) = dig(&task, path).ok_or_else(|| Refusal::missing("param", path))?;
         let deployed = self.registry().get(&task.process);
-        let open = deployed.is_some_and(|it| !it.process.secret.contains(name) && !copies(&task, value, &it.process.secret));
+        let open = deployed
+            .is_some_and(|it| !it.process.secret.contains(name) && !copies(&task, value, &it.process.secret));
         if !open {
             self.need(by, Right::Secrets, &address.process)?;
             self.audit(by, "secret.read", format!("{address} {path}")).await?;

@@ -41,7 +41,8 @@ impl Desk {
         self.deployed(&task.process)?;
         let live = task.state.phase().is_live();
         if !live && !matches!(order, Order::Retry | Order::Move { .. }) {
-            let message = format!("task `{}` has ended: it is {}", task.address(), task.state.phase().as_str());
+            let message =
+                format!("task `{}` has ended: it is {}", task.address(), task.state.phase().as_str());
             return Err(Refusal::conflict("task_ended", message));
         }
         let did = order.as_str();

@@ -17,7 +17,10 @@ use crate::engine::registry::Deployed;
 use crate::engine::transition::Transition;
 use crate::model::names::{NodeName, ProcessId};
 use crate::model::task::{Phase, Task};
+use crate::process::graph::mermaid;
+use crate::process::layout::layout;
 use crate::process::process::{Node, ParamKind, ParamSpec};
+use crate::process::svg::svg;
 
 /// How many ended tasks of a deleted process are removed in one commit.
 const REMOVED_MAX: usize = 500;
@@ -145,7 +148,8 @@ impl Desk {
         }
         let counts = self.store().counts().await?;
         let all = self.registry().all();
-        let mut mine: Vec<&Deployed> = all.values().filter(|it| by.may(Right::Read, &it.process.id)).collect();
+        let mut mine: Vec<&Deployed> =
+            all.values().filter(|it| by.may(Right::Read, &it.process.id)).collect();
         mine.sort_by(|a, b| a.process.id.cmp(&b.process.id));
         let items = mine.into_iter().map(|it| ProcessView { nodes: None, ..self.view(it, &counts) });
         Ok(Page::whole(items.collect()))
@@ -184,10 +188,10 @@ impl Desk {
             counts: by_node,
             live,
             failed,
-            origin: process.origin.as_ref().map(|it| OriginView {
-                template: it.template.clone(),
-                version: it.version.clone(),
-            }),
+            origin: process
+                .origin
+                .as_ref()
+                .map(|it| OriginView { template: it.template.clone(), version: it.version.clone() }),
             problems: (!mine.is_empty()).then(|| mine.into_iter().flat_map(Trouble::lines).collect()),
             deployed_at: kept.map(|it| time(it.at)),
         }
@@ -199,7 +203,8 @@ impl Desk {
         self.deployed(id)?;
         let mut mine = Vec::new();
         for record in self.store().shelf(Shelf::Version).await? {
-            let Some(version) = record.name.strip_prefix(id.as_str()).and_then(|it| it.strip_prefix('@')) else {
+            let Some(version) = record.name.strip_prefix(id.as_str()).and_then(|it| it.strip_prefix('@'))
+            else {
                 continue;
             };
             let (version, kept) = (version.to_owned(), value::<KeptVersion>(record)?);
@@ -307,19 +312,20 @@ impl Desk {
         self.need(by, Right::Read, id)?;
         let process = self.deployed(id)?.process;
         Ok(match picture {
-            Picture::Svg => crate::process::graph::svg(&process),
-            Picture::Mermaid => crate::process::graph::mermaid(&process),
-            Picture::Json => crate::process::graph::json(&process).to_string(),
+            Picture::Svg => svg(&layout(&process), &process.title),
+            Picture::Mermaid => mermaid(&process),
+            Picture::Json => serde_json::json!(layout(&process)).to_string(),
         })
     }
-
 }
 
 impl Trouble {
     /// Its problems as they stand in JSON.
     pub(super) fn lines(&self) -> Vec<Value> {
         match self.problems.as_slice() {
-            [] => vec![serde_json::json!({"file": self.file, "line": 1, "column": 1, "message": self.message})],
+            [] => {
+                vec![serde_json::json!({"file": self.file, "line": 1, "column": 1, "message": self.message})]
+            }
             them => them.iter().filter_map(|it| serde_json::to_value(it).ok()).collect(),
         }
     }

@@ -51,7 +51,9 @@ pub enum Refusal {
         text: String,
     },
     /// A new version would leave tasks without a node to stand on.
-    #[error("live tasks stand on nodes that this version has no more; hint: say where they go, `move: {{old: new}}`")]
+    #[error(
+        "live tasks stand on nodes that this version has no more; hint: say where they go, `move: {{old: new}}`"
+    )]
     Stranded(Vec<Stranded>),
     /// The name is taken.
     #[error("process `{}` has a live task `{}` already", .0.process, .0.reference)]

@@ -57,7 +57,13 @@ impl Desk {
     }
 
     /// Sets a secret.
-    pub async fn set_secret(&self, by: &Actor, name: &str, text: String, hosts: Vec<String>) -> Done<SecretView> {
+    pub async fn set_secret(
+        &self,
+        by: &Actor,
+        name: &str,
+        text: String,
+        hosts: Vec<String>,
+    ) -> Done<SecretView> {
         self.need_everywhere(by, Right::Secrets)?;
         good_name(name)?;
         if text.is_empty() || text.len() > VALUE_BYTES_MAX {
@@ -86,7 +92,8 @@ impl Desk {
     pub async fn vars(&self, by: &Actor) -> Done<Page<VarView>> {
         self.need_everywhere(by, Right::Read)?;
         let records = self.store().shelf(Shelf::Var).await?.into_iter();
-        let view = |it: crate::engine::edges::Record| VarView { name: it.name, value: it.value, at: time(it.at) };
+        let view =
+            |it: crate::engine::edges::Record| VarView { name: it.name, value: it.value, at: time(it.at) };
         Ok(Page::whole(records.map(view).collect()))
     }
 

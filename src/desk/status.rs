@@ -171,7 +171,10 @@ impl Desk {
         status.alarms = AlarmStatus { open: alarms.len(), undelivered: alarms.iter().filter(told).count() };
         status.last_event = self.store().last_event().await?;
         if let Some(due) = self.store().next_due().await? {
-            #[expect(clippy::cast_precision_loss, reason = "a lateness in seconds needs no more than 52 bits")]
+            #[expect(
+                clippy::cast_precision_loss,
+                reason = "a lateness in seconds needs no more than 52 bits"
+            )]
             let late = self.now().since(due).0 as f64 / 1_000.0;
             status.lateness_s = late;
         }

@@ -98,13 +98,7 @@ impl Desk {
     }
 
     /// The name is taken by `task`.
-    async fn exists(
-        &self,
-        by: &Actor,
-        task: Task,
-        params: Params,
-        if_exists: IfExists,
-    ) -> Done<Submitted> {
+    async fn exists(&self, by: &Actor, task: Task, params: Params, if_exists: IfExists) -> Done<Submitted> {
         match if_exists {
             IfExists::Refuse => Err(Refusal::RefTaken(Box::new(task))),
             IfExists::Return => {
@@ -172,9 +166,7 @@ impl Desk {
 
     fn room(&self, process: &Process) -> Done<()> {
         match self.board().live(&process.id) >= process.limits.tasks {
-            true => {
-                Err(Refusal::TooManyTasks { process: process.id.clone(), tasks: process.limits.tasks })
-            }
+            true => Err(Refusal::TooManyTasks { process: process.id.clone(), tasks: process.limits.tasks }),
             false => Ok(()),
         }
     }
@@ -211,7 +203,9 @@ pub(super) fn admitted(process: &Process, params: Params) -> Done<Params> {
     admit(process, params).map_err(|wrong| {
         let fields = wrong.into_iter();
         Refusal::Fields(
-            fields.map(|it| FieldMistake { name: it.name, code: it.code.to_owned(), message: it.message }).collect(),
+            fields
+                .map(|(name, fault)| FieldMistake { name, code: fault.code, message: fault.message })
+                .collect(),
         )
     })
 }

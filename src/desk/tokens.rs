@@ -84,7 +84,10 @@ impl Desk {
         good_name(&wanted.name)?;
         let now = self.now();
         if wanted.scopes.is_empty() {
-            return Err(Refusal::bad("bad_scopes", "a token needs at least one of read, run, edit, secrets, admin"));
+            return Err(Refusal::bad(
+                "bad_scopes",
+                "a token needs at least one of read, run, edit, secrets, admin",
+            ));
         }
         if wanted.expires.is_some_and(|at| at <= now) {
             return Err(Refusal::bad("bad_expiry", "`expires` lies in the past"));

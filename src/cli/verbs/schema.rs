@@ -4,10 +4,7 @@ use anyhow::Result;
 use clap::Args;
 
 use crate::cli::session::Session;
-use serde_json::Value;
-fn schema() -> Value {
-    Value::Null
-}
+use crate::process::schema::schema;
 
 /// Print the JSON Schema of process files, for editors
 #[derive(Debug, Args)]
