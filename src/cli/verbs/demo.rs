@@ -46,7 +46,7 @@ impl Demo {
     pub async fn run(self, session: &Session) -> Result<()> {
         let mut config = session.config.clone();
         // What the engine says would stand between the lines of the tale; the trail has it all.
-        config.log = "error".to_owned();
+        "error".clone_into(&mut config.log);
         logs::begin(&config, session.no_color)?;
         let mut play = Play { stage: Stage::set(&config).await?, out: &session.out, steps: Vec::new() };
         let played = tokio::select! {
