@@ -3,7 +3,10 @@
 
 mod api;
 mod corpora;
+mod simulation;
+mod step;
 mod store;
+mod templates;
 mod support;
 mod tidy;
 mod world;

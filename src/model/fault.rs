@@ -26,6 +26,11 @@ impl Class {
             Class::Unsure => "unsure",
         }
     }
+
+    /// The class of that name.
+    pub fn named(name: &str) -> Option<Class> {
+        [Class::Passing, Class::Lasting, Class::Unsure].into_iter().find(|it| it.as_str() == name)
+    }
 }
 
 /// Something that went wrong inside a process.

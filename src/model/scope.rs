@@ -169,6 +169,7 @@ impl View {
                 json!({
                     "code": fault.code, "class": fault.class.as_str(), "message": fault.message,
                     "node": fault.node, "status": fault.status, "at": fault.at.map(Timestamp::seconds),
+                    "retry_after": fault.retry_after.map(|it| it.0.div_ceil(1_000)),
                 })
             }),
             "response" => self.response.as_ref().map(|it| Value::clone(it)),

@@ -23,7 +23,8 @@
 //!   next: done
 //! ```
 //!
-//! An answer that is not `ok` is the fault `http_status`, or the one that `fault` makes of it.
+//! An answer that is not `ok` is the fault `http_status`, or the one that `fault` makes of it. With `unsure: stop`, a
+//! lost answer is the fault `outcome_unknown`, and is not tried again.
 
 use schemars::JsonSchema;
 use serde::Deserialize;
@@ -60,6 +61,8 @@ const ANSWER_BYTES_DEFAULT: u64 = 1024 * 1024;
 const ANSWER_BYTES_MAX: u64 = 16 * 1024 * 1024;
 /// Redirects that are followed if nothing else is said.
 const FOLLOW_DEFAULT: u8 = 5;
+/// Passing faults of requests that nobody can have heard.
+const UNHEARD: [&str; 2] = ["dns_failed", "http_connect"];
 /// `Retry-After` beyond a day is not believed.
 const RETRY_AFTER_MAX: Span = Span::days(1);
 
@@ -132,6 +135,8 @@ struct FaultShape {
     code: Option<Draft>,
     /// For a person.
     message: Option<Draft>,
+    /// `passing`, `lasting` or `unsure`, where the status says something else.
+    class: Option<Draft>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
@@ -227,6 +232,7 @@ impl Http {
     }
 
     fn take(&self, outcome: Outcome, view: &View) -> Result<Verdict, Fault> {
+        let outcome = outcome.map_err(|fault| self.lost(fault));
         let Answer::Http(answer) = outcome? else {
             return Err(Fault::lasting("bad_response", "the answer is not one to an HTTP request"));
         };
@@ -243,6 +249,17 @@ impl Http {
         }
     }
 
+    /// What is asked at most once is not tried again after an answer that was lost: it may have been heard.
+    fn lost(&self, fault: Fault) -> Fault {
+        let unheard = UNHEARD.contains(&fault.code.as_str());
+        match self.shape.unsure {
+            Unsure::Stop if fault.class == Class::Passing && !unheard => {
+                Fault { class: Class::Unsure, code: "outcome_unknown".to_owned(), ..fault }
+            }
+            Unsure::Stop | Unsure::Ask => fault,
+        }
+    }
+
     /// What the author calls such an answer; what cannot be made of it stays as it was.
     fn name(&self, mut fault: Fault, view: &View) -> Fault {
         let Some(shape) = &self.shape.fault else { return fault };
@@ -254,6 +271,9 @@ impl Http {
         }
         if let Some(message) = text(&shape.message) {
             fault.message = message;
+        }
+        if let Some(class) = text(&shape.class).and_then(|it| Class::named(&it)) {
+            fault.class = class;
         }
         fault
     }

@@ -8,7 +8,7 @@
 //! healed: {kind: notify, resolves: true, message: "the token renews again", notify: [author], next: nap}
 //! ```
 //!
-//! With `resolves: true` it speaks only while the task has an open alarm, and closes it.
+//! With `resolves: true` it speaks only while the task has an open alarm, and closes it, even if no channel delivers.
 
 use schemars::JsonSchema;
 use serde::Deserialize;
@@ -57,7 +57,13 @@ impl Kind for NotifyNode {
     fn decide(&self, event: Event, view: &View) -> Verdict {
         let verdict = match event {
             Event::Came | Event::Due => self.tell(view),
-            Event::Answered(outcome) => delivered(outcome).map(|_| self.go(view)),
+            Event::Answered(outcome) => match delivered(outcome) {
+                // What is over is over, whether or not that could be told.
+                Err(fault) if self.resolves => {
+                    Ok(Verdict::TryAgain { fault, otherwise: Box::new(self.go(view)) })
+                }
+                told => told.map(|_| self.go(view)),
+            },
             Event::Letter(_) | Event::Replied(_) | Event::Order(_) => Ok(Verdict::Stay),
         };
         verdict.unwrap_or_else(Verdict::Fail)

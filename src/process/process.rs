@@ -68,6 +68,7 @@ impl Process {
 
 /// What the file says of one param.
 #[derive(Clone, Debug)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a word of the file, and says one thing")]
 pub struct ParamSpec {
     /// Its name.
     pub name: String,

@@ -40,6 +40,7 @@ contract! {
     letters_left_unread_make_the_task_due_again
     a_letter_to_no_one_refuses_the_whole_write
     an_answer_to_no_one_is_dropped
+    an_order_to_an_ended_task_makes_it_due
     an_end_drops_the_mail_and_frees_the_name
     letters_see_what_was_before_them_in_the_write
     a_task_can_write_to_itself
@@ -227,7 +228,7 @@ async fn a_letter_to_no_one_refuses_the_whole_write(store: &dyn Store) {
     assert_eq!(post(store, order(To::Task(TaskId(7))), 0).await, no_one("7"));
     put(store, born(done(1, "shop/one"))).await.unwrap();
     assert_eq!(post(store, modify(to("shop/one")), 0).await, no_one("shop/one"));
-    assert_eq!(post(store, order(To::Task(TaskId(1))), 0).await, no_one("1"));
+    assert_eq!(post(store, modify(To::Task(TaskId(1))), 0).await, no_one("1"));
     let mut sends = born(task(2, "shop/two"));
     sends.letters = vec![modify(to("shop/one"))];
     assert_eq!(put(store, sends).await, no_one("shop/one"));
@@ -243,6 +244,20 @@ async fn an_answer_to_no_one_is_dropped(store: &dyn Store) {
     put(store, replies).await.unwrap();
     assert!(post(store, answer(2), 0).await.unwrap().letter.is_some());
     assert_eq!(claim_one(store, 0).await.letters.len(), 1);
+}
+
+async fn an_order_to_an_ended_task_makes_it_due(store: &dyn Store) {
+    let ended = Task { due: Some(at(700)), ..done(1, "shop/one") };
+    put(store, born(ended)).await.unwrap();
+    assert!(post(store, order(To::Task(TaskId(1))), 20).await.unwrap().letter.is_some());
+    let claim = claim_one(store, 20).await;
+    assert_eq!(claim.letters.len(), 1);
+    let mut back = answered(&claim, |task| task.state = State::Ready { at: at(20) });
+    put(store, born(waiting(2, "shop/one"))).await.unwrap();
+    assert_eq!(put(store, back.clone()).await, Err(Refused::RefTaken(address("shop/one"))));
+    back.task.state = State::Done;
+    put(store, back).await.unwrap();
+    assert_eq!(claim_one(store, 700).await.letters, []);
 }
 
 async fn an_end_drops_the_mail_and_frees_the_name(store: &dyn Store) {
@@ -273,7 +288,7 @@ async fn letters_see_what_was_before_them_in_the_write(store: &dyn Store) {
     let mut alone = moved(Task { turn: 1, ..done(2, "shop/one") });
     alone.letters = vec![modify(to("shop/one"))];
     assert_eq!(put(store, alone.clone()).await, Err(Refused::NoTask("shop/one".into())));
-    alone.letters = vec![order(To::Task(TaskId(2)))];
+    alone.letters = vec![modify(To::Task(TaskId(2)))];
     assert_eq!(put(store, alone).await, Err(Refused::NoTask("2".into())));
 }
 

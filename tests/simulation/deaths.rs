@@ -1,0 +1,1 @@
+//! The runner dies at every door.

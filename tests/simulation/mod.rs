@@ -1,0 +1,9 @@
+//! Whole universes in virtual time: their own clock, disk, partners and deaths. The same seed, the same universe.
+
+pub(crate) mod edges;
+pub(crate) mod partners;
+pub(crate) mod portal;
+pub(crate) mod universe;
+
+mod deaths;
+mod year;

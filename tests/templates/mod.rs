@@ -1,0 +1,7 @@
+//! Every template, against the simulated partners, in virtual time.
+
+mod bitrix_lead;
+mod bitrix_oauth;
+mod keeper;
+mod small;
+mod token_failures;

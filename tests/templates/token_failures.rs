@@ -1,0 +1,209 @@
+//! Everything that the token server can do instead of a renewal: where it leads, who is told what, how often it is
+//! asked in an hour of it, and how it heals.
+
+use beltline::model::task::Order;
+use beltline::model::time::Span;
+use beltline::sim::script::Plan;
+use beltline::sim::settings::{Rotation, Settings};
+use beltline::sim::troubles::Trouble;
+use serde_json::json;
+
+use crate::templates::keeper::{Keeper, TASK};
+
+/// What makes it well again, once the trouble is over.
+#[derive(Clone, Copy, Debug, PartialEq)]
+enum Heals {
+    Itself,
+    /// A person says: try again.
+    Wake,
+    /// A person taps the link.
+    Link,
+}
+
+struct Case {
+    what: Trouble,
+    /// Where the task stands some seconds after the first failed renewal, and what it calls that.
+    node: &'static str,
+    state: &'static str,
+    /// What the one message of the first hour says.
+    says: &'static str,
+    /// How often the token server is asked in that hour.
+    asked: usize,
+    heals: Heals,
+}
+
+const fn case(
+    what: Trouble,
+    node: &'static str,
+    state: &'static str,
+    says: &'static str,
+    asked: usize,
+    heals: Heals,
+) -> Case {
+    Case { what, node, state, says, asked, heals }
+}
+
+/// What passes: fourteen tries in an hour, and a message when the token has ten minutes left.
+const fn passing(what: Trouble, says: &'static str) -> Case {
+    case(what, "rest", "unreachable", says, 14, Heals::Itself)
+}
+
+/// What waits for a person at once.
+const fn person(what: Trouble, state: &'static str, says: &'static str, heals: Heals) -> Case {
+    case(what, "escalate", state, says, 1, heals)
+}
+
+#[rustfmt::skip]
+const CASES: &[Case] = &[
+    person(Trouble::InvalidRequest, "config", "invalid_request: No \"refresh_token\" parameter found", Heals::Wake),
+    person(Trouble::InvalidClient, "config", "refuses the client_secret", Heals::Wake),
+    person(Trouble::WrongClient, "config", "does not know this client_id", Heals::Wake),
+    person(Trouble::InsufficientScope, "config", "insufficient_scope", Heals::Wake),
+    person(Trouble::InvalidScope, "config", "invalid_scope: Given scope exceeds", Heals::Wake),
+    person(Trouble::NoAuthFound, "config", "no_auth_found", Heals::Wake),
+    person(Trouble::MethodConfirmWaiting, "config", "method_confirm_waiting", Heals::Wake),
+    person(Trouble::NotFound, "config", "http_status: the answer's status is 404", Heals::Wake),
+    person(Trouble::Moved, "config", "redirect, which is not followed", Heals::Wake),
+    person(Trouble::OverloadLimit, "blocked", "blocked the application because of overload", Heals::Wake),
+    person(Trouble::NotInstalled, "shut_out", "not_installed: Application not installed", Heals::Wake),
+    person(Trouble::UserAccessError, "shut_out", "user_access_error", Heals::Wake),
+    person(Trouble::AuthorizationError, "shut_out", "authorization_error", Heals::Link),
+    person(Trouble::ErrorOauth, "shut_out", "error_oauth", Heals::Link),
+    person(Trouble::ApplicationNotFound, "shut_out", "application_not_found", Heals::Link),
+    person(Trouble::AccessDenied, "shut_out", "access_denied", Heals::Wake),
+    person(Trouble::PortalDeleted, "shut_out", "portal_deleted", Heals::Link),
+    person(Trouble::ExpiredToken, "shut_out", "expired_token", Heals::Link),
+    person(Trouble::InvalidToken, "shut_out", "invalid_token", Heals::Link),
+    person(Trouble::OtherMember, "other_portal", "answered for another portal", Heals::Link),
+    // The pair before is tried once, a minute later.
+    case(Trouble::InvalidGrant, "breathe", "", "the refresh token is not taken any more", 2, Heals::Link),
+    case(Trouble::BadVerificationCode, "breathe", "", "the refresh token is not taken any more", 2, Heals::Link),
+    case(Trouble::PaymentRequired, "tell_unpaid", "payment", "subscription or trial has ended", 1, Heals::Itself),
+    passing(Trouble::QueryLimitExceeded, "query_limit_exceeded: Too many requests"),
+    passing(Trouble::OperationTimeLimit, "operation_time_limit"),
+    passing(Trouble::InternalServerError, "internal_server_error"),
+    passing(Trouble::ConnectionError, "connection_error"),
+    passing(Trouble::TooManyRequests, "the answer's status is 429"),
+    passing(Trouble::Http500, "the answer's status is 500"),
+    passing(Trouble::Http502, "the answer's status is 502"),
+    passing(Trouble::Http503, "the answer's status is 503"),
+    passing(Trouble::Http504, "the answer's status is 504"),
+    passing(Trouble::Html502, "the answer's status is 502"),
+    passing(Trouble::Garbage, "bad_response"),
+    passing(Trouble::Empty, "bad_response"),
+    passing(Trouble::Huge, "response_too_large"),
+    passing(Trouble::Endless, "outcome_unknown: no answer in time"),
+    passing(Trouble::Close, "outcome_unknown: the connection was closed"),
+    // These rotate the pair first: when it is over, the token that is left is spent.
+    case(Trouble::Lost, "rest", "unreachable", "outcome_unknown: the connection was closed", 14, Heals::Link),
+    case(Trouble::Slow, "rest", "unreachable", "outcome_unknown: no answer in time", 14, Heals::Link),
+];
+
+#[test]
+fn every_failure_of_the_token_server_goes_where_it_belongs_and_heals() {
+    let mut asked = 0;
+    for case in CASES {
+        asked += play(case);
+    }
+    println!("{} failures, {asked} requests", CASES.len());
+}
+
+fn play(case: &Case) -> usize {
+    let what = case.what;
+    let mut keeper = Keeper::with_token(Settings::default());
+    let (access, refresh) = (keeper.param("access_token"), keeper.param("refresh_token"));
+    let before = keeper.asked();
+    keeper.trouble(vec![Plan::always(what).ms(30_000)]);
+    keeper.renewal();
+    assert_eq!((keeper.node().as_str(), keeper.param("state")), (case.node, json!(case.state)), "{what:?}");
+    keeper.universe.run(Span::mins(60));
+    assert_eq!(keeper.asked() - before, case.asked, "{what:?}: {:?}", keeper.portal.log());
+    let told = keeper.told();
+    assert_eq!(told.len(), 1, "{what:?}: {told:#?}");
+    assert!(told[0].starts_with("\"access_token\" of acme.bitrix24.ru doesn't update: "), "{}", told[0]);
+    assert!(told[0].contains(case.says), "{what:?}: {}", told[0]);
+    assert!(told[0].contains("The present token is good until 20") || case.asked > 2, "{}", told[0]);
+    assert!(
+        keeper.param("access_token") == access && keeper.param("refresh_token") == refresh,
+        "erased: {what:?}"
+    );
+    heal(&mut keeper, case.heals, what);
+    assert!(keeper.last_told().starts_with("Resolved: "), "{what:?}: {:#?}", keeper.told());
+    assert_ne!(keeper.param("access_token"), access);
+    keeper.tells_no_secret();
+    keeper.asked()
+}
+
+fn heal(keeper: &mut Keeper, by: Heals, what: Trouble) {
+    keeper.trouble(Vec::new());
+    match by {
+        Heals::Itself => keeper.universe.run(Span::hours(6)),
+        Heals::Wake => {
+            keeper.universe.order(TASK, Order::Wake);
+            keeper.universe.run(Span::mins(2));
+        }
+        Heals::Link => {
+            keeper.universe.run(Span::mins(6));
+            assert_eq!(keeper.node(), "escalate", "{what:?}");
+            keeper.open_told_link();
+            keeper.universe.run(Span::mins(1));
+        }
+    }
+    keeper.is_well();
+}
+
+#[test]
+fn under_lenient_rotation_a_lost_answer_costs_nothing() {
+    for what in [Trouble::Lost, Trouble::Slow, Trouble::Http504] {
+        let mut keeper = Keeper::with_token(Settings { rotation: Rotation::Lenient, ..Settings::default() });
+        keeper.trouble(vec![Plan::times(what, 1).ms(30_000).after()]);
+        keeper.renewal();
+        assert_eq!(keeper.node(), "rest");
+        keeper.universe.run(Span::mins(2));
+        keeper.is_well();
+        assert!(keeper.told().is_empty());
+        assert_eq!(keeper.portal.bitrix().counts.reuses_plain, 0);
+    }
+}
+
+#[test]
+fn under_strict_rotation_a_lost_answer_is_asked_for_once_more_and_then_told() {
+    for what in [Trouble::Lost, Trouble::Slow, Trouble::Http504, Trouble::Garbage, Trouble::Huge] {
+        let mut keeper = Keeper::with_token(Settings::default());
+        let before = keeper.asked();
+        keeper.trouble(vec![Plan::times(what, 1).ms(30_000).after()]);
+        keeper.renewal();
+        keeper.universe.run(Span::mins(2));
+        assert_eq!((keeper.node().as_str(), keeper.asked() - before), ("escalate", 2), "{what:?}");
+        assert!(keeper.last_told().contains("the rotated token may be lost"), "{}", keeper.last_told());
+        let counts = keeper.portal.bitrix().counts.clone();
+        assert_eq!((counts.reuses_after_loss, counts.reuses_plain), (1, 0), "{what:?}");
+        keeper.open_told_link();
+        keeper.universe.run(Span::mins(1));
+        keeper.is_well();
+    }
+}
+
+#[test]
+fn the_pair_before_is_tried_once_and_may_help() {
+    let mut keeper = Keeper::with_token(Settings { rotation: Rotation::Lenient, ..Settings::default() });
+    keeper.renewal();
+    keeper.trouble(vec![Plan::times(Trouble::InvalidGrant, 1)]);
+    keeper.renewal();
+    assert_eq!(keeper.node(), "breathe");
+    keeper.universe.run(Span::mins(2));
+    keeper.is_well();
+    assert!(keeper.told().is_empty());
+}
+
+#[test]
+fn what_the_server_asks_us_to_wait_is_waited() {
+    let mut keeper = Keeper::with_token(Settings::default());
+    let before = keeper.asked();
+    keeper.trouble(vec![Plan::times(Trouble::TooManyRequests, 1).retry_after_s(420)]);
+    keeper.renewal();
+    keeper.universe.run(Span::mins(6));
+    assert_eq!((keeper.node().as_str(), keeper.asked() - before), ("rest", 1));
+    keeper.universe.run(Span::mins(2));
+    keeper.is_well();
+}
