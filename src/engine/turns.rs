@@ -375,6 +375,17 @@ impl Turns {
                 drop(tell.send(Err(not_taken(refused))));
                 None
             }
+            // An ended task was to come back, and its name is another's: decided anew, it stays where it is.
+            (Refused::RefTaken(address), None) if address == own => match hand.cause {
+                Cause::Claimed(letters) => {
+                    let cause = Cause::NameTaken(letters);
+                    Some(Item::Hand(Box::new(Hand { cause, tell: None, ..hand })))
+                }
+                Cause::New | Cause::NameTaken(_) | Cause::Answered(_) => {
+                    tracing::error!(task = %own, "its name is taken by another; it is left as it was");
+                    None
+                }
+            },
             // Somebody was faster with a name, or a task left: the step is decided anew on what is there now.
             (Refused::RefTaken(_) | Refused::NoTask(_) | Refused::Repeated(_), tell) => {
                 Some(Item::Hand(Box::new(Hand { tell, ..hand })))
@@ -394,7 +405,7 @@ impl Turns {
                     (None, Cause::Answered(_)) => {
                         left.again.push(Item::Hand(Box::new(Hand { tell: None, ..*hand })));
                     }
-                    (None, Cause::New | Cause::Claimed(_)) => {}
+                    (None, Cause::New | Cause::Claimed(_) | Cause::NameTaken(_)) => {}
                 },
                 Item::Post { tell, .. } => drop(tell.send(Err(error.clone().into()))),
             }

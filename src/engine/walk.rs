@@ -198,7 +198,7 @@ impl Walk<'_> {
         let Changes { set, unset } = effects.changes;
         let hop = self.hop(event, |_| {});
         hop.unset = unset;
-        let set = shown(&set, &self.process.secret);
+        let set = shown(&set, &self.task, &self.process.secret);
         if let Some(hop) = self.trail.last_mut() {
             hop.set = set;
         }

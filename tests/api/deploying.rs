@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use crate::api::tasks::HOLD;
 use crate::support::house::{House, Plan};
 
-const NEXT: &str = r#"
+const NEXT: &str = r"
 process: hold
 params:
   city: {type: string}
@@ -13,7 +13,7 @@ nodes:
   begin: {kind: input, next: pause}
   pause: {kind: wait, next: good}
   good: {kind: end}
-"#;
+";
 
 async fn put(house: &House, query: &str, text: &str) -> crate::support::call::Answer {
     house.api("PUT", &format!("/processes/hold{query}")).yaml(text).send().await
