@@ -36,7 +36,6 @@ Examples:
 Exit codes: 0 done, 1 failed, 2 not understood. `beltline VERB --help` tells more.";
 
 #[derive(Debug, Subcommand)]
-#[expect(clippy::large_enum_variant, reason = "there is one of them, once")]
 enum Verb {
     Serve(verbs::run::Serve),
     Demo(verbs::demo::Demo),
@@ -169,16 +168,18 @@ async fn dispatch(verb: Verb, session: &Session) -> Result<()> {
 /// The command with its verbs in groups, which clap cannot do by itself.
 fn command() -> clap::Command {
     let command = Cli::command();
-    let mut list = String::new();
+    let mut lines = Vec::new();
     for (title, names) in GROUPS {
-        list.push_str(&format!("\n{title}:\n"));
+        lines.push(format!("{title}:"));
         for verb in names.iter().filter_map(|name| command.find_subcommand(name)) {
             let about = verb.get_about().map(ToString::to_string).unwrap_or_default();
-            list.push_str(&format!("  {:<12} {about}\n", verb.get_name()));
+            lines.push(format!("  {:<12} {about}", verb.get_name()));
         }
+        lines.push(String::new());
     }
+    let list = lines.join("\n");
     let template =
-        format!("{{about-with-newline}}\n{{usage-heading}} {{usage}}\n{list}\n{{options}}\n{{after-help}}");
+        format!("{{about-with-newline}}\n{{usage-heading}} {{usage}}\n\n{list}\n{{options}}\n{{after-help}}");
     command.help_template(template)
 }
 

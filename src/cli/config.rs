@@ -52,7 +52,8 @@ pub struct Config {
     pub held: Vec<Held>,
     /// What is strange, but no error.
     pub notes: Vec<String>,
-    channels_origin: Origin,
+    /// Where those channels stand.
+    pub channels_origin: Origin,
 }
 
 /// What keeps the tasks.

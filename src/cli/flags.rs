@@ -4,6 +4,11 @@ use std::path::PathBuf;
 
 use clap::Args;
 
+const SERVER_HELP: &str = "The server to speak to, instead of the local one [env: BELTLINE_SERVER]";
+const DATA_HELP: &str =
+    "The data folder, where the local server's address and token are [env: BELTLINE_DATA; default: ./data]";
+const CONFIG_HELP: &str = "The configuration file [env: BELTLINE_CONFIG; default: beltline.yaml if it is there]";
+
 /// Flags that every verb takes.
 #[derive(Clone, Debug, Default, Args)]
 #[command(next_help_heading = "Everywhere")]
@@ -11,14 +16,14 @@ pub struct Common {
     /// Answer in JSON
     #[arg(long, global = true)]
     pub json: bool,
-    /// The server to speak to, instead of the local one [env: `BELTLINE_SERVER`]
-    #[arg(long, global = true, value_name = "URL")]
+    /// Speak to this server.
+    #[arg(long, global = true, value_name = "URL", help = SERVER_HELP)]
     pub server: Option<String>,
-    /// The data folder, where the local server's address and token are [env: `BELTLINE_DATA`; default: ./data]
-    #[arg(long, global = true, value_name = "DIR")]
+    /// Use this data folder.
+    #[arg(long, global = true, value_name = "DIR", help = DATA_HELP)]
     pub data: Option<String>,
-    /// The configuration file [env: `BELTLINE_CONFIG`; default: beltline.yaml if it is there]
-    #[arg(long, global = true, value_name = "FILE")]
+    /// Use this configuration file.
+    #[arg(long, global = true, value_name = "FILE", help = CONFIG_HELP)]
     pub config: Option<PathBuf>,
 }
 

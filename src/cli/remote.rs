@@ -53,12 +53,13 @@ impl Refusal {
             return format!("{}\n{}", self.detail(), rendered.trim_end());
         }
         let fields = self.problem.get("fields").and_then(Value::as_array);
-        let fields = fields.into_iter().flatten();
+        let detail = self.detail();
+        let fields = fields.into_iter().flatten().filter(|it| !detail.contains(text(it, "message")));
         let fields = fields.map(|it| format!("{}: {}", text(it, "name"), text(it, "message")));
         let stranded = self.problem.get("stranded").and_then(Value::as_array);
         let stranded = stranded.into_iter().flatten();
         let stranded = stranded.map(|it| format!("{} on `{}`", it["tasks"], text(it, "node")));
-        let lines: Vec<String> = std::iter::once(self.detail()).chain(fields).chain(stranded).collect();
+        let lines: Vec<String> = std::iter::once(detail.clone()).chain(fields).chain(stranded).collect();
         let told = lines.join("\n  ");
         match text(&self.problem, "hint") {
             "" => told,

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::fs;
 use std::net::SocketAddr;
-use std::path::PathBuf;
+use std::path::Path;
 use std::sync::{Arc, OnceLock};
 
 use anyhow::{Context, Result, anyhow, bail};
@@ -140,11 +140,12 @@ fn turns(
     let world = RealWorld::new(world, Arc::clone(keyring)).context("requests cannot be made")?;
     let public_url: Arc<str> = Arc::from(config.public_url(address));
     let keyring = Arc::clone(keyring);
-    let facts = move || Scope {
-        vars: keyring.vars(),
-        secrets: keyring.names(),
-        public_url: Arc::clone(&public_url),
-        ..Scope::default()
+    let facts = move || {
+        let mut scope = Scope::default();
+        scope.vars = keyring.vars();
+        scope.secrets = keyring.names();
+        scope.public_url = Arc::clone(&public_url);
+        scope
     };
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
     Ok(Turns {
@@ -201,7 +202,7 @@ async fn redeploy(mut watch: Watch, desk: Arc<Desk>) {
     }
 }
 
-async fn look_at(path: &PathBuf, desk: &Desk) {
+async fn look_at(path: &Path, desk: &Desk) {
     if !path.exists() {
         desk.file_removed(path);
     } else if is_process_file(path)
@@ -215,15 +216,14 @@ async fn look_at(path: &PathBuf, desk: &Desk) {
 /// Begins to count; gives what was counted as text. The counts are of this process, whatever runs in it.
 fn metrics() -> Result<Metrics> {
     static COUNTS: OnceLock<PrometheusHandle> = OnceLock::new();
-    let counts = match COUNTS.get() {
-        Some(counts) => counts,
-        None => {
-            let made = PrometheusBuilder::new().install_recorder().context("the metrics do not begin")?;
-            COUNTS.get_or_init(|| made)
-        }
-    };
-    Ok(Arc::new(|| {
+    if COUNTS.get().is_none() {
+        let counts = PrometheusBuilder::new().install_recorder().context("the metrics do not begin")?;
+        // Somebody was faster, and counts for all.
+        drop(COUNTS.set(counts));
+    }
+    let render = |counts: &PrometheusHandle| {
         counts.run_upkeep();
         counts.render()
-    }))
+    };
+    Ok(Arc::new(move || COUNTS.get().map(render).unwrap_or_default()))
 }

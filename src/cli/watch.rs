@@ -37,12 +37,12 @@ impl Watch {
                 }
             }
         };
-        let watched = || -> notify::Result<RecommendedWatcher> {
+        let begin = || -> notify::Result<RecommendedWatcher> {
             let mut watcher = notify::recommended_watcher(see)?;
             watcher.watch(folder, RecursiveMode::NonRecursive)?;
             Ok(watcher)
         };
-        let watcher = watched().with_context(|| format!("`{}` cannot be watched", folder.display()))?;
+        let watcher = begin().with_context(|| format!("`{}` cannot be watched", folder.display()))?;
         Ok(Watch { folder: folder.to_path_buf(), signs, _watcher: watcher })
     }
 

@@ -225,7 +225,7 @@ fn megabytes(child: Option<&Child>) -> Value {
 
 /// One line for a person: what is there, with two digits.
 fn told(name: &str, measured: &Value, session: &Session) -> String {
-    let mut line = session.out.paint(Look::Bold, &format!("{name:<8}"));
+    let mut parts = vec![session.out.paint(Look::Bold, &format!("{name:<8}"))];
     for (key, label, unit) in [
         ("clients", "", " clients"),
         ("count", "", " done"),
@@ -248,7 +248,7 @@ fn told(name: &str, measured: &Value, session: &Session) -> String {
             Some(Value::Number(number)) => number.to_string(),
             _ => continue,
         };
-        line.push_str(&format!("  {label}{shown}{unit}"));
+        parts.push(format!("{label}{shown}{unit}"));
     }
-    line
+    parts.join("  ")
 }

@@ -46,7 +46,7 @@ impl Demo {
     pub async fn run(self, session: &Session) -> Result<()> {
         let mut config = session.config.clone();
         // What the engine says would stand between the lines of the tale; the trail has it all.
-        config.log = "error".to_owned();
+        "error".clone_into(&mut config.log);
         logs::begin(&config, session.no_color)?;
         let mut play = Play { stage: Stage::set(&config).await?, out: &session.out, steps: Vec::new() };
         let played = tokio::select! {
@@ -175,7 +175,7 @@ impl Play<'_> {
         self.follow(link.unwrap_or_default()).await?;
         let healed = |task: &Value| is_well(task) && task["alarm"].is_null();
         let task = self.until("the task is well again", LATER, healed).await?;
-        self.note(&format!("task {}, the same as before, {} hops old", text(&task, "id"), task["visit"]))?;
+        self.note(&format!("task {}, the same as before, {} visits to nodes behind it", text(&task, "id"), task["visit"]))?;
         let message = self.message("a message that it is resolved", "Resolved").await?;
         message.lines().try_for_each(|line| self.note(&format!("> {line}")))
     }

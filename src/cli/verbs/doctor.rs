@@ -183,7 +183,7 @@ fn processes(session: &Session) -> Finding {
     };
     let bad = |file: &&std::path::PathBuf| fs::read_to_string(file).map_or(true, |it| parse(&it).is_err());
     match files.iter().filter(bad).count() {
-        0 => ok(WHAT, format!("{} files in `{}`", files.len(), folder.display())),
+        0 => ok(WHAT, format!("{} in `{}`, all good", files.len(), folder.display())),
         many => {
             fail(WHAT, format!("{many} of {} files cannot be deployed", files.len()), "see `beltline check`")
         }

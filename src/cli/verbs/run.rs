@@ -76,9 +76,9 @@ fn greet(session: &Session, engine: &Engine) -> Result<()> {
         line("data", &kept)?;
         let folder = config.processes.display();
         if deployed.is_empty() {
-            line("processes", &format!("none in {folder}; `beltline templates` lists some to clone"))?
+            line("processes", &format!("none in {folder}; `beltline templates` lists some to clone"))?;
         } else {
-            line("processes", &format!("{} ({folder})", deployed.join(", ")))?
+            line("processes", &format!("{} ({folder})", deployed.join(", ")))?;
         }
         problems.iter().try_for_each(|it| line("problem", &out.paint(Look::Bad, it)))?;
         line("stop", "Ctrl-C")

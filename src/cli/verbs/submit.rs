@@ -26,7 +26,7 @@ Examples:
   beltline submit hello city=Riga
   beltline submit bitrix --ref token portal=acme client_id=local.1 client_secret=- scope=crm
   beltline submit hello --wait 30s city=Riga
-  beltline submit hello --from cities.ndjson       # a line: {\"ref\": \"riga\", \"params\": {\"city\": \"Riga\"}}")]
+  beltline submit hello --from cities.ndjson       # each line {\"ref\": \"riga\", \"params\": {…}}")]
 pub struct Submit {
     /// The process
     process: String,
@@ -52,9 +52,7 @@ pub struct Submit {
 
 #[derive(Clone, Copy, Debug, ValueEnum)]
 enum IfExists {
-    /// Give the task that is there
     Return,
-    /// Lay the params over its own
     Modify,
 }
 
