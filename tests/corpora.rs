@@ -26,13 +26,14 @@ fn texts(folder: &str) -> Vec<(String, String)> {
 
 #[test]
 fn json_is_read_as_it_is_and_never_panics() {
-    // JSON, and still not what a person means in a process: a key twice, U+0000, a zero below zero.
+    // JSON, and still not what may stand in a file or be meant in one: a key twice, control characters and
+    // noncharacters, a zero below zero.
     let refused =
-        ["duplicated_key", "escaped_null", "FDD0", "u+2028", "null_escape", "minus_zero", "negative_zero"];
+        ["duplicated_key", "nonchar", "null_escape", "escaped_null", "_del", "minus_zero", "negative_zero"];
     for (name, text) in texts("json-test-suite/test_parsing") {
         let (tree, problems) = yaml::read(&text);
         render(&problems, &text, true);
-        let good = name.starts_with("y_") && !refused.iter().any(|it| name.contains(it));
+        let good = name.starts_with("y_") && !refused.iter().any(|it| name.to_lowercase().contains(it));
         match serde_json::from_str::<serde_json::Value>(&text) {
             Ok(value) if good => {
                 assert!(problems.is_empty(), "{name}: {problems:?}");

@@ -7,7 +7,7 @@ mod corpora;
 mod simulation;
 mod step;
 mod store;
-mod support;
 mod templates;
+mod support;
 mod tidy;
 mod world;

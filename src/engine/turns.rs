@@ -320,7 +320,7 @@ impl Turns {
                 self.kept(*hand, *transition, &receipt, left);
                 None
             }
-            (Item::Hand(hand), _, Err(refused)) => self.refused(*hand, refused),
+            (Item::Hand(hand), _, Err(refused)) => Self::refused(*hand, refused),
             (Item::Post { letter, tell }, _, Ok(receipt)) => {
                 if let (To::Address(to), Word::Create { .. }) = (&letter.to, &letter.word) {
                     self.board.add_live(&to.process, 1);
@@ -359,7 +359,7 @@ impl Turns {
         }
     }
 
-    fn refused(&self, hand: Hand, refused: Refused) -> Option<Item> {
+    fn refused(hand: Hand, refused: Refused) -> Option<Item> {
         let own = hand.task.address();
         match (refused, hand.tell) {
             (Refused::Stale, tell) => {
