@@ -26,12 +26,14 @@ fn texts(folder: &str) -> Vec<(String, String)> {
 
 #[test]
 fn json_is_read_as_it_is_and_never_panics() {
-    // They are JSON, and still not what a person means in a process: a key twice, a number too large, U+0000.
-    let refused = ["duplicated_key", "escaped_null", "nonCharacter", "u+2028", "null_escape"];
+    // JSON, and still not what may stand in a file or be meant in one: a key twice, control characters and
+    // noncharacters, a zero below zero.
+    let refused =
+        ["duplicated_key", "nonchar", "null_escape", "escaped_null", "_del", "minus_zero", "negative_zero"];
     for (name, text) in texts("json-test-suite/test_parsing") {
         let (tree, problems) = yaml::read(&text);
         render(&problems, &text, true);
-        let good = name.starts_with("y_") && !refused.iter().any(|it| name.contains(it));
+        let good = name.starts_with("y_") && !refused.iter().any(|it| name.to_lowercase().contains(it));
         match serde_json::from_str::<serde_json::Value>(&text) {
             Ok(value) if good => {
                 assert!(problems.is_empty(), "{name}: {problems:?}");
@@ -49,7 +51,7 @@ fn json_is_read_as_it_is_and_never_panics() {
 
 #[test]
 fn naughty_strings_are_kept_as_they_are() {
-    for (_, text) in texts("naughty-strings").into_iter().filter(|(name, _)| name.ends_with(".json")) {
+    for (_, text) in texts("naughty-strings").into_iter().filter(|(name, _)| name == "blns.json") {
         let strings: Vec<String> = serde_json::from_str(&text).expect("the list is JSON");
         for string in strings {
             let quoted = serde_json::to_string(&string).expect("a string is JSON");

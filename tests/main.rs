@@ -1,10 +1,12 @@
 //! The table of contents of all tests.
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on fails, and says where")]
 
+mod api;
 mod corpora;
 mod simulation;
 mod step;
 mod store;
 mod templates;
+mod support;
 mod tidy;
 mod world;

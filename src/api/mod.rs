@@ -1,1 +1,19 @@
-//! Floor 7, the REST API.
+//! Floor 7, REST: the way in for programs. No rule of the domain is here; it speaks to the desk.
+
+pub mod problem;
+pub mod app;
+pub mod take;
+pub mod doors;
+pub mod processes;
+pub mod templates;
+pub mod submission;
+pub mod many;
+pub mod tasks;
+pub mod orders;
+pub mod shelves;
+pub mod events;
+pub mod status;
+pub mod pages;
+pub mod hooks;
+pub mod router;
+pub mod serve;

@@ -1,1 +1,29 @@
 //! Floor 7, the command line.
+
+pub mod failure;
+pub mod out;
+pub mod env;
+pub mod suggest;
+pub mod keys;
+pub mod config_file;
+pub mod config;
+pub mod flags;
+pub mod data;
+pub mod moment;
+pub mod remote;
+pub mod session;
+pub mod pairs;
+pub mod files;
+pub mod stream;
+pub mod events;
+pub mod timeline;
+pub mod watch;
+pub mod logs;
+pub mod serve;
+pub mod temp;
+pub mod http1;
+pub mod child;
+pub mod load;
+pub mod stage;
+pub mod verbs;
+pub mod app;

@@ -70,7 +70,7 @@ impl Walk<'_> {
     fn claimed(&mut self, letters: Vec<(LetterId, Letter)>) {
         if let State::Doing(effect) = &self.task.state {
             let effect = effect.clone();
-            return self.orphaned(*effect);
+            return self.orphaned(&effect);
         }
         let mut letters = letters.into_iter();
         while !matches!(self.task.state, State::Doing(_)) {
@@ -82,7 +82,7 @@ impl Walk<'_> {
     }
 
     /// The lease ran out, and with it the runner that asked: it is not known whether it did.
-    fn orphaned(&mut self, effect: Effect) {
+    fn orphaned(&mut self, effect: &Effect) {
         match effect.once {
             true => {
                 let message = "asked once, and the runner was lost before the answer was kept";
@@ -100,7 +100,7 @@ impl Walk<'_> {
         match &self.task.state {
             State::Ready { .. } | State::Waiting { .. } if self.scope.paused => self.park(),
             State::Ready { .. } | State::Waiting { .. } if over => self.too_long(),
-            State::Ready { at } if *at <= self.now => self.happen(Event::Came, "came"),
+            State::Ready { at } if *at <= self.now => self.arrived(),
             State::Waiting { until: Some(until) } if *until <= self.now => self.time_came(*until),
             State::Ready { .. } | State::Waiting { .. } => self.rest_again(),
             State::Doing(_) => {}

@@ -13,7 +13,7 @@ use tokio::sync::oneshot;
 use crate::engine::births::Births;
 use crate::engine::board::Board;
 use crate::engine::edges::{Clock, Receipt, Refused, Store, StoreError, World, Write};
-use crate::engine::registry::{Deployed, Registry};
+use crate::engine::registry::Registry;
 use crate::engine::step::{Cause, Step, step};
 use crate::engine::transition::{LetterId, Transition};
 use crate::model::effect::Outcome;
@@ -279,11 +279,8 @@ impl Turns {
 
     /// A letter that creates, with what only the runner can give.
     fn with_birth(&self, mut letter: Letter, now: Timestamp) -> Letter {
-        if let (To::Address(to), Word::Create { at, birth, params, .. }) = (&letter.to, &mut letter.word) {
-            if let Some(Deployed { process, .. }) = self.registry.get(&to.process) {
-                *at = Some(process.start.clone());
-                *params = process.with_defaults(params);
-            }
+        if let (To::Address(to), Word::Create { at, birth, .. }) = (&letter.to, &mut letter.word) {
+            *at = self.registry.get(&to.process).map(|it| it.process.start.clone());
             *birth = Some(self.births.next(now));
         }
         letter
@@ -323,7 +320,7 @@ impl Turns {
                 self.kept(*hand, *transition, &receipt, left);
                 None
             }
-            (Item::Hand(hand), _, Err(refused)) => self.refused(*hand, refused),
+            (Item::Hand(hand), _, Err(refused)) => Self::refused(*hand, refused),
             (Item::Post { letter, tell }, _, Ok(receipt)) => {
                 if let (To::Address(to), Word::Create { .. }) = (&letter.to, &letter.word) {
                     self.board.add_live(&to.process, 1);
@@ -362,7 +359,7 @@ impl Turns {
         }
     }
 
-    fn refused(&self, hand: Hand, refused: Refused) -> Option<Item> {
+    fn refused(hand: Hand, refused: Refused) -> Option<Item> {
         let own = hand.task.address();
         match (refused, hand.tell) {
             (Refused::Stale, tell) => {

@@ -13,6 +13,7 @@ use crate::model::params::{Changes, Params};
 use crate::model::scope::{Scope, View};
 use crate::model::task::{Hop, Letter, State, Task, To, Word};
 use crate::model::time::{Span, Timestamp};
+use crate::process::admit::admit;
 use crate::process::process::{Node, Process};
 
 /// How many hops one step may take before the task yields to others.
@@ -37,10 +38,25 @@ pub(super) struct Walk<'a> {
 impl Walk<'_> {
     /// The task has just come to its node, unless its process rests.
     pub(super) fn arrived(&mut self) {
-        match self.scope.paused {
-            true => self.park(),
-            false => self.happen(Event::Came, "came"),
+        match (self.scope.paused, self.admitted()) {
+            (true, _) => self.park(),
+            (false, Ok(())) => self.happen(Event::Came, "came"),
+            (false, Err(fault)) => self.failed(fault, "came"),
         }
+    }
+
+    /// A new task's params are what its process asks for, whoever made it: a person, a hook or another task.
+    fn admitted(&mut self) -> Result<(), Fault> {
+        if self.task.visit > 0 {
+            return Ok(());
+        }
+        let admitted = admit(self.process, self.task.params.clone()).map_err(|faults| {
+            let words: Vec<&str> = faults.iter().map(|(_, fault)| fault.message.as_str()).collect();
+            let code = faults.first().map_or("bad_param", |(_, fault)| &fault.code);
+            Fault::lasting(code, words.join("; "))
+        });
+        self.task.params = admitted?;
+        Ok(())
     }
 
     /// Lets `event` happen, and walks on until the task must wait, ask or end.

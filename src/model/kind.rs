@@ -151,6 +151,9 @@ impl Verdict {
     }
 }
 
+/// A node, or all that can be found wrong with its shape.
+pub type Parsed = Result<Box<dyn Kind>, Vec<TreeError>>;
+
 /// One line of the register of kinds.
 #[derive(Clone, Copy)]
 pub struct Spec {
@@ -163,7 +166,7 @@ pub struct Spec {
     /// Whether `secret.NAME` may stand in its texts: only where they go straight to the world.
     pub secrets: bool,
     /// Reads a node of this kind.
-    pub parse: fn(&Tree) -> Result<Box<dyn Kind>, Vec<TreeError>>,
+    pub parse: fn(&Tree) -> Parsed,
     /// Its shape.
     pub schema: fn(&mut SchemaGenerator) -> Schema,
 }
@@ -172,7 +175,7 @@ pub struct Spec {
 ///
 /// # Errors
 /// All that can be found wrong with the shape.
-pub fn parse<K: Kind + DeserializeOwned + 'static>(tree: &Tree) -> Result<Box<dyn Kind>, Vec<TreeError>> {
+pub fn parse<K: Kind + DeserializeOwned + 'static>(tree: &Tree) -> Parsed {
     Ok(Box::new(tree.read::<K>()?))
 }
 

@@ -22,7 +22,7 @@ fn reach(word: &str) -> usize {
 }
 
 /// The hint for a word that is none of `known`: the nearest, and what there is.
-pub fn hint<'a>(word: &str, known: &[&'a str], list: &str) -> Option<String> {
+pub fn hint(word: &str, known: &[&str], list: &str) -> Option<String> {
     let all = || known.iter().map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", ");
     match (nearest(word, known.iter().copied()), known.len()) {
         (_, 0) => None,

@@ -1,7 +1,7 @@
 //! [`Tree::read`]: reads a shape from a tree and tells *all* that is wrong.
 //!
-//! Serde stops at the first error. So the reading is repeated: what was found bad is left out the next
-//! time, a key that is missing gets a stand-in, and the reading ends when nothing more is found.
+//! Serde stops at the first error. So the reading is repeated: what was found bad is left out the next time,
+//! a key that is missing gets a stand-in, and the reading ends when nothing more is found.
 
 use std::collections::{HashMap, HashSet};
 
@@ -66,7 +66,8 @@ type Place = *const Tree;
 /// An error and where it came up.
 #[derive(Debug)]
 struct Bad {
-    wrong: Wrong,
+    /// Boxed, so that the good case stays small.
+    wrong: Box<Wrong>,
     place: Option<(Place, Spot)>,
     /// It came up in a stand-in for this key.
     stand_in: Option<(Place, &'static str)>,
@@ -82,7 +83,7 @@ impl Notes {
         }
         let (place, spot) = bad.place.unwrap_or((root, root.spot));
         let Some(tree) = find(root, place) else { return false };
-        match bad.wrong {
+        match *bad.wrong {
             Wrong::Missing(key) => {
                 if tree.get(key).is_none() {
                     self.miss(tree.spot, key);
@@ -157,8 +158,8 @@ fn find(tree: &Tree, place: Place) -> Option<&Tree> {
     }
 }
 
-/// What a value said of itself: of one text, or of a whole draft with texts in it. The texts are asked
-/// again, since they know where in them the mistake is.
+/// What a value said of itself: of one text, or of a whole draft with texts in it. The texts are asked again,
+/// since they know where in them the mistake is.
 fn custom(tree: &Tree, said: &str) -> Vec<TreeError> {
     let whole = !matches!(tree.branch, Branch::Text(_));
     let mut errors = Vec::new();
@@ -169,17 +170,16 @@ fn custom(tree: &Tree, said: &str) -> Vec<TreeError> {
     }
     if errors.is_empty() {
         let (message, hint) = said.split_once("; hint: ").map_or((said, None), |(it, hint)| (it, Some(hint)));
-        let message = match message.starts_with("data did not match any variant of untagged enum") {
-            true => "this has none of the shapes that are allowed here".to_owned(),
-            false => message.to_owned(),
-        };
-        errors.push(TreeError { message, hint: hint.map(str::to_owned), spot: tree.spot });
+        let shapeless = message.starts_with("data did not match any variant of untagged enum");
+        let message = if shapeless { "this has none of the shapes that are allowed here" } else { message };
+        let hint = hint.map(str::to_owned);
+        errors.push(TreeError { message: message.to_owned(), hint, spot: tree.spot });
     }
     errors
 }
 
-/// What is wrong with a text as part of a draft, or what it `said` itself; with the length of the `=`
-/// before an expression.
+/// What is wrong with a text as part of a draft, or what it `said` itself; with the length of the `=` before
+/// an expression.
 fn mistake(text: &str, said: Option<&str>) -> Option<(Mistake, usize)> {
     let tries = match (text.strip_prefix('='), said) {
         (Some(expr), _) => vec![(Expr::parse(expr).err(), 1)],
@@ -206,7 +206,7 @@ impl Bad {
 
 impl From<Wrong> for Bad {
     fn from(wrong: Wrong) -> Bad {
-        Bad { wrong, place: None, stand_in: None }
+        Bad { wrong: Box::new(wrong), place: None, stand_in: None }
     }
 }
 
@@ -490,7 +490,7 @@ impl<'de> Deserializer<'de> for StandIn {
     }
 
     serde::forward_to_deserialize_any! {
-        bool i8 i16 i32 i64 i128 u8 u16 u32 u64 u128 f32 f64 char str string bytes byte_buf option unit unit_struct
-        newtype_struct seq tuple tuple_struct map struct enum identifier ignored_any
+        bool i8 i16 i32 i64 i128 u8 u16 u32 u64 u128 f32 f64 char str string bytes byte_buf option unit
+        unit_struct newtype_struct seq tuple tuple_struct map struct enum identifier ignored_any
     }
 }

@@ -32,7 +32,7 @@ pub struct Task {
     pub due: Option<Timestamp>,
     /// Counts claims. A commit under an older turn is refused as stale.
     pub turn: u64,
-    /// Counts commits; the task's ETag.
+    /// Counts commits; the task's `ETag`.
     pub revision: u64,
     /// Counts arrivals at nodes.
     pub visit: u64,

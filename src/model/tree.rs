@@ -102,8 +102,8 @@ impl Tree {
         }
     }
 
-    /// Every text in this tree with the key it stands under ("" at the top), in the order written. The
-    /// items of a list stand under the list's key.
+    /// Every text in this tree with the key it stands under ("" at the top), in the order written. The items
+    /// of a list stand under the list's key.
     pub fn texts(&self) -> Vec<(&str, &str, Spot)> {
         let mut found = Vec::new();
         self.gather("", &mut found);

@@ -81,7 +81,7 @@ impl Telling<'_> {
                 Ok(Way::Ask(Ask::Tell(TellAsk { channels, all, subject, text })))
             }
             Notify::Process { call } => {
-                let to = self.address(call, view)?;
+                let to = Self::address(call, view)?;
                 let params = [("subject", subject), ("message", text)];
                 let params = params.map(|(name, value)| (name.to_owned(), Value::from(value)));
                 let word = Word::Create {
@@ -95,7 +95,7 @@ impl Telling<'_> {
         }
     }
 
-    fn address(&self, call: &Text, view: &View) -> Result<Address, Fault> {
+    fn address(call: &Text, view: &View) -> Result<Address, Fault> {
         let task = &view.task;
         let nonce = view.now.0;
         let to = address(&call.fill(view)?, &format!("tell-{}-{}-{nonce}", task.id, task.visit))?;

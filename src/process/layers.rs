@@ -1,7 +1,7 @@
 //! Layers of a graph: every node below the ones that lead to it, as far as the loops allow.
 
-/// The layer of each node, from 0, when `next` holds the nodes each leads to. The longest way from the
-/// start counts; a way back up, which closes a loop, does not.
+/// The layer of each node, from 0, when `next` holds the nodes each leads to. The longest way from the start
+/// counts; a way back up, which closes a loop, does not.
 pub fn layers(next: &[Vec<usize>]) -> Vec<usize> {
     let order = order(next);
     let mut place = vec![0; next.len()];

@@ -25,8 +25,8 @@ const BOX_X_PX: f64 = 36.0;
 const BOX_Y_PX: f64 = 32.0;
 const BOX_MIN_PX: f64 = 96.0;
 const MARGIN_PX: f64 = 16.0;
-/// How much may be laid out well: nodes, and every layer that an arrow crosses. Beyond, where a picture
-/// would take seconds and tell nobody anything, the boxes stand in rows.
+/// How much may be laid out well: nodes, and every layer that an arrow crosses. Beyond, where a picture would
+/// take seconds and tell nobody anything, the boxes stand in rows.
 const WORK_MAX: usize = 2_000;
 /// The gap between boxes and between rows.
 const GAP_PX: f64 = 36.0;
@@ -99,9 +99,10 @@ pub fn layout(process: &Process) -> Layout {
     }
     let layers = layers(&next);
     let crossed: usize = arrows.iter().map(|(_, from, to)| layers[*from].abs_diff(layers[*to])).sum();
-    let places = match crossed + layers.len() <= WORK_MAX {
-        true => well(process, &mut arrows),
-        false => in_rows(process, &mut arrows, &layers),
+    let places = if crossed + layers.len() <= WORK_MAX {
+        well(process, &mut arrows)
+    } else {
+        in_rows(process, &mut arrows, &layers)
     };
     let arrows: Vec<Arrow> = arrows.into_iter().map(|(arrow, ..)| arrow).collect();
     let nodes = boxes(process, &places, &arrows);
@@ -306,8 +307,8 @@ mod tests {
         let layout = of(HELLO);
         for (at, one) in layout.nodes.iter().enumerate() {
             for two in &layout.nodes[..at] {
-                let apart = (one.x - two.x).abs() >= (one.w + two.w) / 2.0
-                    || (one.y - two.y).abs() >= (one.h + two.h) / 2.0;
+                let apart = (one.x - two.x).abs() >= f64::midpoint(one.w, two.w)
+                    || (one.y - two.y).abs() >= f64::midpoint(one.h, two.h);
                 assert!(apart, "{} and {}", one.name, two.name);
             }
             assert!(one.x - one.w / 2.0 >= 0.0 && one.x + one.w / 2.0 <= layout.width, "{}", one.name);
@@ -340,8 +341,9 @@ mod tests {
         let many = more.len();
         for (at, (error, limit)) in more.iter().enumerate() {
             let (next, error, limit) = ((at + 1) % many, error % many, limit % many);
-            text.push_str(&format!("  n{at}: {{kind: http, url: x, next: n{next}, on_error: n{error}, "));
-            text.push_str(&format!("limit: {{time: 1h, next: n{limit}}}}}\n"));
+            let limit = format!("limit: {{time: 1h, next: n{limit}}}");
+            let ways = format!("next: n{next}, on_error: n{error}, {limit}");
+            text = format!("{text}  n{at}: {{kind: http, url: x, {ways}}}\n");
         }
         text
     }

@@ -12,12 +12,16 @@ pub mod check_texts;
 pub mod check_ways;
 pub mod check;
 pub mod parse;
+pub mod admit;
 pub mod graph;
 pub mod layers;
 pub mod layout;
 pub mod svg;
+pub mod schema;
 
 #[cfg(test)]
-mod sample;
+pub mod sample;
 #[cfg(test)]
-mod tests;
+pub mod yaml_tests;
+#[cfg(test)]
+pub mod tests;

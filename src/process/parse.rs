@@ -34,8 +34,8 @@ pub fn parse(text: &str) -> Result<Process, Vec<Problem>> {
 /// The version of a process text: the beginning of its hash.
 pub fn version(text: &str) -> String {
     let hash = Sha256::digest(text.as_bytes());
-    let digits: String = hash.iter().map(|byte| format!("{byte:02x}")).collect();
-    digits[..VERSION_DIGITS].to_owned()
+    let digits = hash.iter().flat_map(|byte| [byte >> 4, byte & 15]).take(VERSION_DIGITS);
+    digits.filter_map(|digit| char::from_digit(digit.into(), 16)).collect()
 }
 
 /// Reads a process made of `kinds`.

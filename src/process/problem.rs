@@ -89,8 +89,8 @@ impl Serialize for Problem {
     }
 }
 
-/// Puts problems in the order of their places in `source`, one for each place, with lines and columns
-/// counted anew.
+/// Puts problems in the order of their places in `source`, one for each place, with lines and columns counted
+/// anew.
 pub fn settle(mut problems: Vec<Problem>, source: &str) -> Vec<Problem> {
     let lines = Lines::new(source);
     problems.sort_by_key(|problem| problem.spot.start);
@@ -150,10 +150,7 @@ impl<'a> Lines<'a> {
 /// Problems as a compiler shows them: place, source line with a caret, hint.
 pub fn render(problems: &[Problem], source: &str, color: bool) -> String {
     let lines = Lines::new(source);
-    let renderer = match color {
-        true => Renderer::styled(),
-        false => Renderer::plain(),
-    };
+    let renderer = if color { Renderer::styled() } else { Renderer::plain() };
     let renderer = renderer.decor_style(DecorStyle::Ascii).term_width(WIDTH);
     let shown: Vec<String> = problems.iter().map(|problem| render_one(problem, &lines, &renderer)).collect();
     shown.join("\n\n")

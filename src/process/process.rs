@@ -9,7 +9,6 @@ use serde_json::Value;
 
 use crate::model::kind::Kind;
 use crate::model::names::{NodeName, ProcessId};
-use crate::model::params::Params;
 use crate::model::time::Span;
 
 /// A checked process.
@@ -65,18 +64,11 @@ impl Process {
     pub fn node(&self, name: &NodeName) -> Option<&Node> {
         self.nodes.iter().find(|node| node.name == *name)
     }
-
-    /// `params`, and the defaults of those that are not given.
-    pub fn with_defaults(&self, params: &Params) -> Params {
-        let default = |it: &ParamSpec| Some((it.name.clone(), it.default.clone()?));
-        let mut all: Params = self.params.iter().filter_map(default).collect();
-        all.merge(params);
-        all
-    }
 }
 
 /// What the file says of one param.
 #[derive(Clone, Debug)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a word of the file, and says one thing")]
 pub struct ParamSpec {
     /// Its name.
     pub name: String,

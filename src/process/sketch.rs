@@ -74,8 +74,8 @@ impl Station {
     }
 
     fn guess(&self) -> Vec<Way> {
-        let named = self.tree.texts().into_iter().filter(|(key, ..)| is_way(key));
-        let names = named.filter_map(|(key, text, _)| Some((key, NodeName::new(text).ok()?)));
+        let texts = self.tree.texts().into_iter().filter(|(key, ..)| is_way(key));
+        let names = texts.filter_map(|(key, text, _)| Some((key, NodeName::new(text).ok()?)));
         let turn = |key: &str| if key == "on_error" { Turn::Error } else { Turn::Plain };
         names.map(|(key, to)| Way { label: String::new(), to, turn: turn(key) }).collect()
     }
@@ -87,10 +87,10 @@ impl Station {
         let here = all.iter().filter(|(_, tree)| tree.name().as_deref() == Some(to.as_str()));
         let (ways, others): (Vec<_>, Vec<_>) = here.partition(|(key, _)| is_way(key));
         let found = if ways.is_empty() { others } else { ways };
-        match found.is_empty() {
-            true => vec![self.spot],
-            false => found.into_iter().map(|(_, tree)| tree.spot).collect(),
+        if found.is_empty() {
+            return vec![self.spot];
         }
+        found.into_iter().map(|(_, tree)| tree.spot).collect()
     }
 
     /// The texts that belong to the kind: what templates and expressions stand in.

@@ -4,6 +4,7 @@ use crate::process::parse::{parse_with, version};
 use crate::process::problem::{Problem, render};
 use crate::process::process::Process;
 use crate::process::sample::{HELLO, KINDS};
+use crate::process::schema::{examples, schema};
 
 fn parse(text: &str) -> Result<Process, Vec<Problem>> {
     parse_with(KINDS, text)
@@ -15,8 +16,8 @@ fn shown(text: &str) -> String {
 
 /// A process with these lines for nodes between its `start` and its `done`.
 fn nodes(lines: &str) -> String {
-    let lines: String = lines.lines().map(|line| format!("  {line}\n")).collect();
-    format!("process: p\nnodes:\n  start: {{kind: input, next: a}}\n{lines}  done: {{kind: end}}\n")
+    let lines = lines.replace('\n', "\n  ");
+    format!("process: p\nnodes:\n  start: {{kind: input, next: a}}\n  {lines}\n  done: {{kind: end}}\n")
 }
 
 #[test]
@@ -36,334 +37,44 @@ fn a_good_process_is_read_whole() {
 
 #[test]
 fn the_top_is_checked() {
-    insta::assert_snapshot!(shown("proces: Hello World\nlimits: {tasks: many, params: 1GB}\nnodes: []\n"), @r#"
-        error: unknown key `proces`
-         --> the process:1:1
-          |
-        1 | proces: Hello World
-          | ^^^^^^
-          |
-          = hint: did you mean `process`? the keys here are: `process`, `title`, `about`, `params`, `limits`, `nodes`
-
-        error: expected a whole number, 0 or more, found a text
-         --> the process:2:17
-          |
-        2 | limits: {tasks: many, params: 1GB}
-          |                 ^^^^
-
-        error: `1GB` is no size
-         --> the process:2:31
-          |
-        2 | limits: {tasks: many, params: 1GB}
-          |                               ^^^
-          |
-          = hint: write `64KiB`, `256KiB` or `1MiB`
-
-        error: the nodes are a map
-         --> the process:3:8
-          |
-        3 | nodes: []
-          |        ^^
-          |
-          = hint: write `name: {kind: …}` for each
-        "#);
-    insta::assert_snapshot!(shown(""), @r#"
-        error: the file is empty
-         --> the process:1:1
-          |
-        1 |
-          | ^
-          |
-          = hint: begin with `process: name`
-        "#);
-    insta::assert_snapshot!(shown("- a\n- b\n"), @r#"
-        error: expected a map, found a list
-         --> the process:1:3
-          |
-        1 | - a
-          |   ^
-        "#);
-    insta::assert_snapshot!(shown("process: Hello\nnodes: {}\n"), @r#"
-        error: a process id holds only a-z, 0-9, `-` and `_`, and `Hello` has 'H'
-         --> the process:1:10
-          |
-        1 | process: Hello
-          |          ^^^^^
-
-        error: there are no nodes
-         --> the process:2:1
-          |
-        2 | nodes: {}
-          | ^^^^^
-          |
-          = hint: tasks enter at `start: {kind: input, next: …}`
-        "#);
-    insta::assert_snapshot!(shown("process: 31281\nnodes: {a: {kind: end}}\n"), @r#"
-        error: there is no `input` node
-         --> the process:2:1
-          |
-        2 | nodes: {a: {kind: end}}
-          | ^^^^^
-          |
-          = hint: tasks enter at `start: {kind: input, next: …}`
-        "#);
+    insta::assert_snapshot!(shown("proces: Hello World\nlimits: {tasks: many, params: 1GB}\nnodes: []\n"));
+    insta::assert_snapshot!(shown(""));
+    insta::assert_snapshot!(shown("- a\n- b\n"));
+    insta::assert_snapshot!(shown("process: Hello\nnodes: {}\n"));
+    insta::assert_snapshot!(shown("process: 31281\nnodes: {a: {kind: end}}\n"));
 }
 
 #[test]
 fn params_are_checked() {
-    let text = "process: p\nparams:\n  task: {type: string}\n  a: {type: integer, default: 1.5, required: true}\n  \
+    let text = "process: p\nparams:\n  task: {type: string}\n  \
+                a: {type: integer, default: 1.5, required: true}\n  \
                 b: {shared: true}\n  c: {typ: string, secret: yes}\n  d: {type: text}\n  e: string\n  f:\n  \
-                g: {required: true, input: false}\nnodes:\n  start: {kind: input, next: done}\n  done: {kind: end}\n";
-    insta::assert_snapshot!(shown(text), @r#"
-        error: `task` is a reserved name: templates know something else by it
-         --> the process:3:3
-          |
-        3 |   task: {type: string}
-          |   ^^^^
-
-        error: the default of `a` is a number, not a whole number
-         --> the process:4:31
-          |
-        4 |   a: {type: integer, default: 1.5, required: true}
-          |                               ^^^
-
-        error: param `a` is `required` and has a `default`
-         --> the process:4:36
-          |
-        4 |   a: {type: integer, default: 1.5, required: true}
-          |                                    ^^^^^^^^
-          |
-          = hint: leave one of them out
-
-        error: param `b` is `shared` but not `secret`
-         --> the process:5:7
-          |
-        5 |   b: {shared: true}
-          |       ^^^^^^
-          |
-          = hint: what is not secret may be read by every process; leave `shared` out, or add `secret: true`
-
-        error: unknown key `typ`
-         --> the process:6:7
-          |
-        6 |   c: {typ: string, secret: yes}
-          |       ^^^
-          |
-          = hint: did you mean `type`? the keys here are: `type`, `required`, `secret`, `shared`, `input`, `default`, `about`, `example`
-
-        error: expected true or false, found a text
-         --> the process:6:28
-          |
-        6 |   c: {typ: string, secret: yes}
-          |                            ^^^
-          |
-          = hint: write `true`
-
-        error: `text` is not known here
-         --> the process:7:13
-          |
-        7 |   d: {type: text}
-          |             ^^^^
-          |
-          = hint: it may be: `string`, `number`, `integer`, `boolean`, `object`, `array`, `any`
-
-        error: expected a map, found a text
-         --> the process:8:6
-          |
-        8 |   e: string
-          |      ^^^^^^
-
-        error: param `g` is `required`, but `input: false` says that nobody is asked for it
-          --> the process:10:23
-           |
-        10 |   g: {required: true, input: false}
-           |                       ^^^^^
-           |
-           = hint: leave one of them out
-        "#);
+                g: {required: true, input: false}\n\
+                nodes:\n  start: {kind: input, next: done}\n  done: {kind: end}\n";
+    insta::assert_snapshot!(shown(text));
 }
 
 #[test]
 fn all_that_is_wrong_with_the_nodes_is_told_at_once() {
     let text = nodes(
         "a: {kind: htp, url: x, next: b}\n\
-         b: {kind: http, metod: GET, follow: 300, unsure: yes, on_eror: a, save: [], next: c, on_error: done}\n\
+         b: {kind: http, metod: GET, follow: 300, unsure: yes, on_eror: a, save: [], next: c}\n\
          c: {kind: http, method: get, retry: {times: 0, jitter: 7}, limit: {time: 1x, next: done}}\n\
          d: {next: done}\n\
          e: 5\n\
          a b: {kind: end}\n\
          f: {kind: delay}\n\
-         g: {kind: condition, branches: [{when: 'a'}, {next: done}, {when: 'a', next: done, then: x}], else: done}\n\
+         g: {kind: condition, branches: [{when: 'a'}, {next: done}, {when: 'a', then: x}], else: done}\n\
          h: {kind: delay, for: 25 minutes, next: done}\n\
          i: {kind: delay, for: 25, next: done, limit: 5}",
     );
-    insta::assert_snapshot!(shown(&text), @r#"
-        error: there is no kind `htp`
-         --> the process:4:13
-          |
-        4 |   a: {kind: htp, url: x, next: b}
-          |             ^^^
-          |
-          = hint: did you mean `http`? the kinds are: `input`, `http`, `delay`, `condition`, `set`, `end`
-
-        error: `url` is missing
-         --> the process:5:3
-          |
-        5 |   b: {kind: http, metod: GET, follow: 300, unsure: yes, on_eror: a, save: [], next: c, on_error: done}
-          |   ^
-
-        error: unknown key `metod`
-         --> the process:5:19
-          |
-        5 |   b: {kind: http, metod: GET, follow: 300, unsure: yes, on_eror: a, save: [], next: c, on_error: done}
-          |                   ^^^^^
-          |
-          = hint: did you mean `method`? the keys of `http` are: `method`, `url`, `json`, `ok`, `save`, `follow`, `unsure`, `next`, `kind`, `title`, `about`, `on_error`, `retry`, `limit`
-
-        error: expected a whole number from 0 to 255, found 300
-         --> the process:5:39
-          |
-        5 |   b: {kind: http, metod: GET, follow: 300, unsure: yes, on_eror: a, save: [], next: c, on_error: done}
-          |                                       ^^^
-
-        error: expected true or false, found a text
-         --> the process:5:52
-          |
-        5 |   b: {kind: http, metod: GET, follow: 300, unsure: yes, on_eror: a, save: [], next: c, on_error: done}
-          |                                                    ^^^
-          |
-          = hint: write `true`
-
-        error: unknown key `on_eror`
-         --> the process:5:57
-          |
-        5 |   b: {kind: http, metod: GET, follow: 300, unsure: yes, on_eror: a, save: [], next: c, on_error: done}
-          |                                                         ^^^^^^^
-          |
-          = hint: did you mean `on_error`? the keys of `http` are: `method`, `url`, `json`, `ok`, `save`, `follow`, `unsure`, `next`, `kind`, `title`, `about`, `on_error`, `retry`, `limit`
-
-        error: expected a map, found a list
-         --> the process:5:75
-          |
-        5 |   b: {kind: http, metod: GET, follow: 300, unsure: yes, on_eror: a, save: [], next: c, on_error: done}
-          |                                                                           ^^
-
-        error: `url`, `next` are missing
-         --> the process:6:3
-          |
-        6 |   c: {kind: http, method: get, retry: {times: 0, jitter: 7}, limit: {time: 1x, next: done}}
-          |   ^
-
-        error: `get` is not known here
-         --> the process:6:27
-          |
-        6 |   c: {kind: http, method: get, retry: {times: 0, jitter: 7}, limit: {time: 1x, next: done}}
-          |                           ^^^
-          |
-          = hint: did you mean `GET`? it may be: `GET`, `POST`
-
-        error: `1x` is no length of time
-         --> the process:6:76
-          |
-        6 |   c: {kind: http, method: get, retry: {times: 0, jitter: 7}, limit: {time: 1x, next: done}}
-          |                                                                            ^^
-          |
-          = hint: write `30s`, `25m`, `1h30m` or `7d`
-
-        error: node `d` has no `kind`
-         --> the process:7:3
-          |
-        7 |   d: {next: done}
-          |   ^
-          |
-          = hint: begin with `kind:` and one of: `input`, `http`, `delay`, `condition`, `set`, `end`
-
-        error: node `e` has no `kind`
-         --> the process:8:3
-          |
-        8 |   e: 5
-          |   ^
-          |
-          = hint: begin with `kind:` and one of: `input`, `http`, `delay`, `condition`, `set`, `end`
-
-        error: a node's name holds only letters, digits, `-` and `_`, and `a b` has ' '
-         --> the process:9:3
-          |
-        9 |   a b: {kind: end}
-          |   ^^^
-
-        error: `for`, `next` are missing
-          --> the process:10:3
-           |
-        10 |   f: {kind: delay}
-           |   ^
-
-        error: `next` is missing
-          --> the process:11:35
-           |
-        11 |   g: {kind: condition, branches: [{when: 'a'}, {next: done}, {when: 'a', next: done, then: x}], else: done}
-           |                                   ^^^^^^^^^^^
-
-        error: `when` is missing
-          --> the process:11:48
-           |
-        11 |   g: {kind: condition, branches: [{when: 'a'}, {next: done}, {when: 'a', next: done, then: x}], else: done}
-           |                                                ^^^^^^^^^^^^
-
-        error: unknown key `then`
-          --> the process:11:86
-           |
-        11 |   g: {kind: condition, branches: [{when: 'a'}, {next: done}, {when: 'a', next: done, then: x}], else: done}
-           |                                                                                      ^^^^
-           |
-           = hint: did you mean `when`? the keys here are: `when`, `next`
-
-        error: `25 minutes` is no length of time
-          --> the process:12:25
-           |
-        12 |   h: {kind: delay, for: 25 minutes, next: done}
-           |                         ^^^^^^^^^^
-           |
-           = hint: write `30s`, `25m`, `1h30m` or `7d`
-
-        error: `25` is no length of time
-          --> the process:13:25
-           |
-        13 |   i: {kind: delay, for: 25, next: done, limit: 5}
-           |                         ^^
-           |
-           = hint: write `30s`, `25m`, `1h30m` or `7d`
-
-        error: expected a map, found a number
-          --> the process:13:48
-           |
-        13 |   i: {kind: delay, for: 25, next: done, limit: 5}
-           |                                                ^
-        "#);
+    insta::assert_snapshot!(shown(&text));
 }
 
 #[test]
 fn numbers_of_retry_are_checked() {
     let text = nodes("a: {kind: http, url: x, retry: {times: 0, factor: 0.5, jitter: 7}, next: done}");
-    insta::assert_snapshot!(shown(&text), @r#"
-        error: `times` is 1 or more; 1 is never again
-         --> the process:4:42
-          |
-        4 |   a: {kind: http, url: x, retry: {times: 0, factor: 0.5, jitter: 7}, next: done}
-          |                                          ^
-
-        error: `factor` is from 1 to 100
-         --> the process:4:53
-          |
-        4 |   a: {kind: http, url: x, retry: {times: 0, factor: 0.5, jitter: 7}, next: done}
-          |                                                     ^^^
-
-        error: `jitter` is from 0 to 1
-         --> the process:4:66
-          |
-        4 |   a: {kind: http, url: x, retry: {times: 0, factor: 0.5, jitter: 7}, next: done}
-          |                                                                  ^
-        "#);
+    insta::assert_snapshot!(shown(&text));
 }
 
 #[test]
@@ -379,69 +90,9 @@ fn ways_lead_somewhere() {
          \x20 limit: {time: 1h, next: 42}\n\
          lost: {kind: delay, for: 1m, next: lost}",
     );
-    insta::assert_snapshot!(shown(&text), @r#"
-        error: there is no node `dnoe`
-         --> the process:7:25
-          |
-        7 |       - {when: x, next: dnoe}
-          |                         ^^^^
-          |
-          = hint: did you mean `done`?
-
-        error: there is no node `dnoe`
-         --> the process:8:25
-          |
-        8 |       - {when: y, next: dnoe}
-          |                         ^^^^
-          |
-          = hint: did you mean `done`?
-
-        error: there is no node `nowhere`
-         --> the process:9:11
-          |
-        9 |     else: nowhere
-          |           ^^^^^^^
-
-        error: there is no node `strat`
-          --> the process:10:15
-           |
-        10 |     on_error: strat
-           |               ^^^^^
-           |
-           = hint: did you mean `start`?
-
-        error: there is no node `42`
-          --> the process:11:29
-           |
-        11 |     limit: {time: 1h, next: 42}
-           |                             ^^
-
-        error: no way leads to node `lost`
-          --> the process:12:3
-           |
-        12 |   lost: {kind: delay, for: 1m, next: lost}
-           |   ^^^^
-           |
-           = hint: name it as a `next`, or remove it
-
-        error: no way leads to node `done`
-          --> the process:13:3
-           |
-        13 |   done: {kind: end}
-           |   ^^^^
-           |
-           = hint: name it as a `next`, or remove it
-        "#);
+    insta::assert_snapshot!(shown(&text));
     let text = nodes("a: {kind: input, next: done}");
-    insta::assert_snapshot!(shown(&text), @r#"
-        error: `a` is a second `input` node
-         --> the process:4:3
-          |
-        4 |   a: {kind: input, next: done}
-          |   ^
-          |
-          = hint: tasks enter at `start` already
-        "#);
+    insta::assert_snapshot!(shown(&text));
 }
 
 #[test]
@@ -451,15 +102,7 @@ fn a_task_cannot_go_round_for_ever() {
          b: {kind: condition, branches: [{when: 'x > 1', next: done}], else: c}\n\
          c: {kind: set, set: {x: 1}, next: a}",
     );
-    insta::assert_snapshot!(shown(&text), @r#"
-        error: a task would go round for ever: `a` → `b` → `c` → `a`
-         --> the process:4:3
-          |
-        4 |   a: {kind: set, set: {x: 1}, next: b}
-          |   ^
-          |
-          = hint: let it rest or ask on the way, as in a `delay` or an `http` node
-        "#);
+    insta::assert_snapshot!(shown(&text));
     let rests = text.replace("c: {kind: set, set: {x: 1}", "c: {kind: delay, for: 1s");
     assert!(parse(&rests).is_ok());
     let by_error = nodes("a: {kind: set, set: {x: 1}, next: done, on_error: a}");
@@ -472,31 +115,7 @@ fn texts_are_checked_where_they_stand() {
         "a: {kind: set, set: {token: 'x {{secret.telegram}}', b: ['= secret.y'], access_token: 1}, next: b}\n\
          b: {kind: http, url: 'https://x/{{secret.ok}}/{{acces_token}}', next: done}",
     );
-    insta::assert_snapshot!(shown(&text), @r#"
-        error: `secret.telegram` cannot stand in a node of kind `set`
-         --> the process:4:36
-          |
-        4 |   a: {kind: set, set: {token: 'x {{secret.telegram}}', b: ['= secret.y'], access_token: 1}, next: b}
-          |                                    ^^^^^^^^^^^^^^^
-          |
-          = hint: a secret is put only into what goes straight to the world, such as an `http` node
-
-        error: `secret.y` cannot stand in a node of kind `set`
-         --> the process:4:63
-          |
-        4 |   a: {kind: set, set: {token: 'x {{secret.telegram}}', b: ['= secret.y'], access_token: 1}, next: b}
-          |                                                               ^^^^^^^^
-          |
-          = hint: a secret is put only into what goes straight to the world, such as an `http` node
-
-        error: no param is called `acces_token`
-         --> the process:5:51
-          |
-        5 |   b: {kind: http, url: 'https://x/{{secret.ok}}/{{acces_token}}', next: done}
-          |                                                   ^^^^^^^^^^^
-          |
-          = hint: did you mean `access_token`? if not, declare `acces_token` under `params`
-        "#);
+    insta::assert_snapshot!(shown(&text));
 }
 
 #[test]
@@ -511,8 +130,8 @@ fn a_mistake_in_a_text_is_shown_inside_it() {
 
 #[test]
 fn too_many_nodes_are_refused() {
-    let many: String = (0..1_001).map(|at| format!("  n{at}: {{kind: end}}\n")).collect();
-    let text = format!("process: p\nnodes:\n  start: {{kind: input, next: n0}}\n{many}");
+    let many: Vec<String> = (0..1_001).map(|at| format!("  n{at}: {{kind: end}}\n")).collect();
+    let text = format!("process: p\nnodes:\n  start: {{kind: input, next: n0}}\n{}", many.concat());
     assert!(shown(&text).contains("a process has at most 1000 nodes, and this has 1002"));
 }
 
@@ -521,8 +140,8 @@ fn a_problem_is_json_too() {
     let text = nodes("a: {kind: htp}");
     let problem = parse(&text).unwrap_err().remove(0).in_file("p.yaml");
     let json = serde_json::to_string(&problem).unwrap();
-    insta::assert_snapshot!(json, @r#"{"file":"p.yaml","line":4,"column":13,"end_line":4,"end_column":16,"message":"there is no kind `htp`","hint":"did you mean `http`? the kinds are: `input`, `http`, `delay`, `condition`, `set`, `end`"}"#);
-    insta::assert_snapshot!(problem, @r#"p.yaml:4:13: there is no kind `htp`; hint: did you mean `http`? the kinds are: `input`, `http`, `delay`, `condition`, `set`, `end`"#);
+    insta::assert_snapshot!(json);
+    insta::assert_snapshot!(problem);
 }
 
 #[test]
@@ -539,4 +158,67 @@ fn no_text_makes_it_panic() {
             }
         }
     });
+}
+
+/// What a node on a page of its own cannot have: the nodes around it.
+fn is_about_others(problem: &Problem) -> bool {
+    ["there is no node", "no way leads", "there is no `input`", "a task would go round"]
+        .iter()
+        .any(|it| problem.message.starts_with(it))
+}
+
+#[test]
+fn the_examples_of_every_kind_are_read() {
+    for spec in crate::nodes::KINDS {
+        let examples = examples(spec);
+        assert!(!examples.is_empty(), "{} shows no example", spec.name);
+        for example in examples {
+            let text = format!("process: p\nnodes:\n  {}\n", example.trim_end().replace('\n', "\n  "));
+            let mut problems = parse_with(crate::nodes::KINDS, &text).err().unwrap_or_default();
+            problems.retain(|it| !is_about_others(it));
+            assert!(problems.is_empty(), "{}", render(&problems, &text, false));
+        }
+    }
+}
+
+#[test]
+fn the_schema_of_all_kinds_is_whole() {
+    let schema = schema();
+    let nodes = schema["$defs"]["Node"]["oneOf"].as_array().unwrap();
+    for (node, spec) in nodes.iter().zip(crate::nodes::KINDS) {
+        assert_eq!(node["properties"]["kind"]["const"], spec.name);
+        assert!(node["properties"].as_object().unwrap().len() > 5, "{}", spec.name);
+    }
+}
+
+/// The first process of the manual.
+const MANUAL: &str = r#"process: hello                # what conv[...] names
+title: Hello
+about: One line.
+params:                       # what a task is submitted with; checked at submit, shown as a form
+  city: {type: string, required: true, about: "Where", example: Riga}
+  key:  {type: string, secret: true}
+limits: {tasks: 100000, params: 256KiB}      # optional
+nodes:                        # `kind` comes first in each
+  start:   {kind: input, next: ask}
+  ask:
+    kind: http
+    url: "https://api.example.com/v1/{{city}}?key={{key}}"
+    save: {temperature: "= response.body.main.temp"}
+    next: warm
+    on_error: tell
+  warm:
+    kind: condition
+    branches:
+      - {when: "temperature > 25", next: done}
+    else: nap
+  nap:     {kind: delay, for: 25m, next: ask}
+  tell:    {kind: escalation, message: "{{city}}: {{fault.message}}", notify: [author], next: nap}
+  done:    {kind: end}
+"#;
+
+#[test]
+fn the_first_process_of_the_manual_is_read() {
+    let process = parse_with(crate::nodes::KINDS, MANUAL);
+    assert!(process.is_ok(), "{}", render(&process.unwrap_err(), MANUAL, false));
 }

@@ -57,6 +57,10 @@ impl Default for SimConfig {
     }
 }
 
+#[expect(
+    clippy::disallowed_methods,
+    reason = "the one place where the simulation asks for the time; tests give their own"
+)]
 fn system_now_ms() -> i64 {
     let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
     i64::try_from(since.as_millis()).unwrap_or(i64::MAX)

@@ -30,6 +30,7 @@ const STOP_TIMEOUT: Duration = Duration::from_millis(300);
 const ACCEPT_REST: Duration = Duration::from_millis(50);
 
 /// Accepts connections and hands them to `handle` until `stop`; ends when all of them have ended.
+#[expect(clippy::disallowed_methods, reason = "after a failed accept there is nothing to await but time")]
 pub async fn accept<F, Fut>(listener: TcpListener, stop: CancellationToken, handle: F)
 where
     F: Fn(TcpStream) -> Fut,

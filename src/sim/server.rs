@@ -250,6 +250,7 @@ mod tests {
     }
 
     #[tokio::test]
+    #[expect(clippy::disallowed_methods, reason = "the other side notices in its own time, and tells nobody")]
     async fn a_client_that_leaves_before_a_late_answer_has_lost_it() {
         let sim = sim().await;
         let pair = first(&sim).await;

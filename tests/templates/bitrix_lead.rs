@@ -73,9 +73,10 @@ fn what_a_new_token_does_not_mend_is_told_clearly() {
     let mut office = Office::new();
     office.portal.bitrix().troubles.rest.set(vec![Plan::always(Trouble::ExpiredToken)]);
     let (state, result) = office.lead();
-    assert_eq!((state, result), (State::Failed, json!(
-        "lead_failed: expired_token: The access token provided has expired."
-    )));
+    assert_eq!(
+        (state, result),
+        (State::Failed, json!("lead_failed: expired_token: The access token provided has expired."))
+    );
     let mut office = Office::new();
     office.portal.bitrix().troubles.rest.set(vec![Plan::always(Trouble::InvalidToken)]);
     office.portal.bitrix().troubles.token.set(vec![Plan::always(Trouble::Http503)]);
@@ -98,7 +99,8 @@ fn a_lost_answer_makes_no_second_lead() {
 #[test]
 fn without_a_keeper_it_fails_and_says_so() {
     let portal = Portal::new(Settings::default(), 1);
-    let mut universe = Universe::new(Box::new(portal), &[&template("bitrix-lead"), &template("bitrix-oauth")]);
+    let mut universe =
+        Universe::new(Box::new(portal), &[&template("bitrix-lead"), &template("bitrix-oauth")]);
     universe.submit("bitrix-lead/a", json!({"title": "x"}));
     universe.run(Span::mins(1));
     let task = universe.task("bitrix-lead/a");

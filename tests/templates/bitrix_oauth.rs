@@ -51,8 +51,12 @@ fn the_body_varies_and_the_pair_is_kept() {
 
 #[test]
 fn a_code_comes_with_the_task_as_it_is_or_in_the_pasted_url() {
-    for paste in ["CODE", "  CODE\n", "https://b.test/oauth/callback?code=CODE&state=&domain=x.ru", "https://b.test/?a=1&code=CODE"]
-    {
+    for paste in [
+        "CODE",
+        "  CODE\n",
+        "https://b.test/oauth/callback?code=CODE&state=&domain=x.ru",
+        "https://b.test/?a=1&code=CODE",
+    ] {
         let mut keeper = Keeper::new(Settings::default());
         let code = keeper.portal.code(keeper.universe.now());
         keeper.universe.modify(TASK, json!({"code": paste.replace("CODE", &code)}));

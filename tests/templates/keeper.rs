@@ -114,7 +114,8 @@ impl Keeper {
         let task = self.universe.task(TASK);
         let names = ["client_secret", "access_token", "refresh_token", "previous_refresh_token"];
         let secrets = names.iter().filter_map(|it| task.params.get(it)?.as_str()).filter(|it| !it.is_empty());
-        let seen = format!("{:?} {:?} {:?} {:?}", self.told(), self.universe.trail(TASK), task.fault, task.alarm);
+        let seen =
+            format!("{:?} {:?} {:?} {:?}", self.told(), self.universe.trail(TASK), task.fault, task.alarm);
         for secret in secrets {
             assert!(!seen.contains(secret), "{secret} is told");
         }

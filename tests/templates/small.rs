@@ -57,7 +57,8 @@ fn notify_author_tells_and_answers() {
 
 #[test]
 fn hello_greets_and_rests() {
-    let text = std::fs::read_to_string(format!("{}/processes/hello.yaml", env!("CARGO_MANIFEST_DIR"))).unwrap();
+    let text =
+        std::fs::read_to_string(format!("{}/processes/hello.yaml", env!("CARGO_MANIFEST_DIR"))).unwrap();
     let mut universe = Universe::new(Box::new(Scripted::new(Vec::new())), &[&text]);
     universe.submit("hello/a", json!({"name": "Ada", "times": 3}));
     universe.run(Span::secs(1));

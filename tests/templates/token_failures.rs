@@ -124,7 +124,10 @@ fn play(case: &Case) -> usize {
     assert!(told[0].starts_with("\"access_token\" of acme.bitrix24.ru doesn't update: "), "{}", told[0]);
     assert!(told[0].contains(case.says), "{what:?}: {}", told[0]);
     assert!(told[0].contains("The present token is good until 20") || case.asked > 2, "{}", told[0]);
-    assert!(keeper.param("access_token") == access && keeper.param("refresh_token") == refresh, "erased: {what:?}");
+    assert!(
+        keeper.param("access_token") == access && keeper.param("refresh_token") == refresh,
+        "erased: {what:?}"
+    );
     heal(&mut keeper, case.heals, what);
     assert!(keeper.last_told().starts_with("Resolved: "), "{what:?}: {:#?}", keeper.told());
     assert_ne!(keeper.param("access_token"), access);

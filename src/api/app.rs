@@ -1,0 +1,53 @@
+//! [`App`]: what every handler may use.
+
+use std::fmt;
+use std::sync::Arc;
+
+use tokio_util::sync::CancellationToken;
+
+use crate::desk::desk::Desk;
+
+/// Gives the metrics as text.
+pub type Metrics = Arc<dyn Fn() -> String + Send + Sync>;
+
+/// What every handler may use. Cheap to clone.
+#[derive(Clone)]
+pub struct App {
+    /// Every verb.
+    pub desk: Arc<Desk>,
+    /// The metrics, if they are gathered.
+    pub metrics: Option<Metrics>,
+    /// The names a request may call this server by; none: any.
+    pub hosts: Option<Arc<[String]>>,
+    /// The server is stopping: streams end.
+    pub stop: CancellationToken,
+}
+
+impl App {
+    /// Without metrics, for any host.
+    pub fn new(desk: Arc<Desk>, stop: CancellationToken) -> App {
+        App { desk, metrics: None, hosts: None, stop }
+    }
+
+    /// With metrics.
+    #[must_use]
+    pub fn with_metrics(self, metrics: Metrics) -> App {
+        App { metrics: Some(metrics), ..self }
+    }
+
+    /// On loopback: only requests that call the server by a name of loopback or by the host of its public URL. A page
+    /// from elsewhere whose name was made to point here (DNS rebinding) is refused.
+    #[must_use]
+    pub fn on_loopback(self) -> App {
+        let mut hosts: Vec<String> = ["localhost", "127.0.0.1", "[::1]"].map(str::to_owned).into();
+        let public = url::Url::parse(&self.desk.public_url()).ok();
+        hosts.extend(public.as_ref().and_then(|it| it.host_str()).map(str::to_ascii_lowercase));
+        App { hosts: Some(hosts.into()), ..self }
+    }
+}
+
+impl fmt::Debug for App {
+    fn fmt(&self, to: &mut fmt::Formatter<'_>) -> fmt::Result {
+        to.debug_struct("App").field("hosts", &self.hosts).finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,102 @@
+//! `/api/v1/events`: what happens, as it happens. Resumable: who lost the line says what came last.
+
+use std::collections::VecDeque;
+use std::convert::Infallible;
+use std::sync::Arc;
+
+use axum::extract::State;
+use axum::http::{HeaderMap, StatusCode};
+use axum::response::IntoResponse;
+use axum::response::sse::{Event, KeepAlive, Sse};
+use futures::stream;
+use serde::Deserialize;
+use tokio::sync::watch;
+use utoipa::IntoParams;
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
+
+use crate::api::app::App;
+use crate::api::problem::Problem;
+use crate::api::take::{Ask, Who};
+use crate::desk::actor::Actor;
+use crate::desk::view::EventView;
+use crate::model::names::ProcessId;
+
+/// The routes.
+pub fn routes() -> OpenApiRouter<App> {
+    OpenApiRouter::new().routes(routes!(events))
+}
+
+#[derive(Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+struct EventsQuery {
+    /// Only what came after that event; 0 for all there is. Without it: what comes from now on.
+    after: Option<u64>,
+    /// Only of that process.
+    #[param(value_type = Option<String>)]
+    process: Option<ProcessId>,
+}
+
+/// What happens, as server-sent events; `id` is the event's number, and `Last-Event-ID` begins behind it.
+#[utoipa::path(get, path = "/api/v1/events", tag = "events", params(EventsQuery),
+    responses((status = 200, body = EventView, content_type = "text/event-stream")))]
+async fn events(
+    State(app): State<App>,
+    Who(by): Who,
+    Ask(query): Ask<EventsQuery>,
+    headers: HeaderMap,
+) -> Result<impl IntoResponse, Problem> {
+    let after = match (last_event(&headers)?, query.after) {
+        (Some(last), _) | (None, Some(last)) => last,
+        (None, None) => app.desk.last_event().await?,
+    };
+    let commits = app.desk.commits();
+    // The first look also tells whether one may.
+    let (first, after) = app.desk.events(&by, query.process.as_ref(), after).await?;
+    let ear = Ear { app, by, process: query.process, after, heard: first.into(), commits };
+    let stream = stream::unfold(ear, |mut ear| async {
+        ear.next().await.map(|event| (Ok::<_, Infallible>(event), ear))
+    });
+    Ok(Sse::new(stream).keep_alive(KeepAlive::default()))
+}
+
+fn last_event(headers: &HeaderMap) -> Result<Option<u64>, Problem> {
+    let Some(text) = headers.get("last-event-id") else { return Ok(None) };
+    let number = text.to_str().ok().and_then(|it| it.trim().parse().ok());
+    number.map(Some).ok_or_else(|| {
+        let detail = "`Last-Event-ID` is the number of an event";
+        Problem::new(StatusCode::UNPROCESSABLE_ENTITY, "bad_event_id", detail)
+    })
+}
+
+struct Ear {
+    app: App,
+    by: Arc<Actor>,
+    process: Option<ProcessId>,
+    after: u64,
+    heard: VecDeque<EventView>,
+    commits: watch::Receiver<u64>,
+}
+
+impl Ear {
+    async fn next(&mut self) -> Option<Event> {
+        loop {
+            if let Some(event) = self.heard.pop_front() {
+                return Event::default().id(event.seq.to_string()).json_data(&event).ok();
+            }
+            // Noted before the look: a commit in between is not slept through.
+            self.commits.mark_unchanged();
+            // A store out of reach ends the stream; the listener comes back and begins behind the last event.
+            let (heard, last) =
+                self.app.desk.events(&self.by, self.process.as_ref(), self.after).await.ok()?;
+            if last == self.after {
+                tokio::select! {
+                    changed = self.commits.changed() => changed.ok()?,
+                    () = self.app.stop.cancelled() => return None,
+                }
+            }
+            self.heard = heard.into();
+            self.after = last;
+        }
+    }
+}

@@ -1,0 +1,151 @@
+//! `/hooks/PROCESS/KEY` and `/oauth/callback`: the only ways in without a token. The key is the right.
+
+use std::collections::BTreeMap;
+
+use axum::Json;
+use axum::body::Bytes;
+use axum::extract::{FromRequest, RawQuery, Request, State};
+use axum::http::{HeaderMap, StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use serde_json::{Map, Value, json};
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
+
+use crate::api::app::App;
+use crate::api::pages::{asks, says};
+use crate::api::problem::Problem;
+use crate::api::take::{self, At, is_json, media_type, process, too_large};
+use crate::desk::hooks::Opened;
+
+/// The routes.
+pub fn routes() -> OpenApiRouter<App> {
+    OpenApiRouter::new().routes(routes!(look, open)).routes(routes!(callback))
+}
+
+/// Asks a person whether to go on. Nothing happens: messengers follow links to preview them.
+#[utoipa::path(get, path = "/hooks/{process}/{key}", tag = "hooks",
+    params(("process" = String, Path), ("key" = String, Path)), responses((status = 200, body = String)),
+    security(()))]
+async fn look(State(app): State<App>, At((id, key)): At<(String, String)>, headers: HeaderMap) -> Response {
+    let door = match process(&id) {
+        Ok(id) => app.desk.door(Some(&id), &key).await.map_err(Problem::from),
+        Err(problem) => Err(problem),
+    };
+    match door {
+        Ok(door) => {
+            let about = if door.about.is_empty() { &door.process } else { &door.about };
+            asks(&door.title, about, &door.accepts)
+        }
+        Err(problem) => refused(&headers, problem),
+    }
+}
+
+/// Moves the task on, once, with what the node accepts of a form or of a JSON object.
+#[utoipa::path(post, path = "/hooks/{process}/{key}", tag = "hooks",
+    params(("process" = String, Path), ("key" = String, Path)), request_body = Object,
+    responses((status = 200, body = Object)), security(()))]
+async fn open(State(app): State<App>, At((id, key)): At<(String, String)>, request: Request) -> Response {
+    let headers = request.headers().clone();
+    let done = async {
+        let id = process(&id)?;
+        let brought = brought(request).await?;
+        Ok(app.desk.open(Some(&id), &key, &brought).await?)
+    };
+    match done.await {
+        Ok(opened) => answered(&headers, opened),
+        Err(problem) => refused(&headers, problem),
+    }
+}
+
+async fn brought(request: Request) -> Result<Map<String, Value>, Problem> {
+    let headers = request.headers().clone();
+    let body = Bytes::from_request(request, &()).await.map_err(|bad| too_large(&bad))?;
+    if body.is_empty() {
+        return Ok(Map::new());
+    }
+    if is_json(&headers) {
+        return take::json(&body);
+    }
+    if media_type(&headers) != "application/x-www-form-urlencoded" {
+        let detail = "a hook takes a JSON object or a form";
+        return Err(Problem::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, "not_json", detail));
+    }
+    // A field that was left empty brings nothing.
+    let pairs = url::form_urlencoded::parse(&body).filter(|(_, value)| !value.is_empty());
+    Ok(pairs.map(|(name, value)| (name.into_owned(), Value::from(value.into_owned()))).collect())
+}
+
+/// Takes an OAuth redirect; `state` is the key of the task that waits for it.
+#[utoipa::path(get, path = "/oauth/callback", tag = "hooks",
+    params(("state" = String, Query), ("code" = Option<String>, Query), ("error" = Option<String>, Query)),
+    responses((status = 200, body = String)), security(()))]
+async fn callback(State(app): State<App>, RawQuery(query): RawQuery) -> Response {
+    let query: BTreeMap<String, String> =
+        url::form_urlencoded::parse(query.unwrap_or_default().as_bytes()).into_owned().collect();
+    if let Some(error) = query.get("error") {
+        let about = query.get("error_description").unwrap_or(error);
+        return says(StatusCode::BAD_REQUEST, "Not authorized", &format!("The portal said: {about}"));
+    }
+    match app.desk.callback(&query).await {
+        Ok(Opened::WentOn) => says(
+            StatusCode::OK,
+            "Done",
+            "The authorization arrived, and the access token is being fetched. You can close this page.",
+        ),
+        Ok(Opened::Kept) => {
+            says(StatusCode::OK, "Received", "The authorization is kept. You can close this page.")
+        }
+        Ok(Opened::Waits) => says(
+            StatusCode::CONFLICT,
+            "Not what was expected",
+            "The task took what the portal sent, and still waits for something else.",
+        ),
+        Err(refusal) => page(&Problem::from(refusal)),
+    }
+}
+
+fn answered(headers: &HeaderMap, opened: Opened) -> Response {
+    let (status, word, title, text) = match opened {
+        Opened::WentOn => (StatusCode::OK, "went_on", "Done", "The task goes on. You can close this page."),
+        Opened::Kept => (StatusCode::ACCEPTED, "kept", "Received", "It is kept. You can close this page."),
+        Opened::Waits => (
+            StatusCode::UNPROCESSABLE_ENTITY,
+            "waits",
+            "Something is missing",
+            "The task still waits for more.",
+        ),
+    };
+    match (wants_page(headers), opened) {
+        (true, _) => says(status, title, text),
+        (false, Opened::Waits) => {
+            Problem::new(status, word, "the task still waits: something is missing").into_response()
+        }
+        (false, Opened::WentOn | Opened::Kept) => (status, Json(json!({"result": word}))).into_response(),
+    }
+}
+
+fn refused(headers: &HeaderMap, problem: Problem) -> Response {
+    if wants_page(headers) { page(&problem) } else { problem.into_response() }
+}
+
+fn page(problem: &Problem) -> Response {
+    let title = match problem.status {
+        StatusCode::GONE => "This link is over",
+        StatusCode::NOT_FOUND => "There is no such link",
+        _ => "That did not work",
+    };
+    says(problem.status, title, &sentence(&problem.detail))
+}
+
+/// A message of ours as a sentence.
+fn sentence(text: &str) -> String {
+    let mut chars = text.chars();
+    let first = chars.next().map(|it| it.to_uppercase().to_string()).unwrap_or_default();
+    format!("{first}{}.", chars.as_str())
+}
+
+/// Whether a person reads the answer.
+fn wants_page(headers: &HeaderMap) -> bool {
+    let accept = headers.get(header::ACCEPT).and_then(|it| it.to_str().ok()).unwrap_or_default();
+    accept.contains("text/html")
+}

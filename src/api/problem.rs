@@ -1,0 +1,138 @@
+//! [`Problem`]: every error answer, as RFC 9457 has it: a status, a stable code, a sentence, and what helps.
+
+use std::borrow::Cow;
+
+use axum::Json;
+use axum::http::{HeaderValue, StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use serde_json::{Map, Value, json};
+
+use crate::desk::refusal::Refusal;
+use crate::engine::edges::StoreError;
+
+/// The content type of every error answer.
+pub const CONTENT_TYPE: HeaderValue = HeaderValue::from_static("application/problem+json");
+/// What parts a sentence from its hint.
+const HINT: &str = "; hint: ";
+
+/// An error answer.
+#[derive(Clone, Debug)]
+pub struct Problem {
+    /// Its status.
+    pub status: StatusCode,
+    /// A stable word.
+    pub code: Cow<'static, str>,
+    /// A sentence.
+    pub detail: String,
+    /// What would help.
+    pub hint: Option<String>,
+    /// What programs may want to know.
+    pub extras: Map<String, Value>,
+}
+
+impl Problem {
+    /// With a sentence, which may end in a hint.
+    pub fn new(status: StatusCode, code: &'static str, detail: impl Into<String>) -> Problem {
+        let detail = detail.into();
+        let (detail, hint) = match detail.split_once(HINT) {
+            Some((detail, hint)) => (detail.to_owned(), Some(hint.to_owned())),
+            None => (detail, None),
+        };
+        Problem { status, code: Cow::Borrowed(code), detail, hint, extras: Map::new() }
+    }
+
+    /// With something more for programs.
+    #[must_use]
+    pub fn with(mut self, name: &str, value: impl Into<Value>) -> Problem {
+        self.extras.insert(name.to_owned(), value.into());
+        self
+    }
+
+    /// With what would help.
+    #[must_use]
+    pub fn hint(self, hint: Option<String>) -> Problem {
+        Problem { hint, ..self }
+    }
+
+    /// As it stands in JSON.
+    pub fn body(&self) -> Value {
+        let mut body = json!({
+            "type": "about:blank",
+            "title": self.status.canonical_reason().unwrap_or("Error"),
+            "status": self.status.as_u16(),
+            "code": self.code,
+            "detail": self.detail,
+        });
+        if let Value::Object(map) = &mut body {
+            if let Some(hint) = &self.hint {
+                map.insert("hint".to_owned(), Value::from(hint.as_str()));
+            }
+            map.extend(self.extras.clone());
+        }
+        body
+    }
+}
+
+impl IntoResponse for Problem {
+    fn into_response(self) -> Response {
+        let mut response = (self.status, Json(self.body())).into_response();
+        let headers = response.headers_mut();
+        headers.insert(header::CONTENT_TYPE, CONTENT_TYPE);
+        match self.status {
+            StatusCode::UNAUTHORIZED => {
+                headers.insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
+            }
+            StatusCode::SERVICE_UNAVAILABLE | StatusCode::TOO_MANY_REQUESTS => {
+                headers.insert(header::RETRY_AFTER, HeaderValue::from_static("1"));
+            }
+            _ => {}
+        }
+        response
+    }
+}
+
+impl From<Refusal> for Problem {
+    fn from(refusal: Refusal) -> Problem {
+        let problem = Problem::new(status(&refusal), refusal.code(), refusal.to_string());
+        match refusal {
+            Refusal::Missing { hint, .. } => problem.hint(hint),
+            Refusal::Fields(fields) => problem.with("fields", json!(fields)),
+            Refusal::Problems { problems, text } => {
+                problem.with("problems", json!(problems)).with("text", text)
+            }
+            Refusal::Stranded(nodes) => problem.with("stranded", json!(nodes)),
+            Refusal::RefTaken(task) => problem.with(
+                "task",
+                json!({
+                    "process": task.process, "ref": task.reference, "id": task.id,
+                    "state": task.state.phase().as_str(), "node": task.at,
+                }),
+            ),
+            Refusal::Denied { .. }
+            | Refusal::Bad { .. }
+            | Refusal::Conflict { .. }
+            | Refusal::Changed(_)
+            | Refusal::TooManyTasks { .. }
+            | Refusal::Gone(_)
+            | Refusal::Store(_)
+            | Refusal::File { .. }
+            | Refusal::Stopping => problem,
+        }
+    }
+}
+
+fn status(refusal: &Refusal) -> StatusCode {
+    match refusal {
+        Refusal::Denied { .. } => StatusCode::FORBIDDEN,
+        Refusal::Missing { .. } => StatusCode::NOT_FOUND,
+        Refusal::Bad { .. } | Refusal::Fields(_) | Refusal::Problems { .. } => {
+            StatusCode::UNPROCESSABLE_ENTITY
+        }
+        Refusal::Stranded(_) | Refusal::RefTaken(_) | Refusal::Conflict { .. } => StatusCode::CONFLICT,
+        Refusal::Changed(_) => StatusCode::PRECONDITION_FAILED,
+        Refusal::TooManyTasks { .. } => StatusCode::TOO_MANY_REQUESTS,
+        Refusal::Gone(_) => StatusCode::GONE,
+        Refusal::Store(StoreError::Lost(_)) | Refusal::Stopping => StatusCode::SERVICE_UNAVAILABLE,
+        Refusal::Store(StoreError::Corrupt(_)) | Refusal::File { .. } => StatusCode::INTERNAL_SERVER_ERROR,
+    }
+}

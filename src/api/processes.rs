@@ -1,0 +1,191 @@
+//! `/api/v1/processes`: deploying and looking at processes.
+
+use axum::Json;
+use axum::extract::{RawQuery, State};
+use axum::http::{StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use serde::Deserialize;
+use serde_json::{Value, json};
+use utoipa::IntoParams;
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
+
+use crate::api::app::App;
+use crate::api::problem::Problem;
+use crate::api::take::{Ask, At, ReadText, Who, process};
+use crate::desk::deploy::{Deployment, Report};
+use crate::desk::processes::{Picture, ProcessView, VersionView};
+use crate::desk::view::Page;
+use crate::model::names::NodeName;
+
+/// The routes.
+pub fn routes() -> OpenApiRouter<App> {
+    OpenApiRouter::new()
+        .routes(routes!(list))
+        .routes(routes!(get, put, delete))
+        .routes(routes!(versions))
+        .routes(routes!(version))
+        .routes(routes!(graph))
+        .routes(routes!(pause))
+        .routes(routes!(resume))
+        .routes(routes!(check))
+        .routes(routes!(schema))
+}
+
+/// The processes you may see, without their nodes.
+#[utoipa::path(get, path = "/api/v1/processes", tag = "processes",
+    responses((status = 200, body = Page<ProcessView>)))]
+async fn list(State(app): State<App>, Who(by): Who) -> Result<Json<Page<ProcessView>>, Problem> {
+    Ok(Json(app.desk.processes(&by).await?))
+}
+
+/// One process.
+#[utoipa::path(get, path = "/api/v1/processes/{id}", tag = "processes", params(("id" = String, Path)),
+    responses((status = 200, body = ProcessView)))]
+async fn get(State(app): State<App>, Who(by): Who, At(id): At<String>) -> Result<Json<ProcessView>, Problem> {
+    Ok(Json(app.desk.process(&by, &process(&id)?).await?))
+}
+
+/// Deploys a process: the body is its YAML text. `?move=old:new`, as often as needed, says where tasks go whose node
+/// is no more; `?dry_run=true` only says what would be.
+#[utoipa::path(put, path = "/api/v1/processes/{id}", tag = "processes",
+    params(("id" = String, Path), ("move" = Option<Vec<String>>, Query), ("dry_run" = Option<bool>, Query)),
+    request_body(content = String, content_type = "application/yaml"),
+    responses((status = 200, body = Report), (status = 201, body = Report)))]
+async fn put(
+    State(app): State<App>,
+    Who(by): Who,
+    At(id): At<String>,
+    RawQuery(query): RawQuery,
+    ReadText(text): ReadText,
+) -> Result<(StatusCode, Json<Report>), Problem> {
+    let mut it = Deployment { text, expected: Some(process(&id)?), ..Deployment::default() };
+    for (name, value) in url::form_urlencoded::parse(query.unwrap_or_default().as_bytes()) {
+        match (&*name, &*value) {
+            ("dry_run", "true" | "") => it.dry_run = true,
+            ("dry_run", "false") => it.dry_run = false,
+            ("move", value) => {
+                let (old, new) = moved(value)?;
+                it.moves.insert(old, new);
+            }
+            (name, _) => {
+                let detail = format!("unknown field `{name}`, expected `dry_run` or `move`");
+                return Err(Problem::new(StatusCode::UNPROCESSABLE_ENTITY, "bad_query", detail));
+            }
+        }
+    }
+    let report = app.desk.deploy(&by, it).await?;
+    Ok((if report.created { StatusCode::CREATED } else { StatusCode::OK }, Json(report)))
+}
+
+fn moved(text: &str) -> Result<(NodeName, NodeName), Problem> {
+    let bad = |detail: String| Problem::new(StatusCode::UNPROCESSABLE_ENTITY, "bad_move", detail);
+    let (old, new) = text
+        .split_once(':')
+        .ok_or_else(|| bad(format!("`{text}` is no move; hint: write `move=old:new`")))?;
+    let name = |it: &str| NodeName::new(it).map_err(|it| bad(it.to_string()));
+    Ok((name(old)?, name(new)?))
+}
+
+/// Forgets a process that has no live tasks.
+#[utoipa::path(delete, path = "/api/v1/processes/{id}", tag = "processes", params(("id" = String, Path)),
+    responses((status = 204)))]
+async fn delete(State(app): State<App>, Who(by): Who, At(id): At<String>) -> Result<StatusCode, Problem> {
+    app.desk.delete(&by, &process(&id)?).await?;
+    Ok(StatusCode::NO_CONTENT)
+}
+
+/// All versions there were, the newest first.
+#[utoipa::path(get, path = "/api/v1/processes/{id}/versions", tag = "processes", params(("id" = String, Path)),
+    responses((status = 200, body = Page<VersionView>)))]
+async fn versions(
+    State(app): State<App>,
+    Who(by): Who,
+    At(id): At<String>,
+) -> Result<Json<Page<VersionView>>, Problem> {
+    Ok(Json(app.desk.versions(&by, &process(&id)?).await?))
+}
+
+/// One version, with its text.
+#[utoipa::path(get, path = "/api/v1/processes/{id}/versions/{version}", tag = "processes",
+    params(("id" = String, Path), ("version" = String, Path)), responses((status = 200, body = VersionView)))]
+async fn version(
+    State(app): State<App>,
+    Who(by): Who,
+    At((id, version)): At<(String, String)>,
+) -> Result<Json<VersionView>, Problem> {
+    Ok(Json(app.desk.version(&by, &process(&id)?, &version).await?))
+}
+
+#[derive(Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+struct GraphQuery {
+    /// `svg` (the default), `mermaid` or `json`.
+    #[serde(default)]
+    #[param(value_type = Option<String>)]
+    format: Format,
+}
+
+#[derive(Clone, Copy, Default, Deserialize)]
+#[serde(rename_all = "lowercase")]
+enum Format {
+    #[default]
+    Svg,
+    Mermaid,
+    Json,
+}
+
+/// The picture of a process.
+#[utoipa::path(get, path = "/api/v1/processes/{id}/graph", tag = "processes",
+    params(("id" = String, Path), GraphQuery), responses((status = 200, body = String)))]
+async fn graph(
+    State(app): State<App>,
+    Who(by): Who,
+    At(id): At<String>,
+    Ask(query): Ask<GraphQuery>,
+) -> Result<Response, Problem> {
+    let (picture, kind) = match query.format {
+        Format::Svg => (Picture::Svg, "image/svg+xml"),
+        Format::Mermaid => (Picture::Mermaid, "text/plain; charset=utf-8"),
+        Format::Json => (Picture::Json, "application/json"),
+    };
+    let text = app.desk.picture(&by, &process(&id)?, picture)?;
+    Ok(([(header::CONTENT_TYPE, kind)], text).into_response())
+}
+
+/// Lets a process rest: tasks are taken in, and none moves.
+#[utoipa::path(post, path = "/api/v1/processes/{id}/pause", tag = "processes", params(("id" = String, Path)),
+    responses((status = 200, body = ProcessView)))]
+async fn pause(
+    State(app): State<App>,
+    Who(by): Who,
+    At(id): At<String>,
+) -> Result<Json<ProcessView>, Problem> {
+    Ok(Json(app.desk.pause(&by, &process(&id)?).await?))
+}
+
+/// Lets it go on.
+#[utoipa::path(post, path = "/api/v1/processes/{id}/resume", tag = "processes", params(("id" = String, Path)),
+    responses((status = 200, body = ProcessView)))]
+async fn resume(
+    State(app): State<App>,
+    Who(by): Who,
+    At(id): At<String>,
+) -> Result<Json<ProcessView>, Problem> {
+    Ok(Json(app.desk.resume(&by, &process(&id)?).await?))
+}
+
+/// All that is wrong with a text. The answer is 200 whatever that is.
+#[utoipa::path(post, path = "/api/v1/check", tag = "processes",
+    request_body(content = String, content_type = "application/yaml"), responses((status = 200, body = Object)))]
+async fn check(State(app): State<App>, _: Who, ReadText(text): ReadText) -> Json<Value> {
+    let problems = app.desk.check(&text);
+    let shown = crate::process::problem::render(&problems, &text, false);
+    Json(json!({"problems": problems, "text": shown}))
+}
+
+/// The JSON Schema of a process file, for editors.
+#[utoipa::path(get, path = "/api/v1/schema", tag = "processes", responses((status = 200, body = Object)))]
+async fn schema(_: Who) -> Json<Value> {
+    Json(crate::process::schema::schema())
+}

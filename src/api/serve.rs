@@ -1,0 +1,87 @@
+//! [`serve`]: takes connections until it is told to stop, and then finishes what is under way.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use hyper::server::conn::http1;
+use hyper_util::rt::{TokioIo, TokioTimer};
+use hyper_util::service::TowerToHyperService;
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::Semaphore;
+use tokio::time::timeout;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+use crate::api::app::App;
+use crate::api::router::router;
+
+/// How many connections are open at once; more wait in the system's queue.
+const CONNECTIONS_MAX: usize = 10_000;
+/// How long a request's head may take: whoever sends it byte by byte holds a connection no longer.
+const HEAD_TIMEOUT: Duration = Duration::from_secs(15);
+/// How large a request's head may be.
+const HEAD_BYTES_MAX: usize = 64 * 1024;
+/// How long requests under way may take when the server stops.
+const FINISH_MAX: Duration = Duration::from_secs(10);
+/// How long to rest when the system has no room for another connection.
+const FULL_PAUSE: Duration = Duration::from_millis(100);
+
+/// Serves `app` on `listener` until `stop`.
+pub async fn serve(listener: TcpListener, app: App, stop: CancellationToken) {
+    let service = TowerToHyperService::new(router(app));
+    let (connections, permits) = (TaskTracker::new(), Arc::new(Semaphore::new(CONNECTIONS_MAX)));
+    loop {
+        let permit = tokio::select! {
+            biased;
+            () = stop.cancelled() => break,
+            permit = Arc::clone(&permits).acquire_owned() => permit,
+        };
+        // The semaphore is never closed.
+        let Ok(permit) = permit else { break };
+        let stream = tokio::select! {
+            biased;
+            () = stop.cancelled() => break,
+            accepted = listener.accept() => match accepted {
+                Ok((stream, _)) => stream,
+                Err(error) => {
+                    tracing::warn!(%error, "no connection could be taken");
+                    drop(timeout(FULL_PAUSE, stop.cancelled()).await);
+                    continue;
+                }
+            },
+        };
+        let (service, stop) = (service.clone(), stop.clone());
+        connections.spawn(async move {
+            talk(stream, service, stop).await;
+            drop(permit);
+        });
+    }
+    drop(listener);
+    connections.close();
+    if timeout(FINISH_MAX, connections.wait()).await.is_err() {
+        tracing::warn!("some requests were cut off");
+    }
+}
+
+type Service = TowerToHyperService<axum::Router>;
+
+async fn talk(stream: TcpStream, service: Service, stop: CancellationToken) {
+    // Answers are small and waited for.
+    drop(stream.set_nodelay(true));
+    let connection = http1::Builder::new()
+        .timer(TokioTimer::new())
+        .header_read_timeout(HEAD_TIMEOUT)
+        .max_buf_size(HEAD_BYTES_MAX)
+        .serve_connection(TokioIo::new(stream), service);
+    let mut connection = std::pin::pin!(connection);
+    let ended = tokio::select! {
+        ended = connection.as_mut() => ended,
+        () = stop.cancelled() => {
+            connection.as_mut().graceful_shutdown();
+            connection.await
+        }
+    };
+    if let Err(error) = ended {
+        tracing::debug!(%error, "a connection ended early");
+    }
+}

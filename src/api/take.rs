@@ -1,0 +1,191 @@
+//! What handlers take: [`Who`] asks, the path [`At`], the query [`Ask`], the body [`Read`]. Whatever is wrong with one
+//! of them is a problem that names it.
+
+use std::sync::Arc;
+
+use axum::Json;
+use axum::body::Bytes;
+use axum::extract::rejection::BytesRejection;
+use axum::extract::{FromRequest, FromRequestParts, Path, Query, Request};
+use axum::http::request::Parts;
+use axum::http::{HeaderMap, StatusCode, header};
+use serde::de::DeserializeOwned;
+
+use crate::api::problem::Problem;
+use crate::desk::actor::Actor;
+use crate::model::names::{Address, ProcessId, Ref, TaskId};
+
+/// How near two words must be to be taken for each other.
+const NEAR: f64 = 0.75;
+
+/// Who asks.
+#[derive(Clone, Debug)]
+pub struct Who(pub Arc<Actor>);
+
+impl<S: Send + Sync> FromRequestParts<S> for Who {
+    type Rejection = Problem;
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Who, Problem> {
+        parts.extensions.get::<Who>().cloned().ok_or_else(unknown)
+    }
+}
+
+/// Nobody knows who asks.
+pub fn unknown() -> Problem {
+    let detail = "this needs a token; hint: send the header `Authorization: Bearer <token>`";
+    Problem::new(StatusCode::UNAUTHORIZED, "no_token", detail)
+}
+
+/// The parts of the path.
+#[derive(Clone, Debug)]
+pub struct At<T>(pub T);
+
+impl<S: Send + Sync, T: DeserializeOwned + Send> FromRequestParts<S> for At<T> {
+    type Rejection = Problem;
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<At<T>, Problem> {
+        match Path::<T>::from_request_parts(parts, state).await {
+            Ok(Path(it)) => Ok(At(it)),
+            Err(bad) => Err(Problem::new(StatusCode::BAD_REQUEST, "bad_path", lower(&bad.body_text()))),
+        }
+    }
+}
+
+/// The query. Unknown names in it are refused.
+#[derive(Clone, Debug)]
+pub struct Ask<T>(pub T);
+
+impl<S: Send + Sync, T: DeserializeOwned> FromRequestParts<S> for Ask<T> {
+    type Rejection = Problem;
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Ask<T>, Problem> {
+        match Query::<T>::try_from_uri(&parts.uri) {
+            Ok(Query(it)) => Ok(Ask(it)),
+            Err(bad) => {
+                let text = bad.body_text();
+                let text = text.strip_prefix("Failed to deserialize query string: ").unwrap_or(&text);
+                Err(shape("bad_query", text))
+            }
+        }
+    }
+}
+
+/// A JSON body.
+#[derive(Clone, Debug)]
+pub struct Read<T>(pub T);
+
+impl<S: Send + Sync, T: DeserializeOwned> FromRequest<S> for Read<T> {
+    type Rejection = Problem;
+    async fn from_request(request: Request, state: &S) -> Result<Read<T>, Problem> {
+        if !is_json(request.headers()) {
+            return Err(not_json());
+        }
+        let body = Bytes::from_request(request, state).await.map_err(|bad| too_large(&bad))?;
+        json(&body).map(Read)
+    }
+}
+
+/// A body as text.
+#[derive(Clone, Debug)]
+pub struct ReadText(pub String);
+
+impl<S: Send + Sync> FromRequest<S> for ReadText {
+    type Rejection = Problem;
+    async fn from_request(request: Request, state: &S) -> Result<ReadText, Problem> {
+        let body = Bytes::from_request(request, state).await.map_err(|bad| too_large(&bad))?;
+        let bad = |_| Problem::new(StatusCode::BAD_REQUEST, "bad_text", "the body is not UTF-8");
+        String::from_utf8(body.into()).map(ReadText).map_err(bad)
+    }
+}
+
+/// Whether the body says it is JSON.
+pub fn is_json(headers: &HeaderMap) -> bool {
+    let kind = media_type(headers);
+    kind == "application/json" || (kind.starts_with("application/") && kind.ends_with("+json"))
+}
+
+/// What the body says it is.
+pub fn media_type(headers: &HeaderMap) -> String {
+    let text = headers.get(header::CONTENT_TYPE).and_then(|it| it.to_str().ok()).unwrap_or_default();
+    text.split(';').next().unwrap_or_default().trim().to_ascii_lowercase()
+}
+
+/// The body is not said to be JSON.
+pub fn not_json() -> Problem {
+    let detail = "the body is not said to be JSON; hint: send the header `Content-Type: application/json`";
+    Problem::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, "not_json", detail)
+}
+
+/// The body cannot be had.
+pub fn too_large(bad: &BytesRejection) -> Problem {
+    match bad.status() {
+        StatusCode::PAYLOAD_TOO_LARGE => Problem::new(
+            StatusCode::PAYLOAD_TOO_LARGE,
+            "body_too_large",
+            "the body is larger than is taken here",
+        ),
+        _ => Problem::new(StatusCode::BAD_REQUEST, "bad_body", "the body did not arrive whole"),
+    }
+}
+
+/// Reads JSON; what is wrong with it is told with its place.
+pub fn json<T: DeserializeOwned>(body: &[u8]) -> Result<T, Problem> {
+    if let Ok(it) = serde_json::from_slice(body) {
+        return Ok(it);
+    }
+    // Once more, slower, by a reader that knows where it is.
+    match Json::<T>::from_bytes(body) {
+        Ok(Json(it)) => Ok(it),
+        Err(bad) => {
+            let text = bad.body_text();
+            let text = text.split_once(": ").map_or(text.as_str(), |(_, rest)| rest);
+            match bad.status() {
+                StatusCode::UNPROCESSABLE_ENTITY => Err(shape("bad_shape", text)),
+                _ => Err(Problem::new(
+                    StatusCode::BAD_REQUEST,
+                    "bad_json",
+                    format!("this is no JSON: {}", lower(text)),
+                )),
+            }
+        }
+    }
+}
+
+/// What serde found wrong, with a hint if a name was mistyped.
+fn shape(code: &'static str, text: &str) -> Problem {
+    let words: Vec<&str> = text.split('`').skip(1).step_by(2).collect();
+    let hint = match words.split_first() {
+        Some((word, known)) if text.contains("unknown") => {
+            let near = known.iter().map(|it| (strsim::jaro_winkler(word, it), it));
+            let near = near.filter(|(near, _)| *near > NEAR).max_by(|a, b| a.0.total_cmp(&b.0));
+            near.map(|(_, it)| format!("did you mean `{it}`?"))
+        }
+        _ => None,
+    };
+    Problem::new(StatusCode::UNPROCESSABLE_ENTITY, code, lower(text)).hint(hint)
+}
+
+fn lower(text: &str) -> String {
+    let mut chars = text.chars();
+    let first = chars.next().map(|it| it.to_ascii_lowercase());
+    first.into_iter().chain(chars).collect()
+}
+
+/// The process a path names.
+pub fn process(text: &str) -> Result<ProcessId, Problem> {
+    ProcessId::new(text)
+        .map_err(|bad| Problem::new(StatusCode::NOT_FOUND, "no_such_process", bad.to_string()))
+}
+
+/// The task a path names.
+pub fn address((id, reference): (String, String)) -> Result<Address, Problem> {
+    let reference = Ref::new(&reference)
+        .map_err(|bad| Problem::new(StatusCode::NOT_FOUND, "no_such_task", bad.to_string()))?;
+    Ok(Address { process: process(&id)?, reference })
+}
+
+/// The number of a task, as it stands in a query.
+pub fn task_id(text: Option<&str>) -> Result<Option<TaskId>, Problem> {
+    let bad = |_| {
+        let detail = "`id` is a task's id: a whole number";
+        Problem::new(StatusCode::UNPROCESSABLE_ENTITY, "bad_query", detail)
+    };
+    text.map(|it| it.parse().map(TaskId).map_err(bad)).transpose()
+}

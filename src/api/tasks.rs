@@ -1,0 +1,255 @@
+//! `/api/v1/processes/ID/tasks`: submitting tasks and looking at them.
+
+use axum::Json;
+use axum::body::Bytes;
+use axum::extract::{FromRequest, Request, State};
+use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
+use serde::Deserialize;
+use serde_json::Value;
+use utoipa::IntoParams;
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
+
+use crate::api::app::App;
+use crate::api::many::many;
+use crate::api::problem::Problem;
+use crate::api::submission::SubmitBody;
+use crate::api::take::{
+    Ask, At, Who, address, is_json, json, media_type, not_json, process, task_id, too_large,
+};
+use crate::desk::look::Filter;
+use crate::desk::submit::Submitted;
+use crate::desk::view::{HopView, Page, TaskView};
+use crate::model::names::{NodeName, ProcessId};
+use crate::model::task::Phase;
+use crate::model::time::Span;
+
+/// The routes.
+pub fn routes() -> OpenApiRouter<App> {
+    OpenApiRouter::new()
+        .routes(routes!(list, submit))
+        .routes(routes!(list_all))
+        .routes(routes!(get))
+        .routes(routes!(trail))
+        .routes(routes!(param))
+        .routes(routes!(alarms))
+}
+
+#[derive(Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+struct SubmitQuery {
+    /// Answer when the task ends, or after so long: `30s`.
+    #[param(value_type = Option<String>)]
+    wait: Option<Span>,
+}
+
+/// Takes a task in. With `Content-Type: application/x-ndjson`, one such object a line, many; the answer then has one
+/// line for each, in order. The header `Idempotency-Key` makes a repeat safe.
+#[utoipa::path(post, path = "/api/v1/processes/{id}/tasks", tag = "tasks", params(("id" = String, Path), SubmitQuery),
+    request_body = SubmitBody, responses((status = 201, body = TaskView), (status = 200, body = TaskView)))]
+async fn submit(
+    State(app): State<App>,
+    Who(by): Who,
+    At(id): At<String>,
+    Ask(query): Ask<SubmitQuery>,
+    request: Request,
+) -> Result<Response, Problem> {
+    let id = process(&id)?;
+    if media_type(request.headers()) == "application/x-ndjson" {
+        return Ok(many(app, by, id, request.into_body()));
+    }
+    if !is_json(request.headers()) {
+        return Err(not_json());
+    }
+    let key = key(request.headers())?;
+    let body = Bytes::from_request(request, &()).await.map_err(|bad| too_large(&bad))?;
+    let body: SubmitBody = json(&body)?;
+    let done = app.desk.submit(&by, &id, body.submission(key, query.wait)).await?;
+    Ok(submitted(done))
+}
+
+fn submitted(done: Submitted) -> Response {
+    let status = match (done.created, done.pending) {
+        (true, _) => StatusCode::CREATED,
+        (false, true) => StatusCode::ACCEPTED,
+        (false, false) => StatusCode::OK,
+    };
+    let mut response = with_tag(status, done.task);
+    if let Some(place) = response.1 {
+        response.0.headers_mut().insert(header::LOCATION, place);
+    }
+    response.0
+}
+
+/// The answer with a task, its `ETag`, and where it is.
+fn with_tag(status: StatusCode, task: TaskView) -> (Response, Option<HeaderValue>) {
+    let tag = HeaderValue::from_str(&format!("\"{}\"", task.revision)).ok();
+    let reference = utf8_percent_encode(&task.reference, NON_ALPHANUMERIC);
+    let place = format!("/api/v1/processes/{}/tasks/{reference}", task.process);
+    let mut response = (status, Json(task)).into_response();
+    if let Some(tag) = tag {
+        response.headers_mut().insert(header::ETAG, tag);
+    }
+    (response, HeaderValue::from_str(&place).ok())
+}
+
+/// The answer with a task and its `ETag`.
+pub fn tagged(status: StatusCode, task: TaskView) -> Response {
+    with_tag(status, task).0
+}
+
+fn key(headers: &HeaderMap) -> Result<Option<String>, Problem> {
+    let bad = |_| {
+        let detail = "the header `Idempotency-Key` holds more than ASCII";
+        Problem::new(StatusCode::UNPROCESSABLE_ENTITY, "bad_idempotency_key", detail)
+    };
+    let key = headers.get("idempotency-key").map(|it| it.to_str().map(str::to_owned));
+    key.transpose().map_err(bad)
+}
+
+#[derive(Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+struct ListQuery {
+    /// On that node.
+    #[param(value_type = Option<String>)]
+    node: Option<NodeName>,
+    /// In that state.
+    #[param(value_type = Option<String>)]
+    state: Option<Phase>,
+    /// Whose ref begins with that.
+    r#ref: Option<String>,
+    /// `next` of the page before.
+    cursor: Option<String>,
+    /// How many, from 1 to 500; 50 if nothing is said.
+    limit: Option<usize>,
+}
+
+/// The tasks of a process, oldest first.
+#[utoipa::path(get, path = "/api/v1/processes/{id}/tasks", tag = "tasks", params(("id" = String, Path), ListQuery),
+    responses((status = 200, body = Page<TaskView>)))]
+async fn list(
+    State(app): State<App>,
+    Who(by): Who,
+    At(id): At<String>,
+    Ask(it): Ask<ListQuery>,
+) -> Result<Json<Page<TaskView>>, Problem> {
+    let filter = Filter {
+        process: Some(process(&id)?),
+        node: it.node,
+        phase: it.state,
+        ref_prefix: it.r#ref,
+        cursor: it.cursor,
+        limit: it.limit,
+    };
+    Ok(Json(app.desk.tasks(&by, filter).await?))
+}
+
+#[derive(Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+struct ListAllQuery {
+    /// Of that process.
+    #[param(value_type = Option<String>)]
+    process: Option<ProcessId>,
+    /// On that node.
+    #[param(value_type = Option<String>)]
+    node: Option<NodeName>,
+    /// In that state.
+    #[param(value_type = Option<String>)]
+    state: Option<Phase>,
+    /// Whose ref begins with that.
+    r#ref: Option<String>,
+    /// `next` of the page before.
+    cursor: Option<String>,
+    /// How many, from 1 to 500; 50 if nothing is said.
+    limit: Option<usize>,
+}
+
+/// The tasks of all processes you may see, oldest first.
+#[utoipa::path(get, path = "/api/v1/tasks", tag = "tasks", params(ListAllQuery),
+    responses((status = 200, body = Page<TaskView>)))]
+async fn list_all(
+    State(app): State<App>,
+    Who(by): Who,
+    Ask(it): Ask<ListAllQuery>,
+) -> Result<Json<Page<TaskView>>, Problem> {
+    let filter = Filter {
+        process: it.process,
+        node: it.node,
+        phase: it.state,
+        ref_prefix: it.r#ref,
+        cursor: it.cursor,
+        limit: it.limit,
+    };
+    Ok(Json(app.desk.tasks(&by, filter).await?))
+}
+
+/// Picks a task that ended.
+#[derive(Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+pub struct IdQuery {
+    /// That very task, live or ended.
+    pub id: Option<String>,
+}
+
+/// The live task of that ref, or else the one that ended last.
+#[utoipa::path(get, path = "/api/v1/processes/{id}/tasks/{ref}", tag = "tasks",
+    params(("id" = String, Path), ("ref" = String, Path), IdQuery), responses((status = 200, body = TaskView)))]
+async fn get(
+    State(app): State<App>,
+    Who(by): Who,
+    At(at): At<(String, String)>,
+    Ask(query): Ask<IdQuery>,
+) -> Result<Response, Problem> {
+    let task = app.desk.task(&by, &address(at)?, task_id(query.id.as_deref())?).await?;
+    Ok(tagged(StatusCode::OK, task))
+}
+
+#[derive(Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+struct TrailQuery {
+    /// That very task, live or ended.
+    id: Option<String>,
+    /// `next` of the page before.
+    cursor: Option<String>,
+    /// How many commits, from 1 to 500; 50 if nothing is said.
+    limit: Option<usize>,
+}
+
+/// What happened to a task, oldest first.
+#[utoipa::path(get, path = "/api/v1/processes/{id}/tasks/{ref}/trail", tag = "tasks",
+    params(("id" = String, Path), ("ref" = String, Path), TrailQuery), responses((status = 200, body = Page<HopView>)))]
+async fn trail(
+    State(app): State<App>,
+    Who(by): Who,
+    At(at): At<(String, String)>,
+    Ask(it): Ask<TrailQuery>,
+) -> Result<Json<Page<HopView>>, Problem> {
+    let id = task_id(it.id.as_deref())?;
+    Ok(Json(app.desk.trail(&by, &address(at)?, id, it.cursor.as_deref(), it.limit).await?))
+}
+
+/// The bare value of a param: a text as text, all else as JSON. A secret needs the right `secrets`.
+#[utoipa::path(get, path = "/api/v1/processes/{id}/tasks/{ref}/params/{path}", tag = "tasks",
+    params(("id" = String, Path), ("ref" = String, Path), ("path" = String, Path), IdQuery),
+    responses((status = 200, body = String)))]
+async fn param(
+    State(app): State<App>,
+    Who(by): Who,
+    At((id, reference, path)): At<(String, String, String)>,
+    Ask(query): Ask<IdQuery>,
+) -> Result<Response, Problem> {
+    let at = address((id, reference))?;
+    let value = app.desk.param(&by, &at, task_id(query.id.as_deref())?, &path).await?;
+    Ok(match value {
+        Value::String(text) => ([(header::CONTENT_TYPE, "text/plain; charset=utf-8")], text).into_response(),
+        other => Json(other).into_response(),
+    })
+}
+
+/// Live tasks with an open alarm, oldest first.
+#[utoipa::path(get, path = "/api/v1/alarms", tag = "tasks", responses((status = 200, body = Page<TaskView>)))]
+async fn alarms(State(app): State<App>, Who(by): Who) -> Result<Json<Page<TaskView>>, Problem> {
+    Ok(Json(app.desk.alarms(&by).await?))
+}

@@ -1,0 +1,280 @@
+//! [`Config`]: flags over `BELTLINE_*` over `beltline.yaml` over defaults. Every value remembers where it came from.
+
+use std::net::{IpAddr, SocketAddr};
+use std::path::{Path, PathBuf};
+use std::str::FromStr;
+
+use anyhow::{Result, bail};
+use ipnet::IpNet;
+use serde_json::{Map, Value, json};
+use url::Url;
+use zeroize::Zeroizing;
+
+use crate::cli::config_file::{self, ConfigFile};
+use crate::cli::env::Env;
+use crate::cli::failure::Usage;
+use crate::cli::keys::{FILE_ENV, Held, KEYS, Key, Origin};
+use crate::cli::suggest::nearest;
+
+/// The file that is read if no other is named, and only if it is there.
+const FILE_DEFAULT: &str = "beltline.yaml";
+
+/// What is configured.
+#[derive(Clone)]
+pub struct Config {
+    /// Where `serve` listens.
+    pub listen: SocketAddr,
+    /// What links are made of.
+    pub public_url: Option<Url>,
+    /// The data folder.
+    pub data: PathBuf,
+    /// What keeps the tasks.
+    pub store: StoreChoice,
+    /// The folder that is deployed.
+    pub processes: PathBuf,
+    /// Private addresses that requests may reach.
+    pub allow_addresses: Vec<IpNet>,
+    /// OAuth token hosts beside the vendor's.
+    pub oauth_hosts: Vec<String>,
+    /// Channels of the file, by name.
+    pub channels: Map<String, Value>,
+    /// The server that other verbs speak to, if one was named.
+    pub server: Option<Url>,
+    /// Who speaks to it.
+    pub token: Option<Zeroizing<String>>,
+    /// What seals secrets.
+    pub key: Option<Zeroizing<String>>,
+    /// What is logged.
+    pub log: String,
+    /// Logs are JSON.
+    pub log_json: bool,
+    /// All of it as it was written.
+    pub held: Vec<Held>,
+    /// What is strange, but no error.
+    pub notes: Vec<String>,
+    /// Where those channels stand.
+    pub channels_origin: Origin,
+}
+
+/// What keeps the tasks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum StoreChoice {
+    /// A file in the data folder.
+    Sqlite,
+    /// Nothing that lasts.
+    Memory,
+}
+
+impl Config {
+    /// Reads the file, and lays the environment and then the flags over it.
+    pub fn gather(flags: &[(&'static str, Vec<String>)], file: Option<&Path>, env: &Env) -> Result<Config> {
+        let named = file.map(Path::to_path_buf).or_else(|| env.get(FILE_ENV).map(PathBuf::from));
+        let file = match named {
+            Some(path) => config_file::read(&path)?,
+            None if Path::new(FILE_DEFAULT).is_file() => config_file::read(Path::new(FILE_DEFAULT))?,
+            None => ConfigFile::default(),
+        };
+        let held = KEYS.iter().map(|key| hold(key, flags, env, &file)).collect();
+        Config::typed(held, file, notes(env))
+    }
+
+    fn typed(held: Vec<Held>, file: ConfigFile, notes: Vec<String>) -> Result<Config> {
+        let one = |name: &str| held.iter().find(|it| it.key.name == name).filter(|it| !it.values.is_empty());
+        let text = |name: &str| one(name).map(|it| it.values[0].clone());
+        Ok(Config {
+            listen: one("listen").map_or_else(|| bail!("`listen` is empty"), listen)?,
+            public_url: one("public_url").map(url).transpose()?,
+            data: PathBuf::from(text("data").unwrap_or_default()),
+            store: one("store").map_or(Ok(StoreChoice::Sqlite), store)?,
+            processes: PathBuf::from(text("processes").unwrap_or_default()),
+            allow_addresses: one("allow.addresses").map_or(Ok(Vec::new()), addresses)?,
+            oauth_hosts: one("allow.oauth_hosts").map(|it| it.values.clone()).unwrap_or_default(),
+            server: one("server").map(url).transpose()?,
+            token: text("token").map(Zeroizing::new),
+            key: text("key").map(Zeroizing::new),
+            log: text("log").unwrap_or_default(),
+            log_json: one("log_format").map_or(Ok(false), log_json)?,
+            channels: file.channels,
+            channels_origin: file.channels_origin.unwrap_or(Origin::Default),
+            held,
+            notes,
+        })
+    }
+
+    /// What links and callbacks are made of.
+    pub fn public_url(&self, address: SocketAddr) -> String {
+        let url = self.public_url.as_ref().map(|it| it.as_str().trim_end_matches('/').to_owned());
+        url.unwrap_or_else(|| format!("http://{address}"))
+    }
+
+    /// Refuses to listen where strangers could come in.
+    pub fn check_listen(&self) -> Result<()> {
+        if self.listen.ip().is_loopback() {
+            return Ok(());
+        }
+        bail!(
+            "`listen` is {}, which others can reach, and there are no users and no TLS yet; hint: listen on \
+             127.0.0.1 and let a proxy with TLS and a login stand in front",
+            self.listen
+        )
+    }
+
+    /// Key, what holds, and where it came from: secrets masked.
+    pub fn rows(&self) -> Vec<(String, Value, String)> {
+        let mut rows: Vec<(String, Value, String)> = self.held.iter().map(row).collect();
+        for (name, channel) in &self.channels {
+            // Whether a setting is a secret is the channel's to know; here only the way is shown.
+            let via = channel.get("via").cloned().unwrap_or(Value::Null);
+            rows.push((
+                format!("channels.{name}"),
+                json!({"via": via, "…": "***"}),
+                self.channels_origin.to_string(),
+            ));
+        }
+        rows
+    }
+}
+
+fn row(held: &Held) -> (String, Value, String) {
+    let value = if held.values.is_empty() { Value::Null } else { Value::String(held.shown()) };
+    (held.key.name.to_owned(), value, held.origin.to_string())
+}
+
+fn hold(key: &'static Key, flags: &[(&'static str, Vec<String>)], env: &Env, file: &ConfigFile) -> Held {
+    let flag = flags.iter().find(|(name, values)| *name == key.name && !values.is_empty());
+    if let Some((_, values)) = flag {
+        return Held { key, values: values.clone(), origin: Origin::Flag(key.flag) };
+    }
+    if let Some(value) = env.get(key.env) {
+        let values = if key.many {
+            value.split(',').map(|it| it.trim().to_owned()).filter(|it| !it.is_empty()).collect()
+        } else {
+            vec![value.to_owned()]
+        };
+        return Held { key, values, origin: Origin::Env(key.env) };
+    }
+    if let Some((_, values, origin)) = file.values.iter().find(|(name, ..)| *name == key.name) {
+        return Held { key, values: values.clone(), origin: origin.clone() };
+    }
+    let values = [key.default].into_iter().filter(|it| !it.is_empty()).map(str::to_owned).collect();
+    Held { key, values, origin: Origin::Default }
+}
+
+/// Variables that look like ours and mean nothing.
+fn notes(env: &Env) -> Vec<String> {
+    let known: Vec<&str> =
+        KEYS.iter().map(|it| it.env).filter(|it| !it.is_empty()).chain([FILE_ENV]).collect();
+    let strange = env.names().filter(|name| !known.contains(name));
+    let note = |name: &str| match nearest(name, known.iter().copied()) {
+        Some(near) => format!("`{name}` means nothing; did you mean `{near}`?"),
+        None => format!("`{name}` means nothing"),
+    };
+    strange.map(note).collect()
+}
+
+fn bad(held: &Held, is: &str, hint: &str) -> anyhow::Error {
+    let (name, origin, value) = (held.key.name, &held.origin, held.shown());
+    Usage(format!("`{name}` is `{value}` ({origin}), which is no {is}; hint: write {hint}")).into()
+}
+
+fn listen(held: &Held) -> Result<SocketAddr> {
+    let text = held.values[0].as_str();
+    let host_and_port = text.strip_prefix("localhost:").map(|port| format!("127.0.0.1:{port}"));
+    if let Ok(address) = host_and_port.as_deref().unwrap_or(text).parse() {
+        return Ok(address);
+    }
+    Err(bad(held, "address", "127.0.0.1:7700"))
+}
+
+fn url(held: &Held) -> Result<Url> {
+    match Url::parse(&held.values[0]) {
+        Ok(url) if matches!(url.scheme(), "http" | "https") && url.has_host() => Ok(url),
+        Ok(_) | Err(_) => Err(bad(held, "URL", "https://beltline.example.org")),
+    }
+}
+
+fn store(held: &Held) -> Result<StoreChoice> {
+    match held.values[0].as_str() {
+        "sqlite" => Ok(StoreChoice::Sqlite),
+        "memory" => Ok(StoreChoice::Memory),
+        text if text.starts_with("postgres://") || text.starts_with("postgresql://") => {
+            bail!(
+                "`store` is PostgreSQL ({}), which this version does not have yet; hint: sqlite",
+                held.origin
+            )
+        }
+        _ => Err(bad(held, "store", "`sqlite` or `memory`")),
+    }
+}
+
+fn addresses(held: &Held) -> Result<Vec<IpNet>> {
+    let net = |text: &String| {
+        let whole = IpAddr::from_str(text).map(IpNet::from);
+        text.parse::<IpNet>().or(whole).map_err(|_| bad(held, "list of addresses", "10.20.0.0/16"))
+    };
+    held.values.iter().map(net).collect()
+}
+
+fn log_json(held: &Held) -> Result<bool> {
+    match held.values[0].as_str() {
+        "json" => Ok(true),
+        "text" => Ok(false),
+        _ => Err(bad(held, "format of logs", "`text` or `json`")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn config(flags: &[(&'static str, Vec<String>)], env: Env) -> Result<Config> {
+        let held = KEYS.iter().map(|key| hold(key, flags, &env, &file())).collect();
+        Config::typed(held, file(), notes(&env))
+    }
+
+    fn file() -> ConfigFile {
+        let origin = |line| Origin::File("beltline.yaml".into(), line);
+        let values = vec![
+            ("listen", vec!["127.0.0.1:1".to_owned()], origin(1)),
+            ("processes", vec!["p".to_owned()], origin(2)),
+        ];
+        ConfigFile { values, ..ConfigFile::default() }
+    }
+
+    fn origin(config: &Config, name: &str) -> String {
+        config.held.iter().find(|it| it.key.name == name).unwrap().origin.to_string()
+    }
+
+    #[test]
+    fn flags_stand_over_the_environment_over_the_file_over_defaults() {
+        let env = Env::from([("BELTLINE_LISTEN", "127.0.0.1:2"), ("BELTLINE_DATA", "d")]);
+        let flags = [("data", vec!["flagged".to_owned()])];
+        let config = config(&flags, env).unwrap();
+        assert_eq!((config.listen.port(), origin(&config, "listen").as_str()), (2, "BELTLINE_LISTEN"));
+        assert_eq!((config.data.to_str(), origin(&config, "data").as_str()), (Some("flagged"), "--data"));
+        assert_eq!(origin(&config, "processes"), "beltline.yaml:2");
+        assert_eq!(origin(&config, "store"), "default");
+    }
+
+    #[test]
+    fn a_secret_is_masked_and_a_bad_value_names_its_origin() {
+        let shown = config(&[], Env::from([("BELTLINE_TOKEN", "hush")])).unwrap();
+        assert!(!format!("{:?}", shown.rows()).contains("hush"));
+        let error = config(&[], Env::from([("BELTLINE_STORE", "sqlight")])).err().unwrap().to_string();
+        assert!(error.contains("BELTLINE_STORE") && error.contains("sqlight"), "{error}");
+    }
+
+    #[test]
+    fn others_cannot_reach_it() {
+        let open = config(&[("listen", vec!["0.0.0.0:7700".to_owned()])], Env::default()).unwrap();
+        assert!(open.check_listen().is_err());
+        let here = config(&[("listen", vec!["[::1]:7700".to_owned()])], Env::default()).unwrap();
+        assert!(here.check_listen().is_ok());
+    }
+
+    #[test]
+    fn a_variable_with_a_slip_is_noted() {
+        let config = config(&[], Env::from([("BELTLINE_LISTN", "x")])).unwrap();
+        assert!(config.notes[0].contains("did you mean `BELTLINE_LISTEN`"), "{:?}", config.notes);
+    }
+}

@@ -1,0 +1,100 @@
+//! `beltline.yaml`: its shape, and what is wrong with it.
+
+use std::fs;
+use std::path::Path;
+
+use anyhow::{Context, Result, bail};
+use serde::Deserialize;
+use serde_json::{Map, Value};
+
+use crate::cli::keys::Origin;
+use crate::model::tree::{Branch, Tree};
+use crate::process::problem::{Problem, render};
+use crate::process::yaml;
+
+/// What the file says.
+#[derive(Debug, Default)]
+pub struct ConfigFile {
+    /// Texts by key, with their origins.
+    pub values: Vec<(&'static str, Vec<String>, Origin)>,
+    /// The channels, by name.
+    pub channels: Map<String, Value>,
+    /// Where the channels stand.
+    pub channels_origin: Option<Origin>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+struct Shape {
+    listen: Option<String>,
+    public_url: Option<String>,
+    data: Option<String>,
+    store: Option<String>,
+    processes: Option<String>,
+    server: Option<String>,
+    log: Option<String>,
+    log_format: Option<String>,
+    allow: Allow,
+    channels: Map<String, Value>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+struct Allow {
+    addresses: Option<Vec<String>>,
+    oauth_hosts: Option<Vec<String>>,
+}
+
+/// Reads the file. Paths in it are meant from where it lies.
+pub fn read(path: &Path) -> Result<ConfigFile> {
+    let name = path.display().to_string();
+    let source = fs::read_to_string(path).with_context(|| format!("`{name}` cannot be read"))?;
+    if source.lines().all(|line| line.trim().is_empty() || line.trim().starts_with('#')) {
+        return Ok(ConfigFile::default());
+    }
+    let (tree, mut problems) = yaml::read(&source);
+    let mut shape = Shape::default();
+    if let (Some(tree), true) = (&tree, problems.is_empty()) {
+        match tree.read::<Shape>() {
+            Ok(read) => shape = read,
+            Err(errors) => problems = errors.into_iter().map(Problem::from).collect(),
+        }
+    }
+    if !problems.is_empty() {
+        let problems: Vec<Problem> = problems.into_iter().map(|it| it.in_file(&name)).collect();
+        bail!("`{name}` cannot be used\n{}", render(&problems, &source, false));
+    }
+    let base = path.parent().unwrap_or(Path::new(""));
+    Ok(taken(shape, tree.as_ref(), &name, base))
+}
+
+fn taken(shape: Shape, tree: Option<&Tree>, file: &str, base: &Path) -> ConfigFile {
+    let origin = |keys: &[&str]| Origin::File(file.to_owned(), tree.map_or(0, |it| line(it, keys)));
+    let from_here = |path: String| base.join(path).display().to_string();
+    let one = |it: Option<String>| it.map(|it| vec![it]);
+    let values = [
+        ("listen", one(shape.listen), origin(&["listen"])),
+        ("public_url", one(shape.public_url), origin(&["public_url"])),
+        ("data", one(shape.data.map(from_here)), origin(&["data"])),
+        ("store", one(shape.store), origin(&["store"])),
+        ("processes", one(shape.processes.map(from_here)), origin(&["processes"])),
+        ("server", one(shape.server), origin(&["server"])),
+        ("log", one(shape.log), origin(&["log"])),
+        ("log_format", one(shape.log_format), origin(&["log_format"])),
+        ("allow.addresses", shape.allow.addresses, origin(&["allow", "addresses"])),
+        ("allow.oauth_hosts", shape.allow.oauth_hosts, origin(&["allow", "oauth_hosts"])),
+    ];
+    let values = values.into_iter().filter_map(|(key, values, origin)| Some((key, values?, origin)));
+    let channels_origin = (!shape.channels.is_empty()).then(|| origin(&["channels"]));
+    ConfigFile { values: values.collect(), channels: shape.channels, channels_origin }
+}
+
+/// The line on which a key stands; 0 if it is not there.
+fn line(tree: &Tree, keys: &[&str]) -> usize {
+    let (Branch::Map(pairs), Some((first, rest))) = (&tree.branch, keys.split_first()) else { return 0 };
+    match pairs.iter().find(|(key, _)| key.text == *first) {
+        Some((key, _)) if rest.is_empty() => key.spot.line,
+        Some((_, inner)) => line(inner, rest),
+        None => 0,
+    }
+}

@@ -1,0 +1,44 @@
+//! [`Env`]: the environment, read once. The only file that reads it.
+
+use std::collections::BTreeMap;
+
+/// The variables of the environment that concern us.
+#[derive(Clone, Debug, Default)]
+pub struct Env(BTreeMap<String, String>);
+
+/// What our variables begin with.
+pub const PREFIX: &str = "BELTLINE_";
+/// Set to anything, it asks for no colors (<https://no-color.org>).
+const NO_COLOR: &str = "NO_COLOR";
+
+impl Env {
+    /// As the process was given it. What is no text is not for us.
+    pub fn read() -> Env {
+        let texts = std::env::vars_os().filter_map(|(name, value)| {
+            let (name, value) = (name.into_string().ok()?, value.into_string().ok()?);
+            (name.starts_with(PREFIX) || name == NO_COLOR).then_some((name, value))
+        });
+        Env(texts.collect())
+    }
+
+    /// A variable that is set and not empty.
+    pub fn get(&self, name: &str) -> Option<&str> {
+        self.0.get(name).map(String::as_str).filter(|value| !value.is_empty())
+    }
+
+    /// The names of all that begin with our prefix.
+    pub fn names(&self) -> impl Iterator<Item = &str> {
+        self.0.keys().map(String::as_str).filter(|name| name.starts_with(PREFIX))
+    }
+
+    /// Whether colors are unwanted.
+    pub fn no_color(&self) -> bool {
+        self.get(NO_COLOR).is_some()
+    }
+}
+
+impl<const N: usize> From<[(&str, &str); N]> for Env {
+    fn from(pairs: [(&str, &str); N]) -> Env {
+        Env(pairs.into_iter().map(|(name, value)| (name.to_owned(), value.to_owned())).collect())
+    }
+}

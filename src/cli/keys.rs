@@ -1,0 +1,108 @@
+//! [`KEYS`]: everything that can be configured, one line each, and [`Held`]: what holds and where it came from.
+
+use std::fmt;
+
+/// One thing that can be configured.
+#[derive(Clone, Copy, Debug)]
+pub struct Key {
+    /// As it stands in `beltline.yaml`, with a dot for each level.
+    pub name: &'static str,
+    /// The variable; empty if there is none.
+    pub env: &'static str,
+    /// The flag; empty if there is none.
+    pub flag: &'static str,
+    /// What holds if nothing is said; empty for nothing.
+    pub default: &'static str,
+    /// For people.
+    pub about: &'static str,
+    /// Shown to no one.
+    pub secret: bool,
+    /// A list, with commas between in a variable.
+    pub many: bool,
+}
+
+const fn key(name: &'static str, env: &'static str, flag: &'static str, default: &'static str) -> Key {
+    Key { name, env, flag, default, about: "", secret: false, many: false }
+}
+
+impl Key {
+    const fn about(self, about: &'static str) -> Key {
+        Key { about, ..self }
+    }
+    const fn secret(self) -> Key {
+        Key { secret: true, ..self }
+    }
+    const fn many(self) -> Key {
+        Key { many: true, ..self }
+    }
+}
+
+/// All of them, in the order they are shown.
+pub const KEYS: &[Key] = &[
+    key("listen", "BELTLINE_LISTEN", "--listen", "127.0.0.1:7700")
+        .about("where `serve` listens; loopback only"),
+    key("public_url", "BELTLINE_PUBLIC_URL", "--public-url", "")
+        .about("what links and OAuth callbacks are made of; else http:// and `listen`"),
+    key("data", "BELTLINE_DATA", "--data", "./data").about("the folder of beltline.db, key and token"),
+    key("store", "BELTLINE_STORE", "--store", "sqlite").about("`sqlite`, or `memory`, which forgets"),
+    key("processes", "BELTLINE_PROCESSES", "--processes", "./processes").about("the folder that is deployed"),
+    key("allow.addresses", "BELTLINE_ALLOW_ADDRESSES", "--allow-address", "")
+        .about("private addresses that requests may reach, as 10.20.0.0/16")
+        .many(),
+    key("allow.oauth_hosts", "BELTLINE_ALLOW_OAUTH_HOSTS", "--allow-oauth-host", "")
+        .about("token hosts beside the vendor's two")
+        .many(),
+    key("server", "BELTLINE_SERVER", "--server", "")
+        .about("the server other verbs speak to; else the local one"),
+    key("token", "BELTLINE_TOKEN", "", "").about("who speaks to it; else the data folder's token").secret(),
+    key("key", "BELTLINE_KEY", "", "")
+        .about("what seals secrets, base64; else the data folder's key")
+        .secret(),
+    key("log", "BELTLINE_LOG", "--log", "warn,beltline=info").about("what is logged, as tracing has it"),
+    key("log_format", "BELTLINE_LOG_FORMAT", "--log-format", "text").about("`text` or `json`"),
+];
+
+/// The variable that names the configuration file.
+pub const FILE_ENV: &str = "BELTLINE_CONFIG";
+
+/// Where a value came from.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Origin {
+    /// The command line.
+    Flag(&'static str),
+    /// The environment.
+    Env(&'static str),
+    /// The file, and the line.
+    File(String, usize),
+    /// Nobody said anything.
+    Default,
+}
+
+impl fmt::Display for Origin {
+    fn fmt(&self, to: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Origin::Flag(flag) => to.write_str(flag),
+            Origin::Env(name) => to.write_str(name),
+            Origin::File(path, line) => write!(to, "{path}:{line}"),
+            Origin::Default => to.write_str("default"),
+        }
+    }
+}
+
+/// What holds for a key, as it was written.
+#[derive(Clone)]
+pub struct Held {
+    /// The key.
+    pub key: &'static Key,
+    /// One text, or several for a list; none if nothing holds.
+    pub values: Vec<String>,
+    /// Where they came from.
+    pub origin: Origin,
+}
+
+impl Held {
+    /// For people: a secret is masked.
+    pub fn shown(&self) -> String {
+        if self.key.secret && !self.values.is_empty() { "***".to_owned() } else { self.values.join(", ") }
+    }
+}

@@ -1,0 +1,107 @@
+//! A task and its trail as a person reads them.
+
+use serde_json::Value;
+
+use crate::cli::moment::{far, local, of_day};
+use crate::cli::out::{Look, Out, one_line, shown, text};
+use crate::model::time::Timestamp;
+
+/// Longer values are cut in a list; `get` gives them whole.
+const VALUE_CHARS_MAX: usize = 100;
+
+/// A task: where it stands, what is wrong with it, what it carries.
+pub fn task(task: &Value, out: &Out, now: Timestamp) -> Vec<String> {
+    let state = text(task, "state");
+    let name = format!("{}/{}", text(task, "process"), one_line(text(task, "ref")));
+    let mut lines = vec![format!(
+        "{}  {} at {}",
+        out.paint(Look::Bold, &name),
+        out.paint(Look::of_state(state), state),
+        node(task)
+    )];
+    let mut line = |label: &str, text: String| {
+        if !text.is_empty() {
+            lines.push(format!("{}  {text}", out.paint(Look::Dim, &format!("{label:>8}"))));
+        }
+    };
+    line("id", format!("{}  revision {}", text(task, "id"), task["revision"]));
+    line("created", format!("{}  ({})", local(task.get("created_at")), far(task.get("created_at"), now)));
+    line("since", far(task.get("since"), now));
+    line("due", far(task.get("due"), now));
+    line("fault", fault(task.get("fault")));
+    line("alarm", alarm(task.get("alarm"), now));
+    line("link", one_line(text(task, "link")));
+    line("result", task.get("result").map(shown).unwrap_or_default());
+    for (name, value) in task.get("params").and_then(Value::as_object).into_iter().flatten() {
+        lines.push(format!("{:>8}  {} = {}", "", out.paint(Look::Dim, name), short(value)));
+    }
+    lines
+}
+
+fn node(task: &Value) -> String {
+    let (node, title) = (text(task, "node"), text(task, "title"));
+    if title.is_empty() || title == node { node.to_owned() } else { format!("{node} ({})", one_line(title)) }
+}
+
+/// One line of a trail: when, where, what happened, where to, what changed.
+pub fn hop(hop: &Value, out: &Out) -> String {
+    let mut parts = vec![
+        out.paint(Look::Dim, &of_day(hop.get("at"))),
+        out.paint(Look::Bold, text(hop, "node")),
+        one_line(text(hop, "event")),
+    ];
+    if let Some(attempt) = hop.get("attempt").and_then(Value::as_u64).filter(|it| *it > 1) {
+        parts.push(format!("(try {attempt})"));
+    }
+    let mut part = |it: &str, show: &dyn Fn(&str) -> String| {
+        if !it.is_empty() {
+            parts.push(show(&one_line(it)));
+        }
+    };
+    part(text(hop, "to"), &|to| format!("→ {to}"));
+    part(text(hop, "asked"), &|asked| out.paint(Look::Dim, asked));
+    let set = hop.get("set").and_then(Value::as_object).into_iter().flatten();
+    for (name, value) in set {
+        part(&format!("{name}={}", short(value)), &str::to_owned);
+    }
+    for name in hop.get("unset").and_then(Value::as_array).into_iter().flatten() {
+        part(&shown(name), &|name| format!("-{name}"));
+    }
+    part(&fault(hop.get("fault")), &|fault| out.paint(Look::Bad, fault));
+    parts.join("  ")
+}
+
+/// `code (class) at node: message`.
+pub fn fault(fault: Option<&Value>) -> String {
+    let Some(fault) = fault.filter(|it| it.is_object()) else { return String::new() };
+    let at = match text(fault, "node") {
+        "" => String::new(),
+        node => format!(" at {node}"),
+    };
+    let (code, class) = (text(fault, "code"), text(fault, "class"));
+    format!("{code} ({class}){at}: {}", one_line(text(fault, "message")))
+}
+
+/// Whom it was told to and what.
+pub fn alarm(alarm: Option<&Value>, now: Timestamp) -> String {
+    let Some(alarm) = alarm.filter(|it| it.is_object()) else { return String::new() };
+    let by: Vec<String> =
+        alarm.get("by").and_then(Value::as_array).into_iter().flatten().map(shown).collect();
+    let told = if alarm.get("told").is_some_and(|it| !it.is_null()) {
+        format!("told by {} {}", by.join(", "), far(alarm.get("told"), now))
+    } else {
+        format!("told to no one ({})", one_line(text(alarm, "trouble")))
+    };
+    let first = text(alarm, "text").lines().next().unwrap_or_default();
+    format!("since {}, {told}: {}", far(alarm.get("since"), now), one_line(first))
+}
+
+/// A value that fits a line.
+pub fn short(value: &Value) -> String {
+    let text = shown(value);
+    if text.chars().count() > VALUE_CHARS_MAX {
+        text.chars().take(VALUE_CHARS_MAX).chain(['…']).collect()
+    } else {
+        text
+    }
+}

@@ -1,0 +1,114 @@
+//! `channel`: the ways to reach a person.
+
+use anyhow::{Result, bail};
+use clap::{Args, Subcommand};
+use serde_json::{Value, json};
+
+use crate::cli::moment::{far, now};
+use crate::cli::out::{Look, shown, text};
+use crate::cli::pairs;
+use crate::cli::remote::{Remote, encoded};
+use crate::cli::session::Session;
+
+const PATH: &str = "/api/v1/channels";
+
+/// Ways to reach a person
+#[derive(Debug, Args)]
+pub struct Channel {
+    #[command(subcommand)]
+    verb: Verb,
+}
+
+#[derive(Debug, Subcommand)]
+enum Verb {
+    /// Add a channel, or set it up anew
+    #[command(after_help = "\
+Examples:
+  beltline channel add author --via telegram chat_id=1234 token=-
+  beltline channel add office --via smtp host=smtp.example.org user=bot password=- from=bot@example.org to=me@example.org")]
+    Add {
+        /// Its name, which a process notifies
+        name: String,
+        /// What kind: telegram, twilio, smtp, …
+        #[arg(long)]
+        via: String,
+        /// Its settings: name=text, name:=JSON, name=@FILE, name=- (asked without echo)
+        #[arg(value_name = "NAME=VALUE")]
+        settings: Vec<String>,
+    },
+    /// List the channels
+    List,
+    /// Send a real message and print what came back
+    Test {
+        /// The channel
+        name: String,
+    },
+    /// Remove a channel
+    Remove {
+        /// The channel
+        name: String,
+    },
+}
+
+impl Channel {
+    /// Does what was asked.
+    pub async fn run(self, session: &Session) -> Result<()> {
+        let (remote, out) = (session.remote()?, &session.out);
+        match self.verb {
+            Verb::Add { name, via, settings } => {
+                let body = json!({"via": via, "config": pairs::read(&settings)?});
+                let answer = remote.put(&path(&name), &body).await?;
+                out.answer(&answer, || {
+                    out.line(format!("{name} is set up; `beltline channel test {name}` sends a message"))
+                })
+            }
+            Verb::List => list(&remote, session).await,
+            Verb::Test { name } => {
+                let answer = remote.post(&format!("{}/test", path(&name)), &json!({})).await?;
+                let detail = text(&answer, "detail");
+                out.answer(&answer, || out.line(format!("{name}: {detail}")))?;
+                match answer.get("delivered").and_then(Value::as_bool) {
+                    Some(true) => Ok(()),
+                    _ => bail!("the message was not delivered"),
+                }
+            }
+            Verb::Remove { name } => {
+                let answer = remote.delete(&path(&name)).await?;
+                out.answer(&answer, || out.line(format!("{name} is removed")))
+            }
+        }
+    }
+}
+
+async fn list(remote: &Remote, session: &Session) -> Result<()> {
+    let answer = remote.get(PATH).await?;
+    let out = &session.out;
+    out.answer(&answer, || {
+        let items = answer.get("items").and_then(Value::as_array).cloned().unwrap_or_default();
+        if items.is_empty() {
+            return out.line("no channels; `beltline channel add --help` shows how to add one");
+        }
+        let rows = items.iter().map(|item| {
+            let settings = item.get("config").and_then(Value::as_object).into_iter().flatten();
+            let settings: Vec<String> =
+                settings.map(|(name, value)| format!("{name}={}", shown(value))).collect();
+            let last = &item["last"];
+            let (told, look) = match last.get("delivered").and_then(Value::as_bool) {
+                None => ("never used".to_owned(), Look::Dim),
+                Some(true) => (format!("delivered {}", far(last.get("at"), now())), Look::Good),
+                Some(false) => (format!("failed: {}", text(last, "detail")), Look::Bad),
+            };
+            vec![
+                (text(item, "name").to_owned(), Look::Bold),
+                (text(item, "via").to_owned(), Look::Plain),
+                (settings.join(" "), Look::Dim),
+                (told, look),
+            ]
+        });
+        out.table(&["CHANNEL", "VIA", "SETTINGS", "LAST"], rows.collect())
+    })
+}
+
+fn path(name: &str) -> String {
+    format!("{PATH}/{}", encoded(name))
+}

@@ -1,0 +1,73 @@
+//! `check`: all that is wrong with process files, as a compiler tells it.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, Result, bail};
+use clap::Args;
+use serde_json::json;
+
+use crate::cli::files::yaml_files;
+use crate::cli::out::Look;
+use crate::cli::session::Session;
+use crate::process::parse::parse;
+use crate::process::problem::{Problem, render};
+
+/// Check process files; no server is needed
+#[derive(Debug, Args)]
+#[command(after_help = "Example:\n  beltline check processes/")]
+pub struct Check {
+    /// Files, or folders of them [default: the processes folder]
+    files: Vec<PathBuf>,
+}
+
+impl Check {
+    /// Checks.
+    #[expect(clippy::unused_async, reason = "verbs have one shape")]
+    pub async fn run(self, session: &Session) -> Result<()> {
+        let out = &session.out;
+        let given = if self.files.is_empty() { vec![session.config.processes.clone()] } else { self.files };
+        let mut found: Vec<Problem> = Vec::new();
+        let mut bad_files = 0;
+        for file in expanded(&given)? {
+            let name = file.display().to_string();
+            let source = fs::read_to_string(&file).with_context(|| format!("`{name}` cannot be read"))?;
+            match parse(&source) {
+                Ok(process) if !out.json => {
+                    let (id, nodes) = (&process.id, process.nodes.len());
+                    out.line(format!("{name}: {} {id}, {nodes} nodes", out.paint(Look::Good, "ok")))?;
+                }
+                Ok(_) => {}
+                Err(problems) => {
+                    bad_files += 1;
+                    let problems: Vec<Problem> = problems.into_iter().map(|it| it.in_file(&name)).collect();
+                    if !out.json {
+                        out.line(format!("{}\n", render(&problems, &source, out.color())))?;
+                    }
+                    found.extend(problems);
+                }
+            }
+        }
+        if out.json {
+            out.json(&json!({"problems": found}))?;
+        }
+        match (found.len(), bad_files) {
+            (0, _) => Ok(()),
+            (1, _) => bail!("1 problem"),
+            (many, 1) => bail!("{many} problems"),
+            (many, files) => bail!("{many} problems in {files} files"),
+        }
+    }
+}
+
+fn expanded(given: &[PathBuf]) -> Result<Vec<PathBuf>> {
+    let mut files = Vec::new();
+    for path in given {
+        if path.is_dir() { files.extend(yaml_files(path)?) } else { files.push(Path::to_path_buf(path)) }
+    }
+    if files.is_empty() {
+        let names: Vec<String> = given.iter().map(|it| it.display().to_string()).collect();
+        bail!("there are no *.yaml files in {}", names.join(", "));
+    }
+    Ok(files)
+}

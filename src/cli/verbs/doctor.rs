@@ -1,0 +1,279 @@
+//! `doctor`: looks at everything an engine needs, and says what to do about what is wrong.
+
+use std::fs::{self, OpenOptions};
+use std::process::Command;
+
+use anyhow::{Result, bail};
+use clap::Args;
+use serde_json::{Value, json};
+
+use crate::cli::config::StoreChoice;
+use crate::cli::data::{DataDir, Standing};
+use crate::cli::files::yaml_files;
+use crate::cli::moment::now;
+use crate::cli::out::{Look, text};
+use crate::cli::remote::{Refusal, Remote};
+use crate::cli::session::Session;
+use crate::model::time::Timestamp;
+use crate::process::parse::parse;
+
+/// Below this the disk is nearly full.
+const FREE_MB_WARN: u64 = 1_024;
+/// Below this the next checkpoint may fail.
+const FREE_MB_FAIL: u64 = 100;
+/// A task later than that is kept waiting by something.
+const LATE_S_MAX: f64 = 5.0;
+/// No machine of today believes it is earlier: 2025-01-01.
+const EARLIEST: Timestamp = Timestamp(1_735_689_600_000);
+
+/// Look whether everything is as it should be
+#[derive(Debug, Args)]
+pub struct Doctor {}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Level {
+    Ok,
+    Warn,
+    Fail,
+}
+
+/// What one look found.
+struct Finding {
+    level: Level,
+    what: &'static str,
+    found: String,
+    remedy: &'static str,
+}
+
+fn ok(what: &'static str, found: impl Into<String>) -> Finding {
+    Finding { level: Level::Ok, what, found: found.into(), remedy: "" }
+}
+
+fn warn(what: &'static str, found: impl Into<String>, remedy: &'static str) -> Finding {
+    Finding { level: Level::Warn, what, found: found.into(), remedy }
+}
+
+fn fail(what: &'static str, found: impl Into<String>, remedy: &'static str) -> Finding {
+    Finding { level: Level::Fail, what, found: found.into(), remedy }
+}
+
+impl Doctor {
+    /// Looks.
+    pub async fn run(self, session: &Session) -> Result<()> {
+        let data = DataDir::at(&session.config.data);
+        let mut findings = vec![configuration(session)];
+        if session.config.server.is_none() {
+            findings.extend([folder(&data), key(session, &data), disk(&data), processes(session)]);
+        }
+        findings.push(clock());
+        findings.extend(server(session, &data).await);
+        tell(session, &findings)?;
+        match findings.iter().filter(|it| it.level == Level::Fail).count() {
+            0 => Ok(()),
+            1 => bail!("1 thing is wrong"),
+            many => bail!("{many} things are wrong"),
+        }
+    }
+}
+
+fn tell(session: &Session, findings: &[Finding]) -> Result<()> {
+    let out = &session.out;
+    let word = |level| match level {
+        Level::Ok => ("ok", Look::Good),
+        Level::Warn => ("warn", Look::Warn),
+        Level::Fail => ("fail", Look::Bad),
+    };
+    let items: Vec<Value> = findings
+        .iter()
+        .map(|it| json!({"what": it.what, "level": word(it.level).0, "found": it.found, "remedy": it.remedy}))
+        .collect();
+    out.answer(&json!({"items": items}), || {
+        for it in findings {
+            let (word, look) = word(it.level);
+            out.line(format!("{}  {}: {}", out.paint(look, &format!("{word:<4}")), it.what, it.found))?;
+            if !it.remedy.is_empty() {
+                out.line(format!("      {}", it.remedy))?;
+            }
+        }
+        Ok(())
+    })
+}
+
+fn configuration(session: &Session) -> Finding {
+    const WHAT: &str = "configuration";
+    if let Err(error) = session.config.check_listen() {
+        return fail(WHAT, error.to_string(), "`beltline config` shows where the value comes from");
+    }
+    match session.config.notes.first() {
+        Some(note) => warn(WHAT, note.as_str(), "`beltline config` lists what is known"),
+        None => ok(WHAT, format!("listens on {}", session.config.listen)),
+    }
+}
+
+fn folder(data: &DataDir) -> Finding {
+    const WHAT: &str = "data folder";
+    let path = data.path().display().to_string();
+    match data.standing("") {
+        Standing::Missing => warn(WHAT, format!("`{path}` is not there yet"), "`beltline serve` makes it"),
+        Standing::Open(mode) => {
+            fail(WHAT, format!("`{path}` is open to others (mode {mode:03o})"), "chmod 700 it")
+        }
+        Standing::Private => {
+            let probe = data.path().join(".doctor");
+            let written = OpenOptions::new().write(true).create(true).truncate(true).open(&probe);
+            // The probe may be gone already; nothing depends on it.
+            drop(fs::remove_file(&probe));
+            match written {
+                Ok(_) => ok(WHAT, path),
+                Err(error) => {
+                    fail(WHAT, format!("`{path}` cannot be written: {error}"), "give it to this user")
+                }
+            }
+        }
+    }
+}
+
+fn key(session: &Session, data: &DataDir) -> Finding {
+    const WHAT: &str = "key";
+    if session.config.store == StoreChoice::Memory {
+        return ok(WHAT, "not needed, the store is memory");
+    }
+    let given = session.config.key.as_ref();
+    match (data.standing("key"), given) {
+        (Standing::Missing, None) if !data.database().exists() => {
+            warn(WHAT, "there is none yet", "`beltline serve` makes it")
+        }
+        _ => match data.key(given) {
+            Ok(_) if given.is_some() => ok(WHAT, "from BELTLINE_KEY"),
+            Ok(_) => ok(WHAT, "in the data folder, for its owner alone; keep a copy elsewhere"),
+            Err(error) => {
+                fail(WHAT, format!("{error:#}"), "without the right key nothing sealed can be read")
+            }
+        },
+    }
+}
+
+fn disk(data: &DataDir) -> Finding {
+    const WHAT: &str = "disk";
+    let path = if data.path().exists() { data.path().to_path_buf() } else { ".".into() };
+    let told = Command::new("df").arg("-Pk").arg(&path).output();
+    let free = told.ok().and_then(|it| {
+        let text = String::from_utf8(it.stdout).ok()?;
+        let kilobytes: u64 = text.lines().nth(1)?.split_whitespace().nth(3)?.parse().ok()?;
+        Some(kilobytes / 1_024)
+    });
+    match free {
+        None => warn(WHAT, "how much is free is not known", "look with `df`"),
+        Some(free) if free < FREE_MB_FAIL => fail(WHAT, format!("{free} MB free"), "make room, now"),
+        Some(free) if free < FREE_MB_WARN => warn(WHAT, format!("{free} MB free"), "make room soon"),
+        Some(free) => ok(WHAT, format!("{free} MB free")),
+    }
+}
+
+fn processes(session: &Session) -> Finding {
+    const WHAT: &str = "processes";
+    let folder = &session.config.processes;
+    let Ok(files) = yaml_files(folder) else {
+        let found = format!("`{}` is not there", folder.display());
+        return warn(
+            WHAT,
+            found,
+            "`beltline clone` writes the first file into it, or name one with --processes",
+        );
+    };
+    let bad = |file: &&std::path::PathBuf| fs::read_to_string(file).map_or(true, |it| parse(&it).is_err());
+    match files.iter().filter(bad).count() {
+        0 => ok(WHAT, format!("{} in `{}`, all good", files.len(), folder.display())),
+        many => {
+            fail(WHAT, format!("{many} of {} files cannot be deployed", files.len()), "see `beltline check`")
+        }
+    }
+}
+
+fn clock() -> Finding {
+    const WHAT: &str = "clock";
+    match now() {
+        at if at < EARLIEST => {
+            fail(WHAT, format!("it is {at} here"), "set the clock; tokens will look expired")
+        }
+        at => ok(WHAT, at.to_string()),
+    }
+}
+
+async fn server(session: &Session, data: &DataDir) -> Vec<Finding> {
+    const WHAT: &str = "server";
+    let remote = match session.remote() {
+        Ok(remote) => remote,
+        Err(error) => return vec![fail(WHAT, format!("{error:#}"), "")],
+    };
+    let error = match remote.get("/api/v1/status").await {
+        Ok(status) => return status_findings(&remote, &status).await,
+        Err(error) => error,
+    };
+    if error.downcast_ref::<Refusal>().is_some() {
+        return vec![fail(WHAT, format!("{} refuses: {error}", remote.base()), "see BELTLINE_TOKEN")];
+    }
+    if session.config.server.is_some() {
+        return vec![fail(WHAT, format!("none answers at {}", remote.base()), "start it there")];
+    }
+    let locked = data.path().exists() && data.lock().is_err();
+    vec![if locked {
+        fail(WHAT, "one runs on the data folder and does not answer", "look into its log")
+    } else {
+        warn(WHAT, format!("none runs at {}", remote.base()), "start it: `beltline serve`")
+    }]
+}
+
+async fn status_findings(remote: &Remote, status: &Value) -> Vec<Finding> {
+    let version = text(status, "version");
+    let mut findings = vec![if version == env!("CARGO_PKG_VERSION") {
+        ok("server", format!("{} answers, version {version}", remote.base()))
+    } else {
+        warn("server", format!("it is version {version}, this is another"), "use the same on both sides")
+    }];
+    let store = &status["store"];
+    findings.push(match store["ok"].as_bool() {
+        Some(true) => ok("store", text(store, "kind")),
+        _ => fail("store", text(store, "detail"), "nothing is lost, and nothing moves until it answers"),
+    });
+    let late = status["lateness_s"].as_f64().unwrap_or(0.0);
+    if late > LATE_S_MAX {
+        let found = format!("the task that is due longest is {late:.0} s late");
+        findings.push(warn("timers", found, "is the machine too slow, or the store?"));
+    }
+    let problems = status["problems"].as_array().cloned().unwrap_or_default();
+    for problem in &problems {
+        let found = format!("{}: {}", text(problem, "file"), text(problem, "message"));
+        findings.push(fail("processes", found, "the version before it goes on; see `beltline check`"));
+    }
+    findings.extend(channels(remote).await);
+    let alarms = |name: &str| status["alarms"][name].as_u64().unwrap_or(0);
+    findings.push(match (alarms("open"), alarms("undelivered")) {
+        (0, _) => ok("alarms", "none open"),
+        (open, 0) => warn("alarms", format!("{open} open"), "see `beltline alarms`"),
+        (open, missed) => {
+            fail("alarms", format!("{open} open, {missed} told to no one"), "see `beltline alarms`")
+        }
+    });
+    findings
+}
+
+async fn channels(remote: &Remote) -> Vec<Finding> {
+    const WHAT: &str = "channels";
+    let Ok(answer) = remote.get("/api/v1/channels").await else { return Vec::new() };
+    let items = answer.get("items").and_then(Value::as_array).cloned().unwrap_or_default();
+    if items.is_empty() {
+        let found = "none: alarms are seen on the dashboard and in the log only";
+        return vec![warn(WHAT, found, "`beltline channel add --help`")];
+    }
+    let failed: Vec<&str> = items
+        .iter()
+        .filter(|it| it["last"]["delivered"].as_bool() == Some(false))
+        .map(|it| text(it, "name"))
+        .collect();
+    vec![if failed.is_empty() {
+        ok(WHAT, format!("{} set up", items.len()))
+    } else {
+        fail(WHAT, format!("failing: {}", failed.join(", ")), "see `beltline channel test NAME`")
+    }]
+}

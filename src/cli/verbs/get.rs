@@ -1,0 +1,52 @@
+//! `get`: one param of a task, bare, for scripts.
+
+use anyhow::Result;
+use clap::Args;
+use reqwest::Method;
+use reqwest::header::CONTENT_TYPE;
+use serde_json::Value;
+
+use crate::cli::remote::{encoded, task_path};
+use crate::cli::session::Session;
+
+/// Print one param of a task, bare
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Example:
+  curl -H \"Authorization: Bearer $(beltline get bitrix token access_token)\" …")]
+pub struct Get {
+    /// The process
+    process: String,
+    /// The task
+    #[arg(value_name = "REF")]
+    reference: String,
+    /// The param; a dot or a slash goes deeper, as in body.items.0
+    #[arg(value_name = "PARAM")]
+    path: String,
+}
+
+impl Get {
+    /// Gets.
+    pub async fn run(self, session: &Session) -> Result<()> {
+        let remote = session.remote()?;
+        let parts: Vec<String> = self.path.split('/').map(encoded).collect();
+        let path = format!("{}/params/{}", task_path(&self.process, &self.reference), parts.join("/"));
+        let answer = match remote.send(remote.request(Method::GET, &path)).await {
+            Ok(answer) => answer,
+            Err(error) => return Err(remote.explained(error, &self.process).await),
+        };
+        let is_json = answer.headers().get(CONTENT_TYPE).is_some_and(|it| it.as_bytes().starts_with(b"app"));
+        let bytes = answer.bytes().await?;
+        if session.out.json {
+            let value = if is_json {
+                serde_json::from_slice(&bytes)?
+            } else {
+                Value::from(String::from_utf8_lossy(&bytes))
+            };
+            return session.out.json(&value);
+        }
+        session.out.raw(&bytes)?;
+        // A prompt right behind the value is hard to read; a script wants the value alone.
+        if session.out.tty { session.out.raw(b"\n") } else { Ok(()) }
+    }
+}

@@ -1,0 +1,86 @@
+//! `serve`: the engine, until it is told to stop.
+
+use anyhow::Result;
+use clap::Args;
+use serde_json::json;
+use tokio::signal::unix::{SignalKind, signal};
+
+use crate::cli::config::StoreChoice;
+use crate::cli::flags;
+use crate::cli::logs;
+use crate::cli::out::Look;
+use crate::cli::serve::Engine;
+use crate::cli::session::Session;
+
+/// Run the engine, until Ctrl-C
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Everything here can stand in beltline.yaml, or in BELTLINE_ variables; `beltline config` shows what holds.
+
+Examples:
+  beltline serve --data ./data --processes ./processes
+  beltline serve --listen 127.0.0.1:0 --log-format json
+  BELTLINE_KEY=$(cat /run/secrets/beltline) beltline serve")]
+pub struct Serve {
+    /// What to run
+    #[command(flatten)]
+    pub engine: flags::Engine,
+}
+
+impl Serve {
+    /// Runs until SIGINT or SIGTERM.
+    pub async fn run(self, session: &Session) -> Result<()> {
+        logs::begin(&session.config, session.no_color)?;
+        let (mut interrupt, mut terminate) =
+            (signal(SignalKind::interrupt())?, signal(SignalKind::terminate())?);
+        let engine = Engine::start(&session.config).await?;
+        greet(session, &engine)?;
+        tokio::select! {
+            _ = interrupt.recv() => {}
+            _ = terminate.recv() => {}
+        }
+        eprintln!("stopping; once more stops at once, and nothing is lost");
+        tokio::select! {
+            () = engine.stop() => {}
+            _ = interrupt.recv() => {}
+            _ = terminate.recv() => {}
+        }
+        Ok(())
+    }
+}
+
+fn greet(session: &Session, engine: &Engine) -> Result<()> {
+    let (config, out) = (&session.config, &session.out);
+    let address = format!("http://{}", engine.address);
+    let deployed: Vec<&str> =
+        engine.files.iter().filter_map(|it| Some(it.result.as_ref().ok()?.id.as_str())).collect();
+    let problems: Vec<String> = engine
+        .files
+        .iter()
+        .filter_map(|it| Some(format!("{}: {}", it.path.display(), it.result.as_ref().err()?)))
+        .collect();
+    let answer = json!({
+        "version": env!("CARGO_PKG_VERSION"), "address": address, "data": config.data,
+        "processes": deployed, "problems": problems,
+    });
+    out.answer(&answer, || {
+        let line = |label: &str, text: &str| {
+            out.line(format!("  {}  {text}", out.paint(Look::Dim, &format!("{label:>9}"))))
+        };
+        out.line(out.paint(Look::Bold, concat!("Beltline ", env!("CARGO_PKG_VERSION"))))?;
+        line("address", &address)?;
+        let kept = match config.store {
+            StoreChoice::Sqlite => config.data.display().to_string(),
+            StoreChoice::Memory => "in memory: all is forgotten at the end".to_owned(),
+        };
+        line("data", &kept)?;
+        let folder = config.processes.display();
+        if deployed.is_empty() {
+            line("processes", &format!("none in {folder}; `beltline templates` lists some to clone"))?;
+        } else {
+            line("processes", &format!("{} ({folder})", deployed.join(", ")))?;
+        }
+        problems.iter().try_for_each(|it| line("problem", &out.paint(Look::Bad, it)))?;
+        line("stop", "Ctrl-C")
+    })
+}

@@ -1,0 +1,252 @@
+//! Channels as people set them up: list, set, forget, test.
+
+use std::collections::BTreeMap;
+
+use serde::Serialize;
+use serde_json::{Map, Value};
+use utoipa::ToSchema;
+
+use crate::channels::find;
+use crate::channels::spec::{Field, Settings, Spec};
+use crate::desk::actor::{Actor, Right};
+use crate::desk::desk::{Desk, Tested, lock};
+use crate::desk::hash::chance;
+use crate::desk::kept::{KeptChannel, record, value};
+use crate::desk::refusal::{Done, Refusal};
+use crate::desk::shelves::good_name;
+use crate::desk::view::{Page, time};
+use crate::engine::edges::Shelf;
+use crate::engine::mask::MASK;
+use crate::engine::shelf::{Channel, Channels};
+use crate::model::effect::{Answer, Ask, Effect, MARK_OPEN, TellAsk, mark};
+use crate::model::time::Span;
+
+/// How long a test may take.
+const TEST_TIMEOUT: Span = Span::secs(30);
+
+/// A channel. Its keys are `***`.
+#[derive(Clone, Debug, Serialize, ToSchema)]
+#[schema(as = Channel)]
+pub struct ChannelView {
+    /// Its name.
+    pub name: String,
+    /// The kind of channel.
+    pub via: String,
+    /// Its settings.
+    #[schema(value_type = Object)]
+    pub config: Map<String, Value>,
+    /// It stands in the configuration file, and is changed there.
+    pub fixed: bool,
+    /// The last test.
+    pub last: Option<TestView>,
+}
+
+/// A test of a channel.
+#[derive(Clone, Debug, Serialize, ToSchema)]
+pub struct TestView {
+    /// When.
+    pub at: String,
+    /// Whether it arrived.
+    pub delivered: bool,
+    /// What the provider said.
+    pub detail: String,
+}
+
+impl Desk {
+    /// All channels.
+    pub async fn channels(&self, by: &Actor) -> Done<Page<ChannelView>> {
+        self.need_everywhere(by, Right::Read)?;
+        let mut all = BTreeMap::new();
+        for (name, channel) in self.kept_channels().await? {
+            all.insert(name.clone(), self.channel_view(&name, &channel.via, &channel.config, false));
+        }
+        for (name, channel) in &self.config.channels {
+            all.insert(name.clone(), self.channel_view(name, &channel.via, &channel.config, true));
+        }
+        Ok(Page::whole(all.into_values().collect()))
+    }
+
+    /// Sets up a channel.
+    pub async fn set_channel(
+        &self,
+        by: &Actor,
+        name: &str,
+        via: &str,
+        config: Map<String, Value>,
+    ) -> Done<ChannelView> {
+        self.need_everywhere(by, Right::Secrets)?;
+        good_name(name)?;
+        self.not_fixed(name)?;
+        let config = self.with_old_keys(name, via, config).await?;
+        let spec = find(via).ok_or_else(|| no_via(via))?;
+        Settings::read(spec.fields, &config).map_err(|it| Refusal::bad("bad_channel", it.message))?;
+        let _one = self.shelving.lock().await;
+        let kept = KeptChannel { via: via.to_owned(), config };
+        self.store().keep(vec![record(Shelf::Channel, name, &kept, self.now())?]).await?;
+        self.load_channels().await?;
+        self.audit(by, "channel.set", name).await?;
+        Ok(self.channel_view(name, via, &kept.config, false))
+    }
+
+    /// Forgets a channel.
+    pub async fn forget_channel(&self, by: &Actor, name: &str) -> Done<()> {
+        self.need_everywhere(by, Right::Secrets)?;
+        self.not_fixed(name)?;
+        let _one = self.shelving.lock().await;
+        self.forget(Shelf::Channel, "channel", name).await?;
+        self.load_channels().await?;
+        lock(&self.tests).remove(name);
+        self.audit(by, "channel.forget", name).await
+    }
+
+    /// Sends a real message and says what came back.
+    pub async fn test_channel(&self, by: &Actor, name: &str) -> Done<TestView> {
+        self.need_everywhere(by, Right::Run)?;
+        if !self.keyring.channels().contains_key(name) {
+            return Err(Refusal::missing("channel", name));
+        }
+        let now = self.now();
+        let text = format!("A test of the channel `{name}`, sent by {} at {}.", by.name, time(now));
+        let ask = TellAsk {
+            channels: vec![name.to_owned()],
+            all: false,
+            subject: "Beltline: a test".to_owned(),
+            text,
+        };
+        // Every test is a message of its own, so its key is another each time.
+        let key = format!("test-{name}-{}-{:08x}", now.0, chance());
+        let effect = Effect { key, ask: Ask::Tell(ask), timeout: TEST_TIMEOUT, once: true };
+        let outcome = self.handle.turns().world.perform(&effect).await;
+        let said = match outcome {
+            Ok(Answer::Told(mut deliveries)) => match deliveries.pop().map(|it| it.result) {
+                Some(Ok(id)) if id.is_empty() => Ok("delivered".to_owned()),
+                Some(Ok(id)) => Ok(format!("delivered as {id}")),
+                Some(Err(fault)) => Err(fault.message),
+                None => Err("nobody was told".to_owned()),
+            },
+            Ok(Answer::Http(answer)) => Err(format!("the answer is of status {}", answer.status)),
+            Err(fault) => Err(fault.message),
+        };
+        let (delivered, detail) = match said {
+            Ok(detail) => (true, detail),
+            Err(detail) => (false, detail),
+        };
+        let tested = Tested { at: now, delivered, detail };
+        lock(&self.tests).insert(name.to_owned(), tested.clone());
+        self.audit(by, "channel.test", name).await?;
+        Ok(TestView::from(tested))
+    }
+
+    pub(super) async fn load_channels(&self) -> Done<()> {
+        let mut channels: Channels = BTreeMap::new();
+        for (name, kept) in self.kept_channels().await? {
+            channels.insert(name, Channel { via: kept.via, config: with_marks(kept.config) });
+        }
+        for (name, channel) in &self.config.channels {
+            let config = with_marks(channel.config.clone());
+            channels.insert(name.clone(), Channel { via: channel.via.clone(), config });
+        }
+        self.keyring.set_channels(channels);
+        Ok(())
+    }
+
+    async fn kept_channels(&self) -> Done<Vec<(String, KeptChannel)>> {
+        let mut all = Vec::new();
+        for record in self.store().shelf(Shelf::Channel).await? {
+            all.push((record.name.clone(), value(record)?));
+        }
+        Ok(all)
+    }
+
+    fn not_fixed(&self, name: &str) -> Done<()> {
+        match self.config.channels.contains_key(name) {
+            true => {
+                let message =
+                    format!("channel `{name}` stands in the configuration file; hint: change it there");
+                Err(Refusal::conflict("channel_in_file", message))
+            }
+            false => Ok(()),
+        }
+    }
+
+    /// A form shows keys as `***`; sent back so, they stay what they are.
+    async fn with_old_keys(
+        &self,
+        name: &str,
+        via: &str,
+        mut config: Map<String, Value>,
+    ) -> Done<Map<String, Value>> {
+        if !config.values().any(|it| it == MASK) {
+            return Ok(config);
+        }
+        let old = self.store().record(Shelf::Channel, name).await?.map(value::<KeptChannel>).transpose()?;
+        let old = old.filter(|it| it.via == via);
+        for (field, text) in config.iter_mut().filter(|(_, it)| **it == MASK) {
+            let known = old.as_ref().and_then(|it| it.config.get(field));
+            let known = known
+                .ok_or_else(|| Refusal::bad("bad_channel", format!("the setting `{field}` is missing")))?;
+            *text = known.clone();
+        }
+        Ok(config)
+    }
+
+    fn channel_view(&self, name: &str, via: &str, config: &Map<String, Value>, fixed: bool) -> ChannelView {
+        let spec = find(via);
+        let show = |(field, value): (&String, &Value)| (field.clone(), shown(spec, field, value));
+        let config = config.iter().map(show).collect();
+        let last = lock(&self.tests).get(name).cloned().map(TestView::from);
+        ChannelView { name: name.to_owned(), via: via.to_owned(), config, fixed, last }
+    }
+}
+
+impl From<Tested> for TestView {
+    fn from(it: Tested) -> TestView {
+        TestView { at: time(it.at), delivered: it.delivered, detail: it.detail }
+    }
+}
+
+fn no_via(via: &str) -> Refusal {
+    let names: Vec<&str> = crate::channels::CHANNELS.iter().map(|it| it.name).collect();
+    Refusal::bad(
+        "bad_channel",
+        format!("there is no kind of channel `{via}`; hint: there are {}", names.join(", ")),
+    )
+}
+
+/// A setting as it may be shown. What is not known to be open is masked; `{{secret.NAME}}` is a name, no secret.
+fn shown(spec: Option<&Spec>, field: &str, value: &Value) -> Value {
+    let open = |it: &Field| it.name == field && !it.secret;
+    let named = value.as_str().is_some_and(|it| secret_name(it.trim()).is_some());
+    match named || spec.is_some_and(|spec| spec.fields.iter().any(open)) {
+        true => value.clone(),
+        false => Value::from(MASK),
+    }
+}
+
+/// The name in a text that is `{{secret.NAME}}` and nothing else.
+fn secret_name(text: &str) -> Option<&str> {
+    let name = text.strip_prefix("{{")?.strip_suffix("}}")?.trim().strip_prefix("secret.")?;
+    good_name(name).is_ok().then_some(name)
+}
+
+/// The settings with the marks of secrets where their names stood.
+fn with_marks(mut config: Map<String, Value>) -> Map<String, Value> {
+    for value in config.values_mut() {
+        let Value::String(text) = value else { continue };
+        // A mark that was typed names a secret nobody meant.
+        let mut marked = text.replace(MARK_OPEN, "");
+        let mut from = 0;
+        while let Some(start) = marked[from..].find("{{").map(|it| it + from) {
+            let Some(end) = marked[start..].find("}}").map(|it| it + start + 2) else { break };
+            match secret_name(&marked[start..end]).map(mark) {
+                Some(mark) => {
+                    marked.replace_range(start..end, &mark);
+                    from = start + mark.len();
+                }
+                None => from = end,
+            }
+        }
+        *value = Value::from(marked);
+    }
+    config
+}

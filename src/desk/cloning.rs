@@ -1,0 +1,246 @@
+//! Cloning: a template becomes a process of one's own, as a file that can be read and changed.
+
+use std::path::PathBuf;
+
+use serde::Serialize;
+use serde_json::{Map, Value};
+use tokio::io::AsyncWriteExt;
+use utoipa::ToSchema;
+
+use crate::desk::actor::{Actor, Right};
+use crate::desk::deploy::{Deployment, read};
+use crate::desk::desk::Desk;
+use crate::desk::processes::ParamView;
+use crate::desk::refusal::{Done, FieldMistake, Refusal};
+use crate::desk::templates::{Template, all, find};
+use crate::desk::view::Page;
+use crate::model::names::ProcessId;
+use crate::model::tree::{Branch, Tree};
+use crate::process::process::Process;
+use crate::process::yaml;
+
+/// A template.
+#[derive(Clone, Debug, Serialize, ToSchema)]
+#[schema(as = Template)]
+pub struct TemplateView {
+    /// Its name.
+    pub name: String,
+    /// For people.
+    pub title: String,
+    /// What it is for.
+    pub about: String,
+    /// The hash of its text.
+    pub version: String,
+    /// Its params: the questions to ask.
+    pub params: Vec<ParamView>,
+    /// Its text; left out in lists.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub text: Option<String>,
+}
+
+/// What to make of a template.
+#[derive(Clone, Debug, Default)]
+pub struct Cloning {
+    /// The id of the process.
+    pub name: String,
+    /// Another title.
+    pub title: Option<String>,
+    /// Defaults for its params.
+    pub values: Map<String, Value>,
+}
+
+/// A process that was cloned.
+#[derive(Clone, Debug, Serialize, ToSchema)]
+pub struct Cloned {
+    /// The process.
+    pub id: String,
+    /// Its version.
+    pub version: String,
+    /// The file it was written to; none if there is no folder of files.
+    pub path: Option<String>,
+}
+
+impl Desk {
+    /// The templates there are.
+    pub fn templates(&self) -> Page<TemplateView> {
+        Page::whole(all().map(|it| TemplateView { text: None, ..view(it) }).collect())
+    }
+
+    /// One template, with its text.
+    pub fn template(&self, name: &str) -> Done<TemplateView> {
+        template(name).map(view)
+    }
+
+    /// Writes a process file from a template and deploys it. Nothing is overwritten, and nothing stays of a clone
+    /// that cannot be deployed.
+    pub async fn clone_template(&self, by: &Actor, name: &str, it: Cloning) -> Done<Cloned> {
+        let template = template(name)?;
+        let id = ProcessId::new(&it.name).map_err(|bad| Refusal::bad("bad_process_id", bad.to_string()))?;
+        self.need(by, Right::Edit, &id)?;
+        if self.registry().get(&id).is_some() {
+            return Err(Refusal::conflict("process_exists", format!("process `{id}` exists already")));
+        }
+        let text = written(template, &id, &it)?;
+        let path = match &self.config.processes {
+            Some(folder) => {
+                let path = folder.join(format!("{id}.yaml"));
+                create(&path, &text).await?;
+                Some(path)
+            }
+            None => None,
+        };
+        let file = path.as_ref().map(|it| it.display().to_string());
+        let deployment = Deployment { text, expected: Some(id), file: file.clone(), ..Deployment::default() };
+        match self.deploy(by, deployment).await {
+            Ok(report) => Ok(Cloned { id: report.id.to_string(), version: report.version, path: file }),
+            Err(refusal) => {
+                if let Some(path) = path
+                    && let Err(error) = tokio::fs::remove_file(&path).await
+                {
+                    tracing::error!(path = %path.display(), %error, "a clone that was not deployed is left");
+                }
+                Err(refusal)
+            }
+        }
+    }
+}
+
+fn template(name: &str) -> Done<Template> {
+    find(name).ok_or_else(|| {
+        let names: Vec<&str> = all().map(|it| it.name).collect();
+        let hint = format!("there are: {}", names.join(", "));
+        Refusal::Missing { what: "template", name: name.to_owned(), hint: Some(hint) }
+    })
+}
+
+fn view(template: Template) -> TemplateView {
+    let process = template.process();
+    let process = process.as_ref();
+    TemplateView {
+        name: template.name.to_owned(),
+        title: process.map_or_else(|| template.name.to_owned(), |it| it.title.clone()),
+        about: process.map(|it| it.about.clone()).unwrap_or_default(),
+        version: template.version(),
+        params: process.map(|it| it.params.iter().map(ParamView::from).collect()).unwrap_or_default(),
+        text: Some(template.text.to_owned()),
+    }
+}
+
+async fn create(path: &PathBuf, text: &str) -> Done<()> {
+    let failed = |error: std::io::Error| match error.kind() {
+        std::io::ErrorKind::AlreadyExists => {
+            let message = format!("`{}` is there already; hint: choose another name", path.display());
+            Refusal::conflict("file_exists", message)
+        }
+        _ => Refusal::File { path: path.display().to_string(), error },
+    };
+    if let Some(folder) = path.parent() {
+        tokio::fs::create_dir_all(folder).await.map_err(failed)?;
+    }
+    let mut file =
+        tokio::fs::OpenOptions::new().write(true).create_new(true).open(path).await.map_err(failed)?;
+    file.write_all(text.as_bytes()).await.map_err(failed)?;
+    file.sync_all().await.map_err(failed)
+}
+
+/// The text of a clone: the template's, with its own id, title and defaults.
+fn written(template: Template, id: &ProcessId, it: &Cloning) -> Done<String> {
+    let mut text = template.text.to_owned();
+    let process = template.process().ok_or_else(|| broken(template.name))?;
+    let (tree, _) = yaml::read(&text);
+    let tree = tree.ok_or_else(|| broken(template.name))?;
+    let mut edits = vec![at(&tree, "process", id.as_str()).ok_or_else(|| broken(template.name))?];
+    if let Some(title) = &it.title {
+        edits.push(at(&tree, "title", &quoted(title)).unwrap_or_else(|| {
+            let end = edits[0].end;
+            Edit { start: end, end, text: format!("\ntitle: {}", quoted(title)) }
+        }));
+    }
+    let params = tree.get("params");
+    let mut mistakes = Vec::new();
+    for (name, value) in &it.values {
+        match refused(&process, name) {
+            Some(mistake) => mistakes.push(mistake),
+            None => edits
+                .extend(params.and_then(|it| it.get(name)).map(|it| defaults(it, value)).unwrap_or_default()),
+        }
+    }
+    if !mistakes.is_empty() {
+        return Err(Refusal::Fields(mistakes));
+    }
+    edits.sort_by_key(|it| std::cmp::Reverse(it.start));
+    for edit in edits {
+        text.replace_range(edit.start..edit.end, &edit.text);
+    }
+    let text = format!("# from template {}@{}\n{text}", template.name, template.version());
+    let clone = read(&text, None)?;
+    let set =
+        |name: &String| clone.params.iter().find(|it| it.name == *name).and_then(|it| it.default.clone());
+    match it.values.iter().find(|(name, value)| set(name).as_ref() != Some(value)) {
+        Some((name, _)) => {
+            let message = format!("param `{name}` of template `{}` cannot be given a default", template.name);
+            Err(Refusal::bad("bad_value", message))
+        }
+        None => Ok(text),
+    }
+}
+
+fn broken(name: &str) -> Refusal {
+    Refusal::bad("bad_template", format!("template `{name}` cannot be read"))
+}
+
+/// Why a param cannot be given a default in a file.
+fn refused(process: &Process, name: &str) -> Option<FieldMistake> {
+    let mistake = |code: &str, message: String| {
+        Some(FieldMistake { name: name.to_owned(), code: code.to_owned(), message })
+    };
+    match process.params.iter().find(|it| it.name == name) {
+        None => mistake("unknown_param", format!("the template has no param `{name}`")),
+        Some(param) if param.secret => mistake(
+            "secret_param",
+            format!("`{name}` is secret and stands in no file; hint: give it at submit"),
+        ),
+        Some(_) => None,
+    }
+}
+
+/// A piece of text in place of another.
+struct Edit {
+    start: usize,
+    end: usize,
+    text: String,
+}
+
+fn at(tree: &Tree, key: &str, text: &str) -> Option<Edit> {
+    let spot = tree.get(key)?.spot;
+    Some(Edit { start: spot.start, end: spot.end, text: text.to_owned() })
+}
+
+/// JSON is YAML: quotes and escapes mean the same in both.
+fn quoted(text: &str) -> String {
+    Value::from(text).to_string()
+}
+
+/// Gives a param a default. What is required has none, so it is required no more.
+fn defaults(param: &Tree, value: &Value) -> Vec<Edit> {
+    let mut edits = Vec::new();
+    if let Some(required) = at(param, "required", "false") {
+        edits.push(required);
+    }
+    let value = value.to_string();
+    match (at(param, "default", &value), &param.branch) {
+        (Some(edit), _) => edits.push(edit),
+        (None, Branch::Map(pairs)) => {
+            if let Some((first, _)) = pairs.first() {
+                // Before the first key, in the manner of the map: in braces, or a line of its own.
+                let flow = param.spot.start < first.spot.start;
+                let rest =
+                    if flow { ", ".to_owned() } else { format!("\n{}", " ".repeat(first.spot.column - 1)) };
+                let start = first.spot.start;
+                edits.push(Edit { start, end: start, text: format!("default: {value}{rest}") });
+            }
+        }
+        (None, _) => {}
+    }
+    edits
+}

@@ -1,0 +1,335 @@
+//! Deploying: a new version of a process takes the place of the old one, and no task is left behind.
+//!
+//! The order of things, so that a crash at any moment leaves a whole state:
+//!
+//! 1. If nodes go, the process rests, in memory only, until nobody asks the world on them any more: an answer is read
+//!    by the version that asked. A crash now leaves the old version.
+//! 2. The text, the version and the moves are kept in one commit. From here on the new version holds.
+//! 3. The new version is registered, still resting while there are moves: a task on a node that went must not be
+//!    looked at before it has its letter.
+//! 4. Letters move the tasks. Each is exactly once; a task that was moved stands elsewhere and is not found again.
+//! 5. The moves are struck from the record, and the process goes on. After a crash in 4 the record still has them,
+//!    and [`Desk::load_all`] begins at 3.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use futures::StreamExt;
+
+use crate::desk::actor::{Actor, Right};
+use crate::desk::desk::{Desk, lock};
+use crate::desk::kept::{KeptProcess, KeptVersion, record};
+use crate::desk::refusal::{Done, Refusal, Stranded};
+use crate::engine::edges::{Count, Shelf, TaskQuery};
+use crate::engine::registry::Deployed;
+use crate::model::names::{NodeName, ProcessId, TaskId};
+use crate::model::task::{Letter, Order, Phase, To, Word};
+use crate::model::time::Span;
+use crate::process::parse::parse;
+use crate::process::problem::{Problem, render, settle};
+use crate::process::process::Process;
+
+/// How long a deploy waits for answers that are on their way to nodes that go.
+const DRAIN_MAX: Span = Span::secs(30);
+/// How often it looks.
+const DRAIN_PAUSE: Span = Span::millis(50);
+/// How many tasks are ordered to move at once.
+const MOVES_MAX: usize = 200;
+/// How often those left are looked for before the rest is left to the next start.
+const MOVE_ROUNDS_MAX: usize = 1_000;
+
+/// What to deploy.
+#[derive(Clone, Debug, Default)]
+pub struct Deployment {
+    /// The text.
+    pub text: String,
+    /// The process it must be.
+    pub expected: Option<ProcessId>,
+    /// Where tasks go whose node is no more.
+    pub moves: BTreeMap<NodeName, NodeName>,
+    /// Only say what would be.
+    pub dry_run: bool,
+    /// The file it comes from.
+    pub file: Option<String>,
+}
+
+/// What became of it.
+#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize, utoipa::ToSchema)]
+pub struct Report {
+    /// The process.
+    #[schema(value_type = String)]
+    pub id: ProcessId,
+    /// Its version.
+    pub version: String,
+    /// Whether it is another one than before.
+    pub changed: bool,
+    /// Whether the process is new.
+    pub created: bool,
+    /// How many tasks were moved.
+    pub moved: u64,
+}
+
+impl Desk {
+    /// All that is wrong with a text.
+    pub fn check(&self, text: &str) -> Vec<Problem> {
+        parse(text).map_or_else(|problems| settle(problems, text), |_| Vec::new())
+    }
+
+    /// Deploys a text. See the head of this file for the order of things.
+    pub async fn deploy(&self, by: &Actor, it: Deployment) -> Done<Report> {
+        if let Some(expected) = &it.expected {
+            self.need(by, Right::Edit, expected)?;
+        }
+        let process = Arc::new(read(&it.text, it.file.as_deref())?);
+        self.need(by, Right::Edit, &process.id)?;
+        if let Some(expected) = it.expected.as_ref().filter(|id| **id != process.id) {
+            let message = format!("the text is of process `{}`, not `{expected}`", process.id);
+            return Err(Refusal::bad("wrong_process", message));
+        }
+        let _one = self.deploying.lock().await;
+        let report = self.put(by, &process, &it).await?;
+        if report.changed && !it.dry_run {
+            self.audit(by, "deploy", format!("{}@{}", report.id, report.version)).await?;
+        }
+        lock(&self.troubles).retain(|_, trouble| trouble.process.as_ref() != Some(&report.id));
+        Ok(report)
+    }
+
+    async fn put(&self, by: &Actor, process: &Arc<Process>, it: &Deployment) -> Done<Report> {
+        let id = &process.id;
+        let old = self.registry().get(id);
+        let kept = self.kept_of(id);
+        let (now, unfinished) = (self.now(), kept.as_ref().is_some_and(|it| !it.moves.is_empty()));
+        let same = kept.as_ref().is_some_and(|it| it.version == process.version) && old.is_some();
+        let mut report = Report {
+            id: id.clone(),
+            version: process.version.clone(),
+            changed: !same,
+            created: kept.is_none(),
+            moved: 0,
+        };
+        let moves = moves(it, old.as_ref(), process)?;
+        let stranded = self.stranded(process, &moves).await?;
+        if !stranded.is_empty() {
+            return Err(Refusal::Stranded(stranded));
+        }
+        if it.dry_run {
+            report.moved = self.standing(process, Phase::is_live).await?.values().sum();
+            return Ok(report);
+        }
+        let next = KeptProcess {
+            version: process.version.clone(),
+            paused: kept.as_ref().is_some_and(|it| it.paused),
+            by: by.name.clone(),
+            at: now,
+            moves,
+            file_version: match &it.file {
+                Some(_) => Some(process.version.clone()),
+                None => kept.as_ref().and_then(|it| it.file_version.clone()),
+            },
+        };
+        if same && !unfinished {
+            let at = kept.as_ref().map_or(now, |it| it.at);
+            let by = kept.as_ref().map_or_else(|| by.name.clone(), |it| it.by.clone());
+            self.keep_process(id, KeptProcess { moves: BTreeMap::new(), at, by, ..next }).await?;
+            return Ok(report);
+        }
+        let goes = |old: &Deployed| old.process.nodes.iter().any(|it| process.node(&it.name).is_none());
+        if let Some(old) = old.filter(goes) {
+            self.drain(&old, process, &next.moves).await.inspect_err(|_| self.registry().put(old.clone()))?;
+        }
+        let text = KeptVersion { text: it.text.clone(), by: by.name.clone(), at: now };
+        let name = format!("{id}@{}", process.version);
+        let known = self.store().record(Shelf::Version, &name).await?.is_some();
+        let mut records = vec![record(Shelf::Process, id.as_str(), &next, now)?];
+        if !known {
+            records.push(record(Shelf::Version, &name, &text, now)?);
+        }
+        self.store().keep(records).await?;
+        self.remember(id, next.clone());
+        report.moved = self.install(process, next, by).await?;
+        Ok(report)
+    }
+
+    /// Registers a version that is kept, moves its tasks, and lets them go on.
+    pub(super) async fn install(&self, process: &Arc<Process>, next: KeptProcess, by: &Actor) -> Done<u64> {
+        let id = &process.id;
+        let rests = next.paused || !next.moves.is_empty();
+        self.registry().put(Deployed { process: Arc::clone(process), paused: rests });
+        let mut moved = 0;
+        if !next.moves.is_empty() {
+            moved = self.move_all(process, &next.moves, by).await?;
+            self.keep_process(id, KeptProcess { moves: BTreeMap::new(), ..next.clone() }).await?;
+            self.registry().put(Deployed { process: Arc::clone(process), paused: next.paused });
+        }
+        self.rouse(id).await?;
+        Ok(moved)
+    }
+
+    /// Lets `old` rest until nobody asks the world on a node that goes.
+    async fn drain(
+        &self,
+        old: &Deployed,
+        process: &Process,
+        moves: &BTreeMap<NodeName, NodeName>,
+    ) -> Done<()> {
+        let id = &process.id;
+        self.registry().put(Deployed { paused: true, ..old.clone() });
+        let deadline = self.now() + DRAIN_MAX;
+        loop {
+            let asking: u64 = self.standing(process, |it| it == Phase::Doing).await?.values().sum();
+            if asking == 0 {
+                break;
+            }
+            if self.now() >= deadline {
+                self.registry().put(old.clone());
+                self.rouse(id).await?;
+                let message = format!(
+                    "{asking} tasks wait for answers on nodes that this version has no more; hint: try again later"
+                );
+                return Err(Refusal::conflict("busy", message));
+            }
+            self.clock().at(self.now() + DRAIN_PAUSE).await;
+        }
+        let stranded = self.stranded(process, moves).await?;
+        if stranded.is_empty() {
+            return Ok(());
+        }
+        self.registry().put(old.clone());
+        self.rouse(id).await?;
+        Err(Refusal::Stranded(stranded))
+    }
+
+    /// Orders every live task on a node that went to where `moves` says, until there is none.
+    async fn move_all(
+        &self,
+        process: &Process,
+        moves: &BTreeMap<NodeName, NodeName>,
+        by: &Actor,
+    ) -> Done<u64> {
+        let mut moved = BTreeSet::new();
+        for _ in 0..MOVE_ROUNDS_MAX {
+            let mut found = false;
+            for (old, new) in moves {
+                for phase in [Phase::Ready, Phase::Waiting, Phase::Doing] {
+                    let query = TaskQuery {
+                        process: Some(process.id.clone()),
+                        node: Some(old.clone()),
+                        phase: Some(phase),
+                        limit: MOVES_MAX,
+                        ..TaskQuery::default()
+                    };
+                    let tasks: Vec<TaskId> =
+                        self.store().tasks(&query).await?.iter().map(|it| it.id).collect();
+                    found |= !tasks.is_empty();
+                    self.move_these(&tasks, new, by).await?;
+                    moved.extend(tasks);
+                }
+            }
+            if !found {
+                break;
+            }
+        }
+        Ok(moved.len() as u64)
+    }
+
+    async fn move_these(&self, tasks: &[TaskId], to: &NodeName, by: &Actor) -> Done<()> {
+        let orders = tasks.iter().copied().map(|task| async move {
+            let order = Order::Move { to: to.clone() };
+            let word = Word::Order { order, by: by.name.clone() };
+            let letter = self.handle.post(Letter { to: To::Task(task), word }).await;
+            match letter {
+                // A task that ended meanwhile is gone from the node as well.
+                Ok(Some(letter)) => drop(self.read(letter).await),
+                Ok(None) | Err(crate::engine::turns::NotTaken::NoTask(_)) => {}
+                Err(other) => return Err(Refusal::from(other)),
+            }
+            Ok(())
+        });
+        let mut orders = futures::stream::iter(orders).buffer_unordered(MOVES_MAX);
+        while let Some(done) = orders.next().await {
+            done?;
+        }
+        Ok(())
+    }
+
+    /// Live tasks on nodes that `process` has no more and `moves` does not name.
+    async fn stranded(&self, process: &Process, moves: &BTreeMap<NodeName, NodeName>) -> Done<Vec<Stranded>> {
+        let standing = self.standing(process, Phase::is_live).await?;
+        let left = standing.into_iter().filter(|(node, _)| !moves.contains_key(node));
+        Ok(left.map(|(node, tasks)| Stranded { node, tasks }).collect())
+    }
+
+    /// How many tasks in such a phase stand on nodes that `process` has no more.
+    async fn standing(&self, process: &Process, phase: fn(Phase) -> bool) -> Done<BTreeMap<NodeName, u64>> {
+        let counts = self.store().counts().await?;
+        let gone = |it: &&Count| {
+            it.process == process.id && it.tasks > 0 && phase(it.phase) && process.node(&it.node).is_none()
+        };
+        let mut standing = BTreeMap::new();
+        for count in counts.iter().filter(gone) {
+            *standing.entry(count.node.clone()).or_default() += count.tasks;
+        }
+        Ok(standing)
+    }
+
+    /// Lets the runner look at every task of a process that rests.
+    pub(super) async fn rouse(&self, id: &ProcessId) -> Done<()> {
+        let now = self.now();
+        self.store().rouse(id, now).await?;
+        self.board().look_at(now);
+        Ok(())
+    }
+
+    /// What is kept of a deployed process.
+    pub(super) fn kept_of(&self, id: &ProcessId) -> Option<KeptProcess> {
+        self.kept.read().unwrap_or_else(std::sync::PoisonError::into_inner).get(id).cloned()
+    }
+
+    pub(super) async fn keep_process(&self, id: &ProcessId, kept: KeptProcess) -> Done<()> {
+        if self.kept_of(id).as_ref() != Some(&kept) {
+            self.store().keep(vec![record(Shelf::Process, id.as_str(), &kept, kept.at)?]).await?;
+            self.remember(id, kept);
+        }
+        Ok(())
+    }
+
+    pub(super) fn remember(&self, id: &ProcessId, kept: KeptProcess) {
+        let mut all = self.kept.write().unwrap_or_else(std::sync::PoisonError::into_inner);
+        all.insert(id.clone(), kept);
+    }
+}
+
+/// The process of a text, or all that is wrong with it.
+pub(super) fn read(text: &str, file: Option<&str>) -> Done<Process> {
+    parse(text).map_err(|problems| {
+        let problems = settle(problems, text).into_iter();
+        let problems: Vec<Problem> = match file {
+            Some(file) => problems.map(|it| it.in_file(file)).collect(),
+            None => problems.collect(),
+        };
+        let text = render(&problems, text, false);
+        Refusal::Problems { problems, text }
+    })
+}
+
+/// Where tasks go whose node is no more, checked. An `input` holds nothing, so a new one takes the place of the old.
+fn moves(it: &Deployment, old: Option<&Deployed>, process: &Process) -> Done<BTreeMap<NodeName, NodeName>> {
+    for (from, to) in &it.moves {
+        if process.node(from).is_some() {
+            let message = format!("node `{from}` is in this version too, so tasks stay on it");
+            return Err(Refusal::bad("bad_move", message));
+        }
+        if process.node(to).is_none() {
+            let message = format!("tasks cannot move to `{to}`: this version has no such node");
+            return Err(Refusal::bad("bad_move", message));
+        }
+    }
+    let mut moves = it.moves.clone();
+    if let Some(old) = old
+        && process.node(&old.process.start).is_none()
+    {
+        moves.entry(old.process.start.clone()).or_insert_with(|| process.start.clone());
+    }
+    Ok(moves)
+}

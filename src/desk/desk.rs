@@ -1,0 +1,205 @@
+//! [`Desk`]: every verb a person has. The verbs are in the files after this one; here is what they share: whom it
+//! speaks to, what it remembers, and how it asks whether somebody may.
+
+use std::collections::{BTreeMap, HashMap};
+use std::fmt;
+use std::path::PathBuf;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
+
+use crate::desk::actor::{Actor, Right};
+use crate::desk::kept::{KeptAudit, KeptProcess, KeptToken, record};
+use crate::desk::refusal::{Done, Refusal};
+use crate::engine::board::Board;
+use crate::engine::edges::{Clock, Shelf, Store};
+use crate::engine::registry::{Deployed, Registry};
+use crate::engine::runner::Handle;
+use crate::engine::shelf::{Channel, Keyring};
+use crate::model::names::ProcessId;
+use crate::model::scope::Scope;
+use crate::model::time::{Span, Timestamp};
+use crate::process::problem::Problem;
+
+/// How long an order waits for its letter to be read before the answer is "kept".
+pub const READ_WAIT: Span = Span::secs(2);
+
+/// What the desk is told at the start.
+#[derive(Debug, Default)]
+pub struct DeskConfig {
+    /// The folder of process files, where clones are written.
+    pub processes: Option<PathBuf>,
+    /// The channels of the configuration file: shown, and changed only there.
+    pub channels: BTreeMap<String, Channel>,
+    /// The local operator's token; who has it may do everything.
+    pub local_token: Option<String>,
+    /// What the store is, for the status: `sqlite`, `postgres`, `memory`.
+    pub store: String,
+}
+
+/// Every verb a person has.
+pub struct Desk {
+    pub(super) handle: Handle,
+    pub(super) keyring: Arc<Keyring>,
+    pub(super) config: DeskConfig,
+    pub(super) started: Timestamp,
+    /// One deploy, pause or delete at a time.
+    pub(super) deploying: tokio::sync::Mutex<()>,
+    /// One change of shelves at a time, so that the keyring never shows an older state than the store.
+    pub(super) shelving: tokio::sync::Mutex<()>,
+    /// What is kept of the deployed processes.
+    pub(super) kept: RwLock<HashMap<ProcessId, KeptProcess>>,
+    /// By file or process: what is wrong with a newer text.
+    pub(super) troubles: Mutex<BTreeMap<String, Trouble>>,
+    /// By hash.
+    pub(super) tokens: RwLock<HashMap<String, Arc<(KeptToken, Arc<Actor>)>>>,
+    /// The hash of the local operator's token, and who that is.
+    pub(super) local: Option<(String, Arc<Actor>)>,
+    /// What became of the last test of a channel.
+    pub(super) tests: Mutex<BTreeMap<String, Tested>>,
+    audits: AtomicU64,
+}
+
+/// A newer text that could not be deployed.
+#[derive(Clone, Debug)]
+pub struct Trouble {
+    /// The file it came from.
+    pub file: String,
+    /// The process it would be, if that can be told.
+    pub process: Option<ProcessId>,
+    /// What is wrong, in a sentence.
+    pub message: String,
+    /// The problems of the text.
+    pub problems: Vec<Problem>,
+}
+
+/// The last test of a channel.
+#[derive(Clone, Debug)]
+pub struct Tested {
+    /// When.
+    pub at: Timestamp,
+    /// Whether it arrived.
+    pub delivered: bool,
+    /// What the provider said.
+    pub detail: String,
+}
+
+impl fmt::Debug for Desk {
+    fn fmt(&self, to: &mut fmt::Formatter<'_>) -> fmt::Result {
+        to.debug_struct("Desk").field("config", &self.config.processes).finish_non_exhaustive()
+    }
+}
+
+impl Desk {
+    /// A desk that speaks to the runner behind `handle`. Nothing is loaded yet: see [`Desk::load_all`].
+    pub fn new(handle: Handle, keyring: Arc<Keyring>, config: DeskConfig) -> Desk {
+        let started = handle.turns().clock.now();
+        let local = config
+            .local_token
+            .as_deref()
+            .map(|token| (crate::desk::hash::of_token(token), Arc::new(Actor::local("local"))));
+        Desk {
+            handle,
+            keyring,
+            config: DeskConfig { local_token: None, ..config },
+            started,
+            deploying: tokio::sync::Mutex::default(),
+            shelving: tokio::sync::Mutex::default(),
+            kept: RwLock::default(),
+            troubles: Mutex::default(),
+            tokens: RwLock::default(),
+            local,
+            tests: Mutex::default(),
+            audits: AtomicU64::new(0),
+        }
+    }
+
+    /// Keeps.
+    pub(super) fn store(&self) -> &dyn Store {
+        self.handle.turns().store.as_ref()
+    }
+
+    /// Tells the time.
+    pub(super) fn clock(&self) -> &dyn Clock {
+        self.handle.turns().clock.as_ref()
+    }
+
+    /// The present moment.
+    pub(super) fn now(&self) -> Timestamp {
+        self.clock().now()
+    }
+
+    /// The deployed processes.
+    pub(super) fn registry(&self) -> &Registry {
+        &self.handle.turns().registry
+    }
+
+    /// Who waits for what.
+    pub(super) fn board(&self) -> &Board {
+        &self.handle.turns().board
+    }
+
+    /// What links begin with.
+    pub fn public_url(&self) -> Arc<str> {
+        (self.handle.turns().facts)().public_url
+    }
+
+    /// The process of that id, if it is deployed.
+    pub(super) fn deployed(&self, id: &ProcessId) -> Done<Deployed> {
+        self.registry().get(id).ok_or_else(|| self.no_process(id))
+    }
+
+    fn no_process(&self, id: &ProcessId) -> Refusal {
+        let all = self.registry().all();
+        let near = all.keys().map(|it| (strsim::jaro_winkler(id.as_str(), it.as_str()), it));
+        let near = near.filter(|(near, _)| *near > NEAR).max_by(|a, b| a.0.total_cmp(&b.0));
+        let hint = near.map(|(_, it)| format!("did you mean `{it}`?"));
+        Refusal::Missing { what: "process", name: id.to_string(), hint }
+    }
+
+    /// Notes who did what. Kept before the caller is answered.
+    pub(super) async fn audit(&self, by: &Actor, did: &str, to: impl Into<String>) -> Done<()> {
+        let now = self.now();
+        // Two in one millisecond stay apart by the count, and two machines by chance.
+        let count = self.audits.fetch_add(1, Ordering::Relaxed);
+        let name = format!("{:015}-{count:010}-{:08x}", now.0, crate::desk::hash::chance());
+        let line = KeptAudit { by: by.name.clone(), did: did.to_owned(), to: to.into() };
+        self.store().keep(vec![record(Shelf::Audit, &name, &line, now)?]).await?;
+        Ok(())
+    }
+
+    /// Refuses who has not `right` in `process`.
+    pub(super) fn need(&self, by: &Actor, right: Right, process: &ProcessId) -> Done<()> {
+        match by.may(right, process) {
+            true => Ok(()),
+            false => Err(Refusal::Denied { right, process: Some(process.clone()) }),
+        }
+    }
+
+    /// Refuses who has not `right` everywhere.
+    pub(super) fn need_everywhere(&self, by: &Actor, right: Right) -> Done<()> {
+        match by.may_everywhere(right) {
+            true => Ok(()),
+            false => Err(Refusal::Denied { right, process: None }),
+        }
+    }
+}
+
+/// What every decision may see beside its task, read from the keyring each time: for [`crate::engine::turns::Turns`].
+pub fn facts(keyring: Arc<Keyring>, public_url: &str) -> Arc<dyn Fn() -> Scope + Send + Sync> {
+    let mut base = Scope::default();
+    base.public_url = Arc::from(public_url.trim_end_matches('/'));
+    Arc::new(move || {
+        let mut scope = base.clone();
+        scope.vars = keyring.vars();
+        scope.secrets = keyring.names();
+        scope
+    })
+}
+
+/// How near two names must be to be taken for each other.
+const NEAR: f64 = 0.8;
+
+/// A lock whose holder cannot have left anything half done.
+pub(super) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}

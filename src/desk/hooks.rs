@@ -1,0 +1,144 @@
+//! Hooks: whoever holds the one-time key of a waiting task may move it on, once. No other right is needed.
+
+use std::collections::BTreeMap;
+
+use serde_json::{Map, Value};
+
+use crate::desk::actor::Actor;
+use crate::desk::desk::Desk;
+use crate::desk::orders::writable;
+use crate::desk::refusal::{Done, Refusal};
+use crate::model::key;
+use crate::model::names::ProcessId;
+use crate::model::params::Params;
+use crate::model::task::{Letter, Order, State, Task, To, Word};
+use crate::process::process::Process;
+
+/// How often a hook looks again at a task that changed under it.
+const TRIES_MAX: usize = 5;
+/// The params of an OAuth redirect that are handed on beside the code.
+const CALLBACK: [&str; 4] = ["domain", "member_id", "scope", "server_domain"];
+
+/// What a link opens, for the page that asks before it acts.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Door {
+    /// The process's title.
+    pub process: String,
+    /// The node's title.
+    pub title: String,
+    /// For people.
+    pub about: String,
+    /// The params it takes; none named: any.
+    pub accepts: Vec<String>,
+}
+
+/// What became of it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Opened {
+    /// The task went on.
+    WentOn,
+    /// It took what was brought and waits for more.
+    Waits,
+    /// It is kept, and will be read when the task has time.
+    Kept,
+}
+
+impl Desk {
+    /// What the link with `key` opens. Nothing happens.
+    pub async fn door(&self, process: Option<&ProcessId>, key: &str) -> Done<Door> {
+        let task = self.holder(process, key).await?;
+        let process = self.deployed(&task.process)?.process;
+        let node = process.node(&task.at).ok_or_else(gone)?;
+        let accepts = accepts(&process, &task)?;
+        Ok(Door {
+            process: process.title.clone(),
+            title: node.title.clone(),
+            about: node.about.clone(),
+            accepts,
+        })
+    }
+
+    /// Moves the task on with what the node accepts of `brought`. The letter is bound to the revision that was looked
+    /// at, so that of two who come at once only one is let in.
+    pub async fn open(
+        &self,
+        process: Option<&ProcessId>,
+        key: &str,
+        brought: &Map<String, Value>,
+    ) -> Done<Opened> {
+        for _ in 0..TRIES_MAX {
+            let task = self.holder(process, key).await?;
+            let deployed = self.deployed(&task.process)?;
+            let accepts = accepts(&deployed.process, &task)?;
+            let params = taken(&accepts, brought);
+            writable(&params)?;
+            let revision = Some(task.revision);
+            let word = Word::Order { order: Order::Modify { params, revision }, by: "link".to_owned() };
+            let letter = self.handle.post(Letter { to: To::Task(task.id), word }).await?;
+            let Some(letter) = letter else { return Ok(Opened::Kept) };
+            match self.read(letter).await {
+                Ok(Some(after)) if after.visit == task.visit && after.state.phase().is_live() => {
+                    return Ok(Opened::Waits);
+                }
+                Ok(Some(_)) => return Ok(Opened::WentOn),
+                Ok(None) => return Ok(Opened::Kept),
+                // The task changed between the look and the letter; if it still waits here, the key still opens.
+                Err(Refusal::Changed(_)) => {}
+                Err(refusal) => return Err(refusal),
+            }
+        }
+        Err(Refusal::conflict("busy", "the task changes all the time; hint: try again"))
+    }
+
+    /// Takes an OAuth redirect: `state` is the key.
+    pub async fn callback(&self, query: &BTreeMap<String, String>) -> Done<Opened> {
+        let state = query.get("state").map(String::as_str).unwrap_or_default();
+        let code = query.get("code").map(String::as_str).unwrap_or_default();
+        if state.is_empty() || code.is_empty() {
+            return Err(Refusal::bad("bad_callback", "the redirect brought no `code` or no `state`"));
+        }
+        let rest = CALLBACK.iter().filter_map(|name| {
+            query.get(*name).map(|value| ((*name).to_owned(), Value::from(value.as_str())))
+        });
+        let mut brought = Map::new();
+        brought.insert("code".to_owned(), Value::from(code));
+        brought.insert("callback".to_owned(), Value::Object(rest.collect()));
+        let opened = self.open(None, state, &brought).await?;
+        self.audit(
+            &Actor::local("link"),
+            "oauth.callback",
+            key::task_of(state).map_or_else(String::new, |it| it.to_string()),
+        )
+        .await?;
+        Ok(opened)
+    }
+
+    /// The waiting task that `key` is of. Whatever is wrong with a key that looks like one, the answer is the same.
+    async fn holder(&self, process: Option<&ProcessId>, key: &str) -> Done<Task> {
+        let id = key::task_of(key).ok_or_else(|| Refusal::missing("link", "of that key"))?;
+        let task = self.store().task(id).await?.ok_or_else(gone)?;
+        let waits = matches!(task.state, State::Waiting { .. });
+        let here = process.is_none_or(|it| *it == task.process);
+        match key::opens(key, &task) && waits && here {
+            true => Ok(task),
+            false => Err(gone()),
+        }
+    }
+}
+
+fn gone() -> Refusal {
+    Refusal::Gone("this link has been used already, or has expired".to_owned())
+}
+
+/// The names a hook may set where the task waits.
+fn accepts(process: &Process, task: &Task) -> Done<Vec<String>> {
+    let node = process.node(&task.at).ok_or_else(gone)?;
+    let names = node.kind.accepts().ok_or_else(gone)?;
+    Ok(names.into_iter().map(str::to_owned).collect())
+}
+
+/// What is taken of what was brought.
+fn taken(accepts: &[String], brought: &Map<String, Value>) -> Params {
+    let open = |name: &String| accepts.is_empty() || accepts.contains(name);
+    brought.iter().filter(|(name, _)| open(name)).map(|(name, value)| (name.clone(), value.clone())).collect()
+}

@@ -1,0 +1,102 @@
+//! Loading: what the store keeps becomes what the engine runs, at the start.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use crate::desk::actor::Actor;
+use crate::desk::deploy::read;
+use crate::desk::desk::{Desk, Trouble, lock};
+use crate::desk::kept::{KeptProcess, KeptVersion, value};
+use crate::desk::refusal::{Done, Refusal};
+use crate::engine::edges::Shelf;
+use crate::engine::registry::Deployed;
+use crate::model::names::ProcessId;
+use crate::process::process::Process;
+
+impl Desk {
+    /// Registers all that was deployed, fills the keyring, and counts the live tasks. Once, before the runner runs;
+    /// moves that a crash interrupted are taken up when it does.
+    pub async fn load_all(self: &Arc<Self>) -> Done<()> {
+        self.load_shelves().await?;
+        let mut unfinished = Vec::new();
+        for record in self.store().shelf(Shelf::Process).await? {
+            let Ok(id) = ProcessId::new(&record.name) else { continue };
+            let kept: KeptProcess = value(record)?;
+            self.remember(&id, kept.clone());
+            let Some(process) = self.load(&id, &kept).await? else { continue };
+            let paused = kept.paused || !kept.moves.is_empty();
+            self.registry().put(Deployed { process: Arc::clone(&process), paused });
+            if !kept.moves.is_empty() {
+                unfinished.push((process, kept));
+            }
+        }
+        self.count_live().await?;
+        if !unfinished.is_empty() {
+            let desk = Arc::clone(self);
+            tokio::spawn(async move { desk.finish_moves(unfinished).await });
+        }
+        self.board().look_at(self.now());
+        Ok(())
+    }
+
+    /// The process that is kept; none, and a trouble that all can see, if this program cannot read it.
+    async fn load(&self, id: &ProcessId, kept: &KeptProcess) -> Done<Option<Arc<Process>>> {
+        let name = format!("{id}@{}", kept.version);
+        let text = self.store().record(Shelf::Version, &name).await?;
+        let Some(text) = text.map(value::<KeptVersion>).transpose()? else {
+            self.trouble(&name, Some(id.clone()), &Refusal::missing("version", name.clone()));
+            return Ok(None);
+        };
+        match read(&text.text, None) {
+            Ok(process) => Ok(Some(Arc::new(process))),
+            Err(refusal) => {
+                self.trouble(&name, Some(id.clone()), &refusal);
+                Ok(None)
+            }
+        }
+    }
+
+    async fn finish_moves(&self, unfinished: Vec<(Arc<Process>, KeptProcess)>) {
+        let by = Actor::local("deploy");
+        for (process, kept) in unfinished {
+            let _one = self.deploying.lock().await;
+            // A deploy in between has finished them.
+            if self.kept_of(&process.id).as_ref() != Some(&kept) {
+                continue;
+            }
+            if let Err(error) = self.install(&process, kept, &by).await {
+                tracing::error!(process = %process.id, %error, "tasks are not moved yet and rest until the next start");
+            }
+        }
+    }
+
+    async fn count_live(&self) -> Done<()> {
+        let mut live: HashMap<ProcessId, i64> = HashMap::new();
+        for count in self.store().counts().await?.into_iter().filter(|it| it.phase.is_live()) {
+            *live.entry(count.process).or_default() += i64::try_from(count.tasks).unwrap_or(i64::MAX);
+        }
+        for (process, tasks) in live {
+            self.board().add_live(&process, tasks);
+        }
+        Ok(())
+    }
+
+    async fn load_shelves(&self) -> Done<()> {
+        self.load_secrets().await?;
+        self.load_vars().await?;
+        self.load_channels().await?;
+        self.load_tokens().await
+    }
+
+    /// Remembers why a newer text was not deployed.
+    pub(super) fn trouble(&self, file: &str, process: Option<ProcessId>, refusal: &Refusal) {
+        tracing::error!(file, %refusal, "not deployed");
+        let problems = match refusal {
+            Refusal::Problems { problems, .. } => problems.clone(),
+            _ => Vec::new(),
+        };
+        let message = refusal.to_string();
+        let trouble = Trouble { file: file.to_owned(), process, message, problems };
+        lock(&self.troubles).insert(file.to_owned(), trouble);
+    }
+}

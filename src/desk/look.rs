@@ -1,0 +1,217 @@
+//! Looking: tasks, trails, params, alarms, events. What is shown is masked.
+
+use serde_json::Value;
+use tokio::sync::watch;
+
+use crate::desk::actor::{Actor, Right};
+use crate::desk::desk::Desk;
+use crate::desk::refusal::{Done, Refusal};
+use crate::desk::view::{EventView, HopView, Page, TaskView};
+use crate::engine::edges::TaskQuery;
+use crate::model::names::{Address, NodeName, ProcessId, TaskId};
+use crate::model::task::{Phase, Task};
+
+/// How many items a page has if nothing is said.
+pub const PAGE_DEFAULT: usize = 50;
+/// How many items a page has at most.
+pub const PAGE_MAX: usize = 500;
+/// How many trail entries are looked at for one page; each holds a few hops.
+const ENTRIES_MAX: usize = 500;
+/// How many alarms are shown.
+const ALARMS_MAX: usize = 1_000;
+/// How many pages are looked through for one page of what somebody may see.
+const LOOKS_MAX: usize = 20;
+
+/// Which tasks to list.
+#[derive(Clone, Debug, Default)]
+pub struct Filter {
+    /// Of that process.
+    pub process: Option<ProcessId>,
+    /// On that node.
+    pub node: Option<NodeName>,
+    /// In that state.
+    pub phase: Option<Phase>,
+    /// Whose ref begins with that.
+    pub ref_prefix: Option<String>,
+    /// Where the page begins.
+    pub cursor: Option<String>,
+    /// How many.
+    pub limit: Option<usize>,
+}
+
+impl Desk {
+    /// The task at `address`, live or ended last, or that very one.
+    pub async fn task(&self, by: &Actor, address: &Address, id: Option<TaskId>) -> Done<TaskView> {
+        self.need(by, Right::Read, &address.process)?;
+        let task = self.task_at(address, id).await?;
+        Ok(self.shown_if_deployed(by, &task))
+    }
+
+    /// Tasks, oldest first, a page at a time. Without a process: of all that `by` may see.
+    pub async fn tasks(&self, by: &Actor, filter: Filter) -> Done<Page<TaskView>> {
+        match &filter.process {
+            Some(process) => {
+                self.need(by, Right::Read, process)?;
+                self.deployed(process)?;
+            }
+            None if by.has(Right::Read) => {}
+            None => return Err(Refusal::Denied { right: Right::Read, process: None }),
+        }
+        let limit = limit(filter.limit)?;
+        let mut query = TaskQuery {
+            process: filter.process,
+            node: filter.node,
+            phase: filter.phase,
+            ref_prefix: filter.ref_prefix.filter(|it| !it.is_empty()),
+            after: filter.cursor.as_deref().map(cursor).transpose()?.map(TaskId),
+            limit,
+        };
+        let mut items = Vec::new();
+        for _ in 0..LOOKS_MAX {
+            let found = self.store().tasks(&query).await?;
+            let whole = found.len() < limit;
+            for task in found {
+                query.after = Some(task.id);
+                if by.may(Right::Read, &task.process) {
+                    items.push(self.shown_if_deployed(by, &task));
+                }
+                if items.len() == limit {
+                    break;
+                }
+            }
+            if whole && items.len() < limit {
+                return Ok(Page::whole(items));
+            }
+            if items.len() == limit {
+                break;
+            }
+        }
+        Ok(Page { items, next: query.after.map(|it| it.to_string()) })
+    }
+
+    /// A task's trail, oldest first, a page at a time.
+    pub async fn trail(
+        &self,
+        by: &Actor,
+        address: &Address,
+        id: Option<TaskId>,
+        after: Option<&str>,
+        many: Option<usize>,
+    ) -> Done<Page<HopView>> {
+        self.need(by, Right::Read, &address.process)?;
+        let task = self.task_at(address, id).await?;
+        let entries_max = limit(many)?.min(ENTRIES_MAX);
+        let after = after.map(cursor).transpose()?.unwrap_or(0);
+        let after = u64::try_from(after).map_err(|_| bad_cursor())?;
+        let entries = self.store().trail(task.id, after, entries_max).await?;
+        let next = (entries.len() == entries_max).then(|| entries.last().map(|it| it.seq.to_string()));
+        let hops = entries.into_iter().flat_map(|entry| {
+            let seq = entry.seq;
+            entry.hops.into_iter().map(move |hop| HopView::new(seq, hop))
+        });
+        Ok(Page { items: hops.collect(), next: next.flatten() })
+    }
+
+    /// The value at `path` of a task's params. A secret needs the right, and is noted.
+    pub async fn param(&self, by: &Actor, address: &Address, id: Option<TaskId>, path: &str) -> Done<Value> {
+        self.need(by, Right::Read, &address.process)?;
+        let task = self.task_at(address, id).await?;
+        let (name, value) = dig(&task, path).ok_or_else(|| Refusal::missing("param", path))?;
+        let deployed = self.registry().get(&task.process);
+        let open = deployed
+            .is_some_and(|it| !it.process.secret.contains(name) && !copies(&task, value, &it.process.secret));
+        if !open {
+            self.need(by, Right::Secrets, &address.process)?;
+            self.audit(by, "secret.read", format!("{address} {path}")).await?;
+        }
+        Ok(value.clone())
+    }
+
+    /// Live tasks with an open alarm that `by` may see.
+    pub async fn alarms(&self, by: &Actor) -> Done<Page<TaskView>> {
+        if !by.has(Right::Read) {
+            return Err(Refusal::Denied { right: Right::Read, process: None });
+        }
+        let tasks = self.store().alarms(ALARMS_MAX).await?;
+        let mine = tasks.iter().filter(|task| by.may(Right::Read, &task.process));
+        Ok(Page::whole(mine.map(|task| self.shown_if_deployed(by, task)).collect()))
+    }
+
+    /// What happened after `after`, oldest first, of what `by` may see; and where to look on from.
+    pub async fn events(
+        &self,
+        by: &Actor,
+        process: Option<&ProcessId>,
+        after: u64,
+    ) -> Done<(Vec<EventView>, u64)> {
+        match process {
+            Some(process) => self.need(by, Right::Read, process)?,
+            None if by.has(Right::Read) => {}
+            None => return Err(Refusal::Denied { right: Right::Read, process: None }),
+        }
+        let entries = self.store().events(after, ENTRIES_MAX).await?;
+        let last = entries.last().map_or(after, |it| it.seq);
+        let mine = entries.into_iter().filter(|entry| {
+            by.may(Right::Read, &entry.process) && process.is_none_or(|it| *it == entry.process)
+        });
+        Ok((mine.map(EventView::from).collect(), last))
+    }
+
+    /// The number of the newest event.
+    pub async fn last_event(&self) -> Done<u64> {
+        Ok(self.store().last_event().await?)
+    }
+
+    /// Changes with every commit.
+    pub fn commits(&self) -> watch::Receiver<u64> {
+        self.board().commits()
+    }
+}
+
+/// How many items a page has.
+pub(super) fn limit(many: Option<usize>) -> Done<usize> {
+    match many {
+        None => Ok(PAGE_DEFAULT),
+        Some(many @ 1..=PAGE_MAX) => Ok(many),
+        Some(many) => {
+            let message = format!("`limit` is from 1 to {PAGE_MAX}, and this is {many}");
+            Err(Refusal::bad("bad_limit", message))
+        }
+    }
+}
+
+fn cursor(text: &str) -> Done<i64> {
+    text.parse().map_err(|_| bad_cursor())
+}
+
+fn bad_cursor() -> Refusal {
+    Refusal::bad("bad_cursor", "this is no cursor; hint: take `next` of the page before")
+}
+
+/// The value at `path`, and the name of the top-level param it is in. Parts stand between `/`, or else between `.`; a
+/// param may have dots in its name.
+fn dig<'a>(task: &'a Task, path: &'a str) -> Option<(&'a str, &'a Value)> {
+    if let Some((name, value)) = task.params.map().get_key_value(path) {
+        return Some((name, value));
+    }
+    let mut parts = path.split(if path.contains('/') { '/' } else { '.' });
+    let (name, mut value) = task.params.map().get_key_value(parts.next()?)?;
+    for part in parts {
+        value = match value {
+            Value::Object(map) => map.get(part)?,
+            Value::Array(items) => items.get(part.parse::<usize>().ok()?)?,
+            Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => return None,
+        };
+    }
+    Some((name, value))
+}
+
+/// Whether `value` holds what a secret param holds.
+fn copies(task: &Task, value: &Value, secret: &std::collections::BTreeSet<String>) -> bool {
+    match value {
+        Value::String(text) => crate::engine::mask::scrub(text, task, secret) != *text,
+        Value::Array(items) => items.iter().any(|item| copies(task, item, secret)),
+        Value::Object(map) => map.values().any(|item| copies(task, item, secret)),
+        Value::Null | Value::Bool(_) | Value::Number(_) => false,
+    }
+}

@@ -1,0 +1,112 @@
+//! Orders of a person: modify, wake, retry, move, cancel. Each is a letter, read by the task itself.
+
+use crate::desk::actor::{Actor, Right};
+use crate::desk::desk::{Desk, READ_WAIT};
+use crate::desk::refusal::{Done, Refusal};
+use crate::desk::view::TaskView;
+use crate::engine::transition::LetterId;
+use crate::model::names::{Address, TaskId};
+use crate::model::params::Params;
+use crate::model::task::{Letter, Order, Task, To, Word};
+
+/// What became of an order.
+#[derive(Clone, Debug)]
+pub enum Ordered {
+    /// The task read it; here it is after.
+    Read(TaskView),
+    /// It is kept, and will be read when the task has time.
+    Kept(TaskView),
+}
+
+impl Desk {
+    /// Gives an order to the live task at `address`, to the one that ended last if none lives, or to that very one.
+    pub async fn order_at(
+        &self,
+        by: &Actor,
+        address: &Address,
+        id: Option<TaskId>,
+        order: Order,
+    ) -> Done<Ordered> {
+        self.need(by, Right::Run, &address.process)?;
+        let task = self.task_at(address, id).await?;
+        self.order(by, task, order).await
+    }
+
+    /// Gives an order to `task`.
+    pub(super) async fn order(&self, by: &Actor, task: Task, order: Order) -> Done<Ordered> {
+        self.need(by, Right::Run, &task.process)?;
+        if let Order::Modify { params, .. } = &order {
+            writable(params)?;
+        }
+        self.deployed(&task.process)?;
+        let live = task.state.phase().is_live();
+        if !live && !matches!(order, Order::Retry | Order::Move { .. }) {
+            let message =
+                format!("task `{}` has ended: it is {}", task.address(), task.state.phase().as_str());
+            return Err(Refusal::conflict("task_ended", message));
+        }
+        let did = order.as_str();
+        let word = Word::Order { order, by: by.name.clone() };
+        let letter = self.handle.post(Letter { to: To::Task(task.id), word }).await?;
+        self.audit(by, did, task.address().to_string()).await?;
+        let read = match letter {
+            Some(letter) => self.read(letter).await?,
+            None => None,
+        };
+        match read {
+            Some(after) => Ok(Ordered::Read(self.shown_if_deployed(by, &after))),
+            None => {
+                let task = self.store().task(task.id).await?.unwrap_or(task);
+                Ok(Ordered::Kept(self.shown_if_deployed(by, &task)))
+            }
+        }
+    }
+
+    /// The task after it read that letter; none if it did not for a while.
+    pub(super) async fn read(&self, letter: LetterId) -> Done<Option<Task>> {
+        let deadline = self.now() + READ_WAIT;
+        tokio::select! {
+            biased;
+            read = self.board().letter(letter) => match read {
+                Ok(Ok(task)) => Ok(Some(task)),
+                Ok(Err(fault)) => Err(Refusal::of_letter(fault)),
+                Err(_) => Ok(None),
+            },
+            () = self.clock().at(deadline) => {
+                self.board().forget_letter(letter);
+                Ok(None)
+            }
+        }
+    }
+
+    /// The task at `address`, or that very one if it is that of the same name.
+    pub(super) async fn task_at(&self, address: &Address, id: Option<TaskId>) -> Done<Task> {
+        let task = match id {
+            Some(id) => self.store().task(id).await?.filter(|it| it.address() == *address),
+            None => self.store().find(address).await?,
+        };
+        match task {
+            Some(task) => Ok(task),
+            None => {
+                self.deployed(&address.process)?;
+                Err(Refusal::missing("task", address.to_string()))
+            }
+        }
+    }
+
+    pub(super) fn shown_if_deployed(&self, by: &Actor, task: &Task) -> TaskView {
+        let deployed = self.registry().get(&task.process);
+        TaskView::new(task, deployed.as_ref().map(|it| &*it.process), by.may(Right::Run, &task.process))
+    }
+}
+
+/// Names a template sees as something else cannot be params.
+pub(super) fn writable(params: &Params) -> Done<()> {
+    let reserved = crate::model::scope::RESERVED;
+    match params.map().keys().find(|name| reserved.contains(&name.as_str())) {
+        Some(name) => {
+            Err(Refusal::bad("reserved_name", format!("`{name}` is a reserved name and cannot be a param")))
+        }
+        None => Ok(()),
+    }
+}

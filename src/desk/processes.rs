@@ -1,0 +1,372 @@
+//! Processes as people see them: list, one, versions, picture, pause, resume, delete.
+
+use std::collections::BTreeMap;
+use std::sync::PoisonError;
+
+use serde::Serialize;
+use serde_json::Value;
+use utoipa::ToSchema;
+
+use crate::desk::actor::{Actor, Right};
+use crate::desk::desk::{Desk, Trouble, lock};
+use crate::desk::kept::{KeptProcess, KeptVersion, value};
+use crate::desk::refusal::{Done, Refusal};
+use crate::desk::view::{Page, time};
+use crate::engine::edges::{Count, Refused, Shelf, TaskQuery, Write};
+use crate::engine::registry::Deployed;
+use crate::engine::transition::Transition;
+use crate::model::names::{NodeName, ProcessId};
+use crate::model::task::{Phase, Task};
+use crate::process::graph::mermaid;
+use crate::process::layout::layout;
+use crate::process::process::{Node, ParamKind, ParamSpec};
+use crate::process::svg::svg;
+
+/// How many ended tasks of a deleted process are removed in one commit.
+const REMOVED_MAX: usize = 500;
+
+/// A process.
+#[derive(Clone, Debug, Serialize, ToSchema)]
+#[schema(as = Process)]
+pub struct ProcessView {
+    /// Its id.
+    pub id: String,
+    /// For people.
+    pub title: String,
+    /// One line.
+    pub about: String,
+    /// The hash of its text.
+    pub version: String,
+    /// It rests.
+    pub paused: bool,
+    /// What a task is submitted with, and what it keeps.
+    pub params: Vec<ParamView>,
+    /// Its nodes; left out in lists.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub nodes: Option<Vec<NodeView>>,
+    /// How many tasks stand where, by node and state.
+    #[schema(value_type = Object)]
+    pub counts: BTreeMap<String, BTreeMap<&'static str, u64>>,
+    /// Tasks that can still move.
+    pub live: u64,
+    /// Tasks that came to a bad end.
+    pub failed: u64,
+    /// The template it was cloned from.
+    pub origin: Option<OriginView>,
+    /// What is wrong with a newer text that could not be deployed.
+    #[schema(value_type = Option<Vec<Object>>)]
+    pub problems: Option<Vec<Value>>,
+    /// When this version was deployed.
+    pub deployed_at: Option<String>,
+}
+
+/// A param of a process.
+#[derive(Clone, Debug, Serialize, ToSchema)]
+#[schema(as = Param)]
+pub struct ParamView {
+    /// Its name.
+    pub name: String,
+    /// `string`, `number`, `integer`, `boolean`, `object`, `array` or `any`.
+    #[serde(rename = "type")]
+    #[schema(value_type = String)]
+    pub kind: &'static str,
+    /// A submit without it is refused.
+    pub required: bool,
+    /// It is masked.
+    pub secret: bool,
+    /// Secret, but other processes may read it.
+    pub shared: bool,
+    /// It is asked for at submit.
+    pub input: bool,
+    /// What it is if it is not given.
+    pub default: Option<Value>,
+    /// For people.
+    pub about: String,
+    /// For people.
+    pub example: Option<Value>,
+}
+
+/// A node of a process.
+#[derive(Clone, Debug, Serialize, ToSchema)]
+#[schema(as = Node)]
+pub struct NodeView {
+    /// Its name.
+    pub name: String,
+    /// Its kind.
+    #[schema(value_type = String)]
+    pub kind: &'static str,
+    /// For people.
+    pub title: String,
+    /// For people.
+    pub about: String,
+    /// Where faults go.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub on_error: Option<String>,
+}
+
+/// The template a process was cloned from.
+#[derive(Clone, Debug, Serialize, ToSchema)]
+#[schema(as = Origin)]
+pub struct OriginView {
+    /// Its name.
+    pub template: String,
+    /// Its version.
+    pub version: String,
+}
+
+/// A version of a process.
+#[derive(Clone, Debug, Serialize, ToSchema)]
+#[schema(as = Version)]
+pub struct VersionView {
+    /// The hash of its text.
+    pub version: String,
+    /// Deployed first at.
+    pub at: String,
+    /// By whom.
+    pub by: String,
+    /// The text; left out in lists.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub text: Option<String>,
+}
+
+/// How a process is pictured.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Picture {
+    /// As an image.
+    Svg,
+    /// As Mermaid's text.
+    Mermaid,
+    /// As data.
+    Json,
+}
+
+impl Desk {
+    /// The processes that `by` may see, by id.
+    pub async fn processes(&self, by: &Actor) -> Done<Page<ProcessView>> {
+        if !by.has(Right::Read) {
+            return Err(Refusal::Denied { right: Right::Read, process: None });
+        }
+        let counts = self.store().counts().await?;
+        let all = self.registry().all();
+        let mut mine: Vec<&Deployed> =
+            all.values().filter(|it| by.may(Right::Read, &it.process.id)).collect();
+        mine.sort_by(|a, b| a.process.id.cmp(&b.process.id));
+        let items = mine.into_iter().map(|it| ProcessView { nodes: None, ..self.view(it, &counts) });
+        Ok(Page::whole(items.collect()))
+    }
+
+    /// One process.
+    pub async fn process(&self, by: &Actor, id: &ProcessId) -> Done<ProcessView> {
+        self.need(by, Right::Read, id)?;
+        let deployed = self.deployed(id)?;
+        Ok(self.view(&deployed, &self.store().counts().await?))
+    }
+
+    fn view(&self, deployed: &Deployed, counts: &[Count]) -> ProcessView {
+        let process = &deployed.process;
+        let kept = self.kept_of(&process.id);
+        let mut by_node: BTreeMap<String, BTreeMap<&'static str, u64>> = BTreeMap::new();
+        let (mut live, mut failed) = (0, 0);
+        for count in counts.iter().filter(|it| it.process == process.id) {
+            let none = || Phase::ALL.iter().map(|phase| (phase.as_str(), 0)).collect();
+            let node = by_node.entry(count.node.to_string()).or_insert_with(none);
+            *node.entry(count.phase.as_str()).or_default() += count.tasks;
+            live += if count.phase.is_live() { count.tasks } else { 0 };
+            failed += if count.phase == Phase::Failed { count.tasks } else { 0 };
+        }
+        let troubles = lock(&self.troubles);
+        let mine: Vec<&Trouble> =
+            troubles.values().filter(|it| it.process.as_ref() == Some(&process.id)).collect();
+        ProcessView {
+            id: process.id.to_string(),
+            title: process.title.clone(),
+            about: process.about.clone(),
+            version: process.version.clone(),
+            paused: kept.as_ref().map_or(deployed.paused, |it| it.paused),
+            params: process.params.iter().map(ParamView::from).collect(),
+            nodes: Some(process.nodes.iter().map(NodeView::from).collect()),
+            counts: by_node,
+            live,
+            failed,
+            origin: process
+                .origin
+                .as_ref()
+                .map(|it| OriginView { template: it.template.clone(), version: it.version.clone() }),
+            problems: (!mine.is_empty()).then(|| mine.into_iter().flat_map(Trouble::lines).collect()),
+            deployed_at: kept.map(|it| time(it.at)),
+        }
+    }
+
+    /// All versions there were, the newest first.
+    pub async fn versions(&self, by: &Actor, id: &ProcessId) -> Done<Page<VersionView>> {
+        self.need(by, Right::Read, id)?;
+        self.deployed(id)?;
+        let mut mine = Vec::new();
+        for record in self.store().shelf(Shelf::Version).await? {
+            let Some(version) = record.name.strip_prefix(id.as_str()).and_then(|it| it.strip_prefix('@'))
+            else {
+                continue;
+            };
+            let (version, kept) = (version.to_owned(), value::<KeptVersion>(record)?);
+            mine.push((kept.at, VersionView { version, at: time(kept.at), by: kept.by, text: None }));
+        }
+        mine.sort_by(|a, b| b.0.cmp(&a.0));
+        Ok(Page::whole(mine.into_iter().map(|(_, it)| it).collect()))
+    }
+
+    /// One version and its text.
+    pub async fn version(&self, by: &Actor, id: &ProcessId, version: &str) -> Done<VersionView> {
+        self.need(by, Right::Read, id)?;
+        self.deployed(id)?;
+        let record = self.store().record(Shelf::Version, &format!("{id}@{version}")).await?;
+        let kept: KeptVersion = value(record.ok_or_else(|| Refusal::missing("version", version))?)?;
+        let (at, text) = (time(kept.at), Some(kept.text));
+        Ok(VersionView { version: version.to_owned(), at, by: kept.by, text })
+    }
+
+    /// Lets a process rest: tasks are taken in, and none moves.
+    pub async fn pause(&self, by: &Actor, id: &ProcessId) -> Done<ProcessView> {
+        self.set_paused(by, id, true).await
+    }
+
+    /// Lets it go on.
+    pub async fn resume(&self, by: &Actor, id: &ProcessId) -> Done<ProcessView> {
+        self.set_paused(by, id, false).await
+    }
+
+    async fn set_paused(&self, by: &Actor, id: &ProcessId, paused: bool) -> Done<ProcessView> {
+        self.need(by, Right::Edit, id)?;
+        let _one = self.deploying.lock().await;
+        let deployed = self.deployed(id)?;
+        let kept = self.kept_of(id).ok_or_else(|| Refusal::missing("process", id.as_str()))?;
+        if kept.paused != paused {
+            let next = KeptProcess { paused, ..kept };
+            let moving = !next.moves.is_empty();
+            self.keep_process(id, next).await?;
+            self.registry().put(Deployed { paused: paused || moving, ..deployed });
+            self.audit(by, if paused { "pause" } else { "resume" }, id.as_str()).await?;
+        }
+        if !paused {
+            self.rouse(id).await?;
+        }
+        Ok(self.view(&self.deployed(id)?, &self.store().counts().await?))
+    }
+
+    /// Forgets a process and its ended tasks. Refused while it has live ones. Its versions are kept.
+    pub async fn delete(&self, by: &Actor, id: &ProcessId) -> Done<()> {
+        self.need(by, Right::Edit, id)?;
+        let _one = self.deploying.lock().await;
+        let deployed = self.deployed(id)?;
+        // Nobody comes in any more while the tasks are counted.
+        self.registry().remove(id);
+        match self.emptied(id).await {
+            Ok(()) => {}
+            Err(refusal) => {
+                self.registry().put(deployed);
+                return Err(refusal);
+            }
+        }
+        self.kept.write().unwrap_or_else(PoisonError::into_inner).remove(id);
+        lock(&self.troubles).retain(|_, it| it.process.as_ref() != Some(id));
+        self.audit(by, "delete", id.as_str()).await
+    }
+
+    async fn emptied(&self, id: &ProcessId) -> Done<()> {
+        let counts = self.store().counts().await?;
+        let live: u64 =
+            counts.iter().filter(|it| it.process == *id && it.phase.is_live()).map(|it| it.tasks).sum();
+        if live > 0 {
+            let message = format!("process `{id}` has {live} live tasks; hint: cancel them first");
+            return Err(Refusal::conflict("process_has_tasks", message));
+        }
+        self.store().forget(Shelf::Process, id.as_str()).await?;
+        let query = TaskQuery { process: Some(id.clone()), limit: REMOVED_MAX, ..TaskQuery::default() };
+        loop {
+            let ended: Vec<Task> = self.store().tasks(&query).await?;
+            let writes: Vec<Write> = ended.into_iter().map(|task| self.removal(task)).collect();
+            if writes.is_empty() {
+                return Ok(());
+            }
+            let results = self.store().commit(writes).await?;
+            if results.iter().all(|it| matches!(it, Err(Refused::Stale))) {
+                return Ok(());
+            }
+        }
+    }
+
+    fn removal(&self, task: Task) -> Write {
+        Write::Step(Box::new(Transition {
+            before: Some(task.place()),
+            task,
+            letters: Vec::new(),
+            trail: Vec::new(),
+            read: Vec::new(),
+            at: self.now(),
+            gone: true,
+            idempotency: None,
+        }))
+    }
+
+    /// The picture of a process.
+    pub fn picture(&self, by: &Actor, id: &ProcessId, picture: Picture) -> Done<String> {
+        self.need(by, Right::Read, id)?;
+        let process = self.deployed(id)?.process;
+        Ok(match picture {
+            Picture::Svg => svg(&layout(&process), &process.title),
+            Picture::Mermaid => mermaid(&process),
+            Picture::Json => serde_json::json!(layout(&process)).to_string(),
+        })
+    }
+}
+
+impl Trouble {
+    /// Its problems as they stand in JSON.
+    pub(super) fn lines(&self) -> Vec<Value> {
+        match self.problems.as_slice() {
+            [] => {
+                vec![serde_json::json!({"file": self.file, "line": 1, "column": 1, "message": self.message})]
+            }
+            them => them.iter().filter_map(|it| serde_json::to_value(it).ok()).collect(),
+        }
+    }
+}
+
+impl From<&ParamSpec> for ParamView {
+    fn from(param: &ParamSpec) -> ParamView {
+        ParamView {
+            name: param.name.clone(),
+            kind: kind(param.kind),
+            required: param.required,
+            secret: param.secret,
+            shared: param.shared,
+            input: param.input,
+            default: param.default.clone().filter(|_| !param.secret),
+            about: param.about.clone(),
+            example: param.example.clone(),
+        }
+    }
+}
+
+impl From<&Node> for NodeView {
+    fn from(node: &Node) -> NodeView {
+        NodeView {
+            name: node.name.to_string(),
+            kind: node.kind_name,
+            title: node.title.clone(),
+            about: node.about.clone(),
+            on_error: node.on_error.as_ref().map(NodeName::to_string),
+        }
+    }
+}
+
+fn kind(kind: ParamKind) -> &'static str {
+    match kind {
+        ParamKind::String => "string",
+        ParamKind::Number => "number",
+        ParamKind::Integer => "integer",
+        ParamKind::Boolean => "boolean",
+        ParamKind::Object => "object",
+        ParamKind::Array => "array",
+        ParamKind::Any => "any",
+    }
+}

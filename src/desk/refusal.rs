@@ -1,0 +1,215 @@
+//! [`Refusal`]: why the desk did not do what was asked. Every one has a stable code and a sentence for a person.
+
+use thiserror::Error;
+
+use crate::desk::actor::Right;
+use crate::engine::edges::StoreError;
+use crate::engine::turns::NotTaken;
+use crate::model::fault::Fault;
+use crate::model::names::{NodeName, ProcessId};
+use crate::model::task::Task;
+use crate::process::problem::Problem;
+
+/// Why something was not done.
+#[derive(Debug, Error)]
+pub enum Refusal {
+    /// The actor has not the right.
+    #[error("this needs the right `{right}`{}", place(.process.as_ref()))]
+    Denied {
+        /// Which right.
+        right: Right,
+        /// In which process; none: everywhere.
+        process: Option<ProcessId>,
+    },
+    /// There is no such thing.
+    #[error("there is no {what} `{name}`")]
+    Missing {
+        /// What kind of thing.
+        what: &'static str,
+        /// Its name.
+        name: String,
+        /// What would help.
+        hint: Option<String>,
+    },
+    /// What was asked for is not well formed.
+    #[error("{message}")]
+    Bad {
+        /// A stable word.
+        code: &'static str,
+        /// What is wrong.
+        message: String,
+    },
+    /// The params are not what the process takes.
+    #[error("{}", fields_line(.0))]
+    Fields(Vec<FieldMistake>),
+    /// The text of a process has problems.
+    #[error("{}", problems_line(.problems))]
+    Problems {
+        /// All of them.
+        problems: Vec<Problem>,
+        /// The same as a compiler shows them.
+        text: String,
+    },
+    /// A new version would leave tasks without a node to stand on.
+    #[error(
+        "live tasks stand on nodes that this version has no more; hint: say where they go, `move: {{old: new}}`"
+    )]
+    Stranded(Vec<Stranded>),
+    /// The name is taken.
+    #[error("process `{}` has a live task `{}` already", .0.process, .0.reference)]
+    RefTaken(Box<Task>),
+    /// It cannot be done as things stand.
+    #[error("{message}")]
+    Conflict {
+        /// A stable word.
+        code: &'static str,
+        /// Why not.
+        message: String,
+    },
+    /// The task is not the one that was looked at.
+    #[error("{0}")]
+    Changed(String),
+    /// The process has as many tasks as it may have.
+    #[error("process `{process}` has {tasks} live tasks, and no more are taken")]
+    TooManyTasks {
+        /// The process.
+        process: ProcessId,
+        /// Its limit.
+        tasks: u64,
+    },
+    /// It was there, and is not any more.
+    #[error("{0}")]
+    Gone(String),
+    /// The store cannot do its work now.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// A file could not be read or written.
+    #[error("`{path}`: {error}")]
+    File {
+        /// Which.
+        path: String,
+        /// Why.
+        error: std::io::Error,
+    },
+    /// The engine is stopping.
+    #[error("the engine is stopping; hint: try again in a moment")]
+    Stopping,
+}
+
+/// What is wrong with one param.
+#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize)]
+pub struct FieldMistake {
+    /// The param.
+    pub name: String,
+    /// A stable word.
+    pub code: String,
+    /// For a person.
+    pub message: String,
+}
+
+/// How many live tasks a node holds that would go.
+#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize)]
+pub struct Stranded {
+    /// The node.
+    pub node: NodeName,
+    /// How many.
+    pub tasks: u64,
+}
+
+/// Most verbs answer with this.
+pub type Done<T> = Result<T, Refusal>;
+
+impl Refusal {
+    /// There is no `what` called `name`.
+    pub fn missing(what: &'static str, name: impl Into<String>) -> Refusal {
+        Refusal::Missing { what, name: name.into(), hint: None }
+    }
+
+    /// Not well formed.
+    pub fn bad(code: &'static str, message: impl Into<String>) -> Refusal {
+        Refusal::Bad { code, message: message.into() }
+    }
+
+    /// Cannot be done as things stand.
+    pub fn conflict(code: &'static str, message: impl Into<String>) -> Refusal {
+        Refusal::Conflict { code, message: message.into() }
+    }
+
+    /// A stable word for programs.
+    pub fn code(&self) -> &'static str {
+        match self {
+            Refusal::Denied { .. } => "denied",
+            Refusal::Missing { what, .. } => match *what {
+                "process" => "no_such_process",
+                "task" => "no_such_task",
+                "template" => "no_such_template",
+                "param" => "no_such_param",
+                _ => "not_found",
+            },
+            Refusal::Bad { code, .. } | Refusal::Conflict { code, .. } => code,
+            Refusal::Fields(_) => "invalid_params",
+            Refusal::Problems { .. } => "problems",
+            Refusal::Stranded(_) => "stranded",
+            Refusal::RefTaken(_) => "ref_taken",
+            Refusal::Changed(_) => "revision_mismatch",
+            Refusal::TooManyTasks { .. } => "too_many_tasks",
+            Refusal::Gone(_) => "gone",
+            Refusal::Store(_) => "store_out_of_reach",
+            Refusal::File { .. } => "file_error",
+            Refusal::Stopping => "stopping",
+        }
+    }
+
+    /// Why an order, or another letter, changed nothing.
+    pub fn of_letter(fault: Fault) -> Refusal {
+        match fault.code.as_str() {
+            "revision_mismatch" => Refusal::Changed(fault.message),
+            "task_ended" => Refusal::conflict("task_ended", fault.message),
+            "no_such_node" => Refusal::bad("no_such_node", fault.message),
+            "params_too_large" => Refusal::bad("params_too_large", fault.message),
+            "ref_taken" => Refusal::conflict("ref_taken", fault.message),
+            _ => Refusal::Conflict { code: "refused", message: fault.message },
+        }
+    }
+}
+
+impl From<NotTaken> for Refusal {
+    fn from(not: NotTaken) -> Refusal {
+        match not {
+            NotTaken::RefTaken(address) => {
+                let message = format!("`{address}` is taken");
+                Refusal::conflict("ref_taken", message)
+            }
+            NotTaken::Repeated(id) => {
+                let message = format!("submitted before as task {id}, which is gone");
+                Refusal::conflict("repeated", message)
+            }
+            NotTaken::NoProcess(id) => Refusal::missing("process", id.as_str()),
+            NotTaken::NoTask(name) => {
+                Refusal::conflict("task_ended", format!("task `{name}` has ended, or is gone"))
+            }
+            NotTaken::Store(error) => Refusal::Store(error),
+            NotTaken::Stopping => Refusal::Stopping,
+        }
+    }
+}
+
+fn place(process: Option<&ProcessId>) -> String {
+    match process {
+        Some(process) => format!(" in process `{process}`"),
+        None => " for all processes".to_owned(),
+    }
+}
+
+fn fields_line(fields: &[FieldMistake]) -> String {
+    let lines: Vec<&str> = fields.iter().map(|it| it.message.as_str()).collect();
+    lines.join("; ")
+}
+
+fn problems_line(problems: &[Problem]) -> String {
+    match problems {
+        [] => "the text is not a process".to_owned(),
+        [one] => one.to_string(),
+        [first, rest @ ..] => format!("{first} (and {} more)", rest.len()),
+    }
+}

@@ -1,0 +1,159 @@
+//! Secrets and variables: kept first, then shown to the engine.
+
+use std::collections::BTreeMap;
+
+use serde::Serialize;
+use serde_json::{Map, Value};
+use utoipa::ToSchema;
+use zeroize::Zeroizing;
+
+use crate::desk::actor::{Actor, Right};
+use crate::desk::desk::Desk;
+use crate::desk::kept::{KeptSecret, record, value};
+use crate::desk::refusal::{Done, Refusal};
+use crate::desk::view::{Page, time};
+use crate::engine::edges::Shelf;
+use crate::engine::shelf::{Secret, Secrets};
+
+/// The longest name of a secret, variable, channel or token.
+const NAME_CHARS_MAX: usize = 64;
+/// The largest secret or variable, in bytes: they are held in memory.
+const VALUE_BYTES_MAX: usize = 64 * 1024;
+
+/// A secret, without what it is.
+#[derive(Clone, Debug, Serialize, ToSchema)]
+#[schema(as = Secret)]
+pub struct SecretView {
+    /// Its name.
+    pub name: String,
+    /// The only hosts it may be sent to; none: any.
+    pub hosts: Vec<String>,
+    /// When it was set.
+    pub at: String,
+}
+
+/// A variable.
+#[derive(Clone, Debug, Serialize, ToSchema)]
+#[schema(as = Var)]
+pub struct VarView {
+    /// Its name.
+    pub name: String,
+    /// What it is.
+    pub value: Value,
+    /// When it was set.
+    pub at: String,
+}
+
+impl Desk {
+    /// The names of all secrets.
+    pub async fn secrets(&self, by: &Actor) -> Done<Page<SecretView>> {
+        self.need_everywhere(by, Right::Secrets)?;
+        let mut items = Vec::new();
+        for record in self.store().shelf(Shelf::Secret).await? {
+            let (name, at) = (record.name.clone(), time(record.at));
+            items.push(SecretView { name, hosts: value::<KeptSecret>(record)?.hosts, at });
+        }
+        Ok(Page::whole(items))
+    }
+
+    /// Sets a secret.
+    pub async fn set_secret(
+        &self,
+        by: &Actor,
+        name: &str,
+        text: String,
+        hosts: Vec<String>,
+    ) -> Done<SecretView> {
+        self.need_everywhere(by, Right::Secrets)?;
+        good_name(name)?;
+        if text.is_empty() || text.len() > VALUE_BYTES_MAX {
+            let message = format!("a secret has 1 to {VALUE_BYTES_MAX} bytes");
+            return Err(Refusal::bad("bad_value", message));
+        }
+        let _one = self.shelving.lock().await;
+        let now = self.now();
+        let kept = KeptSecret { value: text, hosts: hosts.clone() };
+        self.store().keep(vec![record(Shelf::Secret, name, &kept, now)?]).await?;
+        self.load_secrets().await?;
+        self.audit(by, "secret.set", name).await?;
+        Ok(SecretView { name: name.to_owned(), hosts, at: time(now) })
+    }
+
+    /// Forgets a secret.
+    pub async fn forget_secret(&self, by: &Actor, name: &str) -> Done<()> {
+        self.need_everywhere(by, Right::Secrets)?;
+        let _one = self.shelving.lock().await;
+        self.forget(Shelf::Secret, "secret", name).await?;
+        self.load_secrets().await?;
+        self.audit(by, "secret.forget", name).await
+    }
+
+    /// All variables.
+    pub async fn vars(&self, by: &Actor) -> Done<Page<VarView>> {
+        self.need_everywhere(by, Right::Read)?;
+        let records = self.store().shelf(Shelf::Var).await?.into_iter();
+        let view =
+            |it: crate::engine::edges::Record| VarView { name: it.name, value: it.value, at: time(it.at) };
+        Ok(Page::whole(records.map(view).collect()))
+    }
+
+    /// Sets a variable.
+    pub async fn set_var(&self, by: &Actor, name: &str, it: Value) -> Done<VarView> {
+        self.need_everywhere(by, Right::Edit)?;
+        good_name(name)?;
+        if it.to_string().len() > VALUE_BYTES_MAX {
+            return Err(Refusal::bad("bad_value", format!("a variable has at most {VALUE_BYTES_MAX} bytes")));
+        }
+        let _one = self.shelving.lock().await;
+        let now = self.now();
+        self.store().keep(vec![record(Shelf::Var, name, &it, now)?]).await?;
+        self.load_vars().await?;
+        self.audit(by, "var.set", name).await?;
+        Ok(VarView { name: name.to_owned(), value: it, at: time(now) })
+    }
+
+    /// Forgets a variable.
+    pub async fn forget_var(&self, by: &Actor, name: &str) -> Done<()> {
+        self.need_everywhere(by, Right::Edit)?;
+        let _one = self.shelving.lock().await;
+        self.forget(Shelf::Var, "variable", name).await?;
+        self.load_vars().await?;
+        self.audit(by, "var.forget", name).await
+    }
+
+    pub(super) async fn forget(&self, shelf: Shelf, what: &'static str, name: &str) -> Done<()> {
+        match self.store().forget(shelf, name).await? {
+            true => Ok(()),
+            false => Err(Refusal::missing(what, name)),
+        }
+    }
+
+    pub(super) async fn load_secrets(&self) -> Done<()> {
+        let mut secrets: Secrets = BTreeMap::new();
+        for record in self.store().shelf(Shelf::Secret).await? {
+            let name = record.name.clone();
+            let kept: KeptSecret = value(record)?;
+            secrets.insert(name, Secret { value: Zeroizing::new(kept.value), hosts: kept.hosts });
+        }
+        self.keyring.set_secrets(secrets);
+        Ok(())
+    }
+
+    pub(super) async fn load_vars(&self) -> Done<()> {
+        let records = self.store().shelf(Shelf::Var).await?.into_iter();
+        self.keyring.set_vars(records.map(|it| (it.name, it.value)).collect::<Map<_, _>>());
+        Ok(())
+    }
+}
+
+/// Checks the name of a thing on a shelf: one that can stand in `{{secret.NAME}}`.
+pub(super) fn good_name(name: &str) -> Done<()> {
+    let good = |it: char| it.is_ascii_alphanumeric() || "-_".contains(it);
+    match (name.is_empty() || name.len() > NAME_CHARS_MAX, name.chars().all(good)) {
+        (false, true) => Ok(()),
+        _ => {
+            let message = format!("a name has 1 to {NAME_CHARS_MAX} letters, digits, `-` and `_`");
+            Err(Refusal::bad("bad_name", message))
+        }
+    }
+}

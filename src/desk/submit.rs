@@ -1,0 +1,211 @@
+//! Submitting: a task comes in. The hot path: nothing is logged, and nothing kept but the task.
+
+use std::sync::Arc;
+
+use crate::desk::actor::{Actor, Right};
+use crate::desk::desk::Desk;
+use crate::desk::hash;
+use crate::desk::orders::Ordered;
+use crate::desk::refusal::{Done, FieldMistake, Refusal};
+use crate::desk::view::TaskView;
+use crate::engine::turns::NotTaken;
+use crate::model::names::{Address, ProcessId, Ref, TaskId};
+use crate::model::params::Params;
+use crate::model::task::{Order, Task};
+use crate::model::time::{Span, Timestamp};
+use crate::process::admit::admit;
+use crate::process::process::Process;
+
+/// The longest a submit waits for its task to end.
+pub const WAIT_MAX: Span = Span::mins(5);
+/// The longest idempotency key, in bytes.
+const KEY_BYTES_MAX: usize = 255;
+
+/// What to do when the name is taken.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum IfExists {
+    /// Refuse, and show the task.
+    #[default]
+    Refuse,
+    /// Answer with that task.
+    Return,
+    /// Lay the params over that task's.
+    Modify,
+}
+
+/// What is handed in.
+#[derive(Clone, Debug, Default)]
+pub struct Submission {
+    /// The name; a UUID if none is given.
+    pub reference: Option<String>,
+    /// The params.
+    pub params: Params,
+    /// What to do when the name is taken.
+    pub if_exists: IfExists,
+    /// A word of the caller's; the same word again is the same submit.
+    pub key: Option<String>,
+    /// How long to wait for the task's end.
+    pub wait: Option<Span>,
+}
+
+/// What became of it.
+#[derive(Clone, Debug)]
+pub struct Submitted {
+    /// The task.
+    pub task: TaskView,
+    /// It is new.
+    pub created: bool,
+    /// It was there, and what was brought is kept but not read yet.
+    pub pending: bool,
+}
+
+impl Desk {
+    /// Takes a task in. It is on disk when this answers.
+    pub async fn submit(&self, by: &Actor, id: &ProcessId, it: Submission) -> Done<Submitted> {
+        self.need(by, Right::Run, id)?;
+        let process = self.deployed(id)?.process;
+        let key = it.key.as_deref().map(|key| submit_key(by, id, key)).transpose()?;
+        let given = it.reference.is_some();
+        let reference = self.reference(it.reference)?;
+        if it.if_exists != IfExists::Refuse {
+            let address = Address { process: id.clone(), reference: reference.clone() };
+            if let Some(task) = self.live(&address).await? {
+                return self.exists(by, task, it.params, it.if_exists).await;
+            }
+        }
+        let brought = (it.if_exists == IfExists::Modify).then(|| it.params.clone());
+        let params = admitted(&process, it.params)?;
+        self.room(&process)?;
+        match self.handle.submit(id, reference.clone(), params, key).await {
+            Ok(task) => {
+                let task = self.ended(task, it.wait).await?;
+                Ok(Submitted { task: self.shown(by, &task, &process), created: true, pending: false })
+            }
+            Err(NotTaken::Repeated(before)) => {
+                let expected = given.then_some(&reference);
+                self.repeated(by, before, expected, &process, it.wait).await
+            }
+            Err(NotTaken::RefTaken(address)) => {
+                // Another one was faster, between the look and the submit.
+                match (self.live(&address).await?, brought) {
+                    (Some(task), Some(params)) => self.exists(by, task, params, it.if_exists).await,
+                    (Some(task), None) => self.exists(by, task, Params::default(), it.if_exists).await,
+                    (None, _) => Err(Refusal::conflict("ref_taken", format!("`{address}` is taken"))),
+                }
+            }
+            Err(other) => Err(other.into()),
+        }
+    }
+
+    /// The name is taken by `task`.
+    async fn exists(&self, by: &Actor, task: Task, params: Params, if_exists: IfExists) -> Done<Submitted> {
+        match if_exists {
+            IfExists::Refuse => Err(Refusal::RefTaken(Box::new(task))),
+            IfExists::Return => {
+                let process = self.deployed(&task.process)?.process;
+                Ok(Submitted { task: self.shown(by, &task, &process), created: false, pending: false })
+            }
+            IfExists::Modify => {
+                let order = Order::Modify { params, revision: None };
+                match self.order(by, task, order).await? {
+                    Ordered::Read(task) => Ok(Submitted { task, created: false, pending: false }),
+                    Ordered::Kept(task) => Ok(Submitted { task, created: false, pending: true }),
+                }
+            }
+        }
+    }
+
+    /// The same submit again: the same answer again.
+    async fn repeated(
+        &self,
+        by: &Actor,
+        before: TaskId,
+        expected: Option<&Ref>,
+        process: &Arc<Process>,
+        wait: Option<Span>,
+    ) -> Done<Submitted> {
+        let task = self.store().task(before).await?;
+        let task = task.ok_or(NotTaken::Repeated(before))?;
+        if expected.is_some_and(|it| *it != task.reference) {
+            let message = format!("this idempotency key was used for task `{}`", task.reference);
+            return Err(Refusal::bad("idempotency_mismatch", message));
+        }
+        let task = self.ended(task, wait).await?;
+        Ok(Submitted { task: self.shown(by, &task, process), created: false, pending: false })
+    }
+
+    /// `task` when it has ended, or as it stands when the time is up.
+    async fn ended(&self, task: Task, wait: Option<Span>) -> Done<Task> {
+        let Some(wait) = wait.filter(|_| task.state.phase().is_live()) else { return Ok(task) };
+        let deadline = self.now() + wait.min(WAIT_MAX);
+        let end = self.board().end(task.id);
+        // It may have ended before anybody listened.
+        let now = self.store().task(task.id).await?.unwrap_or(task);
+        if !now.state.phase().is_live() {
+            return Ok(now);
+        }
+        tokio::select! {
+            ended = end => match ended {
+                Ok(task) => Ok(task),
+                Err(_) => Ok(now),
+            },
+            () = self.clock().at(deadline) => Ok(self.store().task(now.id).await?.unwrap_or(now)),
+        }
+    }
+
+    fn reference(&self, given: Option<String>) -> Done<Ref> {
+        match given {
+            Some(text) => Ref::new(&text).map_err(|bad| Refusal::bad("bad_ref", bad.to_string())),
+            None => Ok(new_reference(self.now())),
+        }
+    }
+
+    async fn live(&self, address: &Address) -> Done<Option<Task>> {
+        Ok(self.store().read(std::slice::from_ref(address)).await?.pop().flatten())
+    }
+
+    fn room(&self, process: &Process) -> Done<()> {
+        match self.board().live(&process.id) >= process.limits.tasks {
+            true => Err(Refusal::TooManyTasks { process: process.id.clone(), tasks: process.limits.tasks }),
+            false => Ok(()),
+        }
+    }
+
+    /// The task as `by` may see it.
+    pub(super) fn shown(&self, by: &Actor, task: &Task, process: &Process) -> TaskView {
+        TaskView::new(task, Some(process), by.may(Right::Run, &task.process))
+    }
+}
+
+/// A UUIDv7: names that grow with time keep the store's index dense.
+fn new_reference(now: Timestamp) -> Ref {
+    let (seconds, rest) = (now.0.div_euclid(1_000), now.0.rem_euclid(1_000));
+    let seconds = u64::try_from(seconds).unwrap_or(0);
+    let nanos = u32::try_from(rest).unwrap_or(0) * 1_000_000;
+    let stamp = uuid::Timestamp::from_unix(uuid::NoContext, seconds, nanos);
+    let mut buffer = uuid::Uuid::encode_buffer();
+    let text = uuid::Uuid::new_v7(stamp).hyphenated().encode_lower(&mut buffer);
+    Ref::new(text).expect("a UUID has 36 characters, none of them control characters")
+}
+
+fn submit_key(by: &Actor, id: &ProcessId, key: &str) -> Done<String> {
+    match key.len() {
+        1..=KEY_BYTES_MAX => Ok(hash::of_submit([&by.name, id.as_str(), key])),
+        bytes => {
+            let message = format!("an idempotency key has 1 to {KEY_BYTES_MAX} bytes, and this has {bytes}");
+            Err(Refusal::bad("bad_idempotency_key", message))
+        }
+    }
+}
+
+/// The params with defaults, checked.
+pub(super) fn admitted(process: &Process, params: Params) -> Done<Params> {
+    admit(process, params).map_err(|wrong| {
+        let fields = wrong.into_iter();
+        Refusal::Fields(
+            fields
+                .map(|(name, fault)| FieldMistake { name, code: fault.code, message: fault.message })
+                .collect(),
+        )
+    })
+}

@@ -1,0 +1,295 @@
+//! What of a task a person may see: [`TaskView`] and its parts. Secrets are masked here, and nowhere later.
+
+use std::collections::BTreeSet;
+
+use serde::Serialize;
+use serde_json::{Map, Value};
+use utoipa::ToSchema;
+
+use crate::engine::edges::Entry;
+use crate::engine::mask::{MASK, scrub};
+use crate::model::fault::Fault;
+use crate::model::names::NodeName;
+use crate::model::params::Params;
+use crate::model::task::{Alarm, Hop, Task};
+use crate::model::time::Timestamp;
+use crate::process::process::Process;
+
+/// A task as a person sees it. Secrets are `***`.
+#[derive(Clone, Debug, Serialize, ToSchema)]
+#[schema(as = Task)]
+pub struct TaskView {
+    /// Unique for ever; a number written as a string.
+    pub id: String,
+    /// The process.
+    pub process: String,
+    /// The name others address it by.
+    #[serde(rename = "ref")]
+    pub reference: String,
+    /// `ready`, `doing`, `waiting`, `done`, `failed` or `cancelled`.
+    #[schema(value_type = String)]
+    pub state: &'static str,
+    /// The node it stands on.
+    pub node: String,
+    /// That node's title.
+    pub title: String,
+    /// Its data.
+    #[schema(value_type = Object)]
+    pub params: Params,
+    /// The last fault.
+    pub fault: Option<FaultView>,
+    /// What a person was told about and that has not healed yet.
+    pub alarm: Option<AlarmView>,
+    /// The link that moves it on; shown to who may run it.
+    pub link: Option<String>,
+    /// When it is looked at next.
+    pub due: Option<String>,
+    /// When it came to its node.
+    pub since: String,
+    /// When it was created.
+    pub created_at: String,
+    /// Which try of its node this is, from 1.
+    pub attempt: u32,
+    /// Counts arrivals at nodes.
+    pub visit: u64,
+    /// Counts changes; its `ETag`.
+    pub revision: u64,
+    /// What `end` gave.
+    pub result: Option<Value>,
+}
+
+/// Something that went wrong inside a process.
+#[derive(Clone, Debug, Serialize, ToSchema)]
+#[schema(as = Fault)]
+pub struct FaultView {
+    /// A stable word.
+    pub code: String,
+    /// `passing`, `lasting` or `unsure`.
+    #[schema(value_type = String)]
+    pub class: &'static str,
+    /// For a person.
+    pub message: String,
+    /// Where.
+    pub node: Option<String>,
+    /// When.
+    pub at: Option<String>,
+    /// The status of the HTTP answer.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub status: Option<u16>,
+}
+
+/// What a person was told about, or should be.
+#[derive(Clone, Debug, Serialize, ToSchema)]
+#[schema(as = Alarm)]
+pub struct AlarmView {
+    /// The node that raised it.
+    pub node: String,
+    /// The state it speaks of.
+    pub once: String,
+    /// Raised at.
+    pub since: String,
+    /// Last delivered at; none while no channel has delivered it.
+    pub told: Option<String>,
+    /// The channels that delivered it.
+    pub by: Vec<String>,
+    /// The message.
+    pub text: String,
+    /// Why it was not delivered.
+    pub trouble: Option<String>,
+}
+
+/// One line of a trail.
+#[derive(Clone, Debug, Serialize, ToSchema)]
+#[schema(as = Hop)]
+pub struct HopView {
+    /// The number of the commit that wrote it.
+    pub seq: u64,
+    /// When.
+    pub at: String,
+    /// The node it speaks of.
+    pub node: String,
+    /// What happened.
+    pub event: String,
+    /// The node the task went to.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub to: Option<String>,
+    /// Which try it was, from 1.
+    pub attempt: u32,
+    /// What was asked.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub asked: Option<String>,
+    /// New values, masked and shortened.
+    #[schema(value_type = Object)]
+    pub set: Params,
+    /// Removed params.
+    pub unset: Vec<String>,
+    /// What went wrong.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub fault: Option<FaultView>,
+}
+
+/// What one commit wrote into a trail.
+#[derive(Clone, Debug, Serialize, ToSchema)]
+#[schema(as = Event)]
+pub struct EventView {
+    /// Its number; grows.
+    pub seq: u64,
+    /// The task's id.
+    pub task: String,
+    /// Its process.
+    pub process: String,
+    /// Its name.
+    #[serde(rename = "ref")]
+    pub reference: String,
+    /// Its state after.
+    #[schema(value_type = String)]
+    pub state: &'static str,
+    /// What happened.
+    pub hops: Vec<HopView>,
+}
+
+/// A list, or a page of one.
+#[derive(Clone, Debug, Serialize, ToSchema)]
+pub struct Page<T> {
+    /// What is listed.
+    pub items: Vec<T>,
+    /// Where the next page begins, if there is one.
+    pub next: Option<String>,
+}
+
+impl<T> Page<T> {
+    /// A list that is whole.
+    pub fn whole(items: Vec<T>) -> Page<T> {
+        Page { items, next: None }
+    }
+}
+
+/// A moment as it stands in JSON.
+pub fn time(at: Timestamp) -> String {
+    at.to_string()
+}
+
+impl TaskView {
+    /// `task` as it may be shown; `process` is none if it is not deployed, and then every param is masked.
+    pub fn new(task: &Task, process: Option<&Process>, links: bool) -> TaskView {
+        let none = BTreeSet::new();
+        let secret = process.map_or(&none, |it| &it.secret);
+        let params = match process {
+            Some(_) => open(task, secret),
+            None => task.params.map().keys().map(|name| (name.clone(), MASK.into())).collect(),
+        };
+        let node = process.and_then(|it| it.node(&task.at));
+        TaskView {
+            id: task.id.to_string(),
+            process: task.process.to_string(),
+            reference: task.reference.to_string(),
+            state: task.state.phase().as_str(),
+            node: task.at.to_string(),
+            title: node.map_or_else(|| task.at.to_string(), |it| it.title.clone()),
+            params,
+            fault: task.fault.as_ref().map(|fault| FaultView::new(fault, &|text| scrub(text, task, secret))),
+            alarm: task.alarm.as_ref().map(|alarm| AlarmView::new(alarm, task, secret, links)),
+            link: task.link.clone().filter(|_| links),
+            due: task.due.map(time),
+            since: time(task.since),
+            created_at: time(task.created_at),
+            attempt: task.attempt + 1,
+            visit: task.visit,
+            revision: task.revision,
+            result: task.result.as_ref().filter(|_| process.is_some()).map(|it| clean(it, task, secret)),
+        }
+    }
+}
+
+/// The params with secrets masked, also where one was copied into another param.
+fn open(task: &Task, secret: &BTreeSet<String>) -> Params {
+    if secret.is_empty() {
+        return task.params.clone();
+    }
+    let show = |(name, value): (&String, &Value)| match secret.contains(name) {
+        true if !value.is_null() => (name.clone(), Value::from(MASK)),
+        _ => (name.clone(), clean(value, task, secret)),
+    };
+    task.params.map().iter().map(show).collect()
+}
+
+/// `value` with every secret of `task` masked in every text of it.
+fn clean(value: &Value, task: &Task, secret: &BTreeSet<String>) -> Value {
+    if secret.is_empty() {
+        return value.clone();
+    }
+    match value {
+        Value::String(text) => Value::from(scrub(text, task, secret)),
+        Value::Array(items) => items.iter().map(|item| clean(item, task, secret)).collect(),
+        Value::Object(map) => {
+            let pairs = map.iter().map(|(name, item)| (name.clone(), clean(item, task, secret)));
+            Value::Object(pairs.collect::<Map<_, _>>())
+        }
+        Value::Null | Value::Bool(_) | Value::Number(_) => value.clone(),
+    }
+}
+
+impl FaultView {
+    fn new(fault: &Fault, scrub: &dyn Fn(&str) -> String) -> FaultView {
+        FaultView {
+            code: fault.code.clone(),
+            class: fault.class.as_str(),
+            message: scrub(&fault.message),
+            node: fault.node.as_ref().map(NodeName::to_string),
+            at: fault.at.map(time),
+            status: fault.status,
+        }
+    }
+}
+
+impl AlarmView {
+    fn new(alarm: &Alarm, task: &Task, secret: &BTreeSet<String>, links: bool) -> AlarmView {
+        let mut text = scrub(&alarm.text, task, secret);
+        // The message of an escalation carries the link, which is the right to move the task on.
+        if let Some(link) = task.link.as_ref().filter(|_| !links) {
+            text = text.replace(link.as_str(), MASK);
+        }
+        AlarmView {
+            node: alarm.node.to_string(),
+            once: scrub(&alarm.once, task, secret),
+            since: time(alarm.since),
+            told: alarm.told.map(time),
+            by: alarm.by.clone(),
+            text,
+            trouble: alarm.trouble.as_ref().map(|it| scrub(it, task, secret)),
+        }
+    }
+}
+
+impl HopView {
+    /// A hop that the commit `seq` wrote. Its secrets were masked before it was kept.
+    pub fn new(seq: u64, hop: Hop) -> HopView {
+        let fault = hop.fault.as_ref().map(|it| FaultView::new(it, &|text| text.to_owned()));
+        HopView {
+            seq,
+            at: time(hop.at),
+            node: hop.node.to_string(),
+            event: hop.event,
+            to: hop.to.map(|it| it.to_string()),
+            attempt: hop.attempt,
+            asked: hop.asked,
+            set: hop.set,
+            unset: hop.unset,
+            fault,
+        }
+    }
+}
+
+impl From<Entry> for EventView {
+    fn from(entry: Entry) -> EventView {
+        let seq = entry.seq;
+        EventView {
+            seq,
+            task: entry.task.to_string(),
+            process: entry.process.to_string(),
+            reference: entry.reference.to_string(),
+            state: entry.phase.as_str(),
+            hops: entry.hops.into_iter().map(|hop| HopView::new(seq, hop)).collect(),
+        }
+    }
+}

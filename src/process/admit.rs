@@ -1,0 +1,142 @@
+//! Whether a process takes the params it is given, and what it makes of them.
+
+use serde_json::Value;
+
+use crate::model::fault::Fault;
+use crate::model::params::Params;
+use crate::process::check_params::{bad_name, unfit};
+use crate::process::process::{ParamKind, ParamSpec, Process};
+
+/// The params a task begins with: what was given and the defaults. Params that the process does not declare
+/// are fine.
+///
+/// # Errors Every param that will not do, by its name: `missing_param`, `bad_param`; `params_too_large` under
+/// `params`.
+pub fn admit(process: &Process, given: Params) -> Result<Params, Vec<(String, Fault)>> {
+    let mut faults = unnameable(&given);
+    let mut params = given;
+    for spec in &process.params {
+        match (params.get(&spec.name), &spec.default) {
+            (Some(value), _) => faults.extend(misfit(process, spec, value)),
+            (None, Some(default)) => params.set(&spec.name, default.clone()),
+            (None, None) if spec.required => faults.push((spec.name.clone(), missing(process, spec))),
+            (None, None) => {}
+        }
+    }
+    faults.extend(fits(process, &params).err().map(|fault| ("params".to_owned(), fault)));
+    if faults.is_empty() { Ok(params) } else { Err(faults) }
+}
+
+/// Whether params are small enough for the process, whoever writes them.
+///
+/// # Errors
+/// `params_too_large`.
+pub fn fits(process: &Process, params: &Params) -> Result<(), Fault> {
+    let (bytes, most) = (params.bytes(), process.limits.params_bytes);
+    if bytes <= most {
+        return Ok(());
+    }
+    let message = format!(
+        "the params have {bytes} bytes, and process `{}` takes at most {most}; hint: send less, or raise \
+         `limits: {{params: …}}` in its file",
+        process.id
+    );
+    Err(Fault::lasting("params_too_large", message))
+}
+
+/// What `key=value` means for a param of that kind. What cannot be read as the kind stays a text, and is
+/// refused as such by [`admit`].
+pub fn coerce(kind: ParamKind, text: &str) -> Value {
+    let as_json = || serde_json::from_str(text).unwrap_or_else(|_| Value::from(text));
+    match kind {
+        ParamKind::String | ParamKind::Any => Value::from(text),
+        ParamKind::Number
+        | ParamKind::Integer
+        | ParamKind::Boolean
+        | ParamKind::Object
+        | ParamKind::Array => as_json(),
+    }
+}
+
+fn unnameable(given: &Params) -> Vec<(String, Fault)> {
+    let bad = given.map().keys().filter_map(|name| Some((name, bad_name(name)?)));
+    bad.map(|(name, why)| (name.clone(), Fault::lasting("bad_param", why))).collect()
+}
+
+fn missing(process: &Process, spec: &ParamSpec) -> Fault {
+    let about = match (spec.about.as_str(), &spec.example) {
+        ("", None) => String::new(),
+        (about, None) => format!(" ({about})"),
+        ("", Some(example)) => format!(" (such as {example})"),
+        (about, Some(example)) => format!(" ({about}, such as {example})"),
+    };
+    let message =
+        format!("process `{}` needs the param `{}`{about}; hint: give it at submit", process.id, spec.name);
+    Fault::lasting("missing_param", message)
+}
+
+/// Never tells the value: it may be a secret.
+fn misfit(process: &Process, spec: &ParamSpec, value: &Value) -> Option<(String, Fault)> {
+    let why = unfit(spec.kind, value)?;
+    let hint = match (spec.kind, value) {
+        (_, Value::Null) => "; hint: leave it out",
+        (ParamKind::String, Value::Number(_) | Value::Bool(_)) => "; hint: put it in quotes",
+        (ParamKind::Number | ParamKind::Integer | ParamKind::Boolean, Value::String(_)) => {
+            "; hint: send it without quotes"
+        }
+        _ => "",
+    };
+    let message = format!("the param `{}` of process `{}` {why}{hint}", spec.name, process.id);
+    Some((spec.name.clone(), Fault::lasting("bad_param", message)))
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+    use crate::process::parse::parse_with;
+    use crate::process::sample::KINDS;
+
+    const TEXT: &str = "process: p\nparams:\n  \
+        city: {type: string, required: true, about: Where, example: Riga}\n  \
+        times: {type: integer, default: 3}\n  deep: {type: object}\nlimits: {params: 100}\nnodes:\n  \
+        start: {kind: input, next: done}\n  done: {kind: end}\n";
+
+    fn told(given: Value) -> String {
+        let process = parse_with(KINDS, TEXT).unwrap();
+        let Value::Object(given) = given else { panic!("params are an object") };
+        match admit(&process, given.into()) {
+            Ok(params) => serde_json::to_string(&params).unwrap(),
+            Err(faults) => {
+                let lines = faults.iter().map(|(name, it)| format!("{name}: {}: {}", it.code, it.message));
+                lines.collect::<Vec<_>>().join("\n")
+            }
+        }
+    }
+
+    #[test]
+    fn params_are_taken_or_told() {
+        assert_eq!(told(json!({"city": "Riga", "more": [1]})), r#"{"city":"Riga","more":[1],"times":3}"#);
+        insta::assert_snapshot!(told(json!({"city": 5, "times": "3", "deep": null, "task": 1})));
+        insta::assert_snapshot!(told(json!({"times": 4.0, "more": "x".repeat(100)})));
+    }
+
+    #[test]
+    fn a_word_of_the_command_line_is_what_the_param_is() {
+        use ParamKind::{Any, Array, Boolean, Integer, Number, Object, String};
+        for (kind, text, value) in [
+            (String, "007", json!("007")),
+            (Any, "7", json!("7")),
+            (Integer, "7", json!(7)),
+            (Integer, "007", json!("007")),
+            (Number, "1.5", json!(1.5)),
+            (Boolean, "true", json!(true)),
+            (Object, "{\"a\": 1}", json!({"a": 1})),
+            (Array, "[1]", json!([1])),
+            (Array, "[1", json!("[1")),
+        ] {
+            assert_eq!(coerce(kind, text), value);
+        }
+    }
+}

@@ -1,0 +1,3 @@
+//! The REST API over real HTTP, with the real runner behind it.
+
+mod tasks;

@@ -1,0 +1,170 @@
+//! [`House`]: everything between a store and an address on loopback.
+
+use std::collections::BTreeMap;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use beltline::api::app::App;
+use beltline::api::serve::serve;
+use beltline::desk::desk::{Desk, DeskConfig, facts};
+use beltline::engine::births::Births;
+use beltline::engine::board::Board;
+use beltline::engine::edges::{Clock, Store};
+use beltline::engine::registry::Registry;
+use beltline::engine::runner::Runner;
+use beltline::engine::shelf::{Channel, Keyring};
+use beltline::engine::turns::Turns;
+use beltline::store::memory::Memory;
+use beltline::world::clock::SystemClock;
+use beltline::world::world::{RealWorld, WorldConfig};
+use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
+use reqwest::Client;
+use serde_json::{Value, json};
+use tokio::net::TcpListener;
+use tokio::task::JoinHandle;
+use tokio_util::sync::CancellationToken;
+
+use crate::support::call::Call;
+
+/// The operator's token.
+pub(crate) const OPERATOR: &str = "blt_the-operator-of-the-tests";
+
+/// What a house is built of.
+pub(crate) struct Plan {
+    pub(crate) store: Arc<dyn Store>,
+    pub(crate) clock: Arc<dyn Clock>,
+    /// Where clones are written.
+    pub(crate) processes: Option<PathBuf>,
+    /// The channels of the configuration file.
+    pub(crate) channels: BTreeMap<String, Channel>,
+}
+
+impl Default for Plan {
+    fn default() -> Plan {
+        let store: Arc<dyn Store> = Arc::new(Memory::default());
+        Plan { store, clock: Arc::new(SystemClock), processes: None, channels: BTreeMap::new() }
+    }
+}
+
+/// A running house. Dropping it stops it.
+pub(crate) struct House {
+    pub(crate) desk: Arc<Desk>,
+    pub(crate) store: Arc<dyn Store>,
+    pub(crate) address: SocketAddr,
+    pub(crate) client: Client,
+    stop: CancellationToken,
+    running: Vec<JoinHandle<()>>,
+}
+
+impl House {
+    /// With a store in memory and the system's clock.
+    pub(crate) async fn open() -> House {
+        House::build(Plan::default()).await
+    }
+
+    pub(crate) async fn build(plan: Plan) -> House {
+        // Installed by whichever test is first.
+        drop(rustls::crypto::ring::default_provider().install_default());
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap();
+        let public_url = format!("http://{address}");
+        let keyring = Arc::new(Keyring::default());
+        let allow =
+            WorldConfig { allow_addresses: vec!["127.0.0.0/8".parse().unwrap()], ..WorldConfig::default() };
+        let turns = Arc::new(Turns {
+            store: Arc::clone(&plan.store),
+            world: Arc::new(RealWorld::new(allow, Arc::clone(&keyring)).unwrap()),
+            clock: plan.clock,
+            registry: Arc::new(Registry::default()),
+            board: Board::default(),
+            facts: facts(Arc::clone(&keyring), &public_url),
+            births: Births::new(),
+        });
+        let (runner, handle) = Runner::new(turns);
+        let config = DeskConfig {
+            processes: plan.processes,
+            channels: plan.channels,
+            local_token: Some(OPERATOR.to_owned()),
+            store: "memory".to_owned(),
+        };
+        let desk = Arc::new(Desk::new(handle, keyring, config));
+        desk.load_all().await.unwrap();
+        let stop = CancellationToken::new();
+        let app = App::new(Arc::clone(&desk), stop.clone()).on_loopback();
+        let running =
+            vec![tokio::spawn(runner.run(stop.clone())), tokio::spawn(serve(listener, app, stop.clone()))];
+        let client = Client::builder().no_proxy().build().unwrap();
+        House { desk, store: plan.store, address, client, stop, running }
+    }
+
+    /// Stops as `serve` does, and gives back what is kept.
+    pub(crate) async fn close(mut self) -> Arc<dyn Store> {
+        self.stop.cancel();
+        for running in std::mem::take(&mut self.running) {
+            running.await.unwrap();
+        }
+        Arc::clone(&self.store)
+    }
+
+    /// A request with the operator's token.
+    pub(crate) fn call(&self, method: &str, path: &str) -> Call {
+        Call::new(&self.client, method, format!("http://{}{path}", self.address)).token(OPERATOR)
+    }
+
+    /// The same, below `/api/v1`.
+    pub(crate) fn api(&self, method: &str, path: &str) -> Call {
+        self.call(method, &format!("/api/v1{path}"))
+    }
+
+    #[track_caller]
+    pub(crate) fn deploy(&self, text: &str) -> impl Future<Output = Value> {
+        let id = text.split_once("process: ").unwrap().1.split_whitespace().next().unwrap();
+        let call = self.api("PUT", &format!("/processes/{id}")).yaml(text);
+        async move {
+            let answer = call.send().await;
+            assert!(answer.status < 300, "{}", answer.text);
+            answer.json()
+        }
+    }
+
+    /// Submits a task and gives it as it was answered.
+    pub(crate) async fn submit(&self, process: &str, reference: &str, params: Value) -> Value {
+        let body = json!({"ref": reference, "params": params});
+        self.api("POST", &format!("/processes/{process}/tasks")).json(&body).send().await.ok(201)
+    }
+
+    /// A new token with such rights.
+    pub(crate) async fn token(&self, name: &str, scopes: &[&str], processes: Option<&[&str]>) -> String {
+        let body = json!({"name": name, "scopes": scopes, "processes": processes});
+        let made = self.api("POST", "/tokens").json(&body).send().await.ok(201);
+        made["token"].as_str().unwrap().to_owned()
+    }
+
+    /// The task when `good` is true of it: looked at again after every commit.
+    pub(crate) async fn until(&self, path: &str, good: impl Fn(&Value) -> bool) -> Value {
+        let mut commits = self.desk.commits();
+        let wait = async {
+            loop {
+                commits.mark_unchanged();
+                let task = self.api("GET", path).send().await.json();
+                if good(&task) {
+                    return task;
+                }
+                commits.changed().await.unwrap();
+            }
+        };
+        tokio::time::timeout(std::time::Duration::from_secs(20), wait).await.expect("it never came to that")
+    }
+}
+
+impl Drop for House {
+    fn drop(&mut self) {
+        self.stop.cancel();
+    }
+}
+
+/// The path of a task.
+pub(crate) fn task_path(process: &str, reference: &str) -> String {
+    format!("/processes/{process}/tasks/{}", utf8_percent_encode(reference, NON_ALPHANUMERIC))
+}

@@ -1,0 +1,4 @@
+//! A whole house on loopback: a store, the runner, the desk and the REST API, as `serve` puts them together.
+
+pub(crate) mod call;
+pub(crate) mod house;
