@@ -34,6 +34,8 @@ pub(crate) struct Universe {
     /// How long a dead runner stays dead.
     pub(crate) rest: Span,
     pub(crate) lives: u64,
+    /// When the present life began.
+    pub(crate) up_since: Timestamp,
 }
 
 struct Coming {
@@ -80,7 +82,8 @@ impl Universe {
     pub(crate) fn with(partner: Box<dyn Partner>, registry: Arc<Registry>, deaths: Vec<u64>) -> Universe {
         let edges = Arc::new(Edges::new(partner, BEGINNING, deaths));
         let turns = turns(&edges, &registry);
-        Universe { edges, registry, turns, coming: Vec::new(), born: 0, rest: Span::secs(1), lives: 1 }
+        let (coming, rest) = (Vec::new(), Span::secs(1));
+        Universe { edges, registry, turns, coming, born: 0, rest, lives: 1, up_since: BEGINNING }
     }
 
     pub(crate) fn now(&self) -> Timestamp {
@@ -91,11 +94,7 @@ impl Universe {
     pub(crate) fn submit(&mut self, to: &str, given: Value) {
         let to = address(to);
         let process = self.registry.get(&to.process).unwrap().process;
-        let mut all = Params::default();
-        for (name, default) in process.params.iter().filter_map(|it| Some((&it.name, it.default.as_ref()?))) {
-            all.set(name, default.clone());
-        }
-        all.merge(&params(given));
+        let all = process.with_defaults(&params(given));
         self.born += 1;
         let id = Births::new().next(self.now()).id;
         let birth = Some(Birth { id, seed: Seed([self.born; 16]) });
@@ -219,6 +218,7 @@ impl Universe {
         self.edges.revive();
         self.turns = turns(&self.edges, &self.registry);
         self.lives += 1;
+        self.up_since = self.now();
     }
 }
 
