@@ -48,13 +48,13 @@ nodes:
   done: {kind: end}
 "#;
 
-const JOURNAL: &str = r#"
+const JOURNAL: &str = r"
 process: journal
 nodes:
   start: {kind: input, next: hold}
   hold: {kind: wait, for: 3h, next_on_timeout: done, next: done}
   done: {kind: end}
-"#;
+";
 
 /// A shop that is busy every second time it is asked, a server that is down, and Bitrix24.
 struct Town {
