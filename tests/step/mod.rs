@@ -1,4 +1,5 @@
-//! The heart, as tables: a process and what happens to a task of it, and what the step makes of that in short lines.
+//! The heart, as tables: a process and what happens to a task of it, and what the step makes of that in
+//! short lines.
 
 mod bench;
 mod cases;
