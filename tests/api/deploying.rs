@@ -1,5 +1,7 @@
 //! Deploying, pausing and deleting processes.
 
+use beltline::engine::edges::{Record, Shelf};
+use beltline::model::time::Timestamp;
 use serde_json::{Value, json};
 
 use crate::api::tasks::HOLD;
@@ -90,6 +92,35 @@ async fn a_process_can_rest_and_a_restart_keeps_everything() {
     let body = json!({"params": {"city": "Riga"}});
     let full = house.api("POST", "/processes/hold/tasks").json(&body).send().await;
     full.problem(429, "too_many_tasks");
+}
+
+#[tokio::test]
+async fn moves_that_a_crash_interrupted_are_finished_at_the_next_start() {
+    let house = House::open().await;
+    house.deploy(HOLD).await;
+    for n in 0..3 {
+        house.submit("hold", &format!("t{n}"), json!({"city": "Riga"})).await;
+    }
+    let store = house.close().await;
+    // What is kept between the commit of a version and the first letter.
+    let (version, at) = (beltline::process::parse::version(NEXT), Timestamp(0));
+    let process =
+        json!({"version": version, "by": "ann", "at": at, "moves": {"rest": "pause", "start": "begin"}});
+    let text = json!({"text": NEXT, "by": "ann", "at": at});
+    let record = |shelf, name: String, value| Record { shelf, name, value, at };
+    let records = vec![
+        record(Shelf::Process, "hold".to_owned(), process),
+        record(Shelf::Version, format!("hold@{version}"), text),
+    ];
+    store.keep(records).await.unwrap();
+    let house = House::build(Plan { store, ..Plan::default() }).await;
+    for n in 0..3 {
+        let task = house.until(&format!("/processes/hold/tasks/t{n}"), |it| it["node"] == "pause").await;
+        assert_eq!(task["state"], "waiting");
+    }
+    let woken = house.api("POST", "/processes/hold/tasks/t0/wake").send().await;
+    assert!([200, 202].contains(&woken.status), "{}", woken.text);
+    house.until("/processes/hold/tasks/t0", |it| it["state"] == "done").await;
 }
 
 #[tokio::test]
