@@ -133,8 +133,8 @@ impl Store for Edges {
     async fn find(&self, address: &Address) -> Result<Option<Task>, StoreError> {
         self.disk.find(address).await
     }
-    async fn tasks(&self, query: &TaskQuery) -> Result<Vec<Task>, StoreError> {
-        self.disk.tasks(query).await
+    async fn tasks(&self, which: &TaskQuery) -> Result<Vec<Task>, StoreError> {
+        self.disk.tasks(which).await
     }
     async fn trail(&self, id: TaskId, after: u64, limit: usize) -> Result<Vec<Entry>, StoreError> {
         self.disk.trail(id, after, limit).await
@@ -154,14 +154,14 @@ impl Store for Edges {
     async fn keep(&self, records: Vec<Record>) -> Result<(), StoreError> {
         self.disk.keep(records).await
     }
-    async fn forget(&self, shelf: Shelf, name: &str) -> Result<bool, StoreError> {
-        self.disk.forget(shelf, name).await
+    async fn forget(&self, kind: Shelf, name: &str) -> Result<bool, StoreError> {
+        self.disk.forget(kind, name).await
     }
-    async fn shelf(&self, shelf: Shelf) -> Result<Vec<Record>, StoreError> {
-        self.disk.shelf(shelf).await
+    async fn shelf(&self, kind: Shelf) -> Result<Vec<Record>, StoreError> {
+        self.disk.shelf(kind).await
     }
-    async fn record(&self, shelf: Shelf, name: &str) -> Result<Option<Record>, StoreError> {
-        self.disk.record(shelf, name).await
+    async fn record(&self, kind: Shelf, name: &str) -> Result<Option<Record>, StoreError> {
+        self.disk.record(kind, name).await
     }
 }
 

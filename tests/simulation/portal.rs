@@ -93,7 +93,9 @@ impl Portal {
 
 impl Partner for Portal {
     fn ask(&mut self, ask: &HttpAsk, effect: &Effect, now: Timestamp) -> Reply {
-        let url = Url::parse(&ask.url).unwrap();
+        let Ok(url) = Url::parse(&ask.url) else {
+            return Reply::new(Err(Fault::lasting("bad_url", "it cannot be asked")));
+        };
         let host = url.host_str().unwrap_or_default().to_owned();
         let to_tokens = format!("https://{host}") == TOKEN_SERVER;
         if ask.oauth_hosts_only && !to_tokens {

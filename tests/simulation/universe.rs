@@ -34,6 +34,8 @@ pub(crate) struct Universe {
     /// How long a dead runner stays dead.
     pub(crate) rest: Span,
     pub(crate) lives: u64,
+    /// When the present life began.
+    pub(crate) up_since: Timestamp,
 }
 
 struct Coming {
@@ -80,26 +82,23 @@ impl Universe {
     pub(crate) fn with(partner: Box<dyn Partner>, registry: Arc<Registry>, deaths: Vec<u64>) -> Universe {
         let edges = Arc::new(Edges::new(partner, BEGINNING, deaths));
         let turns = turns(&edges, &registry);
-        Universe { edges, registry, turns, coming: Vec::new(), born: 0, rest: Span::secs(1), lives: 1 }
+        let (coming, rest) = (Vec::new(), Span::secs(1));
+        Universe { edges, registry, turns, coming, born: 0, rest, lives: 1, up_since: BEGINNING }
     }
 
     pub(crate) fn now(&self) -> Timestamp {
         self.edges.now()
     }
 
-    /// A new task, with the defaults of its process.
+    /// A new task, as a letter makes it.
     pub(crate) fn submit(&mut self, to: &str, given: Value) {
         let to = address(to);
         let process = self.registry.get(&to.process).unwrap().process;
-        let mut all = Params::default();
-        for (name, default) in process.params.iter().filter_map(|it| Some((&it.name, it.default.as_ref()?))) {
-            all.set(name, default.clone());
-        }
-        all.merge(&params(given));
         self.born += 1;
         let id = Births::new().next(self.now()).id;
         let birth = Some(Birth { id, seed: Seed([self.born; 16]) });
-        let word = Word::Create { params: all, caller: None, at: Some(process.start.clone()), birth };
+        let word =
+            Word::Create { params: params(given), caller: None, at: Some(process.start.clone()), birth };
         self.post(Letter { to: To::Address(to), word }).unwrap();
     }
 
@@ -112,6 +111,17 @@ impl Universe {
     pub(crate) fn order(&mut self, to: &str, order: Order) {
         let word = Word::Order { order, by: "ann".to_owned() };
         self.post(Letter { to: To::Address(address(to)), word }).unwrap();
+    }
+
+    /// Stops the tasks of a process, or lets them go on.
+    pub(crate) fn pause(&mut self, id: &str, paused: bool) {
+        let id = ProcessId::new(id).unwrap();
+        let process = self.registry.get(&id).unwrap().process;
+        self.registry.put(Deployed { process, paused });
+        if !paused {
+            at_once(self.edges.disk.rouse(&id, self.now())).unwrap();
+            self.turns.board.look_at(self.now());
+        }
     }
 
     /// Straight to the disk, so that no death makes it doubtful.
@@ -219,6 +229,7 @@ impl Universe {
         self.edges.revive();
         self.turns = turns(&self.edges, &self.registry);
         self.lives += 1;
+        self.up_since = self.now();
     }
 }
 
@@ -237,5 +248,6 @@ fn turns(edges: &Arc<Edges>, registry: &Arc<Registry>) -> Turns {
 fn facts() -> Scope {
     let mut scope = Scope::default();
     scope.public_url = "https://beltline.test".into();
+    scope.secrets = Arc::new(["shop".to_owned()].into());
     scope
 }

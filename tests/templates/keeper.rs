@@ -1,6 +1,6 @@
 //! [`Keeper`]: a universe with one task of `bitrix-oauth`, its portal, and its author.
 
-use beltline::model::time::Span;
+use beltline::model::time::{Span, Timestamp};
 use beltline::sim::script::Plan;
 use beltline::sim::settings::Settings;
 use beltline::sim::troubles::Trouble;
@@ -67,9 +67,10 @@ impl Keeper {
         self.portal.bitrix().troubles.token.set(plans);
     }
 
-    /// Goes on to some seconds after the next renewal has begun.
+    /// Goes on to half a minute after the next renewal has begun.
     pub(super) fn renewal(&mut self) {
-        self.universe.run(Span::secs(25 * 60 + 30));
+        let begins = Timestamp(self.param("renew_at").as_i64().unwrap() * 1_000);
+        self.universe.run_until(begins + Span::secs(30));
     }
 
     pub(super) fn node(&self) -> String {

@@ -111,6 +111,7 @@ fn every_failure_of_the_token_server_goes_where_it_belongs_and_heals() {
 fn play(case: &Case) -> usize {
     let what = case.what;
     let mut keeper = Keeper::with_token(Settings::default());
+    keeper.renewal();
     let (access, refresh) = (keeper.param("access_token"), keeper.param("refresh_token"));
     let before = keeper.asked();
     keeper.trouble(vec![Plan::always(what).ms(30_000)]);
