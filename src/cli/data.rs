@@ -95,8 +95,8 @@ impl DataDir {
         let made = || Ok(Zeroizing::new(BASE64_STANDARD.encode(chance()?.as_slice())));
         if !path.exists() && self.database().exists() {
             bail!(
-                "`{}` is gone, and without it the secrets in beltline.db cannot be opened; hint: put it back, \
-                 or give it in BELTLINE_KEY",
+                "`{}` is gone, and without it the secrets in beltline.db cannot be opened; hint: put it \
+                 back, or give it in BELTLINE_KEY",
                 path.display()
             );
         }
