@@ -1,4 +1,5 @@
-//! [`Edges`]: the store, the world and the clock of a universe. Each call is a door, at which its runner may die.
+//! [`Edges`]: the store, the world and the clock of a universe. Each call is a door, at which its runner may
+//! die.
 
 use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering::SeqCst};
 use std::sync::{Mutex, MutexGuard};
@@ -63,12 +64,13 @@ impl Edges {
         self.author.lock().unwrap()
     }
 
-    /// Asks the partner or tells the author. `None`: the runner died on this side of the door, or on the other.
+    /// Asks the partner or tells the author. `None`: the runner died on this side of the door, or on the
+    /// other.
     pub(crate) fn reply(&self, effect: &Effect) -> Option<Reply> {
         self.passes().ok()?;
         let reply = match &effect.ask {
             Ask::Http(ask) => self.partner.lock().unwrap().ask(ask, effect, self.now()),
-            Ask::Tell(ask) => self.author().hear(ask, self.now()),
+            Ask::Tell(ask) => self.author().hear(ask),
         };
         if self.passes().is_err() {
             self.undelivered(reply.pair);
@@ -133,8 +135,8 @@ impl Store for Edges {
     async fn find(&self, address: &Address) -> Result<Option<Task>, StoreError> {
         self.disk.find(address).await
     }
-    async fn tasks(&self, query: &TaskQuery) -> Result<Vec<Task>, StoreError> {
-        self.disk.tasks(query).await
+    async fn tasks(&self, which: &TaskQuery) -> Result<Vec<Task>, StoreError> {
+        self.disk.tasks(which).await
     }
     async fn trail(&self, id: TaskId, after: u64, limit: usize) -> Result<Vec<Entry>, StoreError> {
         self.disk.trail(id, after, limit).await
@@ -154,14 +156,14 @@ impl Store for Edges {
     async fn keep(&self, records: Vec<Record>) -> Result<(), StoreError> {
         self.disk.keep(records).await
     }
-    async fn forget(&self, shelf: Shelf, name: &str) -> Result<bool, StoreError> {
-        self.disk.forget(shelf, name).await
+    async fn forget(&self, kind: Shelf, name: &str) -> Result<bool, StoreError> {
+        self.disk.forget(kind, name).await
     }
-    async fn shelf(&self, shelf: Shelf) -> Result<Vec<Record>, StoreError> {
-        self.disk.shelf(shelf).await
+    async fn shelf(&self, kind: Shelf) -> Result<Vec<Record>, StoreError> {
+        self.disk.shelf(kind).await
     }
-    async fn record(&self, shelf: Shelf, name: &str) -> Result<Option<Record>, StoreError> {
-        self.disk.record(shelf, name).await
+    async fn record(&self, kind: Shelf, name: &str) -> Result<Option<Record>, StoreError> {
+        self.disk.record(kind, name).await
     }
 }
 

@@ -7,7 +7,7 @@ use beltline::engine::board::Board;
 use beltline::engine::edges::{Clock, Entry, Store, Write};
 use beltline::engine::registry::{Deployed, Registry};
 use beltline::engine::turns::{Hand, Item, Turns};
-use beltline::model::names::{Address, ProcessId, Ref};
+use beltline::model::names::{Address, ProcessId, Ref, TaskId};
 use beltline::model::params::Params;
 use beltline::model::scope::Scope;
 use beltline::model::task::{Birth, Letter, Order, Seed, State, Task, To, Word};
@@ -90,15 +90,14 @@ impl Universe {
         self.edges.now()
     }
 
-    /// A new task, with the defaults of its process.
+    /// A new task, as a letter makes it.
     pub(crate) fn submit(&mut self, to: &str, given: Value) {
         let to = address(to);
         let process = self.registry.get(&to.process).unwrap().process;
-        let all = process.with_defaults(&params(given));
         self.born += 1;
-        let id = Births::new().next(self.now()).id;
-        let birth = Some(Birth { id, seed: Seed([self.born; 16]) });
-        let word = Word::Create { params: all, caller: None, at: Some(process.start.clone()), birth };
+        let birth = Some(Birth { id: TaskId(i64::from(self.born)), seed: Seed([self.born; 16]) });
+        let word =
+            Word::Create { params: params(given), caller: None, at: Some(process.start.clone()), birth };
         self.post(Letter { to: To::Address(to), word }).unwrap();
     }
 
@@ -111,6 +110,17 @@ impl Universe {
     pub(crate) fn order(&mut self, to: &str, order: Order) {
         let word = Word::Order { order, by: "ann".to_owned() };
         self.post(Letter { to: To::Address(address(to)), word }).unwrap();
+    }
+
+    /// Stops the tasks of a process, or lets them go on.
+    pub(crate) fn pause(&mut self, id: &str, paused: bool) {
+        let id = ProcessId::new(id).unwrap();
+        let process = self.registry.get(&id).unwrap().process;
+        self.registry.put(Deployed { process, paused });
+        if !paused {
+            at_once(self.edges.disk.rouse(&id, self.now())).unwrap();
+            self.turns.board.look_at(self.now());
+        }
     }
 
     /// Straight to the disk, so that no death makes it doubtful.
@@ -237,5 +247,6 @@ fn turns(edges: &Arc<Edges>, registry: &Arc<Registry>) -> Turns {
 fn facts() -> Scope {
     let mut scope = Scope::default();
     scope.public_url = "https://beltline.test".into();
+    scope.secrets = Arc::new(["shop".to_owned()].into());
     scope
 }

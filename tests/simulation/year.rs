@@ -1,5 +1,6 @@
-//! A year of `bitrix-oauth` in bad weather: a token server with errors, delays, lost answers and outages, a runner that
-//! dies and stays down for hours, processes that read the token all the time, and an author who sleeps at night.
+//! A year of `bitrix-oauth` in bad weather: a token server with errors, delays, lost answers and outages, a
+//! runner that dies and stays down for hours, processes that read the token all the time, and an author who
+//! sleeps at night.
 
 use std::sync::{Arc, Mutex};
 
@@ -16,8 +17,9 @@ use crate::simulation::portal::Portal;
 use crate::simulation::universe::{BEGINNING, Universe, template};
 
 const TASK: &str = "bitrix-oauth/token";
-/// So long after the last trouble of the server, or of our own, a read must give a token that works: the longest pause
-/// between two tries is five minutes, and one more may fall to the minute between two requests and to a lease.
+/// So long after the last trouble of the server, or of our own, a read must give a token that works: the
+/// longest pause between two tries is five minutes, and some more fall to a lease, and to the minute between
+/// two requests.
 const CALM: Span = Span::mins(10);
 /// The runner dies at so many of the doors of a year.
 const DEATHS: u64 = 300;
@@ -42,7 +44,7 @@ impl Dice {
 
 /// What the weather did.
 #[derive(Default)]
-struct Seen {
+struct Sky {
     last_trouble: Option<Timestamp>,
     troubles: u64,
     outages: u64,
@@ -52,7 +54,7 @@ struct Seen {
 struct Weather {
     portal: Portal,
     dice: Dice,
-    seen: Arc<Mutex<Seen>>,
+    sky: Arc<Mutex<Sky>>,
     outage: (Timestamp, Timestamp),
 }
 
@@ -63,7 +65,7 @@ impl Weather {
             let begins = now + Span::mins(self.dice.from(0, 14 * 24 * 60));
             let minutes = self.dice.from(2, 30) * self.dice.from(1, 10);
             self.outage = (begins, begins + Span::mins(minutes));
-            self.seen.lock().unwrap().outages += 1;
+            self.sky.lock().unwrap().outages += 1;
         }
         let is_out = self.outage.0 <= now;
         let fate = if is_out { self.dice.from(0, 40) } else { self.dice.from(0, 1_000) };
@@ -91,9 +93,9 @@ impl Partner for Weather {
         self.portal.bitrix().troubles.token.set(plan.into_iter().collect());
         let reply = self.portal.ask(ask, effect, now);
         if reply.pair.is_none() {
-            let mut seen = self.seen.lock().unwrap();
-            seen.last_trouble = Some(now + reply.took);
-            seen.troubles += 1;
+            let mut sky = self.sky.lock().unwrap();
+            sky.last_trouble = Some(now + reply.took);
+            sky.troubles += 1;
         }
         reply
     }
@@ -115,7 +117,7 @@ struct Sum {
 struct Year {
     universe: Universe,
     portal: Portal,
-    seen: Arc<Mutex<Seen>>,
+    sky: Arc<Mutex<Sky>>,
     dice: Dice,
     /// When the author will tap the link of the last message.
     tap_at: Option<Timestamp>,
@@ -127,14 +129,14 @@ impl Year {
     fn new(rotation: Rotation, seed: u64) -> Year {
         let mut dice = Dice(seed);
         let portal = Portal::new(Settings { rotation, ..Settings::default() }, seed);
-        let seen = Arc::default();
+        let sky = Arc::default();
         let outage = (BEGINNING, BEGINNING);
-        let weather = Weather { portal: portal.clone(), dice: Dice(seed + 1), seen: Arc::clone(&seen), outage };
+        let weather = Weather { portal: portal.clone(), dice: Dice(seed + 1), sky: Arc::clone(&sky), outage };
         let deaths = (0..DEATHS).map(|_| dice.from(20, DOORS)).collect();
         let mut universe = Universe::mortal(Box::new(weather), &[&template("bitrix-oauth")], deaths);
-        universe.submit(TASK, portal.params());
+        universe.submit(TASK, Portal::params());
         universe.run(Span::secs(1));
-        Year { universe, portal, seen, dice, tap_at: Some(BEGINNING), heard: 0, sum: Sum::default() }
+        Year { universe, portal, sky, dice, tap_at: Some(BEGINNING), heard: 0, sum: Sum::default() }
     }
 
     fn live(&mut self) {
@@ -152,12 +154,13 @@ impl Year {
 
     /// Reads messages and taps links, within minutes or a night.
     fn author(&mut self) {
-        let told = self.universe.edges.author().told.clone();
-        let with_link = |text: &str| text.contains("/oauth/authorize/");
-        if told[self.heard..].iter().any(|it| with_link(&it.text)) {
+        let author = self.universe.edges.author();
+        let is_new = author.told[self.heard..].iter().any(|it| it.text.contains("/oauth/authorize/"));
+        self.heard = author.told.len();
+        drop(author);
+        if is_new {
             self.tap_at = Some(self.universe.now() + Span::mins(self.dice.from(2, 600)));
         }
-        self.heard = told.len();
         if self.tap_at.is_none_or(|at| at > self.universe.now()) {
             return;
         }
@@ -188,20 +191,23 @@ impl Year {
     fn check(&self, task: &Task, is_good: bool, now: Timestamp) {
         let since = |at: Option<Timestamp>| at.is_none_or(|at| now.since(at) >= CALM);
         let we_are_up = now.since(self.universe.up_since) >= CALM;
-        let is_calm = we_are_up && since(self.seen.lock().unwrap().last_trouble);
+        let is_calm = we_are_up && since(self.sky.lock().unwrap().last_trouble);
         let waits_for_person = task.link.is_some();
         let told = task.alarm.as_ref().and_then(|it| it.told);
         // A pair that is just being rotated belongs to nobody for the length of one request.
         let in_between = task.at.as_str() == "renew";
         assert!(is_good || !is_calm || waits_for_person || in_between, "no token in calm weather: {task:#?}");
-        assert!(!waits_for_person || task.at.as_str() == "authorize" || told.is_some(), "nobody knows: {task:#?}");
+        assert!(
+            !waits_for_person || task.at.as_str() == "authorize" || told.is_some(),
+            "nobody knows: {task:#?}"
+        );
         let expires_at = task.params.get("expires_at").and_then(serde_json::Value::as_i64);
         let has_run_out = expires_at.is_some_and(|at| at < now.seconds());
         assert!(!has_run_out || !we_are_up || told.is_some(), "it ran out, and nobody knows: {task:#?}");
     }
 
     fn finish(self) {
-        let Year { universe, portal, seen, sum, .. } = self;
+        let Year { universe, portal, sky, sum, .. } = self;
         let (counts, log) = (portal.bitrix().counts.clone(), portal.log());
         assert_eq!(counts.reuses_plain, 0, "no spent token is shown knowingly");
         assert_eq!((counts.url_secrets, counts.portal_secrets), (0, 0));
@@ -209,13 +215,13 @@ impl Year {
         for two in renewals.windows(2) {
             assert!(two[1].at.since(two[0].at) >= Span::mins(1), "{two:?}");
         }
-        let seen = seen.lock().unwrap();
-        assert!(universe.lives > 50 && seen.outages > 20 && seen.troubles > 500, "the weather was fair");
+        let sky = sky.lock().unwrap();
+        assert!(universe.lives > 50 && sky.outages > 20 && sky.troubles > 500, "the weather was fair");
         println!(
             "{} requests ({} troubled, {} outages), {} lives, {} messages, {} reuses after a loss, {sum:?}",
             log.len(),
-            seen.troubles,
-            seen.outages,
+            sky.troubles,
+            sky.outages,
             universe.lives,
             universe.edges.author().told.len(),
             counts.reuses_after_loss,

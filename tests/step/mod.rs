@@ -1,1 +1,7 @@
-//! Step.
+//! The heart, as tables: a process and what happens to a task of it, and what the step makes of that in
+//! short lines.
+
+mod bench;
+mod cases;
+mod heads;
+mod limits;

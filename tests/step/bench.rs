@@ -1,0 +1,213 @@
+//! [`Bench`]: one task under the pure step, without a store, a world or a clock. What happens to it is
+//! written as a line, and so is what came of it.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use beltline::engine::step::{Cause, Step, step};
+use beltline::engine::transition::{LetterId, Transition};
+use beltline::model::effect::{Answer, Delivery, HttpAnswer};
+use beltline::model::fault::{Class, Fault};
+use beltline::model::names::{Address, NodeName, Ref, TaskId};
+use beltline::model::params::Params;
+use beltline::model::scope::{Other, Scope};
+use beltline::model::task::{Caller, Hop, Letter, Order, Seed, State, Task, To, Word};
+use beltline::model::time::{Span, Timestamp};
+use beltline::process::process::Process;
+use serde_json::{Map, Value};
+
+use crate::simulation::universe::{BEGINNING, address, params, process};
+
+/// A task under the step.
+pub(super) struct Bench {
+    pub(super) process: Process,
+    pub(super) task: Option<Task>,
+    pub(super) scope: Scope,
+    pub(super) now: Timestamp,
+    given: Params,
+}
+
+impl Bench {
+    pub(super) fn new(text: &str, given: Value, others: &HashMap<String, Value>) -> Bench {
+        let process = process(text);
+        let live = |it: &Value| match it {
+            Value::Null => Other::NoTask,
+            params_of => Other::Live { params: params(params_of.clone()), hidden: Arc::default() },
+        };
+        let others: HashMap<Address, Other> = others.iter().map(|(at, it)| (address(at), live(it))).collect();
+        let scope = Scope::default().with(&process.id, false, Arc::new(others));
+        Bench { process, task: None, scope, now: BEGINNING, given: params(given) }
+    }
+
+    /// Lets something happen, written as a line; tells what came of it in lines.
+    pub(super) fn happen(&mut self, line: &str) -> Vec<String> {
+        let (word, rest) = line.split_once(' ').unwrap_or((line, ""));
+        let cause = match word {
+            "new" => return self.begin(None),
+            "called" => return self.begin(Some(Caller { task: TaskId(7), visit: 3 })),
+            "pause" | "resume" => {
+                self.scope.paused = word == "pause";
+                return Vec::new();
+            }
+            "later" => {
+                self.now = self.now + rest.parse::<Span>().unwrap();
+                Cause::Claimed(Vec::new())
+            }
+            "due" => {
+                let due = self.task.as_ref().and_then(|it| it.due).expect("nothing is due");
+                self.now = due.max(self.now);
+                Cause::Claimed(Vec::new())
+            }
+            "letter" => self.letter(Word::Modify { params: params(json(rest)) }),
+            "order" => self.letter(Word::Order { order: order(rest), by: "ann".to_owned() }),
+            "reply" => self.reply(Ok(params(json(rest))), 0),
+            "late-reply" => self.reply(Ok(params(json(rest))), 1),
+            "bad-reply" => self.reply(Err(fault(rest)), 0),
+            "answer" => Cause::Answered(Ok(answer(rest))),
+            "told" => Cause::Answered(Ok(Answer::Told(vec![Delivery {
+                channel: rest.to_owned(),
+                result: Ok("1".to_owned()),
+            }]))),
+            "fail" => Cause::Answered(Err(fault(rest))),
+            other => panic!("{other} cannot happen"),
+        };
+        self.step(cause)
+    }
+
+    fn begin(&mut self, caller: Option<Caller>) -> Vec<String> {
+        self.task = Some(Task {
+            id: TaskId(42),
+            process: self.process.id.clone(),
+            reference: Ref::new("r").unwrap(),
+            params: self.given.clone(),
+            at: self.process.start.clone(),
+            state: State::Ready { at: self.now },
+            due: Some(self.now),
+            turn: 0,
+            revision: 0,
+            visit: 0,
+            attempt: 0,
+            created_at: self.now,
+            since: self.now,
+            fault: None,
+            alarm: None,
+            caller,
+            result: None,
+            link: None,
+            seed: Seed([0; 16]),
+        });
+        self.step(Cause::New)
+    }
+
+    pub(super) fn step(&mut self, cause: Cause) -> Vec<String> {
+        let task = self.task.take().expect("the task is there");
+        match step(&self.process, task, cause, &self.scope, self.now) {
+            Step::Moved(transition) => {
+                let lines = self.tell(&transition);
+                self.task = Some(transition.task);
+                lines
+            }
+            Step::Fetch(addresses) => panic!("say what is in {addresses:?}"),
+        }
+    }
+
+    fn letter(&self, word: Word) -> Cause {
+        let to = To::Task(self.task.as_ref().unwrap().id);
+        Cause::Claimed(vec![(LetterId(1), Letter { to, word })])
+    }
+
+    fn reply(&self, answer: Result<Params, Fault>, late: u64) -> Cause {
+        let visit = self.task.as_ref().unwrap().visit - late;
+        self.letter(Word::Answer { visit, answer })
+    }
+
+    fn tell(&self, transition: &Transition) -> Vec<String> {
+        let mut lines: Vec<String> = transition.trail.iter().map(hop).collect();
+        for reading in &transition.read {
+            lines.extend(reading.refused.as_ref().map(|it| format!("refused {}", it.code)));
+        }
+        lines.extend(transition.letters.iter().map(letter));
+        let task = &transition.task;
+        let mut parts = vec![format!("= {} {}", task.at, task.state.phase().as_str())];
+        parts.extend(task.due.map(|due| format!(", due in {}", due.since(self.now))));
+        if let Some(alarm) = &task.alarm {
+            let told = if alarm.told.is_some() { "" } else { " untold" };
+            parts.push(format!(", alarm `{}`{told}", alarm.once));
+        }
+        parts.extend(task.link.as_ref().map(|_| ", link".to_owned()));
+        parts.extend(task.result.as_ref().map(|result| format!(", result {result}")));
+        lines.push(if transition.gone { "gone".to_owned() } else { parts.concat() });
+        lines
+    }
+}
+
+fn hop(hop: &Hop) -> String {
+    let mut parts = vec![format!("{}: {}", hop.node, hop.event)];
+    parts.extend((hop.attempt > 1).then(|| format!(" ({})", hop.attempt)));
+    parts.extend(hop.asked.as_ref().map(|asked| format!(" asks {asked}")));
+    if !hop.set.is_empty() {
+        parts.push(format!(" sets {}", serde_json::to_string(&hop.set).unwrap()));
+    }
+    if !hop.unset.is_empty() {
+        parts.push(format!(" unsets {}", hop.unset.join(" ")));
+    }
+    if let Some(Fault { class, code, message, .. }) = &hop.fault {
+        parts.push(format!(" fault {} {code}: {message}", class.as_str()));
+    }
+    parts.extend(hop.to.as_ref().map(|to| format!(" -> {to}")));
+    parts.concat()
+}
+
+fn letter(letter: &Letter) -> String {
+    let to = match &letter.to {
+        To::Address(address) => address.to_string(),
+        To::Task(id) => format!("task {id}"),
+    };
+    let shown = |params: &Params| serde_json::to_string(params).unwrap();
+    match &letter.word {
+        Word::Create { params, caller, .. } => {
+            let called = if caller.is_some() { "calls" } else { "creates" };
+            format!("{called} {to} {}", shown(params))
+        }
+        Word::Modify { params } => format!("modifies {to} {}", shown(params)),
+        Word::Answer { answer: Ok(params), .. } => format!("answers {to} {}", shown(params)),
+        Word::Answer { answer: Err(fault), .. } => {
+            format!("answers {to} fault {}: {}", fault.code, fault.message)
+        }
+        Word::Order { order, .. } => format!("orders {to} {}", order.as_str()),
+    }
+}
+
+fn json(text: &str) -> Value {
+    match text {
+        "" => Value::Object(Map::new()),
+        text => serde_json::from_str(text).unwrap_or_else(|it| panic!("{text}: {it}")),
+    }
+}
+
+fn answer(text: &str) -> Answer {
+    let (status, body) = text.split_once(' ').unwrap_or((text, ""));
+    let (body, headers) = body.split_once(" with ").unwrap_or((body, "{}"));
+    let Value::Object(headers) = json(headers) else { panic!("headers are a map") };
+    Answer::Http(HttpAnswer { status: status.parse().unwrap(), headers, body: json(body) })
+}
+
+/// `passing http_timeout: too slow`.
+fn fault(text: &str) -> Fault {
+    let (head, message) = text.split_once(": ").unwrap_or((text, "it failed"));
+    let (class, code) = head.split_once(' ').unwrap();
+    Fault { class: Class::named(class).unwrap(), ..Fault::lasting(code, message) }
+}
+
+fn order(text: &str) -> Order {
+    let (word, rest) = text.split_once(' ').unwrap_or((text, ""));
+    match word {
+        "wake" => Order::Wake,
+        "retry" => Order::Retry,
+        "cancel" => Order::Cancel,
+        "move" => Order::Move { to: NodeName::new(rest).unwrap() },
+        "modify" => Order::Modify { params: params(json(rest)), revision: None },
+        "modify-if-99" => Order::Modify { params: params(json(rest)), revision: Some(99) },
+        other => panic!("there is no order {other}"),
+    }
+}
