@@ -7,7 +7,8 @@ use clap::Args;
 const SERVER_HELP: &str = "The server to speak to, instead of the local one [env: BELTLINE_SERVER]";
 const DATA_HELP: &str =
     "The data folder, where the local server's address and token are [env: BELTLINE_DATA; default: ./data]";
-const CONFIG_HELP: &str = "The configuration file [env: BELTLINE_CONFIG; default: beltline.yaml if it is there]";
+const CONFIG_HELP: &str =
+    "The configuration file [env: BELTLINE_CONFIG; default: beltline.yaml if it is there]";
 
 /// Flags that every verb takes.
 #[derive(Clone, Debug, Default, Args)]

@@ -170,3 +170,8 @@ pub fn shown(value: &Value) -> String {
 pub fn text<'a>(value: &'a Value, name: &str) -> &'a str {
     value.get(name).and_then(Value::as_str).unwrap_or_default()
 }
+
+/// What is wrong with a file, with its name in front once.
+pub fn named(file: &str, message: &str) -> String {
+    if message.contains(file) { message.to_owned() } else { format!("{file}: {message}") }
+}

@@ -17,8 +17,8 @@ use crate::sim::config::{DEMO_CLIENT_ID, DEMO_CLIENT_SECRET, SimConfig};
 use crate::sim::server::Sim;
 use crate::sim::settings::{App, Settings};
 
-/// How long a simulated access token lives: long enough to be renewed, short enough to watch.
-const TOKEN_LIFE_S: u32 = 60;
+/// How long a simulated access token lives: ten minutes, of which it is renewed long before.
+const TOKEN_LIFE_S: u32 = 600;
 /// Everything is on this machine.
 const TIMEOUT: Duration = Duration::from_secs(10);
 const HERE: IpAddr = IpAddr::V4(Ipv4Addr::LOCALHOST);

@@ -27,7 +27,8 @@ pub fn task(task: &Value, out: &Out, now: Timestamp) -> Vec<String> {
     line("id", format!("{}  revision {}", text(task, "id"), task["revision"]));
     line("created", format!("{}  ({})", local(task.get("created_at")), far(task.get("created_at"), now)));
     line("since", far(task.get("since"), now));
-    line("due", far(task.get("due"), now));
+    let is_over = matches!(state, "done" | "failed" | "cancelled");
+    line(if is_over { "kept" } else { "due" }, far(task.get("due"), now));
     line("fault", fault(task.get("fault")));
     line("alarm", alarm(task.get("alarm"), now));
     line("link", one_line(text(task, "link")));

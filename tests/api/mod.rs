@@ -1,3 +1,10 @@
 //! The REST API over real HTTP, with the real runner behind it.
 
+mod deploying;
+mod events;
+mod hooks;
+mod orders;
+mod rights;
+mod shapes;
+mod shelves;
 mod tasks;

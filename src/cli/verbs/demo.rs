@@ -175,7 +175,11 @@ impl Play<'_> {
         self.follow(link.unwrap_or_default()).await?;
         let healed = |task: &Value| is_well(task) && task["alarm"].is_null();
         let task = self.until("the task is well again", LATER, healed).await?;
-        self.note(&format!("task {}, the same as before, {} hops old", text(&task, "id"), task["visit"]))?;
+        self.note(&format!(
+            "task {}, the same as before, {} visits to nodes behind it",
+            text(&task, "id"),
+            task["visit"]
+        ))?;
         let message = self.message("a message that it is resolved", "Resolved").await?;
         message.lines().try_for_each(|line| self.note(&format!("> {line}")))
     }

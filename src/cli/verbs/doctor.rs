@@ -11,7 +11,7 @@ use crate::cli::config::StoreChoice;
 use crate::cli::data::{DataDir, Standing};
 use crate::cli::files::yaml_files;
 use crate::cli::moment::now;
-use crate::cli::out::{Look, text};
+use crate::cli::out::{Look, named, text};
 use crate::cli::remote::{Refusal, Remote};
 use crate::cli::session::Session;
 use crate::model::time::Timestamp;
@@ -243,7 +243,7 @@ async fn status_findings(remote: &Remote, status: &Value) -> Vec<Finding> {
     }
     let problems = status["problems"].as_array().cloned().unwrap_or_default();
     for problem in &problems {
-        let found = format!("{}: {}", text(problem, "file"), text(problem, "message"));
+        let found = named(text(problem, "file"), text(problem, "message"));
         findings.push(fail("processes", found, "the version before it goes on; see `beltline check`"));
     }
     findings.extend(channels(remote).await);

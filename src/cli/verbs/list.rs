@@ -91,6 +91,8 @@ fn table(tasks: &[Value], out: &Out) -> Result<()> {
     let row = |task: &Value| {
         let state = text(task, "state");
         let fault = task.get("fault").map(|it| text(it, "message")).unwrap_or_default();
+        // What is due for an ended task is that it is forgotten.
+        let is_over = matches!(state, "done" | "failed" | "cancelled");
         let wrong = matches!(state, "failed") || !task["alarm"].is_null();
         vec![
             (text(task, "process").to_owned(), Look::Plain),
@@ -98,7 +100,7 @@ fn table(tasks: &[Value], out: &Out) -> Result<()> {
             (state.to_owned(), Look::of_state(state)),
             (text(task, "node").to_owned(), Look::Plain),
             (far(task.get("since"), now), Look::Dim),
-            (far(task.get("due"), now), Look::Dim),
+            (if is_over { String::new() } else { far(task.get("due"), now) }, Look::Dim),
             (if wrong { fault.to_owned() } else { String::new() }, Look::Bad),
         ]
     };

@@ -8,7 +8,7 @@ use tokio::signal::unix::{SignalKind, signal};
 use crate::cli::config::StoreChoice;
 use crate::cli::flags;
 use crate::cli::logs;
-use crate::cli::out::Look;
+use crate::cli::out::{Look, named};
 use crate::cli::serve::Engine;
 use crate::cli::session::Session;
 
@@ -39,7 +39,9 @@ impl Serve {
             _ = interrupt.recv() => {}
             _ = terminate.recv() => {}
         }
-        eprintln!("stopping; once more stops at once, and nothing is lost");
+        if session.out.tty {
+            eprintln!("stopping; once more stops at once, and nothing is lost");
+        }
         tokio::select! {
             () = engine.stop() => {}
             _ = interrupt.recv() => {}
@@ -57,7 +59,7 @@ fn greet(session: &Session, engine: &Engine) -> Result<()> {
     let problems: Vec<String> = engine
         .files
         .iter()
-        .filter_map(|it| Some(format!("{}: {}", it.path.display(), it.result.as_ref().err()?)))
+        .filter_map(|it| Some(named(&it.path.display().to_string(), &it.result.as_ref().err()?.to_string())))
         .collect();
     let answer = json!({
         "version": env!("CARGO_PKG_VERSION"), "address": address, "data": config.data,

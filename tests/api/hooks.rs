@@ -1,0 +1,114 @@
+//! Hooks and the OAuth callback: the key in the address is the right.
+
+use serde_json::{Value, json};
+
+use crate::api::tasks::HOLD;
+use crate::support::house::House;
+
+const LOGIN: &str = r#"
+process: login
+nodes:
+  start: {kind: input, next: ask}
+  ask:
+    kind: wait
+    link: "https://portal.example/authorize?state={{task.key}}"
+    accept: {code: {required: true}, callback: {}}
+    next: have
+  have: {kind: end, result: {code: "{{code}}", domain: "{{callback.domain}}"}}
+"#;
+
+/// The path of a task's link.
+fn path(task: &Value) -> String {
+    let link = url::Url::parse(task["link"].as_str().unwrap()).unwrap();
+    link.path().to_owned()
+}
+
+#[tokio::test]
+async fn a_link_asks_first_and_then_moves_the_task_on_once() {
+    let house = House::open().await;
+    house.deploy(HOLD).await;
+    let link = path(&house.submit("hold", "one", json!({"city": "Riga"})).await);
+    let page = house.call("GET", &link).token("").header("accept", "text/html").send().await;
+    assert_eq!(page.status, 200);
+    assert!(
+        page.text.contains("<form method=\"post\">") && page.text.contains("name=\"approved\""),
+        "{}",
+        page.text
+    );
+    assert!(page.header("content-security-policy").contains("form-action 'self'"));
+    let task = house.api("GET", "/processes/hold/tasks/one").send().await.ok(200);
+    assert_eq!(task["state"], "waiting", "a look moves nothing");
+    let empty = house.call("POST", &link).token("").body("application/x-www-form-urlencoded", "approved=");
+    empty.send().await.problem(422, "waits");
+    let body = "approved=yes&city=Oslo&portal=evil";
+    let form = house.call("POST", &link).token("").header("accept", "text/html");
+    let done = form.body("application/x-www-form-urlencoded", body).send().await;
+    assert_eq!(done.status, 200);
+    assert!(done.text.contains("Done"));
+    let task = house.api("GET", "/processes/hold/tasks/one").send().await.ok(200);
+    assert_eq!((&task["state"], &task["result"]["city"]), (&json!("done"), &json!("Riga")));
+    assert!(task["params"].get("portal").is_none(), "only what is accepted is taken");
+    house.call("POST", &link).token("").json(&json!({"approved": "no"})).send().await.problem(410, "gone");
+    let over = house.call("GET", &link).token("").header("accept", "text/html").send().await;
+    assert_eq!(over.status, 410);
+    assert!(over.text.contains("This link is over"));
+}
+
+#[tokio::test]
+async fn of_many_who_come_at_once_one_is_let_in() {
+    let house = House::open().await;
+    house.deploy(HOLD).await;
+    let link = path(&house.submit("hold", "one", json!({"city": "Riga"})).await);
+    let calls = (0..20)
+        .map(|n| house.call("POST", &link).token("").json(&json!({"approved": format!("by {n}")})).send());
+    let answers = futures::future::join_all(calls).await;
+    let in_ = answers.iter().filter(|it| it.status == 200).count();
+    assert_eq!(in_, 1, "{:?}", answers.iter().map(|it| it.status).collect::<Vec<_>>());
+    assert!(answers.iter().all(|it| [200, 410, 409].contains(&it.status)));
+}
+
+#[tokio::test]
+async fn a_wrong_key_opens_nothing() {
+    let house = House::open().await;
+    house.deploy(HOLD).await;
+    let link = path(&house.submit("hold", "one", json!({"city": "Riga"})).await);
+    let (_, key) = link.rsplit_once('/').unwrap();
+    let other = if key.ends_with('A') { "B" } else { "A" };
+    let forged = format!("/hooks/hold/{}{other}", &key[..key.len() - 1]);
+    house.call("POST", &forged).token("").json(&json!({"approved": "yes"})).send().await.problem(410, "gone");
+    house.call("POST", "/hooks/hold/x").token("").json(&json!({})).send().await.problem(404, "not_found");
+    let elsewhere = format!("/hooks/other/{key}");
+    house.call("POST", &elsewhere).token("").json(&json!({"approved": 1})).send().await.problem(410, "gone");
+    let bad = house.call("POST", &link).token("").body("text/plain", "approved=yes").send().await;
+    bad.problem(415, "not_json");
+    house
+        .call("POST", &link)
+        .token("")
+        .body("application/json", "[1]")
+        .send()
+        .await
+        .problem(422, "bad_shape");
+    assert_eq!(house.api("GET", "/processes/hold/tasks/one").send().await.ok(200)["state"], "waiting");
+}
+
+#[tokio::test]
+async fn an_oauth_redirect_brings_its_code_to_the_task_that_waits_for_it() {
+    let house = House::open().await;
+    house.deploy(LOGIN).await;
+    let task = house.submit("login", "one", json!({})).await;
+    let (_, state) = task["link"].as_str().unwrap().split_once("state=").unwrap();
+    let call = |query: String| house.call("GET", &format!("/oauth/callback?{query}")).token("").send();
+    let denied = call(format!("error=access_denied&error_description=%3Cb%3Eno&state={state}")).await;
+    assert_eq!(denied.status, 400);
+    assert!(denied.text.contains("&lt;b&gt;no") && !denied.text.contains("<b>"));
+    assert_eq!(call("code=c0de".to_owned()).await.status, 422);
+    assert_eq!(call("code=c0de&state=none".to_owned()).await.status, 404);
+    let query = format!("code=c0de&state={state}&domain=acme.example&member_id=m&evil=1");
+    let done = call(query.clone()).await;
+    assert_eq!((done.status, done.header("content-type")), (200, "text/html; charset=utf-8"));
+    assert!(done.text.contains("You can close this page"));
+    let task = house.api("GET", "/processes/login/tasks/one").send().await.ok(200);
+    assert_eq!(task["result"], json!({"code": "c0de", "domain": "acme.example"}));
+    assert_eq!(task["params"]["callback"], json!({"domain": "acme.example", "member_id": "m"}));
+    assert_eq!(call(query).await.status, 410);
+}

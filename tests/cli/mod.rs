@@ -1,0 +1,11 @@
+//! The command line: the real binary, in folders of their own, on free ports.
+
+mod place;
+mod help;
+mod config;
+mod check;
+mod tasks;
+mod secrets;
+mod engine;
+mod resources;
+mod demo;
