@@ -8,7 +8,7 @@ use std::collections::BTreeSet;
 
 use crate::engine::mask::shown;
 use crate::engine::transition::{LetterId, Reading, Transition};
-use crate::engine::walk::{KEEP_DEFAULT, LEASE_MARGIN, Walk, no_such_node};
+use crate::engine::walk::{LEASE_MARGIN, Walk, no_such_node};
 use crate::model::effect::{Answer, Effect, Outcome};
 use crate::model::fault::Fault;
 use crate::model::kind::Event;
@@ -117,11 +117,11 @@ impl Walk<'_> {
             State::Waiting { until: Some(until) } if *until <= self.now => self.time_came(*until),
             State::Ready { .. } | State::Waiting { .. } => self.rest_again(),
             State::Doing(_) => {}
-            // What ended is due when it is to be removed, or has letters.
-            State::Done | State::Failed | State::Cancelled => match self.read.is_empty() {
-                true => self.gone = self.task.due.is_some_and(|due| due <= self.now),
-                false => self.task.due = Some(self.now + KEEP_DEFAULT),
-            },
+            // What ended is due when it is to be removed, or had letters.
+            State::Done | State::Failed | State::Cancelled => {
+                self.task.due = self.task.kept_until;
+                self.gone = self.task.due.is_none_or(|due| due <= self.now);
+            }
         }
     }
 

@@ -145,6 +145,7 @@ impl Turns {
             alarm: None,
             caller: None,
             result: None,
+            kept_until: None,
             link: None,
             seed: birth.seed,
         })
@@ -320,7 +321,7 @@ impl Turns {
                 self.kept(*hand, *transition, &receipt, left);
                 None
             }
-            (Item::Hand(hand), _, Err(refused)) => Self::refused(*hand, refused),
+            (Item::Hand(hand), _, Err(refused)) => self.refused(*hand, refused),
             (Item::Post { letter, tell }, _, Ok(receipt)) => {
                 if let (To::Address(to), Word::Create { .. }) = (&letter.to, &letter.word) {
                     self.board.add_live(&to.process, 1);
@@ -359,9 +360,15 @@ impl Turns {
         }
     }
 
-    fn refused(hand: Hand, refused: Refused) -> Option<Item> {
+    fn refused(&self, hand: Hand, refused: Refused) -> Option<Item> {
         let own = hand.task.address();
         match (refused, hand.tell) {
+            // Another runner gave that number in the same millisecond: the task is born anew.
+            (Refused::Stale, Some(tell)) if hand.cause == Cause::New => {
+                let birth = self.births.next(self.clock.now());
+                let task = Task { id: birth.id, seed: birth.seed, ..hand.task };
+                Some(Item::Hand(Box::new(Hand { task, tell: Some(tell), ..hand })))
+            }
             (Refused::Stale, tell) => {
                 tracing::debug!(task = %own, "claimed by another runner since");
                 drop(tell);
