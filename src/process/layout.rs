@@ -76,8 +76,10 @@ pub struct Arrow {
     pub from: String,
     /// The name of the node it leads to.
     pub to: String,
-    /// The word on it.
+    /// The word on it, shortened.
     pub label: String,
+    /// The word on it, whole.
+    pub whole_label: String,
     /// Where the middle of the word is.
     pub label_at: (f64, f64),
     /// From border to border.
@@ -193,6 +195,16 @@ fn options() -> LayoutOptions {
 }
 
 /// The ways of the process, with the places of the nodes they join.
+/// The longest word on an arrow, in characters: a long condition would tear the picture apart.
+const LABEL_CHARS_MAX: usize = 28;
+
+fn short(label: &str) -> String {
+    match label.char_indices().nth(LABEL_CHARS_MAX) {
+        Some((cut, _)) => format!("{}…", label[..cut].trim_end()),
+        None => label.to_owned(),
+    }
+}
+
 fn arrows(process: &Process) -> Vec<(Arrow, usize, usize)> {
     let places: BTreeMap<&str, usize> =
         process.nodes.iter().enumerate().map(|(at, node)| (node.name.as_str(), at)).collect();
@@ -203,7 +215,8 @@ fn arrows(process: &Process) -> Vec<(Arrow, usize, usize)> {
             let arrow = Arrow {
                 from: node.name.to_string(),
                 to: way.to.to_string(),
-                label: way.label,
+                label: short(&way.label),
+                whole_label: way.label,
                 label_at: (0.0, 0.0),
                 points: Vec::new(),
                 is_error: way.turn == Turn::Error,

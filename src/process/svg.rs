@@ -5,26 +5,62 @@ use std::fmt::Write;
 
 use crate::process::layout::{Arrow, LINE_PX, Layout, NodeBox};
 
-/// Colours and strokes. A page that embeds the picture may override each variable.
-const STYLE: &str = "\
-.bl{--bg:#fff;--ink:#1d2430;--dim:#667085;--box:#f7f8fa;--line:#98a2b3;--start:#1570ef;--end:#067647;\
---bad:#d92d20;--rest:#7a5af8;--ask:#dc6803;font:14px/1 system-ui,-apple-system,'Segoe UI',sans-serif}\
-@media(prefers-color-scheme:dark){.bl{--bg:#11151c;--ink:#e6e9ef;--dim:#98a2b3;--box:#1b212c;--line:#667085;\
---start:#53b1fd;--end:#47cd89;--bad:#f97066;--rest:#a48afb;--ask:#fdb022}}\
-.bl text{fill:var(--ink);text-anchor:middle}\
-.bl .kind{fill:var(--dim);font-size:11px}\
-.bl .node .shape{fill:var(--box);stroke:var(--line);stroke-width:1.5}\
-.bl .k-input .shape{stroke:var(--start)}\
-.bl .k-end .shape{stroke:var(--end)}\
-.bl .k-delay .shape,.bl .k-wait .shape{stroke:var(--rest);stroke-dasharray:6 3}\
-.bl .k-http .shape,.bl .k-call .shape,.bl .k-send .shape,.bl .k-sql .shape{stroke:var(--ask)}\
-.bl .k-escalation .shape,.bl .trouble .shape{stroke:var(--bad)}\
-.bl .edge path{fill:none;stroke:var(--line);stroke-width:1.5}\
-.bl .edge text{font-size:12px;fill:var(--dim);paint-order:stroke;stroke:var(--bg);stroke-width:4px}\
-.bl .error path{stroke:var(--bad);stroke-dasharray:5 4}\
-.bl .error text{fill:var(--bad)}\
-.bl .limit path{stroke:var(--rest);stroke-dasharray:2 4}\
-.bl marker path{fill:var(--line)}.bl #bl-error path{fill:var(--bad)}.bl #bl-limit path{fill:var(--rest)}";
+/// The rules of the picture. `$names` are colours of a [`LIGHT`] or a [`DARK`] palette: literal ones, for not every
+/// program that shows a picture knows CSS variables.
+const RULES: &str = "\
+.bl text{fill:$ink;text-anchor:middle}\
+.bl .kind{fill:$dim;font-size:11px}\
+.bl .node .shape{fill:$box;stroke:$line;stroke-width:1.5}\
+.bl .k-input .shape{stroke:$start}\
+.bl .k-end .shape{stroke:$end}\
+.bl .k-delay .shape,.bl .k-wait .shape{stroke:$rest;stroke-dasharray:6 3}\
+.bl .k-http .shape,.bl .k-call .shape,.bl .k-send .shape,.bl .k-sql .shape{stroke:$ask}\
+.bl .k-escalation .shape,.bl .trouble .shape{stroke:$bad}\
+.bl .edge path{fill:none;stroke:$line;stroke-width:1.5}\
+.bl .edge text{font-size:12px;fill:$dim;paint-order:stroke;stroke:$bg;stroke-width:4px}\
+.bl .error path{stroke:$bad;stroke-dasharray:5 4}\
+.bl .error text{fill:$bad}\
+.bl .limit path{stroke:$rest;stroke-dasharray:2 4}\
+.bl marker path{fill:$line}.bl #bl-error path{fill:$bad}.bl #bl-limit path{fill:$rest}";
+
+type Palette = [(&'static str, &'static str); 10];
+
+const FONT: &str = ".bl{font:14px/1 system-ui,-apple-system,'Segoe UI',sans-serif}";
+
+const LIGHT: Palette = [
+    ("$bg", "#fff"),
+    ("$ink", "#1d2430"),
+    ("$dim", "#667085"),
+    ("$box", "#f7f8fa"),
+    ("$line", "#98a2b3"),
+    ("$start", "#1570ef"),
+    ("$end", "#067647"),
+    ("$bad", "#d92d20"),
+    ("$rest", "#7a5af8"),
+    ("$ask", "#dc6803"),
+];
+
+const DARK: Palette = [
+    ("$bg", "#11151c"),
+    ("$ink", "#e6e9ef"),
+    ("$dim", "#98a2b3"),
+    ("$box", "#1b212c"),
+    ("$line", "#667085"),
+    ("$start", "#53b1fd"),
+    ("$end", "#47cd89"),
+    ("$bad", "#f97066"),
+    ("$rest", "#a48afb"),
+    ("$ask", "#fdb022"),
+];
+
+/// The style sheet of a picture that stands alone.
+pub fn style() -> String {
+    let painted = |palette: Palette| {
+        palette.into_iter().fold(RULES.to_owned(), |rules, (name, colour)| rules.replace(name, colour))
+    };
+    let (light, dark) = (painted(LIGHT), painted(DARK));
+    format!("{FONT}{light}@media(prefers-color-scheme:dark){{{dark}}}")
+}
 
 /// The size of type, and the height of the line with the kind.
 const KIND_PX: f64 = 14.0;
@@ -37,8 +73,9 @@ pub fn svg(layout: &Layout, title: &str) -> String {
     let mut to = format!(
         "<svg xmlns=\"http://www.w3.org/2000/svg\" class=\"bl\" role=\"img\" \
          viewBox=\"0 0 {width} {height}\" width=\"{width}\" height=\"{height}\">\
-         <title>{}</title><style>{STYLE}</style><defs>",
-        escaped(title)
+         <title>{}</title><style>{}</style><defs>",
+        escaped(title),
+        style()
     );
     for name in ["plain", "error", "limit"] {
         put(
@@ -86,10 +123,13 @@ fn put_arrow(to: &mut String, arrow: &Arrow) {
 fn put_label(to: &mut String, arrow: &Arrow) {
     if !arrow.label.is_empty() {
         let (x, y) = arrow.label_at;
-        let (class, label) = (class(arrow), escaped(&arrow.label));
+        let (class, label, whole) = (class(arrow), escaped(&arrow.label), escaped(&arrow.whole_label));
+        let y = y + 4.0;
         put(
             to,
-            format_args!("<g class=\"edge {class}\"><text x=\"{x}\" y=\"{}\">{label}</text></g>", y + 4.0),
+            format_args!(
+                "<g class=\"edge {class}\"><title>{whole}</title><text x=\"{x}\" y=\"{y}\">{label}</text></g>"
+            ),
         );
     }
 }
