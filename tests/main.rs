@@ -4,6 +4,7 @@
 mod api;
 mod cli;
 mod corpora;
+mod readme;
 mod simulation;
 mod step;
 mod store;

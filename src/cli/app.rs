@@ -166,7 +166,7 @@ async fn dispatch(verb: Verb, session: &Session) -> Result<()> {
 }
 
 /// The command with its verbs in groups, which clap cannot do by itself.
-fn command() -> clap::Command {
+pub fn command() -> clap::Command {
     let command = Cli::command();
     let mut lines = Vec::new();
     for (title, names) in GROUPS {
