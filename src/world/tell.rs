@@ -12,7 +12,7 @@ use crate::channels::marks::{marked, masked};
 use crate::channels::spec::{Message, Post, Reply, Spec, bad};
 use crate::channels::words::{noted, one_line};
 use crate::engine::shelf::{Channel, Keyring};
-use crate::model::effect::{Answer, Delivery, Outcome, TellAsk};
+use crate::model::effect::{Answer, Delivery, HttpAnswer, Outcome, TellAsk};
 use crate::model::fault::{Class, Fault};
 use crate::model::time::Span;
 use crate::world::http::Http;
@@ -134,6 +134,8 @@ impl Teller {
             Post::Http(ask) => self.http.ask(&ask, &message.key, timeout, opener).await?,
             Post::Mail(ask) => self.mail.send(&ask, timeout, opener).await?,
         };
+        // Before anything is cut: half a key is not known again.
+        let answer = HttpAnswer { body: scrubbed(&answer.body, opener), ..answer };
         match (spec.read)(&answer) {
             Ok(Reply::Taken(id)) => Ok(Reply::Taken(opener.scrub(&id))),
             Ok(moved @ Reply::Moved { .. }) => Ok(moved),
@@ -180,6 +182,16 @@ fn hidden(spec: &Spec, channel: &Channel, name: &str, opener: &mut Opener) -> Ma
         }
     }
     config
+}
+
+/// What a provider said, without our own keys in it.
+fn scrubbed(said: &Value, opener: &Opener) -> Value {
+    match said {
+        Value::String(text) => Value::String(opener.scrub(text)),
+        Value::Array(items) => items.iter().map(|it| scrubbed(it, opener)).collect(),
+        Value::Object(map) => map.iter().map(|(name, it)| (name.clone(), scrubbed(it, opener))).collect(),
+        Value::Null | Value::Bool(_) | Value::Number(_) => said.clone(),
+    }
 }
 
 /// The fault of a message that reached no one.

@@ -171,6 +171,6 @@ fn request(ask: &HttpAsk, url: &Url) -> Request {
     request.host = url.host_str().unwrap_or_default().to_owned();
     match &ask.auth {
         Some(Auth::Bearer(token)) => request.authorized(&format!("Bearer {token}")),
-        Some(Auth::Basic { .. }) | None => request,
+        Some(Auth::Basic { .. } | Auth::Signed(_)) | None => request,
     }
 }
