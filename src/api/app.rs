@@ -35,8 +35,8 @@ impl App {
         App { metrics: Some(metrics), ..self }
     }
 
-    /// On loopback: only requests that call the server by a name of loopback or by the host of its public URL. A page
-    /// from elsewhere whose name was made to point here (DNS rebinding) is refused.
+    /// On loopback: only requests that call the server by a name of loopback or by the host of its public
+    /// URL. A page from elsewhere whose name was made to point here (DNS rebinding) is refused.
     #[must_use]
     pub fn on_loopback(self) -> App {
         let mut hosts: Vec<String> = ["localhost", "127.0.0.1", "[::1]"].map(str::to_owned).into();

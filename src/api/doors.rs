@@ -1,5 +1,5 @@
-//! The layers every request passes: it may call us by this name, it says who asks, nobody who hangs up leaves a verb
-//! half done, and every answer carries the same headers.
+//! The layers every request passes: it may call us by this name, it says who asks, nobody who hangs up leaves
+//! a verb half done, and every answer carries the same headers.
 
 use std::any::Any;
 
@@ -90,6 +90,7 @@ pub async fn to_the_end(request: Request, next: Next) -> Response {
 }
 
 /// A mistake of ours. What exactly is in the log.
+#[expect(clippy::needless_pass_by_value, reason = "the layer hands it over so")]
 pub fn panicked(panic: Box<dyn Any + Send + 'static>) -> Response {
     let text = panic.downcast_ref::<String>().map(String::as_str);
     let text = text.or_else(|| panic.downcast_ref::<&str>().copied()).unwrap_or("no words");

@@ -26,7 +26,8 @@ const LINE_BYTES_MAX: usize = 1024 * 1024;
 /// Takes each line in, many at once, and answers each in order.
 pub fn many(app: App, by: Arc<Actor>, id: ProcessId, body: Body) -> Response {
     let (send, receive) = mpsc::unbounded_channel::<Bytes>();
-    // By itself, so that a caller who reads nothing before all is sent, and one who hangs up, are both served.
+    // By itself, so that a caller who reads nothing before all is sent, and one who hangs up, are both
+    // served.
     tokio::spawn(async move {
         let answers = lines(body).map(|line| answer(&app, &by, &id, line)).buffered(AT_ONCE_MAX);
         let mut answers = std::pin::pin!(answers);
@@ -52,11 +53,11 @@ async fn answer(app: &App, by: &Arc<Actor>, id: &ProcessId, line: Line) -> Value
     let reference = body.r#ref.clone();
     match app.desk.submit(by, id, body.submission(None, None)).await {
         Ok(done) => json!({"ref": done.task.reference, "id": done.task.id, "state": done.task.state}),
-        Err(refusal) => refused(reference, &Problem::from(refusal)),
+        Err(refusal) => refused(reference.as_deref(), &Problem::from(refusal)),
     }
 }
 
-fn refused(reference: Option<String>, problem: &Problem) -> Value {
+fn refused(reference: Option<&str>, problem: &Problem) -> Value {
     let mut error = json!({"code": problem.code, "detail": problem.detail});
     if let Value::Object(map) = &mut error {
         if let Some(hint) = &problem.hint {

@@ -6,8 +6,8 @@ use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
 use sha2::{Digest, Sha256};
 
-const STYLE: &str = "body{font:1.1rem/1.5 system-ui,sans-serif;max-width:32rem;margin:15vh auto;padding:0 1rem;\
-color:#1d2733;background:#fff}h1{font-size:1.4rem}label{display:block;margin:.8rem 0}\
+const STYLE: &str = "body{font:1.1rem/1.5 system-ui,sans-serif;max-width:32rem;margin:15vh auto;\
+padding:0 1rem;color:#1d2733;background:#fff}h1{font-size:1.4rem}label{display:block;margin:.8rem 0}\
 input{font:inherit;width:100%;box-sizing:border-box;padding:.5rem}button{font:inherit;padding:.6rem 1.4rem;\
 margin-top:1rem;cursor:pointer}p.about{color:#536171}\
 @media(prefers-color-scheme:dark){body{color:#e6eaf0;background:#14181d}p.about{color:#9aa7b5}}";
@@ -19,15 +19,14 @@ pub fn says(status: StatusCode, title: &str, text: &str) -> Response {
 
 /// A page that asks before it acts: links are followed by machines too.
 pub fn asks(title: &str, about: &str, fields: &[String]) -> Response {
-    let inputs: String = fields
-        .iter()
-        .map(|it| {
-            let name = escaped(it);
-            format!("<label>{name}<input name=\"{name}\" autocomplete=\"off\"></label>")
-        })
-        .collect();
+    let input = |it: &String| {
+        let name = escaped(it);
+        format!("<label>{name}<input name=\"{name}\" autocomplete=\"off\"></label>")
+    };
+    let inputs = fields.iter().map(input).collect::<Vec<_>>().concat();
     let body = format!(
-        "<p class=\"about\">{}</p><form method=\"post\">{inputs}<button type=\"submit\">Go on</button></form>",
+        "<p class=\"about\">{}</p><form method=\"post\">{inputs}\
+         <button type=\"submit\">Go on</button></form>",
         escaped(about)
     );
     page(StatusCode::OK, title, &body)
@@ -49,7 +48,8 @@ fn page(status: StatusCode, title: &str, body: &str) -> Response {
 fn policy() -> HeaderValue {
     let hash = BASE64_STANDARD.encode(Sha256::digest(STYLE));
     let text = format!(
-        "default-src 'none'; style-src 'sha256-{hash}'; form-action 'self'; frame-ancestors 'none'; base-uri 'none'"
+        "default-src 'none'; style-src 'sha256-{hash}'; form-action 'self'; \
+         frame-ancestors 'none'; base-uri 'none'"
     );
     HeaderValue::from_str(&text).expect("a policy is made of ASCII letters, digits and signs")
 }

@@ -46,8 +46,8 @@ async fn get(State(app): State<App>, Who(by): Who, At(id): At<String>) -> Result
     Ok(Json(app.desk.process(&by, &process(&id)?).await?))
 }
 
-/// Deploys a process: the body is its YAML text. `?move=old:new`, as often as needed, says where tasks go whose node
-/// is no more; `?dry_run=true` only says what would be.
+/// Deploys a process: the body is its YAML text. `?move=old:new`, as often as needed, says where tasks go
+/// whose node is no more; `?dry_run=true` only says what would be.
 #[utoipa::path(put, path = "/api/v1/processes/{id}", tag = "processes",
     params(("id" = String, Path), ("move" = Option<Vec<String>>, Query), ("dry_run" = Option<bool>, Query)),
     request_body(content = String, content_type = "application/yaml"),
@@ -96,7 +96,8 @@ async fn delete(State(app): State<App>, Who(by): Who, At(id): At<String>) -> Res
 }
 
 /// All versions there were, the newest first.
-#[utoipa::path(get, path = "/api/v1/processes/{id}/versions", tag = "processes", params(("id" = String, Path)),
+#[utoipa::path(get, path = "/api/v1/processes/{id}/versions", tag = "processes",
+    params(("id" = String, Path)),
     responses((status = 200, body = Page<VersionView>)))]
 async fn versions(
     State(app): State<App>,
@@ -177,7 +178,8 @@ async fn resume(
 
 /// All that is wrong with a text. The answer is 200 whatever that is.
 #[utoipa::path(post, path = "/api/v1/check", tag = "processes",
-    request_body(content = String, content_type = "application/yaml"), responses((status = 200, body = Object)))]
+    request_body(content = String, content_type = "application/yaml"),
+    responses((status = 200, body = Object)))]
 async fn check(State(app): State<App>, _: Who, ReadText(text): ReadText) -> Json<Value> {
     let problems = app.desk.check(&text);
     let shown = crate::process::problem::render(&problems, &text, false);

@@ -39,6 +39,13 @@ pub fn described() -> (Router<App>, OpenApi) {
         .info(info.build())
         .security(Some([SecurityRequirement::new("token", Vec::<String>::new())]))
         .build();
+    // What the router calls `{*path}`, the document calls `{path}`.
+    let starred: Vec<String> = api.paths.paths.keys().filter(|it| it.contains("{*")).cloned().collect();
+    for path in starred {
+        if let Some(item) = api.paths.paths.remove(&path) {
+            api.paths.paths.insert(path.replace("{*", "{"), item);
+        }
+    }
     if let Some(components) = &mut api.components {
         components.add_security_scheme("token", SecurityScheme::Http(Http::new(HttpAuthScheme::Bearer)));
     }

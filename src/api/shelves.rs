@@ -37,7 +37,8 @@ pub fn routes() -> OpenApiRouter<App> {
 }
 
 /// All channels; their keys are masked.
-#[utoipa::path(get, path = "/api/v1/channels", tag = "channels", responses((status = 200, body = Page<ChannelView>)))]
+#[utoipa::path(get, path = "/api/v1/channels", tag = "channels",
+    responses((status = 200, body = Page<ChannelView>)))]
 async fn channels(State(app): State<App>, Who(by): Who) -> Result<Json<Page<ChannelView>>, Problem> {
     Ok(Json(app.desk.channels(&by).await?))
 }
@@ -89,7 +90,8 @@ async fn test_channel(
 }
 
 /// The names of all secrets, never what they are.
-#[utoipa::path(get, path = "/api/v1/secrets", tag = "secrets", responses((status = 200, body = Page<SecretView>)))]
+#[utoipa::path(get, path = "/api/v1/secrets", tag = "secrets",
+    responses((status = 200, body = Page<SecretView>)))]
 async fn secrets(State(app): State<App>, Who(by): Who) -> Result<Json<Page<SecretView>>, Problem> {
     Ok(Json(app.desk.secrets(&by).await?))
 }
@@ -166,7 +168,8 @@ async fn delete_var(
 }
 
 /// All tokens, never what they are.
-#[utoipa::path(get, path = "/api/v1/tokens", tag = "tokens", responses((status = 200, body = Page<TokenView>)))]
+#[utoipa::path(get, path = "/api/v1/tokens", tag = "tokens",
+    responses((status = 200, body = Page<TokenView>)))]
 async fn tokens(State(app): State<App>, Who(by): Who) -> Result<Json<Page<TokenView>>, Problem> {
     Ok(Json(app.desk.tokens(&by)?))
 }

@@ -30,13 +30,15 @@ async fn status(State(app): State<App>, Who(by): Who) -> Result<Json<Status>, Pr
 }
 
 /// Who did what, the newest first.
-#[utoipa::path(get, path = "/api/v1/audit", tag = "status", responses((status = 200, body = Page<AuditView>)))]
+#[utoipa::path(get, path = "/api/v1/audit", tag = "status",
+    responses((status = 200, body = Page<AuditView>)))]
 async fn audit(State(app): State<App>, Who(by): Who) -> Result<Json<Page<AuditView>>, Problem> {
     Ok(Json(app.desk.audit_lines(&by).await?))
 }
 
 /// The program runs.
-#[utoipa::path(get, path = "/healthz", tag = "status", responses((status = 200, body = String)), security(()))]
+#[utoipa::path(get, path = "/healthz", tag = "status",
+    responses((status = 200, body = String)), security(()))]
 async fn healthz() -> &'static str {
     "ok\n"
 }

@@ -1,5 +1,5 @@
-//! What handlers take: [`Who`] asks, the path [`At`], the query [`Ask`], the body [`Read`]. Whatever is wrong with one
-//! of them is a problem that names it.
+//! What handlers take: [`Who`] asks, the path [`At`], the query [`Ask`], the body [`Read`]. Whatever is wrong
+//! with one of them is a problem that names it.
 
 use std::sync::Arc;
 

@@ -45,9 +45,10 @@ struct SubmitQuery {
     wait: Option<Span>,
 }
 
-/// Takes a task in. With `Content-Type: application/x-ndjson`, one such object a line, many; the answer then has one
-/// line for each, in order. The header `Idempotency-Key` makes a repeat safe.
-#[utoipa::path(post, path = "/api/v1/processes/{id}/tasks", tag = "tasks", params(("id" = String, Path), SubmitQuery),
+/// Takes a task in. With `Content-Type: application/x-ndjson`, one such object a line, many; the answer then
+/// has one line for each, in order. The header `Idempotency-Key` makes a repeat safe.
+#[utoipa::path(post, path = "/api/v1/processes/{id}/tasks", tag = "tasks",
+    params(("id" = String, Path), SubmitQuery),
     request_body = SubmitBody, responses((status = 201, body = TaskView), (status = 200, body = TaskView)))]
 async fn submit(
     State(app): State<App>,
@@ -127,7 +128,8 @@ struct ListQuery {
 }
 
 /// The tasks of a process, oldest first.
-#[utoipa::path(get, path = "/api/v1/processes/{id}/tasks", tag = "tasks", params(("id" = String, Path), ListQuery),
+#[utoipa::path(get, path = "/api/v1/processes/{id}/tasks", tag = "tasks",
+    params(("id" = String, Path), ListQuery),
     responses((status = 200, body = Page<TaskView>)))]
 async fn list(
     State(app): State<App>,
@@ -195,7 +197,8 @@ pub struct IdQuery {
 
 /// The live task of that ref, or else the one that ended last.
 #[utoipa::path(get, path = "/api/v1/processes/{id}/tasks/{ref}", tag = "tasks",
-    params(("id" = String, Path), ("ref" = String, Path), IdQuery), responses((status = 200, body = TaskView)))]
+    params(("id" = String, Path), ("ref" = String, Path), IdQuery),
+    responses((status = 200, body = TaskView)))]
 async fn get(
     State(app): State<App>,
     Who(by): Who,
@@ -219,7 +222,8 @@ struct TrailQuery {
 
 /// What happened to a task, oldest first.
 #[utoipa::path(get, path = "/api/v1/processes/{id}/tasks/{ref}/trail", tag = "tasks",
-    params(("id" = String, Path), ("ref" = String, Path), TrailQuery), responses((status = 200, body = Page<HopView>)))]
+    params(("id" = String, Path), ("ref" = String, Path), TrailQuery),
+    responses((status = 200, body = Page<HopView>)))]
 async fn trail(
     State(app): State<App>,
     Who(by): Who,
@@ -231,7 +235,7 @@ async fn trail(
 }
 
 /// The bare value of a param: a text as text, all else as JSON. A secret needs the right `secrets`.
-#[utoipa::path(get, path = "/api/v1/processes/{id}/tasks/{ref}/params/{path}", tag = "tasks",
+#[utoipa::path(get, path = "/api/v1/processes/{id}/tasks/{ref}/params/{*path}", tag = "tasks",
     params(("id" = String, Path), ("ref" = String, Path), ("path" = String, Path), IdQuery),
     responses((status = 200, body = String)))]
 async fn param(

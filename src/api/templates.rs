@@ -48,7 +48,8 @@ struct CloneBody {
 }
 
 /// Makes a process of a template: writes its file and deploys it.
-#[utoipa::path(post, path = "/api/v1/templates/{name}/clone", tag = "templates", params(("name" = String, Path)),
+#[utoipa::path(post, path = "/api/v1/templates/{name}/clone", tag = "templates",
+    params(("name" = String, Path)),
     request_body = CloneBody, responses((status = 201, body = Cloned)))]
 async fn clone(
     State(app): State<App>,

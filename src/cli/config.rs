@@ -1,4 +1,5 @@
-//! [`Config`]: flags over `BELTLINE_*` over `beltline.yaml` over defaults. Every value remembers where it came from.
+//! [`Config`]: flags over `BELTLINE_*` over `beltline.yaml` over defaults. Every value remembers where it
+//! came from.
 
 use std::net::{IpAddr, SocketAddr};
 use std::path::{Path, PathBuf};
@@ -227,9 +228,9 @@ fn log_json(held: &Held) -> Result<bool> {
 mod tests {
     use super::*;
 
-    fn config(flags: &[(&'static str, Vec<String>)], env: Env) -> Result<Config> {
-        let held = KEYS.iter().map(|key| hold(key, flags, &env, &file())).collect();
-        Config::typed(held, file(), notes(&env))
+    fn config(flags: &[(&'static str, Vec<String>)], env: &Env) -> Result<Config> {
+        let held = KEYS.iter().map(|key| hold(key, flags, env, &file())).collect();
+        Config::typed(held, file(), notes(env))
     }
 
     fn file() -> ConfigFile {
@@ -249,7 +250,7 @@ mod tests {
     fn flags_stand_over_the_environment_over_the_file_over_defaults() {
         let env = Env::from([("BELTLINE_LISTEN", "127.0.0.1:2"), ("BELTLINE_DATA", "d")]);
         let flags = [("data", vec!["flagged".to_owned()])];
-        let config = config(&flags, env).unwrap();
+        let config = config(&flags, &env).unwrap();
         assert_eq!((config.listen.port(), origin(&config, "listen").as_str()), (2, "BELTLINE_LISTEN"));
         assert_eq!((config.data.to_str(), origin(&config, "data").as_str()), (Some("flagged"), "--data"));
         assert_eq!(origin(&config, "processes"), "beltline.yaml:2");
@@ -258,23 +259,23 @@ mod tests {
 
     #[test]
     fn a_secret_is_masked_and_a_bad_value_names_its_origin() {
-        let shown = config(&[], Env::from([("BELTLINE_TOKEN", "hush")])).unwrap();
+        let shown = config(&[], &Env::from([("BELTLINE_TOKEN", "hush")])).unwrap();
         assert!(!format!("{:?}", shown.rows()).contains("hush"));
-        let error = config(&[], Env::from([("BELTLINE_STORE", "sqlight")])).err().unwrap().to_string();
+        let error = config(&[], &Env::from([("BELTLINE_STORE", "sqlight")])).err().unwrap().to_string();
         assert!(error.contains("BELTLINE_STORE") && error.contains("sqlight"), "{error}");
     }
 
     #[test]
     fn others_cannot_reach_it() {
-        let open = config(&[("listen", vec!["0.0.0.0:7700".to_owned()])], Env::default()).unwrap();
+        let open = config(&[("listen", vec!["0.0.0.0:7700".to_owned()])], &Env::default()).unwrap();
         assert!(open.check_listen().is_err());
-        let here = config(&[("listen", vec!["[::1]:7700".to_owned()])], Env::default()).unwrap();
+        let here = config(&[("listen", vec!["[::1]:7700".to_owned()])], &Env::default()).unwrap();
         assert!(here.check_listen().is_ok());
     }
 
     #[test]
     fn a_variable_with_a_slip_is_noted() {
-        let config = config(&[], Env::from([("BELTLINE_LISTN", "x")])).unwrap();
+        let config = config(&[], &Env::from([("BELTLINE_LISTN", "x")])).unwrap();
         assert!(config.notes[0].contains("did you mean `BELTLINE_LISTEN`"), "{:?}", config.notes);
     }
 }

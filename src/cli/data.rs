@@ -1,5 +1,5 @@
-//! [`DataDir`]: the folder that holds everything, for its owner alone: beltline.db, key, token, lock, and the address
-//! while an engine runs.
+//! [`DataDir`]: the folder that holds everything, for its owner alone: beltline.db, key, token, lock, and the
+//! address while an engine runs.
 
 use std::fs::{self, File, OpenOptions, TryLockError};
 use std::io::{self, Write};
@@ -95,8 +95,8 @@ impl DataDir {
         let made = || Ok(Zeroizing::new(BASE64_STANDARD.encode(chance()?.as_slice())));
         if !path.exists() && self.database().exists() {
             bail!(
-                "`{}` is gone, and without it the secrets in beltline.db cannot be opened; hint: put it back, or \
-                 give it in BELTLINE_KEY",
+                "`{}` is gone, and without it the secrets in beltline.db cannot be opened; hint: put it \
+                 back, or give it in BELTLINE_KEY",
                 path.display()
             );
         }
@@ -146,7 +146,7 @@ impl DataDir {
         }
     }
 
-    /// The text of a file for our eyes only. It is made if it is not there, and refused if others can read it.
+    /// The text of a file for our eyes only. It is made if it is not there, refused if others can read it.
     fn own_file(
         &self,
         name: &str,

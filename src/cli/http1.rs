@@ -1,5 +1,5 @@
-//! [`Connection`]: one request after another on one connection, written once and sent as it is. The cheapest client
-//! there can be, for it shares the machine with what it measures. And [`echo`], a server as cheap.
+//! [`Connection`]: one request after another on one connection, written once and sent as it is. The cheapest
+//! client there can be, for it shares the machine with what it measures. And [`echo`], a server as cheap.
 
 use std::net::SocketAddr;
 

@@ -1,4 +1,4 @@
-//! [`KEYS`]: everything that can be configured, one line each, and [`Held`]: what holds and where it came from.
+//! [`KEYS`]: everything that can be configured, one line each. [`Held`]: what holds, and where it came from.
 
 use std::fmt;
 

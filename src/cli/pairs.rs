@@ -1,4 +1,5 @@
-//! `name=value` as it is written after a verb: `k=text`, `k:=JSON`, `k=@FILE`, `k=-` for what is asked without echo.
+//! `name=value` as it is written after a verb: `k=text`, `k:=JSON`, `k=@FILE`, and `k=-` for what is asked
+//! without echo.
 
 use std::fs;
 use std::io::{self, IsTerminal, Read};

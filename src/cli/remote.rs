@@ -215,7 +215,8 @@ impl Remote {
         let base = self.base();
         if error.is_connect() {
             return anyhow!(
-                "no server answers at {base}; hint: start it with `beltline serve`, or say where it is with --server"
+                "no server answers at {base}; hint: start it with `beltline serve`, or say where it is with \
+                 --server"
             );
         }
         if error.is_timeout() {

@@ -1,4 +1,4 @@
-//! [`Stage`]: an engine and a simulated world beside it, on a folder that is thrown away, for `demo` to play on.
+//! [`Stage`]: an engine and a simulated world beside it, on a folder that is thrown away: where `demo` plays.
 
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::PathBuf;

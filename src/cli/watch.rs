@@ -1,7 +1,7 @@
 //! [`Watch`]: says which process files of a folder changed, once they have come to rest.
 //!
-//! Editors save in many ways: in place, by a new file and a rename, through a file that comes and goes. So a change is
-//! only a sign to look at that path, and nothing is looked at before the signs have stopped for a moment.
+//! Editors save in many ways: in place, by a new file and a rename, through a file that comes and goes. So a
+//! change is only a sign to look at that path, and nothing is looked at before the signs have stopped.
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};

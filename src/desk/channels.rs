@@ -55,7 +55,7 @@ pub struct TestView {
 impl Desk {
     /// All channels.
     pub async fn channels(&self, by: &Actor) -> Done<Page<ChannelView>> {
-        self.need_everywhere(by, Right::Read)?;
+        by.need_everywhere(Right::Read)?;
         let mut all = BTreeMap::new();
         for (name, channel) in self.kept_channels().await? {
             all.insert(name.clone(), self.channel_view(&name, &channel.via, &channel.config, false));
@@ -74,7 +74,7 @@ impl Desk {
         via: &str,
         config: Map<String, Value>,
     ) -> Done<ChannelView> {
-        self.need_everywhere(by, Right::Secrets)?;
+        by.need_everywhere(Right::Secrets)?;
         good_name(name)?;
         self.not_fixed(name)?;
         let config = self.with_old_keys(name, via, config).await?;
@@ -90,7 +90,7 @@ impl Desk {
 
     /// Forgets a channel.
     pub async fn forget_channel(&self, by: &Actor, name: &str) -> Done<()> {
-        self.need_everywhere(by, Right::Secrets)?;
+        by.need_everywhere(Right::Secrets)?;
         self.not_fixed(name)?;
         let _one = self.shelving.lock().await;
         self.forget(Shelf::Channel, "channel", name).await?;
@@ -101,7 +101,7 @@ impl Desk {
 
     /// Sends a real message and says what came back.
     pub async fn test_channel(&self, by: &Actor, name: &str) -> Done<TestView> {
-        self.need_everywhere(by, Right::Run)?;
+        by.need_everywhere(Right::Run)?;
         if !self.keyring.channels().contains_key(name) {
             return Err(Refusal::missing("channel", name));
         }
@@ -213,7 +213,8 @@ fn no_via(via: &str) -> Refusal {
     )
 }
 
-/// A setting as it may be shown. What is not known to be open is masked; `{{secret.NAME}}` is a name, no secret.
+/// A setting as it may be shown. What is not known to be open is masked; `{{secret.NAME}}` is a name, no
+/// secret.
 fn shown(spec: Option<&Spec>, field: &str, value: &Value) -> Value {
     let open = |it: &Field| it.name == field && !it.secret;
     let named = value.as_str().is_some_and(|it| secret_name(it.trim()).is_some());

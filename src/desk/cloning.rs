@@ -71,12 +71,12 @@ impl Desk {
         template(name).map(view)
     }
 
-    /// Writes a process file from a template and deploys it. Nothing is overwritten, and nothing stays of a clone
-    /// that cannot be deployed.
+    /// Writes a process file from a template and deploys it. Nothing is overwritten, and nothing stays of a
+    /// clone that cannot be deployed.
     pub async fn clone_template(&self, by: &Actor, name: &str, it: Cloning) -> Done<Cloned> {
         let template = template(name)?;
         let id = ProcessId::new(&it.name).map_err(|bad| Refusal::bad("bad_process_id", bad.to_string()))?;
-        self.need(by, Right::Edit, &id)?;
+        by.need(Right::Edit, &id)?;
         if self.registry().get(&id).is_some() {
             return Err(Refusal::conflict("process_exists", format!("process `{id}` exists already")));
         }

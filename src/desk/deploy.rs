@@ -2,14 +2,15 @@
 //!
 //! The order of things, so that a crash at any moment leaves a whole state:
 //!
-//! 1. If nodes go, the process rests, in memory only, until nobody asks the world on them any more: an answer is read
-//!    by the version that asked. A crash now leaves the old version.
+//! 1. If nodes go, the process rests, in memory only, until nobody asks the world on them any more: an answer
+//!    is read by the version that asked. A crash now leaves the old version.
 //! 2. The text, the version and the moves are kept in one commit. From here on the new version holds.
-//! 3. The new version is registered, still resting while there are moves: a task on a node that went must not be
-//!    looked at before it has its letter.
-//! 4. Letters move the tasks. Each is exactly once; a task that was moved stands elsewhere and is not found again.
-//! 5. The moves are struck from the record, and the process goes on. After a crash in 4 the record still has them,
-//!    and [`Desk::load_all`] begins at 3.
+//! 3. The new version is registered, still resting while there are moves: a task on a node that went must not
+//!    be looked at before it has its letter.
+//! 4. Letters move the tasks. Each is exactly once; a task that was moved stands elsewhere and is not found
+//!    again.
+//! 5. The moves are struck from the record, and the process goes on. After a crash in 4 the record still has
+//!    them, and [`Desk::load_all`] begins at 3.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -78,10 +79,10 @@ impl Desk {
     /// Deploys a text. See the head of this file for the order of things.
     pub async fn deploy(&self, by: &Actor, it: Deployment) -> Done<Report> {
         if let Some(expected) = &it.expected {
-            self.need(by, Right::Edit, expected)?;
+            by.need(Right::Edit, expected)?;
         }
         let process = Arc::new(read(&it.text, it.file.as_deref())?);
-        self.need(by, Right::Edit, &process.id)?;
+        by.need(Right::Edit, &process.id)?;
         if let Some(expected) = it.expected.as_ref().filter(|id| **id != process.id) {
             let message = format!("the text is of process `{}`, not `{expected}`", process.id);
             return Err(Refusal::bad("wrong_process", message));
@@ -185,7 +186,8 @@ impl Desk {
                 self.registry().put(old.clone());
                 self.rouse(id).await?;
                 let message = format!(
-                    "{asking} tasks wait for answers on nodes that this version has no more; hint: try again later"
+                    "{asking} tasks wait for answers on nodes that this version has no more; \
+                     hint: try again later"
                 );
                 return Err(Refusal::conflict("busy", message));
             }
@@ -207,7 +209,7 @@ impl Desk {
         moves: &BTreeMap<NodeName, NodeName>,
         by: &Actor,
     ) -> Done<u64> {
-        let mut moved = BTreeSet::new();
+        let mut done = BTreeSet::new();
         for _ in 0..MOVE_ROUNDS_MAX {
             let mut found = false;
             for (old, new) in moves {
@@ -223,14 +225,14 @@ impl Desk {
                         self.store().tasks(&query).await?.iter().map(|it| it.id).collect();
                     found |= !tasks.is_empty();
                     self.move_these(&tasks, new, by).await?;
-                    moved.extend(tasks);
+                    done.extend(tasks);
                 }
             }
             if !found {
                 break;
             }
         }
-        Ok(moved.len() as u64)
+        Ok(done.len() as u64)
     }
 
     async fn move_these(&self, tasks: &[TaskId], to: &NodeName, by: &Actor) -> Done<()> {
@@ -313,7 +315,8 @@ pub(super) fn read(text: &str, file: Option<&str>) -> Done<Process> {
     })
 }
 
-/// Where tasks go whose node is no more, checked. An `input` holds nothing, so a new one takes the place of the old.
+/// Where tasks go whose node is no more, checked. An `input` holds nothing, so a new one takes the place of
+/// the old.
 fn moves(it: &Deployment, old: Option<&Deployed>, process: &Process) -> Done<BTreeMap<NodeName, NodeName>> {
     for (from, to) in &it.moves {
         if process.node(from).is_some() {

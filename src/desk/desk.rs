@@ -1,5 +1,5 @@
-//! [`Desk`]: every verb a person has. The verbs are in the files after this one; here is what they share: whom it
-//! speaks to, what it remembers, and how it asks whether somebody may.
+//! [`Desk`]: every verb a person has. The verbs are in the files after this one; here is what they share:
+//! whom it speaks to, what it remembers, and how it asks whether somebody may.
 
 use std::collections::{BTreeMap, HashMap};
 use std::fmt;
@@ -7,7 +7,7 @@ use std::path::PathBuf;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 
-use crate::desk::actor::{Actor, Right};
+use crate::desk::actor::Actor;
 use crate::desk::kept::{KeptAudit, KeptProcess, KeptToken, record};
 use crate::desk::refusal::{Done, Refusal};
 use crate::engine::board::Board;
@@ -51,12 +51,19 @@ pub struct Desk {
     /// By file or process: what is wrong with a newer text.
     pub(super) troubles: Mutex<BTreeMap<String, Trouble>>,
     /// By hash.
-    pub(super) tokens: RwLock<HashMap<String, Arc<(KeptToken, Arc<Actor>)>>>,
+    pub(super) tokens: RwLock<HashMap<String, Known>>,
     /// The hash of the local operator's token, and who that is.
     pub(super) local: Option<(String, Arc<Actor>)>,
     /// What became of the last test of a channel.
     pub(super) tests: Mutex<BTreeMap<String, Tested>>,
     audits: AtomicU64,
+}
+
+/// A token that is known, and who has it.
+#[derive(Clone, Debug)]
+pub(super) struct Known {
+    pub(super) kept: KeptToken,
+    pub(super) actor: Arc<Actor>,
 }
 
 /// A newer text that could not be deployed.
@@ -166,25 +173,10 @@ impl Desk {
         self.store().keep(vec![record(Shelf::Audit, &name, &line, now)?]).await?;
         Ok(())
     }
-
-    /// Refuses who has not `right` in `process`.
-    pub(super) fn need(&self, by: &Actor, right: Right, process: &ProcessId) -> Done<()> {
-        match by.may(right, process) {
-            true => Ok(()),
-            false => Err(Refusal::Denied { right, process: Some(process.clone()) }),
-        }
-    }
-
-    /// Refuses who has not `right` everywhere.
-    pub(super) fn need_everywhere(&self, by: &Actor, right: Right) -> Done<()> {
-        match by.may_everywhere(right) {
-            true => Ok(()),
-            false => Err(Refusal::Denied { right, process: None }),
-        }
-    }
 }
 
-/// What every decision may see beside its task, read from the keyring each time: for [`crate::engine::turns::Turns`].
+/// What every decision may see beside its task, read from the keyring each time: for
+/// [`crate::engine::turns::Turns`].
 pub fn facts(keyring: Arc<Keyring>, public_url: &str) -> Arc<dyn Fn() -> Scope + Send + Sync> {
     let mut base = Scope::default();
     base.public_url = Arc::from(public_url.trim_end_matches('/'));

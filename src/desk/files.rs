@@ -56,7 +56,8 @@ impl Desk {
         Ok(results)
     }
 
-    /// Deploys a file, unless it is as it was when it was deployed last. A bad file changes nothing, and is shown.
+    /// Deploys a file, unless it is as it was when it was deployed last. A bad file changes nothing, and is
+    /// shown.
     pub async fn deploy_file(&self, path: &Path) -> Done<Report> {
         let name = path.display().to_string();
         let read = read_text(path).await;

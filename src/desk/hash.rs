@@ -22,8 +22,8 @@ pub fn of_token(token: &str) -> String {
     BASE64.encode(Sha256::digest(token.as_bytes()))
 }
 
-/// The key a submit is remembered by: whoever uses the same word for another process, or is somebody else, has
-/// another key. Lengths stand before the parts, so that no two lists of parts are one text.
+/// The key a submit is remembered by: whoever uses the same word for another process, or is somebody else,
+/// has another key. Lengths stand before the parts, so that no two lists of parts are one text.
 pub fn of_submit(parts: [&str; 3]) -> String {
     let mut hash = Sha256::new();
     for part in parts {

@@ -58,8 +58,8 @@ impl Desk {
         })
     }
 
-    /// Moves the task on with what the node accepts of `brought`. The letter is bound to the revision that was looked
-    /// at, so that of two who come at once only one is let in.
+    /// Moves the task on with what the node accepts of `brought`. The letter is bound to the revision that
+    /// was looked at, so that of two who come at once only one is let in.
     pub async fn open(
         &self,
         process: Option<&ProcessId>,
@@ -82,7 +82,8 @@ impl Desk {
                 }
                 Ok(Some(_)) => return Ok(Opened::WentOn),
                 Ok(None) => return Ok(Opened::Kept),
-                // The task changed between the look and the letter; if it still waits here, the key still opens.
+                // The task changed between the look and the letter; if it still waits here, the key still
+                // opens.
                 Err(Refusal::Changed(_)) => {}
                 Err(refusal) => return Err(refusal),
             }
@@ -113,7 +114,8 @@ impl Desk {
         Ok(opened)
     }
 
-    /// The waiting task that `key` is of. Whatever is wrong with a key that looks like one, the answer is the same.
+    /// The waiting task that `key` is of. Whatever is wrong with a key that looks like one, the answer is the
+    /// same.
     async fn holder(&self, process: Option<&ProcessId>, key: &str) -> Done<Task> {
         let id = key::task_of(key).ok_or_else(|| Refusal::missing("link", "of that key"))?;
         let task = self.store().task(id).await?.ok_or_else(gone)?;

@@ -14,8 +14,8 @@ use crate::model::names::ProcessId;
 use crate::process::process::Process;
 
 impl Desk {
-    /// Registers all that was deployed, fills the keyring, and counts the live tasks. Once, before the runner runs;
-    /// moves that a crash interrupted are taken up when it does.
+    /// Registers all that was deployed, fills the keyring, and counts the live tasks. Once, before the runner
+    /// runs; moves that a crash interrupted are taken up when it does.
     pub async fn load_all(self: &Arc<Self>) -> Done<()> {
         self.load_shelves().await?;
         let mut unfinished = Vec::new();
@@ -65,7 +65,8 @@ impl Desk {
                 continue;
             }
             if let Err(error) = self.install(&process, kept, &by).await {
-                tracing::error!(process = %process.id, %error, "tasks are not moved yet and rest until the next start");
+                let process = &process.id;
+                tracing::error!(%process, %error, "tasks rest, not moved yet, until the next start");
             }
         }
     }

@@ -8,6 +8,7 @@ use crate::desk::desk::Desk;
 use crate::desk::refusal::{Done, Refusal};
 use crate::desk::view::{EventView, HopView, Page, TaskView};
 use crate::engine::edges::TaskQuery;
+use crate::engine::mask::cleaned;
 use crate::model::names::{Address, NodeName, ProcessId, TaskId};
 use crate::model::task::{Phase, Task};
 
@@ -42,7 +43,7 @@ pub struct Filter {
 impl Desk {
     /// The task at `address`, live or ended last, or that very one.
     pub async fn task(&self, by: &Actor, address: &Address, id: Option<TaskId>) -> Done<TaskView> {
-        self.need(by, Right::Read, &address.process)?;
+        by.need(Right::Read, &address.process)?;
         let task = self.task_at(address, id).await?;
         Ok(self.shown_if_deployed(by, &task))
     }
@@ -51,7 +52,7 @@ impl Desk {
     pub async fn tasks(&self, by: &Actor, filter: Filter) -> Done<Page<TaskView>> {
         match &filter.process {
             Some(process) => {
-                self.need(by, Right::Read, process)?;
+                by.need(Right::Read, process)?;
                 self.deployed(process)?;
             }
             None if by.has(Right::Read) => {}
@@ -98,7 +99,7 @@ impl Desk {
         after: Option<&str>,
         many: Option<usize>,
     ) -> Done<Page<HopView>> {
-        self.need(by, Right::Read, &address.process)?;
+        by.need(Right::Read, &address.process)?;
         let task = self.task_at(address, id).await?;
         let entries_max = limit(many)?.min(ENTRIES_MAX);
         let after = after.map(cursor).transpose()?.unwrap_or(0);
@@ -114,14 +115,15 @@ impl Desk {
 
     /// The value at `path` of a task's params. A secret needs the right, and is noted.
     pub async fn param(&self, by: &Actor, address: &Address, id: Option<TaskId>, path: &str) -> Done<Value> {
-        self.need(by, Right::Read, &address.process)?;
+        by.need(Right::Read, &address.process)?;
         let task = self.task_at(address, id).await?;
         let (name, value) = dig(&task, path).ok_or_else(|| Refusal::missing("param", path))?;
         let deployed = self.registry().get(&task.process);
-        let open = deployed
-            .is_some_and(|it| !it.process.secret.contains(name) && !copies(&task, value, &it.process.secret));
+        let open = deployed.is_some_and(|it| {
+            !it.process.secret.contains(name) && cleaned(value, &task, &it.process.secret) == *value
+        });
         if !open {
-            self.need(by, Right::Secrets, &address.process)?;
+            by.need(Right::Secrets, &address.process)?;
             self.audit(by, "secret.read", format!("{address} {path}")).await?;
         }
         Ok(value.clone())
@@ -145,7 +147,7 @@ impl Desk {
         after: u64,
     ) -> Done<(Vec<EventView>, u64)> {
         match process {
-            Some(process) => self.need(by, Right::Read, process)?,
+            Some(process) => by.need(Right::Read, process)?,
             None if by.has(Right::Read) => {}
             None => return Err(Refusal::Denied { right: Right::Read, process: None }),
         }
@@ -188,8 +190,8 @@ fn bad_cursor() -> Refusal {
     Refusal::bad("bad_cursor", "this is no cursor; hint: take `next` of the page before")
 }
 
-/// The value at `path`, and the name of the top-level param it is in. Parts stand between `/`, or else between `.`; a
-/// param may have dots in its name.
+/// The value at `path`, and the name of the top-level param it is in. Parts stand between `/`, or else
+/// between `.`; a param may have dots in its name.
 fn dig<'a>(task: &'a Task, path: &'a str) -> Option<(&'a str, &'a Value)> {
     if let Some((name, value)) = task.params.map().get_key_value(path) {
         return Some((name, value));
@@ -204,14 +206,4 @@ fn dig<'a>(task: &'a Task, path: &'a str) -> Option<(&'a str, &'a Value)> {
         };
     }
     Some((name, value))
-}
-
-/// Whether `value` holds what a secret param holds.
-fn copies(task: &Task, value: &Value, secret: &std::collections::BTreeSet<String>) -> bool {
-    match value {
-        Value::String(text) => crate::engine::mask::scrub(text, task, secret) != *text,
-        Value::Array(items) => items.iter().any(|item| copies(task, item, secret)),
-        Value::Object(map) => map.values().any(|item| copies(task, item, secret)),
-        Value::Null | Value::Bool(_) | Value::Number(_) => false,
-    }
 }

@@ -19,7 +19,8 @@ pub enum Ordered {
 }
 
 impl Desk {
-    /// Gives an order to the live task at `address`, to the one that ended last if none lives, or to that very one.
+    /// Gives an order to the live task at `address`, to the one that ended last if none lives, or to that
+    /// very one.
     pub async fn order_at(
         &self,
         by: &Actor,
@@ -27,14 +28,14 @@ impl Desk {
         id: Option<TaskId>,
         order: Order,
     ) -> Done<Ordered> {
-        self.need(by, Right::Run, &address.process)?;
+        by.need(Right::Run, &address.process)?;
         let task = self.task_at(address, id).await?;
         self.order(by, task, order).await
     }
 
     /// Gives an order to `task`.
     pub(super) async fn order(&self, by: &Actor, task: Task, order: Order) -> Done<Ordered> {
-        self.need(by, Right::Run, &task.process)?;
+        by.need(Right::Run, &task.process)?;
         if let Order::Modify { params, .. } = &order {
             writable(params)?;
         }
@@ -96,7 +97,7 @@ impl Desk {
 
     pub(super) fn shown_if_deployed(&self, by: &Actor, task: &Task) -> TaskView {
         let deployed = self.registry().get(&task.process);
-        TaskView::new(task, deployed.as_ref().map(|it| &*it.process), by.may(Right::Run, &task.process))
+        TaskView::seen_by(by, task, deployed.as_ref().map(|it| &*it.process))
     }
 }
 

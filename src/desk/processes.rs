@@ -61,6 +61,7 @@ pub struct ProcessView {
 }
 
 /// A param of a process.
+#[expect(clippy::struct_excessive_bools, reason = "they are what the file says, each by itself")]
 #[derive(Clone, Debug, Serialize, ToSchema)]
 #[schema(as = Param)]
 pub struct ParamView {
@@ -157,7 +158,7 @@ impl Desk {
 
     /// One process.
     pub async fn process(&self, by: &Actor, id: &ProcessId) -> Done<ProcessView> {
-        self.need(by, Right::Read, id)?;
+        by.need(Right::Read, id)?;
         let deployed = self.deployed(id)?;
         Ok(self.view(&deployed, &self.store().counts().await?))
     }
@@ -168,8 +169,8 @@ impl Desk {
         let mut by_node: BTreeMap<String, BTreeMap<&'static str, u64>> = BTreeMap::new();
         let (mut live, mut failed) = (0, 0);
         for count in counts.iter().filter(|it| it.process == process.id) {
-            let none = || Phase::ALL.iter().map(|phase| (phase.as_str(), 0)).collect();
-            let node = by_node.entry(count.node.to_string()).or_insert_with(none);
+            let empty = || Phase::ALL.iter().map(|phase| (phase.as_str(), 0)).collect();
+            let node = by_node.entry(count.node.to_string()).or_insert_with(empty);
             *node.entry(count.phase.as_str()).or_default() += count.tasks;
             live += if count.phase.is_live() { count.tasks } else { 0 };
             failed += if count.phase == Phase::Failed { count.tasks } else { 0 };
@@ -199,7 +200,7 @@ impl Desk {
 
     /// All versions there were, the newest first.
     pub async fn versions(&self, by: &Actor, id: &ProcessId) -> Done<Page<VersionView>> {
-        self.need(by, Right::Read, id)?;
+        by.need(Right::Read, id)?;
         self.deployed(id)?;
         let mut mine = Vec::new();
         for record in self.store().shelf(Shelf::Version).await? {
@@ -210,13 +211,13 @@ impl Desk {
             let (version, kept) = (version.to_owned(), value::<KeptVersion>(record)?);
             mine.push((kept.at, VersionView { version, at: time(kept.at), by: kept.by, text: None }));
         }
-        mine.sort_by(|a, b| b.0.cmp(&a.0));
+        mine.sort_by_key(|(at, _)| std::cmp::Reverse(*at));
         Ok(Page::whole(mine.into_iter().map(|(_, it)| it).collect()))
     }
 
     /// One version and its text.
     pub async fn version(&self, by: &Actor, id: &ProcessId, version: &str) -> Done<VersionView> {
-        self.need(by, Right::Read, id)?;
+        by.need(Right::Read, id)?;
         self.deployed(id)?;
         let record = self.store().record(Shelf::Version, &format!("{id}@{version}")).await?;
         let kept: KeptVersion = value(record.ok_or_else(|| Refusal::missing("version", version))?)?;
@@ -235,7 +236,7 @@ impl Desk {
     }
 
     async fn set_paused(&self, by: &Actor, id: &ProcessId, paused: bool) -> Done<ProcessView> {
-        self.need(by, Right::Edit, id)?;
+        by.need(Right::Edit, id)?;
         let _one = self.deploying.lock().await;
         let deployed = self.deployed(id)?;
         let kept = self.kept_of(id).ok_or_else(|| Refusal::missing("process", id.as_str()))?;
@@ -254,7 +255,7 @@ impl Desk {
 
     /// Forgets a process and its ended tasks. Refused while it has live ones. Its versions are kept.
     pub async fn delete(&self, by: &Actor, id: &ProcessId) -> Done<()> {
-        self.need(by, Right::Edit, id)?;
+        by.need(Right::Edit, id)?;
         let _one = self.deploying.lock().await;
         let deployed = self.deployed(id)?;
         // Nobody comes in any more while the tasks are counted.
@@ -309,7 +310,7 @@ impl Desk {
 
     /// The picture of a process.
     pub fn picture(&self, by: &Actor, id: &ProcessId, picture: Picture) -> Done<String> {
-        self.need(by, Right::Read, id)?;
+        by.need(Right::Read, id)?;
         let process = self.deployed(id)?.process;
         Ok(match picture {
             Picture::Svg => svg(&layout(&process), &process.title),

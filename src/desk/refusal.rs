@@ -1,8 +1,9 @@
-//! [`Refusal`]: why the desk did not do what was asked. Every one has a stable code and a sentence for a person.
+//! [`Refusal`]: why the desk did not do what was asked. Every one has a stable code and a sentence for a
+//! person.
 
 use thiserror::Error;
 
-use crate::desk::actor::Right;
+use crate::desk::actor::{Actor, Right};
 use crate::engine::edges::StoreError;
 use crate::engine::turns::NotTaken;
 use crate::model::fault::Fault;
@@ -52,7 +53,8 @@ pub enum Refusal {
     },
     /// A new version would leave tasks without a node to stand on.
     #[error(
-        "live tasks stand on nodes that this version has no more; hint: say where they go, `move: {{old: new}}`"
+        "live tasks stand on nodes that this version has no more; \
+         hint: say where they go, `move: {{old: new}}`"
     )]
     Stranded(Vec<Stranded>),
     /// The name is taken.
@@ -118,6 +120,24 @@ pub struct Stranded {
 
 /// Most verbs answer with this.
 pub type Done<T> = Result<T, Refusal>;
+
+impl Actor {
+    /// Refuses who has not `right` in `process`.
+    pub fn need(&self, right: Right, process: &ProcessId) -> Done<()> {
+        match self.may(right, process) {
+            true => Ok(()),
+            false => Err(Refusal::Denied { right, process: Some(process.clone()) }),
+        }
+    }
+
+    /// Refuses who has not `right` everywhere.
+    pub fn need_everywhere(&self, right: Right) -> Done<()> {
+        match self.may_everywhere(right) {
+            true => Ok(()),
+            false => Err(Refusal::Denied { right, process: None }),
+        }
+    }
+}
 
 impl Refusal {
     /// There is no `what` called `name`.

@@ -47,7 +47,7 @@ pub struct VarView {
 impl Desk {
     /// The names of all secrets.
     pub async fn secrets(&self, by: &Actor) -> Done<Page<SecretView>> {
-        self.need_everywhere(by, Right::Secrets)?;
+        by.need_everywhere(Right::Secrets)?;
         let mut items = Vec::new();
         for record in self.store().shelf(Shelf::Secret).await? {
             let (name, at) = (record.name.clone(), time(record.at));
@@ -64,7 +64,7 @@ impl Desk {
         text: String,
         hosts: Vec<String>,
     ) -> Done<SecretView> {
-        self.need_everywhere(by, Right::Secrets)?;
+        by.need_everywhere(Right::Secrets)?;
         good_name(name)?;
         if text.is_empty() || text.len() > VALUE_BYTES_MAX {
             let message = format!("a secret has 1 to {VALUE_BYTES_MAX} bytes");
@@ -81,7 +81,7 @@ impl Desk {
 
     /// Forgets a secret.
     pub async fn forget_secret(&self, by: &Actor, name: &str) -> Done<()> {
-        self.need_everywhere(by, Right::Secrets)?;
+        by.need_everywhere(Right::Secrets)?;
         let _one = self.shelving.lock().await;
         self.forget(Shelf::Secret, "secret", name).await?;
         self.load_secrets().await?;
@@ -90,7 +90,7 @@ impl Desk {
 
     /// All variables.
     pub async fn vars(&self, by: &Actor) -> Done<Page<VarView>> {
-        self.need_everywhere(by, Right::Read)?;
+        by.need_everywhere(Right::Read)?;
         let records = self.store().shelf(Shelf::Var).await?.into_iter();
         let view =
             |it: crate::engine::edges::Record| VarView { name: it.name, value: it.value, at: time(it.at) };
@@ -99,7 +99,7 @@ impl Desk {
 
     /// Sets a variable.
     pub async fn set_var(&self, by: &Actor, name: &str, it: Value) -> Done<VarView> {
-        self.need_everywhere(by, Right::Edit)?;
+        by.need_everywhere(Right::Edit)?;
         good_name(name)?;
         if it.to_string().len() > VALUE_BYTES_MAX {
             return Err(Refusal::bad("bad_value", format!("a variable has at most {VALUE_BYTES_MAX} bytes")));
@@ -114,17 +114,17 @@ impl Desk {
 
     /// Forgets a variable.
     pub async fn forget_var(&self, by: &Actor, name: &str) -> Done<()> {
-        self.need_everywhere(by, Right::Edit)?;
+        by.need_everywhere(Right::Edit)?;
         let _one = self.shelving.lock().await;
         self.forget(Shelf::Var, "variable", name).await?;
         self.load_vars().await?;
         self.audit(by, "var.forget", name).await
     }
 
-    pub(super) async fn forget(&self, shelf: Shelf, what: &'static str, name: &str) -> Done<()> {
-        match self.store().forget(shelf, name).await? {
+    pub(super) async fn forget(&self, from: Shelf, what: &'static str, it: &str) -> Done<()> {
+        match self.store().forget(from, it).await? {
             true => Ok(()),
-            false => Err(Refusal::missing(what, name)),
+            false => Err(Refusal::missing(what, it)),
         }
     }
 

@@ -62,7 +62,7 @@ pub struct Submitted {
 impl Desk {
     /// Takes a task in. It is on disk when this answers.
     pub async fn submit(&self, by: &Actor, id: &ProcessId, it: Submission) -> Done<Submitted> {
-        self.need(by, Right::Run, id)?;
+        by.need(Right::Run, id)?;
         let process = self.deployed(id)?.process;
         let key = it.key.as_deref().map(|key| submit_key(by, id, key)).transpose()?;
         let given = it.reference.is_some();
@@ -79,7 +79,11 @@ impl Desk {
         match self.handle.submit(id, reference.clone(), params, key).await {
             Ok(task) => {
                 let task = self.ended(task, it.wait).await?;
-                Ok(Submitted { task: self.shown(by, &task, &process), created: true, pending: false })
+                Ok(Submitted {
+                    task: TaskView::seen_by(by, &task, Some(&process)),
+                    created: true,
+                    pending: false,
+                })
             }
             Err(NotTaken::Repeated(before)) => {
                 let expected = given.then_some(&reference);
@@ -103,7 +107,11 @@ impl Desk {
             IfExists::Refuse => Err(Refusal::RefTaken(Box::new(task))),
             IfExists::Return => {
                 let process = self.deployed(&task.process)?.process;
-                Ok(Submitted { task: self.shown(by, &task, &process), created: false, pending: false })
+                Ok(Submitted {
+                    task: TaskView::seen_by(by, &task, Some(&process)),
+                    created: false,
+                    pending: false,
+                })
             }
             IfExists::Modify => {
                 let order = Order::Modify { params, revision: None };
@@ -131,7 +139,7 @@ impl Desk {
             return Err(Refusal::bad("idempotency_mismatch", message));
         }
         let task = self.ended(task, wait).await?;
-        Ok(Submitted { task: self.shown(by, &task, process), created: false, pending: false })
+        Ok(Submitted { task: TaskView::seen_by(by, &task, Some(process)), created: false, pending: false })
     }
 
     /// `task` when it has ended, or as it stands when the time is up.
@@ -170,14 +178,9 @@ impl Desk {
             false => Ok(()),
         }
     }
-
-    /// The task as `by` may see it.
-    pub(super) fn shown(&self, by: &Actor, task: &Task, process: &Process) -> TaskView {
-        TaskView::new(task, Some(process), by.may(Right::Run, &task.process))
-    }
 }
 
-/// A UUIDv7: names that grow with time keep the store's index dense.
+/// A UUID of version 7: names that grow with time keep the store's index dense.
 fn new_reference(now: Timestamp) -> Ref {
     let (seconds, rest) = (now.0.div_euclid(1_000), now.0.rem_euclid(1_000));
     let seconds = u64::try_from(seconds).unwrap_or(0);

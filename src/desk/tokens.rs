@@ -8,7 +8,7 @@ use subtle::ConstantTimeEq;
 use utoipa::ToSchema;
 
 use crate::desk::actor::{Actor, Right, Rights};
-use crate::desk::desk::Desk;
+use crate::desk::desk::{Desk, Known};
 use crate::desk::hash;
 use crate::desk::kept::{KeptToken, record, value};
 use crate::desk::refusal::{Done, Refusal};
@@ -61,26 +61,27 @@ impl Desk {
         {
             return Some(Arc::clone(actor));
         }
-        // Found by a hash, which tells a guesser nothing; what is found is compared in constant time all the same.
+        // Found by a hash, which tells a guesser nothing; what is found is compared in constant time all the
+        // same.
         let tokens = self.tokens.read().unwrap_or_else(PoisonError::into_inner);
         let (found, it) = tokens.get_key_value(&hash)?;
-        let (kept, actor) = &**it;
+        let Known { kept, actor } = it;
         let good = same(found, &hash) && kept.expires.is_none_or(|at| at > self.now());
         good.then(|| Arc::clone(actor))
     }
 
     /// All tokens, by name.
     pub fn tokens(&self, by: &Actor) -> Done<Page<TokenView>> {
-        self.need_everywhere(by, Right::Admin)?;
+        by.need_everywhere(Right::Admin)?;
         let tokens = self.tokens.read().unwrap_or_else(PoisonError::into_inner);
-        let mut items: Vec<TokenView> = tokens.values().map(|it| view(&it.0)).collect();
+        let mut items: Vec<TokenView> = tokens.values().map(|it| view(&it.kept)).collect();
         items.sort_by(|a, b| a.name.cmp(&b.name));
         Ok(Page::whole(items))
     }
 
     /// Makes a token. What it is stands only in this answer.
     pub async fn make_token(&self, by: &Actor, wanted: Wanted) -> Done<TokenView> {
-        self.need_everywhere(by, Right::Admin)?;
+        by.need_everywhere(Right::Admin)?;
         good_name(&wanted.name)?;
         let now = self.now();
         if wanted.scopes.is_empty() {
@@ -108,7 +109,7 @@ impl Desk {
 
     /// Forgets a token; it opens nothing from now on.
     pub async fn forget_token(&self, by: &Actor, name: &str) -> Done<()> {
-        self.need_everywhere(by, Right::Admin)?;
+        by.need_everywhere(Right::Admin)?;
         let _one = self.shelving.lock().await;
         let hash = self.token_hash(name).ok_or_else(|| Refusal::missing("token", name))?;
         self.store().forget(Shelf::Token, &hash).await?;
@@ -118,7 +119,7 @@ impl Desk {
 
     fn token_hash(&self, name: &str) -> Option<String> {
         let tokens = self.tokens.read().unwrap_or_else(PoisonError::into_inner);
-        tokens.iter().find(|(_, it)| it.0.name == name).map(|(hash, _)| hash.clone())
+        tokens.iter().find(|(_, it)| it.kept.name == name).map(|(hash, _)| hash.clone())
     }
 
     pub(super) async fn load_tokens(&self) -> Done<()> {
@@ -128,7 +129,7 @@ impl Desk {
             let kept: KeptToken = value(record)?;
             let rights = Rights { scopes: kept.scopes.clone(), processes: kept.processes.clone() };
             let actor = Arc::new(Actor { name: kept.name.clone(), rights });
-            tokens.insert(hash, Arc::new((kept, actor)));
+            tokens.insert(hash, Known { kept, actor });
         }
         *self.tokens.write().unwrap_or_else(PoisonError::into_inner) = tokens;
         Ok(())

@@ -3,11 +3,12 @@
 use std::collections::BTreeSet;
 
 use serde::Serialize;
-use serde_json::{Map, Value};
+use serde_json::Value;
 use utoipa::ToSchema;
 
+use crate::desk::actor::{Actor, Right};
 use crate::engine::edges::Entry;
-use crate::engine::mask::{MASK, scrub};
+use crate::engine::mask::{MASK, cleaned, masked, scrub};
 use crate::model::fault::Fault;
 use crate::model::names::NodeName;
 use crate::model::params::Params;
@@ -170,12 +171,17 @@ pub fn time(at: Timestamp) -> String {
 }
 
 impl TaskView {
+    /// `task` as `by` may see it: the link is for who may run it.
+    pub fn seen_by(by: &Actor, task: &Task, process: Option<&Process>) -> TaskView {
+        TaskView::new(task, process, by.may(Right::Run, &task.process))
+    }
+
     /// `task` as it may be shown; `process` is none if it is not deployed, and then every param is masked.
-    pub fn new(task: &Task, process: Option<&Process>, links: bool) -> TaskView {
-        let none = BTreeSet::new();
-        let secret = process.map_or(&none, |it| &it.secret);
+    fn new(task: &Task, process: Option<&Process>, links: bool) -> TaskView {
+        let nothing = BTreeSet::new();
+        let secret = process.map_or(&nothing, |it| &it.secret);
         let params = match process {
-            Some(_) => open(task, secret),
+            Some(_) => masked(&task.params, task, secret),
             None => task.params.map().keys().map(|name| (name.clone(), MASK.into())).collect(),
         };
         let node = process.and_then(|it| it.node(&task.at));
@@ -196,36 +202,8 @@ impl TaskView {
             attempt: task.attempt + 1,
             visit: task.visit,
             revision: task.revision,
-            result: task.result.as_ref().filter(|_| process.is_some()).map(|it| clean(it, task, secret)),
+            result: task.result.as_ref().filter(|_| process.is_some()).map(|it| cleaned(it, task, secret)),
         }
-    }
-}
-
-/// The params with secrets masked, also where one was copied into another param.
-fn open(task: &Task, secret: &BTreeSet<String>) -> Params {
-    if secret.is_empty() {
-        return task.params.clone();
-    }
-    let show = |(name, value): (&String, &Value)| match secret.contains(name) {
-        true if !value.is_null() => (name.clone(), Value::from(MASK)),
-        _ => (name.clone(), clean(value, task, secret)),
-    };
-    task.params.map().iter().map(show).collect()
-}
-
-/// `value` with every secret of `task` masked in every text of it.
-fn clean(value: &Value, task: &Task, secret: &BTreeSet<String>) -> Value {
-    if secret.is_empty() {
-        return value.clone();
-    }
-    match value {
-        Value::String(text) => Value::from(scrub(text, task, secret)),
-        Value::Array(items) => items.iter().map(|item| clean(item, task, secret)).collect(),
-        Value::Object(map) => {
-            let pairs = map.iter().map(|(name, item)| (name.clone(), clean(item, task, secret)));
-            Value::Object(pairs.collect::<Map<_, _>>())
-        }
-        Value::Null | Value::Bool(_) | Value::Number(_) => value.clone(),
     }
 }
 

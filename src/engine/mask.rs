@@ -14,19 +14,34 @@ const SHOWN_CHARS_MAX: usize = 200;
 /// The shortest secret that is looked for in texts: shorter ones would garble every message.
 const SCRUBBED_CHARS_MIN: usize = 4;
 
-/// `params` with those in `secret` masked.
-pub fn masked(params: &Params, secret: &BTreeSet<String>) -> Params {
+/// `params` as a person may see them: those in `secret` masked, and every other text in which one was copied.
+pub fn masked(params: &Params, task: &Task, secret: &BTreeSet<String>) -> Params {
+    if secret.is_empty() {
+        return params.clone();
+    }
     let mask = |(name, value): (&String, &Value)| match secret.contains(name) {
         true if !value.is_null() => (name.clone(), Value::from(MASK)),
-        _ => (name.clone(), value.clone()),
+        _ => (name.clone(), cleaned(value, task, secret)),
     };
     params.map().iter().map(mask).collect()
 }
 
-/// The same, with long values shortened, for a trail.
-pub fn shown(params: &Params, secret: &BTreeSet<String>) -> Params {
+/// The same, with long values shortened, for a trail. Masked first: half a secret is one too.
+pub fn shown(params: &Params, task: &Task, secret: &BTreeSet<String>) -> Params {
     let short = |(name, value): (&String, &Value)| (name.clone(), shorten(value));
-    masked(params, secret).map().iter().map(short).collect()
+    masked(params, task, secret).map().iter().map(short).collect()
+}
+
+/// `value` with every secret of `task` masked in every text of it.
+pub fn cleaned(value: &Value, task: &Task, secret: &BTreeSet<String>) -> Value {
+    match value {
+        Value::String(text) => Value::from(scrub(text, task, secret)),
+        Value::Array(items) => items.iter().map(|item| cleaned(item, task, secret)).collect(),
+        Value::Object(map) => {
+            map.iter().map(|(name, item)| (name.clone(), cleaned(item, task, secret))).collect()
+        }
+        Value::Null | Value::Bool(_) | Value::Number(_) => value.clone(),
+    }
 }
 
 fn shorten(value: &Value) -> Value {

@@ -8,7 +8,7 @@ use std::collections::BTreeSet;
 
 use crate::engine::mask::shown;
 use crate::engine::transition::{LetterId, Reading, Transition};
-use crate::engine::walk::{KEEP_DEFAULT, LEASE_MARGIN, Walk, no_such_node};
+use crate::engine::walk::{LEASE_MARGIN, Walk, no_such_node};
 use crate::model::effect::{Answer, Effect, Outcome};
 use crate::model::fault::Fault;
 use crate::model::kind::Event;
@@ -26,6 +26,8 @@ pub enum Cause {
     New,
     /// It was due, or has letters.
     Claimed(Vec<(LetterId, Letter)>),
+    /// It has letters that would bring it back, but its name is another task's by now.
+    NameTaken(Vec<(LetterId, Letter)>),
     /// The world answered.
     Answered(Outcome),
 }
@@ -55,6 +57,7 @@ pub fn step(process: &Process, task: Task, cause: Cause, scope: &Scope, now: Tim
     match cause {
         Cause::New => walk.arrived(),
         Cause::Claimed(letters) => walk.claimed(letters),
+        Cause::NameTaken(letters) => walk.stay_ended(letters),
         Cause::Answered(outcome) => walk.answered(outcome),
     }
     let missed = scope.missed();
@@ -81,6 +84,16 @@ impl Walk<'_> {
         self.look_at_the_time();
     }
 
+    /// Two live tasks never have one name: whoever wants this one back is told so.
+    fn stay_ended(&mut self, letters: Vec<(LetterId, Letter)>) {
+        let taken = || {
+            let message = format!("another live task is called `{}` by now", self.task.address());
+            Fault::lasting("ref_taken", message)
+        };
+        let refused = letters.into_iter().map(|(letter, _)| Reading { letter, refused: Some(taken()) });
+        self.read = refused.collect();
+    }
+
     /// The lease ran out, and with it the runner that asked: it is not known whether it did.
     fn orphaned(&mut self, effect: &Effect) {
         match effect.once {
@@ -104,11 +117,11 @@ impl Walk<'_> {
             State::Waiting { until: Some(until) } if *until <= self.now => self.time_came(*until),
             State::Ready { .. } | State::Waiting { .. } => self.rest_again(),
             State::Doing(_) => {}
-            // What ended is due when it is to be removed, or has letters.
-            State::Done | State::Failed | State::Cancelled => match self.read.is_empty() {
-                true => self.gone = self.task.due.is_some_and(|due| due <= self.now),
-                false => self.task.due = Some(self.now + KEEP_DEFAULT),
-            },
+            // What ended is due when it is to be removed, or had letters.
+            State::Done | State::Failed | State::Cancelled => {
+                self.task.due = self.task.kept_until;
+                self.gone = self.task.due.is_none_or(|due| due <= self.now);
+            }
         }
     }
 
@@ -172,11 +185,14 @@ impl Walk<'_> {
         // Where the node made nothing of it, the trail still says what was changed.
         match self.trail.get_mut(before) {
             Some(hop) => {
-                let mut set = shown(&changes.set, &self.process.secret);
+                let mut set = shown(&changes.set, &self.task, &self.process.secret);
                 set.merge(&hop.set);
                 hop.set = set;
             }
-            None => self.hop(event, |_| {}).set = shown(&changes.set, &self.process.secret),
+            None => {
+                let set = shown(&changes.set, &self.task, &self.process.secret);
+                self.hop(event, |_| {}).set = set;
+            }
         }
         Ok(())
     }

@@ -145,6 +145,7 @@ impl Turns {
             alarm: None,
             caller: None,
             result: None,
+            kept_until: None,
             link: None,
             seed: birth.seed,
         })
@@ -320,7 +321,7 @@ impl Turns {
                 self.kept(*hand, *transition, &receipt, left);
                 None
             }
-            (Item::Hand(hand), _, Err(refused)) => Self::refused(*hand, refused),
+            (Item::Hand(hand), _, Err(refused)) => self.refused(*hand, refused),
             (Item::Post { letter, tell }, _, Ok(receipt)) => {
                 if let (To::Address(to), Word::Create { .. }) = (&letter.to, &letter.word) {
                     self.board.add_live(&to.process, 1);
@@ -359,9 +360,15 @@ impl Turns {
         }
     }
 
-    fn refused(hand: Hand, refused: Refused) -> Option<Item> {
+    fn refused(&self, hand: Hand, refused: Refused) -> Option<Item> {
         let own = hand.task.address();
         match (refused, hand.tell) {
+            // Another runner gave that number in the same millisecond: the task is born anew.
+            (Refused::Stale, Some(tell)) if hand.cause == Cause::New => {
+                let birth = self.births.next(self.clock.now());
+                let task = Task { id: birth.id, seed: birth.seed, ..hand.task };
+                Some(Item::Hand(Box::new(Hand { task, tell: Some(tell), ..hand })))
+            }
             (Refused::Stale, tell) => {
                 tracing::debug!(task = %own, "claimed by another runner since");
                 drop(tell);
@@ -375,6 +382,17 @@ impl Turns {
                 drop(tell.send(Err(not_taken(refused))));
                 None
             }
+            // An ended task was to come back, and its name is another's: decided anew, it stays where it is.
+            (Refused::RefTaken(address), None) if address == own => match hand.cause {
+                Cause::Claimed(letters) => {
+                    let cause = Cause::NameTaken(letters);
+                    Some(Item::Hand(Box::new(Hand { cause, tell: None, ..hand })))
+                }
+                Cause::New | Cause::NameTaken(_) | Cause::Answered(_) => {
+                    tracing::error!(task = %own, "its name is taken by another; it is left as it was");
+                    None
+                }
+            },
             // Somebody was faster with a name, or a task left: the step is decided anew on what is there now.
             (Refused::RefTaken(_) | Refused::NoTask(_) | Refused::Repeated(_), tell) => {
                 Some(Item::Hand(Box::new(Hand { tell, ..hand })))
@@ -394,7 +412,7 @@ impl Turns {
                     (None, Cause::Answered(_)) => {
                         left.again.push(Item::Hand(Box::new(Hand { tell: None, ..*hand })));
                     }
-                    (None, Cause::New | Cause::Claimed(_)) => {}
+                    (None, Cause::New | Cause::Claimed(_) | Cause::NameTaken(_)) => {}
                 },
                 Item::Post { tell, .. } => drop(tell.send(Err(error.clone().into()))),
             }

@@ -125,7 +125,7 @@ impl Walk<'_> {
                 self.hop(event, |_| {});
                 let state = if ok { State::Done } else { State::Failed };
                 self.ended(state, result, None);
-                self.task.due = Some(self.now + keep.unwrap_or(KEEP_DEFAULT));
+                self.keep_for(keep.unwrap_or(KEEP_DEFAULT));
                 false
             }
             Verdict::Fail(fault) => self.fail(node, fault, event),
@@ -198,7 +198,7 @@ impl Walk<'_> {
         let Changes { set, unset } = effects.changes;
         let hop = self.hop(event, |_| {});
         hop.unset = unset;
-        let set = shown(&set, &self.process.secret);
+        let set = shown(&set, &self.task, &self.process.secret);
         if let Some(hop) = self.trail.last_mut() {
             hop.set = set;
         }
@@ -238,7 +238,7 @@ impl Walk<'_> {
         self.task.state = state;
         self.task.result = result;
         self.task.link = None;
-        self.task.due = Some(self.now + KEEP_DEFAULT);
+        self.keep_for(KEEP_DEFAULT);
         if let Some(caller) = self.task.caller.take() {
             let none =
                 || Fault::lasting("no_reply", format!("process `{}` ended without a reply", self.process.id));
@@ -253,12 +253,19 @@ impl Walk<'_> {
         }
     }
 
+    /// An ended task is due when it is to be removed.
+    fn keep_for(&mut self, span: Span) {
+        self.task.kept_until = Some(self.now + span);
+        self.task.due = self.task.kept_until;
+    }
+
     pub(super) fn stand_on(&mut self, node: NodeName) {
         self.task.at = node;
         self.task.visit += 1;
         self.task.attempt = 0;
         self.task.since = self.now;
         self.task.link = None;
+        self.task.kept_until = None;
         self.task.state = State::Ready { at: self.now };
         self.task.due = Some(self.now);
     }

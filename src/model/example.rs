@@ -35,6 +35,7 @@ pub fn view(params: Value) -> View {
         alarm: None,
         caller: None,
         result: None,
+        kept_until: None,
         link: None,
         seed: Seed([7; 16]),
     };

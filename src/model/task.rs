@@ -50,6 +50,9 @@ pub struct Task {
     pub caller: Option<Caller>,
     /// What `end` gave as the result.
     pub result: Option<Value>,
+    /// Once it has ended: when it is removed.
+    #[serde(default)]
+    pub kept_until: Option<Timestamp>,
     /// The link that a person may follow to move this task on, while it waits for that.
     pub link: Option<String>,
     /// Secret chance, given at birth: one-time keys are made from it.

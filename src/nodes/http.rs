@@ -23,8 +23,8 @@
 //!   next: done
 //! ```
 //!
-//! An answer that is not `ok` is the fault `http_status`, or the one that `fault` makes of it. With `unsure: stop`, a
-//! lost answer is the fault `outcome_unknown`, and is not tried again.
+//! An answer that is not `ok` is the fault `http_status`, or the one that `fault` makes of it. With
+//! `unsure: stop`, a lost answer is the fault `outcome_unknown`, and is not tried again.
 
 use schemars::JsonSchema;
 use serde::Deserialize;

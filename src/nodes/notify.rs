@@ -8,7 +8,8 @@
 //! healed: {kind: notify, resolves: true, message: "the token renews again", notify: [author], next: nap}
 //! ```
 //!
-//! With `resolves: true` it speaks only while the task has an open alarm, and closes it, even if no channel delivers.
+//! With `resolves: true` it speaks only while the task has an open alarm, and closes it, even if no channel
+//! delivers.
 
 use schemars::JsonSchema;
 use serde::Deserialize;

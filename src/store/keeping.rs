@@ -41,6 +41,7 @@ pub fn born(letter: &Letter, now: Timestamp) -> Result<Option<Task>, StoreError>
         alarm: None,
         caller: caller.clone(),
         result: None,
+        kept_until: None,
         link: None,
         seed: birth.seed,
     }))

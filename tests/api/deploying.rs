@@ -1,11 +1,13 @@
 //! Deploying, pausing and deleting processes.
 
+use beltline::engine::edges::{Record, Shelf};
+use beltline::model::time::Timestamp;
 use serde_json::{Value, json};
 
 use crate::api::tasks::HOLD;
 use crate::support::house::{House, Plan};
 
-const NEXT: &str = r#"
+const NEXT: &str = r"
 process: hold
 params:
   city: {type: string}
@@ -13,7 +15,7 @@ nodes:
   begin: {kind: input, next: pause}
   pause: {kind: wait, next: good}
   good: {kind: end}
-"#;
+";
 
 async fn put(house: &House, query: &str, text: &str) -> crate::support::call::Answer {
     house.api("PUT", &format!("/processes/hold{query}")).yaml(text).send().await
@@ -90,6 +92,35 @@ async fn a_process_can_rest_and_a_restart_keeps_everything() {
     let body = json!({"params": {"city": "Riga"}});
     let full = house.api("POST", "/processes/hold/tasks").json(&body).send().await;
     full.problem(429, "too_many_tasks");
+}
+
+#[tokio::test]
+async fn moves_that_a_crash_interrupted_are_finished_at_the_next_start() {
+    let house = House::open().await;
+    house.deploy(HOLD).await;
+    for n in 0..3 {
+        house.submit("hold", &format!("t{n}"), json!({"city": "Riga"})).await;
+    }
+    let store = house.close().await;
+    // What is kept between the commit of a version and the first letter.
+    let (version, at) = (beltline::process::parse::version(NEXT), Timestamp(0));
+    let process =
+        json!({"version": version, "by": "ann", "at": at, "moves": {"rest": "pause", "start": "begin"}});
+    let text = json!({"text": NEXT, "by": "ann", "at": at});
+    let record = |shelf, name: String, value| Record { shelf, name, value, at };
+    let records = vec![
+        record(Shelf::Process, "hold".to_owned(), process),
+        record(Shelf::Version, format!("hold@{version}"), text),
+    ];
+    store.keep(records).await.unwrap();
+    let house = House::build(Plan { store, ..Plan::default() }).await;
+    for n in 0..3 {
+        let task = house.until(&format!("/processes/hold/tasks/t{n}"), |it| it["node"] == "pause").await;
+        assert_eq!(task["state"], "waiting");
+    }
+    let woken = house.api("POST", "/processes/hold/tasks/t0/wake").send().await;
+    assert!([200, 202].contains(&woken.status), "{}", woken.text);
+    house.until("/processes/hold/tasks/t0", |it| it["state"] == "done").await;
 }
 
 #[tokio::test]

@@ -8,3 +8,4 @@ mod rights;
 mod shapes;
 mod shelves;
 mod tasks;
+mod templates;

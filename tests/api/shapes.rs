@@ -25,7 +25,7 @@ async fn every_mistake_is_a_problem() {
         .send()
         .await
         .problem(400, "bad_json");
-    let deep = format!("{{\"params\": {}{}}}", "[".repeat(5_000), "]".repeat(5_000));
+    let deep = format!("{{\"params\": {{\"a\": {}{}}}}}", "[".repeat(5_000), "]".repeat(5_000));
     house.api("POST", tasks).body("application/json", deep).send().await.problem(400, "bad_json");
     let typo = house.api("POST", tasks).json(&json!({"parms": {}})).send().await.problem(422, "bad_shape");
     assert_eq!(typo["hint"], "did you mean `params`?");

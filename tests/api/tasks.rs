@@ -222,7 +222,8 @@ async fn one_param_is_read_by_its_path() {
     let house = House::open().await;
     house.deploy(HOLD).await;
     let params = json!({
-        "city": "Riga", "key": "s3cret-value", "deep": {"list": [{"x": 1}]}, "a.b": "dots", "copy": "=s3cret-value="
+        "city": "Riga", "key": "s3cret-value", "deep": {"list": [{"x": 1}]}, "a.b": "dots",
+        "copy": "=s3cret-value="
     });
     house.submit("hold", "one", params).await;
     let read =

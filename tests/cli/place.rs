@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use serde_json::Value;
 
 /// What happens at all happens within that, on a machine that does much else.
-const PATIENCE: Duration = Duration::from_secs(60);
+const PATIENCE: Duration = Duration::from_mins(1);
 
 /// A process that works offline.
 pub(crate) const HELLO: &str = r#"
@@ -187,5 +187,5 @@ impl Ran {
 /// Whether a file is for its owner alone.
 pub(crate) fn is_private(path: &Path) -> bool {
     use std::os::unix::fs::PermissionsExt;
-    fs::metadata(path).unwrap().permissions().mode() & 0o077 == 0
+    fs::metadata(path).unwrap().permissions().mode() & 0o777 & !0o700 == 0
 }

@@ -1,5 +1,5 @@
-//! The runner dies at every door it goes through, before and after it, once and twice over. Whatever the moment, the
-//! tasks come to the same end.
+//! The runner dies at every door it goes through, before and after it, once and twice over. Whatever the
+//! moment, the tasks come to the same end.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -27,12 +27,22 @@ nodes:
     save: {price: = response.body.price}
     retry: {times: 5, first: 1s, jitter: 0}
     next: book
-  book: {kind: call, process: ledger, params: {price: "{{price}}"}, timeout: 10m, next: rest, on_error: bad}
+  book:
+    {kind: call, process: ledger, params: {price: "{{price}}"}, timeout: 10m, next: rest, on_error: bad}
   rest: {kind: delay, for: 20s, next: note}
   note: {kind: send, process: journal, ref: "line-{{task.ref}}", params: {booked: "{{booked}}"}, next: broken}
-  broken: {kind: http, url: "https://down.example/", retry: {times: 2, first: 1s, jitter: 0}, on_error: tell, next: bad}
-  tell: {kind: escalation, message: "{{task.ref}}: {{fault.code}}", notify: [author], once_per: x, next: token}
-  token: {kind: set, set: {reads: "{{conv[bitrix-oauth].ref[token].client_endpoint}}"}, next: done, on_error: later}
+  broken:
+    kind: http
+    url: "https://down.example/"
+    retry: {times: 2, first: 1s, jitter: 0}
+    on_error: tell
+    next: bad
+  tell: {kind: escalation, message: "{{task.ref}}: {{fault.code}}", notify: [author], next: token}
+  token:
+    kind: set
+    set: {reads: "{{conv[bitrix-oauth].ref[token].client_endpoint}}"}
+    next: done
+    on_error: later
   later: {kind: delay, for: 1m, next: token}
   done: {kind: end, result: "{{booked}} {{reads}}"}
   bad: {kind: end, ok: false}
@@ -97,7 +107,7 @@ fn live(town: &Arc<Registry>, rotation: Rotation, deaths: Vec<u64>) -> (String, 
     let portal = Portal::new(Settings { rotation, ..Settings::default() }, 1);
     let partner = Town { portal: portal.clone(), asked: 0, keys: BTreeSet::new() };
     let mut universe = Universe::with(Box::new(partner), town.clone(), deaths);
-    let mut given = portal.params();
+    let mut given = Portal::params();
     given["code"] = portal.code(universe.now()).into();
     universe.submit("bitrix-oauth/token", given);
     universe.run(Span::secs(1));
@@ -115,8 +125,8 @@ fn live(town: &Arc<Registry>, rotation: Rotation, deaths: Vec<u64>) -> (String, 
 /// The author taps each link that is new, if it still works.
 fn follow_links(universe: &mut Universe, portal: &Portal, heard: usize) -> usize {
     let told = universe.edges.author().told.clone();
-    let texts = told[heard..].iter().filter(|it| it.text.contains("/oauth/authorize/"));
-    if let Some(told) = texts.last() {
+    let mut texts = told[heard..].iter().filter(|it| it.text.contains("/oauth/authorize/"));
+    if let Some(told) = texts.next_back() {
         let link = told.text.split_whitespace().find(|it| it.contains("/oauth/authorize/")).unwrap();
         let (code, _) = portal.open(link, universe.now());
         universe.modify("bitrix-oauth/token", json!({"code": code}));

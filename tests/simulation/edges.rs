@@ -1,4 +1,5 @@
-//! [`Edges`]: the store, the world and the clock of a universe. Each call is a door, at which its runner may die.
+//! [`Edges`]: the store, the world and the clock of a universe. Each call is a door, at which its runner may
+//! die.
 
 use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering::SeqCst};
 use std::sync::{Mutex, MutexGuard};
@@ -63,12 +64,13 @@ impl Edges {
         self.author.lock().unwrap()
     }
 
-    /// Asks the partner or tells the author. `None`: the runner died on this side of the door, or on the other.
+    /// Asks the partner or tells the author. `None`: the runner died on this side of the door, or on the
+    /// other.
     pub(crate) fn reply(&self, effect: &Effect) -> Option<Reply> {
         self.passes().ok()?;
         let reply = match &effect.ask {
             Ask::Http(ask) => self.partner.lock().unwrap().ask(ask, effect, self.now()),
-            Ask::Tell(ask) => self.author().hear(ask, self.now()),
+            Ask::Tell(ask) => self.author().hear(ask),
         };
         if self.passes().is_err() {
             self.undelivered(reply.pair);

@@ -1,4 +1,5 @@
-//! Whole universes in virtual time: their own clock, disk, partners and deaths. The same seed, the same universe.
+//! Whole universes in virtual time: their own clock, disk, partners and deaths. The same seed, the same
+//! universe.
 
 pub(crate) mod edges;
 pub(crate) mod partners;

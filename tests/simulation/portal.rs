@@ -32,8 +32,6 @@ pub(crate) struct Portal {
 pub(crate) struct Asked {
     pub(crate) at: Timestamp,
     pub(crate) grant: String,
-    /// `ok`, or the word of the failure.
-    pub(crate) result: String,
 }
 
 impl Portal {
@@ -70,7 +68,7 @@ impl Portal {
     }
 
     /// What a process is submitted with.
-    pub(crate) fn params(&self) -> Value {
+    pub(crate) fn params() -> Value {
         json!({"portal": "acme", "client_id": DEMO_CLIENT_ID, "client_secret": DEMO_CLIENT_SECRET})
     }
 
@@ -109,9 +107,9 @@ impl Partner for Portal {
         };
         if to_tokens {
             let grant = request.fields().unwrap().text("grant_type").unwrap_or_default();
-            self.log.lock().unwrap().push(Asked { at: now, grant, result: answer.result.clone() });
+            self.log.lock().unwrap().push(Asked { at: now, grant });
         }
-        self.deliver(answer, ask, effect)
+        self.deliver(&answer, ask, effect)
     }
 
     fn lose(&mut self, pair: u64) {
@@ -120,11 +118,11 @@ impl Partner for Portal {
 }
 
 impl Portal {
-    fn deliver(&self, answer: Answer, ask: &HttpAsk, effect: &Effect) -> Reply {
+    fn deliver(&self, answer: &Answer, ask: &HttpAsk, effect: &Effect) -> Reply {
         let late = |took: u64| Span::millis(took) >= effect.timeout;
         let (outcome, took) = match answer.deliver {
-            Deliver::Whole => (read(&answer, ask), 100),
-            Deliver::After(ms) if !late(ms) => (read(&answer, ask), ms),
+            Deliver::Whole => (read(answer, ask), 100),
+            Deliver::After(ms) if !late(ms) => (read(answer, ask), ms),
             Deliver::After(_) | Deliver::Endless => {
                 (Err(Fault::passing("http_timeout", "no answer in time")), effect.timeout.0)
             }
@@ -168,7 +166,7 @@ fn request(ask: &HttpAsk, url: &Url) -> Request {
         Body::None | Body::Text(_) => Request::get(&target),
     };
     request.method.clone_from(&ask.method);
-    request.host = url.host_str().unwrap_or_default().to_owned();
+    url.host_str().unwrap_or_default().clone_into(&mut request.host);
     match &ask.auth {
         Some(Auth::Bearer(token)) => request.authorized(&format!("Bearer {token}")),
         Some(Auth::Basic { .. } | Auth::Signed(_)) | None => request,

@@ -7,7 +7,7 @@ use beltline::engine::board::Board;
 use beltline::engine::edges::{Clock, Entry, Store, Write};
 use beltline::engine::registry::{Deployed, Registry};
 use beltline::engine::turns::{Hand, Item, Turns};
-use beltline::model::names::{Address, ProcessId, Ref};
+use beltline::model::names::{Address, ProcessId, Ref, TaskId};
 use beltline::model::params::Params;
 use beltline::model::scope::Scope;
 use beltline::model::task::{Birth, Letter, Order, Seed, State, Task, To, Word};
@@ -95,8 +95,7 @@ impl Universe {
         let to = address(to);
         let process = self.registry.get(&to.process).unwrap().process;
         self.born += 1;
-        let id = Births::new().next(self.now()).id;
-        let birth = Some(Birth { id, seed: Seed([self.born; 16]) });
+        let birth = Some(Birth { id: TaskId(i64::from(self.born)), seed: Seed([self.born; 16]) });
         let word =
             Word::Create { params: params(given), caller: None, at: Some(process.start.clone()), birth };
         self.post(Letter { to: To::Address(to), word }).unwrap();

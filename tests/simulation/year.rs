@@ -1,5 +1,6 @@
-//! A year of `bitrix-oauth` in bad weather: a token server with errors, delays, lost answers and outages, a runner that
-//! dies and stays down for hours, processes that read the token all the time, and an author who sleeps at night.
+//! A year of `bitrix-oauth` in bad weather: a token server with errors, delays, lost answers and outages, a
+//! runner that dies and stays down for hours, processes that read the token all the time, and an author who
+//! sleeps at night.
 
 use std::sync::{Arc, Mutex};
 
@@ -16,8 +17,9 @@ use crate::simulation::portal::Portal;
 use crate::simulation::universe::{BEGINNING, Universe, template};
 
 const TASK: &str = "bitrix-oauth/token";
-/// So long after the last trouble of the server, or of our own, a read must give a token that works: the longest pause
-/// between two tries is five minutes, and one more may fall to the minute between two requests and to a lease.
+/// So long after the last trouble of the server, or of our own, a read must give a token that works: the
+/// longest pause between two tries is five minutes, and some more fall to a lease, and to the minute between
+/// two requests.
 const CALM: Span = Span::mins(10);
 /// The runner dies at so many of the doors of a year.
 const DEATHS: u64 = 300;
@@ -132,7 +134,7 @@ impl Year {
         let weather = Weather { portal: portal.clone(), dice: Dice(seed + 1), sky: Arc::clone(&sky), outage };
         let deaths = (0..DEATHS).map(|_| dice.from(20, DOORS)).collect();
         let mut universe = Universe::mortal(Box::new(weather), &[&template("bitrix-oauth")], deaths);
-        universe.submit(TASK, portal.params());
+        universe.submit(TASK, Portal::params());
         universe.run(Span::secs(1));
         Year { universe, portal, sky, dice, tap_at: Some(BEGINNING), heard: 0, sum: Sum::default() }
     }
@@ -152,12 +154,13 @@ impl Year {
 
     /// Reads messages and taps links, within minutes or a night.
     fn author(&mut self) {
-        let told = self.universe.edges.author().told.clone();
-        let with_link = |text: &str| text.contains("/oauth/authorize/");
-        if told[self.heard..].iter().any(|it| with_link(&it.text)) {
+        let author = self.universe.edges.author();
+        let is_new = author.told[self.heard..].iter().any(|it| it.text.contains("/oauth/authorize/"));
+        self.heard = author.told.len();
+        drop(author);
+        if is_new {
             self.tap_at = Some(self.universe.now() + Span::mins(self.dice.from(2, 600)));
         }
-        self.heard = told.len();
         if self.tap_at.is_none_or(|at| at > self.universe.now()) {
             return;
         }

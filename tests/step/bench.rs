@@ -93,6 +93,7 @@ impl Bench {
             alarm: None,
             caller,
             result: None,
+            kept_until: None,
             link: None,
             seed: Seed([0; 16]),
         });

@@ -50,6 +50,7 @@ pub(super) fn task(id: i64, name: &str) -> Task {
         alarm: None,
         caller: None,
         result: None,
+        kept_until: None,
         link: None,
         seed: Seed([7; 16]),
     }

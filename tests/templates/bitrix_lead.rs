@@ -15,8 +15,8 @@ process: caller
 params: {title: {type: string}}
 nodes:
   start: {kind: input, next: ask}
-  ask: {kind: call, process: bitrix-lead, params: {title: "{{title}}", name: "", phone: "+371 2", comments: "",
-        keeper_process: bitrix, keeper_ref: token}, next: good, on_error: bad}
+  ask:
+    {kind: call, process: bitrix-lead, params: {title: "{{title}}", phone: "1"}, next: good, on_error: bad}
   good: {kind: end, result: "{{lead_id}}"}
   bad: {kind: end, ok: false, result: "{{fault.code}}: {{fault.message}}"}
 "#;
@@ -32,7 +32,7 @@ impl Office {
         let keeper = template("bitrix-oauth").replacen("process: bitrix-oauth", "process: bitrix", 1);
         let processes = [keeper.as_str(), &template("bitrix-lead"), CALLER];
         let mut universe = Universe::new(Box::new(portal.clone()), &processes);
-        let mut given = portal.params();
+        let mut given = Portal::params();
         given["code"] = portal.code(universe.now()).into();
         universe.submit("bitrix/token", given);
         universe.run(Span::mins(5));

@@ -26,7 +26,7 @@ impl Keeper {
     pub(super) fn given(settings: Settings, more: &Value) -> Keeper {
         let portal = Portal::new(settings, 1);
         let mut universe = Universe::new(Box::new(portal.clone()), &[&template("bitrix-oauth")]);
-        let mut given = portal.params();
+        let mut given = Portal::params();
         given.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
         universe.submit(TASK, given);
         universe.run(Span::secs(1));
@@ -52,7 +52,7 @@ impl Keeper {
     pub(super) fn open_told_link(&mut self) {
         let text = self.last_told();
         let link = text.split_whitespace().find(|it| it.contains("/oauth/authorize/"));
-        self.follow(&link.unwrap_or_else(|| panic!("no link in {text}")).to_owned());
+        self.follow(link.unwrap_or_else(|| panic!("no link in {text}")));
     }
 
     fn follow(&mut self, link: &str) {

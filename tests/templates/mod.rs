@@ -2,6 +2,7 @@
 
 mod bitrix_lead;
 mod bitrix_oauth;
+mod bitrix_offline;
 mod keeper;
 mod small;
 mod token_failures;

@@ -34,7 +34,13 @@ const ASKER: &str = r#"
 process: asker
 nodes:
   start: {kind: input, next: ask}
-  ask: {kind: call, process: notify-author, params: {message: "the kettle is on"}, timeout: 1d, next: good, on_error: bad}
+  ask:
+    kind: call
+    process: notify-author
+    params: {message: "the kettle is on"}
+    timeout: 1d
+    next: good
+    on_error: bad
   good: {kind: end, result: "{{told}}"}
   bad: {kind: end, ok: false, result: "{{fault.code}}"}
 "#;

@@ -79,8 +79,15 @@ struct Target {
 }
 
 impl Bench {
-    /// Measures.
+    /// Measures. Stopped early, it takes its engine and its folder with it.
     pub async fn run(self, session: &Session) -> Result<()> {
+        tokio::select! {
+            done = self.all(session) => done,
+            stopped = tokio::signal::ctrl_c() => stopped.map_err(Into::into).and_then(|()| bail!("stopped")),
+        }
+    }
+
+    async fn all(&self, session: &Session) -> Result<()> {
         let mut all = Map::new();
         let scenarios = if self.scenario.is_empty() {
             Scenario::value_variants().to_vec()

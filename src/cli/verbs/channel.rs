@@ -25,7 +25,8 @@ enum Verb {
     #[command(after_help = "\
 Examples:
   beltline channel add author --via telegram chat_id=1234 token=-
-  beltline channel add office --via smtp host=smtp.example.org user=bot password=- from=bot@example.org to=me@example.org")]
+  beltline channel add office --via smtp host=smtp.example.org user=bot password=- \\
+    from=bot@example.org to=me@example.org")]
     Add {
         /// Its name, which a process notifies
         name: String,

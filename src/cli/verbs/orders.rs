@@ -1,4 +1,5 @@
-//! `modify`, `wake`, `retry`, `move`, `cancel`: what a person may want done with a task. Siblings of one shape.
+//! `modify`, `wake`, `retry`, `move`, `cancel`: what a person may want done with a task.
+//! Siblings of one shape.
 
 use anyhow::Result;
 use clap::Args;
