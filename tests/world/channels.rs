@@ -1,10 +1,11 @@
 //! What the providers answer, in all the shapes their failures take. Nothing here touches the network.
 
-use beltline::channels::spec::{MailAsk, Message, Post, Reply, Spec, Tls};
+use beltline::channels::spec::{Field, MailAsk, Message, Post, Reply, Spec, Tls};
 use beltline::channels::{CHANNELS, find};
 use beltline::model::effect::{Auth, Body, HttpAnswer, HttpAsk, mark};
 use beltline::model::fault::{Class, Fault};
 use beltline::model::time::Span;
+use beltline::process::yaml;
 use serde_json::{Map, Value, json};
 
 fn spec(name: &str) -> &'static Spec {
@@ -82,6 +83,30 @@ fn every_channel_has_a_page_and_checks_its_settings() {
         assert!(fault.message.contains(&format!("`{first}`")), "{}", fault.message);
         let fault = (spec.request)(&config(&json!({"nonsense": 1})), &message("x")).unwrap_err();
         assert!(fault.message.contains("`nonsense`"), "{}", fault.message);
+    }
+}
+
+#[test]
+fn the_example_in_every_head_can_be_set_up() {
+    for spec in CHANNELS {
+        let head: Vec<&str> = spec.source.lines().map_while(|it| it.strip_prefix("//!")).collect();
+        let head: Vec<&str> = head.iter().map(|it| it.strip_prefix(' ').unwrap_or(it)).collect();
+        let text = head.join("\n");
+        let example = text.split("```").nth(1).unwrap().strip_prefix("yaml\n").unwrap();
+        let (tree, problems) = yaml::read(example);
+        assert!(problems.is_empty(), "{problems:?}");
+        let mut author = config(&tree.unwrap().to_value()["author"]);
+        assert_eq!(author.shift_remove("via"), Some(Value::from(spec.name)));
+        assert!((spec.request)(&author, &message("x")).is_ok(), "{}", spec.name);
+        let plain = |it: &&Field| it.secret && !author[it.name].as_str().unwrap().starts_with("{{secret.");
+        assert_eq!(spec.fields.iter().find(plain), None, "{}", spec.name);
+        let cut = spec.fields.iter().filter(|it| it.required);
+        for field in cut {
+            let mut less = author.clone();
+            less.shift_remove(field.name);
+            let fault = (spec.request)(&less, &message("x")).unwrap_err();
+            assert_eq!(fault.message, format!("the setting `{}` is missing", field.name));
+        }
     }
 }
 
@@ -193,7 +218,7 @@ fn a_wait_in_the_headers_is_carried() {
     let now = "Thu, 24 Aug 2023 05:01:45 GMT";
     assert_eq!(date("Thu, 24 Aug 2023 05:02:45 GMT", now), Some(Span::mins(1)));
     assert_eq!(date("Thu, 24 Aug 2023 04:00:00 GMT", now), Some(Span::secs(0)));
-    assert_eq!(date("Thu, 24 Aug 2099 04:00:00 GMT", now), Some(Span::days(1)));
+    assert_eq!(date("Mon, 24 Aug 2099 04:00:00 GMT", now), Some(Span::days(1)));
     assert_eq!(waits(json!({"retry-after": now})), None);
 }
 

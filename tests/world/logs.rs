@@ -25,8 +25,8 @@ impl Log {
             .with_writer(move || writer.clone())
             .with_ansi(false)
             .finish();
-        // While there is only one subscriber, a first event on another test's thread would switch its place in
-        // the code off for all; a second one keeps them apart.
+        // While there is only one subscriber, a first event on another test's thread would switch its place
+        // in the code off for all; a second one keeps them apart.
         let second = Dispatch::new(tracing_subscriber::fmt().with_writer(io::sink).finish());
         Log { lines, _guard: tracing::subscriber::set_default(subscriber), _second: second }
     }

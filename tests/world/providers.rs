@@ -118,7 +118,8 @@ fn channel(name: &str, base: &str, mail: SocketAddr) -> Channel {
         ),
         "v1" => (
             "messagebird",
-            json!({"api": "v1", "access_key": mark("v1"), "from": "Belt", "to": "+31612345678", "base_url": base}),
+            json!({"api": "v1", "access_key": mark("v1"), "from": "Belt", "to": "+31612345678",
+                   "base_url": base}),
         ),
         "unisender-sms" => (
             name,
