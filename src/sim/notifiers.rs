@@ -144,7 +144,9 @@ impl Notifiers {
             return Answer::text(404, "Not Found");
         };
         self.count(provider, &answer.result);
-        messages.into_iter().for_each(|it| self.inbox.add(it));
+        for message in messages {
+            self.inbox.add(message);
+        }
         answer
     }
 
