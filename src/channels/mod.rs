@@ -4,12 +4,29 @@ use crate::channels::spec::Spec;
 
 pub mod marks;
 pub mod spec;
+pub mod words;
+pub mod refusal;
 pub mod telegram;
 pub mod twilio;
+pub mod messagebird;
+pub mod unisender;
+pub mod unisender_sms;
+pub mod unisender_email;
+pub mod mandrill;
 pub mod smtp;
+pub mod webhook;
 
 /// All channels, in the order of the manual.
-pub const CHANNELS: &[Spec] = &[telegram::SPEC, twilio::SPEC, smtp::SPEC];
+pub const CHANNELS: &[Spec] = &[
+    telegram::SPEC,
+    twilio::SPEC,
+    messagebird::SPEC,
+    unisender_sms::SPEC,
+    unisender_email::SPEC,
+    mandrill::SPEC,
+    smtp::SPEC,
+    webhook::SPEC,
+];
 
 /// The channel called `name`, as it stands after `via`.
 pub fn find(name: &str) -> Option<&'static Spec> {

@@ -12,9 +12,9 @@
 
 use serde_json::{Map, Value};
 
-use crate::channels::spec::{
-    Field, MailAsk, Message, Post, Settings, Spec, Tls, bad, one_line, strange, words,
-};
+use crate::channels::refusal::strange;
+use crate::channels::spec::{Field, MailAsk, Message, Post, Reply, Settings, Spec, Tls, bad};
+use crate::channels::words::{one_line, subject, words};
 use crate::model::effect::HttpAnswer;
 use crate::model::fault::Fault;
 
@@ -37,9 +37,6 @@ const FIELDS: [Field; 7] = [
     Field::required("from", "the sender: bot@example.org or Bot <bot@example.org>"),
     Field::required("to", "who gets it; several with commas between"),
 ];
-
-/// The longest subject, in characters: more is not shown anywhere.
-const SUBJECT_CHARS_MAX: usize = 200;
 
 fn request(config: &Map<String, Value>, message: &Message) -> Result<Post, Fault> {
     let settings = Settings::read(&FIELDS, config)?;
@@ -69,11 +66,11 @@ fn request(config: &Map<String, Value>, message: &Message) -> Result<Post, Fault
 }
 
 /// The answer of a mail server: its code is the status, its text the body.
-fn read(answer: &HttpAnswer) -> Result<String, Fault> {
+fn read(answer: &HttpAnswer) -> Result<Reply, Fault> {
     let said = answer.body.as_str().unwrap_or_default();
     let (status, shown) = (answer.status, format!("{} (code {})", words(said), answer.status));
     let mut fault = match status {
-        200..=299 => return Ok(words(said)),
+        200..=299 => return Ok(Reply::Taken(words(said))),
         400..=499 => Fault::passing("channel_failed", shown),
         530 | 534 | 535 | 538 => Fault::lasting("channel_keys", shown),
         500..=599 => Fault::lasting("channel_refused", shown),
@@ -81,13 +78,6 @@ fn read(answer: &HttpAnswer) -> Result<String, Fault> {
     };
     fault.status = Some(status);
     Err(fault)
-}
-
-/// The subject, or else the first line of the text.
-fn subject(message: &Message) -> String {
-    let first = message.text.lines().find(|it| !it.trim().is_empty()).unwrap_or_default();
-    let subject = if message.subject.trim().is_empty() { first } else { &message.subject };
-    one_line(subject).chars().take(SUBJECT_CHARS_MAX).collect()
 }
 
 /// The same for every try, so that a mail server or a reader can tell a double.

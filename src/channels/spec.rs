@@ -1,11 +1,10 @@
 //! [`Spec`]: what a channel is. A message goes in, a request to a provider comes out; the provider's answer
-//! goes in, "delivered" or a fault comes out. What is common to channels is here too.
+//! goes in, "taken" or a fault comes out.
 
 use serde_json::{Map, Value};
 
-use crate::model::effect::{HttpAnswer, HttpAsk};
+use crate::model::effect::{Accept, Body, HttpAnswer, HttpAsk};
 use crate::model::fault::Fault;
-use crate::model::time::Span;
 
 /// One way to reach a person.
 #[derive(Clone, Copy, Debug)]
@@ -20,9 +19,9 @@ pub struct Spec {
     pub fields: &'static [Field],
     /// The request that carries a message.
     pub request: fn(&Map<String, Value>, &Message) -> Result<Post, Fault>,
-    /// What the provider's answer means: its id of the message, or why it was not delivered. The answer of a
-    /// mail server is read the same way: its code is the status, its text the body.
-    pub read: fn(&HttpAnswer) -> Result<String, Fault>,
+    /// What the provider's answer means, or why the message was not taken. The answer of a mail server is
+    /// read the same way: its code is the status, its text the body.
+    pub read: fn(&HttpAnswer) -> Result<Reply, Fault>,
 }
 
 /// One setting of a channel.
@@ -84,6 +83,20 @@ pub enum Post {
     Mail(Box<MailAsk>),
 }
 
+/// What a provider's answer that is no failure means.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Reply {
+    /// The message is taken. The provider's id of it, and what else a person should know.
+    Taken(String),
+    /// Whom it is for is known by another name now: the same message is to be sent there.
+    Moved {
+        /// The setting that is to be changed.
+        setting: &'static str,
+        /// What it is now.
+        to: String,
+    },
+}
+
 /// A message for a mail server.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct MailAsk {
@@ -122,11 +135,7 @@ pub enum Tls {
 
 /// The largest answer of a provider that is read: they are a few hundred bytes, an error page is a few
 /// thousand.
-pub const ANSWER_BYTES_MAX: u64 = 64 * 1024;
-/// As much of a provider's own words as a fault quotes.
-const WORDS_CHARS_MAX: usize = 200;
-/// A run of digits this long may be somebody's number.
-const NUMBER_DIGITS_MIN: usize = 7;
+const ANSWER_BYTES_MAX: u64 = 64 * 1024;
 
 /// The settings of a channel as text, checked against its fields, with the defaults filled in.
 #[derive(Clone, Debug)]
@@ -176,103 +185,23 @@ pub fn bad(message: impl Into<String>) -> Fault {
     Fault::lasting("bad_channel", message)
 }
 
-/// What a channel without subjects says, cut to `units_max` UTF-16 units, as the providers count.
-///
-/// # Errors
-/// `bad_value` if there is nothing to say.
-pub fn said(message: &Message, units_max: usize) -> Result<String, Fault> {
-    let text = [&message.text, &message.subject].into_iter().find(|it| !it.trim().is_empty());
-    match text {
-        Some(text) => Ok(cut(text, units_max)),
-        None => Err(Fault::lasting("bad_value", "the message is empty")),
+/// A POST to a provider; it follows no redirect.
+pub fn post(url: String, body: Body) -> HttpAsk {
+    HttpAsk {
+        method: "POST".to_owned(),
+        url,
+        query: Vec::new(),
+        headers: Vec::new(),
+        auth: None,
+        body,
+        accept: Accept::Auto,
+        bytes_max: ANSWER_BYTES_MAX,
+        redirects_max: 0,
+        oauth_hosts_only: false,
     }
 }
 
-/// The head of `text`, with `…` in place of what is cut off.
-fn cut(text: &str, units_max: usize) -> String {
-    if text.encode_utf16().count() <= units_max {
-        return text.to_owned();
-    }
-    let mut units = 1;
-    let head = text.chars().take_while(|it| {
-        units += it.len_utf16();
-        units <= units_max
-    });
-    let mut head: String = head.collect();
-    head.push('…');
-    head
-}
-
-/// `text` as one line: what could begin another header becomes a space.
-pub fn one_line(text: &str) -> String {
-    let line: String = text.chars().map(|it| if it.is_control() { ' ' } else { it }).collect();
-    line.trim().to_owned()
-}
-
-/// A provider's own words, fit for a fault: one line, not long, without anybody's number or address.
-pub fn words(text: &str) -> String {
-    let line = one_line(text);
-    let mut shown = String::new();
-    for (n, word) in line.split_whitespace().enumerate() {
-        if n > 0 {
-            shown.push(' ');
-        }
-        let digits = word.chars().filter(char::is_ascii_digit).count();
-        let private = word.contains('@') || (digits >= NUMBER_DIGITS_MIN && !word.contains("://"));
-        shown.push_str(if private { "***" } else { word });
-    }
-    cut(shown.trim_end_matches('.'), WORDS_CHARS_MAX)
-}
-
-/// The fault of a failed answer by its status alone; what the provider said is in `why`.
-pub fn refused(answer: &HttpAnswer, why: &str) -> Fault {
-    let status = answer.status;
-    let said = match words(why) {
-        it if it.is_empty() => format!("status {status}"),
-        it => format!("{it} (status {status})"),
-    };
-    let mut fault = match status {
-        408 | 425 | 500..=599 => Fault::passing("channel_failed", said),
-        429 => Fault::passing("channel_limited", said),
-        401 => Fault::lasting("channel_keys", format!("{said}; hint: look at the keys of the channel")),
-        _ => Fault::lasting("channel_refused", said),
-    };
-    fault.status = Some(status);
-    fault.retry_after = retry_after(&answer.headers);
-    fault
-}
-
-/// The fault of an answer that cannot be understood.
-pub fn strange(answer: &HttpAnswer, what: &str) -> Fault {
-    if answer.status >= 400 {
-        return refused(answer, "");
-    }
-    let mut fault = Fault::lasting("bad_response", format!("{what} (status {})", answer.status));
-    fault.status = Some(answer.status);
-    fault
-}
-
-/// How long the provider asks us to wait, in its headers.
-fn retry_after(headers: &Map<String, Value>) -> Option<Span> {
-    let seconds: u64 = headers.get("retry-after")?.as_str()?.trim().parse().ok()?;
-    seconds.checked_mul(1_000).map(Span::millis)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_long_text_keeps_its_head() {
-        assert_eq!(cut("abc", 3), "abc");
-        assert_eq!(cut("abcd", 3), "ab…");
-        assert_eq!(cut("😀😀", 3), "😀…");
-    }
-
-    #[test]
-    fn the_words_of_a_provider_name_no_one() {
-        assert_eq!(words("The 'To' number +15558675310 is not valid."), "The 'To' number *** is not valid");
-        assert_eq!(words("550 <a@b.org>: no\r\nsuch user"), "550 *** no such user");
-        assert_eq!(words("error code 20003"), "error code 20003");
-    }
+/// The pairs of a form.
+pub fn form<const N: usize>(pairs: [(&str, &str); N]) -> Body {
+    Body::Form(pairs.map(|(name, value)| (name.to_owned(), value.to_owned())).into())
 }

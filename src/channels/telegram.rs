@@ -3,14 +3,17 @@
 //! ```yaml
 //! author: {via: telegram, chat_id: 1234, token: "{{secret.telegram}}"}
 //! ```
+//!
+//! A group that became a supergroup has another `chat_id`; the message goes there at once, and the delivery
+//! says what to set.
 
 use serde_json::{Map, Value, json};
 
 use crate::channels::marks::url_part;
-use crate::channels::spec::{
-    ANSWER_BYTES_MAX, Field, Message, Post, Settings, Spec, refused, said, strange, words,
-};
-use crate::model::effect::{Accept, Body, HttpAnswer, HttpAsk};
+use crate::channels::refusal::{Why, strange};
+use crate::channels::spec::{Field, Message, Post, Reply, Settings, Spec, post};
+use crate::channels::words::said;
+use crate::model::effect::{Body, HttpAnswer};
 use crate::model::fault::Fault;
 use crate::model::time::Span;
 
@@ -39,26 +42,20 @@ fn request(config: &Map<String, Value>, message: &Message) -> Result<Post, Fault
     let chat = chat.parse::<i64>().map_or_else(|_| Value::from(chat), Value::from);
     // No parse_mode: a `_` or `*` in the text must not be an error.
     let body = json!({"chat_id": chat, "text": said(message, TEXT_MAX)?});
-    Ok(Post::Http(Box::new(HttpAsk {
-        method: "POST".to_owned(),
-        url: format!("{}/bot{}/sendMessage", settings.url("base_url"), url_part(settings.get("token"))),
-        query: Vec::new(),
-        headers: Vec::new(),
-        auth: None,
-        body: Body::Json(body),
-        accept: Accept::Auto,
-        bytes_max: ANSWER_BYTES_MAX,
-        redirects_max: 0,
-        oauth_hosts_only: false,
-    })))
+    let url = format!("{}/bot{}/sendMessage", settings.url("base_url"), url_part(settings.get("token")));
+    Ok(Post::Http(Box::new(post(url, Body::Json(body)))))
 }
 
-fn read(answer: &HttpAnswer) -> Result<String, Fault> {
+fn read(answer: &HttpAnswer) -> Result<Reply, Fault> {
     let body = &answer.body;
-    match body.get("ok").and_then(Value::as_bool) {
-        Some(true) => Ok(body.pointer("/result/message_id").map(Value::to_string).unwrap_or_default()),
-        Some(false) => Err(failed(answer)),
-        None => Err(strange(answer, "the answer is none of the Bot API")),
+    let chat = body.pointer("/parameters/migrate_to_chat_id").and_then(Value::as_i64);
+    match (body.get("ok").and_then(Value::as_bool), chat) {
+        (Some(true), _) => {
+            Ok(Reply::Taken(body.pointer("/result/message_id").map(Value::to_string).unwrap_or_default()))
+        }
+        (Some(false), Some(chat)) => Ok(Reply::Moved { setting: "chat_id", to: chat.to_string() }),
+        (Some(false), None) => Err(failed(answer)),
+        (None, _) => Err(strange(answer, "the answer is none of the Bot API")),
     }
 }
 
@@ -68,18 +65,10 @@ fn failed(answer: &HttpAnswer) -> Fault {
     let said = body.get("description").and_then(Value::as_str).unwrap_or_default();
     let code = body.get("error_code").and_then(Value::as_u64).and_then(|it| u16::try_from(it).ok());
     let status = code.unwrap_or(answer.status);
-    if let Some(chat) = body.pointer("/parameters/migrate_to_chat_id").and_then(Value::as_i64) {
-        let message = format!("{}; hint: set chat_id to {chat}", words(said));
-        let mut fault = Fault::lasting("channel_moved", message);
-        fault.status = Some(status);
-        return fault;
-    }
-    let mut fault = refused(&HttpAnswer { status, ..answer.clone() }, said);
+    // To a token that is none, the Bot API says so.
+    let why = if said == "Not Found" { Why::Keys } else { Why::of(status) };
+    let mut fault = why.fault(&HttpAnswer { status, ..answer.clone() }, said);
     match status {
-        404 if said == "Not Found" => {
-            "channel_keys".clone_into(&mut fault.code);
-            fault.message.push_str("; hint: look at the token of the bot");
-        }
         403 => fault.message.push_str("; hint: has the person pressed Start?"),
         429 => fault.retry_after = retry_after(body, said).or(fault.retry_after),
         _ => {}

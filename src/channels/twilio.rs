@@ -12,10 +12,10 @@
 use serde_json::{Map, Value};
 
 use crate::channels::marks::url_part;
-use crate::channels::spec::{
-    ANSWER_BYTES_MAX, Field, Message, Post, Settings, Spec, bad, refused, said, strange,
-};
-use crate::model::effect::{Accept, Auth, Body, HttpAnswer, HttpAsk};
+use crate::channels::refusal::{Why, refused, strange};
+use crate::channels::spec::{Field, Message, Post, Reply, Settings, Spec, bad, form, post};
+use crate::channels::words::said;
+use crate::model::effect::{Auth, HttpAnswer, HttpAsk};
 use crate::model::fault::Fault;
 
 /// How this channel is set up.
@@ -56,33 +56,24 @@ fn request(config: &Map<String, Value>, message: &Message) -> Result<Post, Fault
         (_, service) => ("MessagingServiceSid", service),
     };
     let text = said(message, TEXT_MAX)?;
-    let form = [("To", settings.get("to")), sender, ("Body", &text)];
+    let body = form([("To", settings.get("to")), sender, ("Body", &text)]);
     let user = [settings.get("api_key"), account].into_iter().find(|it| !it.is_empty());
+    let auth = Auth::Basic {
+        user: user.unwrap_or_default().to_owned(),
+        password: settings.get("auth_token").to_owned(),
+    };
     let base = settings.url("base_url");
-    Ok(Post::Http(Box::new(HttpAsk {
-        method: "POST".to_owned(),
-        url: format!("{base}/2010-04-01/Accounts/{}/Messages.json", url_part(account)),
-        query: Vec::new(),
-        headers: Vec::new(),
-        auth: Some(Auth::Basic {
-            user: user.unwrap_or_default().to_owned(),
-            password: settings.get("auth_token").to_owned(),
-        }),
-        body: Body::Form(form.map(|(name, value)| (name.to_owned(), value.to_owned())).into()),
-        accept: Accept::Auto,
-        bytes_max: ANSWER_BYTES_MAX,
-        redirects_max: 0,
-        oauth_hosts_only: false,
-    })))
+    let url = format!("{base}/2010-04-01/Accounts/{}/Messages.json", url_part(account));
+    Ok(Post::Http(Box::new(HttpAsk { auth: Some(auth), ..post(url, body) })))
 }
 
-fn read(answer: &HttpAnswer) -> Result<String, Fault> {
+fn read(answer: &HttpAnswer) -> Result<Reply, Fault> {
     let body = &answer.body;
     let text = |name: &str| body.get(name).and_then(Value::as_str);
     match (answer.status, text("sid")) {
         (200..=299, Some(sid)) => match text("status") {
             Some(status) if LOST.contains(&status) => Err(lost(answer, status)),
-            Some(_) | None => Ok(sid.to_owned()),
+            Some(_) | None => Ok(Reply::Taken(sid.to_owned())),
         },
         (400.., _) if body.is_object() => Err(failed(answer)),
         _ => Err(strange(answer, "the answer is none of Twilio's")),
@@ -106,10 +97,10 @@ fn failed(answer: &HttpAnswer) -> Fault {
         (Some(code), said) => format!("error {code}: {said}"),
         (None, said) => said.to_owned(),
     };
-    let status = if code == Some(LIMITED) { 429 } else { answer.status };
-    let mut fault = refused(&HttpAnswer { status, ..answer.clone() }, &why);
-    if code.is_some_and(|it| KEYS.contains(&it)) {
-        "channel_keys".clone_into(&mut fault.code);
-    }
-    fault
+    let kind = match code {
+        Some(LIMITED) => Why::Limited,
+        Some(code) if KEYS.contains(&code) => Why::Keys,
+        Some(_) | None => Why::of(answer.status),
+    };
+    kind.fault(answer, &why)
 }

@@ -71,6 +71,9 @@ pub enum Auth {
     },
     /// `Authorization: Bearer …`.
     Bearer(String),
+    /// `Beltline-Signature: t=SECONDS,v1=HEX`: the HMAC-SHA256 of the seconds since 1970, a dot and the body,
+    /// under this key. It is made when the request is, of the opened key.
+    Signed(String),
 }
 
 /// What a request carries.

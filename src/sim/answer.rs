@@ -93,6 +93,23 @@ impl Answer {
         self
     }
 
+    /// No answer: the connection is closed.
+    pub fn closed() -> Answer {
+        Answer::text(200, "").delivered(Deliver::Closed).called("close")
+    }
+
+    /// The same with a `Retry-After` of so many seconds; as a date, if it is given what time it is.
+    #[must_use]
+    pub fn to_come_back(self, seconds: u32, now: Option<i64>) -> Answer {
+        match now {
+            Some(now) => {
+                let then = date(now + i64::from(seconds) * 1_000);
+                self.with_header("date", &date(now)).with_header("retry-after", &then)
+            }
+            None => self.with_header("retry-after", &seconds.to_string()),
+        }
+    }
+
     /// The header `name`, in lower case.
     pub fn header(&self, name: &str) -> Option<&str> {
         self.headers.iter().find(|(it, _)| it == name).map(|(_, value)| value.as_str())
@@ -113,6 +130,12 @@ impl Answer {
             pair: None,
         }
     }
+}
+
+/// A moment as HTTP has it.
+fn date(at: i64) -> String {
+    let at = jiff::Timestamp::from_millisecond(at).unwrap_or_default();
+    at.strftime("%a, %d %b %Y %H:%M:%S GMT").to_string()
 }
 
 /// Text as it may stand in HTML, attributes included.

@@ -4,7 +4,7 @@
 //! GET  /sim/state     settings, counters, leads, messages
 //! GET  /sim/messages  what the providers took, oldest first
 //! PUT  /sim/bitrix    {"access_life_s": 20, "fail": {"token": {"what": "502", "times": 2}, "rest": null}}
-//! PUT  /sim/telegram  {"fail": "blocked"}, /sim/twilio, /sim/smtp
+//! PUT  /sim/telegram  {"fail": "blocked"}; likewise twilio, messagebird, unisender, mandrill, webhook, smtp
 //! POST /sim/reset     everything as at the start
 //! ```
 
@@ -14,22 +14,26 @@ use axum::extract::{Request, State};
 use axum::http::StatusCode;
 use axum::middleware::{self, Next};
 use axum::response::{IntoResponse, Json, Response};
-use axum::routing::{get, post, put};
+use axum::routing::{MethodRouter, get, post, put};
 use serde::de::DeserializeOwned;
 use serde_json::{Map, Value, json};
 
 use crate::sim::bitrix::Bitrix;
 use crate::sim::deliver;
-use crate::sim::notifiers::MailDoor;
-use crate::sim::script::plans;
+use crate::sim::mandrill::Mandrill;
+use crate::sim::messagebird::Messagebird;
+use crate::sim::notifiers::{MailDoor, Notifiers};
+use crate::sim::script::{Script, plans};
 use crate::sim::settings::App;
 use crate::sim::shared::Shared;
 use crate::sim::telegram::Telegram;
 use crate::sim::troubles::Troubles;
 use crate::sim::twilio::Twilio;
+use crate::sim::unisender::Unisender;
+use crate::sim::webhook::Webhook;
 
-/// The most chats that can be named.
-const CHATS_MAX: usize = 1_000;
+/// The most chats, senders or templates that can be named.
+const NAMES_MAX: usize = 1_000;
 
 /// The control API's routes.
 pub fn routes(shared: Shared) -> Router {
@@ -37,9 +41,13 @@ pub fn routes(shared: Shared) -> Router {
         .route("/sim/state", get(async |State(shared): State<Shared>| Json(state(&shared))))
         .route("/sim/messages", get(messages))
         .route("/sim/bitrix", put(bitrix))
-        .route("/sim/telegram", put(telegram))
-        .route("/sim/twilio", put(twilio))
-        .route("/sim/smtp", put(smtp))
+        .route("/sim/telegram", provider(|it, wish| put_telegram(&mut it.telegram, wish)))
+        .route("/sim/twilio", provider(|it, wish| put_twilio(&mut it.twilio, wish)))
+        .route("/sim/messagebird", provider(|it, wish| put_messagebird(&mut it.messagebird, wish)))
+        .route("/sim/unisender", provider(|it, wish| put_unisender(&mut it.unisender, wish)))
+        .route("/sim/mandrill", provider(|it, wish| put_mandrill(&mut it.mandrill, wish)))
+        .route("/sim/webhook", provider(|it, wish| put_webhook(&mut it.webhook, wish)))
+        .route("/sim/smtp", provider(|it, wish| put_smtp(&mut it.mail, wish)))
         .route("/sim/reset", post(reset))
         .layer(middleware::from_fn(from_here))
         .with_state(shared)
@@ -67,16 +75,11 @@ async fn bitrix(State(shared): State<Shared>, body: Bytes) -> Response {
     said(object(&body).and_then(|it| put_bitrix(&mut shared.bitrix(), it, now)))
 }
 
-async fn telegram(State(shared): State<Shared>, body: Bytes) -> Response {
-    said(object(&body).and_then(|it| put_telegram(&mut shared.notifiers().telegram, it)))
-}
-
-async fn twilio(State(shared): State<Shared>, body: Bytes) -> Response {
-    said(object(&body).and_then(|it| put_twilio(&mut shared.notifiers().twilio, it)))
-}
-
-async fn smtp(State(shared): State<Shared>, body: Bytes) -> Response {
-    said(object(&body).and_then(|it| put_smtp(&mut shared.notifiers().mail, it)))
+/// A handler that changes one of the providers.
+fn provider(change: fn(&mut Notifiers, Map<String, Value>) -> Result<(), String>) -> MethodRouter<Shared> {
+    put(async move |State(shared): State<Shared>, body: Bytes| {
+        said(object(&body).and_then(|it| change(&mut shared.notifiers(), it)))
+    })
 }
 
 async fn reset(State(shared): State<Shared>) -> Response {
@@ -163,18 +166,9 @@ fn troubles(present: &Troubles, wish: Value) -> Result<Troubles, String> {
 /// Changes Telegram: `token`, `chats`, `fail`.
 pub fn put_telegram(telegram: &mut Telegram, mut wish: Map<String, Value>) -> Result<(), String> {
     let mut changed = telegram.clone();
-    if let Some(fail) = wish.shift_remove("fail") {
-        changed.script.set(plans(fail)?);
-    }
-    if let Some(token) = taken(&mut wish, "token")? {
-        changed.token = token;
-    }
-    if let Some(chats) = taken(&mut wish, "chats")? {
-        changed.chats = chats;
-    }
-    if changed.chats.len() > CHATS_MAX {
-        return Err(format!("at most {CHATS_MAX} chats can be named"));
-    }
+    set_fail(&mut changed.script, &mut wish)?;
+    set(&mut changed.token, &mut wish, "token")?;
+    set_names(&mut changed.chats, &mut wish, "chats")?;
     nothing_left(&wish)?;
     *telegram = changed;
     Ok(())
@@ -183,38 +177,92 @@ pub fn put_telegram(telegram: &mut Telegram, mut wish: Map<String, Value>) -> Re
 /// Changes Twilio: `account`, `token`, `fail`.
 pub fn put_twilio(twilio: &mut Twilio, mut wish: Map<String, Value>) -> Result<(), String> {
     let mut changed = twilio.clone();
-    if let Some(fail) = wish.shift_remove("fail") {
-        changed.script.set(plans(fail)?);
-    }
-    if let Some(account) = taken(&mut wish, "account")? {
-        changed.account = account;
-    }
-    if let Some(token) = taken(&mut wish, "token")? {
-        changed.token = token;
-    }
+    set_fail(&mut changed.script, &mut wish)?;
+    set(&mut changed.account, &mut wish, "account")?;
+    set(&mut changed.token, &mut wish, "token")?;
     nothing_left(&wish)?;
     *twilio = changed;
+    Ok(())
+}
+
+/// Changes MessageBird: `key`, `v1_key`, `fail`.
+pub fn put_messagebird(messagebird: &mut Messagebird, mut wish: Map<String, Value>) -> Result<(), String> {
+    let mut changed = messagebird.clone();
+    set_fail(&mut changed.script, &mut wish)?;
+    set(&mut changed.key, &mut wish, "key")?;
+    set(&mut changed.v1_key, &mut wish, "v1_key")?;
+    nothing_left(&wish)?;
+    *messagebird = changed;
+    Ok(())
+}
+
+/// Changes UniSender: `key`, `senders`, `fail`.
+pub fn put_unisender(unisender: &mut Unisender, mut wish: Map<String, Value>) -> Result<(), String> {
+    let mut changed = unisender.clone();
+    set_fail(&mut changed.script, &mut wish)?;
+    set(&mut changed.key, &mut wish, "key")?;
+    set_names(&mut changed.senders, &mut wish, "senders")?;
+    nothing_left(&wish)?;
+    *unisender = changed;
+    Ok(())
+}
+
+/// Changes Mandrill: `key`, `templates`, `fail`.
+pub fn put_mandrill(mandrill: &mut Mandrill, mut wish: Map<String, Value>) -> Result<(), String> {
+    let mut changed = mandrill.clone();
+    set_fail(&mut changed.script, &mut wish)?;
+    set(&mut changed.key, &mut wish, "key")?;
+    set_names(&mut changed.templates, &mut wish, "templates")?;
+    nothing_left(&wish)?;
+    *mandrill = changed;
+    Ok(())
+}
+
+/// Changes the receiver of webhooks: `secret`, `fail`.
+pub fn put_webhook(webhook: &mut Webhook, mut wish: Map<String, Value>) -> Result<(), String> {
+    let mut changed = webhook.clone();
+    set_fail(&mut changed.script, &mut wish)?;
+    set(&mut changed.secret, &mut wish, "secret")?;
+    nothing_left(&wish)?;
+    *webhook = changed;
     Ok(())
 }
 
 /// Changes the mail server: `user`, `password`, `login_required`, `fail`.
 pub fn put_smtp(door: &mut MailDoor, mut wish: Map<String, Value>) -> Result<(), String> {
     let mut changed = door.clone();
-    if let Some(fail) = wish.shift_remove("fail") {
-        changed.script.set(plans(fail)?);
-    }
-    if let Some(user) = taken(&mut wish, "user")? {
-        changed.user = user;
-    }
-    if let Some(password) = taken(&mut wish, "password")? {
-        changed.password = password;
-    }
-    if let Some(required) = taken(&mut wish, "login_required")? {
-        changed.login_required = required;
-    }
+    set_fail(&mut changed.script, &mut wish)?;
+    set(&mut changed.user, &mut wish, "user")?;
+    set(&mut changed.password, &mut wish, "password")?;
+    set(&mut changed.login_required, &mut wish, "login_required")?;
     nothing_left(&wish)?;
     *door = changed;
     Ok(())
+}
+
+fn set_fail<T>(script: &mut Script<T>, wish: &mut Map<String, Value>) -> Result<(), String>
+where
+    T: Clone + DeserializeOwned,
+{
+    if let Some(fail) = wish.shift_remove("fail") {
+        script.set(plans(fail)?);
+    }
+    Ok(())
+}
+
+fn set<T: DeserializeOwned>(place: &mut T, wish: &mut Map<String, Value>, name: &str) -> Result<(), String> {
+    if let Some(value) = taken(wish, name)? {
+        *place = value;
+    }
+    Ok(())
+}
+
+fn set_names(place: &mut Vec<String>, wish: &mut Map<String, Value>, name: &str) -> Result<(), String> {
+    set(place, wish, name)?;
+    match place.len() > NAMES_MAX {
+        true => Err(format!("at most {NAMES_MAX} {name} can be named")),
+        false => Ok(()),
+    }
 }
 
 fn taken<T: DeserializeOwned>(wish: &mut Map<String, Value>, name: &str) -> Result<Option<T>, String> {

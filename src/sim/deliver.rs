@@ -46,6 +46,9 @@ pub async fn received(request: axum::extract::Request) -> Result<Request, Respon
         host: text(&head.headers, "host"),
         content_type: text(&head.headers, "content-type"),
         authorization: text(&head.headers, "authorization"),
+        user_agent: text(&head.headers, "user-agent"),
+        idempotency_key: text(&head.headers, "idempotency-key"),
+        signature: text(&head.headers, "beltline-signature"),
         body,
     })
 }

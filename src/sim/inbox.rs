@@ -10,13 +10,13 @@ pub const MESSAGES_MAX: usize = 1_000;
 /// A message that was taken.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Message {
-    /// `telegram`, `twilio` or `smtp`.
+    /// As it stands after `via`, such as `telegram`.
     pub channel: String,
     /// From whom; empty for Telegram, where it is the bot.
     pub from: String,
     /// The chat, the number or the address.
     pub to: String,
-    /// Only mail has one.
+    /// Only mails and webhooks have one.
     pub subject: String,
     /// What it says.
     pub text: String,

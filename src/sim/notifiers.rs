@@ -1,5 +1,5 @@
-//! [`Notifiers`]: the providers that tell people (Telegram, Twilio, a mail server) and the messages they
-//! took. Pure.
+//! [`Notifiers`]: the providers that tell people (Telegram, Twilio, MessageBird, UniSender, Mandrill, a
+//! receiver of webhooks, a mail server) and the messages they took. Pure.
 
 use std::collections::BTreeMap;
 
@@ -8,10 +8,14 @@ use serde_json::{Value, json};
 
 use crate::sim::answer::Answer;
 use crate::sim::inbox::{Inbox, Message};
+use crate::sim::mandrill::Mandrill;
+use crate::sim::messagebird::{self, Messagebird};
 use crate::sim::request::Request;
 use crate::sim::script::Script;
 use crate::sim::telegram::Telegram;
 use crate::sim::twilio::Twilio;
+use crate::sim::unisender::Unisender;
+use crate::sim::webhook::{self, Webhook};
 
 /// What goes wrong with mail.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -53,6 +57,16 @@ pub struct Keys {
     pub twilio_account: String,
     /// Its token.
     pub twilio_token: String,
+    /// MessageBird's key.
+    pub messagebird_key: String,
+    /// MessageBird's key for v1.
+    pub bird_key: String,
+    /// UniSender's key.
+    pub unisender_key: String,
+    /// Mandrill's key.
+    pub mandrill_key: String,
+    /// What signs webhooks.
+    pub webhook_secret: String,
     /// Who may send mail.
     pub smtp_user: String,
     /// With this password.
@@ -65,6 +79,11 @@ impl Default for Keys {
             telegram_token: "1000000001:SIMULATED-bot-token-of-beltline-sim".to_owned(),
             twilio_account: "AC00000000000000000000000000000001".to_owned(),
             twilio_token: "simulatedtwilioauthtoken00000001".to_owned(),
+            messagebird_key: "live_SimulatedMessagebird001".to_owned(),
+            bird_key: "bird_live_SimulatedBird000000001".to_owned(),
+            unisender_key: "5imu1atedunisenderkey00000000001".to_owned(),
+            mandrill_key: "md-SimulatedMandrill01".to_owned(),
+            webhook_secret: "simulated-webhook-secret-00000001".to_owned(),
             smtp_user: "sim".to_owned(),
             smtp_password: "simulated-password".to_owned(),
         }
@@ -77,6 +96,14 @@ pub struct Notifiers {
     pub telegram: Telegram,
     /// Twilio's account.
     pub twilio: Twilio,
+    /// MessageBird's account.
+    pub messagebird: Messagebird,
+    /// UniSender's account.
+    pub unisender: Unisender,
+    /// Mandrill's account.
+    pub mandrill: Mandrill,
+    /// The receiver of webhooks.
+    pub webhook: Webhook,
     /// The mail server's door.
     pub mail: MailDoor,
     /// What was taken.
@@ -91,6 +118,10 @@ impl Notifiers {
         Notifiers {
             telegram: Telegram::new(&keys.telegram_token),
             twilio: Twilio::new(&keys.twilio_account, &keys.twilio_token),
+            messagebird: Messagebird::new(&keys.messagebird_key, &keys.bird_key),
+            unisender: Unisender::new(&keys.unisender_key),
+            mandrill: Mandrill::new(&keys.mandrill_key),
+            webhook: Webhook::new(&keys.webhook_secret),
             mail: MailDoor {
                 user: keys.smtp_user.clone(),
                 password: keys.smtp_password.clone(),
@@ -109,19 +140,38 @@ impl Notifiers {
 
     /// What the providers' HTTP server answers.
     pub fn answer(&mut self, request: &Request, now: i64) -> Answer {
-        let path = request.path.as_str();
-        let twilio =
-            path.strip_prefix("/2010-04-01/Accounts/").and_then(|rest| rest.strip_suffix("/Messages.json"));
-        let (provider, (answer, message)) = match (path.strip_prefix("/bot"), twilio) {
-            (Some(call), _) => ("telegram", self.telegram.answer(call, request, now)),
-            (None, Some(account)) => ("twilio", self.twilio.answer(account, request, now)),
-            (None, None) => return Answer::text(404, "Not Found"),
+        let Some((provider, answer, messages)) = self.asked(request, now) else {
+            return Answer::text(404, "Not Found");
         };
         self.count(provider, &answer.result);
-        if let Some(message) = message {
+        for message in messages {
             self.inbox.add(message);
         }
         answer
+    }
+
+    /// Each provider has paths of its own, so one address serves all.
+    fn asked(&mut self, request: &Request, now: i64) -> Option<(&'static str, Answer, Vec<Message>)> {
+        let path = request.path.as_str();
+        let between = |head: &str, tail: &str| path.strip_prefix(head)?.strip_suffix(tail);
+        let one = |(answer, message): (Answer, Option<Message>)| (answer, message.into_iter().collect());
+        let (provider, (answer, messages)) = if let Some(call) = path.strip_prefix("/bot") {
+            ("telegram", one(self.telegram.answer(call, request, now)))
+        } else if let Some(account) = between("/2010-04-01/Accounts/", "/Messages.json") {
+            ("twilio", one(self.twilio.answer(account, request, now)))
+        } else if [messagebird::CLASSIC, messagebird::V1].contains(&path) {
+            ("messagebird", self.messagebird.answer(request, now))
+        } else if let Some((_, call)) = between("/api/1.", ".json").and_then(|it| it.split_once("/messages/"))
+        {
+            ("mandrill", self.mandrill.answer(call, request, now))
+        } else if let Some((_, method)) = path.split_once("/api/").filter(|(lang, _)| lang.len() == 3) {
+            ("unisender", self.unisender.answer(method, request, now))
+        } else if path == webhook::PATH {
+            ("webhook", one(self.webhook.answer(request, now)))
+        } else {
+            return None;
+        };
+        Some((provider, answer, messages))
     }
 
     /// The mail server took a message.
@@ -146,6 +196,10 @@ impl Notifiers {
         json!({
             "telegram": {"chats": self.telegram.chats, "fail": self.telegram.script},
             "twilio": {"fail": self.twilio.script},
+            "messagebird": {"fail": self.messagebird.script},
+            "unisender": {"senders": self.unisender.senders, "fail": self.unisender.script},
+            "mandrill": {"templates": self.mandrill.templates, "fail": self.mandrill.script},
+            "webhook": {"fail": self.webhook.script},
             "smtp": {"login_required": self.mail.login_required, "fail": self.mail.script},
             "counts": self.counts,
             "messages_taken": self.inbox.taken(),
@@ -173,7 +227,17 @@ mod tests {
     #[test]
     fn the_state_shows_no_key() {
         let state = Notifiers::new(Keys::default()).state().to_string();
-        for key in [Keys::default().telegram_token, Keys::default().smtp_password] {
+        let keys = Keys::default();
+        for key in [
+            keys.telegram_token,
+            keys.twilio_token,
+            keys.messagebird_key,
+            keys.bird_key,
+            keys.unisender_key,
+            keys.mandrill_key,
+            keys.webhook_secret,
+            keys.smtp_password,
+        ] {
             assert!(!state.contains(&key));
         }
     }

@@ -24,6 +24,12 @@ pub struct Request {
     pub content_type: String,
     /// The `Authorization` header.
     pub authorization: String,
+    /// The `User-Agent` header.
+    pub user_agent: String,
+    /// The `Idempotency-Key` header.
+    pub idempotency_key: String,
+    /// The `Beltline-Signature` header.
+    pub signature: String,
     /// The body.
     pub body: Vec<u8>,
 }

@@ -31,7 +31,7 @@ pub struct Sim {
     pub portal_url: String,
     /// The token server.
     pub token_url: String,
-    /// Telegram's and Twilio's base URL, and the control API's.
+    /// The base URL of all providers and of the control API.
     pub providers_url: String,
     /// The mail server.
     pub smtp_addr: SocketAddr,

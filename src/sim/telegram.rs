@@ -11,6 +11,9 @@ use crate::sim::script::{Plan, Script};
 /// The longest text, in characters.
 const TEXT_CHARS_MAX: usize = 4_096;
 
+/// What a group's chat is called once it has become a supergroup.
+pub const SUPERGROUP: i64 = -1_001_234_567_890;
+
 /// What goes wrong.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -23,6 +26,12 @@ pub enum TelegramTrouble {
     ChatNotFound,
     /// 429 with `parameters.retry_after`.
     TooManyRequests,
+    /// The same, but only the words say how long.
+    TooManyRequestsBare,
+    /// 400 with `parameters.migrate_to_chat_id`: the group is a supergroup now.
+    Migrated,
+    /// 403 by its body, under 200.
+    BlockedUnderOk,
     /// 500.
     ServerError,
     /// The message is taken, late.
@@ -62,11 +71,17 @@ impl Telegram {
             TelegramTrouble::Blocked => (failed(403, "Forbidden: bot was blocked by the user"), None),
             TelegramTrouble::ChatNotFound => (failed(400, "Bad Request: chat not found"), None),
             TelegramTrouble::TooManyRequests => (too_many(&plan), None),
-            TelegramTrouble::ServerError => (failed(500, "Internal Server Error"), None),
-            TelegramTrouble::Close => {
-                let closed = Answer::text(200, "").delivered(Deliver::Closed);
-                (closed.called("close"), None)
+            TelegramTrouble::TooManyRequestsBare => {
+                let said = format!("Too Many Requests: retry after {}", plan.retry_after_s);
+                (failed(429, &said), None)
             }
+            TelegramTrouble::Migrated => (migrated(), None),
+            TelegramTrouble::BlockedUnderOk => {
+                let answer = failed(403, "Forbidden: bot was blocked by the user");
+                (Answer { status: 200, ..answer }, None)
+            }
+            TelegramTrouble::ServerError => (failed(500, "Internal Server Error"), None),
+            TelegramTrouble::Close => (Answer::closed(), None),
             TelegramTrouble::Slow | TelegramTrouble::Lost => {
                 let (answer, message) = self.honest(call, request, now);
                 let lost = plan.what == TelegramTrouble::Lost;
@@ -130,6 +145,16 @@ fn not_found() -> Answer {
 fn failed(status: u16, description: &str) -> Answer {
     let body = json!({"ok": false, "error_code": status, "description": description});
     Answer::json(status, &body).called(&status.to_string())
+}
+
+fn migrated() -> Answer {
+    let body = json!({
+        "ok": false,
+        "error_code": 400,
+        "description": "Bad Request: group chat was upgraded to a supergroup chat",
+        "parameters": {"migrate_to_chat_id": SUPERGROUP},
+    });
+    Answer::json(400, &body).called("migrated")
 }
 
 fn too_many(plan: &Plan<TelegramTrouble>) -> Answer {

@@ -22,6 +22,8 @@ pub enum TwilioTrouble {
     Unauthorized,
     /// 400, 21211.
     BadNumber,
+    /// 400 in the shape of RFC 9457.
+    BadNumberNewer,
     /// 429, 20429.
     TooManyRequests,
     /// 500.
@@ -64,6 +66,7 @@ impl Twilio {
         match plan.what {
             TwilioTrouble::Unauthorized => (unauthorized(), None),
             TwilioTrouble::BadNumber => (bad_number("+"), None),
+            TwilioTrouble::BadNumberNewer => (newer(), None),
             TwilioTrouble::TooManyRequests => (too_many(&plan), None),
             TwilioTrouble::ServerError => (failed(500, 20500, "Internal Server Error"), None),
             TwilioTrouble::Unavailable => (failed(503, 20503, "Service unavailable"), None),
@@ -71,7 +74,7 @@ impl Twilio {
                 let (answer, _) = self.honest(account, request, now, "failed");
                 (answer.called("failed"), None)
             }
-            TwilioTrouble::Close => (Answer::text(200, "").delivered(Deliver::Closed).called("close"), None),
+            TwilioTrouble::Close => (Answer::closed(), None),
             TwilioTrouble::Slow | TwilioTrouble::Lost => {
                 let (answer, message) = self.honest(account, request, now, "queued");
                 let lost = plan.what == TwilioTrouble::Lost;
@@ -172,6 +175,16 @@ fn unauthorized() -> Answer {
 
 fn bad_number(number: &str) -> Answer {
     failed(400, 21211, &format!("The 'To' number {number} is not a valid phone number."))
+}
+
+fn newer() -> Answer {
+    let body = json!({
+        "type": "https://www.twilio.com/docs/errors/21211",
+        "title": "Invalid 'To' Phone Number",
+        "status": 400,
+        "code": 21211,
+    });
+    Answer::json(400, &body).called("21211")
 }
 
 fn too_many(plan: &Plan<TwilioTrouble>) -> Answer {

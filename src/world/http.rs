@@ -7,9 +7,11 @@ use reqwest::header::{HeaderValue, LOCATION};
 use reqwest::{Client, Response, redirect};
 use tokio::time::Instant;
 
+use crate::engine::edges::Clock;
 use crate::model::effect::{HttpAnswer, HttpAsk};
 use crate::model::fault::Fault;
 use crate::model::time::Span;
+use crate::world::clock::SystemClock;
 use crate::world::guard::{Guard, GuardedDns};
 use crate::world::hosts::OauthHosts;
 use crate::world::request::{self, Request};
@@ -65,7 +67,7 @@ impl Http {
         timeout: Span,
         opener: &mut Opener,
     ) -> Result<HttpAnswer, Fault> {
-        let asked = match request::prepare(ask, key, opener) {
+        let asked = match request::prepare(ask, key, SystemClock.now(), opener) {
             Ok(request) => self.ask_in_time(ask, request, timeout, opener).await,
             Err(fault) => Err(fault),
         };

@@ -14,10 +14,14 @@ use url::form_urlencoded::Serializer;
 use crate::channels::marks::{MASK, marked, masked};
 use crate::model::effect::{Accept, Auth, Body, HttpAsk};
 use crate::model::fault::Fault;
+use crate::model::helpers::hmac;
+use crate::model::time::Timestamp;
 use crate::world::secrets::Opener;
 
 /// Sent with every request, so that a repeated one can be told.
 pub const IDEMPOTENCY_KEY: HeaderName = HeaderName::from_static("idempotency-key");
+/// Proves who sent a request, and that nobody changed it.
+const SIGNATURE: HeaderName = HeaderName::from_static("beltline-signature");
 
 /// Headers that frame a message or name its host are the client's own: a second opinion on them is request
 /// smuggling.
@@ -66,7 +70,7 @@ pub struct Shown {
 ///
 /// # Errors
 /// `bad_url`, `bad_header`, `bad_value`, `missing_secret`.
-pub fn prepare(ask: &HttpAsk, key: &str, opener: &mut Opener) -> Result<Request, Fault> {
+pub fn prepare(ask: &HttpAsk, key: &str, now: Timestamp, opener: &mut Opener) -> Result<Request, Fault> {
     let shown = Shown::of(&ask.url);
     let url = address(ask, &shown, opener)?;
     let method = match ask.method.to_ascii_uppercase().parse::<Method>() {
@@ -74,10 +78,11 @@ pub fn prepare(ask: &HttpAsk, key: &str, opener: &mut Opener) -> Result<Request,
         Ok(_) | Err(_) => return Err(Fault::lasting("bad_value", "the method is none of HTTP's")),
     };
     let mut headers = headers(&opener.pairs(&ask.headers)?)?;
-    if let Some(auth) = &ask.auth {
-        headers.insert(AUTHORIZATION, authorization(auth, opener)?);
-    }
     let (body, content_type) = body(&ask.body, opener)?;
+    if let Some(auth) = &ask.auth {
+        let (name, value) = authorization(auth, body.as_deref().unwrap_or_default(), now, opener)?;
+        headers.insert(name, value);
+    }
     if let (Some(content_type), false) = (content_type, headers.contains_key(CONTENT_TYPE)) {
         headers.insert(CONTENT_TYPE, HeaderValue::from_static(content_type));
     }
@@ -131,7 +136,12 @@ fn plain(name: &str) -> String {
     name.chars().filter(|it| !it.is_control()).take(64).collect()
 }
 
-fn authorization(auth: &Auth, opener: &mut Opener) -> Result<HeaderValue, Fault> {
+fn authorization(
+    auth: &Auth,
+    body: &[u8],
+    now: Timestamp,
+    opener: &mut Opener,
+) -> Result<(HeaderName, HeaderValue), Fault> {
     let value = match auth {
         Auth::Bearer(token) => format!("Bearer {}", opener.text(token)?),
         Auth::Basic { user, password } => {
@@ -139,8 +149,16 @@ fn authorization(auth: &Auth, opener: &mut Opener) -> Result<HeaderValue, Fault>
             opener.remember(pair.clone());
             format!("Basic {pair}")
         }
+        Auth::Signed(key) => {
+            let seconds = now.seconds();
+            let signed = format!("{seconds}.{}", String::from_utf8_lossy(body));
+            let signature = hmac(&signed, &opener.text(key)?);
+            let signature = signature.map_err(|it| Fault::lasting("bad_value", it))?;
+            let value = header("Beltline-Signature", &format!("t={seconds},v1={signature}"))?;
+            return Ok((SIGNATURE, value));
+        }
     };
-    header("Authorization", &value)
+    Ok((AUTHORIZATION, header("Authorization", &value)?))
 }
 
 type Carried = (Option<Vec<u8>>, Option<&'static str>);

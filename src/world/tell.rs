@@ -9,9 +9,10 @@ use tokio::time::Instant;
 
 use crate::channels;
 use crate::channels::marks::{marked, masked};
-use crate::channels::spec::{Message, Post, Spec, bad, one_line};
+use crate::channels::spec::{Message, Post, Reply, Spec, bad};
+use crate::channels::words::{noted, one_line};
 use crate::engine::shelf::{Channel, Keyring};
-use crate::model::effect::{Answer, Delivery, Outcome, TellAsk};
+use crate::model::effect::{Answer, Delivery, HttpAnswer, Outcome, TellAsk};
 use crate::model::fault::{Class, Fault};
 use crate::model::time::Span;
 use crate::world::http::Http;
@@ -113,13 +114,61 @@ impl Teller {
             text: masked(&ask.text).into_owned(),
             key: format!("{key}-{name}"),
         };
-        let answer = match (spec.request)(&config, &message)? {
-            Post::Http(ask) => self.http.ask(&ask, &message.key, timeout, &mut opener).await?,
-            Post::Mail(ask) => self.mail.send(&ask, timeout, &mut opener).await?,
-        };
-        let read = (spec.read)(&answer);
-        read.map(|id| opener.scrub(&id)).map_err(|fault| opener.scrubbed(fault))
+        let mut errand = Errand { spec, config, message, opener };
+        let started = Instant::now();
+        match self.send(&mut errand, timeout).await? {
+            Reply::Taken(id) => Ok(id),
+            Reply::Moved { setting, to } => {
+                let hint = "it has moved; hint: `beltline channel test` says where to";
+                tracing::warn!(channel = name, setting, hint);
+                let left = timeout.duration().saturating_sub(started.elapsed());
+                let left = Span::millis(u64::try_from(left.as_millis()).unwrap_or(u64::MAX));
+                self.send_on(&mut errand, setting, &to, left).await
+            }
+        }
     }
+
+    async fn send(&self, errand: &mut Errand, timeout: Span) -> Result<Reply, Fault> {
+        let Errand { spec, config, message, opener } = errand;
+        let answer = match (spec.request)(config, message)? {
+            Post::Http(ask) => self.http.ask(&ask, &message.key, timeout, opener).await?,
+            Post::Mail(ask) => self.mail.send(&ask, timeout, opener).await?,
+        };
+        // Before anything is cut: half a key is not known again.
+        let answer = HttpAnswer { body: scrubbed(&answer.body, opener), ..answer };
+        match (spec.read)(&answer) {
+            Ok(Reply::Taken(id)) => Ok(Reply::Taken(opener.scrub(&id))),
+            Ok(moved @ Reply::Moved { .. }) => Ok(moved),
+            Err(fault) => Err(opener.scrubbed(fault)),
+        }
+    }
+
+    /// Sends to where the provider says that the person is now, once.
+    async fn send_on(
+        &self,
+        errand: &mut Errand,
+        setting: &str,
+        to: &str,
+        timeout: Span,
+    ) -> Result<String, Fault> {
+        errand.config.insert(setting.to_owned(), Value::from(to));
+        let hint = format!("hint: set {setting} to {to}");
+        match self.send(errand, timeout).await {
+            Ok(Reply::Taken(id)) => Ok(noted(&id, &hint)),
+            Ok(Reply::Moved { .. }) => {
+                Err(Fault::lasting("channel_moved", format!("it moved twice; {hint}")))
+            }
+            Err(fault) => Err(Fault { message: format!("{}; {hint}", fault.message), ..fault }),
+        }
+    }
+}
+
+/// One message on its way by one channel.
+struct Errand {
+    spec: &'static Spec,
+    config: Map<String, Value>,
+    message: Message,
+    opener: Opener,
 }
 
 /// The settings with every key behind a mark, so that none is seen before the last moment.
@@ -133,6 +182,16 @@ fn hidden(spec: &Spec, channel: &Channel, name: &str, opener: &mut Opener) -> Ma
         }
     }
     config
+}
+
+/// What a provider said, without our own keys in it.
+fn scrubbed(said: &Value, opener: &Opener) -> Value {
+    match said {
+        Value::String(text) => Value::String(opener.scrub(text)),
+        Value::Array(items) => items.iter().map(|it| scrubbed(it, opener)).collect(),
+        Value::Object(map) => map.iter().map(|(name, it)| (name.clone(), scrubbed(it, opener))).collect(),
+        Value::Null | Value::Bool(_) | Value::Number(_) => said.clone(),
+    }
 }
 
 /// The fault of a message that reached no one.

@@ -169,6 +169,6 @@ fn request(ask: &HttpAsk, url: &Url) -> Request {
     url.host_str().unwrap_or_default().clone_into(&mut request.host);
     match &ask.auth {
         Some(Auth::Bearer(token)) => request.authorized(&format!("Bearer {token}")),
-        Some(Auth::Basic { .. }) | None => request,
+        Some(Auth::Basic { .. } | Auth::Signed(_)) | None => request,
     }
 }

@@ -1,10 +1,11 @@
 //! What the providers answer, in all the shapes their failures take. Nothing here touches the network.
 
-use beltline::channels::spec::{MailAsk, Message, Post, Spec, Tls};
+use beltline::channels::spec::{Field, MailAsk, Message, Post, Reply, Spec, Tls};
 use beltline::channels::{CHANNELS, find};
-use beltline::model::effect::{Body, HttpAnswer, HttpAsk, mark};
+use beltline::model::effect::{Auth, Body, HttpAnswer, HttpAsk, mark};
 use beltline::model::fault::{Class, Fault};
 use beltline::model::time::Span;
+use beltline::process::yaml;
 use serde_json::{Map, Value, json};
 
 fn spec(name: &str) -> &'static Spec {
@@ -46,7 +47,24 @@ fn mail(given: &Value, message: &Message) -> MailAsk {
 }
 
 fn read(name: &str, status: u16, body: Value) -> Result<String, Fault> {
-    (spec(name).read)(&HttpAnswer { status, headers: Map::new(), body })
+    match (spec(name).read)(&HttpAnswer { status, headers: Map::new(), body })? {
+        Reply::Taken(id) => Ok(id),
+        Reply::Moved { .. } => panic!("moved"),
+    }
+}
+
+fn form_of(ask: HttpAsk) -> Vec<(String, String)> {
+    match ask.body {
+        Body::Form(form) => form,
+        _ => panic!("no form"),
+    }
+}
+
+fn json_of(ask: HttpAsk) -> Value {
+    match ask.body {
+        Body::Json(body) => body,
+        _ => panic!("no JSON"),
+    }
 }
 
 fn failure(name: &str, status: u16, body: Value) -> (String, Class) {
@@ -65,6 +83,30 @@ fn every_channel_has_a_page_and_checks_its_settings() {
         assert!(fault.message.contains(&format!("`{first}`")), "{}", fault.message);
         let fault = (spec.request)(&config(&json!({"nonsense": 1})), &message("x")).unwrap_err();
         assert!(fault.message.contains("`nonsense`"), "{}", fault.message);
+    }
+}
+
+#[test]
+fn the_example_in_every_head_can_be_set_up() {
+    for spec in CHANNELS {
+        let head: Vec<&str> = spec.source.lines().map_while(|it| it.strip_prefix("//!")).collect();
+        let head: Vec<&str> = head.iter().map(|it| it.strip_prefix(' ').unwrap_or(it)).collect();
+        let text = head.join("\n");
+        let example = text.split("```").nth(1).unwrap().strip_prefix("yaml\n").unwrap();
+        let (tree, problems) = yaml::read(example);
+        assert!(problems.is_empty(), "{problems:?}");
+        let mut author = config(&tree.unwrap().to_value()["author"]);
+        assert_eq!(author.shift_remove("via"), Some(Value::from(spec.name)));
+        assert!((spec.request)(&author, &message("x")).is_ok(), "{}", spec.name);
+        let plain = |it: &&Field| it.secret && !author[it.name].as_str().unwrap().starts_with("{{secret.");
+        assert_eq!(spec.fields.iter().find(plain), None, "{}", spec.name);
+        let cut = spec.fields.iter().filter(|it| it.required);
+        for field in cut {
+            let mut less = author.clone();
+            less.shift_remove(field.name);
+            let fault = (spec.request)(&less, &message("x")).unwrap_err();
+            assert_eq!(fault.message, format!("the setting `{}` is missing", field.name));
+        }
     }
 }
 
@@ -116,9 +158,9 @@ fn telegram_says_how_long_to_wait_and_where_a_group_went() {
         "description": "Bad Request: group chat was upgraded to a supergroup chat",
         "parameters": {"migrate_to_chat_id": -1_001_234_567_890_i64}
     });
-    let fault = read("telegram", 400, moved).unwrap_err();
-    assert_eq!((fault.code.as_str(), fault.class), ("channel_moved", Class::Lasting));
-    assert!(fault.message.ends_with("set chat_id to -1001234567890"), "{}", fault.message);
+    let moved = HttpAnswer { status: 400, headers: Map::new(), body: moved };
+    let to = "-1001234567890".to_owned();
+    assert_eq!((spec("telegram").read)(&moved), Ok(Reply::Moved { setting: "chat_id", to }));
 }
 
 #[test]
@@ -163,9 +205,95 @@ fn twilios_answers_are_understood() {
 
 #[test]
 fn a_wait_in_the_headers_is_carried() {
-    let headers = config(&json!({"retry-after": "30"}));
-    let answer = HttpAnswer { status: 429, headers, body: json!({"code": 20_429, "message": "x"}) };
-    assert_eq!((spec("twilio").read)(&answer).unwrap_err().retry_after, Some(Span::secs(30)));
+    let waits = |headers: Value| {
+        let body = json!({"code": 20_429, "message": "x"});
+        let answer = HttpAnswer { status: 429, headers: config(&headers), body };
+        (spec("twilio").read)(&answer).unwrap_err().retry_after
+    };
+    assert_eq!(waits(json!({"retry-after": "30"})), Some(Span::secs(30)));
+    assert_eq!(waits(json!({"retry-after": "99999999999"})), Some(Span::days(1)));
+    assert_eq!(waits(json!({"retry-after": "soon"})), None);
+    // A date is by the provider's clock, which `Date` tells.
+    let date = |at: &str, now: &str| waits(json!({"retry-after": at, "date": now}));
+    let now = "Thu, 24 Aug 2023 05:01:45 GMT";
+    assert_eq!(date("Thu, 24 Aug 2023 05:02:45 GMT", now), Some(Span::mins(1)));
+    assert_eq!(date("Thu, 24 Aug 2023 04:00:00 GMT", now), Some(Span::secs(0)));
+    assert_eq!(date("Mon, 24 Aug 2099 04:00:00 GMT", now), Some(Span::days(1)));
+    assert_eq!(waits(json!({"retry-after": now})), None);
+}
+
+#[test]
+fn messagebird_is_asked_by_either_of_its_apis() {
+    let given = json!({"access_key": mark("k"), "from": "Belt", "to": "31612345678, +37120000000"});
+    let ask = http("messagebird", &given, "привет");
+    assert_eq!(ask.url, "https://rest.messagebird.com/messages");
+    assert_eq!(ask.headers, [("Authorization".to_owned(), format!("AccessKey {}", mark("k")))]);
+    let body = json_of(ask);
+    assert_eq!(body["recipients"], json!(["31612345678", "+37120000000"]));
+    assert_eq!((&body["body"], &body["datacoding"]), (&json!("привет"), &json!("auto")));
+    let v1 = json!({"api": "v1", "access_key": mark("k"), "from": "Belt", "to": "+31612345678"});
+    let ask = http("messagebird", &v1, "x");
+    assert_eq!(
+        (ask.url.as_str(), ask.auth.clone()),
+        ("https://api.bird.com/v1/sms", Some(Auth::Bearer(mark("k"))))
+    );
+    assert_eq!(json_of(ask), json!({"from": "Belt", "to": "+31612345678", "text": "x"}));
+    for (setting, value) in [("api", "v2"), ("to", "+31612345678, +37120000000"), ("to", ",")] {
+        let mut bad = v1.clone();
+        bad[setting] = value.into();
+        let fault = (spec("messagebird").request)(&config(&bad), &message("x")).unwrap_err();
+        assert_eq!(fault.code, "bad_channel", "{setting}: {value}");
+    }
+}
+
+#[test]
+fn unisender_is_asked_by_forms_with_the_key_in_the_body() {
+    let sms = json!({"api_key": mark("k"), "from": "Belt", "to": "79261234567", "lang": "ru"});
+    let ask = http("unisender-sms", &sms, &"x".repeat(2_000));
+    assert_eq!(ask.url, "https://api.unisender.com/ru/api/sendSms?format=json");
+    let form = form_of(ask);
+    assert_eq!(form[0], ("api_key".into(), mark("k")));
+    assert_eq!(form[3].1.chars().count(), 1_000);
+    let mail = json!({"api_key": mark("k"), "list_id": 7, "from": "bot@example.org", "to": "a@example.org"});
+    let ask = http("unisender-email", &mail, "1 < 2\n{{Name}}");
+    assert_eq!(ask.url, "https://api.unisender.com/en/api/sendEmail?format=json");
+    let form = form_of(ask);
+    let field = |name: &str| form.iter().find(|(it, _)| it == name).map(|(_, it)| it.as_str());
+    assert_eq!(field("body"), Some("1 &lt; 2<br>\n{&#123;Name}}"));
+    assert_eq!((field("sender_name"), field("sender_email")), (Some("Beltline"), Some("bot@example.org")));
+    assert_eq!((field("list_id"), field("error_checking")), (Some("7"), Some("1")));
+}
+
+#[test]
+fn mandrill_is_asked_with_or_without_a_template() {
+    let mut given = json!({"key": mark("k"), "from": "Bot <bot@example.org>", "to": "a@b.org, C <c@d.org>"});
+    let ask = http("mandrill", &given, "hello");
+    assert_eq!(ask.url, "https://mandrillapp.com/api/1.0/messages/send.json");
+    let body = json_of(ask);
+    assert_eq!((&body["key"], &body["message"]["from_name"]), (&json!(mark("k")), &json!("Bot")));
+    assert_eq!(body["message"]["to"][1], json!({"email": "c@d.org", "name": "C", "type": "to"}));
+    assert_eq!(body["message"]["metadata"], json!({"key": "k/1"}));
+    given["template"] = "alarm".into();
+    let ask = http("mandrill", &given, "hello");
+    assert!(ask.url.ends_with("/messages/send-template.json"), "{}", ask.url);
+    let body = json_of(ask);
+    assert_eq!((&body["template_name"], &body["template_content"]), (&json!("alarm"), &json!([])));
+    let text = &body["message"]["global_merge_vars"][1];
+    assert_eq!(*text, json!({"name": "text", "content": "hello"}));
+}
+
+#[test]
+fn a_webhook_is_plain_json_signed_if_there_is_a_secret() {
+    let ask = http("webhook", &json!({"url": "https://example.org/a?b=c", "secret": mark("s")}), "hello");
+    assert_eq!(
+        (ask.url.as_str(), ask.auth.clone()),
+        ("https://example.org/a?b=c", Some(Auth::Signed(mark("s"))))
+    );
+    assert_eq!(json_of(ask), json!({"subject": "Subject", "text": "hello", "key": "k/1"}));
+    assert_eq!(http("webhook", &json!({"url": "https://example.org"}), "x").auth, None);
+    assert_eq!(read("webhook", 204, Value::Null).unwrap(), "");
+    assert_eq!(read("webhook", 200, json!({"id": 7})).unwrap(), "7");
+    assert_eq!(read("webhook", 200, json!("ok")).unwrap(), "");
 }
 
 #[test]

@@ -2,6 +2,7 @@
 
 #![expect(clippy::unwrap_used, reason = "a test may")]
 
+mod logs;
 mod servers;
 
 mod channels;
@@ -9,6 +10,7 @@ mod clock;
 mod guard;
 mod http;
 mod mail;
+mod providers;
 mod redirects;
 mod secrets;
 mod tell;

@@ -1,7 +1,5 @@
 //! Telling a person: channels in their order, and what is said when none delivers.
 
-use std::sync::{Arc, Mutex};
-
 use beltline::engine::edges::World;
 use beltline::engine::shelf::{Channel, Keyring, Secret};
 use beltline::model::effect::{Answer, Ask, Delivery, TellAsk, mark};
@@ -10,6 +8,7 @@ use beltline::model::time::Span;
 use beltline::world::world::RealWorld;
 use serde_json::{Value, json};
 
+use super::logs::Log;
 use super::servers::{Act, Server, effect, say, world};
 
 fn channel(via: &str, config: Value) -> Channel {
@@ -154,40 +153,16 @@ async fn no_secret_is_told_to_a_person() {
     assert!(server.asked()[0].ends_with(r#""text":"look: *** ***"}"#), "{}", server.asked()[0]);
 }
 
-/// Collects what is logged.
-#[derive(Clone, Default)]
-struct Log(Arc<Mutex<Vec<u8>>>);
-
-impl std::io::Write for Log {
-    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
-        self.0.lock().unwrap().extend_from_slice(bytes);
-        Ok(bytes.len())
-    }
-    fn flush(&mut self) -> std::io::Result<()> {
-        Ok(())
-    }
-}
-
 #[tokio::test]
 async fn the_log_tells_of_it_without_keys_or_links() {
-    let log = Log::default();
-    let writer = log.clone();
-    let subscriber = tracing_subscriber::fmt()
-        .with_max_level(tracing::Level::TRACE)
-        .with_writer(move || writer.clone())
-        .with_ansi(false)
-        .finish();
-    // While there is only one subscriber, a first event on another test's thread would switch its place in
-    // the code off for all; a second one keeps them apart.
-    let _second = tracing::Dispatch::new(tracing_subscriber::fmt().with_writer(std::io::sink).finish());
-    let _guard = tracing::subscriber::set_default(subscriber);
+    let log = Log::start();
     let server = refusing().await;
     let world = with(vec![("a", telegram(&server)), ("b", twilio(&server))]);
     let channels = vec!["a".to_owned(), "b".to_owned()];
     let text = "renew at https://x/?state=CANARY now".to_owned();
     let ask = TellAsk { channels, all: false, subject: String::new(), text };
     world.perform(&effect(Ask::Tell(ask), Span::secs(2))).await.unwrap_err();
-    let logged = String::from_utf8(log.0.lock().unwrap().clone()).unwrap();
+    let logged = log.text();
     assert!(logged.contains("Unauthorized") && logged.contains("renew at (link) now"), "{logged}");
     assert!(!logged.contains("CANARY"), "{logged}");
 }
