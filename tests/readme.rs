@@ -1,5 +1,6 @@
 //! What the README tells users to type is understood, and the processes in it are without problems.
 
+use beltline::channels::CHANNELS;
 use beltline::cli::app::command;
 use beltline::cli::config_file;
 use beltline::model::kind::Spec;
@@ -78,8 +79,12 @@ fn the_configuration_is_read() {
 }
 
 #[test]
-fn every_kind_and_template_is_told_of() {
+fn every_kind_channel_and_template_is_told_of() {
     let text = readme();
+    for channel in CHANNELS {
+        let line = format!("| `{}` | {} |", channel.name, channel.about);
+        assert!(text.contains(&line), "the README lacks {line}");
+    }
     for Spec { name, about, .. } in KINDS {
         assert!(text.contains(&format!("| `{name}` | {about} |")), "the README lacks `{name}`: {about}");
     }

@@ -5,8 +5,8 @@ use std::fmt::Write;
 
 use crate::process::layout::{Arrow, LINE_PX, Layout, NodeBox};
 
-/// The rules of the picture. `$names` are colours of a [`LIGHT`] or a [`DARK`] palette: literal ones, for not every
-/// program that shows a picture knows CSS variables.
+/// The rules of the picture. `$names` are colours of a [`LIGHT`] or a [`DARK`] palette: literal ones, for
+/// not every program that shows a picture knows CSS variables.
 const RULES: &str = "\
 .bl text{fill:$ink;text-anchor:middle}\
 .bl .kind{fill:$dim;font-size:11px}\
