@@ -4,6 +4,7 @@
 mod api;
 mod cli;
 mod corpora;
+mod kill;
 mod readme;
 mod simulation;
 mod step;

@@ -25,7 +25,7 @@ use crate::model::time::{Span, Timestamp};
 
 /// How long a claimed task is out of reach of other runners; it is stepped at once, so this is for lost
 /// runners only.
-pub const CLAIM_LEASE: Span = Span::secs(30);
+pub const CLAIM_LEASE: Span = Span::secs(10);
 /// How many tasks are claimed at once.
 pub const CLAIM_MAX: usize = 500;
 /// How often a step may ask for more tasks to be read: names nested in names, and then some.

@@ -19,7 +19,7 @@ use crate::process::process::{Node, Process};
 /// How many hops one step may take before the task yields to others.
 pub const HOPS_MAX: usize = 100;
 /// How much longer a lease is than the effect it covers: time enough to commit the answer.
-pub const LEASE_MARGIN: Span = Span::secs(30);
+pub const LEASE_MARGIN: Span = Span::secs(10);
 /// How long a finished task is kept if its `end` does not say.
 pub const KEEP_DEFAULT: Span = Span::days(7);
 

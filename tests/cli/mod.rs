@@ -1,6 +1,6 @@
 //! The command line: the real binary, in folders of their own, on free ports.
 
-mod place;
+pub(crate) mod place;
 mod help;
 mod config;
 mod check;

@@ -125,9 +125,15 @@ impl Place {
     }
 
     pub(crate) fn serve_with(&self, args: &[&str]) -> Served {
+        self.serve_at("127.0.0.1:0", args)
+    }
+
+    /// Starts an engine anew at that address, whatever an earlier life of it left.
+    pub(crate) fn serve_at(&self, listen: &str, args: &[&str]) -> Served {
+        drop(fs::remove_file(self.path("data/address")));
         let log = self.path("serve.log");
         let file = fs::File::create(&log).unwrap();
-        let args = [&["serve", "--listen", "127.0.0.1:0"], args].concat();
+        let args = [&["serve", "--listen", listen], args].concat();
         let child = self.command(&args).stdout(file.try_clone().unwrap()).stderr(file).spawn().unwrap();
         let mut served = Served { child, log };
         let address = self.path("data/address");
