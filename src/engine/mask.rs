@@ -3,7 +3,9 @@
 use std::collections::BTreeSet;
 
 use serde_json::Value;
+use zeroize::Zeroizing;
 
+use crate::channels::marks::{forms, without};
 use crate::model::params::Params;
 use crate::model::task::Task;
 
@@ -19,9 +21,10 @@ pub fn masked(params: &Params, task: &Task, secret: &BTreeSet<String>) -> Params
     if secret.is_empty() {
         return params.clone();
     }
+    let forms = forms_of(task, secret);
     let mask = |(name, value): (&String, &Value)| match secret.contains(name) {
         true if !value.is_null() => (name.clone(), Value::from(MASK)),
-        _ => (name.clone(), cleaned(value, task, secret)),
+        _ => (name.clone(), clean(value, &forms)),
     };
     params.map().iter().map(mask).collect()
 }
@@ -34,12 +37,14 @@ pub fn shown(params: &Params, task: &Task, secret: &BTreeSet<String>) -> Params 
 
 /// `value` with every secret of `task` masked in every text of it.
 pub fn cleaned(value: &Value, task: &Task, secret: &BTreeSet<String>) -> Value {
+    clean(value, &forms_of(task, secret))
+}
+
+fn clean(value: &Value, forms: &[Zeroizing<String>]) -> Value {
     match value {
-        Value::String(text) => Value::from(scrub(text, task, secret)),
-        Value::Array(items) => items.iter().map(|item| cleaned(item, task, secret)).collect(),
-        Value::Object(map) => {
-            map.iter().map(|(name, item)| (name.clone(), cleaned(item, task, secret))).collect()
-        }
+        Value::String(text) => Value::from(without(text, forms)),
+        Value::Array(items) => items.iter().map(|item| clean(item, forms)).collect(),
+        Value::Object(map) => map.iter().map(|(name, item)| (name.clone(), clean(item, forms))).collect(),
         Value::Null | Value::Bool(_) | Value::Number(_) => value.clone(),
     }
 }
@@ -58,23 +63,24 @@ fn shorten(value: &Value) -> Value {
 
 /// `text` with every secret of `task` masked.
 pub fn scrub(text: &str, task: &Task, secret: &BTreeSet<String>) -> String {
-    let values = secret.iter().filter_map(|name| task.params.get(name));
-    let mut text = text.to_owned();
-    for value in values {
-        hide(&mut text, value);
-    }
-    text
+    without(text, &forms_of(task, secret))
 }
 
-fn hide(text: &mut String, value: &Value) {
+/// All forms in which a secret of `task` can show up, the longest first.
+fn forms_of(task: &Task, secret: &BTreeSet<String>) -> Vec<Zeroizing<String>> {
+    let mut all = Vec::new();
+    secret.iter().filter_map(|name| task.params.get(name)).for_each(|value| note(value, &mut all));
+    all.sort_by_key(|it| std::cmp::Reverse(it.len()));
+    all
+}
+
+fn note(value: &Value, all: &mut Vec<Zeroizing<String>>) {
     match value {
         Value::String(secret) if secret.chars().count() >= SCRUBBED_CHARS_MIN => {
-            if text.contains(secret.as_str()) {
-                *text = text.replace(secret.as_str(), MASK);
-            }
+            all.extend(forms(secret).into_iter().filter(|it| it.chars().count() >= SCRUBBED_CHARS_MIN));
         }
-        Value::Array(items) => items.iter().for_each(|item| hide(text, item)),
-        Value::Object(map) => map.values().for_each(|item| hide(text, item)),
+        Value::Array(items) => items.iter().for_each(|item| note(item, all)),
+        Value::Object(map) => map.values().for_each(|item| note(item, all)),
         Value::String(_) | Value::Null | Value::Bool(_) | Value::Number(_) => {}
     }
 }

@@ -59,7 +59,8 @@ impl Http {
     /// Asks within `timeout`. Any answer is an answer, whatever its status.
     ///
     /// # Errors
-    /// Whatever keeps an answer from coming. No message holds a secret, a query or a body.
+    /// Whatever keeps an answer from coming. No message holds a secret, a query or a body; no answer holds a
+    /// secret that was opened for it.
     pub async fn ask(
         &self,
         ask: &HttpAsk,
@@ -71,7 +72,7 @@ impl Http {
             Ok(request) => self.ask_in_time(ask, request, timeout, opener).await,
             Err(fault) => Err(fault),
         };
-        asked.map_err(|fault| opener.scrubbed(fault))
+        asked.map(|answer| opener.scrub_answer(answer)).map_err(|fault| opener.scrubbed(fault))
     }
 
     async fn ask_in_time(

@@ -4,18 +4,19 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use serde_json::Value;
 use zeroize::Zeroizing;
 
-use crate::channels::marks::{MASK, Piece, marked, pieces, url_part};
+use crate::channels::marks::{Piece, forms, marked, pieces, url_part, without};
 use crate::engine::shelf::Secrets;
-use crate::model::effect::mark;
+use crate::model::effect::{HttpAnswer, mark};
 use crate::model::fault::Fault;
 use crate::world::hosts::fits;
 
 /// A shorter secret is not taken out of messages: it would tear them apart, and so show itself.
 const SCRUBBED_BYTES_MIN: usize = 4;
+/// The same for answers, which are data: no shorter one is taken out of what a process goes on with.
+const ANSWER_SCRUBBED_BYTES_MIN: usize = 8;
 
 /// Opens the marks of one request, and remembers which.
 #[derive(Debug)]
@@ -136,11 +137,25 @@ impl Opener {
 
     /// `text` without any secret that was opened.
     pub fn scrub(&self, text: &str) -> String {
+        without(text, &self.forms(SCRUBBED_BYTES_MIN))
+    }
+
+    /// An answer without any secret that was opened: some servers say back what they were told, and what they
+    /// say is kept.
+    pub fn scrub_answer(&self, answer: HttpAnswer) -> HttpAnswer {
+        let forms = self.forms(ANSWER_SCRUBBED_BYTES_MIN);
+        if forms.is_empty() {
+            return answer;
+        }
+        let headers = answer.headers.into_iter().map(|(name, value)| (name, hidden(&value, &forms)));
+        HttpAnswer { headers: headers.collect(), body: hidden(&answer.body, &forms), ..answer }
+    }
+
+    fn forms(&self, bytes_min: usize) -> Vec<Zeroizing<String>> {
         let mut forms: Vec<Zeroizing<String>> = self.opened.iter().flat_map(Opened::forms).collect();
+        forms.retain(|it| it.len() >= bytes_min);
         forms.sort_by_key(|it| std::cmp::Reverse(it.len()));
-        forms.iter().fold(text.to_owned(), |text, form| {
-            if text.contains(form.as_str()) { text.replace(form.as_str(), MASK) } else { text }
-        })
+        forms
     }
 
     /// The same for a fault.
@@ -191,17 +206,17 @@ impl Opened {
 
     /// The ways it can show up in a message.
     fn forms(&self) -> impl Iterator<Item = Zeroizing<String>> {
-        let value = self.value.as_str();
-        let json = Value::from(value).to_string();
-        let forms = [
-            value.to_owned(),
-            value.trim().to_owned(),
-            value.to_lowercase(),
-            url_part(value),
-            utf8_percent_encode(value, NON_ALPHANUMERIC).to_string(),
-            url::form_urlencoded::byte_serialize(value.as_bytes()).collect(),
-            json.trim_matches('"').to_owned(),
-        ];
-        forms.into_iter().filter(|it| it.len() >= SCRUBBED_BYTES_MIN).map(Zeroizing::new)
+        forms(&self.value).into_iter().filter(|it| it.len() >= SCRUBBED_BYTES_MIN)
+    }
+}
+
+fn hidden(value: &Value, forms: &[Zeroizing<String>]) -> Value {
+    match value {
+        Value::String(text) => Value::String(without(text, forms)),
+        Value::Array(items) => items.iter().map(|it| hidden(it, forms)).collect(),
+        Value::Object(map) => {
+            map.iter().map(|(name, it)| (without(name, forms), hidden(it, forms))).collect()
+        }
+        Value::Null | Value::Bool(_) | Value::Number(_) => value.clone(),
     }
 }
