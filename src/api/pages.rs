@@ -6,6 +6,8 @@ use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
 use sha2::{Digest, Sha256};
 
+use crate::process::svg::escaped;
+
 const STYLE: &str = "body{font:1.1rem/1.5 system-ui,sans-serif;max-width:32rem;margin:15vh auto;\
 padding:0 1rem;color:#1d2733;background:#fff}h1{font-size:1.4rem}label{display:block;margin:.8rem 0}\
 input{font:inherit;width:100%;box-sizing:border-box;padding:.5rem}button{font:inherit;padding:.6rem 1.4rem;\
@@ -52,22 +54,6 @@ fn policy() -> HeaderValue {
          frame-ancestors 'none'; base-uri 'none'"
     );
     HeaderValue::from_str(&text).expect("a policy is made of ASCII letters, digits and signs")
-}
-
-/// Text that HTML shows as it is.
-fn escaped(text: &str) -> String {
-    let mut safe = String::with_capacity(text.len());
-    for it in text.chars() {
-        match it {
-            '&' => safe.push_str("&amp;"),
-            '<' => safe.push_str("&lt;"),
-            '>' => safe.push_str("&gt;"),
-            '"' => safe.push_str("&quot;"),
-            '\'' => safe.push_str("&#39;"),
-            it => safe.push(it),
-        }
-    }
-    safe
 }
 
 #[cfg(test)]

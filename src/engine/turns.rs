@@ -126,29 +126,8 @@ impl Turns {
     pub fn new_task(&self, process: &ProcessId, reference: Ref, params: Params) -> Option<Task> {
         let start = self.registry.get(process)?.process.start.clone();
         let now = self.clock.now();
-        let birth = self.births.next(now);
-        Some(Task {
-            id: birth.id,
-            process: process.clone(),
-            reference,
-            params,
-            at: start,
-            state: State::Ready { at: now },
-            due: Some(now),
-            turn: 0,
-            revision: 0,
-            visit: 0,
-            attempt: 0,
-            created_at: now,
-            since: now,
-            fault: None,
-            alarm: None,
-            caller: None,
-            result: None,
-            kept_until: None,
-            link: None,
-            seed: birth.seed,
-        })
+        let address = Address { process: process.clone(), reference };
+        Some(Task::born(self.births.next(now), address, start, params, now))
     }
 
     /// Takes what is due, up to [`CLAIM_MAX`] tasks, and sees to it that the store is looked at again in

@@ -60,6 +60,32 @@ pub struct Task {
 }
 
 impl Task {
+    /// A new task on the node `at`, before its first step.
+    pub fn born(birth: Birth, address: Address, at: NodeName, params: Params, now: Timestamp) -> Task {
+        Task {
+            id: birth.id,
+            process: address.process,
+            reference: address.reference,
+            params,
+            at,
+            state: State::Ready { at: now },
+            due: Some(now),
+            turn: 0,
+            revision: 0,
+            visit: 0,
+            attempt: 0,
+            created_at: now,
+            since: now,
+            fault: None,
+            alarm: None,
+            caller: None,
+            result: None,
+            kept_until: None,
+            link: None,
+            seed: birth.seed,
+        }
+    }
+
     /// Where others find it.
     pub fn address(&self) -> Address {
         Address { process: self.process.clone(), reference: self.reference.clone() }

@@ -216,8 +216,8 @@ fn curve(points: &[(f64, f64)]) -> String {
     path
 }
 
-/// Text as XML has it; characters that XML cannot hold are left out.
-fn escaped(text: &str) -> String {
+/// Text as XML and HTML show it; characters that XML cannot hold are left out.
+pub fn escaped(text: &str) -> String {
     let mut safe = String::with_capacity(text.len());
     for it in text.chars() {
         match it {

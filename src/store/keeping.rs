@@ -1,7 +1,7 @@
 //! What every keeper does by itself, said once for all of them.
 
 use crate::engine::edges::StoreError;
-use crate::model::task::{Letter, State, Task, To, Word};
+use crate::model::task::{Letter, Task, To, Word};
 use crate::model::time::Timestamp;
 
 /// A trail keeps at least so many of a task's last hops.
@@ -23,28 +23,8 @@ pub fn born(letter: &Letter, now: Timestamp) -> Result<Option<Task>, StoreError>
             "a letter to {to:?} creates, but does not say where or as whom"
         )));
     };
-    Ok(Some(Task {
-        id: birth.id,
-        process: address.process.clone(),
-        reference: address.reference.clone(),
-        params: params.clone(),
-        at: at.clone(),
-        state: State::Ready { at: now },
-        due: Some(now),
-        turn: 0,
-        revision: 0,
-        visit: 0,
-        attempt: 0,
-        created_at: now,
-        since: now,
-        fault: None,
-        alarm: None,
-        caller: caller.clone(),
-        result: None,
-        kept_until: None,
-        link: None,
-        seed: birth.seed,
-    }))
+    let task = Task::born(*birth, address.clone(), at.clone(), params.clone(), now);
+    Ok(Some(Task { caller: caller.clone(), ..task }))
 }
 
 /// When a task is due that has mail since `now`: at once, and no later than it was before.

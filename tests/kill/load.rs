@@ -1,4 +1,5 @@
-//! Nothing acknowledged is lost, and what is done is done once, however often the engine is killed under load.
+//! Nothing acknowledged is lost, and what is done is done once, however often the engine is killed under
+//! load.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;

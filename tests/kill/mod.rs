@@ -1,5 +1,5 @@
 //! The real binary, killed with SIGKILL: in the middle of load, and in the middle of a renewal.
 
-mod partner;
+pub(crate) mod partner;
 mod load;
 mod renewal;

@@ -1,5 +1,5 @@
-//! A renewal that the engine dies in: no received pair is lost, no spent token is shown knowingly, and where the
-//! rotated pair is truly gone a person is told and one link heals it.
+//! A renewal that the engine dies in: no received pair is lost, no spent token is shown knowingly, and
+//! where the rotated pair is truly gone a person is told and one link heals it.
 
 use std::net::TcpListener;
 
