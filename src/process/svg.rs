@@ -6,7 +6,7 @@ use std::fmt::Write;
 use crate::process::layout::{Arrow, LINE_PX, Layout, NodeBox};
 
 /// Colours and strokes. A page that embeds the picture may override each variable.
-const STYLE: &str = "\
+pub const STYLE: &str = "\
 .bl{--bg:#fff;--ink:#1d2430;--dim:#667085;--box:#f7f8fa;--line:#98a2b3;--start:#1570ef;--end:#067647;\
 --bad:#d92d20;--rest:#7a5af8;--ask:#dc6803;font:14px/1 system-ui,-apple-system,'Segoe UI',sans-serif}\
 @media(prefers-color-scheme:dark){.bl{--bg:#11151c;--ink:#e6e9ef;--dim:#98a2b3;--box:#1b212c;--line:#667085;\
