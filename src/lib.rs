@@ -9,7 +9,7 @@
 //! 5. [`engine`]: the pure `step`, the traits of the edges, and the runner between them.
 //! 6. [`store`], [`world`], [`sim`], [`desk`]: what keeps, what performs, what is asked in tests, and every
 //!    verb a person has.
-//! 7. [`api`], [`cli`]: the ways in. They hold no rule of the domain.
+//! 7. [`api`], [`dashboard`], [`cli`]: the ways in. They hold no rule of the domain.
 
 pub mod model;
 pub mod channels;
@@ -21,4 +21,5 @@ pub mod world;
 pub mod sim;
 pub mod desk;
 pub mod api;
+pub mod dashboard;
 pub mod cli;

@@ -3,6 +3,7 @@
 use std::fmt;
 use std::sync::Arc;
 
+use axum::Router;
 use tokio_util::sync::CancellationToken;
 
 use crate::desk::desk::Desk;
@@ -19,6 +20,8 @@ pub struct App {
     pub metrics: Option<Metrics>,
     /// The names a request may call this server by; none: any.
     pub hosts: Option<Arc<[String]>>,
+    /// The pages for people, if there are any; they have doors of their own.
+    pub pages: Option<Router>,
     /// The server is stopping: streams end.
     pub stop: CancellationToken,
 }
@@ -26,13 +29,19 @@ pub struct App {
 impl App {
     /// Without metrics, for any host.
     pub fn new(desk: Arc<Desk>, stop: CancellationToken) -> App {
-        App { desk, metrics: None, hosts: None, stop }
+        App { desk, metrics: None, hosts: None, pages: None, stop }
     }
 
     /// With metrics.
     #[must_use]
     pub fn with_metrics(self, metrics: Metrics) -> App {
         App { metrics: Some(metrics), ..self }
+    }
+
+    /// With pages for people.
+    #[must_use]
+    pub fn with_pages(self, pages: Router) -> App {
+        App { pages: Some(pages), ..self }
     }
 
     /// On loopback: only requests that call the server by a name of loopback or by the host of its public

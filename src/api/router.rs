@@ -55,13 +55,16 @@ pub fn described() -> (Router<App>, OpenApi) {
 /// All routes, behind all doors.
 pub fn router(app: App) -> Router {
     let (router, api) = described();
+    let pages = app.pages.clone().unwrap_or_default();
     router
         .route("/api/openapi.json", get(async move || Json(api)))
         .fallback(nowhere)
         .method_not_allowed_fallback(not_so)
+        .layer(from_fn_with_state(app.clone(), known_actor))
+        // Pages know people by their sessions, at a door of their own.
+        .merge(pages.with_state(()))
         .layer(from_fn(to_the_end))
         .layer(DefaultBodyLimit::max(BODY_BYTES_MAX))
-        .layer(from_fn_with_state(app.clone(), known_actor))
         .layer(from_fn_with_state(app.clone(), known_host))
         .layer(CatchPanicLayer::custom(panicked))
         .layer(from_fn(with_headers))

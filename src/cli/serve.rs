@@ -18,6 +18,7 @@ use crate::api::serve::serve;
 use crate::cli::config::{Config, StoreChoice};
 use crate::cli::data::{DataDir, Lock};
 use crate::cli::watch::Watch;
+use crate::dashboard::router::pages;
 use crate::desk::desk::{Desk, DeskConfig};
 use crate::desk::files::{FileResult, is_process_file};
 use crate::engine::births::Births;
@@ -73,7 +74,9 @@ impl Engine {
         let (stop_answers, stop_runner) = (CancellationToken::new(), CancellationToken::new());
         let runner = tokio::spawn(runner.run(stop_runner.clone()));
         let (watch, files) = deploy_folder(config, &desk).await?;
-        let app = App::new(Arc::clone(&desk), stop_answers.clone()).on_loopback().with_metrics(metrics()?);
+        let pages = pages(Arc::clone(&desk), stop_answers.clone());
+        let app = App::new(Arc::clone(&desk), stop_answers.clone()).on_loopback();
+        let app = app.with_metrics(metrics()?).with_pages(pages);
         let answers = tokio::spawn(serve(listener, app, stop_answers.clone()));
         let watcher = watch.map(|watch| tokio::spawn(redeploy(watch, desk)));
         data.set_address(address)?;

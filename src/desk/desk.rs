@@ -131,7 +131,7 @@ impl Desk {
     }
 
     /// The present moment.
-    pub(super) fn now(&self) -> Timestamp {
+    pub fn now(&self) -> Timestamp {
         self.clock().now()
     }
 

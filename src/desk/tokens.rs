@@ -55,18 +55,22 @@ pub struct TokenView {
 impl Desk {
     /// Who has that token, if it is good now.
     pub fn actor(&self, token: &str) -> Option<Arc<Actor>> {
-        let hash = hash::of_token(token);
+        self.actor_of(&hash::of_token(token))
+    }
+
+    /// Who has the token of that hash, if it is good now.
+    pub fn actor_of(&self, hash: &str) -> Option<Arc<Actor>> {
         if let Some((local, actor)) = &self.local
-            && same(local, &hash)
+            && same(local, hash)
         {
             return Some(Arc::clone(actor));
         }
         // Found by a hash, which tells a guesser nothing; what is found is compared in constant time all the
         // same.
         let tokens = self.tokens.read().unwrap_or_else(PoisonError::into_inner);
-        let (found, it) = tokens.get_key_value(&hash)?;
+        let (found, it) = tokens.get_key_value(hash)?;
         let Known { kept, actor } = it;
-        let good = same(found, &hash) && kept.expires.is_none_or(|at| at > self.now());
+        let good = same(found, hash) && kept.expires.is_none_or(|at| at > self.now());
         good.then(|| Arc::clone(actor))
     }
 
@@ -115,6 +119,11 @@ impl Desk {
         self.store().forget(Shelf::Token, &hash).await?;
         self.load_tokens().await?;
         self.audit(by, "token.forget", name).await
+    }
+
+    /// Notes that somebody has logged in.
+    pub async fn logged_in(&self, by: &Actor) -> Done<()> {
+        self.audit(by, "login", "dashboard").await
     }
 
     fn token_hash(&self, name: &str) -> Option<String> {

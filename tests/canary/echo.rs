@@ -40,14 +40,14 @@ impl Drop for Echo {
 }
 
 async fn answer(State(heard): State<Arc<Mutex<String>>>, request: Request) -> Response {
-    let (head, body) = request.into_parts();
+    let (parts, body) = request.into_parts();
     let body = axum::body::to_bytes(body, 1 << 20).await.unwrap();
     let headers: Vec<String> =
-        head.headers.iter().map(|(name, value)| format!("{name}: {}", value.to_str().unwrap())).collect();
+        parts.headers.iter().map(|(name, value)| format!("{name}: {}", value.to_str().unwrap())).collect();
     let body = String::from_utf8_lossy(&body);
-    let said = format!("{} {} {} {body}", head.method, head.uri, headers.join(", "));
+    let said = format!("{} {} {} {body}", parts.method, parts.uri, headers.join(", "));
     heard.lock().unwrap().push_str(&said);
-    let path = head.uri.path();
+    let path = parts.uri.path();
     if path.starts_with("/oauth/") {
         let error = json!({"error": "invalid_request", "error_description": format!("cannot read {body}")});
         return (StatusCode::BAD_REQUEST, Json(error)).into_response();
@@ -57,5 +57,5 @@ async fn answer(State(heard): State<Arc<Mutex<String>>>, request: Request) -> Re
         return (StatusCode::UNAUTHORIZED, Json(error)).into_response();
     }
     let status = if path == "/refuse" { StatusCode::BAD_REQUEST } else { StatusCode::OK };
-    (status, [("x-said", head.uri.to_string())], Json(json!({"said": said}))).into_response()
+    (status, [("x-said", parts.uri.to_string())], Json(json!({"said": said}))).into_response()
 }

@@ -1,5 +1,5 @@
-//! [`Mine`]: the engine with everything logged that can be, the simulated world and a careless server, and all
-//! that goes on between them.
+//! [`Mine`]: the engine with everything logged that can be, the simulated world and a careless server, and
+//! all that goes on between them.
 
 use beltline::sim::config::{DEMO_CLIENT_ID, SimConfig};
 use beltline::sim::notifiers::Keys;

@@ -7,6 +7,7 @@ use std::sync::Arc;
 
 use beltline::api::app::App;
 use beltline::api::serve::serve;
+use beltline::dashboard::router::pages;
 use beltline::desk::desk::{Desk, DeskConfig, facts};
 use beltline::engine::births::Births;
 use beltline::engine::board::Board;
@@ -91,7 +92,8 @@ impl House {
         let desk = Arc::new(Desk::new(handle, keyring, config));
         desk.load_all().await.unwrap();
         let stop = CancellationToken::new();
-        let app = App::new(Arc::clone(&desk), stop.clone()).on_loopback();
+        let pages = pages(Arc::clone(&desk), stop.clone());
+        let app = App::new(Arc::clone(&desk), stop.clone()).on_loopback().with_pages(pages);
         let running =
             vec![tokio::spawn(runner.run(stop.clone())), tokio::spawn(serve(listener, app, stop.clone()))];
         let client = Client::builder().no_proxy().build().unwrap();

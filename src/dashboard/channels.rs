@@ -1,0 +1,194 @@
+//! Channels: which there are, a new one, a test.
+
+use askama::Template;
+use axum::extract::State;
+use axum::response::IntoResponse;
+use serde_json::{Map, Value};
+
+use crate::channels::spec::Spec;
+use crate::channels::{CHANNELS, find};
+use crate::dashboard::dash::Dash;
+use crate::dashboard::links;
+use crate::dashboard::page::{Frame, Given, Page, Place, go, ok, status};
+use crate::dashboard::show::{self, When, sentence};
+use crate::dashboard::take::{Asked, Form, Who};
+use crate::desk::actor::Right;
+use crate::desk::channels::ChannelView;
+use crate::desk::refusal::Refusal;
+use crate::engine::mask::MASK;
+
+const PAGE: &str = "/dashboard/channels";
+const SET: &str = "/dashboard/channels/set";
+/// What stands before the name of a setting in the name of its field.
+const PREFIX: &str = "s.";
+
+#[derive(Template)]
+#[template(path = "channels.html", config = ".askama.toml")]
+struct ChannelsPage {
+    f: Frame,
+    items: Vec<ChannelCard>,
+    kinds: Vec<KindCard>,
+    sets: bool,
+    tests: bool,
+}
+
+struct ChannelCard {
+    name: String,
+    via: String,
+    settings: Vec<(String, String)>,
+    fixed: bool,
+    tested: Option<TestCard>,
+    change: String,
+}
+
+struct TestCard {
+    at: When,
+    good: bool,
+    detail: String,
+}
+
+struct KindCard {
+    name: &'static str,
+    about: &'static str,
+    to: String,
+}
+
+/// All of them.
+pub(super) async fn list(State(dash): State<Dash>, Who(by): Who, asked: Asked) -> Given {
+    let items = dash.desk.channels(&by).await?.items;
+    let kind =
+        |it: &Spec| KindCard { name: it.name, about: it.about, to: links::with(SET, &[("via", it.name)]) };
+    ok(ChannelsPage {
+        f: Frame::new(&by, Place::Channels).said(asked.get("said")),
+        items: items.iter().map(card).collect(),
+        kinds: CHANNELS.iter().map(kind).collect(),
+        sets: by.may_everywhere(Right::Secrets),
+        tests: by.may_everywhere(Right::Run),
+    })
+}
+
+fn card(it: &ChannelView) -> ChannelCard {
+    let test = |it: &crate::desk::channels::TestView| TestCard {
+        at: When(it.at.clone()),
+        good: it.delivered,
+        detail: it.detail.clone(),
+    };
+    ChannelCard {
+        name: it.name.clone(),
+        via: it.via.clone(),
+        settings: it.config.iter().map(|(name, value)| (name.clone(), show::shown(value))).collect(),
+        fixed: it.fixed,
+        tested: it.last.as_ref().map(test),
+        change: links::with(SET, &[("name", &it.name), ("via", &it.via)]),
+    }
+}
+
+#[derive(Template)]
+#[template(path = "channel.html", config = ".askama.toml")]
+struct ChannelPage {
+    f: Frame,
+    via: String,
+    about: &'static str,
+    name: String,
+    known: bool,
+    settings: Vec<Setting>,
+}
+
+struct Setting {
+    id: String,
+    field: String,
+    name: &'static str,
+    about: &'static str,
+    required: bool,
+    secret: bool,
+    /// A key is there, and stays if nothing is typed.
+    kept: bool,
+    value: String,
+    placeholder: &'static str,
+}
+
+fn page(f: Frame, spec: &Spec, name: &str, old: Option<&ChannelView>, form: Option<&Form>) -> ChannelPage {
+    let setting = |(at, it): (usize, &crate::channels::spec::Field)| {
+        let field = format!("{PREFIX}{}", it.name);
+        let before = old.and_then(|old| old.config.get(it.name)).map(show::text);
+        let kept = it.secret && before.as_deref() == Some(MASK);
+        let value = match form {
+            Some(form) if !it.secret => form.get(&field).to_owned(),
+            Some(_) => String::new(),
+            None => before.filter(|_| !kept).unwrap_or_default(),
+        };
+        Setting {
+            id: format!("s{at}"),
+            field,
+            name: it.name,
+            about: it.about,
+            required: it.required && !kept,
+            secret: it.secret,
+            kept,
+            value,
+            placeholder: it.default.unwrap_or_default(),
+        }
+    };
+    ChannelPage {
+        f,
+        via: spec.name.to_owned(),
+        about: spec.about,
+        name: name.to_owned(),
+        known: old.is_some(),
+        settings: spec.fields.iter().enumerate().map(setting).collect(),
+    }
+}
+
+/// The form of one, new or known.
+pub(super) async fn look(State(dash): State<Dash>, Who(by): Who, asked: Asked) -> Given {
+    let empty = String::new();
+    let (via, name) = (asked.get("via").unwrap_or(&empty), asked.get("name").unwrap_or(&empty));
+    let spec = find(via).ok_or_else(|| Refusal::missing("kind of channel", via.as_str()))?;
+    let items = dash.desk.channels(&by).await?.items;
+    let old = items.iter().find(|it| it.name == *name && it.via == *via);
+    ok(page(Frame::new(&by, Place::Channels), spec, name, old, None))
+}
+
+/// Sets one up.
+pub(super) async fn set(State(dash): State<Dash>, Who(by): Who, form: Form) -> Given {
+    let (via, name) = (form.get("via"), form.get("name").trim());
+    let spec = find(via).ok_or_else(|| Refusal::missing("kind of channel", via))?;
+    let items = dash.desk.channels(&by).await?.items;
+    let old = items.iter().find(|it| it.name == name && it.via == via);
+    let mut config = Map::new();
+    for field in spec.fields {
+        let typed = form.get(&format!("{PREFIX}{}", field.name)).trim();
+        let kept = field.secret && old.and_then(|it| it.config.get(field.name)).is_some_and(|it| it == MASK);
+        match typed {
+            "" if kept => drop(config.insert(field.name.to_owned(), Value::from(MASK))),
+            "" => {}
+            typed => drop(config.insert(field.name.to_owned(), Value::from(typed))),
+        }
+    }
+    match dash.desk.set_channel(&by, name, via, config).await {
+        Ok(_) => go(&links::with(PAGE, &[("said", "channel_set")])),
+        Err(refusal) => {
+            let f = Frame::new(&by, Place::Channels).refused(Some(&refusal));
+            Ok(Page(status(&refusal), page(f, spec, name, old, Some(&form))).into_response())
+        }
+    }
+}
+
+/// Sends a real message.
+pub(super) async fn test(State(dash): State<Dash>, Who(by): Who, form: Form) -> Given {
+    let name = form.get("name");
+    let tested = dash.desk.test_channel(&by, name).await?;
+    let said = if tested.delivered { "delivered" } else { "undelivered" };
+    go(&format!("{}#c-{name}", links::with(PAGE, &[("said", said)])))
+}
+
+/// Forgets one.
+pub(super) async fn forget(State(dash): State<Dash>, Who(by): Who, form: Form) -> Given {
+    match dash.desk.forget_channel(&by, form.get("name")).await {
+        Ok(()) => go(&links::with(PAGE, &[("said", "channel_forgotten")])),
+        Err(refusal) => {
+            let (text, _) = sentence(&refusal.to_string());
+            Err(crate::dashboard::page::Oops::new(status(&refusal), &text))
+        }
+    }
+}

@@ -1,0 +1,27 @@
+//! Floor 7, the dashboard: the way in for people with a browser. Pages are made here, whole and readable
+//! without any script; a little script of our own keeps them fresh. No rule of the domain is here; it speaks
+//! to the desk.
+
+pub mod words;
+pub mod assets;
+pub mod show;
+pub mod links;
+pub mod sessions;
+pub mod picture;
+pub mod dash;
+pub mod page;
+pub mod take;
+pub mod doors;
+pub mod login;
+pub mod form;
+pub mod home;
+pub mod process;
+pub mod add;
+pub mod task;
+pub mod orders;
+pub mod templates;
+pub mod channels;
+pub mod about;
+pub mod search;
+pub mod events;
+pub mod router;

@@ -1,0 +1,67 @@
+//! Searching everywhere: processes, templates, and the beginnings of refs.
+
+use askama::Template;
+use axum::extract::State;
+
+use crate::dashboard::dash::Dash;
+use crate::dashboard::links;
+use crate::dashboard::page::{Frame, Given, Place, ok};
+use crate::dashboard::process::TaskRow;
+use crate::dashboard::take::{Asked, Who};
+use crate::desk::look::Filter;
+
+/// How many of each are shown.
+const FOUND_MAX: usize = 50;
+
+#[derive(Template)]
+#[template(path = "search.html", config = ".askama.toml")]
+struct SearchPage {
+    f: Frame,
+    query: String,
+    processes: Vec<Found>,
+    templates: Vec<Found>,
+    tasks: Vec<TaskRow>,
+}
+
+struct Found {
+    name: String,
+    title: String,
+    to: String,
+}
+
+/// What there is of that name.
+pub(super) async fn look(State(dash): State<Dash>, Who(by): Who, asked: Asked) -> Given {
+    let query = asked.get("q").map(|it| it.trim().to_owned()).unwrap_or_default();
+    let low = query.to_lowercase();
+    let like =
+        |name: &str, title: &str| !low.is_empty() && format!("{name} {title}").to_lowercase().contains(&low);
+    let processes = dash.desk.processes(&by).await?.items;
+    let processes = processes.iter().filter(|it| like(&it.id, &it.title));
+    let templates = dash.desk.templates().items;
+    let templates = templates.iter().filter(|it| like(&it.name, &it.title));
+    let tasks = match low.is_empty() {
+        true => Vec::new(),
+        false => {
+            let filter =
+                Filter { ref_prefix: Some(query.clone()), limit: Some(FOUND_MAX), ..Filter::default() };
+            dash.desk.tasks(&by, filter).await?.items
+        }
+    };
+    ok(SearchPage {
+        f: Frame::new(&by, Place::Nowhere),
+        processes: processes
+            .take(FOUND_MAX)
+            .map(|it| Found { name: it.id.clone(), title: it.title.clone(), to: links::process(&it.id) })
+            .collect(),
+        templates: templates
+            .take(FOUND_MAX)
+            .map(|it| Found {
+                name: it.name.clone(),
+                title: it.title.clone(),
+                to: format!("/dashboard/templates/{}", it.name),
+            })
+            .collect(),
+        tasks: tasks.iter().map(TaskRow::anywhere).collect(),
+        query,
+    })
+}

@@ -1,0 +1,266 @@
+//! A task: where it stands and why, what wakes it next, its params, its way so far, and what may be ordered.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use askama::Template;
+use axum::extract::State;
+use axum::http::StatusCode;
+use axum::response::IntoResponse;
+use serde_json::Value;
+
+use crate::dashboard::dash::Dash;
+use crate::dashboard::form::{Field, MORE, optional};
+use crate::dashboard::links;
+use crate::dashboard::page::{Frame, Given, Page, Place, status};
+use crate::dashboard::picture::Mark;
+use crate::dashboard::show::{self, When, short, shown, when};
+use crate::dashboard::take::{self, Asked, Form, Of, Who};
+use crate::desk::actor::{Actor, Right};
+use crate::desk::processes::ProcessView;
+use crate::desk::refusal::{Done, Refusal};
+use crate::desk::view::{HopView, TaskView};
+use crate::engine::mask::MASK;
+use crate::model::names::{Address, TaskId};
+
+/// How many hops a page shows, and how many it looks through for them.
+const HOPS_SHOWN: usize = 50;
+const ENTRIES_MAX: usize = 500;
+/// How many params a page shows.
+const PARAMS_MAX: usize = 100;
+/// How many nodes one may choose from.
+const NODES_MAX: usize = 300;
+
+#[derive(Template)]
+#[template(path = "task.html", config = ".askama.toml")]
+struct TaskPage {
+    f: Frame,
+    it: TaskView,
+    process: ProcessView,
+    process_to: String,
+    live: bool,
+    created: When,
+    since: When,
+    due: Option<When>,
+    next: &'static str,
+    about: String,
+    link: Option<String>,
+    host: String,
+    fault: Option<FaultCard>,
+    alarm_told: Option<When>,
+    alarm_by: String,
+    params: Vec<ParamRow>,
+    params_more: usize,
+    result: Option<String>,
+    hops: Vec<HopRow>,
+    older: Option<String>,
+    newer: Option<String>,
+    picture: Option<String>,
+    fields: Vec<Field>,
+    more: String,
+    runs: bool,
+    reveals: bool,
+}
+
+struct FaultCard {
+    code: String,
+    class: &'static str,
+    text: String,
+    hint: Option<String>,
+    node: Option<String>,
+    at: Option<When>,
+}
+
+struct ParamRow {
+    name: String,
+    about: String,
+    value: String,
+    masked: bool,
+    revealed: bool,
+}
+
+struct HopRow {
+    at: When,
+    node: String,
+    event: String,
+    to: Option<String>,
+    attempt: u32,
+    asked: Option<String>,
+    set: Vec<(String, String)>,
+    unset: String,
+    fault: Option<(String, String)>,
+}
+
+/// What a page shows beside the task.
+#[derive(Default)]
+pub(super) struct Beside<'a> {
+    pub(super) said: Option<&'a String>,
+    pub(super) before: Option<&'a String>,
+    pub(super) refusal: Option<&'a Refusal>,
+    pub(super) typed: Option<&'a Form>,
+    pub(super) revealed: Option<(String, Value)>,
+}
+
+/// The page of a task.
+pub(super) async fn look(State(dash): State<Dash>, Who(by): Who, Of(id): Of, asked: Asked) -> Given {
+    let empty = String::new();
+    let (reference, id_text) = (asked.get("ref").unwrap_or(&empty), asked.get("id").unwrap_or(&empty));
+    let (address, task) = take::task(&id, reference, id_text)?;
+    let beside = Beside { said: asked.get("said"), before: asked.get("before"), ..Beside::default() };
+    page(&dash, &by, &address, task, beside).await
+}
+
+/// The same with one secret opened. The desk asks whether one may, and notes it.
+pub(super) async fn reveal(State(dash): State<Dash>, Who(by): Who, Of(id): Of, form: Form) -> Given {
+    let (address, task) = take::task(&id, form.get("ref"), form.get("id"))?;
+    let name = form.get("param");
+    match dash.desk.param(&by, &address, task, name).await {
+        Ok(value) => {
+            let beside = Beside { revealed: Some((name.to_owned(), value)), ..Beside::default() };
+            page(&dash, &by, &address, task, beside).await
+        }
+        Err(refusal) => {
+            let beside = Beside { refusal: Some(&refusal), ..Beside::default() };
+            page(&dash, &by, &address, task, beside).await
+        }
+    }
+}
+
+/// The page of a task and what just happened to it.
+pub(super) async fn page(
+    dash: &Dash,
+    by: &std::sync::Arc<Actor>,
+    address: &Address,
+    id: Option<TaskId>,
+    beside: Beside<'_>,
+) -> Given {
+    let it = dash.desk.task(by, address, id).await?;
+    let process = dash.desk.process(by, &address.process).await?;
+    let hops = hops(dash, by, address, id).await?;
+    let picture = dash.pictures.of(&dash.desk, by, &address.process, &process.version)?;
+    let live = ["ready", "doing", "waiting"].contains(&it.state);
+    let (here, before) = (links::task(&it), beside.before.and_then(|it| it.parse::<u64>().ok()));
+    let older_than = before.unwrap_or(u64::MAX);
+    let shown: Vec<&HopView> = hops.iter().rev().filter(|it| it.seq < older_than).take(HOPS_SHOWN).collect();
+    let last = shown.last().map_or(0, |it| it.seq);
+    let older = hops.iter().any(|it| it.seq < last).then(|| format!("{here}&before={last}#trail"));
+    let link = links::outward(it.link.as_ref()).filter(|_| live);
+    let runs = by.may(Right::Run, &address.process);
+    let f = Frame::new(by, Place::Home).said(beside.said).refused(beside.refusal);
+    let page = TaskPage {
+        next: next(&it, &process, &f),
+        // A secret that was asked for stays until one leaves.
+        f: if beside.revealed.is_some() || before.is_some() { f } else { f.live(Some(&process.id)) },
+        process_to: links::process(&process.id),
+        live,
+        created: When(it.created_at.clone()),
+        since: When(it.since.clone()),
+        due: when(it.due.as_ref()),
+        about: node_about(&process, &it.node),
+        host: link.as_deref().map(links::host).unwrap_or_default(),
+        link,
+        fault: it.fault.as_ref().map(fault),
+        alarm_told: it.alarm.as_ref().and_then(|it| when(it.told.as_ref())),
+        alarm_by: it.alarm.as_ref().map(|it| it.by.join(", ")).unwrap_or_default(),
+        params: params(&it, &process, beside.revealed.as_ref()),
+        params_more: it.params.map().len().saturating_sub(PARAMS_MAX),
+        result: it.result.as_ref().map(shown_whole),
+        hops: shown.iter().map(|it| hop(it)).collect(),
+        older,
+        newer: before.is_some().then(|| format!("{here}#trail")),
+        picture: picture.with(&marks(&it, &hops)),
+        fields: optional(&process.params, beside.typed),
+        more: beside.typed.map(|it| it.get(MORE).to_owned()).unwrap_or_default(),
+        runs,
+        reveals: by.may(Right::Secrets, &address.process),
+        it,
+        process,
+    };
+    Ok(Page(beside.refusal.map_or(StatusCode::OK, status), page).into_response())
+}
+
+fn shown_whole(value: &Value) -> String {
+    shown(value)
+}
+
+/// All that is kept of its trail: it is bounded by the engine.
+async fn hops(dash: &Dash, by: &Actor, address: &Address, id: Option<TaskId>) -> Done<Vec<HopView>> {
+    let (mut all, mut after) = (Vec::new(), None);
+    loop {
+        let page = dash.desk.trail(by, address, id, after.as_deref(), Some(ENTRIES_MAX)).await?;
+        all.extend(page.items);
+        match page.next {
+            Some(next) => after = Some(next),
+            None => return Ok(all),
+        }
+    }
+}
+
+/// What wakes it.
+fn next(it: &TaskView, process: &ProcessView, f: &Frame) -> &'static str {
+    match (it.state, process.paused, it.due.is_some()) {
+        ("ready" | "waiting" | "doing", true, _) => f.w.next_paused,
+        ("ready", ..) => f.w.next_ready,
+        ("doing", ..) => f.w.next_doing,
+        ("waiting", _, true) => f.w.next_due,
+        ("waiting", _, false) => f.w.next_person,
+        ("failed", ..) => f.w.next_failed,
+        _ => f.w.next_never,
+    }
+}
+
+fn node_about(process: &ProcessView, node: &str) -> String {
+    let node = process.nodes.iter().flatten().find(|it| it.name == node);
+    node.map(|it| it.about.clone()).unwrap_or_default()
+}
+
+fn fault(it: &crate::desk::view::FaultView) -> FaultCard {
+    let (text, hint) = show::sentence(&it.message);
+    FaultCard {
+        code: it.code.clone(),
+        class: it.class,
+        text,
+        hint,
+        node: it.node.clone(),
+        at: when(it.at.as_ref()),
+    }
+}
+
+fn params(it: &TaskView, process: &ProcessView, revealed: Option<&(String, Value)>) -> Vec<ParamRow> {
+    let row = |(name, value): (&String, &Value)| {
+        let open = revealed.filter(|(it, _)| it == name).map(|(_, value)| value);
+        let spec = process.params.iter().find(|it| it.name == *name);
+        ParamRow {
+            name: name.clone(),
+            about: spec.map(|it| it.about.clone()).unwrap_or_default(),
+            value: open.map_or_else(|| shown(value), show::text),
+            masked: open.is_none() && value == MASK,
+            revealed: open.is_some(),
+        }
+    };
+    it.params.map().iter().take(PARAMS_MAX).map(row).collect()
+}
+
+fn hop(it: &HopView) -> HopRow {
+    let set = it.set.map().iter().map(|(name, value)| (name.clone(), short(&show::text(value), 160).0));
+    HopRow {
+        at: When(it.at.clone()),
+        node: it.node.clone(),
+        event: it.event.clone(),
+        to: it.to.clone(),
+        attempt: it.attempt,
+        asked: it.asked.clone(),
+        set: set.collect(),
+        unset: it.unset.join(", "),
+        fault: it.fault.as_ref().map(|it| (it.code.clone(), it.message.clone())),
+    }
+}
+
+/// Where it is, and where it was.
+fn marks(it: &TaskView, hops: &[HopView]) -> BTreeMap<String, Mark> {
+    let been: BTreeSet<&String> =
+        hops.iter().flat_map(|it| [Some(&it.node), it.to.as_ref()]).flatten().collect();
+    let mark = |class| Mark { class, ..Mark::default() };
+    let mut marks: BTreeMap<String, Mark> = been.into_iter().map(|it| (it.clone(), mark("been"))).collect();
+    marks.insert(it.node.clone(), mark("now"));
+    marks
+}

@@ -1,0 +1,120 @@
+//! Templates: a gallery, and a form that makes one a process of one's own.
+
+use std::collections::BTreeMap;
+
+use askama::Template;
+use axum::extract::{Path, State};
+use axum::http::StatusCode;
+use axum::response::IntoResponse;
+
+use crate::dashboard::dash::Dash;
+use crate::dashboard::form::{Field, fields, read};
+use crate::dashboard::links;
+use crate::dashboard::page::{Frame, Given, Page, Place, go, ok, status};
+use crate::dashboard::picture::Drawn;
+use crate::dashboard::show::{sentence, short};
+use crate::dashboard::take::{Form, Who};
+use crate::desk::actor::Right;
+use crate::desk::cloning::{Cloning, TemplateView};
+use crate::desk::processes::ParamView;
+use crate::desk::refusal::Refusal;
+use crate::desk::templates::find;
+
+#[derive(Template)]
+#[template(path = "templates.html", config = ".askama.toml")]
+struct GalleryPage {
+    f: Frame,
+    items: Vec<TemplateView>,
+}
+
+/// All of them.
+pub(super) async fn gallery(State(dash): State<Dash>, Who(by): Who) -> Given {
+    ok(GalleryPage { f: Frame::new(&by, Place::Templates), items: dash.desk.templates().items })
+}
+
+#[derive(Template)]
+#[template(path = "template.html", config = ".askama.toml")]
+struct TemplatePage {
+    f: Frame,
+    name: String,
+    title: String,
+    about: String,
+    version: String,
+    picture: Option<String>,
+    id: String,
+    id_wrong: Option<String>,
+    new_title: String,
+    fields: Vec<Field>,
+    secrets: String,
+    edits: bool,
+}
+
+/// What a clone may have defaults for: what is asked at submit and stands in no file in secret.
+fn questions(it: &TemplateView) -> Vec<ParamView> {
+    it.params.iter().filter(|it| it.input && !it.secret).cloned().collect()
+}
+
+fn page(
+    f: Frame,
+    it: &TemplateView,
+    form: Option<&Form>,
+    refusal: Option<&Refusal>,
+    edits: bool,
+) -> TemplatePage {
+    let none = Vec::new();
+    let wrong = if let Some(Refusal::Fields(wrong)) = refusal { wrong } else { &none };
+    let typed = |name: &str| form.map(|form| form.get(name).to_owned());
+    let process = find(&it.name).and_then(|it| it.process());
+    let secret: Vec<&str> =
+        it.params.iter().filter(|it| it.input && it.secret).map(|it| it.name.as_str()).collect();
+    let named =
+        matches!(refusal, Some(Refusal::Bad { code: "bad_process_id", .. } | Refusal::Conflict { .. }));
+    let blank = |it| Field { required: false, ..it };
+    TemplatePage {
+        id_wrong: refusal.filter(|_| named).map(|it| sentence(&it.to_string()).0),
+        f: f.refused(refusal.filter(|_| !named)),
+        name: it.name.clone(),
+        title: it.title.clone(),
+        about: it.about.clone(),
+        version: short(&it.version, 12).0,
+        picture: process.and_then(|it| Drawn::plain(&it).with(&BTreeMap::new())),
+        id: typed("name").unwrap_or_else(|| it.name.clone()),
+        new_title: typed("title").unwrap_or_default(),
+        fields: fields(&questions(it), form, wrong).into_iter().map(blank).collect(),
+        secrets: secret.join(", "),
+        edits,
+    }
+}
+
+/// One of them, with its questions.
+pub(super) async fn look(State(dash): State<Dash>, Who(by): Who, Path(name): Path<String>) -> Given {
+    let it = dash.desk.template(&name)?;
+    ok(page(Frame::new(&by, Place::Templates), &it, None, None, by.has(Right::Edit)))
+}
+
+/// Makes a process of it.
+pub(super) async fn clone(
+    State(dash): State<Dash>,
+    Who(by): Who,
+    Path(name): Path<String>,
+    form: Form,
+) -> Given {
+    let it = dash.desk.template(&name)?;
+    let title = Some(form.get("title").to_owned()).filter(|it| !it.is_empty());
+    let done = match read(&questions(&it), &form) {
+        Ok(values) => {
+            let cloning = Cloning { name: form.get("name").trim().to_owned(), title, values };
+            dash.desk.clone_template(&by, &name, cloning).await
+        }
+        Err(wrong) => Err(Refusal::Fields(wrong)),
+    };
+    match done {
+        Ok(cloned) => go(&links::with(&links::process(&cloned.id), &[("said", "cloned")])),
+        Err(refusal) => {
+            let f = Frame::new(&by, Place::Templates);
+            let code: StatusCode = status(&refusal);
+            let page = page(f, &it, Some(&form), Some(&refusal), by.has(Right::Edit));
+            Ok(Page(code, page).into_response())
+        }
+    }
+}
