@@ -12,7 +12,7 @@ async fn every_mistake_is_a_problem() {
     house.deploy(HOLD).await;
     let tasks = "/processes/hold/tasks";
     house.api("GET", "/nothing").send().await.problem(404, "no_such_path");
-    house.call("GET", "/").send().await.problem(404, "no_such_path");
+    house.call("GET", "/nothing").send().await.problem(404, "no_such_path");
     let wrong = house.api("PATCH", tasks).send().await;
     wrong.problem(405, "method_not_allowed");
     assert!(wrong.header("allow").contains("POST"));
