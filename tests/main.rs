@@ -4,6 +4,7 @@
 mod api;
 mod cli;
 mod corpora;
+mod dashboard;
 mod simulation;
 mod step;
 mod store;
