@@ -8,18 +8,22 @@ use axum::extract::{FromRequest, RawQuery, Request, State};
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use serde_json::{Map, Value, json};
-use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use crate::api::app::App;
 use crate::api::pages::{asks, says};
 use crate::api::problem::Problem;
+use crate::api::routes::Routes;
 use crate::api::take::{self, At, is_json, media_type, process, too_large};
 use crate::desk::hooks::Opened;
+use crate::desk::need::Need;
 
 /// The routes.
-pub fn routes() -> OpenApiRouter<App> {
-    OpenApiRouter::new().routes(routes!(look, open)).routes(routes!(callback))
+pub fn routes() -> Routes {
+    Routes::new()
+        .add(Need::Key, routes!(look))
+        .add(Need::Key, routes!(open))
+        .add(Need::Key, routes!(callback))
 }
 
 /// Asks a person whether to go on. Nothing happens: messengers follow links to preview them.

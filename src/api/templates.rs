@@ -6,18 +6,23 @@ use axum::http::StatusCode;
 use serde::Deserialize;
 use serde_json::{Map, Value};
 use utoipa::ToSchema;
-use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use crate::api::app::App;
 use crate::api::problem::Problem;
+use crate::api::routes::Routes;
 use crate::api::take::{At, Read, Who};
+use crate::desk::actor::Right;
 use crate::desk::cloning::{Cloned, Cloning, TemplateView};
+use crate::desk::need::Need;
 use crate::desk::view::Page;
 
 /// The routes.
-pub fn routes() -> OpenApiRouter<App> {
-    OpenApiRouter::new().routes(routes!(list)).routes(routes!(get)).routes(routes!(clone))
+pub fn routes() -> Routes {
+    Routes::new()
+        .add(Need::Known, routes!(list))
+        .add(Need::Known, routes!(get))
+        .add(Need::Somewhere(Right::Edit), routes!(clone))
 }
 
 /// All templates, without their texts.
