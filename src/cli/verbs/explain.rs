@@ -25,7 +25,7 @@ pub struct Explain {
 
 impl Explain {
     /// Explains.
-    pub async fn run(self, session: &Session) -> Result<()> {
+    pub fn run(self, session: &Session) -> Result<()> {
         let (all, out) = (pages(), &session.out);
         let Some(name) = self.name else {
             return out.answer(&json!({"items": all}), || contents(&all, out));
