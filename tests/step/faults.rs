@@ -24,7 +24,8 @@ const NEIGHBOURS: [&str; 4] = [
 /// The example as a process, and the name of its node.
 fn process(entry: &Entry) -> (String, String) {
     let name = entry.example.split(':').next().unwrap().to_owned();
-    let body: String = entry.example.lines().map(|line| format!("  {line}\n")).collect();
+    let body: Vec<String> = entry.example.lines().map(|line| format!("  {line}\n")).collect();
+    let body = body.concat();
     let start =
         if name == "start" { String::new() } else { format!("  start: {{kind: input, next: {name}}}\n") };
     let mut ends = String::from("  done: {kind: end}\n");
