@@ -6,6 +6,7 @@ mod canary;
 mod cli;
 mod corpora;
 mod kill;
+mod people;
 mod readme;
 mod dashboard;
 mod simulation;

@@ -3,7 +3,7 @@
 
 use std::any::Any;
 use std::net::{IpAddr, Ipv4Addr};
-use std::sync::Arc;
+use std::sync::{Arc, Once};
 
 use axum::extract::{Request, State};
 use axum::http::request::Parts;
@@ -28,12 +28,23 @@ pub struct Doorman {
     pub doors: Arc<Doors>,
 }
 
+/// It is said once.
+static UNDECLARED: Once = Once::new();
+
 /// Notes who is at the other end, lets nobody in who came around the proxy, and puts the headers on the
 /// answer.
 pub async fn guarded(State(app): State<App>, mut request: Request, next: Next) -> Response {
     let here = Peer { address: IpAddr::V4(Ipv4Addr::LOCALHOST), tls: false };
     let peer = request.extensions().get::<Peer>().copied().unwrap_or(here);
     let client = app.front.client(peer, request.headers());
+    if app.front.is_undeclared(peer, request.headers()) {
+        UNDECLARED.call_once(|| {
+            tracing::warn!(
+                "a proxy on this machine is not declared, so all who come through it look like one; \
+                 hint: set `proxy.trust`, or --behind-proxy 127.0.0.1"
+            );
+        });
+    }
     request.extensions_mut().insert(client);
     let mut response = match client.welcome {
         true => next.run(request).await,

@@ -18,4 +18,5 @@ pub mod status;
 pub mod pages;
 pub mod hooks;
 pub mod router;
+pub mod tls;
 pub mod serve;

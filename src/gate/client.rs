@@ -43,6 +43,12 @@ impl Front {
         self.trust.iter().any(|it| it.contains(&address))
     }
 
+    /// Whether somebody on this machine speaks for others, and nobody said that they may.
+    pub fn is_undeclared(&self, peer: Peer, headers: &HeaderMap) -> bool {
+        let address = peer.address.to_canonical();
+        address.is_loopback() && !self.trusts(address) && headers.contains_key(FORWARDED_FOR)
+    }
+
     /// Who sent the request with these headers.
     pub fn client(&self, peer: Peer, headers: &HeaderMap) -> Client {
         let address = peer.address.to_canonical();
