@@ -88,11 +88,6 @@ impl Browser {
         self.tell("Emulation.setEmulatedMedia", json!({"features": features})).await;
     }
 
-    /// The language and the zone of the reader.
-    pub(super) async fn zone(&self, zone: &str) {
-        self.tell("Emulation.setTimezoneOverride", json!({"timezoneId": zone})).await;
-    }
-
     async fn tell(&self, command: &str, params: Value) {
         self.driver.cdp().send_raw(command, params).await.unwrap();
     }

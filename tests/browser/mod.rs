@@ -5,3 +5,4 @@ mod browser;
 
 mod pages;
 mod story;
+mod work;
