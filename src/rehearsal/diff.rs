@@ -72,13 +72,13 @@ impl Miss {
     #[must_use]
     pub fn texts(self, expected: &str, got: &str) -> Miss {
         let (expected, got): (Vec<&str>, Vec<&str>) = (expected.lines().collect(), got.lines().collect());
-        Miss { lines: difference(&expected, &got, |expected, got| expected == got), ..self }
+        Miss { lines: difference(&expected, &got, None), ..self }
     }
 
     /// With the nodes that were expected and those that were come to.
     #[must_use]
     pub fn path(self, expected: &[String], got: &[String]) -> Miss {
-        Miss { lines: difference(expected, got, |expected, got| expected == got), ..self }
+        Miss { lines: difference(expected, got, Some(ANY)), ..self }
     }
 }
 
@@ -97,35 +97,51 @@ pub fn shown(value: Option<&Value>) -> String {
 /// A list or a map longer than that is shown on many lines.
 const SHORT_CHARS_MAX: usize = 80;
 
-/// The lines of both, those they share once: by their longest common subsequence.
-fn difference<T: AsRef<str>>(expected: &[T], got: &[T], same: impl Fn(&str, &str) -> bool) -> Vec<Line> {
+/// The lines of both, those they share once: as few changes as there can be. A line of the expected that is
+/// `any` stands for any lines, or none.
+fn difference<T: AsRef<str>>(expected: &[T], got: &[T], any: Option<&str>) -> Vec<Line> {
     let line = |side, text: &T| Line { side, text: text.as_ref().to_owned() };
     let (many, much) = (expected.len(), got.len());
     if many > LINES_MAX || much > LINES_MAX {
         let expected = expected.iter().map(|it| line(Side::Expected, it));
         return expected.chain(got.iter().map(|it| line(Side::Got, it))).collect();
     }
-    let equal = |one: usize, other: usize| same(expected[one].as_ref(), got[other].as_ref());
-    let mut common = vec![vec![0usize; much + 1]; many + 1];
-    for one in (0..many).rev() {
-        for other in (0..much).rev() {
-            common[one][other] = match equal(one, other) {
-                true => common[one + 1][other + 1] + 1,
-                false => common[one + 1][other].max(common[one][other + 1]),
-            };
+    let is_any = |one: usize| one < many && any == Some(expected[one].as_ref());
+    let equal = |one: usize, other: usize| {
+        one < many && other < much && expected[one].as_ref() == got[other].as_ref()
+    };
+    // How many changes are left from here on.
+    let mut left = vec![vec![0usize; much + 1]; many + 1];
+    for one in (0..=many).rev() {
+        for other in (0..=much).rev() {
+            let own = usize::from(!is_any(one));
+            let mut ways = Vec::with_capacity(3);
+            if one < many {
+                ways.push(left[one + 1][other] + own);
+            }
+            if other < much {
+                ways.push(left[one][other + 1] + own);
+            }
+            if equal(one, other) {
+                ways.push(left[one + 1][other + 1]);
+            }
+            left[one][other] = ways.into_iter().min().unwrap_or(0);
         }
     }
     let mut lines = Vec::new();
     let (mut one, mut other) = (0, 0);
     while one < many || other < much {
-        if one < many && other < much && equal(one, other) {
+        let own = usize::from(!is_any(one));
+        if equal(one, other) && left[one][other] == left[one + 1][other + 1] {
             lines.push(line(Side::Both, &got[other]));
             (one, other) = (one + 1, other + 1);
-        } else if other == much || (one < many && common[one + 1][other] >= common[one][other + 1]) {
-            lines.push(line(Side::Expected, &expected[one]));
+        } else if one < many && left[one][other] == left[one + 1][other] + own {
+            lines.push(line(if own == 0 { Side::Both } else { Side::Expected }, &expected[one]));
             one += 1;
         } else {
-            lines.push(line(Side::Got, &got[other]));
+            if own == 1 {
+                lines.push(line(Side::Got, &got[other]));
+            }
             other += 1;
         }
     }
@@ -169,9 +185,15 @@ mod tests {
 
     #[test]
     fn what_both_share_is_shown_once() {
-        let miss = Miss::new(Spot::default(), "it").path(&words("a b c"), &words("a c d"));
-        let lines: Vec<String> =
-            miss.lines.iter().map(|it| format!("{}{}", it.side.sign(), it.text)).collect();
-        assert_eq!(lines, [" a", "-b", " c", "+d"]);
+        for (expected, got, lines) in [
+            ("a b c", "a c d", " a -b  c +d"),
+            ("a ... d", "a b c e", " a  ... -d"),
+            ("... renew rest", "nap tidy renew nap", " ...  renew -rest +nap"),
+        ] {
+            let miss = Miss::new(Spot::default(), "it").path(&words(expected), &words(got));
+            let shown: Vec<String> =
+                miss.lines.iter().map(|it| format!("{}{}", it.side.sign(), it.text)).collect();
+            assert_eq!(shown.join(" "), lines);
+        }
     }
 }

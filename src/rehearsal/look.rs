@@ -34,6 +34,7 @@ pub(super) fn look(expect: &Expect, task: &Task, stage: &mut Stage) -> Vec<Miss>
     misses.extend(expect.asked.iter().flat_map(|it| asked(it, stage, &view)));
     misses.extend(expect.told.as_ref().and_then(|it| told(it, stage)));
     misses.extend(expect.path.as_ref().and_then(|it| path(it, &name, stage)));
+    misses.sort_by_key(|miss| miss.spot.start);
     misses
 }
 
@@ -47,7 +48,11 @@ fn stands(expect: &Expect, task: &Task, name: &Address, now: Timestamp) -> Vec<M
             );
         }
     };
-    let fault = task.fault.as_ref().map(|it| format!("\n({}: {})", it.code, it.message)).unwrap_or_default();
+    let fault = task
+        .fault
+        .as_ref()
+        .map(|it| format!("\nits last fault: {}: {}", it.code, it.message))
+        .unwrap_or_default();
     if let Some(node) = expect.node.as_ref().filter(|it| it.it != task.at.as_str()) {
         differ(node.spot, "node", &node.it, &format!("{}{fault}", task.at));
     }

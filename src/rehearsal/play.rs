@@ -270,9 +270,8 @@ fn names(params: &Map<String, Value>) -> String {
 
 /// A process whose tasks only hold params, whatever letters come.
 fn stand_in(id: &ProcessId) -> Result<Process, String> {
-    let text = format!(
-        "process: \"{id}\"\nnodes:\n  start: {{kind: input, next: hold}}\n  hold: {{kind: wait, next: hold}}\n"
-    );
+    let nodes = "{start: {kind: input, next: hold}, hold: {kind: wait, next: hold}}";
+    let text = format!("process: \"{id}\"\nnodes: {nodes}\n");
     parse(&text).map_err(|problems| {
         problems.first().map_or_else(|| format!("`{id}` cannot be put there"), ToString::to_string)
     })

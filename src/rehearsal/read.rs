@@ -51,7 +51,7 @@ pub fn read(text: &str) -> Result<Scenario, Vec<Problem>> {
     let (tree, problems) = yaml::read(text);
     let mut reader = Reader { problems };
     let scenario = match &tree {
-        Some(tree) => reader.scenario(tree),
+        Some(tree) => Some(reader.scenario(tree)),
         None => {
             if reader.problems.is_empty() {
                 let spot = Spot { line: 1, column: 1, start: 0, end: 0 };
@@ -69,6 +69,7 @@ pub fn read(text: &str) -> Result<Scenario, Vec<Problem>> {
 /// What a file says for all its cases, and a case for itself.
 #[derive(Default)]
 struct Setting {
+    title: Option<String>,
     start: Option<Moment>,
     vars: Option<Map<String, Value>>,
     secrets: Option<BTreeMap<String, String>>,
@@ -76,6 +77,20 @@ struct Setting {
     submit: Option<SubmitShape>,
     submit_spot: Spot,
     world: Vec<Line>,
+}
+
+impl From<FileShape> for Setting {
+    fn from(shape: FileShape) -> Setting {
+        let FileShape { title, start, vars, secrets, others, submit, .. } = shape;
+        Setting { title, start, vars, secrets, others, submit, ..Setting::default() }
+    }
+}
+
+impl From<CaseShape> for Setting {
+    fn from(shape: CaseShape) -> Setting {
+        let CaseShape { case, start, vars, secrets, others, submit, .. } = shape;
+        Setting { title: Some(case), start, vars, secrets, others, submit, ..Setting::default() }
+    }
 }
 
 struct Reader {
@@ -96,49 +111,29 @@ impl Reader {
         None
     }
 
-    fn scenario(&mut self, tree: &Tree) -> Option<Scenario> {
-        let shape: Option<FileShape> = self.shape(tree);
-        let world = self.world(tree);
-        let cases = tree.get("cases").map(items).unwrap_or_default();
-        let mut read: Vec<(Option<CaseShape>, &Tree)> = Vec::new();
-        for case in cases {
-            read.push((self.shape(case), case));
-        }
-        let shape = shape?;
-        let title = shape.title.clone();
-        let whole = Setting {
-            start: shape.start,
-            vars: shape.vars,
-            secrets: shape.secrets,
-            others: shape.others,
-            submit: shape.submit,
-            submit_spot: spot_of(tree, "submit"),
-            world,
-        };
-        let mut all = Vec::new();
+    fn scenario(&mut self, tree: &Tree) -> Scenario {
+        let whole = self.setting::<FileShape>(tree);
+        let mut cases = Vec::new();
         if let Some(then) = tree.get("then") {
-            let title = title.clone().unwrap_or_else(|| "the case".to_owned());
-            all.push(self.case(title, tree.spot, then, &whole, Setting::default()));
+            let title = whole.title.clone().unwrap_or_else(|| "the case".to_owned());
+            cases.push(self.case(title, tree.spot, then, &whole, Setting::default()));
         }
-        for (shape, tree) in read {
-            let own = self.setting(tree, shape.as_ref());
-            let title = shape.map(|it| it.case).unwrap_or_default();
+        for tree in tree.get("cases").map(items).unwrap_or_default() {
+            let own = self.setting::<CaseShape>(tree);
+            let title = own.title.clone().unwrap_or_default();
             if let Some(then) = tree.get("then") {
-                all.push(self.case(title, tree.spot, then, &whole, own));
+                cases.push(self.case(title, tree.spot, then, &whole, own));
             }
         }
-        self.told_apart(&all);
-        if all.is_empty() && self.problems.is_empty() {
-            self.wrong(
-                tree.spot,
-                "there is no case",
-                Some("write `cases:` and `- case: …` with `then:` for each"),
-            );
+        self.told_apart(&cases);
+        if cases.is_empty() && self.problems.is_empty() {
+            let hint = "write `cases:` and `- case: …` with `then:` for each";
+            self.wrong(tree.spot, "there is no case", Some(hint));
         }
-        let process = tree.get("process").and_then(|it| Some(Spotted { spot: it.spot, it: it.name()? }));
-        let with = tree.get("with").map(items).unwrap_or_default();
-        let with = with.iter().filter_map(|it| Some(Spotted { spot: it.spot, it: it.name()? })).collect();
-        Some(Scenario { title, process, with, cases: all })
+        let name = |tree: &Tree| Some(Spotted { spot: tree.spot, it: tree.name()? });
+        let process = tree.get("process").and_then(name);
+        let with = tree.get("with").map(items).unwrap_or_default().iter().filter_map(name).collect();
+        Scenario { process, with, cases }
     }
 
     fn told_apart(&mut self, cases: &[Case]) {
@@ -150,18 +145,10 @@ impl Reader {
         }
     }
 
-    fn setting(&mut self, tree: &Tree, shape: Option<&CaseShape>) -> Setting {
+    fn setting<T: DeserializeOwned + Into<Setting>>(&mut self, tree: &Tree) -> Setting {
         let world = self.world(tree);
-        let Some(shape) = shape else { return Setting { world, ..Setting::default() } };
-        Setting {
-            start: shape.start,
-            vars: shape.vars.clone(),
-            secrets: shape.secrets.clone(),
-            others: shape.others.clone(),
-            submit: shape.submit.clone(),
-            submit_spot: spot_of(tree, "submit"),
-            world,
-        }
+        let setting = self.shape::<T>(tree).map(T::into).unwrap_or_default();
+        Setting { submit_spot: spot_of(tree, "submit"), world, ..setting }
     }
 
     /// A case: what it says itself, over what the file says for all.
@@ -198,6 +185,8 @@ impl Reader {
     }
 
     fn line(&mut self, tree: &Tree) -> Option<Line> {
+        let parts = tree.get("expect").map(|it| self.parts(it)).unwrap_or_default();
+        let answers = self.answers(tree);
         let shape: LineShape = self.shape(tree)?;
         let mut to = To { tell: shape.tell, ..To::default() };
         match shape.node.as_deref().map(|node| node.split_once('/').ok_or(node)) {
@@ -226,8 +215,6 @@ impl Reader {
         if to.url.is_some() && to.tell.is_some() {
             self.wrong(tree.spot, "a request is either `ask` or `tell`", None);
         }
-        let parts = tree.get("expect").map(|it| self.parts(it)).unwrap_or_default();
-        let answers = self.answers(tree);
         Some(Line { spot: tree.spot, to, parts, times: shape.times, answers })
     }
 
@@ -337,7 +324,6 @@ impl Reader {
     }
 
     fn expect(&mut self, tree: &Tree) -> Option<Expect> {
-        let shape: ExpectShape = self.shape(tree)?;
         let spot = |key: &str| spot_of(tree, key);
         if tree.entries().is_empty() {
             self.wrong(tree.spot, "nothing is expected here", Some("such as `expect: {node: done}`"));
@@ -352,10 +338,12 @@ impl Reader {
         let asked = asked.iter().filter_map(|(key, it)| self.asked(&key.text, key.spot, it)).collect();
         let told = tree.get("told").and_then(|it| Some(Spotted { spot: it.spot, it: self.told(it)? }));
         let mut want = |key: &str| tree.get(key).and_then(|it| self.want(it));
+        let (result, fault, link) = (want("result"), want("fault"), want("link"));
+        let shape: ExpectShape = self.shape(tree)?;
         Some(Expect {
-            result: want("result"),
-            fault: want("fault"),
-            link: want("link"),
+            result,
+            fault,
+            link,
             state: shape.state.map(|it| Spotted { spot: spot("state"), it }),
             node: shape.node.map(|it| Spotted { spot: spot("node"), it }),
             params,

@@ -7,8 +7,8 @@ use serde_json::{Map, Value, json};
 use crate::channels::marks::{Piece, marked, pieces};
 use crate::model::effect::{Auth, Body, HttpAsk};
 
-/// The parts of a request: `method`, `url` (without its query), `query`, `headers`, `auth`, and one of `form`,
-/// `json` and `text`.
+/// The parts of a request: `method`, `url` (without its query), `query`, `headers`, `auth`, and one of
+/// `form`, `json` and `text`.
 pub(super) fn parts_of(ask: &HttpAsk, secrets: &BTreeMap<String, String>) -> Value {
     let open = |text: &str| opened(text, secrets);
     let url = open(&ask.url);

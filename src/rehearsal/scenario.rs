@@ -33,8 +33,6 @@ use crate::model::value::Draft;
 /// A file of cases.
 #[derive(Clone, Debug)]
 pub struct Scenario {
-    /// For people.
-    pub title: Option<String>,
     /// The process it is about: a file or a name, as written.
     pub process: Option<Spotted<String>>,
     /// Other processes that are called or written to: files or names.

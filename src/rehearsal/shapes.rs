@@ -1,5 +1,5 @@
-//! The shapes of a scenario's parts as they stand in YAML. [`crate::rehearsal::read`] makes a scenario of
-//! them.
+//! The shapes of a scenario's parts as they stand in YAML. A scenario is made of them where it is read:
+//! all that is wrong is told there.
 
 use std::collections::BTreeMap;
 use std::str::FromStr;

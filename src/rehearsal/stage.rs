@@ -202,9 +202,11 @@ impl Stage {
 
     /// Does what is to be done now, if anything is.
     async fn act(&mut self, now: Timestamp) -> Result<bool, Halt> {
-        if let Some(place) = self.coming.iter().position(|it| it.at <= now) {
-            let Coming { task, outcome, .. } = self.coming.remove(place);
-            self.turn(vec![Hand::answered(task, outcome)]).await?;
+        let answers = self.coming.partition_point(|it| it.at <= now);
+        if answers > 0 {
+            let answers =
+                self.coming.drain(..answers).map(|it| Hand::answered(it.task, it.outcome)).collect();
+            self.turn(answers).await?;
             return Ok(true);
         }
         if self.turns.board.due() > now {

@@ -5,7 +5,8 @@ use crate::model::task::Hop;
 use crate::model::time::Timestamp;
 use crate::rehearsal::script::Message;
 
-/// As many beats are kept from the beginning and from the end of each step. A year has a quarter of a million.
+/// As many beats are kept from the beginning and from the end of each step. A year has a quarter of a
+/// million.
 const BEATS_KEPT: usize = 60;
 
 /// What happened in a case.
