@@ -5,6 +5,7 @@ pub mod try_out;
 pub mod test;
 pub mod graph;
 pub mod schema;
+pub mod explain;
 pub mod templates;
 pub mod deploy;
 pub mod processes;
