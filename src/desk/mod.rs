@@ -5,6 +5,7 @@ pub mod refusal;
 pub mod kept;
 pub mod view;
 pub mod hash;
+pub mod seen;
 #[expect(clippy::module_inception, reason = "the floor is named for what it is")]
 pub mod desk;
 pub mod orders;
@@ -20,4 +21,7 @@ pub mod load;
 pub mod templates;
 pub mod cloning;
 pub mod hooks;
+pub mod hooks_knock;
+pub mod replays;
+pub mod hooks_named;
 pub mod status;
