@@ -15,5 +15,6 @@ pub mod events;
 pub mod status;
 pub mod pages;
 pub mod hooks;
+pub mod acks;
 pub mod router;
 pub mod serve;

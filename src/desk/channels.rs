@@ -109,9 +109,9 @@ impl Desk {
         let text = format!("A test of the channel `{name}`, sent by {} at {}.", by.name, time(now));
         let ask = TellAsk {
             channels: vec![name.to_owned()],
-            all: false,
             subject: "Beltline: a test".to_owned(),
             text,
+            ..TellAsk::default()
         };
         // Every test is a message of its own, so its key is another each time.
         let key = format!("test-{name}-{}-{:08x}", now.0, chance());

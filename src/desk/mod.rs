@@ -20,4 +20,5 @@ pub mod load;
 pub mod templates;
 pub mod cloning;
 pub mod hooks;
+pub mod acks;
 pub mod status;

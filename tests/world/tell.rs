@@ -38,7 +38,7 @@ fn with(channels: Vec<(&str, Channel)>) -> RealWorld {
 
 async fn tell_as(world: &RealWorld, names: &[&str], all: bool, text: &str) -> Result<Vec<Delivery>, Fault> {
     let channels = names.iter().map(|&it| it.to_owned()).collect();
-    let ask = TellAsk { channels, all, subject: "Alarm".into(), text: text.into() };
+    let ask = TellAsk { channels, all, subject: "Alarm".into(), text: text.into(), ..TellAsk::default() };
     match world.perform(&effect(Ask::Tell(ask), Span::secs(2))).await? {
         Answer::Told(deliveries) => Ok(deliveries),
         Answer::Http(_) => panic!("not HTTP"),
@@ -160,7 +160,7 @@ async fn the_log_tells_of_it_without_keys_or_links() {
     let world = with(vec![("a", telegram(&server)), ("b", twilio(&server))]);
     let channels = vec!["a".to_owned(), "b".to_owned()];
     let text = "renew at https://x/?state=CANARY now".to_owned();
-    let ask = TellAsk { channels, all: false, subject: String::new(), text };
+    let ask = TellAsk { channels, text, ..TellAsk::default() };
     world.perform(&effect(Ask::Tell(ask), Span::secs(2))).await.unwrap_err();
     let logged = log.text();
     assert!(logged.contains("Unauthorized") && logged.contains("renew at (link) now"), "{logged}");
