@@ -19,6 +19,7 @@ use crate::cli::config::{Config, StoreChoice};
 use crate::cli::data::{DataDir, Lock};
 use crate::cli::watch::Watch;
 use crate::dashboard::router::pages;
+use crate::desk::canary::Canary;
 use crate::desk::desk::{Desk, DeskConfig};
 use crate::desk::files::{FileResult, is_process_file};
 use crate::engine::births::Births;
@@ -46,6 +47,7 @@ pub struct Engine {
     stop_runner: CancellationToken,
     answers: JoinHandle<()>,
     runner: JoinHandle<()>,
+    channels: JoinHandle<()>,
     watcher: Option<JoinHandle<()>>,
     _lock: Lock,
 }
@@ -73,6 +75,7 @@ impl Engine {
         desk.load_all().await.context("what was kept cannot be loaded")?;
         let (stop_answers, stop_runner) = (CancellationToken::new(), CancellationToken::new());
         let runner = tokio::spawn(runner.run(stop_runner.clone()));
+        let channels = tokio::spawn(Arc::clone(&desk).watch_channels(stop_runner.clone()));
         let (watch, files) = deploy_folder(config, &desk).await?;
         let pages = pages(Arc::clone(&desk), stop_answers.clone());
         let app = App::new(Arc::clone(&desk), stop_answers.clone()).on_loopback();
@@ -80,7 +83,18 @@ impl Engine {
         let answers = tokio::spawn(serve(listener, app, stop_answers.clone()));
         let watcher = watch.map(|watch| tokio::spawn(redeploy(watch, desk)));
         data.set_address(address)?;
-        Ok(Engine { address, files, data, stop_answers, stop_runner, answers, runner, watcher, _lock: lock })
+        Ok(Engine {
+            address,
+            files,
+            data,
+            stop_answers,
+            stop_runner,
+            answers,
+            runner,
+            channels,
+            watcher,
+            _lock: lock,
+        })
     }
 
     /// Stops: no new requests, then those under way, then what was taken in.
@@ -93,6 +107,7 @@ impl Engine {
         ended("the server", self.answers.await);
         self.stop_runner.cancel();
         ended("the runner", self.runner.await);
+        ended("the channels' watch", self.channels.await);
     }
 }
 
@@ -176,6 +191,9 @@ fn channels(configured: &Map<String, Value>) -> Result<BTreeMap<String, Channel>
         };
         if crate::channels::find(&via).is_none() {
             bail!("channel `{name}`: there is no kind of channel `{via}`");
+        }
+        if let Err(wrong) = Canary::read(&config) {
+            bail!("channel `{name}`: {wrong}");
         }
         Ok((name.clone(), Channel { via, config }))
     };

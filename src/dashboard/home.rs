@@ -68,6 +68,7 @@ struct FailingCard {
     name: String,
     at: When,
     detail: String,
+    remedy: String,
 }
 
 struct ProblemCard {
@@ -121,6 +122,7 @@ pub(super) async fn look(State(dash): State<Dash>, Who(by): Who, asked: Asked) -
                 name: it.name.clone(),
                 at: When(it.at.clone()),
                 detail: it.detail.clone(),
+                remedy: it.remedy.clone(),
             })
             .collect(),
         problems: problems
