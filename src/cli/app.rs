@@ -93,7 +93,10 @@ const GROUPS: [(&str, &[&str]); 5] = [
     ),
     (
         "Tasks",
-        &["submit", "list", "show", "get", "modify", "wake", "retry", "move", "cancel", "ack", "tail", "alarms"],
+        &[
+            "submit", "list", "show", "get", "modify", "wake", "retry", "move", "cancel", "ack", "tail",
+            "alarms",
+        ],
     ),
     ("Set up", &["channel", "secret", "var", "token"]),
     ("Look after it", &["config", "doctor", "completions"]),

@@ -56,6 +56,8 @@ impl Engine {
     /// Starts everything that `config` says; returns when the first request can be answered.
     pub async fn start(config: &Config) -> Result<Engine> {
         config.check_listen()?;
+        // Before anything is measured: what is loaded is.
+        let metrics = metrics()?;
         let data = DataDir::at(&config.data);
         data.make()?;
         let lock = data.lock()?;
@@ -79,7 +81,7 @@ impl Engine {
         let (watch, files) = deploy_folder(config, &desk).await?;
         let pages = pages(Arc::clone(&desk), stop_answers.clone());
         let app = App::new(Arc::clone(&desk), stop_answers.clone()).on_loopback();
-        let app = app.with_metrics(metrics()?).with_pages(pages);
+        let app = app.with_metrics(metrics).with_pages(pages);
         let answers = tokio::spawn(serve(listener, app, stop_answers.clone()));
         let watcher = watch.map(|watch| tokio::spawn(redeploy(watch, desk)));
         data.set_address(address)?;

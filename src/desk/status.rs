@@ -163,11 +163,8 @@ impl Desk {
         let paused = all.values().filter(|it| it.paused).count();
         let failing = self.failing_channels();
         let set_up = self.keyring.channels().len();
-        let channels = ChannelStatus {
-            set_up,
-            failing: failing.len(),
-            dead: set_up > 0 && failing.len() == set_up,
-        };
+        let channels =
+            ChannelStatus { set_up, failing: failing.len(), dead: set_up > 0 && failing.len() == set_up };
         Status {
             version: env!("CARGO_PKG_VERSION").to_owned(),
             store: StoreStatus { kind: self.config.store.clone(), ok: true, detail: None },

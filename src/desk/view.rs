@@ -254,7 +254,10 @@ impl AlarmView {
             text,
             trouble: alarm.trouble.as_ref().map(|it| scrub(it, task, secret)),
             rung: alarm.rung + 1,
-            acknowledged: alarm.acknowledged.as_ref().map(|it| AckView { at: time(it.at), by: it.by.clone() }),
+            acknowledged: alarm
+                .acknowledged
+                .as_ref()
+                .map(|it| AckView { at: time(it.at), by: it.by.clone() }),
         }
     }
 }

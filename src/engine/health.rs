@@ -57,7 +57,12 @@ impl Health {
         self.change(channel, |it| match fault {
             None => {
                 let moved = it.moved.take();
-                *it = Standing { delivered_at: Some(now), canary_at: it.canary_at, moved, ..Standing::default() };
+                *it = Standing {
+                    delivered_at: Some(now),
+                    canary_at: it.canary_at,
+                    moved,
+                    ..Standing::default()
+                };
             }
             Some(fault) => {
                 it.failing_since = it.failing_since.or(Some(now));

@@ -212,7 +212,9 @@ impl Walk<'_> {
                 self.moved(failed.unwrap_or_else(|| self.task.at.clone()), &event)
             }
             Order::Move { to } => self.moved(to, &event),
-            Order::Wake | Order::Cancel | Order::Acknowledge { .. } if !live => Err(Fault::lasting("task_ended", "the task has ended")),
+            Order::Wake | Order::Cancel | Order::Acknowledge { .. } if !live => {
+                Err(Fault::lasting("task_ended", "the task has ended"))
+            }
             Order::Wake => {
                 match self.task.state {
                     State::Ready { .. } => self.happen(Event::Came, &event),

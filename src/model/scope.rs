@@ -154,7 +154,14 @@ pub struct Told {
 impl View {
     /// What a node sees of `task`.
     pub fn new(task: Task, scope: &Scope, now: Timestamp) -> View {
-        View { task: Arc::new(task), scope: scope.clone(), now, response: None, secrets: false, telling: None }
+        View {
+            task: Arc::new(task),
+            scope: scope.clone(),
+            now,
+            response: None,
+            secrets: false,
+            telling: None,
+        }
     }
 
     /// The same, with the answer.

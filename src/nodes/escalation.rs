@@ -221,13 +221,7 @@ impl Escalation {
         self.tell_of(&alarm, rung, change, view)
     }
 
-    fn tell_of(
-        &self,
-        alarm: &Alarm,
-        rung: u32,
-        change: AlarmChange,
-        view: &View,
-    ) -> Result<Verdict, Fault> {
+    fn tell_of(&self, alarm: &Alarm, rung: u32, change: AlarmChange, view: &View) -> Result<Verdict, Fault> {
         let said = self.seen(alarm, rung, view);
         let telling = self.telling(rung);
         match telling.way(telling.text(&said)?, &said)? {

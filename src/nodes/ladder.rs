@@ -158,7 +158,10 @@ fn wrong(rungs: &[Rung]) -> Vec<String> {
     }
     let missing = rungs.iter().enumerate().skip(1).filter(|(_, it)| it.after.is_none());
     wrong.extend(missing.map(|(at, _)| {
-        format!("rung {} of the `ladder` has no `after`; hint: `after: 15m`, counted from the one before", at + 1)
+        format!(
+            "rung {} of the `ladder` has no `after`; hint: `after: 15m`, counted from the one before",
+            at + 1
+        )
     }));
     wrong
 }

@@ -137,7 +137,11 @@ impl Teller {
                 Ok(id)
             }
             Reply::Moved { setting, to } => {
-                tracing::warn!(channel = name, setting, "it has moved; hint: `beltline channel list` says where");
+                tracing::warn!(
+                    channel = name,
+                    setting,
+                    "it has moved; hint: `beltline channel list` says where"
+                );
                 let sent = self.send_on(&mut errand, setting, &to, left(timeout, started)).await;
                 self.keyring.health().moved(name, Some(Moved { setting: setting.to_owned(), to }));
                 sent

@@ -47,7 +47,13 @@ pub(crate) struct Plan {
 impl Default for Plan {
     fn default() -> Plan {
         let store: Arc<dyn Store> = Arc::new(Memory::default());
-        Plan { store, clock: Arc::new(SystemClock), processes: None, channels: BTreeMap::new(), digest: Digest::default() }
+        Plan {
+            store,
+            clock: Arc::new(SystemClock),
+            processes: None,
+            channels: BTreeMap::new(),
+            digest: Digest::default(),
+        }
     }
 }
 
@@ -114,6 +120,16 @@ impl House {
         self.stop.cancel();
         for running in std::mem::take(&mut self.running) {
             running.await.unwrap();
+        }
+        Arc::clone(&self.store)
+    }
+
+    /// Dies on the spot, and gives back what was kept.
+    pub(crate) async fn crash(mut self) -> Arc<dyn Store> {
+        for running in std::mem::take(&mut self.running) {
+            running.abort();
+            // It was aborted, as it should be.
+            drop(running.await);
         }
         Arc::clone(&self.store)
     }

@@ -166,3 +166,42 @@ async fn the_log_tells_of_it_without_keys_or_links() {
     assert!(logged.contains("Unauthorized") && logged.contains("renew at (link) now"), "{logged}");
     assert!(!logged.contains("CANARY"), "{logged}");
 }
+
+#[tokio::test]
+async fn the_fallback_is_told_only_if_nobody_else_can_be() {
+    let (sad, good, rest) = (refusing().await, queueing().await, delivering().await);
+    let world = with(vec![("a", telegram(&sad)), ("b", twilio(&good)), ("c", telegram(&rest))]);
+    let ask = |channels: &[&str]| TellAsk {
+        channels: channels.iter().map(|&it| it.to_owned()).collect(),
+        all: true,
+        fallback: vec!["a".into(), "c".into()],
+        text: "it is over".into(),
+        ..TellAsk::default()
+    };
+    let by = |told: Answer| match told {
+        Answer::Told(told) => told.into_iter().filter(|it| it.result.is_ok()).map(|it| it.channel).collect(),
+        Answer::Http(_) => Vec::new(),
+    };
+    let tell = |channels: &[&str]| effect(Ask::Tell(ask(channels)), Span::secs(2));
+    assert_eq!(by(world.perform(&tell(&["a", "b"])).await.unwrap()), ["b"]);
+    assert_eq!(rest.asked().len(), 0);
+    assert_eq!(by(world.perform(&tell(&["a"])).await.unwrap()), ["c"]);
+    assert_eq!(sad.asked().len(), 2, "nobody is asked twice for one message");
+}
+
+#[tokio::test]
+async fn a_reminder_is_another_message_than_the_first() {
+    let good = queueing().await;
+    let world = with(vec![("b", twilio(&good))]);
+    for serial in ["", "one", "one", "two"] {
+        let (channels, text) = (vec!["b".to_owned()], "help".to_owned());
+        let ask = TellAsk { channels, text, serial: serial.into(), ..TellAsk::default() };
+        world.perform(&effect(Ask::Tell(ask), Span::secs(2))).await.unwrap();
+    }
+    let key = |asked: &String| {
+        let asked = asked.to_lowercase();
+        asked.split("idempotency-key: ").nth(1).unwrap().lines().next().unwrap().to_owned()
+    };
+    let keys: Vec<String> = good.asked().iter().map(key).collect();
+    assert_eq!(keys, ["the-key-b", "the-key-one-b", "the-key-one-b", "the-key-two-b"]);
+}
