@@ -44,8 +44,8 @@ impl Desk {
         })
     }
 
-    /// Acknowledges the alarm that `key` is of. The task reads the key again: of two who come at once only one
-    /// is first.
+    /// Acknowledges the alarm that `key` is of. The task reads the key again: of two who come at once only
+    /// one is first.
     pub async fn acknowledge(&self, process: &ProcessId, key: &str) -> Done<Acked> {
         let task = self.ringing(process, key).await?;
         let order = Order::Acknowledge { key: Some(key.to_owned()) };

@@ -1,4 +1,5 @@
-//! [`Canary`]: when a channel is tried though nothing is wrong, so that a dead one is not found out by an alarm.
+//! [`Canary`]: when a channel is tried though nothing is wrong, so that a dead one is not found out by an
+//! alarm.
 
 use std::str::FromStr;
 
@@ -39,7 +40,9 @@ impl Canary {
         })?;
         let written = if cron == "weekly" { WEEKLY } else { cron };
         let cron = Cron::from_str(written).map_err(|error| {
-            format!("`{CANARY}`: `{cron}` is no cron expression: {error}; hint: `weekly`, or `{WEEKLY}`")
+            let error = error.to_string();
+            let why = error.trim_end_matches('.');
+            format!("`{CANARY}`: `{cron}` is no cron expression: {why}; hint: `weekly`, or `{WEEKLY}`")
         })?;
         Ok(Some(Canary { cron, zone }))
     }

@@ -1,5 +1,5 @@
-//! Watching over the channels: what is known of them is kept, a person who has moved is followed, and canaries
-//! sing.
+//! Watching over the channels: what is known of them is kept, a person who has moved is followed, and
+//! canaries sing.
 
 use std::sync::Arc;
 

@@ -28,8 +28,8 @@ const BATCH_MAX: usize = 1_000;
 const QUEUE_MAX: usize = 10_000;
 /// How many effects are performed at once.
 const EFFECTS_MAX: usize = 512;
-/// How many messages to people may be under way at once. Most of them wait for others to go out with, and must
-/// not keep requests waiting.
+/// How many messages to people may be under way at once. Most of them wait for others to go out with, and
+/// must not keep requests waiting.
 const TELLS_MAX: usize = 20_000;
 /// How soon an answer is offered again to a store that did not take it.
 const AGAIN_PAUSE: Span = Span::secs(1);

@@ -33,12 +33,12 @@
 //!   next: nap
 //! ```
 //!
-//! One message for each new value of `once_per`, and a reminder every `remind` while it lasts. With a `ladder`
-//! the rung above is told when so long after the one before nobody has acknowledged the alarm and it has not
-//! healed; reminders go to the rung that was reached. It climbs while the task waits here, and also when it
-//! does not wait but comes by again. A rung that reaches no one is passed over at once. Who acknowledges, by
-//! `{{task.ack_link}}` or by order, stops the ladder and the reminders until there is a new state; the task
-//! goes on as before. `{{task.rung}}` is the number of the rung, from 1.
+//! One message for each new value of `once_per`, and a reminder every `remind` while it lasts. With a
+//! `ladder` the rung above is told when so long after the one before nobody has acknowledged the alarm and it
+//! has not healed; reminders go to the rung that was reached. It climbs while the task waits here, and also
+//! when it does not wait but comes by again. A rung that reaches no one is passed over at once. Who
+//! acknowledges, by `{{task.ack_link}}` or by order, stops the ladder and the reminders until there is a new
+//! state; the task goes on as before. `{{task.rung}}` is the number of the rung, from 1.
 //!
 //! If no channel delivers, the alarm stays open and undelivered, where a person can see it, and the next try
 //! is made, from the first rung on, when the task comes by again, or every five minutes while it waits here.

@@ -9,8 +9,8 @@
 //! ```
 //!
 //! With `resolves: true` it speaks only while the task has an open alarm, and closes it, even if no channel
-//! delivers. It goes to whoever was told of the alarm, on every rung; `notify` is told if none of them can be,
-//! and with `mode: all` in any case.
+//! delivers. It goes to whoever was told of the alarm, on every rung; `notify` is told if none of them can
+//! be, and with `mode: all` in any case.
 
 use schemars::JsonSchema;
 use serde::Deserialize;

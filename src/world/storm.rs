@@ -1,8 +1,8 @@
 //! [`Storm`]: ten thousand tasks that fail alike are a handful of messages.
 //!
-//! The first message of a group goes out at once. Those that follow within a window are held, and go out as one
-//! that counts them; each of the tasks takes what became of it as the answer to its own. While more come, the
-//! next window is twice as long. Nothing here is durable: a task whose answer was not kept asks again.
+//! The first message of a group goes out at once. Those that follow within a window are held, and go out as
+//! one that counts them; each of the tasks takes what became of it as the answer to its own. While more come,
+//! the next window is twice as long. Nothing here is durable: a task whose answer was not kept asks again.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};

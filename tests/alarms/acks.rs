@@ -118,7 +118,7 @@ async fn an_order_acknowledges_and_says_who() {
     assert!(seen.ok(200)["alarm"]["text"].as_str().unwrap().contains("***"), "{}", seen.text);
     assert!(!seen.text.contains(&key), "who may not run it may not acknowledge");
     let order = |token: &str| scene.house.api("POST", &format!("{}/ack", path())).token(token);
-    order(&reader).send().await.problem(403, "not_allowed");
+    order(&reader).send().await.problem(403, "denied");
     let task = order(&ann).send().await.ok(200);
     assert_eq!(task["alarm"]["acknowledged"]["by"], "ann");
     order(&ann).send().await.problem(409, "acknowledged");

@@ -1,4 +1,5 @@
-//! [`Scene`]: a house, three people who are reached by a simulated Telegram, and a clock that can be moved on.
+//! [`Scene`]: a house, three people who are reached by a simulated Telegram, and a clock that can be moved
+//! on.
 
 use std::sync::Arc;
 
@@ -27,7 +28,7 @@ pub(super) struct Scene {
 
 impl Scene {
     pub(super) async fn open() -> Scene {
-        Scene::gathering(Digest::default()).await
+        Scene::gathering(Digest::new(Span::millis(50), Span::millis(50))).await
     }
 
     /// A scene whose alarms of one kind are gathered for so long.
