@@ -3,6 +3,7 @@
 
 mod alarms;
 mod api;
+mod browser;
 mod canary;
 mod cli;
 mod corpora;
