@@ -92,7 +92,8 @@ impl NotifyNode {
         };
         match telling.way(telling.text(view)?, view)? {
             Way::Ask(it) if self.resolves => Ok(ask(over(it, reached), Effects::default())),
-            Way::Ask(it) => Ok(ask(it, Effects::default())),
+            // Each says something of its own: only alarms are gathered.
+            Way::Ask(it) => Ok(ask(TellAsk { about: None, ..it }, Effects::default())),
             Way::Letter(letter) => {
                 let effects = Effects { letters: vec![letter], alarm: self.alarm(), ..Effects::default() };
                 Ok(Verdict::Go { to: self.next.clone(), effects })

@@ -1,8 +1,10 @@
 //! [`Storm`]: ten thousand tasks that fail alike are a handful of messages.
 //!
 //! The first message of a group goes out at once. Those that follow within a window are held, and go out as
-//! one that counts them; each of the tasks takes what became of it as the answer to its own. While more come,
-//! the next window is twice as long. Nothing here is durable: a task whose answer was not kept asks again.
+//! one that counts them; each of the tasks takes what became of it as the answer to its own. A few are no
+//! storm: each goes out as it is. While more come, the next window is twice as long, and half as long when
+//! none came, so that a storm may take a breath. Nothing here is durable: a task whose answer was not kept
+//! asks again.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -10,6 +12,7 @@ use std::time::Duration;
 
 use base64::Engine;
 use base64::prelude::BASE64_URL_SAFE_NO_PAD as BASE64;
+use futures::future::join_all;
 use sha2::{Digest as _, Sha256};
 use tokio::sync::oneshot;
 use tokio::time::Instant;
@@ -20,6 +23,8 @@ use crate::model::fault::Fault;
 use crate::model::time::Span;
 use crate::world::tell::{Teller, left};
 
+/// So many messages are no storm, and go out as they are: each may hold a link that only it has.
+const FEW: usize = 3;
 /// How many tasks a digest names.
 const NAMED_MAX: usize = 10;
 /// A name longer than that is cut.
@@ -117,11 +122,11 @@ impl Groups {
         first.map(|it| it.since.elapsed()).unwrap_or_default()
     }
 
-    /// Takes what is held; a group of which nothing is, is over.
-    fn take(&self, group: &Group) -> Vec<Held> {
+    /// Takes what is held. If it is the `last` window, a group of which nothing is held is over.
+    fn take(&self, group: &Group, last: bool) -> Vec<Held> {
         let mut groups = self.lock();
         let held = groups.get_mut(group).map(std::mem::take).unwrap_or_default();
-        if held.is_empty() {
+        if held.is_empty() && last {
             groups.remove(group);
         }
         held
@@ -178,29 +183,33 @@ impl Storm {
     }
 }
 
-/// Sends what was held at the end of each window, until nothing was.
+/// Sends what was held at the end of each window, until nothing was for a while.
 async fn gather(teller: Arc<Teller>, groups: Groups, group: Group, digest: Digest, timeout: Span) {
     let mut window = digest.first;
     loop {
         // Those that came while the last digest was on its way have waited already.
         rest(window.duration().saturating_sub(groups.age(&group))).await;
-        let held = groups.take(&group);
+        let last = window <= digest.first;
+        let held = groups.take(&group, last);
         if held.is_empty() {
-            return;
+            if last {
+                return;
+            }
+            window = Span(window.0 / 2).max(digest.first);
+            continue;
         }
         window = Span(window.0.saturating_mul(2)).min(digest.max);
         let left = held.first().map_or(timeout, |it| left(timeout, it.since)).max(DIGEST_TIME);
-        let outcome = match held.as_slice() {
-            [one] => teller.tell(&one.ask, &one.key, left).await,
-            many => {
-                tracing::info!(tasks = many.len(), process = group.process, "told in one message");
-                let (ask, key) = summed(many);
-                teller.tell(&ask, &key, left).await
-            }
+        let outcomes = if held.len() <= FEW {
+            join_all(held.iter().map(|one| teller.tell(&one.ask, &one.key, left))).await
+        } else {
+            tracing::info!(tasks = held.len(), process = group.process, "told in one message");
+            let (ask, key) = summed(&held);
+            vec![teller.tell(&ask, &key, left).await; held.len()]
         };
-        for one in held {
+        for (one, outcome) in held.into_iter().zip(outcomes) {
             // Who gave up asks again.
-            drop(one.tell.send(outcome.clone()));
+            drop(one.tell.send(outcome));
         }
     }
 }

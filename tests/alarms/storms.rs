@@ -1,4 +1,4 @@
-//! Ten thousand tasks that fail alike are a handful of messages, and none of them is lost.
+//! Thousands of tasks that fail alike are a handful of messages, and none of them is lost.
 
 use beltline::engine::edges::TaskQuery;
 use beltline::model::names::ProcessId;
@@ -10,7 +10,7 @@ use serde_json::json;
 use crate::alarms::scene::{AUTHOR, DUTY, Scene};
 
 /// How many tasks fail.
-const STORM: usize = 10_000;
+const STORM: usize = 2_000;
 /// A handful of messages, for each of the two storms.
 const HANDFUL: usize = 12;
 
@@ -25,9 +25,9 @@ nodes:
   done: {kind: end}
 "#;
 
-/// Windows that are short at first, and grow fast enough for a slow machine.
+/// Windows that a slow machine fills.
 fn quick() -> Digest {
-    Digest::new(Span::millis(500), Span::secs(15))
+    Digest::new(Span::secs(2), Span::secs(15))
 }
 
 async fn submit(scene: &Scene, process: &str, many: usize) {
@@ -67,7 +67,7 @@ fn told_of(messages: &[String]) -> usize {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn ten_thousand_alarms_are_a_handful_of_messages_and_so_is_their_end() {
+async fn thousands_of_alarms_are_a_handful_of_messages_and_so_is_their_end() {
     let scene = Scene::gathering(quick()).await;
     scene.house.deploy(FLOOD).await;
     submit(&scene, "flood", STORM).await;

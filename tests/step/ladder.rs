@@ -1,6 +1,9 @@
 //! What is wrong with a ladder is said all at once, each with a hint.
 
+use beltline::model::task::Alarm;
+use beltline::model::time::Timestamp;
 use beltline::process::parse::parse;
+use serde_json::json;
 
 /// What is said of an escalation with these fields.
 fn said(fields: &str) -> String {
@@ -41,4 +44,13 @@ fn a_ladder_says_all_that_is_wrong_with_it() {
     let slip = said("ladder: [{notifi: [a]}]");
     assert!(slip.contains("notifi") && slip.contains("notify"), "{slip}");
     assert_eq!(said("ladder: [{notify: [a]}, {after: 15m, notify: {call: p}}]"), "");
+}
+
+#[test]
+fn an_alarm_from_before_there_were_ladders_is_on_its_first_rung() {
+    let old = json!({"node": "tell", "once": "x", "since": 1, "told": 5, "by": ["a"], "text": "t",
+                     "trouble": null});
+    let alarm: Alarm = serde_json::from_value(old).unwrap();
+    assert_eq!((alarm.rung, alarm.rung_told(), alarm.climbing), (0, Some(Timestamp(5)), None));
+    assert!(alarm.acknowledged.is_none() && alarm.reached.is_empty());
 }

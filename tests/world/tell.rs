@@ -2,8 +2,9 @@
 
 use beltline::engine::edges::World;
 use beltline::engine::shelf::{Channel, Keyring, Secret};
-use beltline::model::effect::{Answer, Ask, Delivery, TellAsk, mark};
+use beltline::model::effect::{About, Answer, Ask, Delivery, Effect, TellAsk, mark};
 use beltline::model::fault::{Class, Fault};
+use beltline::model::names::{NodeName, ProcessId, Ref};
 use beltline::model::time::Span;
 use beltline::world::world::RealWorld;
 use serde_json::{Value, json};
@@ -204,4 +205,39 @@ async fn a_reminder_is_another_message_than_the_first() {
     };
     let keys: Vec<String> = good.asked().iter().map(key).collect();
     assert_eq!(keys, ["the-key-b", "the-key-one-b", "the-key-one-b", "the-key-two-b"]);
+}
+
+#[tokio::test]
+async fn ten_thousand_messages_of_one_kind_are_a_handful() {
+    const STORM: usize = 10_000;
+    let person = delivering().await;
+    let world = with(vec![("a", telegram(&person))]);
+    let tell = |at: usize| {
+        let about = About {
+            process: ProcessId::new("flood").unwrap(),
+            node: NodeName::new("tell").unwrap(),
+            reference: Ref::new(&format!("t{at}")).unwrap(),
+            code: "http_status".into(),
+            why: "the answer's status is 503".into(),
+            over: false,
+            see: "http://localhost/dashboard/p/flood".into(),
+        };
+        let (channels, text) = (vec!["a".to_owned()], format!("t{at} is broken"));
+        let ask = TellAsk { channels, text, about: Some(about), ..TellAsk::default() };
+        Effect { key: format!("key-{at}"), ..effect(Ask::Tell(ask), Span::mins(2)) }
+    };
+    let effects: Vec<Effect> = (0..STORM).map(tell).collect();
+    let told = futures::future::join_all(effects.iter().map(|it| world.perform(it))).await;
+    assert!(told.iter().all(Result::is_ok), "each of them was told");
+    let asked = person.asked();
+    assert!(asked.len() < 10, "{asked:#?}");
+    assert!(asked[0].ends_with(r#""text":"t0 is broken"}"#), "{}", asked[0]);
+    let counts = asked[1..].iter().map(|it| {
+        let text = it.split("\"text\":\"").nth(1).unwrap();
+        let (many, rest) = text.split_once(' ').unwrap();
+        assert!(rest.starts_with("more tasks of flood stand at tell: http_status."), "{rest}");
+        assert!(rest.contains("t9999") || asked.len() > 2, "the newest is named: {rest}");
+        many.parse::<usize>().unwrap()
+    });
+    assert_eq!(1 + counts.sum::<usize>(), STORM);
 }
