@@ -51,6 +51,7 @@ pub fn pages(desk: Arc<Desk>, stop: CancellationToken) -> Router {
         .route("/dashboard/p/{process}/task/retry", post(orders::retry))
         .route("/dashboard/p/{process}/task/move", post(orders::shift))
         .route("/dashboard/p/{process}/task/cancel", post(orders::cancel))
+        .route("/dashboard/p/{process}/task/ack", post(orders::ack))
         .route("/dashboard/assets/{name}", get(asset))
         .route("/dashboard/{*rest}", get(nowhere))
         .layer(from_fn_with_state(dash.clone(), known))
