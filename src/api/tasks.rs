@@ -19,6 +19,7 @@ use crate::api::submission::SubmitBody;
 use crate::api::take::{
     Ask, At, Who, address, is_json, json, media_type, not_json, process, task_id, too_large,
 };
+use crate::desk::lives::LivingView;
 use crate::desk::look::Filter;
 use crate::desk::submit::Submitted;
 use crate::desk::view::{HopView, Page, TaskView};
@@ -34,6 +35,7 @@ pub fn routes() -> OpenApiRouter<App> {
         .routes(routes!(get))
         .routes(routes!(trail))
         .routes(routes!(param))
+        .routes(routes!(lives))
         .routes(routes!(alarms))
 }
 
@@ -256,4 +258,25 @@ async fn param(
 #[utoipa::path(get, path = "/api/v1/alarms", tag = "tasks", responses((status = 200, body = Page<TaskView>)))]
 async fn alarms(State(app): State<App>, Who(by): Who) -> Result<Json<Page<TaskView>>, Problem> {
     Ok(Json(app.desk.alarms(&by).await?))
+}
+
+#[derive(Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+struct LivesQuery {
+    /// Of that process.
+    #[param(value_type = Option<String>)]
+    process: Option<ProcessId>,
+    /// How many, from 1 to 500; 50 if nothing is said.
+    limit: Option<usize>,
+}
+
+/// Live tasks with values that die, such as tokens; the one that needs a person soonest is first.
+#[utoipa::path(get, path = "/api/v1/lives", tag = "tasks", params(LivesQuery),
+    responses((status = 200, body = Page<LivingView>)))]
+async fn lives(
+    State(app): State<App>,
+    Who(by): Who,
+    Ask(it): Ask<LivesQuery>,
+) -> Result<Json<Page<LivingView>>, Problem> {
+    Ok(Json(app.desk.lives(&by, it.process.as_ref(), it.limit).await?))
 }

@@ -20,4 +20,6 @@ pub mod load;
 pub mod templates;
 pub mod cloning;
 pub mod hooks;
+pub mod lives;
+pub mod lease;
 pub mod status;

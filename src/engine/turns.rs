@@ -320,6 +320,7 @@ impl Turns {
 
     fn kept(&self, hand: Hand, transition: Transition, receipt: &Receipt, left: &mut Left) {
         self.board.committed(&transition);
+        self.note_lives(&transition);
         for letter in &transition.letters {
             if let (To::Address(to), Word::Create { .. }) = (&letter.to, &letter.word) {
                 self.board.add_live(&to.process, 1);
@@ -336,6 +337,16 @@ impl Turns {
         }
         if matches!(transition.task.state, State::Doing(_)) {
             left.doing.push(transition.task);
+        }
+    }
+
+    fn note_lives(&self, transition: &Transition) {
+        match self.registry.get(&transition.task.process) {
+            Some(it) if it.process.has_lives() && !transition.gone => {
+                self.board.lives.note(&it.process, &transition.task);
+            }
+            Some(it) if it.process.has_lives() => self.board.lives.forget(transition.task.id),
+            Some(_) | None => {}
         }
     }
 

@@ -12,6 +12,7 @@ pub mod check_texts;
 pub mod check_ways;
 pub mod check;
 pub mod parse;
+pub mod life;
 pub mod admit;
 pub mod graph;
 pub mod layers;
