@@ -10,6 +10,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 use crate::desk::actor::Actor;
 use crate::desk::kept::{KeptAudit, KeptProcess, KeptToken, record};
 use crate::desk::refusal::{Done, Refusal};
+use crate::desk::wakes::Wakes;
 use crate::engine::board::Board;
 use crate::engine::edges::{Clock, Shelf, Store};
 use crate::engine::registry::{Deployed, Registry};
@@ -54,6 +55,8 @@ pub struct Desk {
     pub(super) tokens: RwLock<HashMap<String, Known>>,
     /// The hash of the local operator's token, and who that is.
     pub(super) local: Option<(String, Arc<Actor>)>,
+    /// The tasks that are being woken for somebody.
+    pub(super) wakes: Wakes,
     /// What became of the last test of a channel.
     pub(super) tests: Mutex<BTreeMap<String, Tested>>,
     audits: AtomicU64,
@@ -115,6 +118,7 @@ impl Desk {
             troubles: Mutex::default(),
             tokens: RwLock::default(),
             local,
+            wakes: Wakes::default(),
             tests: Mutex::default(),
             audits: AtomicU64::new(0),
         }

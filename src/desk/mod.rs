@@ -1,10 +1,11 @@
 //! Floor 6, the desk: every verb a person has. The rights are checked here.
 
 pub mod actor;
+pub mod view;
 pub mod refusal;
 pub mod kept;
-pub mod view;
 pub mod hash;
+pub mod wakes;
 #[expect(clippy::module_inception, reason = "the floor is named for what it is")]
 pub mod desk;
 pub mod orders;
