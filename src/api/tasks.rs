@@ -252,10 +252,10 @@ struct ParamQuery {
 
 /// The bare value of a param: a text as text, all else as JSON. A secret needs the right `secrets`.
 ///
-/// With `fresh_for` it is a lease of a value that says when it dies (`dies_at`): one that lives so long yet, at
-/// once or after a renewal, with its end in the header `Beltline-Dies-At`. However many ask at once, the task
-/// is woken once. If there is none in time, the answer is 503 `not_fresh` with the reason; what never lives so
-/// long is 422 `fresh_for_too_long`.
+/// With `fresh_for` it is a lease of a value that says when it dies (`dies_at`): one that lives so long yet,
+/// at once or after a renewal, with its end in the header `Beltline-Dies-At`. However many ask at once, the
+/// task is woken once. If there is none in time, the answer is 503 `not_fresh` with the reason; what never
+/// lives so long is 422 `fresh_for_too_long`.
 #[utoipa::path(get, path = "/api/v1/processes/{id}/tasks/{ref}/params/{*path}", tag = "tasks",
     params(("id" = String, Path), ("ref" = String, Path), ("path" = String, Path), ParamQuery),
     responses((status = 200, body = String)))]

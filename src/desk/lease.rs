@@ -60,8 +60,8 @@ struct Waiter<'a> {
 }
 
 impl Desk {
-    /// The value of a param that lives for a while yet: at once, or after a renewal. A secret needs the right,
-    /// and is noted.
+    /// The value of a param that lives for a while yet: at once, or after a renewal. A secret needs the
+    /// right, and is noted.
     pub async fn lease(&self, by: &Actor, address: &Address, wish: &Wish) -> Done<Leased> {
         by.need(Right::Read, &address.process)?;
         let process = self.deployed(&address.process)?.process;

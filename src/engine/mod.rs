@@ -12,4 +12,5 @@ pub mod births;
 pub mod lives;
 pub mod board;
 pub mod turns;
+pub mod queue;
 pub mod runner;

@@ -83,6 +83,11 @@ pub struct Hand {
 }
 
 impl Hand {
+    /// A task whose effect waits for its turn.
+    pub fn held(task: Task) -> Item {
+        Item::Hand(Box::new(Hand { task, cause: Cause::Held, idempotency: None, tell: None }))
+    }
+
     /// A task with what the world answered.
     pub fn answered(task: Task, outcome: Outcome) -> Item {
         Item::Hand(Box::new(Hand { task, cause: Cause::Answered(outcome), idempotency: None, tell: None }))
@@ -378,7 +383,7 @@ impl Turns {
                     let cause = Cause::NameTaken(letters);
                     Some(Item::Hand(Box::new(Hand { cause, tell: None, ..hand })))
                 }
-                Cause::New | Cause::NameTaken(_) | Cause::Answered(_) => {
+                Cause::New | Cause::NameTaken(_) | Cause::Answered(_) | Cause::Held => {
                     tracing::error!(task = %own, "its name is taken by another; it is left as it was");
                     None
                 }
@@ -399,7 +404,7 @@ impl Turns {
             match item {
                 Item::Hand(hand) => match (hand.tell, &hand.cause) {
                     (Some(tell), _) => drop(tell.send(Err(error.clone().into()))),
-                    (None, Cause::Answered(_)) => {
+                    (None, Cause::Answered(_) | Cause::Held) => {
                         left.again.push(Item::Hand(Box::new(Hand { tell: None, ..*hand })));
                     }
                     (None, Cause::New | Cause::Claimed(_) | Cause::NameTaken(_)) => {}

@@ -62,8 +62,8 @@ mod tests {
     use super::*;
     use crate::process::parse::parse;
 
-    const TEXT: &str = "process: p\nparams:\n  token: {secret: true, dies_at: end, born_at: start, warn: 1h}\n  \
-                        key: {dies_at: end, warn_at: wake}\n  end: {}\n  start: {}\n  wake: {}\n\
+    const TEXT: &str = "process: p\nparams:\n  \
+                        token: {secret: true, dies_at: end, born_at: start, warn: 1h}\n  key: {dies_at: end, warn_at: wake}\n  end: {}\n  start: {}\n  wake: {}\n\
                         nodes:\n  in: {kind: input, next: out}\n  out: {kind: end}\n";
 
     fn lives(params: Value) -> Vec<(String, Option<i64>, i64, i64)> {
