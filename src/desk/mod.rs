@@ -19,6 +19,7 @@ pub mod processes;
 pub mod files;
 pub mod load;
 pub mod templates;
+pub mod manual;
 pub mod cloning;
 pub mod hooks;
 pub mod lives;
