@@ -33,7 +33,7 @@ const EFFECTS_MAX: usize = 512;
 /// so many wait …
 const HELD_MAX: usize = 10_000;
 /// … or so long.
-const HELD_FOR: Span = Span::secs(1);
+const HELD_FOR: Span = Span::secs(10);
 /// How soon an answer is offered again to a store that did not take it.
 const AGAIN_PAUSE: Span = Span::secs(1);
 /// How much longer than its timeout an effect may take before it is given up from outside.
@@ -120,6 +120,13 @@ impl Runner {
             claimed: 0,
         };
         (runner, handle)
+    }
+
+    /// With so many effects performed at once, instead of 512.
+    #[must_use]
+    pub fn at_once(mut self, effects_max: usize) -> Runner {
+        self.permits = Arc::new(Semaphore::new(effects_max));
+        self
     }
 
     /// Runs until `stop`; then commits what is under way and returns. Effects still out are asked again

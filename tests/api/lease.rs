@@ -2,7 +2,7 @@
 
 use serde_json::json;
 
-use crate::support::house::{House, task_path};
+use crate::support::house::{House, Plan, task_path};
 use crate::support::issuer::{Issuer, KEEPER};
 
 const TASK: &str = "/processes/keeper/tasks/t";
@@ -181,6 +181,6 @@ async fn lives_are_known_again_after_a_restart_and_after_a_new_version() {
     house.deploy(KEEPER).await;
     assert_eq!(many(&house).await[0]["ref"], "t");
     let store = house.close().await;
-    let house = House::build(crate::support::house::Plan { store, ..Default::default() }).await;
+    let house = House::build(Plan { store, ..Plan::default() }).await;
     assert_eq!(many(&house).await[0]["lives"][0]["param"], "token");
 }

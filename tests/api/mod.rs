@@ -9,4 +9,5 @@ mod rights;
 mod shapes;
 mod shelves;
 mod tasks;
+mod urgent;
 mod templates;

@@ -39,12 +39,20 @@ pub(crate) struct Plan {
     pub(crate) processes: Option<PathBuf>,
     /// The channels of the configuration file.
     pub(crate) channels: BTreeMap<String, Channel>,
+    /// How many effects are performed at once.
+    pub(crate) effects_max: usize,
 }
 
 impl Default for Plan {
     fn default() -> Plan {
         let store: Arc<dyn Store> = Arc::new(Memory::default());
-        Plan { store, clock: Arc::new(SystemClock), processes: None, channels: BTreeMap::new() }
+        Plan {
+            store,
+            clock: Arc::new(SystemClock),
+            processes: None,
+            channels: BTreeMap::new(),
+            effects_max: 512,
+        }
     }
 }
 
@@ -94,8 +102,10 @@ impl House {
         let stop = CancellationToken::new();
         let pages = pages(Arc::clone(&desk), stop.clone());
         let app = App::new(Arc::clone(&desk), stop.clone()).on_loopback().with_pages(pages);
-        let running =
-            vec![tokio::spawn(runner.run(stop.clone())), tokio::spawn(serve(listener, app, stop.clone()))];
+        let running = vec![
+            tokio::spawn(runner.at_once(plan.effects_max).run(stop.clone())),
+            tokio::spawn(serve(listener, app, stop.clone())),
+        ];
         let client = Client::builder().no_proxy().build().unwrap();
         House { desk, store: plan.store, address, client, stop, running }
     }
