@@ -24,6 +24,8 @@ pub const WAIT_DEFAULT: Span = Span::secs(30);
 const YOUNG: Span = Span::secs(60);
 /// … and for this part of its life at most.
 const YOUNG_PART: u64 = 20;
+/// The kinds of node on which a task that waits is at work: others do it.
+const AT_WORK: [&str; 2] = ["call", "each"];
 /// How often the store is looked at although no commit was seen: another engine may have moved the task.
 const LOOK_EVERY: Span = Span::secs(1);
 
@@ -215,10 +217,8 @@ impl Waiter<'_> {
         let there = self.process.life(&self.wish.param, &task.params).is_some();
         match &task.state {
             State::Ready { .. } | State::Doing(_) => Next::Wait,
-            State::Waiting { .. } if there && !self.woken && !waits_for_somebody(&self.process, task) => {
-                Next::Wake
-            }
-            State::Waiting { .. } if soon => Next::Wait,
+            State::Waiting { .. } if there && !self.woken && may_wake(&self.process, task) => Next::Wake,
+            State::Waiting { .. } if soon || is_at_work(&self.process, task) => Next::Wait,
             State::Waiting { .. } | State::Done | State::Failed | State::Cancelled => Next::Never,
         }
     }
@@ -235,10 +235,15 @@ fn young(whole: Span) -> Span {
     YOUNG.min(Span(whole.0 / YOUNG_PART))
 }
 
-/// Whether the task stands where only a letter with something in it moves it.
-fn waits_for_somebody(process: &Process, task: &Task) -> bool {
+/// Whether the task may stand where an empty letter moves it: not where it waits for something from somebody.
+fn may_wake(process: &Process, task: &Task) -> bool {
     let accepts = process.node(&task.at).and_then(|node| node.kind.accepts());
-    accepts.is_some_and(|names| !names.is_empty())
+    accepts.is_none_or(|names| names.is_empty()) && !is_at_work(process, task)
+}
+
+/// Whether other tasks owe it an answer.
+fn is_at_work(process: &Process, task: &Task) -> bool {
+    process.node(&task.at).is_some_and(|node| AT_WORK.contains(&node.kind_name))
 }
 
 /// Only what says when it dies can be leased.

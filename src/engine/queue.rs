@@ -1,5 +1,5 @@
-//! [`Queue`]: effects that wait to be performed. After an outage there are many, and few can be asked at once:
-//! then those come first whose task has a value that dies soonest, for those can still be saved.
+//! [`Queue`]: effects that wait to be performed. After an outage there are many, and few can be asked at
+//! once: then those come first whose task has a value that dies soonest, for those can still be saved.
 
 use std::collections::{BTreeMap, BTreeSet};
 

@@ -29,8 +29,8 @@ const BATCH_MAX: usize = 1_000;
 const QUEUE_MAX: usize = 10_000;
 /// How many effects are performed at once.
 const EFFECTS_MAX: usize = 512;
-/// While more is due than one claim takes, effects wait for each other so that the most urgent go first: until
-/// so many wait …
+/// While more is due than one claim takes, effects wait for each other so that the most urgent go first:
+/// until so many wait …
 const HELD_MAX: usize = 10_000;
 /// … or so long.
 const HELD_FOR: Span = Span::secs(10);
@@ -129,8 +129,8 @@ impl Runner {
         self
     }
 
-    /// Runs until `stop`; then commits what is under way and returns. Effects still out are asked again
-    /// after a restart, as after a crash.
+    /// Runs until `stop`; then commits what is under way and returns. Effects that are still out then are asked
+    /// again after a restart, as after a crash; those that were not asked yet are simply asked.
     pub async fn run(mut self, stop: CancellationToken) {
         let turns = Arc::clone(&self.turns);
         let freed = Arc::clone(&self.freed);
@@ -141,11 +141,11 @@ impl Runner {
             self.lengthen(&mut gathered);
             if !gathered.items.is_empty() && running.len() < TURNS_MAX {
                 let Gathered { items, claimed } = std::mem::take(&mut gathered);
-                metrics::histogram!("beltline_batch_items")
-                    .record(f64::from(u32::try_from(items.len()).unwrap_or(u32::MAX)));
+                metrics::histogram!("beltline_batch_items").record(many(items.len()));
                 running.push(turns.run(items).map(move |left| (claimed, left)).boxed());
             }
             self.start();
+            metrics::gauge!("beltline_effects_waiting").set(many(self.queue.len()));
             let (room, again) = (gathered.items.len() < BATCH_MAX, self.look_again());
             tokio::select! {
                 biased;
@@ -216,8 +216,13 @@ impl Runner {
         mut running: FuturesUnordered<BoxFuture<'_, (usize, Left)>>,
         gathered: Vec<Item>,
     ) {
-        while running.next().await.is_some() {}
-        self.turns.run(gathered).await;
+        while let Some((_, left)) = running.next().await {
+            self.go_on(left);
+        }
+        let left = self.turns.run(gathered).await;
+        self.go_on(left);
+        let unasked: Vec<Item> = std::iter::from_fn(|| self.queue.pop()).map(Hand::unasked).collect();
+        self.turns.run(unasked).await;
         self.effects.close();
         let deadline = self.turns.clock.now() + FINISH_MAX;
         loop {
@@ -321,6 +326,10 @@ async fn within(turns: &Turns, effect: &Effect) -> Outcome {
             Err(Fault::passing("http_timeout", format!("no answer within {}", effect.timeout)))
         }
     }
+}
+
+fn many(things: usize) -> f64 {
+    f64::from(u32::try_from(things).unwrap_or(u32::MAX))
 }
 
 fn drain(items_max: usize, into: &mut Vec<Item>, mut next: impl FnMut() -> Option<Item>) {

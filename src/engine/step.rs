@@ -19,7 +19,7 @@ use crate::model::task::{Letter, Order, State, Task, Word};
 use crate::model::time::{Span, Timestamp};
 use crate::process::process::Process;
 
-/// How much longer than its effect's timeout the lease of a task is that waits for its effect to be performed.
+/// How much longer than its effect's timeout the lease of a task is that waits for its effect's turn.
 pub const HELD_LEASE: Span = Span::secs(60);
 
 /// Why a task is in hand.
@@ -35,6 +35,8 @@ pub enum Cause {
     Answered(Outcome),
     /// The world has not been asked yet: too much else is.
     Held,
+    /// The world has not been asked, and this runner will not: it stops.
+    Unasked,
 }
 
 /// What came of it.
@@ -65,6 +67,7 @@ pub fn step(process: &Process, task: Task, cause: Cause, scope: &Scope, now: Tim
         Cause::NameTaken(letters) => walk.stay_ended(letters),
         Cause::Answered(outcome) => walk.answered(outcome),
         Cause::Held => walk.held(),
+        Cause::Unasked => walk.unasked(),
     }
     let missed = scope.missed();
     if !missed.is_empty() {
@@ -104,6 +107,14 @@ impl Walk<'_> {
     fn held(&mut self) {
         if let State::Doing(effect) = &self.task.state {
             self.task.due = Some(self.now + effect.timeout + HELD_LEASE);
+        }
+    }
+
+    /// The task comes to its node anew, under whichever runner is next: nothing was asked, so nothing is unsure.
+    fn unasked(&mut self) {
+        if let State::Doing(_) = &self.task.state {
+            self.task.state = State::Ready { at: self.now };
+            self.rest_again();
         }
     }
 

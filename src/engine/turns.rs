@@ -88,6 +88,11 @@ impl Hand {
         Item::Hand(Box::new(Hand { task, cause: Cause::Held, idempotency: None, tell: None }))
     }
 
+    /// A task whose effect this runner does not perform any more.
+    pub fn unasked(task: Task) -> Item {
+        Item::Hand(Box::new(Hand { task, cause: Cause::Unasked, idempotency: None, tell: None }))
+    }
+
     /// A task with what the world answered.
     pub fn answered(task: Task, outcome: Outcome) -> Item {
         Item::Hand(Box::new(Hand { task, cause: Cause::Answered(outcome), idempotency: None, tell: None }))
@@ -383,7 +388,7 @@ impl Turns {
                     let cause = Cause::NameTaken(letters);
                     Some(Item::Hand(Box::new(Hand { cause, tell: None, ..hand })))
                 }
-                Cause::New | Cause::NameTaken(_) | Cause::Answered(_) | Cause::Held => {
+                Cause::New | Cause::NameTaken(_) | Cause::Answered(_) | Cause::Held | Cause::Unasked => {
                     tracing::error!(task = %own, "its name is taken by another; it is left as it was");
                     None
                 }
@@ -407,7 +412,7 @@ impl Turns {
                     (None, Cause::Answered(_) | Cause::Held) => {
                         left.again.push(Item::Hand(Box::new(Hand { tell: None, ..*hand })));
                     }
-                    (None, Cause::New | Cause::Claimed(_) | Cause::NameTaken(_)) => {}
+                    (None, Cause::New | Cause::Claimed(_) | Cause::NameTaken(_) | Cause::Unasked) => {}
                 },
                 Item::Post { tell, .. } => drop(tell.send(Err(error.clone().into()))),
             }

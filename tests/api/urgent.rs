@@ -7,6 +7,7 @@ use axum::Router;
 use axum::extract::{Path, State};
 use axum::routing::post;
 use beltline::model::task::Phase;
+use serde_json::json;
 use tokio::net::TcpListener;
 use tokio::sync::{Semaphore, watch};
 
@@ -121,4 +122,24 @@ async fn after_an_outage_the_tokens_nearest_to_their_death_are_renewed_first() {
     let failed =
         house.store.counts().await.unwrap().iter().any(|it| it.phase == Phase::Failed && it.tasks > 0);
     assert!(!failed, "none was given up for having waited");
+}
+
+#[tokio::test]
+async fn what_was_never_asked_when_the_engine_stopped_is_asked_by_the_next() {
+    let (slow, plan) = (Slow::new().await, Plan { effects_max: 1, ..Plan::default() });
+    let house = House::build(plan).await;
+    house.deploy(PROCESS).await;
+    let params = || json!({"server": slow.url, "token": "secret", "dies": house.desk.now().seconds() + 600});
+    for name in ["first", "second"] {
+        house.submit("many", name, params()).await;
+    }
+    assert_eq!(slow.asked(1).await, ["first"]);
+    let second = "/processes/many/tasks/second";
+    assert_eq!(house.api("GET", second).send().await.ok(200)["state"], "doing", "it waits for its turn");
+    let answer = async { slow.answer(2) };
+    let (store, ()) = tokio::join!(house.close(), answer);
+    let house = House::build(Plan { store, ..Plan::default() }).await;
+    assert_eq!(slow.asked(2).await, ["first", "second"]);
+    let task = house.until(second, |it| it["state"] == "done").await;
+    assert_eq!(task["fault"], json!(null), "`unsure: stop` holds for what was asked");
 }
