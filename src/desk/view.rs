@@ -15,6 +15,7 @@ use crate::model::names::NodeName;
 use crate::model::params::Params;
 use crate::model::task::{Alarm, Hop, Task};
 use crate::model::time::Timestamp;
+use crate::process::life::Life;
 use crate::process::process::Process;
 
 /// A task as a person sees it. Secrets are `***`.
@@ -38,6 +39,8 @@ pub struct TaskView {
     /// Its data.
     #[schema(value_type = Object)]
     pub params: Params,
+    /// Which of it dies, and when.
+    pub lives: Vec<LifeView>,
     /// The last fault.
     pub fault: Option<FaultView>,
     /// What a person was told about and that has not healed yet.
@@ -58,6 +61,22 @@ pub struct TaskView {
     pub revision: u64,
     /// What `end` gave.
     pub result: Option<Value>,
+}
+
+/// How long the value of a param lives.
+#[derive(Clone, Debug, Serialize, ToSchema)]
+#[schema(as = Life)]
+pub struct LifeView {
+    /// The param.
+    pub param: String,
+    /// When its value dies.
+    pub dies_at: String,
+    /// The last safe moment to wake a person: it still leaves one the time to act before the value dies.
+    pub warn_at: String,
+    /// That moment has come.
+    pub urgent: bool,
+    /// The value has died.
+    pub dead: bool,
 }
 
 /// Something that went wrong inside a process.
@@ -186,9 +205,11 @@ pub fn time(at: Timestamp) -> String {
 }
 
 impl TaskView {
-    /// `task` as `by` may see it: the link is for who may run it.
-    pub fn seen_by(by: &Actor, task: &Task, process: Option<&Process>) -> TaskView {
-        TaskView::new(task, process, by.may(Right::Run, &task.process))
+    /// `task` as `by` may see it at `now`: the link is for who may run it.
+    pub fn seen_by(by: &Actor, task: &Task, process: Option<&Process>, now: Timestamp) -> TaskView {
+        let lives = process.filter(|_| task.state.phase().is_live()).map(|it| it.lives(&task.params));
+        let lives = lives.iter().flatten().map(|life| LifeView::new(life, now)).collect();
+        TaskView { lives, ..TaskView::new(task, process, by.may(Right::Run, &task.process)) }
     }
 
     /// `task` as it may be shown; `process` is none if it is not deployed, and then every param is masked.
@@ -208,6 +229,7 @@ impl TaskView {
             node: task.at.to_string(),
             title: node.map_or_else(|| task.at.to_string(), |it| it.title.clone()),
             params,
+            lives: Vec::new(),
             fault: task.fault.as_ref().map(|fault| FaultView::new(fault, &|text| scrub(text, task, secret))),
             alarm: task.alarm.as_ref().map(|alarm| AlarmView::new(alarm, task, secret, links)),
             link: task.link.clone().filter(|_| links),
@@ -218,6 +240,19 @@ impl TaskView {
             visit: task.visit,
             revision: task.revision,
             result: task.result.as_ref().filter(|_| process.is_some()).map(|it| cleaned(it, task, secret)),
+        }
+    }
+}
+
+impl LifeView {
+    /// As it stands at `now`.
+    pub fn new(life: &Life, now: Timestamp) -> LifeView {
+        LifeView {
+            param: life.param.clone(),
+            dies_at: time(life.dies_at),
+            warn_at: time(life.warn_at),
+            urgent: life.warn_at <= now,
+            dead: life.dies_at <= now,
         }
     }
 }

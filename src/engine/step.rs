@@ -17,8 +17,11 @@ use crate::model::names::{Address, NodeName};
 use crate::model::params::{Changes, Params};
 use crate::model::scope::Scope;
 use crate::model::task::{Acknowledged, Alarm, Letter, Order, State, Task, Word};
-use crate::model::time::Timestamp;
+use crate::model::time::{Span, Timestamp};
 use crate::process::process::Process;
+
+/// How much longer than its effect's timeout the lease of a task is that waits for its effect's turn.
+pub const HELD_LEASE: Span = Span::secs(60);
 
 /// Why a task is in hand.
 #[derive(Clone, Debug, PartialEq)]
@@ -31,6 +34,10 @@ pub enum Cause {
     NameTaken(Vec<(LetterId, Letter)>),
     /// The world answered.
     Answered(Outcome),
+    /// The world has not been asked yet: too much else is.
+    Held,
+    /// The world has not been asked, and this runner will not: it stops.
+    Unasked,
 }
 
 /// What came of it.
@@ -61,6 +68,8 @@ pub fn step(process: &Process, task: Task, cause: Cause, scope: &Scope, now: Tim
         Cause::Claimed(letters) => walk.claimed(letters),
         Cause::NameTaken(letters) => walk.stay_ended(letters),
         Cause::Answered(outcome) => walk.answered(outcome),
+        Cause::Held => walk.held(),
+        Cause::Unasked => walk.unasked(),
     }
     let missed = scope.missed();
     if !missed.is_empty() {
@@ -96,6 +105,21 @@ impl Walk<'_> {
         };
         let refused = letters.into_iter().map(|(letter, _)| Reading { letter, refused: Some(taken()) });
         self.read = refused.collect();
+    }
+
+    /// The effect waits for its turn, and its lease must not run out meanwhile.
+    fn held(&mut self) {
+        if let State::Doing(effect) = &self.task.state {
+            self.task.due = Some(self.now + effect.timeout + HELD_LEASE);
+        }
+    }
+
+    /// The task comes to its node anew, under whichever runner is next: nothing was asked, so nothing is unsure.
+    fn unasked(&mut self) {
+        if let State::Doing(_) = &self.task.state {
+            self.task.state = State::Ready { at: self.now };
+            self.rest_again();
+        }
     }
 
     /// The lease ran out, and with it the runner that asked: it is not known whether it did.

@@ -18,6 +18,7 @@ pub mod check_ways;
 pub mod check_hooks;
 pub mod check;
 pub mod parse;
+pub mod life;
 pub mod admit;
 pub mod graph;
 pub mod layers;
