@@ -4,6 +4,8 @@ pub mod names;
 pub mod time;
 pub mod params;
 pub mod fault;
+pub mod rate;
+pub mod xml;
 pub mod effect;
 pub mod task;
 pub mod key;
@@ -29,3 +31,6 @@ pub mod tree;
 pub mod wrong;
 pub mod read;
 pub mod kind;
+
+#[cfg(test)]
+pub mod text_tests;
