@@ -139,6 +139,7 @@ fn turns(
     let world = WorldConfig {
         allow_addresses: config.allow_addresses.clone(),
         oauth_hosts: config.oauth_hosts.clone(),
+        host_limits: config.host_limits.clone(),
     };
     let world = RealWorld::new(world, Arc::clone(keyring)).context("requests cannot be made")?;
     let public_url: Arc<str> = Arc::from(config.public_url(address));

@@ -12,7 +12,7 @@ use crate::engine::mask::{MASK, cleaned, masked, scrub};
 use crate::model::fault::Fault;
 use crate::model::names::NodeName;
 use crate::model::params::Params;
-use crate::model::task::{Alarm, Hop, Task};
+use crate::model::task::{Alarm, Hop, State, Task};
 use crate::model::time::Timestamp;
 use crate::process::process::Process;
 
@@ -45,6 +45,9 @@ pub struct TaskView {
     pub link: Option<String>,
     /// When it is looked at next.
     pub due: Option<String>,
+    /// What it waits for outside before it can be asked for: `room at api.example.org`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub waits_for: Option<String>,
     /// When it came to its node.
     pub since: String,
     /// When it was created.
@@ -197,6 +200,7 @@ impl TaskView {
             alarm: task.alarm.as_ref().map(|alarm| AlarmView::new(alarm, task, secret, links)),
             link: task.link.clone().filter(|_| links),
             due: task.due.map(time),
+            waits_for: waits_for(task).map(|it| scrub(it, task, secret)),
             since: time(task.since),
             created_at: time(task.created_at),
             attempt: task.attempt + 1,
@@ -205,6 +209,11 @@ impl TaskView {
             result: task.result.as_ref().filter(|_| process.is_some()).map(|it| cleaned(it, task, secret)),
         }
     }
+}
+
+/// What a task waits for that is to ask, and has found no room.
+fn waits_for(task: &Task) -> Option<&str> {
+    matches!(task.state, State::Ready { .. }).then_some(task.awaits.as_deref()).flatten()
 }
 
 impl FaultView {

@@ -1,4 +1,4 @@
-//! [`Rate`]: so many in a time, written `10/s`, `300/m`, `5/10s`.
+//! [`Rate`]: so many in a time, written `10/s`, `300/m`, `5/10s`. [`Limit`]: so many at once, and in a time.
 
 use std::fmt;
 use std::str::FromStr;
@@ -18,6 +18,16 @@ pub struct Rate {
     pub count: u32,
     /// In which time.
     pub per: Span,
+}
+
+/// How much may happen: at once, and in a time.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Limit {
+    /// So many at once.
+    pub parallel: Option<u32>,
+    /// So many in a time.
+    pub rate: Option<Rate>,
 }
 
 impl Rate {
@@ -52,7 +62,7 @@ impl FromStr for Rate {
 impl fmt::Display for Rate {
     fn fmt(&self, to: &mut fmt::Formatter<'_>) -> fmt::Result {
         let per = self.per.to_string();
-        let one = per.strip_prefix('1').filter(|it| it.starts_with(|it: char| it.is_ascii_alphabetic()));
+        let one = per.strip_prefix('1').filter(|it| it.chars().all(char::is_alphabetic));
         write!(to, "{}/{}", self.count, one.unwrap_or(&per))
     }
 }

@@ -10,8 +10,12 @@ pub mod sign;
 pub mod request;
 pub mod charset;
 pub mod trouble;
+pub mod clients;
 pub mod body;
 pub mod http;
+pub mod grants;
+pub mod rooms;
+pub mod asker;
 pub mod mail;
 pub mod tell;
 #[expect(clippy::module_inception, reason = "the floor is named for what it makes")]

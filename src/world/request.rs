@@ -87,6 +87,22 @@ pub fn prepare(ask: &HttpAsk, key: &str, now: Timestamp, opener: &mut Opener) ->
     Ok(Request { method, url, headers, body, shown })
 }
 
+/// The origin a request goes to, and what people may see of it.
+///
+/// # Errors
+/// As [`prepare`].
+pub fn origin(ask: &HttpAsk, opener: &mut Opener) -> Result<(String, String), Fault> {
+    let shown = Shown::of(&ask.url);
+    let url = address(ask, &shown, opener)?;
+    let port = url.port().map(|it| format!(":{it}")).unwrap_or_default();
+    let host = if shown.host == MASK {
+        MASK.to_owned()
+    } else {
+        url.host_str().unwrap_or_default().to_owned() + &port
+    };
+    Ok((url.origin().ascii_serialization(), host))
+}
+
 fn address(ask: &HttpAsk, shown: &Shown, opener: &mut Opener) -> Result<Url, Fault> {
     let bad = |why: String| Fault::lasting("bad_url", format!("`{}` cannot be asked: {why}", shown.place));
     let mut url = Url::parse(opener.url(&ask.url)?.trim()).map_err(|it| bad(it.to_string()))?;
