@@ -22,6 +22,8 @@ const GAP_FIRST_US: i64 = 50_000;
 const GAP_MAX_US: i64 = 10_000_000;
 /// A pace that nobody would notice.
 const GAP_MIN_US: i64 = 5_000;
+/// Whoever comes so long after its time has lost it, in microseconds: many who are late must not come at once.
+const LATE_US: i64 = 1_000_000;
 /// How long a ticket is kept whose holder does not come.
 const TICKET_TIME: Span = Span::mins(10);
 /// Tickets, or places, that are kept before those of no use are looked for.
@@ -169,15 +171,17 @@ impl Rooms {
             return;
         }
         let place = self.places.entry(want.name.clone()).or_default();
-        if place.closed_until <= now {
+        let is_new = place.closed_until <= now;
+        if is_new {
             place.gap_us = (place.gap_us * 2).clamp(GAP_FIRST_US, GAP_MAX_US);
         }
         place.closed_until = place.closed_until.max(until);
         let open_us = micros(place.closed_until);
         place.tickets.remove(key);
         let first = place.tickets.values().copied().min().unwrap_or(place.free_us);
-        // Who was refused comes first of all that wait, and these keep their distances.
-        let shift = (open_us + place.gap() - first).max(0);
+        // Who was refused first comes before all that wait, and these keep their distances.
+        let base = if is_new { open_us + place.gap() } else { open_us };
+        let shift = (base - first).max(0);
         place.tickets.values_mut().for_each(|it| *it += shift);
         place.free_us = (place.free_us + shift).max(open_us + place.gap());
         let taken = place.tickets.values().any(|it| *it == open_us);
@@ -272,7 +276,7 @@ impl Place {
 
     /// When `key` may ask.
     fn slot(&self, key: &str, now: Timestamp) -> i64 {
-        match self.tickets.get(key) {
+        match self.tickets.get(key).filter(|at| **at > micros(now) - LATE_US) {
             Some(at) => *at,
             None if self.is_paced(now) => micros(now).max(self.free_us).max(micros(self.closed_until)),
             None => micros(now),
@@ -284,10 +288,10 @@ impl Place {
     }
 
     fn reserve(&mut self, key: &str, now: Timestamp) {
-        if self.tickets.contains_key(key) || !self.is_paced(now) {
+        let at = self.slot(key, now);
+        if self.tickets.get(key) == Some(&at) || !self.is_paced(now) {
             return;
         }
-        let at = self.slot(key, now);
         self.free_us = at + self.gap();
         self.tickets.insert(key.to_owned(), at);
         if self.tickets.len() + self.numbers.len() > self.sweep_at.max(SWEEP_MIN) {
