@@ -13,7 +13,7 @@ use crate::model::fault::Fault;
 use crate::model::key;
 use crate::model::names::NodeName;
 use crate::model::params::Params;
-use crate::model::task::{Alarm, Hop, Task};
+use crate::model::task::{Alarm, Hop, State, Task};
 use crate::model::time::Timestamp;
 use crate::process::life::Life;
 use crate::process::process::Process;
@@ -49,6 +49,9 @@ pub struct TaskView {
     pub link: Option<String>,
     /// When it is looked at next.
     pub due: Option<String>,
+    /// What it waits for outside before it can be asked for: `room at api.example.org`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub waits_for: Option<String>,
     /// When it came to its node.
     pub since: String,
     /// When it was created.
@@ -234,6 +237,7 @@ impl TaskView {
             alarm: task.alarm.as_ref().map(|alarm| AlarmView::new(alarm, task, secret, links)),
             link: task.link.clone().filter(|_| links),
             due: task.due.map(time),
+            waits_for: waits_for(task).map(|it| scrub(it, task, secret)),
             since: time(task.since),
             created_at: time(task.created_at),
             attempt: task.attempt + 1,
@@ -255,6 +259,11 @@ impl LifeView {
             dead: life.dies_at <= now,
         }
     }
+}
+
+/// What a task waits for that is to ask, and has found no room.
+fn waits_for(task: &Task) -> Option<&str> {
+    matches!(task.state, State::Ready { .. }).then_some(task.awaits.as_deref()).flatten()
 }
 
 impl FaultView {

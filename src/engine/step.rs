@@ -9,7 +9,7 @@ use std::collections::BTreeSet;
 use crate::engine::mask::shown;
 use crate::engine::transition::{LetterId, Reading, Transition};
 use crate::engine::walk::{LEASE_MARGIN, Walk, no_such_node};
-use crate::model::effect::{Answer, Effect, Outcome};
+use crate::model::effect::{Answer, Effect, Later, Outcome};
 use crate::model::fault::Fault;
 use crate::model::key;
 use crate::model::kind::Event;
@@ -164,15 +164,33 @@ impl Walk<'_> {
     }
 
     fn answered(&mut self, outcome: Outcome) {
+        if let Ok(Answer::Later(later)) = outcome {
+            return self.no_room(later);
+        }
         let event = match &outcome {
             Ok(Answer::Http(answer)) => format!("answered {}", answer.status),
             Ok(Answer::Told(_)) => "delivered".to_owned(),
-            Err(_) => "no answer".to_owned(),
+            Ok(Answer::Later(_)) | Err(_) => "no answer".to_owned(),
         };
+        self.task.awaits = None;
         let outcome = self.only_once(outcome);
         // If a new version of the process has put a node here that asks nothing, the task comes to it anew.
         self.task.state = State::Ready { at: self.now };
         self.happen(Event::Answered(outcome), &event);
+    }
+
+    /// Nothing was asked: the task comes again when there is room, on the same visit and with the same try.
+    fn no_room(&mut self, later: Later) {
+        // A task that comes again and again tells it once.
+        if self.task.awaits.is_none() {
+            self.hop(&format!("waits for room at {} until {}", later.place, later.until), |_| {});
+        }
+        self.task.awaits = Some(format!("room at {}", later.place));
+        self.task.state = State::Ready { at: later.until };
+        match self.scope.paused {
+            true => self.park(),
+            false => self.rest_again(),
+        }
     }
 
     /// What is asked at most once and may have been asked is not asked again: its answer is unknown.

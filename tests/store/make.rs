@@ -52,6 +52,8 @@ pub(super) fn task(id: i64, name: &str) -> Task {
         result: None,
         kept_until: None,
         link: None,
+        progress: None,
+        awaits: None,
         seed: Seed([7; 16]),
     }
 }
