@@ -14,7 +14,7 @@ const FLOORS: [&[&str]; 8] = [
     &["nodes"],
     &["process"],
     &["engine"],
-    &["store", "world", "sim", "desk"],
+    &["store", "world", "sim", "desk", "rehearsal"],
     &["gate"],
     &["api", "dashboard", "cli"],
 ];

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use axum::Router;
 use tokio_util::sync::CancellationToken;
 
+use crate::api::body::Room;
 use crate::desk::desk::Desk;
 use crate::gate::client::Front;
 
@@ -25,6 +26,8 @@ pub struct App {
     pub pages: Option<Router>,
     /// What stands in front of the server.
     pub front: Arc<Front>,
+    /// Where bodies from anybody are held while they are read.
+    pub room: Room,
     /// The server is stopping: streams end.
     pub stop: CancellationToken,
 }
@@ -32,7 +35,8 @@ pub struct App {
 impl App {
     /// Without metrics, for any host.
     pub fn new(desk: Arc<Desk>, stop: CancellationToken) -> App {
-        App { desk, metrics: None, hosts: None, pages: None, front: Arc::default(), stop }
+        let (front, room) = (Arc::default(), Room::default());
+        App { desk, metrics: None, hosts: None, pages: None, front, room, stop }
     }
 
     /// With metrics.

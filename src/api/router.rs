@@ -16,7 +16,7 @@ use crate::api::app::App;
 use crate::api::doors::{Doorman, guarded, known_actor, known_host, panicked, to_the_end};
 use crate::api::problem::Problem;
 use crate::api::routes::Routes;
-use crate::api::{events, hooks, orders, people, processes, shelves, status, tasks, templates};
+use crate::api::{acks, events, hooks, orders, people, processes, shelves, status, tasks, templates};
 use crate::desk::need::Need;
 use crate::gate::doors::Doors;
 
@@ -37,6 +37,7 @@ pub fn described() -> (Router<App>, OpenApi, Doors) {
         .merge(events::routes())
         .merge(status::routes())
         .merge(hooks::routes())
+        .merge(acks::routes())
         .split();
     doors.add(Method::GET, DESCRIPTION, Need::Known);
     let info = InfoBuilder::new()

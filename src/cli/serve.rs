@@ -22,6 +22,7 @@ use crate::cli::config::{Config, StoreChoice};
 use crate::cli::data::{DataDir, Lock};
 use crate::cli::watch::Watch;
 use crate::dashboard::router::pages;
+use crate::desk::canary::Canary;
 use crate::desk::desk::{Desk, DeskConfig};
 use crate::desk::files::{FileResult, is_process_file};
 use crate::engine::births::Births;
@@ -56,6 +57,7 @@ pub struct Engine {
     stop_runner: CancellationToken,
     answers: Vec<JoinHandle<()>>,
     runner: JoinHandle<()>,
+    channels: JoinHandle<()>,
     watcher: Option<JoinHandle<()>>,
     _lock: Lock,
 }
@@ -64,6 +66,8 @@ impl Engine {
     /// Starts everything that `config` says; returns when the first request can be answered.
     pub async fn start(config: &Config) -> Result<Engine> {
         config.check_listen()?;
+        // Before anything is measured: what is loaded is.
+        let metrics = metrics()?;
         let data = DataDir::at(&config.data);
         data.make()?;
         let lock = data.lock()?;
@@ -87,9 +91,10 @@ impl Engine {
         let setup = setup.map(|key| Zeroizing::new(setup_link(&config.public_url(address), &key)));
         let (stop_answers, stop_runner) = (CancellationToken::new(), CancellationToken::new());
         let runner = tokio::spawn(runner.run(stop_runner.clone()));
+        let channels = tokio::spawn(Arc::clone(&desk).watch_channels(stop_runner.clone()));
         let (watch, files) = deploy_folder(config, &desk).await?;
         let (answers, local) =
-            answer(config, listener, tls.clone(), Arc::clone(&desk), &stop_answers).await?;
+            answer(config, listener, tls.clone(), Arc::clone(&desk), metrics, &stop_answers).await?;
         tokio::spawn(keep_uses(Arc::clone(&desk), stop_answers.clone()));
         if let Some(tls) = &tls {
             tokio::spawn(follow(config, Arc::clone(tls), stop_answers.clone()));
@@ -106,6 +111,7 @@ impl Engine {
             stop_runner,
             answers,
             runner,
+            channels,
             watcher,
             _lock: lock,
         })
@@ -130,6 +136,7 @@ impl Engine {
         }
         self.stop_runner.cancel();
         ended("the runner", self.runner.await);
+        ended("the channels' watch", self.channels.await);
     }
 }
 
@@ -156,10 +163,11 @@ async fn answer(
     listener: TcpListener,
     tls: Option<Arc<Tls>>,
     desk: Arc<Desk>,
+    metrics: Metrics,
     stop: &CancellationToken,
 ) -> Result<(Vec<JoinHandle<()>>, SocketAddr)> {
     let pages = pages(Arc::clone(&desk), stop.clone());
-    let app = App::new(desk, stop.clone()).with_metrics(metrics()?).with_pages(pages);
+    let app = App::new(desk, stop.clone()).with_metrics(metrics).with_pages(pages);
     let front = Front { trust: config.proxies.clone(), guarded: !config.is_local() };
     let main = app.clone().behind(front);
     let main =
@@ -264,6 +272,8 @@ fn turns(
     let world = WorldConfig {
         allow_addresses: config.allow_addresses.clone(),
         oauth_hosts: config.oauth_hosts.clone(),
+        digest: config.digest,
+        host_limits: config.host_limits.clone(),
     };
     let world = RealWorld::new(world, Arc::clone(keyring)).context("requests cannot be made")?;
     let public_url: Arc<str> = Arc::from(config.public_url(address));
@@ -300,6 +310,9 @@ fn channels(configured: &Map<String, Value>) -> Result<BTreeMap<String, Channel>
         };
         if crate::channels::find(&via).is_none() {
             bail!("channel `{name}`: there is no kind of channel `{via}`");
+        }
+        if let Err(wrong) = Canary::read(&config) {
+            bail!("channel `{name}`: {wrong}");
         }
         Ok((name.clone(), Channel { via, config }))
     };

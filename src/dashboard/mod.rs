@@ -21,6 +21,7 @@ pub mod audit;
 pub mod form;
 pub mod home;
 pub mod process;
+pub mod edit;
 pub mod add;
 pub mod task;
 pub mod orders;

@@ -15,8 +15,8 @@ use crate::dashboard::links::HOME;
 use crate::dashboard::page::Oops;
 use crate::dashboard::picture::Pictures;
 use crate::dashboard::routes::Routes;
-use crate::dashboard::{about, account, add, audit, channels, events, home, login, orders, process, search};
-use crate::dashboard::{setup, task, templates, tokens, users};
+use crate::dashboard::{about, account, add, audit, channels, edit, events, home, login, orders};
+use crate::dashboard::{process, search, setup, task, templates, tokens, users};
 use crate::desk::actor::Right;
 use crate::desk::desk::Desk;
 use crate::desk::need::Need;
@@ -65,6 +65,12 @@ fn routes() -> Routes {
         .post("/dashboard/p/{process}/pause", Here(Edit), process::pause)
         .post("/dashboard/p/{process}/resume", Here(Edit), process::resume)
         .get("/dashboard/p/{process}/yaml", Here(Read), process::yaml)
+        .get("/dashboard/p/{process}/edit", Here(Read), edit::look)
+        .post("/dashboard/p/{process}/edit", Here(Edit), edit::deploy)
+        .post("/dashboard/p/{process}/check", Here(Read), edit::check)
+        .get("/dashboard/p/{process}/edit", Here(Read), edit::look)
+        .post("/dashboard/p/{process}/edit", Here(Edit), edit::deploy)
+        .post("/dashboard/p/{process}/check", Here(Read), edit::check)
         .get("/dashboard/p/{process}/add", Here(Read), add::look)
         .post("/dashboard/p/{process}/add", Here(Run), add::submit)
         .get("/dashboard/p/{process}/task", Here(Read), task::look)
@@ -73,7 +79,8 @@ fn routes() -> Routes {
         .post("/dashboard/p/{process}/task/wake", Here(Run), orders::wake)
         .post("/dashboard/p/{process}/task/retry", Here(Run), orders::retry)
         .post("/dashboard/p/{process}/task/move", Here(Run), orders::shift)
-        .post("/dashboard/p/{process}/task/cancel", Here(Run), orders::cancel);
+        .post("/dashboard/p/{process}/task/cancel", Here(Run), orders::cancel)
+        .post("/dashboard/p/{process}/task/ack", Here(Run), orders::ack);
     routes
         .post("/dashboard/logout", Known, login::leave)
         .get("/dashboard/account", Known, account::look)

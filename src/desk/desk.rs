@@ -12,7 +12,9 @@ use crate::desk::chain::{Chain, Line};
 use crate::desk::kept::{KeptProcess, KeptSession, KeptToken, KeptUser};
 use crate::desk::password::Passwords;
 use crate::desk::refusal::{Done, Refusal};
+use crate::desk::seen::Replays;
 use crate::desk::throttle::Throttle;
+use crate::desk::wakes::Wakes;
 use crate::engine::board::Board;
 use crate::engine::edges::{Clock, Store};
 use crate::engine::registry::{Deployed, Registry};
@@ -57,6 +59,8 @@ pub struct Desk {
     pub(super) tokens: RwLock<HashMap<String, Known>>,
     /// The hash of the local operator's token, and who that is.
     pub(super) local: Option<(String, Arc<Actor>)>,
+    /// The tasks that are being woken for somebody.
+    pub(super) wakes: Wakes,
     /// What became of the last test of a channel.
     pub(super) tests: Mutex<BTreeMap<String, Tested>>,
     /// By name.
@@ -68,6 +72,8 @@ pub struct Desk {
     /// One first admin at a time.
     pub(super) setting_up: tokio::sync::Mutex<()>,
     pub(super) chain: Arc<Chain>,
+    /// Signed requests that came by hooks.
+    pub(super) replays: Replays,
 }
 
 /// A token that is known, and who has it.
@@ -145,6 +151,7 @@ impl Desk {
             troubles: Mutex::default(),
             tokens: RwLock::default(),
             local,
+            wakes: Wakes::default(),
             tests: Mutex::default(),
             users: RwLock::default(),
             sessions: RwLock::default(),
@@ -152,6 +159,7 @@ impl Desk {
             throttle: Mutex::default(),
             setting_up: tokio::sync::Mutex::default(),
             chain: Arc::default(),
+            replays: Replays::default(),
         }
     }
 

@@ -1,13 +1,15 @@
 //! Floor 6, the desk: every verb a person has. The rights are checked here.
 
 pub mod actor;
+pub mod view;
 pub mod refusal;
 pub mod kept;
-pub mod view;
 pub mod hash;
 pub mod throttle;
 pub mod password;
 pub mod chain;
+pub mod seen;
+pub mod wakes;
 #[expect(clippy::module_inception, reason = "the floor is named for what it is")]
 pub mod desk;
 pub mod audit;
@@ -17,7 +19,10 @@ pub mod submit;
 pub mod look;
 pub mod deploy;
 pub mod shelves;
+pub mod health;
+pub mod canary;
 pub mod channels;
+pub mod watch;
 pub mod tokens;
 pub mod users;
 pub mod sessions;
@@ -29,4 +34,10 @@ pub mod templates;
 pub mod manual;
 pub mod cloning;
 pub mod hooks;
+pub mod hooks_knock;
+pub mod replays;
+pub mod hooks_named;
+pub mod acks;
+pub mod lives;
+pub mod lease;
 pub mod status;

@@ -186,10 +186,14 @@ pub enum Shelf {
     Var,
     /// Channels.
     Channel,
+    /// How the channels fare, by name.
+    Health,
     /// API tokens, by the hash of each.
     Token,
     /// Who did what.
     Audit,
+    /// Signed requests that were taken by hooks.
+    Replay,
     /// People who may log in, by name.
     User,
     /// Who is logged in, by the hash of what their browser holds.

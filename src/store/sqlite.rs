@@ -396,11 +396,13 @@ fn shelf_name(shelf: Shelf) -> &'static str {
         Shelf::Secret => "secret",
         Shelf::Var => "var",
         Shelf::Channel => "channel",
+        Shelf::Health => "health",
         Shelf::Token => "token",
         Shelf::Audit => "audit",
         Shelf::User => "user",
         Shelf::Session => "session",
         Shelf::Setup => "setup",
+        Shelf::Replay => "replay",
     }
 }
 

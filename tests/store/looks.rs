@@ -139,6 +139,7 @@ pub(super) async fn records_are_kept_replaced_and_forgotten(store: &dyn Store) {
         Shelf::Process,
         Shelf::Version,
         Shelf::Channel,
+        Shelf::Health,
         Shelf::Token,
         Shelf::Audit,
         Shelf::User,
