@@ -20,7 +20,10 @@ use crate::model::names::ProcessId;
 /// The longest name, in characters.
 const NAME_CHARS_MAX: usize = 64;
 /// Who does things here and is no user.
-const TAKEN: [&str; 8] = ["local", "engine", "deploy", "files", "link", "system", "schedule", "setup"];
+const TAKEN: [&str; 12] = [
+    "local", "engine", "deploy", "file", "link", "system", "schedule", "setup", "stranger", "hook", "canary",
+    "telegram",
+];
 /// How many there are at most: they are held in memory.
 const USERS_MAX: usize = 10_000;
 /// In how many processes somebody may have a role of their own.
