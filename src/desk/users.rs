@@ -21,7 +21,7 @@ use crate::model::names::ProcessId;
 const NAME_CHARS_MAX: usize = 64;
 /// Who does things here and is no user.
 const TAKEN: [&str; 12] = [
-    "local", "engine", "deploy", "file", "link", "system", "schedule", "setup", "stranger", "hook", "canary",
+    "local", "engine", "deploy", "file", "link", "system", "schedule", "setup", "stranger", "hook", "beltline",
     "telegram",
 ];
 /// How many there are at most: they are held in memory.
