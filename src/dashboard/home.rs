@@ -8,11 +8,12 @@ use crate::dashboard::links;
 use crate::dashboard::page::{Frame, Given, Place, ok};
 use crate::dashboard::show::{When, seconds, sentence, span, when};
 use crate::dashboard::take::{Asked, Who};
-use crate::desk::actor::Right;
+use crate::desk::actor::{Actor, Right};
 use crate::desk::lives::LivingView;
 use crate::desk::processes::ProcessView;
 use crate::desk::status::Status;
 use crate::desk::view::{LifeView, TaskView};
+use crate::model::names::ProcessId;
 
 /// How many alarms the page shows.
 const ALARMS_MAX: usize = 30;

@@ -87,12 +87,12 @@ pub struct Hand {
 impl Hand {
     /// A task whose effect waits for its turn.
     pub fn held(task: Task) -> Item {
-        Item::Hand(Box::new(Hand { task, cause: Cause::Held, idempotency: None, tell: None }))
+        Item::Hand(Box::new(Hand { task, cause: Cause::Held, idempotency: None, by: None, tell: None }))
     }
 
     /// A task whose effect this runner does not perform any more.
     pub fn unasked(task: Task) -> Item {
-        Item::Hand(Box::new(Hand { task, cause: Cause::Unasked, idempotency: None, tell: None }))
+        Item::Hand(Box::new(Hand { task, cause: Cause::Unasked, idempotency: None, by: None, tell: None }))
     }
 
     /// A task with what the world answered.

@@ -181,7 +181,7 @@ async fn the_fallback_is_told_only_if_nobody_else_can_be() {
     };
     let by = |told: Answer| match told {
         Answer::Told(told) => told.into_iter().filter(|it| it.result.is_ok()).map(|it| it.channel).collect(),
-        Answer::Http(_) => Vec::new(),
+        Answer::Http(_) | Answer::Later(_) => Vec::new(),
     };
     let tell = |channels: &[&str]| effect(Ask::Tell(ask(channels)), Span::secs(2));
     assert_eq!(by(world.perform(&tell(&["a", "b"])).await.unwrap()), ["b"]);

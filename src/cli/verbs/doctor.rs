@@ -211,7 +211,7 @@ async fn server(session: &Session, data: &DataDir) -> Vec<Finding> {
         Err(error) => return vec![fail(WHAT, format!("{error:#}"), "")],
     };
     let error = match remote.get("/api/v1/status").await {
-        Ok(status) => return status_findings(&remote, &status),
+        Ok(status) => return status_findings(&remote, &status).await,
         Err(error) => error,
     };
     if error.downcast_ref::<Refusal>().is_some() {
@@ -228,7 +228,7 @@ async fn server(session: &Session, data: &DataDir) -> Vec<Finding> {
     }]
 }
 
-fn status_findings(remote: &Remote, status: &Value) -> Vec<Finding> {
+async fn status_findings(remote: &Remote, status: &Value) -> Vec<Finding> {
     let version = text(status, "version");
     let mut findings = vec![if version == env!("CARGO_PKG_VERSION") {
         ok("server", format!("{} answers, version {version}", remote.base()))
