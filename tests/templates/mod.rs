@@ -4,5 +4,7 @@ mod bitrix_lead;
 mod bitrix_oauth;
 mod bitrix_offline;
 mod keeper;
+mod oauth2_keeper;
+mod provider;
 mod small;
 mod token_failures;
