@@ -3,5 +3,6 @@
 
 mod bench;
 mod cases;
+mod faults;
 mod heads;
 mod limits;
