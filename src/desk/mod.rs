@@ -1,6 +1,7 @@
 //! Floor 6, the desk: every verb a person has. The rights are checked here.
 
 pub mod actor;
+pub mod merge;
 pub mod refusal;
 pub mod kept;
 pub mod view;
@@ -20,5 +21,6 @@ pub mod load;
 pub mod templates;
 pub mod manual;
 pub mod cloning;
+pub mod upstream;
 pub mod hooks;
 pub mod status;
