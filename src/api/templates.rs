@@ -71,7 +71,8 @@ async fn clone(
 }
 
 /// What changed in the template of a process since it was cloned, as a unified diff.
-#[utoipa::path(get, path = "/api/v1/processes/{id}/template", tag = "templates", params(("id" = String, Path)),
+#[utoipa::path(get, path = "/api/v1/processes/{id}/template", tag = "templates",
+    params(("id" = String, Path)),
     responses((status = 200, body = UpstreamView)))]
 async fn upstream(
     State(app): State<App>,

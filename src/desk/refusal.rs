@@ -235,8 +235,8 @@ fn unmerged_line(unmerged: &Unmerged) -> String {
     let lines: Vec<String> = unmerged.clashes.iter().map(|it| it.line.to_string()).collect();
     let (s, them) = if lines.len() == 1 { ("", "it") } else { ("s", "them") };
     format!(
-        "the process and its template have both changed what stands at line{s} {}, so nothing is written; hint: \
-         change {them} by hand, as one of the two has {them}",
+        "the process and its template have both changed what stands at line{s} {}, so nothing is written; \
+         hint: change {them} by hand, as one of the two has {them}",
         lines.join(", ")
     )
 }

@@ -112,8 +112,8 @@ impl Desk {
         })
     }
 
-    /// Takes over what changed in the template: merges, checks, keeps the file as it was, writes and deploys. Of
-    /// what cannot be merged nothing is written.
+    /// Takes over what changed in the template: merges, checks, keeps the file as it was, writes and deploys.
+    /// Of what cannot be merged nothing is written.
     pub async fn update_from_template(&self, by: &Actor, id: &ProcessId, how: Update) -> Done<Updated> {
         by.need(Right::Edit, id)?;
         let it = self.cloned(id).await?;
@@ -190,7 +190,8 @@ impl Desk {
         let process = read(&text, file.as_ref().map(|it| it.display().to_string()).as_deref())?;
         let Some(origin) = process.origin.clone() else {
             let message = format!(
-                "process `{id}` was not cloned from a template; hint: a clone begins with `{ORIGIN}NAME@VERSION`"
+                "process `{id}` was not cloned from a template; \
+                 hint: a clone begins with `{ORIGIN}NAME@VERSION`"
             );
             return Err(Refusal::conflict("no_template", message));
         };
@@ -235,8 +236,9 @@ impl Clone {
     fn merged(&self) -> Done<String> {
         let Some(base) = &self.base else {
             let message = format!(
-                "the text of `{}@{}` is not known here, so nothing can be merged; hint: take over by hand what \
-                 `beltline templates diff {}` shows, and write `{}` into its first line",
+                "the text of `{}@{}` is not known here, so nothing can be merged; \
+                 hint: take over by hand what `beltline templates diff {}` shows, and write `{}` into its \
+                 first line",
                 self.now.name,
                 self.origin.version,
                 self.id,

@@ -9,3 +9,4 @@ mod shapes;
 mod shelves;
 mod tasks;
 mod templates;
+mod upstream;

@@ -4,6 +4,7 @@ pub mod check;
 pub mod graph;
 pub mod schema;
 pub mod explain;
+pub mod clone;
 pub mod templates;
 pub mod deploy;
 pub mod processes;
