@@ -10,6 +10,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 use crate::desk::actor::Actor;
 use crate::desk::kept::{KeptAudit, KeptProcess, KeptToken, record};
 use crate::desk::refusal::{Done, Refusal};
+use crate::desk::seen::Replays;
 use crate::engine::board::Board;
 use crate::engine::edges::{Clock, Shelf, Store};
 use crate::engine::registry::{Deployed, Registry};
@@ -56,6 +57,8 @@ pub struct Desk {
     pub(super) local: Option<(String, Arc<Actor>)>,
     /// What became of the last test of a channel.
     pub(super) tests: Mutex<BTreeMap<String, Tested>>,
+    /// Signed requests that came by hooks.
+    pub(super) replays: Replays,
     audits: AtomicU64,
 }
 
@@ -116,6 +119,7 @@ impl Desk {
             tokens: RwLock::default(),
             local,
             tests: Mutex::default(),
+            replays: Replays::default(),
             audits: AtomicU64::new(0),
         }
     }

@@ -6,6 +6,7 @@ pub mod refusal;
 pub mod kept;
 pub mod view;
 pub mod hash;
+pub mod seen;
 #[expect(clippy::module_inception, reason = "the floor is named for what it is")]
 pub mod desk;
 pub mod orders;
@@ -23,4 +24,7 @@ pub mod manual;
 pub mod cloning;
 pub mod upstream;
 pub mod hooks;
+pub mod hooks_knock;
+pub mod replays;
+pub mod hooks_named;
 pub mod status;

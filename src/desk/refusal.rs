@@ -86,6 +86,12 @@ pub enum Refusal {
     /// It was there, and is not any more.
     #[error("{0}")]
     Gone(String),
+    /// A request to a hook did not prove that it may come in. What was wrong only the log says.
+    #[error("the request does not prove that it may come in")]
+    Unproven,
+    /// A hook cannot check who comes in, and so lets nobody in. The log says why.
+    #[error("this hook is not set up yet")]
+    Unready,
     /// The store cannot do its work now.
     #[error(transparent)]
     Store(#[from] StoreError),
@@ -179,6 +185,8 @@ impl Refusal {
             Refusal::Changed(_) => "revision_mismatch",
             Refusal::TooManyTasks { .. } => "too_many_tasks",
             Refusal::Gone(_) => "gone",
+            Refusal::Unproven => "not_proven",
+            Refusal::Unready => "hook_not_ready",
             Refusal::Store(_) => "store_out_of_reach",
             Refusal::File { .. } => "file_error",
             Refusal::Stopping => "stopping",

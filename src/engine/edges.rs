@@ -184,6 +184,8 @@ pub enum Shelf {
     Token,
     /// Who did what.
     Audit,
+    /// Signed requests that were taken by hooks.
+    Replay,
 }
 
 /// One thing on a shelf.

@@ -9,6 +9,7 @@ use tokio::sync::{Semaphore, mpsc, oneshot};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
+use crate::engine::board::Reply;
 use crate::engine::edges::StoreError;
 use crate::engine::step::Cause;
 use crate::engine::transition::LetterId;
@@ -33,6 +34,21 @@ const AGAIN_PAUSE: Span = Span::secs(1);
 /// How much longer than its timeout an effect may take before it is given up from outside.
 const OVERTIME: Span = Span::secs(5);
 
+/// A new task.
+#[derive(Clone, Debug)]
+pub struct Entry {
+    /// Where it goes.
+    pub process: ProcessId,
+    /// Its name.
+    pub reference: Ref,
+    /// What it carries.
+    pub params: Params,
+    /// The same key again is the same submit.
+    pub idempotency: Option<String>,
+    /// By what it comes, for the trail; nothing is said of a person.
+    pub by: Option<String>,
+}
+
 /// Where work is handed in.
 #[derive(Clone, Debug)]
 pub struct Handle {
@@ -42,17 +58,35 @@ pub struct Handle {
 
 impl Handle {
     /// Submits a new task; answers when it is on disk, where its first step left it.
-    pub async fn submit(
-        &self,
-        process: &ProcessId,
-        reference: Ref,
-        params: Params,
-        idempotency: Option<String>,
-    ) -> Result<Task, NotTaken> {
-        let task = self.turns.new_task(process, reference, params);
-        let task = task.ok_or_else(|| NotTaken::NoProcess(process.clone()))?;
+    pub async fn submit(&self, entry: Entry) -> Result<Task, NotTaken> {
+        let task = self.born(&entry)?;
+        self.hand(task, entry).await
+    }
+
+    /// The same, and gives what the task replies, once it does.
+    pub async fn ask(&self, entry: Entry) -> Result<(Task, oneshot::Receiver<Reply>), NotTaken> {
+        let task = self.born(&entry)?;
+        let id = task.id;
+        // Heard from before: it may reply in its first step.
+        let reply = self.turns.board.reply(id);
+        match self.hand(task, entry).await {
+            Ok(task) => Ok((task, reply)),
+            Err(not) => {
+                self.turns.board.forget_reply(id);
+                Err(not)
+            }
+        }
+    }
+
+    fn born(&self, entry: &Entry) -> Result<Task, NotTaken> {
+        let task = self.turns.new_task(&entry.process, entry.reference.clone(), entry.params.clone());
+        task.ok_or_else(|| NotTaken::NoProcess(entry.process.clone()))
+    }
+
+    async fn hand(&self, task: Task, entry: Entry) -> Result<Task, NotTaken> {
+        let Entry { idempotency, by, .. } = entry;
         let (tell, told) = oneshot::channel();
-        let hand = Hand { task, cause: Cause::New, idempotency, tell: Some(tell) };
+        let hand = Hand { task, cause: Cause::New, idempotency, by, tell: Some(tell) };
         self.hand_in(Item::Hand(Box::new(hand))).await?;
         told.await.map_err(|_| NotTaken::Stopping)?
     }

@@ -52,6 +52,7 @@ pub fn step(process: &Process, task: Task, cause: Cause, scope: &Scope, now: Tim
         letters: Vec::new(),
         trail: Vec::new(),
         read: Vec::new(),
+        reply: None,
         gone: false,
     };
     match cause {
@@ -64,9 +65,11 @@ pub fn step(process: &Process, task: Task, cause: Cause, scope: &Scope, now: Tim
     if !missed.is_empty() {
         return Step::Fetch(missed);
     }
-    let Walk { mut task, letters, trail, read, gone, .. } = walk;
+    let Walk { mut task, letters, trail, read, reply, gone, .. } = walk;
     task.revision += 1;
-    Step::Moved(Box::new(Transition { task, before, letters, trail, read, at: now, gone, idempotency: None }))
+    let idempotency = None;
+    let moved = Transition { task, before, letters, trail, read, at: now, gone, reply, idempotency };
+    Step::Moved(Box::new(moved))
 }
 
 impl Walk<'_> {

@@ -32,6 +32,7 @@ pub(super) struct Walk<'a> {
     pub(super) letters: Vec<Letter>,
     pub(super) trail: Vec<Hop>,
     pub(super) read: Vec<Reading>,
+    pub(super) reply: Option<Result<Params, Fault>>,
     pub(super) gone: bool,
 }
 
@@ -209,6 +210,7 @@ impl Walk<'_> {
             AlarmChange::Set(alarm) => self.task.alarm = Some(alarm),
             AlarmChange::Clear => self.task.alarm = None,
         }
+        self.reply = effects.reply.or(self.reply.take());
         for letter in effects.letters {
             if matches!(letter.word, Word::Answer { .. }) {
                 self.task.caller = None;

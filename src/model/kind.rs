@@ -119,6 +119,8 @@ pub struct Effects {
     pub alarm: AlarmChange,
     /// The link to show while the task waits here.
     pub link: Option<String>,
+    /// What whoever waits outside for a reply is told.
+    pub reply: Option<Result<Params, Fault>>,
 }
 
 /// What becomes of a task's alarm.

@@ -381,6 +381,7 @@ fn shelf_name(shelf: Shelf) -> &'static str {
         Shelf::Channel => "channel",
         Shelf::Token => "token",
         Shelf::Audit => "audit",
+        Shelf::Replay => "replay",
     }
 }
 

@@ -114,6 +114,7 @@ pub(super) fn born(task: Task) -> Transition {
         at: at(0),
         gone: false,
         idempotency: None,
+        reply: None,
     }
 }
 
