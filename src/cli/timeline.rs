@@ -46,8 +46,13 @@ fn node(task: &Value) -> String {
 
 /// One line of a trail: when, where, what happened, where to, what changed.
 pub fn hop(hop: &Value, out: &Out) -> String {
+    hop_at(hop, &of_day(hop.get("at")), out)
+}
+
+/// The same, with another word for when it was.
+pub fn hop_at(hop: &Value, when: &str, out: &Out) -> String {
     let mut parts = vec![
-        out.paint(Look::Dim, &of_day(hop.get("at"))),
+        out.paint(Look::Dim, when),
         out.paint(Look::Bold, text(hop, "node")),
         one_line(text(hop, "event")),
     ];
