@@ -63,6 +63,7 @@ enum Verb {
     Retry(verbs::orders::Retry),
     Move(verbs::orders::Move),
     Cancel(verbs::orders::Cancel),
+    Ack(verbs::orders::Ack),
     Tail(verbs::tail::Tail),
     Alarms(verbs::list::Alarms),
     Channel(verbs::channel::Channel),
@@ -96,7 +97,10 @@ const GROUPS: [(&str, &[&str]); 5] = [
     ),
     (
         "Tasks",
-        &["submit", "list", "show", "get", "modify", "wake", "retry", "move", "cancel", "tail", "alarms"],
+        &[
+            "submit", "list", "show", "get", "modify", "wake", "retry", "move", "cancel", "ack", "tail",
+            "alarms",
+        ],
     ),
     ("Set up", &["channel", "secret", "var", "token"]),
     ("Look after it", &["config", "doctor", "completions"]),
@@ -174,6 +178,7 @@ async fn dispatch(verb: Verb, session: &Session) -> Result<()> {
         Verb::Retry(verb) => verb.run(session).await,
         Verb::Move(verb) => verb.run(session).await,
         Verb::Cancel(verb) => verb.run(session).await,
+        Verb::Ack(verb) => verb.run(session).await,
         Verb::Tail(verb) => verb.run(session).await,
         Verb::Alarms(verb) => verb.run(session).await,
         Verb::Channel(verb) => verb.run(session).await,

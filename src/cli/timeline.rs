@@ -98,6 +98,10 @@ pub fn alarm(alarm: Option<&Value>, now: Timestamp) -> String {
     } else {
         format!("told to no one ({})", one_line(text(alarm, "trouble")))
     };
+    let told = match alarm.get("acknowledged").filter(|it| it.is_object()) {
+        Some(it) => format!("{told}, acknowledged by {} {}", text(it, "by"), far(it.get("at"), now)),
+        None => told,
+    };
     let first = text(alarm, "text").lines().next().unwrap_or_default();
     format!("since {}, {told}: {}", far(alarm.get("since"), now), one_line(first))
 }

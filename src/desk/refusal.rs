@@ -201,6 +201,8 @@ impl Refusal {
             "no_such_node" => Refusal::bad("no_such_node", fault.message),
             "params_too_large" => Refusal::bad("params_too_large", fault.message),
             "ref_taken" => Refusal::conflict("ref_taken", fault.message),
+            "no_alarm" => Refusal::conflict("no_alarm", fault.message),
+            "acknowledged" => Refusal::conflict("acknowledged", fault.message),
             _ => Refusal::Conflict { code: "refused", message: fault.message },
         }
     }

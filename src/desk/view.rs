@@ -10,6 +10,7 @@ use crate::desk::actor::{Actor, Right};
 use crate::engine::edges::Entry;
 use crate::engine::mask::{MASK, cleaned, masked, scrub};
 use crate::model::fault::Fault;
+use crate::model::key;
 use crate::model::names::NodeName;
 use crate::model::params::Params;
 use crate::model::task::{Alarm, Hop, Task};
@@ -97,6 +98,20 @@ pub struct AlarmView {
     pub text: String,
     /// Why it was not delivered.
     pub trouble: Option<String>,
+    /// The rung of the ladder that was reached last, from 1.
+    pub rung: u32,
+    /// Who has it in hand, and since when.
+    pub acknowledged: Option<AckView>,
+}
+
+/// Who has an alarm in hand.
+#[derive(Clone, Debug, Serialize, ToSchema)]
+#[schema(as = Acknowledged)]
+pub struct AckView {
+    /// When.
+    pub at: String,
+    /// Who; `link` if by the link in a message.
+    pub by: String,
 }
 
 /// One line of a trail.
@@ -227,6 +242,9 @@ impl AlarmView {
         if let Some(link) = task.link.as_ref().filter(|_| !links) {
             text = text.replace(link.as_str(), MASK);
         }
+        if !links {
+            text = text.replace(&key::acknowledging(task, alarm.visit, &alarm.once), MASK);
+        }
         AlarmView {
             node: alarm.node.to_string(),
             once: scrub(&alarm.once, task, secret),
@@ -235,6 +253,11 @@ impl AlarmView {
             by: alarm.by.clone(),
             text,
             trouble: alarm.trouble.as_ref().map(|it| scrub(it, task, secret)),
+            rung: alarm.rung + 1,
+            acknowledged: alarm
+                .acknowledged
+                .as_ref()
+                .map(|it| AckView { at: time(it.at), by: it.by.clone() }),
         }
     }
 }

@@ -14,7 +14,7 @@ use crate::engine::edges::StoreError;
 use crate::engine::step::Cause;
 use crate::engine::transition::LetterId;
 use crate::engine::turns::{Hand, Item, Left, NotTaken, Turns};
-use crate::model::effect::{Effect, Outcome};
+use crate::model::effect::{Ask, Effect, Outcome};
 use crate::model::fault::Fault;
 use crate::model::names::{ProcessId, Ref};
 use crate::model::params::Params;
@@ -29,6 +29,9 @@ const BATCH_MAX: usize = 1_000;
 const QUEUE_MAX: usize = 10_000;
 /// How many effects are performed at once.
 const EFFECTS_MAX: usize = 512;
+/// How many messages to people may be under way at once. Most of them wait for others to go out with, and
+/// must not keep requests waiting.
+const TELLS_MAX: usize = 20_000;
 /// How soon an answer is offered again to a store that did not take it.
 const AGAIN_PAUSE: Span = Span::secs(1);
 /// How much longer than its timeout an effect may take before it is given up from outside.
@@ -116,6 +119,7 @@ pub struct Runner {
     answers: mpsc::UnboundedReceiver<Item>,
     answer: mpsc::UnboundedSender<Item>,
     permits: Arc<Semaphore>,
+    tells: Arc<Semaphore>,
     effects: TaskTracker,
 }
 
@@ -126,7 +130,8 @@ impl Runner {
         let (answer, answers) = mpsc::unbounded_channel();
         let handle = Handle { items: send, turns: Arc::clone(&turns) };
         let permits = Arc::new(Semaphore::new(EFFECTS_MAX));
-        (Runner { turns, items, answers, answer, permits, effects: TaskTracker::new() }, handle)
+        let tells = Arc::new(Semaphore::new(TELLS_MAX));
+        (Runner { turns, items, answers, answer, permits, tells, effects: TaskTracker::new() }, handle)
     }
 
     /// Runs until `stop`; then commits what is under way and returns. Effects still out are asked again
@@ -213,8 +218,11 @@ impl Runner {
     fn perform(&self, task: Task) {
         let State::Doing(effect) = &task.state else { return };
         let effect = Effect::clone(effect);
-        let (turns, answer, permits) =
-            (Arc::clone(&self.turns), self.answer.clone(), Arc::clone(&self.permits));
+        let permits = match &effect.ask {
+            Ask::Http(_) => Arc::clone(&self.permits),
+            Ask::Tell(_) => Arc::clone(&self.tells),
+        };
+        let (turns, answer) = (Arc::clone(&self.turns), self.answer.clone());
         self.effects.spawn(async move {
             let Ok(_permit) = permits.acquire().await else { return };
             // Waited so long that the lease may end before the answer: left to be claimed again, and asked

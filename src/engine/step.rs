@@ -11,11 +11,12 @@ use crate::engine::transition::{LetterId, Reading, Transition};
 use crate::engine::walk::{LEASE_MARGIN, Walk, no_such_node};
 use crate::model::effect::{Answer, Effect, Outcome};
 use crate::model::fault::Fault;
+use crate::model::key;
 use crate::model::kind::Event;
 use crate::model::names::{Address, NodeName};
 use crate::model::params::{Changes, Params};
 use crate::model::scope::Scope;
-use crate::model::task::{Letter, Order, State, Task, Word};
+use crate::model::task::{Acknowledged, Alarm, Letter, Order, State, Task, Word};
 use crate::model::time::Timestamp;
 use crate::process::process::Process;
 
@@ -214,7 +215,9 @@ impl Walk<'_> {
                 self.moved(failed.unwrap_or_else(|| self.task.at.clone()), &event)
             }
             Order::Move { to } => self.moved(to, &event),
-            Order::Wake | Order::Cancel if !live => Err(Fault::lasting("task_ended", "the task has ended")),
+            Order::Wake | Order::Cancel | Order::Acknowledge { .. } if !live => {
+                Err(Fault::lasting("task_ended", "the task has ended"))
+            }
             Order::Wake => {
                 match self.task.state {
                     State::Ready { .. } => self.happen(Event::Came, &event),
@@ -222,6 +225,7 @@ impl Walk<'_> {
                 }
                 Ok(())
             }
+            Order::Acknowledge { key } => self.acknowledged(key.as_deref(), by, &event),
             Order::Cancel => {
                 self.hop(&event, |_| {});
                 self.ended(
@@ -229,6 +233,23 @@ impl Walk<'_> {
                     None,
                     Some(Fault::lasting("cancelled", "the task was cancelled")),
                 );
+                Ok(())
+            }
+        }
+    }
+
+    /// The alarm is in hand. The task stays where it is: its node sees it when it looks at the alarm next.
+    fn acknowledged(&mut self, key: Option<&str>, by: &str, event: &str) -> Result<(), Fault> {
+        let opens = key.is_none_or(|key| key::acknowledges(key, &self.task));
+        match self.task.alarm.as_mut().filter(|_| opens) {
+            None => Err(Fault::lasting("no_alarm", "the task has no open alarm")),
+            Some(Alarm { acknowledged: Some(before), .. }) => {
+                let message = format!("{} acknowledged it already, at {}", before.by, before.at);
+                Err(Fault::lasting("acknowledged", message))
+            }
+            Some(alarm) => {
+                alarm.acknowledged = Some(Acknowledged { at: self.now, by: by.to_owned() });
+                self.hop(event, |_| {});
                 Ok(())
             }
         }

@@ -9,6 +9,7 @@ pub mod set;
 pub mod wait;
 pub mod call;
 pub mod tell;
+pub mod ladder;
 pub mod escalation;
 pub mod notify;
 pub mod reply;

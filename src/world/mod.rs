@@ -11,5 +11,6 @@ pub mod body;
 pub mod http;
 pub mod mail;
 pub mod tell;
+pub mod storm;
 #[expect(clippy::module_inception, reason = "the floor is named for what it makes")]
 pub mod world;

@@ -14,6 +14,7 @@ use crate::world::hosts::OauthHosts;
 use crate::world::http::Http;
 use crate::world::mail::Mail;
 use crate::world::secrets::Opener;
+use crate::world::storm::{Digest, Storm};
 use crate::world::tell::Teller;
 
 /// What the operator allows beyond the public internet.
@@ -23,6 +24,8 @@ pub struct WorldConfig {
     pub allow_addresses: Vec<IpNet>,
     /// OAuth token hosts beside the vendor's two: hosts, for https, or whole origins.
     pub oauth_hosts: Vec<String>,
+    /// How long the messages of many tasks are gathered into one.
+    pub digest: Digest,
 }
 
 /// Why the world cannot be set up.
@@ -40,7 +43,7 @@ pub enum WorldError {
 #[derive(Debug)]
 pub struct RealWorld {
     http: Http,
-    teller: Teller,
+    storm: Storm,
     keyring: Arc<Keyring>,
 }
 
@@ -52,7 +55,7 @@ impl RealWorld {
         let http = Http::new(Arc::clone(&guard), oauth_hosts);
         let http = http.map_err(|it| WorldError::Client(it.without_url().to_string()))?;
         let teller = Teller::new(http.clone(), Mail::new(guard), Arc::clone(&keyring));
-        Ok(RealWorld { http, teller, keyring })
+        Ok(RealWorld { http, storm: Storm::new(teller, config.digest), keyring })
     }
 }
 
@@ -65,7 +68,7 @@ impl World for RealWorld {
                 let asked = self.http.ask(ask, &effect.key, effect.timeout, &mut opener).await;
                 asked.map(Answer::Http)
             }
-            Ask::Tell(ask) => self.teller.tell(ask, &effect.key, effect.timeout).await,
+            Ask::Tell(ask) => self.storm.tell(ask, &effect.key, effect.timeout).await,
         }
     }
 }

@@ -133,7 +133,9 @@ impl Bench {
         parts.extend(task.due.map(|due| format!(", due in {}", due.since(self.now))));
         if let Some(alarm) = &task.alarm {
             let told = if alarm.told.is_some() { "" } else { " untold" };
-            parts.push(format!(", alarm `{}`{told}", alarm.once));
+            let rung = if alarm.rung > 0 { format!(" on rung {}", alarm.rung + 1) } else { String::new() };
+            let acked = if alarm.acknowledged.is_some() { " in hand" } else { "" };
+            parts.push(format!(", alarm `{}`{told}{rung}{acked}", alarm.once));
         }
         parts.extend(task.link.as_ref().map(|_| ", link".to_owned()));
         parts.extend(task.result.as_ref().map(|result| format!(", result {result}")));
@@ -206,6 +208,7 @@ fn order(text: &str) -> Order {
         "wake" => Order::Wake,
         "retry" => Order::Retry,
         "cancel" => Order::Cancel,
+        "ack" => Order::Acknowledge { key: (!rest.is_empty()).then(|| rest.to_owned()) },
         "move" => Order::Move { to: NodeName::new(rest).unwrap() },
         "modify" => Order::Modify { params: params(json(rest)), revision: None },
         "modify-if-99" => Order::Modify { params: params(json(rest)), revision: Some(99) },

@@ -137,7 +137,7 @@ pub(super) fn self_signed() -> SocketAddr {
 /// A world that may reach loopback.
 pub(super) fn world(keyring: Keyring) -> RealWorld {
     let allow_addresses = vec!["127.0.0.0/8".parse().unwrap()];
-    let config = WorldConfig { allow_addresses, oauth_hosts: Vec::new() };
+    let config = WorldConfig { allow_addresses, ..WorldConfig::default() };
     RealWorld::new(config, Arc::new(keyring)).unwrap()
 }
 
