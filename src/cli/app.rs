@@ -49,7 +49,7 @@ enum Verb {
     Schema(verbs::schema::Schema),
     Explain(verbs::explain::Explain),
     Templates(verbs::templates::Templates),
-    Clone(verbs::templates::Clone),
+    Clone(verbs::clone::Clone),
     Deploy(verbs::deploy::Deploy),
     Processes(verbs::processes::Processes),
     Pause(verbs::processes::Pause),

@@ -146,6 +146,7 @@ impl Desk {
         if !known {
             records.push(record(Shelf::Version, &name, &text, now)?);
         }
+        records.extend(self.base_of(process, now).await?);
         self.store().keep(records).await?;
         self.remember(id, next.clone());
         report.moved = self.install(process, next, by).await?;

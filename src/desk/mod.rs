@@ -1,7 +1,11 @@
 //! Floor 6, the desk: every verb a person has. The rights are checked here.
 
 pub mod actor;
+<<<<<<< HEAD
 pub mod view;
+=======
+pub mod merge;
+>>>>>>> refs/heads/templates
 pub mod refusal;
 pub mod kept;
 pub mod hash;
@@ -25,6 +29,7 @@ pub mod load;
 pub mod templates;
 pub mod manual;
 pub mod cloning;
+pub mod upstream;
 pub mod hooks;
 pub mod hooks_knock;
 pub mod replays;

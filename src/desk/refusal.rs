@@ -4,7 +4,11 @@
 use thiserror::Error;
 
 use crate::desk::actor::{Actor, Right};
+<<<<<<< HEAD
 use crate::desk::view::TaskView;
+=======
+use crate::desk::merge::Unmerged;
+>>>>>>> refs/heads/templates
 use crate::engine::edges::StoreError;
 use crate::engine::turns::NotTaken;
 use crate::model::fault::Fault;
@@ -59,6 +63,9 @@ pub enum Refusal {
          hint: say where they go, `move: {{old: new}}`"
     )]
     Stranded(Vec<Stranded>),
+    /// A process and its template changed the same lines.
+    #[error("{}", unmerged_line(.0))]
+    Unmerged(Unmerged),
     /// The name is taken.
     #[error("process `{}` has a live task `{}` already", .0.process, .0.reference)]
     RefTaken(Box<Task>),
@@ -194,6 +201,7 @@ impl Refusal {
             Refusal::Fields(_) => "invalid_params",
             Refusal::Problems { .. } => "problems",
             Refusal::Stranded(_) => "stranded",
+            Refusal::Unmerged(_) => "merge_conflicts",
             Refusal::RefTaken(_) => "ref_taken",
             Refusal::Changed(_) => "revision_mismatch",
             Refusal::TooManyTasks { .. } => "too_many_tasks",
@@ -253,6 +261,16 @@ fn place(process: Option<&ProcessId>) -> String {
 fn fields_line(fields: &[FieldMistake]) -> String {
     let lines: Vec<&str> = fields.iter().map(|it| it.message.as_str()).collect();
     lines.join("; ")
+}
+
+fn unmerged_line(unmerged: &Unmerged) -> String {
+    let lines: Vec<String> = unmerged.clashes.iter().map(|it| it.line.to_string()).collect();
+    let (s, them) = if lines.len() == 1 { ("", "it") } else { ("s", "them") };
+    format!(
+        "the process and its template have both changed what stands at line{s} {}, so nothing is written; \
+         hint: change {them} by hand, as one of the two has {them}",
+        lines.join(", ")
+    )
 }
 
 fn problems_line(problems: &[Problem]) -> String {

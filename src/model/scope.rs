@@ -213,7 +213,8 @@ impl View {
         let mut value = json!({
             "id": task.id, "ref": task.reference, "process": task.process, "node": task.at,
             "created_at": task.created_at.seconds(), "attempt": task.attempt + 1, "visit": task.visit,
-            "key": self.key(), "link": self.link(),
+            "key": self.key(), "link": self.link(), "chance": key::chance(task),
+            "callback": format!("{}/oauth/callback", self.scope.public_url),
             "alarm": task.alarm.as_ref().map(|it| it.once.clone()),
         });
         if let Some(told) = &self.telling {

@@ -22,8 +22,8 @@ use crate::process::yaml;
 
 /// Hexadecimal digits of a version: 64 bits tell all versions of one process apart.
 const VERSION_DIGITS: usize = 16;
-/// What stands before the template's name in a cloned process.
-const ORIGIN: &str = "# from template ";
+/// How the line begins that says which template a clone is of: `# from template NAME@VERSION`.
+pub const ORIGIN: &str = "# from template ";
 
 /// Reads a process and checks it.
 ///

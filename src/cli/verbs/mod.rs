@@ -6,6 +6,7 @@ pub mod test;
 pub mod graph;
 pub mod schema;
 pub mod explain;
+pub mod clone;
 pub mod templates;
 pub mod deploy;
 pub mod processes;
