@@ -7,6 +7,7 @@ mod cli;
 mod corpora;
 mod kill;
 mod readme;
+mod schedule;
 mod dashboard;
 mod simulation;
 mod step;

@@ -45,6 +45,7 @@ pub struct Engine {
     stop_answers: CancellationToken,
     stop_runner: CancellationToken,
     answers: JoinHandle<()>,
+    schedules: JoinHandle<()>,
     runner: JoinHandle<()>,
     watcher: Option<JoinHandle<()>>,
     _lock: Lock,
@@ -74,13 +75,25 @@ impl Engine {
         let (stop_answers, stop_runner) = (CancellationToken::new(), CancellationToken::new());
         let runner = tokio::spawn(runner.run(stop_runner.clone()));
         let (watch, files) = deploy_folder(config, &desk).await?;
+        let schedules = tokio::spawn(Arc::clone(&desk).run_schedules(stop_answers.clone()));
         let pages = pages(Arc::clone(&desk), stop_answers.clone());
         let app = App::new(Arc::clone(&desk), stop_answers.clone()).on_loopback();
         let app = app.with_metrics(metrics()?).with_pages(pages);
         let answers = tokio::spawn(serve(listener, app, stop_answers.clone()));
         let watcher = watch.map(|watch| tokio::spawn(redeploy(watch, desk)));
         data.set_address(address)?;
-        Ok(Engine { address, files, data, stop_answers, stop_runner, answers, runner, watcher, _lock: lock })
+        Ok(Engine {
+            address,
+            files,
+            data,
+            stop_answers,
+            stop_runner,
+            answers,
+            schedules,
+            runner,
+            watcher,
+            _lock: lock,
+        })
     }
 
     /// Stops: no new requests, then those under way, then what was taken in.
@@ -91,6 +104,7 @@ impl Engine {
         }
         self.stop_answers.cancel();
         ended("the server", self.answers.await);
+        ended("the schedules", self.schedules.await);
         self.stop_runner.cancel();
         ended("the runner", self.runner.await);
     }

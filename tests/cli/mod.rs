@@ -8,4 +8,5 @@ mod tasks;
 mod secrets;
 mod engine;
 mod resources;
+mod hooks;
 mod demo;

@@ -94,8 +94,11 @@ impl House {
         let stop = CancellationToken::new();
         let pages = pages(Arc::clone(&desk), stop.clone());
         let app = App::new(Arc::clone(&desk), stop.clone()).on_loopback().with_pages(pages);
-        let running =
-            vec![tokio::spawn(runner.run(stop.clone())), tokio::spawn(serve(listener, app, stop.clone()))];
+        let running = vec![
+            tokio::spawn(runner.run(stop.clone())),
+            tokio::spawn(serve(listener, app, stop.clone())),
+            tokio::spawn(Arc::clone(&desk).run_schedules(stop.clone())),
+        ];
         let client = Client::builder().no_proxy().build().unwrap();
         House { desk, store: plan.store, address, client, stop, running }
     }

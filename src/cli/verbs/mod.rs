@@ -6,6 +6,7 @@ pub mod schema;
 pub mod explain;
 pub mod templates;
 pub mod deploy;
+pub mod schedule;
 pub mod processes;
 pub mod submit;
 pub mod list;
