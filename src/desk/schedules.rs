@@ -186,8 +186,8 @@ impl Desk {
         Ok(())
     }
 
-    /// What is kept of a schedule. One that is new, or told otherwise than before, begins when its process was
-    /// deployed.
+    /// What is kept of a schedule. One that is new, or told otherwise than before, begins when its process
+    /// was deployed.
     pub(super) async fn known_schedule(
         &self,
         process: &Process,

@@ -30,7 +30,7 @@ pub fn filled(
         ("schedule", Value::from(schedule.name.as_str())),
     ];
     let seen: Params = seen.into_iter().map(|(name, value)| (name.to_owned(), value)).collect();
-    let own = Ref::new(&schedule.name).map_err(|bad| Fault::lasting("bad_ref", bad.to_string()))?;
+    let own = Ref::new(&schedule.name).map_err(|bad| Fault::lasting("bad_name", bad.to_string()))?;
     let birth = Birth { id: TaskId(0), seed: Seed([0; 16]) };
     let address = Address { process: process.id.clone(), reference: own };
     let view = View::new(Task::born(birth, address, process.start.clone(), seen, now), scope, now);

@@ -62,7 +62,7 @@ async fn a_new_version_holds_at_once() {
     town.set("2026-11-21T14:15:00Z");
     assert_eq!(town.refs("report", 2).await[1], "a-2026-11-21T14:15+00:00");
     // Removed: nothing comes any more, and nothing is kept. Another one of the same process does come.
-    town.house.deploy(&process("  - {name: b, every: 10m}")).await;
+    town.house.deploy(&process("  - {name: b, every: 10m, missed: none}")).await;
     while town.house.store.record(Shelf::Schedule, "report/a").await.unwrap().is_some() {
         tokio::task::yield_now().await;
     }
