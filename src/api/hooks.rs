@@ -158,7 +158,8 @@ fn answered(headers: &HeaderMap, opened: Opened) -> Response {
     }
 }
 
-fn refused(headers: &HeaderMap, problem: Problem) -> Response {
+/// The answer to whoever a link does not let in, as they read it.
+pub fn refused(headers: &HeaderMap, problem: Problem) -> Response {
     if wants_page(headers) { page(&problem) } else { problem.into_response() }
 }
 
@@ -179,7 +180,7 @@ fn sentence(text: &str) -> String {
 }
 
 /// Whether a person reads the answer.
-fn wants_page(headers: &HeaderMap) -> bool {
+pub fn wants_page(headers: &HeaderMap) -> bool {
     let accept = headers.get(header::ACCEPT).and_then(|it| it.to_str().ok()).unwrap_or_default();
     accept.contains("text/html")
 }

@@ -18,5 +18,6 @@ pub mod status;
 pub mod pages;
 pub mod hooks_named;
 pub mod hooks;
+pub mod acks;
 pub mod router;
 pub mod serve;

@@ -11,6 +11,7 @@ use crate::desk::actor::Actor;
 use crate::desk::kept::{KeptAudit, KeptProcess, KeptToken, record};
 use crate::desk::refusal::{Done, Refusal};
 use crate::desk::seen::{Replays, Schedules};
+use crate::desk::wakes::Wakes;
 use crate::engine::board::Board;
 use crate::engine::edges::{Clock, Shelf, Store};
 use crate::engine::registry::{Deployed, Registry};
@@ -55,6 +56,8 @@ pub struct Desk {
     pub(super) tokens: RwLock<HashMap<String, Known>>,
     /// The hash of the local operator's token, and who that is.
     pub(super) local: Option<(String, Arc<Actor>)>,
+    /// The tasks that are being woken for somebody.
+    pub(super) wakes: Wakes,
     /// What became of the last test of a channel.
     pub(super) tests: Mutex<BTreeMap<String, Tested>>,
     /// Signed requests that came by hooks.
@@ -120,6 +123,7 @@ impl Desk {
             troubles: Mutex::default(),
             tokens: RwLock::default(),
             local,
+            wakes: Wakes::default(),
             tests: Mutex::default(),
             replays: Replays::default(),
             schedules: Schedules::default(),

@@ -180,6 +180,8 @@ pub enum Shelf {
     Var,
     /// Channels.
     Channel,
+    /// How the channels fare, by name.
+    Health,
     /// API tokens, by the hash of each.
     Token,
     /// Who did what.

@@ -85,6 +85,16 @@ pub struct Hand {
 }
 
 impl Hand {
+    /// A task whose effect waits for its turn.
+    pub fn held(task: Task) -> Item {
+        Item::Hand(Box::new(Hand { task, cause: Cause::Held, idempotency: None, tell: None }))
+    }
+
+    /// A task whose effect this runner does not perform any more.
+    pub fn unasked(task: Task) -> Item {
+        Item::Hand(Box::new(Hand { task, cause: Cause::Unasked, idempotency: None, tell: None }))
+    }
+
     /// A task with what the world answered.
     pub fn answered(task: Task, outcome: Outcome) -> Item {
         Hand::again(task, Cause::Answered(outcome))
@@ -329,6 +339,7 @@ impl Turns {
 
     fn kept(&self, hand: Hand, transition: Transition, receipt: &Receipt, left: &mut Left) {
         self.board.committed(&transition);
+        self.note_lives(&transition);
         for letter in &transition.letters {
             if let (To::Address(to), Word::Create { .. }) = (&letter.to, &letter.word) {
                 self.board.add_live(&to.process, 1);
@@ -345,6 +356,16 @@ impl Turns {
         }
         if matches!(transition.task.state, State::Doing(_)) {
             left.doing.push(transition.task);
+        }
+    }
+
+    fn note_lives(&self, transition: &Transition) {
+        match self.registry.get(&transition.task.process) {
+            Some(it) if it.process.has_lives() && !transition.gone => {
+                self.board.lives.note(&it.process, &transition.task);
+            }
+            Some(it) if it.process.has_lives() => self.board.lives.forget(transition.task.id),
+            Some(_) | None => {}
         }
     }
 
@@ -376,7 +397,7 @@ impl Turns {
                     let cause = Cause::NameTaken(letters);
                     Some(Item::Hand(Box::new(Hand { cause, tell: None, ..hand })))
                 }
-                Cause::New | Cause::NameTaken(_) | Cause::Answered(_) => {
+                Cause::New | Cause::NameTaken(_) | Cause::Answered(_) | Cause::Held | Cause::Unasked => {
                     tracing::error!(task = %own, "its name is taken by another; it is left as it was");
                     None
                 }
@@ -397,10 +418,10 @@ impl Turns {
             match item {
                 Item::Hand(hand) => match (hand.tell, &hand.cause) {
                     (Some(tell), _) => drop(tell.send(Err(error.clone().into()))),
-                    (None, Cause::Answered(_)) => {
+                    (None, Cause::Answered(_) | Cause::Held) => {
                         left.again.push(Item::Hand(Box::new(Hand { tell: None, ..*hand })));
                     }
-                    (None, Cause::New | Cause::Claimed(_) | Cause::NameTaken(_)) => {}
+                    (None, Cause::New | Cause::Claimed(_) | Cause::NameTaken(_) | Cause::Unasked) => {}
                 },
                 Item::Post { tell, .. } => drop(tell.send(Err(error.clone().into()))),
             }

@@ -121,6 +121,8 @@ pub struct Effects {
     pub link: Option<String>,
     /// What whoever waits outside for a reply is told.
     pub reply: Option<Result<Params, Fault>>,
+    /// How far the node has come on this visit: a new part of its work, with tries of its own.
+    pub progress: Option<Value>,
 }
 
 /// What becomes of a task's alarm.

@@ -22,6 +22,7 @@ pub mod check_hooks;
 pub mod check_schedule;
 pub mod check;
 pub mod parse;
+pub mod life;
 pub mod admit;
 pub mod graph;
 pub mod layers;

@@ -99,7 +99,25 @@ pub struct ParamSpec {
     pub about: String,
     /// For people.
     pub example: Option<Value>,
+    /// That its value dies, and when.
+    pub life: Option<LifeSpec>,
 }
+
+/// Where the life of a param's value stands: in other params of the same task.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LifeSpec {
+    /// The param with its end, in Unix seconds.
+    pub dies_at: String,
+    /// The param with its beginning, in Unix seconds.
+    pub born_at: Option<String>,
+    /// How long before its end a person must be woken at the latest.
+    pub warn: Span,
+    /// The param with that moment, in Unix seconds, if it is not simply so long before the end.
+    pub warn_at: Option<String>,
+}
+
+/// How long before its end a person is woken if the file does not say.
+pub const WARN_DEFAULT: Span = Span::mins(10);
 
 /// The type of a param.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, JsonSchema)]
