@@ -166,6 +166,7 @@ impl Desk {
             self.registry().put(Deployed { process: Arc::clone(process), paused: next.paused });
         }
         self.rouse(id).await?;
+        self.schedules.changed.notify_one();
         Ok(moved)
     }
 

@@ -10,7 +10,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 use crate::desk::actor::Actor;
 use crate::desk::kept::{KeptAudit, KeptProcess, KeptToken, record};
 use crate::desk::refusal::{Done, Refusal};
-use crate::desk::seen::Replays;
+use crate::desk::seen::{Replays, Schedules};
 use crate::desk::wakes::Wakes;
 use crate::engine::board::Board;
 use crate::engine::edges::{Clock, Shelf, Store};
@@ -62,6 +62,8 @@ pub struct Desk {
     pub(super) tests: Mutex<BTreeMap<String, Tested>>,
     /// Signed requests that came by hooks.
     pub(super) replays: Replays,
+    /// What schedules are looked after by.
+    pub(super) schedules: Schedules,
     audits: AtomicU64,
 }
 
@@ -124,6 +126,7 @@ impl Desk {
             wakes: Wakes::default(),
             tests: Mutex::default(),
             replays: Replays::default(),
+            schedules: Schedules::default(),
             audits: AtomicU64::new(0),
         }
     }

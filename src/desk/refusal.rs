@@ -195,6 +195,7 @@ impl Refusal {
                 "task" => "no_such_task",
                 "template" => "no_such_template",
                 "param" => "no_such_param",
+                "schedule" => "no_such_schedule",
                 _ => "not_found",
             },
             Refusal::Bad { code, .. } | Refusal::Conflict { code, .. } => code,

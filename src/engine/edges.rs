@@ -188,6 +188,8 @@ pub enum Shelf {
     Audit,
     /// Signed requests that were taken by hooks.
     Replay,
+    /// What schedules have planned, by `process/schedule`.
+    Schedule,
 }
 
 /// One thing on a shelf.

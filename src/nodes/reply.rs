@@ -90,7 +90,7 @@ impl Reply {
             (Ok(answer), _) => answer,
             (Err(fault), Some(_)) => return Err(fault),
             // Nobody waits, or a hook does: that is told, and the task goes on.
-            (Err(fault), None) => Err(fault),
+            (Err(fault), None) => Err(Fault { status: Some(500), ..fault }),
         };
         let letters = view.task.caller.iter().map(|caller| {
             let word = Word::Answer { visit: caller.visit, answer: answer.clone() };

@@ -4,7 +4,7 @@ use crate::model::tree::{Branch, Tree};
 use crate::process::problem::Problem;
 use crate::process::process::Retry;
 use crate::process::sketch::{Sketch, Station};
-use crate::process::{check_hooks, check_params, check_texts, check_ways};
+use crate::process::{check_hooks, check_params, check_schedule, check_texts, check_ways};
 
 /// The most nodes of one process: more cannot be read by a person, and the checks take their time squared.
 pub const NODES_MAX: usize = 1_000;
@@ -13,6 +13,7 @@ pub const NODES_MAX: usize = 1_000;
 pub fn check(sketch: &Sketch, nodes: &Tree) -> Vec<Problem> {
     let mut problems = check_params::check(&sketch.params);
     problems.extend(check_hooks::check(sketch));
+    problems.extend(check_schedule::check(sketch));
     let Branch::Map(pairs) = &nodes.branch else { return problems };
     if pairs.len() > NODES_MAX {
         let message = format!("a process has at most {NODES_MAX} nodes, and this has {}", pairs.len());

@@ -36,6 +36,9 @@ pub struct File {
     /// Named ways in from outside: `POST /hooks/PROCESS/NAME`.
     #[serde(default)]
     pub hooks: Value,
+    /// When the process submits tasks by itself.
+    #[serde(default)]
+    pub schedule: Value,
     /// The nodes, by name.
     pub nodes: Value,
 }

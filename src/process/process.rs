@@ -11,6 +11,7 @@ use crate::model::kind::Kind;
 use crate::model::names::{NodeName, ProcessId};
 use crate::model::time::Span;
 use crate::process::hook::Hook;
+use crate::process::schedule::Schedule;
 
 /// A checked process.
 #[derive(Debug)]
@@ -33,6 +34,8 @@ pub struct Process {
     pub nodes: Vec<Node>,
     /// The ways in from outside, in the order written.
     pub hooks: Vec<Hook>,
+    /// When it submits tasks by itself, in the order written.
+    pub schedules: Vec<Schedule>,
     /// Names of the params that are secret.
     pub secret: Arc<BTreeSet<String>>,
     /// Names of the params that no other process may read: secret and not shared.

@@ -8,6 +8,7 @@ use crate::model::tree::{Branch, Key, Spot, Tree};
 use crate::process::file::COMMON;
 use crate::process::hook::Hook;
 use crate::process::process::{Node, ParamSpec};
+use crate::process::schedule::Schedule;
 
 /// A process as it was read.
 pub struct Sketch {
@@ -15,6 +16,8 @@ pub struct Sketch {
     pub params: Vec<(ParamSpec, Key, Tree)>,
     /// The hooks, if nothing was wrong with each, with what they were read from.
     pub hooks: Vec<(Option<Hook>, Key, Tree)>,
+    /// The schedules, if nothing was wrong with each, with what they were read from.
+    pub schedules: Vec<(Option<Schedule>, Tree)>,
     /// Where `nodes:` stood.
     pub nodes_spot: Spot,
     /// The nodes.
@@ -126,8 +129,10 @@ fn scalars<'a>(tree: &'a Tree, under: &'a str, all: &mut Vec<(&'a str, &'a Tree)
 pub fn known_names(sketch: &Sketch) -> BTreeSet<String> {
     let declared = sketch.params.iter().map(|(param, ..)| param.name.clone());
     let mut names: BTreeSet<String> = declared.collect();
-    let hooks = sketch.hooks.iter().filter_map(|(_, _, tree)| tree.get("params"));
-    names.extend(hooks.flat_map(|it| it.entries().iter().map(|(key, _)| key.text.clone())));
+    let hooks = sketch.hooks.iter().map(|(_, _, tree)| tree);
+    let given = hooks.chain(sketch.schedules.iter().map(|(_, tree)| tree));
+    let given = given.filter_map(|tree| tree.get("params"));
+    names.extend(given.flat_map(|it| it.entries().iter().map(|(key, _)| key.text.clone())));
     for station in &sketch.nodes {
         written(&station.tree, &mut names);
     }

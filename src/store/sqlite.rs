@@ -383,6 +383,7 @@ fn shelf_name(shelf: Shelf) -> &'static str {
         Shelf::Token => "token",
         Shelf::Audit => "audit",
         Shelf::Replay => "replay",
+        Shelf::Schedule => "schedule",
     }
 }
 

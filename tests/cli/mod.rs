@@ -9,4 +9,5 @@ mod keeping;
 mod secrets;
 mod engine;
 mod resources;
+mod hooks;
 mod demo;
