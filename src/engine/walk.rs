@@ -206,7 +206,7 @@ impl Walk<'_> {
         self.task.link = effects.link;
         match effects.alarm {
             AlarmChange::Keep => {}
-            AlarmChange::Set(alarm) => self.task.alarm = Some(alarm),
+            AlarmChange::Set(alarm) => self.task.alarm = Some(*alarm),
             AlarmChange::Clear => self.task.alarm = None,
         }
         for letter in effects.letters {
