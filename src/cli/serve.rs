@@ -157,6 +157,7 @@ fn turns(
         allow_addresses: config.allow_addresses.clone(),
         oauth_hosts: config.oauth_hosts.clone(),
         digest: config.digest,
+        host_limits: config.host_limits.clone(),
     };
     let world = RealWorld::new(world, Arc::clone(keyring)).context("requests cannot be made")?;
     let public_url: Arc<str> = Arc::from(config.public_url(address));

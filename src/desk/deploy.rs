@@ -158,6 +158,7 @@ impl Desk {
         let rests = next.paused || !next.moves.is_empty();
         self.registry().put(Deployed { process: Arc::clone(process), paused: rests });
         let mut moved = 0;
+        self.load_lives(process).await?;
         if !next.moves.is_empty() {
             moved = self.move_all(process, &next.moves, by).await?;
             self.keep_process(id, KeptProcess { moves: BTreeMap::new(), ..next.clone() }).await?;

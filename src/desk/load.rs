@@ -31,6 +31,9 @@ impl Desk {
             }
         }
         self.count_live().await?;
+        for deployed in self.registry().all().values() {
+            self.load_lives(&deployed.process).await?;
+        }
         if !unfinished.is_empty() {
             let desk = Arc::clone(self);
             tokio::spawn(async move { desk.finish_moves(unfinished).await });
@@ -87,7 +90,8 @@ impl Desk {
         self.load_vars().await?;
         self.load_channels().await?;
         self.load_health().await?;
-        self.load_tokens().await
+        self.load_tokens().await?;
+        self.load_replays().await
     }
 
     /// Remembers why a newer text was not deployed.

@@ -79,6 +79,9 @@ pub struct ParamView {
     pub shared: bool,
     /// It is asked for at submit.
     pub input: bool,
+    /// Its value dies: the param with that moment, in Unix seconds.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub dies_at: Option<String>,
     /// What it is if it is not given.
     pub default: Option<Value>,
     /// For people.
@@ -304,6 +307,7 @@ impl Desk {
             read: Vec::new(),
             at: self.now(),
             gone: true,
+            reply: None,
             idempotency: None,
         }))
     }
@@ -341,6 +345,7 @@ impl From<&ParamSpec> for ParamView {
             secret: param.secret,
             shared: param.shared,
             input: param.input,
+            dies_at: param.life.as_ref().map(|it| it.dies_at.clone()),
             default: param.default.clone().filter(|_| !param.secret),
             about: param.about.clone(),
             example: param.example.clone(),

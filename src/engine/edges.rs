@@ -186,6 +186,8 @@ pub enum Shelf {
     Token,
     /// Who did what.
     Audit,
+    /// Signed requests that were taken by hooks.
+    Replay,
 }
 
 /// One thing on a shelf.

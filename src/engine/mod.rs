@@ -10,6 +10,8 @@ pub mod shelf;
 pub mod edges;
 pub mod registry;
 pub mod births;
+pub mod lives;
 pub mod board;
 pub mod turns;
+pub mod queue;
 pub mod runner;

@@ -9,7 +9,7 @@ use std::collections::BTreeSet;
 use crate::engine::mask::shown;
 use crate::engine::transition::{LetterId, Reading, Transition};
 use crate::engine::walk::{LEASE_MARGIN, Walk, no_such_node};
-use crate::model::effect::{Answer, Effect, Outcome};
+use crate::model::effect::{Answer, Effect, Later, Outcome};
 use crate::model::fault::Fault;
 use crate::model::key;
 use crate::model::kind::Event;
@@ -17,8 +17,11 @@ use crate::model::names::{Address, NodeName};
 use crate::model::params::{Changes, Params};
 use crate::model::scope::Scope;
 use crate::model::task::{Acknowledged, Alarm, Letter, Order, State, Task, Word};
-use crate::model::time::Timestamp;
+use crate::model::time::{Span, Timestamp};
 use crate::process::process::Process;
+
+/// How much longer than its effect's timeout the lease of a task is that waits for its effect's turn.
+pub const HELD_LEASE: Span = Span::secs(60);
 
 /// Why a task is in hand.
 #[derive(Clone, Debug, PartialEq)]
@@ -31,6 +34,10 @@ pub enum Cause {
     NameTaken(Vec<(LetterId, Letter)>),
     /// The world answered.
     Answered(Outcome),
+    /// The world has not been asked yet: too much else is.
+    Held,
+    /// The world has not been asked, and this runner will not: it stops.
+    Unasked,
 }
 
 /// What came of it.
@@ -53,6 +60,7 @@ pub fn step(process: &Process, task: Task, cause: Cause, scope: &Scope, now: Tim
         letters: Vec::new(),
         trail: Vec::new(),
         read: Vec::new(),
+        reply: None,
         gone: false,
     };
     match cause {
@@ -60,14 +68,18 @@ pub fn step(process: &Process, task: Task, cause: Cause, scope: &Scope, now: Tim
         Cause::Claimed(letters) => walk.claimed(letters),
         Cause::NameTaken(letters) => walk.stay_ended(letters),
         Cause::Answered(outcome) => walk.answered(outcome),
+        Cause::Held => walk.held(),
+        Cause::Unasked => walk.unasked(),
     }
     let missed = scope.missed();
     if !missed.is_empty() {
         return Step::Fetch(missed);
     }
-    let Walk { mut task, letters, trail, read, gone, .. } = walk;
+    let Walk { mut task, letters, trail, read, reply, gone, .. } = walk;
     task.revision += 1;
-    Step::Moved(Box::new(Transition { task, before, letters, trail, read, at: now, gone, idempotency: None }))
+    let idempotency = None;
+    let moved = Transition { task, before, letters, trail, read, at: now, gone, reply, idempotency };
+    Step::Moved(Box::new(moved))
 }
 
 impl Walk<'_> {
@@ -93,6 +105,21 @@ impl Walk<'_> {
         };
         let refused = letters.into_iter().map(|(letter, _)| Reading { letter, refused: Some(taken()) });
         self.read = refused.collect();
+    }
+
+    /// The effect waits for its turn, and its lease must not run out meanwhile.
+    fn held(&mut self) {
+        if let State::Doing(effect) = &self.task.state {
+            self.task.due = Some(self.now + effect.timeout + HELD_LEASE);
+        }
+    }
+
+    /// The task comes to its node anew, under whichever runner is next: nothing was asked, so nothing is unsure.
+    fn unasked(&mut self) {
+        if let State::Doing(_) = &self.task.state {
+            self.task.state = State::Ready { at: self.now };
+            self.rest_again();
+        }
     }
 
     /// The lease ran out, and with it the runner that asked: it is not known whether it did.
@@ -137,15 +164,33 @@ impl Walk<'_> {
     }
 
     fn answered(&mut self, outcome: Outcome) {
+        if let Ok(Answer::Later(later)) = outcome {
+            return self.no_room(later);
+        }
         let event = match &outcome {
             Ok(Answer::Http(answer)) => format!("answered {}", answer.status),
             Ok(Answer::Told(_)) => "delivered".to_owned(),
-            Err(_) => "no answer".to_owned(),
+            Ok(Answer::Later(_)) | Err(_) => "no answer".to_owned(),
         };
+        self.task.awaits = None;
         let outcome = self.only_once(outcome);
         // If a new version of the process has put a node here that asks nothing, the task comes to it anew.
         self.task.state = State::Ready { at: self.now };
         self.happen(Event::Answered(outcome), &event);
+    }
+
+    /// Nothing was asked: the task comes again when there is room, on the same visit and with the same try.
+    fn no_room(&mut self, later: Later) {
+        // A task that comes again and again tells it once.
+        if self.task.awaits.is_none() {
+            self.hop(&format!("waits for room at {} until {}", later.place, later.until), |_| {});
+        }
+        self.task.awaits = Some(format!("room at {}", later.place));
+        self.task.state = State::Ready { at: later.until };
+        match self.scope.paused {
+            true => self.park(),
+            false => self.rest_again(),
+        }
     }
 
     /// What is asked at most once and may have been asked is not asked again: its answer is unknown.

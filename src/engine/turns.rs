@@ -20,7 +20,7 @@ use crate::model::effect::Outcome;
 use crate::model::names::{Address, ProcessId, Ref, TaskId};
 use crate::model::params::Params;
 use crate::model::scope::{Other, Scope};
-use crate::model::task::{Letter, State, Task, To, Word};
+use crate::model::task::{Hop, Letter, State, Task, To, Word};
 use crate::model::time::{Span, Timestamp};
 
 /// How long a claimed task is out of reach of other runners; it is stepped at once, so this is for lost
@@ -78,14 +78,31 @@ pub struct Hand {
     pub cause: Cause,
     /// For a new task: the key of its submit.
     pub idempotency: Option<String>,
+    /// For a new task: by what it came, for the trail.
+    pub by: Option<String>,
     /// For a new task: who submitted it.
     pub tell: Option<oneshot::Sender<Result<Task, NotTaken>>>,
 }
 
 impl Hand {
+    /// A task whose effect waits for its turn.
+    pub fn held(task: Task) -> Item {
+        Item::Hand(Box::new(Hand { task, cause: Cause::Held, idempotency: None, tell: None }))
+    }
+
+    /// A task whose effect this runner does not perform any more.
+    pub fn unasked(task: Task) -> Item {
+        Item::Hand(Box::new(Hand { task, cause: Cause::Unasked, idempotency: None, tell: None }))
+    }
+
     /// A task with what the world answered.
     pub fn answered(task: Task, outcome: Outcome) -> Item {
-        Item::Hand(Box::new(Hand { task, cause: Cause::Answered(outcome), idempotency: None, tell: None }))
+        Hand::again(task, Cause::Answered(outcome))
+    }
+
+    /// A task that is in the store already.
+    fn again(task: Task, cause: Cause) -> Item {
+        Item::Hand(Box::new(Hand { task, cause, idempotency: None, by: None, tell: None }))
     }
 }
 
@@ -148,8 +165,7 @@ impl Turns {
                 )]
                 metrics::histogram!("beltline_lateness_seconds").record(now.since(due).0 as f64 / 1_000.0);
             }
-            let cause = Cause::Claimed(claim.letters);
-            Item::Hand(Box::new(Hand { task: claim.task, cause, idempotency: None, tell: None }))
+            Hand::again(claim.task, Cause::Claimed(claim.letters))
         });
         Ok(hands.collect())
     }
@@ -249,6 +265,9 @@ impl Turns {
         match step(&deployed.process, hand.task.clone(), hand.cause.clone(), &scope, now) {
             Step::Moved(mut transition) => {
                 transition.idempotency.clone_from(&hand.idempotency);
+                if let Some(by) = &hand.by {
+                    transition.trail.insert(0, submitted(&hand.task, by, now));
+                }
                 let letters = std::mem::take(&mut transition.letters);
                 transition.letters = letters.into_iter().map(|letter| self.with_birth(letter, now)).collect();
                 Tried::Decided(Item::Hand(hand), Write::Step(transition))
@@ -320,6 +339,7 @@ impl Turns {
 
     fn kept(&self, hand: Hand, transition: Transition, receipt: &Receipt, left: &mut Left) {
         self.board.committed(&transition);
+        self.note_lives(&transition);
         for letter in &transition.letters {
             if let (To::Address(to), Word::Create { .. }) = (&letter.to, &letter.word) {
                 self.board.add_live(&to.process, 1);
@@ -336,6 +356,16 @@ impl Turns {
         }
         if matches!(transition.task.state, State::Doing(_)) {
             left.doing.push(transition.task);
+        }
+    }
+
+    fn note_lives(&self, transition: &Transition) {
+        match self.registry.get(&transition.task.process) {
+            Some(it) if it.process.has_lives() && !transition.gone => {
+                self.board.lives.note(&it.process, &transition.task);
+            }
+            Some(it) if it.process.has_lives() => self.board.lives.forget(transition.task.id),
+            Some(_) | None => {}
         }
     }
 
@@ -367,7 +397,7 @@ impl Turns {
                     let cause = Cause::NameTaken(letters);
                     Some(Item::Hand(Box::new(Hand { cause, tell: None, ..hand })))
                 }
-                Cause::New | Cause::NameTaken(_) | Cause::Answered(_) => {
+                Cause::New | Cause::NameTaken(_) | Cause::Answered(_) | Cause::Held | Cause::Unasked => {
                     tracing::error!(task = %own, "its name is taken by another; it is left as it was");
                     None
                 }
@@ -388,14 +418,29 @@ impl Turns {
             match item {
                 Item::Hand(hand) => match (hand.tell, &hand.cause) {
                     (Some(tell), _) => drop(tell.send(Err(error.clone().into()))),
-                    (None, Cause::Answered(_)) => {
+                    (None, Cause::Answered(_) | Cause::Held) => {
                         left.again.push(Item::Hand(Box::new(Hand { tell: None, ..*hand })));
                     }
-                    (None, Cause::New | Cause::Claimed(_) | Cause::NameTaken(_)) => {}
+                    (None, Cause::New | Cause::Claimed(_) | Cause::NameTaken(_) | Cause::Unasked) => {}
                 },
                 Item::Post { tell, .. } => drop(tell.send(Err(error.clone().into()))),
             }
         }
+    }
+}
+
+/// The first line of a trail: by what a task came.
+fn submitted(task: &Task, by: &str, now: Timestamp) -> Hop {
+    Hop {
+        at: now,
+        node: task.at.clone(),
+        event: format!("submitted by {by}"),
+        to: None,
+        attempt: 1,
+        asked: None,
+        set: Params::default(),
+        unset: Vec::new(),
+        fault: None,
     }
 }
 

@@ -55,6 +55,12 @@ pub struct Task {
     pub kept_until: Option<Timestamp>,
     /// The link that a person may follow to move this task on, while it waits for that.
     pub link: Option<String>,
+    /// How far its node has come on this visit, as the node itself writes it.
+    #[serde(default)]
+    pub progress: Option<Value>,
+    /// What it waits for outside before it can be asked for, in words: `room at api.example.org`.
+    #[serde(default)]
+    pub awaits: Option<String>,
     /// Secret chance, given at birth: one-time keys are made from it.
     pub seed: Seed,
 }
@@ -82,6 +88,8 @@ impl Task {
             result: None,
             kept_until: None,
             link: None,
+            progress: None,
+            awaits: None,
             seed: birth.seed,
         }
     }

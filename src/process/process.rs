@@ -10,6 +10,7 @@ use serde_json::Value;
 use crate::model::kind::Kind;
 use crate::model::names::{NodeName, ProcessId};
 use crate::model::time::Span;
+use crate::process::hook::Hook;
 
 /// A checked process.
 #[derive(Debug)]
@@ -30,6 +31,8 @@ pub struct Process {
     pub start: NodeName,
     /// The nodes, in the order written.
     pub nodes: Vec<Node>,
+    /// The ways in from outside, in the order written.
+    pub hooks: Vec<Hook>,
     /// Names of the params that are secret.
     pub secret: Arc<BTreeSet<String>>,
     /// Names of the params that no other process may read: secret and not shared.
@@ -60,6 +63,11 @@ pub struct Node {
 }
 
 impl Process {
+    /// The hook of that name.
+    pub fn hook(&self, name: &str) -> Option<&Hook> {
+        self.hooks.iter().find(|hook| hook.name == name)
+    }
+
     /// The node of that name. Processes are small: a look through the list is as fast as a map.
     pub fn node(&self, name: &NodeName) -> Option<&Node> {
         self.nodes.iter().find(|node| node.name == *name)
@@ -88,7 +96,25 @@ pub struct ParamSpec {
     pub about: String,
     /// For people.
     pub example: Option<Value>,
+    /// That its value dies, and when.
+    pub life: Option<LifeSpec>,
 }
+
+/// Where the life of a param's value stands: in other params of the same task.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LifeSpec {
+    /// The param with its end, in Unix seconds.
+    pub dies_at: String,
+    /// The param with its beginning, in Unix seconds.
+    pub born_at: Option<String>,
+    /// How long before its end a person must be woken at the latest.
+    pub warn: Span,
+    /// The param with that moment, in Unix seconds, if it is not simply so long before the end.
+    pub warn_at: Option<String>,
+}
+
+/// How long before its end a person is woken if the file does not say.
+pub const WARN_DEFAULT: Span = Span::mins(10);
 
 /// The type of a param.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, JsonSchema)]

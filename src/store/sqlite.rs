@@ -382,6 +382,7 @@ fn shelf_name(shelf: Shelf) -> &'static str {
         Shelf::Health => "health",
         Shelf::Token => "token",
         Shelf::Audit => "audit",
+        Shelf::Replay => "replay",
     }
 }
 

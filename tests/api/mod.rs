@@ -3,9 +3,12 @@
 mod deploying;
 mod events;
 mod hooks;
+mod hooks_named;
+mod lease;
 mod orders;
 mod rights;
 mod shapes;
 mod shelves;
 mod tasks;
+mod urgent;
 mod templates;

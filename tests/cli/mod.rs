@@ -5,6 +5,7 @@ mod help;
 mod config;
 mod check;
 mod tasks;
+mod keeping;
 mod secrets;
 mod engine;
 mod resources;

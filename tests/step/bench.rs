@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use beltline::engine::step::{Cause, Step, step};
 use beltline::engine::transition::{LetterId, Transition};
-use beltline::model::effect::{Answer, Delivery, HttpAnswer};
+use beltline::model::effect::{Answer, Delivery, HttpAnswer, Later};
 use beltline::model::fault::{Class, Fault};
 use beltline::model::names::{Address, NodeName, Ref, TaskId};
 use beltline::model::params::Params;
@@ -68,6 +68,10 @@ impl Bench {
                 channel: rest.to_owned(),
                 result: Ok("1".to_owned()),
             }]))),
+            "no-room" => Cause::Answered(Ok(Answer::Later(Later {
+                until: self.now + rest.parse::<Span>().unwrap(),
+                place: "x.example".to_owned(),
+            }))),
             "fail" => Cause::Answered(Err(fault(rest))),
             other => panic!("{other} cannot happen"),
         };
@@ -95,6 +99,8 @@ impl Bench {
             result: None,
             kept_until: None,
             link: None,
+            progress: None,
+            awaits: None,
             seed: Seed([0; 16]),
         });
         self.step(Cause::New)
@@ -131,6 +137,7 @@ impl Bench {
         let task = &transition.task;
         let mut parts = vec![format!("= {} {}", task.at, task.state.phase().as_str())];
         parts.extend(task.due.map(|due| format!(", due in {}", due.since(self.now))));
+        parts.extend(task.awaits.as_ref().map(|it| format!(", awaits {it}")));
         if let Some(alarm) = &task.alarm {
             let told = if alarm.told.is_some() { "" } else { " untold" };
             let rung = if alarm.rung > 0 { format!(" on rung {}", alarm.rung + 1) } else { String::new() };

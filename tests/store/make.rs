@@ -52,6 +52,8 @@ pub(super) fn task(id: i64, name: &str) -> Task {
         result: None,
         kept_until: None,
         link: None,
+        progress: None,
+        awaits: None,
         seed: Seed([7; 16]),
     }
 }
@@ -120,6 +122,7 @@ pub(super) fn born(task: Task) -> Transition {
         at: at(0),
         gone: false,
         idempotency: None,
+        reply: None,
     }
 }
 

@@ -4,5 +4,6 @@ mod bitrix_lead;
 mod bitrix_oauth;
 mod bitrix_offline;
 mod keeper;
+mod keeping;
 mod small;
 mod token_failures;

@@ -42,7 +42,7 @@ async fn tell_as(world: &RealWorld, names: &[&str], all: bool, text: &str) -> Re
     let ask = TellAsk { channels, all, subject: "Alarm".into(), text: text.into(), ..TellAsk::default() };
     match world.perform(&effect(Ask::Tell(ask), Span::secs(2))).await? {
         Answer::Told(deliveries) => Ok(deliveries),
-        Answer::Http(_) => panic!("not HTTP"),
+        Answer::Http(_) | Answer::Later(_) => panic!("not told"),
     }
 }
 
