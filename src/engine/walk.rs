@@ -212,7 +212,7 @@ impl Walk<'_> {
         }
         match effects.alarm {
             AlarmChange::Keep => {}
-            AlarmChange::Set(alarm) => self.task.alarm = Some(alarm),
+            AlarmChange::Set(alarm) => self.task.alarm = Some(*alarm),
             AlarmChange::Clear => self.task.alarm = None,
         }
         self.reply = effects.reply.or(self.reply.take());

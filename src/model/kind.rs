@@ -132,7 +132,7 @@ pub enum AlarmChange {
     #[default]
     Keep,
     /// It is raised, or told again.
-    Set(Alarm),
+    Set(Box<Alarm>),
     /// It is over.
     Clear,
 }

@@ -223,7 +223,7 @@ async fn ten_thousand_messages_of_one_kind_are_a_handful() {
             see: "http://localhost/dashboard/p/flood".into(),
         };
         let (channels, text) = (vec!["a".to_owned()], format!("t{at} is broken"));
-        let ask = TellAsk { channels, text, about: Some(about), ..TellAsk::default() };
+        let ask = TellAsk { channels, text, about: Some(Box::new(about)), ..TellAsk::default() };
         Effect { key: format!("key-{at}"), ..effect(Ask::Tell(ask), Span::mins(2)) }
     };
     let effects: Vec<Effect> = (0..STORM).map(tell).collect();
