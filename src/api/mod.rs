@@ -1,6 +1,7 @@
 //! Floor 7, REST: the way in for programs. No rule of the domain is here; it speaks to the desk.
 
 pub mod problem;
+pub mod body;
 pub mod app;
 pub mod take;
 pub mod doors;
@@ -14,6 +15,8 @@ pub mod shelves;
 pub mod events;
 pub mod status;
 pub mod pages;
+pub mod hooks_named;
 pub mod hooks;
+pub mod acks;
 pub mod router;
 pub mod serve;

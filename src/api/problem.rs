@@ -129,6 +129,8 @@ impl From<Refusal> for Problem {
             | Refusal::Changed(_)
             | Refusal::TooManyTasks { .. }
             | Refusal::Gone(_)
+            | Refusal::Unproven
+            | Refusal::Unready
             | Refusal::Store(_)
             | Refusal::File { .. }
             | Refusal::Stopping => problem,
@@ -139,6 +141,9 @@ impl From<Refusal> for Problem {
 fn status(refusal: &Refusal) -> StatusCode {
     match refusal {
         Refusal::Denied { .. } => StatusCode::FORBIDDEN,
+        Refusal::Unproven => StatusCode::UNAUTHORIZED,
+        Refusal::Unready => StatusCode::SERVICE_UNAVAILABLE,
+        Refusal::Bad { code: "unsupported_media_type", .. } => StatusCode::UNSUPPORTED_MEDIA_TYPE,
         Refusal::Missing { .. } => StatusCode::NOT_FOUND,
         Refusal::Bad { .. } | Refusal::Fields(_) | Refusal::Problems { .. } => {
             StatusCode::UNPROCESSABLE_ENTITY

@@ -67,6 +67,7 @@ async fn readyz(State(app): State<App>) -> Result<&'static str, Problem> {
 #[utoipa::path(get, path = "/metrics", tag = "status", responses((status = 200, body = String)))]
 async fn metrics(State(app): State<App>, Who(by): Who) -> Result<Response, Problem> {
     app.desk.may_watch(&by)?;
+    app.desk.measure().await?;
     let Some(metrics) = &app.metrics else {
         return Err(Problem::new(StatusCode::NOT_FOUND, "no_metrics", "no metrics are gathered"));
     };

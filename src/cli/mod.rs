@@ -26,5 +26,6 @@ pub mod http1;
 pub mod child;
 pub mod load;
 pub mod stage;
+pub mod rehearse;
 pub mod verbs;
 pub mod app;

@@ -65,8 +65,13 @@ fn node(task: &Value) -> String {
 
 /// One line of a trail: when, where, what happened, where to, what changed.
 pub fn hop(hop: &Value, out: &Out) -> String {
+    hop_at(hop, &of_day(hop.get("at")), out)
+}
+
+/// The same, with another word for when it was.
+pub fn hop_at(hop: &Value, when: &str, out: &Out) -> String {
     let mut parts = vec![
-        out.paint(Look::Dim, &of_day(hop.get("at"))),
+        out.paint(Look::Dim, when),
         out.paint(Look::Bold, text(hop, "node")),
         one_line(text(hop, "event")),
     ];
@@ -111,6 +116,10 @@ pub fn alarm(alarm: Option<&Value>, now: Timestamp) -> String {
         format!("told by {} {}", by.join(", "), far(alarm.get("told"), now))
     } else {
         format!("told to no one ({})", one_line(text(alarm, "trouble")))
+    };
+    let told = match alarm.get("acknowledged").filter(|it| it.is_object()) {
+        Some(it) => format!("{told}, acknowledged by {} {}", text(it, "by"), far(it.get("at"), now)),
+        None => told,
     };
     let first = text(alarm, "text").lines().next().unwrap_or_default();
     format!("since {}, {told}: {}", far(alarm.get("since"), now), one_line(first))

@@ -49,12 +49,20 @@ struct AlarmCard {
     trouble: Option<String>,
     link: Option<String>,
     host: String,
+    acked: Option<(String, When)>,
+    ack: Option<AckForm>,
+}
+
+/// What the button that acknowledges sends.
+struct AckForm {
+    id: String,
 }
 
 struct FailingCard {
     name: String,
     at: When,
     detail: String,
+    remedy: String,
 }
 
 struct ProblemCard {
@@ -108,12 +116,13 @@ pub(super) async fn look(State(dash): State<Dash>, Who(by): Who, asked: Asked) -
                 name: it.name.clone(),
                 at: When(it.at.clone()),
                 detail: it.detail.clone(),
+                remedy: it.remedy.clone(),
             })
             .collect(),
         problems: problems
             .map(|it| ProblemCard { file: it.file.clone(), message: sentence(&it.message).0 })
             .collect(),
-        alarms: alarms.iter().take(ALARMS_MAX).filter_map(alarm).collect(),
+        alarms: alarms.iter().take(ALARMS_MAX).filter_map(|it| alarm(it, &by)).collect(),
         tokens,
         processes_more: processes.len().saturating_sub(PROCESSES_MAX),
         processes: processes.iter().take(PROCESSES_MAX).map(row).collect(),
@@ -122,8 +131,10 @@ pub(super) async fn look(State(dash): State<Dash>, Who(by): Who, asked: Asked) -
     })
 }
 
-fn alarm(task: &TaskView) -> Option<AlarmCard> {
+fn alarm(task: &TaskView, by: &Actor) -> Option<AlarmCard> {
     let alarm = task.alarm.as_ref()?;
+    let acked = alarm.acknowledged.as_ref().map(|it| (it.by.clone(), When(it.at.clone())));
+    let runs = ProcessId::new(&task.process).is_ok_and(|it| by.may(Right::Run, &it));
     let link = links::outward(task.link.as_ref());
     Some(AlarmCard {
         reference: task.reference.clone(),
@@ -137,6 +148,8 @@ fn alarm(task: &TaskView) -> Option<AlarmCard> {
         trouble: alarm.trouble.clone(),
         host: link.as_deref().map(links::host).unwrap_or_default(),
         link,
+        ack: (runs && acked.is_none()).then(|| AckForm { id: task.id.clone() }),
+        acked,
     })
 }
 

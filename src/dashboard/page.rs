@@ -202,6 +202,7 @@ impl IntoResponse for Oops {
 pub(super) fn status(refusal: &Refusal) -> StatusCode {
     match refusal {
         Refusal::Denied { .. } => StatusCode::FORBIDDEN,
+        Refusal::Unproven => StatusCode::UNAUTHORIZED,
         Refusal::Missing { .. } => StatusCode::NOT_FOUND,
         Refusal::Bad { .. } | Refusal::Fields(_) | Refusal::Problems { .. } => {
             StatusCode::UNPROCESSABLE_ENTITY
@@ -211,7 +212,10 @@ pub(super) fn status(refusal: &Refusal) -> StatusCode {
         }
         Refusal::TooManyTasks { .. } => StatusCode::TOO_MANY_REQUESTS,
         Refusal::Gone(_) => StatusCode::GONE,
-        Refusal::NotFresh(_) | Refusal::Store(StoreError::Lost(_)) | Refusal::Stopping => {
+        Refusal::NotFresh(_)
+        | Refusal::Store(StoreError::Lost(_))
+        | Refusal::Stopping
+        | Refusal::Unready => {
             StatusCode::SERVICE_UNAVAILABLE
         }
         Refusal::Store(StoreError::Corrupt(_)) | Refusal::File { .. } => StatusCode::INTERNAL_SERVER_ERROR,

@@ -49,6 +49,7 @@ struct TaskPage {
     fault: Option<FaultCard>,
     alarm_told: Option<When>,
     alarm_by: String,
+    alarm_acked: Option<(String, When)>,
     params: Vec<ParamRow>,
     params_more: usize,
     result: Option<String>,
@@ -172,6 +173,7 @@ pub(super) async fn page(
         fault: it.fault.as_ref().map(fault),
         alarm_told: it.alarm.as_ref().and_then(|it| when(it.told.as_ref())),
         alarm_by: it.alarm.as_ref().map(|it| it.by.join(", ")).unwrap_or_default(),
+        alarm_acked: acked(&it),
         params: params(&it, &process, beside.revealed.as_ref()),
         params_more: it.params.map().len().saturating_sub(PARAMS_MAX),
         result: it.result.as_ref().map(shown_whole),
@@ -187,6 +189,12 @@ pub(super) async fn page(
         process,
     };
     Ok(Page(beside.refusal.map_or(StatusCode::OK, status), page).into_response())
+}
+
+/// Who has its alarm in hand, and since when.
+fn acked(it: &TaskView) -> Option<(String, When)> {
+    let acked = it.alarm.as_ref()?.acknowledged.as_ref()?;
+    Some((acked.by.clone(), When(acked.at.clone())))
 }
 
 fn shown_whole(value: &Value) -> String {

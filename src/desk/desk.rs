@@ -10,6 +10,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 use crate::desk::actor::Actor;
 use crate::desk::kept::{KeptAudit, KeptProcess, KeptToken, record};
 use crate::desk::refusal::{Done, Refusal};
+use crate::desk::seen::Replays;
 use crate::desk::wakes::Wakes;
 use crate::engine::board::Board;
 use crate::engine::edges::{Clock, Shelf, Store};
@@ -59,6 +60,8 @@ pub struct Desk {
     pub(super) wakes: Wakes,
     /// What became of the last test of a channel.
     pub(super) tests: Mutex<BTreeMap<String, Tested>>,
+    /// Signed requests that came by hooks.
+    pub(super) replays: Replays,
     audits: AtomicU64,
 }
 
@@ -120,6 +123,7 @@ impl Desk {
             local,
             wakes: Wakes::default(),
             tests: Mutex::default(),
+            replays: Replays::default(),
             audits: AtomicU64::new(0),
         }
     }

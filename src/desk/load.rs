@@ -89,7 +89,9 @@ impl Desk {
         self.load_secrets().await?;
         self.load_vars().await?;
         self.load_channels().await?;
-        self.load_tokens().await
+        self.load_health().await?;
+        self.load_tokens().await?;
+        self.load_replays().await
     }
 
     /// Remembers why a newer text was not deployed.

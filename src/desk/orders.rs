@@ -1,4 +1,4 @@
-//! Orders of a person: modify, wake, retry, move, cancel. Each is a letter, read by the task itself.
+//! Orders of a person: modify, wake, retry, move, cancel, ack. Each is a letter, read by the task itself.
 
 use crate::desk::actor::{Actor, Right};
 use crate::desk::desk::{Desk, READ_WAIT};

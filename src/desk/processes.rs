@@ -307,6 +307,7 @@ impl Desk {
             read: Vec::new(),
             at: self.now(),
             gone: true,
+            reply: None,
             idempotency: None,
         }))
     }

@@ -87,6 +87,12 @@ pub enum Refusal {
     /// It was there, and is not any more.
     #[error("{0}")]
     Gone(String),
+    /// A request to a hook did not prove that it may come in. What was wrong only the log says.
+    #[error("the request does not prove that it may come in")]
+    Unproven,
+    /// A hook cannot check who comes in, and so lets nobody in. The log says why.
+    #[error("this hook is not set up yet")]
+    Unready,
     /// The store cannot do its work now.
     #[error(transparent)]
     Store(#[from] StoreError),
@@ -193,6 +199,8 @@ impl Refusal {
             Refusal::TooManyTasks { .. } => "too_many_tasks",
             Refusal::NotFresh(_) => "not_fresh",
             Refusal::Gone(_) => "gone",
+            Refusal::Unproven => "not_proven",
+            Refusal::Unready => "hook_not_ready",
             Refusal::Store(_) => "store_out_of_reach",
             Refusal::File { .. } => "file_error",
             Refusal::Stopping => "stopping",
@@ -207,6 +215,8 @@ impl Refusal {
             "no_such_node" => Refusal::bad("no_such_node", fault.message),
             "params_too_large" => Refusal::bad("params_too_large", fault.message),
             "ref_taken" => Refusal::conflict("ref_taken", fault.message),
+            "no_alarm" => Refusal::conflict("no_alarm", fault.message),
+            "acknowledged" => Refusal::conflict("acknowledged", fault.message),
             _ => Refusal::Conflict { code: "refused", message: fault.message },
         }
     }

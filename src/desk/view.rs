@@ -10,9 +10,10 @@ use crate::desk::actor::{Actor, Right};
 use crate::engine::edges::Entry;
 use crate::engine::mask::{MASK, cleaned, masked, scrub};
 use crate::model::fault::Fault;
+use crate::model::key;
 use crate::model::names::NodeName;
 use crate::model::params::Params;
-use crate::model::task::{Alarm, Hop, Task};
+use crate::model::task::{Alarm, Hop, State, Task};
 use crate::model::time::Timestamp;
 use crate::process::life::Life;
 use crate::process::process::Process;
@@ -48,6 +49,9 @@ pub struct TaskView {
     pub link: Option<String>,
     /// When it is looked at next.
     pub due: Option<String>,
+    /// What it waits for outside before it can be asked for: `room at api.example.org`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub waits_for: Option<String>,
     /// When it came to its node.
     pub since: String,
     /// When it was created.
@@ -116,6 +120,20 @@ pub struct AlarmView {
     pub text: String,
     /// Why it was not delivered.
     pub trouble: Option<String>,
+    /// The rung of the ladder that was reached last, from 1.
+    pub rung: u32,
+    /// Who has it in hand, and since when.
+    pub acknowledged: Option<AckView>,
+}
+
+/// Who has an alarm in hand.
+#[derive(Clone, Debug, Serialize, ToSchema)]
+#[schema(as = Acknowledged)]
+pub struct AckView {
+    /// When.
+    pub at: String,
+    /// Who; `link` if by the link in a message.
+    pub by: String,
 }
 
 /// One line of a trail.
@@ -219,6 +237,7 @@ impl TaskView {
             alarm: task.alarm.as_ref().map(|alarm| AlarmView::new(alarm, task, secret, links)),
             link: task.link.clone().filter(|_| links),
             due: task.due.map(time),
+            waits_for: waits_for(task).map(|it| scrub(it, task, secret)),
             since: time(task.since),
             created_at: time(task.created_at),
             attempt: task.attempt + 1,
@@ -242,6 +261,11 @@ impl LifeView {
     }
 }
 
+/// What a task waits for that is to ask, and has found no room.
+fn waits_for(task: &Task) -> Option<&str> {
+    matches!(task.state, State::Ready { .. }).then_some(task.awaits.as_deref()).flatten()
+}
+
 impl FaultView {
     fn new(fault: &Fault, scrub: &dyn Fn(&str) -> String) -> FaultView {
         FaultView {
@@ -262,6 +286,9 @@ impl AlarmView {
         if let Some(link) = task.link.as_ref().filter(|_| !links) {
             text = text.replace(link.as_str(), MASK);
         }
+        if !links {
+            text = text.replace(&key::acknowledging(task, alarm.visit, &alarm.once), MASK);
+        }
         AlarmView {
             node: alarm.node.to_string(),
             once: scrub(&alarm.once, task, secret),
@@ -270,6 +297,11 @@ impl AlarmView {
             by: alarm.by.clone(),
             text,
             trouble: alarm.trouble.as_ref().map(|it| scrub(it, task, secret)),
+            rung: alarm.rung + 1,
+            acknowledged: alarm
+                .acknowledged
+                .as_ref()
+                .map(|it| AckView { at: time(it.at), by: it.by.clone() }),
         }
     }
 }

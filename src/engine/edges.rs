@@ -180,10 +180,14 @@ pub enum Shelf {
     Var,
     /// Channels.
     Channel,
+    /// How the channels fare, by name.
+    Health,
     /// API tokens, by the hash of each.
     Token,
     /// Who did what.
     Audit,
+    /// Signed requests that were taken by hooks.
+    Replay,
 }
 
 /// One thing on a shelf.

@@ -5,6 +5,7 @@ pub mod mask;
 pub mod transition;
 pub mod walk;
 pub mod step;
+pub mod health;
 pub mod shelf;
 pub mod edges;
 pub mod registry;

@@ -9,12 +9,13 @@ use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore, mpsc, oneshot};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
+use crate::engine::board::Reply;
 use crate::engine::edges::StoreError;
 use crate::engine::queue::Queue;
 use crate::engine::step::Cause;
 use crate::engine::transition::LetterId;
 use crate::engine::turns::{CLAIM_MAX, Hand, Item, Left, NotTaken, Turns};
-use crate::model::effect::{Effect, Outcome};
+use crate::model::effect::{Ask, Effect, Outcome};
 use crate::model::fault::Fault;
 use crate::model::names::{ProcessId, Ref};
 use crate::model::params::Params;
@@ -29,6 +30,9 @@ const BATCH_MAX: usize = 1_000;
 const QUEUE_MAX: usize = 10_000;
 /// How many effects are performed at once.
 const EFFECTS_MAX: usize = 512;
+/// How many messages to people may be under way at once. Most of them wait for others to go out with, and
+/// must not keep requests waiting.
+const TELLS_MAX: usize = 20_000;
 /// While more is due than one claim takes, effects wait for each other so that the most urgent go first:
 /// until so many wait …
 const HELD_MAX: usize = 10_000;
@@ -39,6 +43,21 @@ const AGAIN_PAUSE: Span = Span::secs(1);
 /// How much longer than its timeout an effect may take before it is given up from outside.
 const OVERTIME: Span = Span::secs(5);
 
+/// A new task.
+#[derive(Clone, Debug)]
+pub struct Entry {
+    /// Where it goes.
+    pub process: ProcessId,
+    /// Its name.
+    pub reference: Ref,
+    /// What it carries.
+    pub params: Params,
+    /// The same key again is the same submit.
+    pub idempotency: Option<String>,
+    /// By what it comes, for the trail; nothing is said of a person.
+    pub by: Option<String>,
+}
+
 /// Where work is handed in.
 #[derive(Clone, Debug)]
 pub struct Handle {
@@ -48,17 +67,35 @@ pub struct Handle {
 
 impl Handle {
     /// Submits a new task; answers when it is on disk, where its first step left it.
-    pub async fn submit(
-        &self,
-        process: &ProcessId,
-        reference: Ref,
-        params: Params,
-        idempotency: Option<String>,
-    ) -> Result<Task, NotTaken> {
-        let task = self.turns.new_task(process, reference, params);
-        let task = task.ok_or_else(|| NotTaken::NoProcess(process.clone()))?;
+    pub async fn submit(&self, entry: Entry) -> Result<Task, NotTaken> {
+        let task = self.born(&entry)?;
+        self.hand(task, entry).await
+    }
+
+    /// The same, and gives what the task replies, once it does.
+    pub async fn ask(&self, entry: Entry) -> Result<(Task, oneshot::Receiver<Reply>), NotTaken> {
+        let task = self.born(&entry)?;
+        let id = task.id;
+        // Heard from before: it may reply in its first step.
+        let reply = self.turns.board.reply(id);
+        match self.hand(task, entry).await {
+            Ok(task) => Ok((task, reply)),
+            Err(not) => {
+                self.turns.board.forget_reply(id);
+                Err(not)
+            }
+        }
+    }
+
+    fn born(&self, entry: &Entry) -> Result<Task, NotTaken> {
+        let task = self.turns.new_task(&entry.process, entry.reference.clone(), entry.params.clone());
+        task.ok_or_else(|| NotTaken::NoProcess(entry.process.clone()))
+    }
+
+    async fn hand(&self, task: Task, entry: Entry) -> Result<Task, NotTaken> {
+        let Entry { idempotency, by, .. } = entry;
         let (tell, told) = oneshot::channel();
-        let hand = Hand { task, cause: Cause::New, idempotency, tell: Some(tell) };
+        let hand = Hand { task, cause: Cause::New, idempotency, by, tell: Some(tell) };
         self.hand_in(Item::Hand(Box::new(hand))).await?;
         told.await.map_err(|_| NotTaken::Stopping)?
     }
@@ -88,6 +125,7 @@ pub struct Runner {
     answers: mpsc::UnboundedReceiver<Item>,
     answer: mpsc::UnboundedSender<Item>,
     permits: Arc<Semaphore>,
+    tells: Arc<Semaphore>,
     effects: TaskTracker,
     queue: Queue,
     /// An effect has ended.
@@ -112,6 +150,7 @@ impl Runner {
             answers,
             answer,
             permits: Arc::new(Semaphore::new(EFFECTS_MAX)),
+            tells: Arc::new(Semaphore::new(TELLS_MAX)),
             effects: TaskTracker::new(),
             queue: Queue::default(),
             freed: Arc::default(),
@@ -241,8 +280,13 @@ impl Runner {
     fn go_on(&mut self, left: Left) {
         let now = self.turns.clock.now();
         for task in left.doing {
-            let deployed = self.turns.registry.get(&task.process);
-            self.queue.push(deployed.as_ref().map(|it| &*it.process), task, now);
+            match self.tell_permit(&task) {
+                Some(permit) => self.perform(task, permit),
+                None => {
+                    let deployed = self.turns.registry.get(&task.process);
+                    self.queue.push(deployed.as_ref().map(|it| &*it.process), task, now);
+                }
+            }
         }
         for item in left.again {
             let (turns, answer) = (Arc::clone(&self.turns), self.answer.clone());
@@ -251,6 +295,16 @@ impl Runner {
                 // The runner is gone only when the program ends.
                 drop(answer.send(item));
             });
+        }
+    }
+
+    /// A place among the messages that are under way, if it is one and there is a place.
+    fn tell_permit(&self, task: &Task) -> Option<OwnedSemaphorePermit> {
+        match &task.state {
+            State::Doing(effect) if matches!(effect.ask, Ask::Tell(_)) => {
+                Arc::clone(&self.tells).try_acquire_owned().ok()
+            }
+            _ => None,
         }
     }
 

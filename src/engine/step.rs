@@ -9,13 +9,14 @@ use std::collections::BTreeSet;
 use crate::engine::mask::shown;
 use crate::engine::transition::{LetterId, Reading, Transition};
 use crate::engine::walk::{LEASE_MARGIN, Walk, no_such_node};
-use crate::model::effect::{Answer, Effect, Outcome};
+use crate::model::effect::{Answer, Effect, Later, Outcome};
 use crate::model::fault::Fault;
+use crate::model::key;
 use crate::model::kind::Event;
 use crate::model::names::{Address, NodeName};
 use crate::model::params::{Changes, Params};
 use crate::model::scope::Scope;
-use crate::model::task::{Letter, Order, State, Task, Word};
+use crate::model::task::{Acknowledged, Alarm, Letter, Order, State, Task, Word};
 use crate::model::time::{Span, Timestamp};
 use crate::process::process::Process;
 
@@ -59,6 +60,7 @@ pub fn step(process: &Process, task: Task, cause: Cause, scope: &Scope, now: Tim
         letters: Vec::new(),
         trail: Vec::new(),
         read: Vec::new(),
+        reply: None,
         gone: false,
     };
     match cause {
@@ -73,9 +75,11 @@ pub fn step(process: &Process, task: Task, cause: Cause, scope: &Scope, now: Tim
     if !missed.is_empty() {
         return Step::Fetch(missed);
     }
-    let Walk { mut task, letters, trail, read, gone, .. } = walk;
+    let Walk { mut task, letters, trail, read, reply, gone, .. } = walk;
     task.revision += 1;
-    Step::Moved(Box::new(Transition { task, before, letters, trail, read, at: now, gone, idempotency: None }))
+    let idempotency = None;
+    let moved = Transition { task, before, letters, trail, read, at: now, gone, reply, idempotency };
+    Step::Moved(Box::new(moved))
 }
 
 impl Walk<'_> {
@@ -160,15 +164,33 @@ impl Walk<'_> {
     }
 
     fn answered(&mut self, outcome: Outcome) {
+        if let Ok(Answer::Later(later)) = outcome {
+            return self.no_room(later);
+        }
         let event = match &outcome {
             Ok(Answer::Http(answer)) => format!("answered {}", answer.status),
             Ok(Answer::Told(_)) => "delivered".to_owned(),
-            Err(_) => "no answer".to_owned(),
+            Ok(Answer::Later(_)) | Err(_) => "no answer".to_owned(),
         };
+        self.task.awaits = None;
         let outcome = self.only_once(outcome);
         // If a new version of the process has put a node here that asks nothing, the task comes to it anew.
         self.task.state = State::Ready { at: self.now };
         self.happen(Event::Answered(outcome), &event);
+    }
+
+    /// Nothing was asked: the task comes again when there is room, on the same visit and with the same try.
+    fn no_room(&mut self, later: Later) {
+        // A task that comes again and again tells it once.
+        if self.task.awaits.is_none() {
+            self.hop(&format!("waits for room at {} until {}", later.place, later.until), |_| {});
+        }
+        self.task.awaits = Some(format!("room at {}", later.place));
+        self.task.state = State::Ready { at: later.until };
+        match self.scope.paused {
+            true => self.park(),
+            false => self.rest_again(),
+        }
     }
 
     /// What is asked at most once and may have been asked is not asked again: its answer is unknown.
@@ -235,7 +257,9 @@ impl Walk<'_> {
                 self.moved(failed.unwrap_or_else(|| self.task.at.clone()), &event)
             }
             Order::Move { to } => self.moved(to, &event),
-            Order::Wake | Order::Cancel if !live => Err(Fault::lasting("task_ended", "the task has ended")),
+            Order::Wake | Order::Cancel | Order::Acknowledge { .. } if !live => {
+                Err(Fault::lasting("task_ended", "the task has ended"))
+            }
             Order::Wake => {
                 match self.task.state {
                     State::Ready { .. } => self.happen(Event::Came, &event),
@@ -243,6 +267,7 @@ impl Walk<'_> {
                 }
                 Ok(())
             }
+            Order::Acknowledge { key } => self.acknowledged(key.as_deref(), by, &event),
             Order::Cancel => {
                 self.hop(&event, |_| {});
                 self.ended(
@@ -250,6 +275,23 @@ impl Walk<'_> {
                     None,
                     Some(Fault::lasting("cancelled", "the task was cancelled")),
                 );
+                Ok(())
+            }
+        }
+    }
+
+    /// The alarm is in hand. The task stays where it is: its node sees it when it looks at the alarm next.
+    fn acknowledged(&mut self, key: Option<&str>, by: &str, event: &str) -> Result<(), Fault> {
+        let opens = key.is_none_or(|key| key::acknowledges(key, &self.task));
+        match self.task.alarm.as_mut().filter(|_| opens) {
+            None => Err(Fault::lasting("no_alarm", "the task has no open alarm")),
+            Some(Alarm { acknowledged: Some(before), .. }) => {
+                let message = format!("{} acknowledged it already, at {}", before.by, before.at);
+                Err(Fault::lasting("acknowledged", message))
+            }
+            Some(alarm) => {
+                alarm.acknowledged = Some(Acknowledged { at: self.now, by: by.to_owned() });
+                self.hop(event, |_| {});
                 Ok(())
             }
         }

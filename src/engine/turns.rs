@@ -20,7 +20,7 @@ use crate::model::effect::Outcome;
 use crate::model::names::{Address, ProcessId, Ref, TaskId};
 use crate::model::params::Params;
 use crate::model::scope::{Other, Scope};
-use crate::model::task::{Letter, State, Task, To, Word};
+use crate::model::task::{Hop, Letter, State, Task, To, Word};
 use crate::model::time::{Span, Timestamp};
 
 /// How long a claimed task is out of reach of other runners; it is stepped at once, so this is for lost
@@ -78,6 +78,8 @@ pub struct Hand {
     pub cause: Cause,
     /// For a new task: the key of its submit.
     pub idempotency: Option<String>,
+    /// For a new task: by what it came, for the trail.
+    pub by: Option<String>,
     /// For a new task: who submitted it.
     pub tell: Option<oneshot::Sender<Result<Task, NotTaken>>>,
 }
@@ -95,7 +97,12 @@ impl Hand {
 
     /// A task with what the world answered.
     pub fn answered(task: Task, outcome: Outcome) -> Item {
-        Item::Hand(Box::new(Hand { task, cause: Cause::Answered(outcome), idempotency: None, tell: None }))
+        Hand::again(task, Cause::Answered(outcome))
+    }
+
+    /// A task that is in the store already.
+    fn again(task: Task, cause: Cause) -> Item {
+        Item::Hand(Box::new(Hand { task, cause, idempotency: None, by: None, tell: None }))
     }
 }
 
@@ -158,8 +165,7 @@ impl Turns {
                 )]
                 metrics::histogram!("beltline_lateness_seconds").record(now.since(due).0 as f64 / 1_000.0);
             }
-            let cause = Cause::Claimed(claim.letters);
-            Item::Hand(Box::new(Hand { task: claim.task, cause, idempotency: None, tell: None }))
+            Hand::again(claim.task, Cause::Claimed(claim.letters))
         });
         Ok(hands.collect())
     }
@@ -259,6 +265,9 @@ impl Turns {
         match step(&deployed.process, hand.task.clone(), hand.cause.clone(), &scope, now) {
             Step::Moved(mut transition) => {
                 transition.idempotency.clone_from(&hand.idempotency);
+                if let Some(by) = &hand.by {
+                    transition.trail.insert(0, submitted(&hand.task, by, now));
+                }
                 let letters = std::mem::take(&mut transition.letters);
                 transition.letters = letters.into_iter().map(|letter| self.with_birth(letter, now)).collect();
                 Tried::Decided(Item::Hand(hand), Write::Step(transition))
@@ -417,6 +426,21 @@ impl Turns {
                 Item::Post { tell, .. } => drop(tell.send(Err(error.clone().into()))),
             }
         }
+    }
+}
+
+/// The first line of a trail: by what a task came.
+fn submitted(task: &Task, by: &str, now: Timestamp) -> Hop {
+    Hop {
+        at: now,
+        node: task.at.clone(),
+        event: format!("submitted by {by}"),
+        to: None,
+        attempt: 1,
+        asked: None,
+        set: Params::default(),
+        unset: Vec::new(),
+        fault: None,
     }
 }
 

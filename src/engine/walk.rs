@@ -32,6 +32,7 @@ pub(super) struct Walk<'a> {
     pub(super) letters: Vec<Letter>,
     pub(super) trail: Vec<Hop>,
     pub(super) read: Vec<Reading>,
+    pub(super) reply: Option<Result<Params, Fault>>,
     pub(super) gone: bool,
 }
 
@@ -104,6 +105,7 @@ impl Walk<'_> {
                         hop.asked = Some(asked);
                     }
                     let key = key::idempotency(self.task.id, &self.task.at, self.task.visit);
+                    let key = part(&ask).map_or_else(|| key.clone(), |part| format!("{key}-{part}"));
                     self.task.state = State::Doing(Box::new(Effect { key, ask, timeout, once }));
                     self.task.due = Some(self.now + timeout + LEASE_MARGIN);
                     false
@@ -204,11 +206,16 @@ impl Walk<'_> {
             hop.set = set;
         }
         self.task.link = effects.link;
+        if effects.progress.is_some() {
+            self.task.progress = effects.progress;
+            self.task.attempt = 0;
+        }
         match effects.alarm {
             AlarmChange::Keep => {}
             AlarmChange::Set(alarm) => self.task.alarm = Some(alarm),
             AlarmChange::Clear => self.task.alarm = None,
         }
+        self.reply = effects.reply.or(self.reply.take());
         for letter in effects.letters {
             if matches!(letter.word, Word::Answer { .. }) {
                 self.task.caller = None;
@@ -239,6 +246,8 @@ impl Walk<'_> {
         self.task.state = state;
         self.task.result = result;
         self.task.link = None;
+        self.task.progress = None;
+        self.task.awaits = None;
         self.keep_for(KEEP_DEFAULT);
         if let Some(caller) = self.task.caller.take() {
             let none =
@@ -266,6 +275,8 @@ impl Walk<'_> {
         self.task.attempt = 0;
         self.task.since = self.now;
         self.task.link = None;
+        self.task.progress = None;
+        self.task.awaits = None;
         self.task.kept_until = None;
         self.task.state = State::Ready { at: self.now };
         self.task.due = Some(self.now);
@@ -334,9 +345,19 @@ fn asked(ask: &Ask) -> String {
     match ask {
         Ask::Http(http) => {
             let end = http.url.find(['?', '#']).unwrap_or(http.url.len());
-            format!("{} {}", http.method, &http.url[..end])
+            let page = part(ask).map(|it| format!(" (page {it})")).unwrap_or_default();
+            format!("{} {}{page}", http.method, &http.url[..end])
         }
         Ask::Tell(tell) => format!("tell {}", tell.channels.join(", ")),
+    }
+}
+
+/// Which part of its node's work is asked for, if it is not the first: it is another request, with a key of
+/// its own.
+fn part(ask: &Ask) -> Option<u32> {
+    match ask {
+        Ask::Http(http) => http.page.as_ref().map(|it| it.number).filter(|it| *it > 1),
+        Ask::Tell(_) => None,
     }
 }
 

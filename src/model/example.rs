@@ -37,6 +37,8 @@ pub fn view(params: Value) -> View {
         result: None,
         kept_until: None,
         link: None,
+        progress: None,
+        awaits: None,
         seed: Seed([7; 16]),
     };
     let live =

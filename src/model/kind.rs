@@ -119,6 +119,10 @@ pub struct Effects {
     pub alarm: AlarmChange,
     /// The link to show while the task waits here.
     pub link: Option<String>,
+    /// What whoever waits outside for a reply is told.
+    pub reply: Option<Result<Params, Fault>>,
+    /// How far the node has come on this visit: a new part of its work, with tries of its own.
+    pub progress: Option<Value>,
 }
 
 /// What becomes of a task's alarm.

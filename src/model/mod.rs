@@ -10,6 +10,8 @@ pub mod faults_value;
 pub mod faults_task;
 pub mod faults_person;
 pub mod faults;
+pub mod rate;
+pub mod xml;
 pub mod effect;
 pub mod task;
 pub mod key;
@@ -35,3 +37,6 @@ pub mod tree;
 pub mod wrong;
 pub mod read;
 pub mod kind;
+
+#[cfg(test)]
+pub mod text_tests;

@@ -138,12 +138,30 @@ pub struct View {
     pub response: Option<Arc<Value>>,
     /// Whether `secret.NAME` may occur: only in what goes straight to the world.
     pub secrets: bool,
+    /// The alarm that is being told of.
+    pub telling: Option<Arc<Told>>,
+}
+
+/// What only the message of an alarm can see.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Told {
+    /// The key of the link that acknowledges it.
+    pub key: String,
+    /// The rung of the ladder, from 0.
+    pub rung: u32,
 }
 
 impl View {
     /// What a node sees of `task`.
     pub fn new(task: Task, scope: &Scope, now: Timestamp) -> View {
-        View { task: Arc::new(task), scope: scope.clone(), now, response: None, secrets: false }
+        View {
+            task: Arc::new(task),
+            scope: scope.clone(),
+            now,
+            response: None,
+            secrets: false,
+            telling: None,
+        }
     }
 
     /// The same, with the answer.
@@ -156,6 +174,12 @@ impl View {
     #[must_use]
     pub fn with_secrets(&self) -> View {
         View { secrets: true, ..self.clone() }
+    }
+
+    /// The same, for the message of an alarm: `task.ack_link` and `task.rung` are seen.
+    #[must_use]
+    pub fn with_telling(&self, told: Told) -> View {
+        View { telling: Some(Arc::new(told)), ..self.clone() }
     }
 
     /// The value of a top-level name: `params`, `task`, `fault`, `response`, `var`, `now`, or a param.
@@ -186,12 +210,22 @@ impl View {
 
     fn task_value(&self) -> Value {
         let task = &self.task;
-        json!({
+        let mut value = json!({
             "id": task.id, "ref": task.reference, "process": task.process, "node": task.at,
             "created_at": task.created_at.seconds(), "attempt": task.attempt + 1, "visit": task.visit,
             "key": self.key(), "link": self.link(),
             "alarm": task.alarm.as_ref().map(|it| it.once.clone()),
-        })
+        });
+        if let Some(told) = &self.telling {
+            value["rung"] = Value::from(told.rung + 1);
+            value["ack_link"] = Value::from(self.ack_link(&told.key));
+        }
+        value
+    }
+
+    /// The link that acknowledges an alarm by its key.
+    fn ack_link(&self, key: &str) -> String {
+        format!("{}/hooks/{}/{key}/ack", self.scope.public_url, self.task.process)
     }
 
     /// The link that moves this task on from this visit: a hook with the one-time key.

@@ -55,6 +55,12 @@ pub struct Task {
     pub kept_until: Option<Timestamp>,
     /// The link that a person may follow to move this task on, while it waits for that.
     pub link: Option<String>,
+    /// How far its node has come on this visit, as the node itself writes it.
+    #[serde(default)]
+    pub progress: Option<Value>,
+    /// What it waits for outside before it can be asked for, in words: `room at api.example.org`.
+    #[serde(default)]
+    pub awaits: Option<String>,
     /// Secret chance, given at birth: one-time keys are made from it.
     pub seed: Seed,
 }
@@ -82,6 +88,8 @@ impl Task {
             result: None,
             kept_until: None,
             link: None,
+            progress: None,
+            awaits: None,
             seed: birth.seed,
         }
     }
@@ -202,6 +210,41 @@ pub struct Alarm {
     pub text: String,
     /// Why it was not delivered.
     pub trouble: Option<String>,
+    /// The rung of the ladder that was reached last, from 0.
+    #[serde(default)]
+    pub rung: u32,
+    /// When that rung was told first.
+    #[serde(default)]
+    pub rung_told: Option<Timestamp>,
+    /// The rung that is being told, if it is another.
+    #[serde(default)]
+    pub climbing: Option<u32>,
+    /// All channels that delivered it, or what was wrong before it and has not healed since: whoever was told
+    /// is told when it heals.
+    #[serde(default)]
+    pub reached: Vec<String>,
+    /// The visit of the task on which it was raised: the links that acknowledge it are made of that.
+    #[serde(default)]
+    pub visit: u64,
+    /// Who has it in hand: nobody is told more.
+    #[serde(default)]
+    pub acknowledged: Option<Acknowledged>,
+}
+
+impl Alarm {
+    /// When the present rung was told. Alarms from before there were ladders know only when they were told.
+    pub fn rung_told(&self) -> Option<Timestamp> {
+        self.rung_told.or(self.told)
+    }
+}
+
+/// Who has an alarm in hand, and since when.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Acknowledged {
+    /// When.
+    pub at: Timestamp,
+    /// Who, or `link`.
+    pub by: String,
 }
 
 /// A task that waits for a reply.
@@ -310,6 +353,11 @@ pub enum Order {
     },
     /// End here.
     Cancel,
+    /// The alarm is in hand: stop telling of it.
+    Acknowledge {
+        /// The key of the link, if it was one.
+        key: Option<String>,
+    },
 }
 
 impl Order {
@@ -321,6 +369,7 @@ impl Order {
             Order::Retry => "retry",
             Order::Move { .. } => "move",
             Order::Cancel => "cancel",
+            Order::Acknowledge { .. } => "ack",
         }
     }
 }

@@ -2,6 +2,9 @@
 
 pub mod fields;
 pub mod input;
+pub mod http_body;
+pub mod http_auth;
+pub mod http_pages;
 pub mod http;
 pub mod delay;
 pub mod condition;
@@ -9,6 +12,7 @@ pub mod set;
 pub mod wait;
 pub mod call;
 pub mod tell;
+pub mod ladder;
 pub mod escalation;
 pub mod notify;
 pub mod reply;

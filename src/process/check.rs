@@ -4,7 +4,7 @@ use crate::model::tree::{Branch, Tree};
 use crate::process::problem::Problem;
 use crate::process::process::Retry;
 use crate::process::sketch::{Sketch, Station};
-use crate::process::{check_params, check_texts, check_ways};
+use crate::process::{check_hooks, check_params, check_texts, check_ways};
 
 /// The most nodes of one process: more cannot be read by a person, and the checks take their time squared.
 pub const NODES_MAX: usize = 1_000;
@@ -12,6 +12,7 @@ pub const NODES_MAX: usize = 1_000;
 /// All that is wrong with a process whose parts were read; `nodes` is what its nodes were read from.
 pub fn check(sketch: &Sketch, nodes: &Tree) -> Vec<Problem> {
     let mut problems = check_params::check(&sketch.params);
+    problems.extend(check_hooks::check(sketch));
     let Branch::Map(pairs) = &nodes.branch else { return problems };
     if pairs.len() > NODES_MAX {
         let message = format!("a process has at most {NODES_MAX} nodes, and this has {}", pairs.len());

@@ -33,6 +33,9 @@ pub struct File {
     /// How much of anything.
     #[serde(default)]
     pub limits: Option<LimitsShape>,
+    /// Named ways in from outside: `POST /hooks/PROCESS/NAME`.
+    #[serde(default)]
+    pub hooks: Value,
     /// The nodes, by name.
     pub nodes: Value,
 }

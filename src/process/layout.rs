@@ -14,9 +14,9 @@ use crate::process::sketch::{Turn, ways};
 
 /// The most characters of a title on one line.
 const LINE_CHARS_MAX: usize = 26;
-/// The mean width of a character, in pixels, at the sizes of the style in `svg`.
-const TITLE_CHAR_PX: f64 = 7.4;
-const LABEL_CHAR_PX: f64 = 6.4;
+/// The mean width of a character in a wide font, in pixels, at the sizes of the style in `svg`.
+const TITLE_CHAR_PX: f64 = 9.2;
+const LABEL_CHAR_PX: f64 = 7.0;
 /// The height of a line of a title.
 pub const LINE_PX: f64 = 18.0;
 const LABEL_PX: f64 = 16.0;

@@ -1,15 +1,21 @@
 //! Floor 4, from YAML text to a checked process.
 
+pub mod hook;
 #[expect(clippy::module_inception, reason = "the floor is named for what it makes")]
 pub mod process;
 pub mod problem;
 pub mod scalar;
 pub mod yaml;
 pub mod file;
+pub mod hook_shape;
+pub mod hook_proof;
+pub mod hook_body;
+pub mod hook_fill;
 pub mod sketch;
 pub mod check_params;
 pub mod check_texts;
 pub mod check_ways;
+pub mod check_hooks;
 pub mod check;
 pub mod parse;
 pub mod life;

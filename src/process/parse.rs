@@ -13,6 +13,8 @@ use crate::model::tree::{Branch, Key, Spot, Tree};
 use crate::nodes::KINDS;
 use crate::process::check::check;
 use crate::process::file::{COMMON, Common, File, ParamShape};
+use crate::process::hook::Hook;
+use crate::process::hook_shape::HookRead;
 use crate::process::problem::{Problem, settle};
 use crate::process::process::{Limits, Node, Origin, ParamSpec, Process};
 use crate::process::sketch::{Sketch, Station};
@@ -53,6 +55,7 @@ pub(crate) fn parse_with(kinds: &'static [Spec], text: &str) -> Result<Process, 
     let nodes = tree.get("nodes");
     let sketch = Sketch {
         params: tree.get("params").map(|tree| params(tree, &mut problems)).unwrap_or_default(),
+        hooks: tree.get("hooks").map(|tree| hooks(tree, &mut problems)).unwrap_or_default(),
         nodes_spot: key_spot(&tree, "nodes"),
         nodes: nodes.map(|tree| stations(kinds, tree, &mut problems)).unwrap_or_default(),
     };
@@ -89,6 +92,7 @@ fn finish(file: File, sketch: Sketch, text: &str) -> Result<Process, Problem> {
         limits: file.limits.map_or_else(Limits::default, |it| it.limits()),
         start,
         nodes,
+        hooks: sketch.hooks.into_iter().filter_map(|(hook, ..)| hook).collect(),
         secret: named(|it| it.secret),
         hidden: named(|it| it.secret && !it.shared),
         origin: origin(text),
@@ -125,6 +129,24 @@ fn params(tree: &Tree, problems: &mut Vec<Problem>) -> Vec<(ParamSpec, Key, Tree
                 all.push((ParamShape::default().spec(&key.text), key.clone(), tree.clone()));
             }
         }
+    }
+    all
+}
+
+fn hooks(tree: &Tree, problems: &mut Vec<Problem>) -> Vec<(Option<Hook>, Key, Tree)> {
+    if !matches!(tree.branch, Branch::Map(_) | Branch::Null) {
+        let hint = "write `name: {check: …, ref: …}` for each";
+        problems.push(Problem::new(tree.spot, "the hooks are a map").hint(hint));
+    }
+    let mut all = Vec::new();
+    for (key, tree) in tree.entries() {
+        if NodeName::new(&key.text).is_err() {
+            let message = "a hook's name has 1 to 64 letters, digits, `-` and `_`";
+            problems.push(Problem::new(key.spot, message));
+        }
+        let hook = tree.read::<HookRead>().map(|it| it.hook(&key.text));
+        let hook = hook.map_err(|errors| problems.extend(errors.into_iter().map(Problem::from)));
+        all.push((hook.ok(), key.clone(), tree.clone()));
     }
     all
 }

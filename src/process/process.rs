@@ -10,6 +10,7 @@ use serde_json::Value;
 use crate::model::kind::Kind;
 use crate::model::names::{NodeName, ProcessId};
 use crate::model::time::Span;
+use crate::process::hook::Hook;
 
 /// A checked process.
 #[derive(Debug)]
@@ -30,6 +31,8 @@ pub struct Process {
     pub start: NodeName,
     /// The nodes, in the order written.
     pub nodes: Vec<Node>,
+    /// The ways in from outside, in the order written.
+    pub hooks: Vec<Hook>,
     /// Names of the params that are secret.
     pub secret: Arc<BTreeSet<String>>,
     /// Names of the params that no other process may read: secret and not shared.
@@ -60,6 +63,11 @@ pub struct Node {
 }
 
 impl Process {
+    /// The hook of that name.
+    pub fn hook(&self, name: &str) -> Option<&Hook> {
+        self.hooks.iter().find(|hook| hook.name == name)
+    }
+
     /// The node of that name. Processes are small: a look through the list is as fast as a map.
     pub fn node(&self, name: &NodeName) -> Option<&Node> {
         self.nodes.iter().find(|node| node.name == *name)

@@ -6,12 +6,15 @@ use crate::model::kind::Spec;
 use crate::model::names::NodeName;
 use crate::model::tree::{Branch, Key, Spot, Tree};
 use crate::process::file::COMMON;
+use crate::process::hook::Hook;
 use crate::process::process::{Node, ParamSpec};
 
 /// A process as it was read.
 pub struct Sketch {
     /// The params, with what they were read from.
     pub params: Vec<(ParamSpec, Key, Tree)>,
+    /// The hooks, if nothing was wrong with each, with what they were read from.
+    pub hooks: Vec<(Option<Hook>, Key, Tree)>,
     /// Where `nodes:` stood.
     pub nodes_spot: Spot,
     /// The nodes.
@@ -123,6 +126,8 @@ fn scalars<'a>(tree: &'a Tree, under: &'a str, all: &mut Vec<(&'a str, &'a Tree)
 pub fn known_names(sketch: &Sketch) -> BTreeSet<String> {
     let declared = sketch.params.iter().map(|(param, ..)| param.name.clone());
     let mut names: BTreeSet<String> = declared.collect();
+    let hooks = sketch.hooks.iter().filter_map(|(_, _, tree)| tree.get("params"));
+    names.extend(hooks.flat_map(|it| it.entries().iter().map(|(key, _)| key.text.clone())));
     for station in &sketch.nodes {
         written(&station.tree, &mut names);
     }

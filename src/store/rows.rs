@@ -111,7 +111,7 @@ impl Sealed {
 
 impl Step {
     fn seal(transition: &Transition, sealer: &Sealer) -> Result<Step, StoreError> {
-        let Transition { task, before, letters, trail, read, at, gone, idempotency } = transition;
+        let Transition { task, before, letters, trail, read, at, gone, idempotency, reply: _ } = transition;
         let mail = |letter| Mail::seal(letter, *at, sealer);
         let revision = task.revision.cast_signed();
         let trail = match trail.len() {

@@ -379,8 +379,10 @@ fn shelf_name(shelf: Shelf) -> &'static str {
         Shelf::Secret => "secret",
         Shelf::Var => "var",
         Shelf::Channel => "channel",
+        Shelf::Health => "health",
         Shelf::Token => "token",
         Shelf::Audit => "audit",
+        Shelf::Replay => "replay",
     }
 }
 

@@ -3,6 +3,7 @@
 mod deploying;
 mod events;
 mod hooks;
+mod hooks_named;
 mod lease;
 mod orders;
 mod rights;

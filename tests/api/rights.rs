@@ -25,6 +25,7 @@ const DOORS: &[(&str, &str, &str)] = &[
     ("POST", "/api/v1/processes/hold/tasks/one/wake", "run"),
     ("POST", "/api/v1/processes/hold/tasks/one/retry", "run"),
     ("POST", "/api/v1/processes/hold/tasks/one/move", "run"),
+    ("POST", "/api/v1/processes/hold/tasks/one/ack", "run"),
     ("POST", "/api/v1/processes/hold/tasks/one/cancel", "run"),
     ("GET", "/api/v1/alarms", "read"),
     ("GET", "/api/v1/lives", "read"),

@@ -163,12 +163,13 @@ fn request(ask: &HttpAsk, url: &Url) -> Request {
             Request::form(&target, &form)
         }
         Body::Json(json) => Request::json(&target, json),
-        Body::None | Body::Text(_) => Request::get(&target),
+        // The portal takes nothing else.
+        _ => Request::get(&target),
     };
     request.method.clone_from(&ask.method);
     url.host_str().unwrap_or_default().clone_into(&mut request.host);
     match &ask.auth {
         Some(Auth::Bearer(token)) => request.authorized(&format!("Bearer {token}")),
-        Some(Auth::Basic { .. } | Auth::Signed(_)) | None => request,
+        Some(_) | None => request,
     }
 }

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use beltline::engine::step::{Cause, Step, step};
 use beltline::engine::transition::{LetterId, Transition};
-use beltline::model::effect::{Answer, Delivery, HttpAnswer};
+use beltline::model::effect::{Answer, Delivery, HttpAnswer, Later};
 use beltline::model::fault::{Class, Fault};
 use beltline::model::names::{Address, NodeName, Ref, TaskId};
 use beltline::model::params::Params;
@@ -68,6 +68,10 @@ impl Bench {
                 channel: rest.to_owned(),
                 result: Ok("1".to_owned()),
             }]))),
+            "no-room" => Cause::Answered(Ok(Answer::Later(Later {
+                until: self.now + rest.parse::<Span>().unwrap(),
+                place: "x.example".to_owned(),
+            }))),
             "fail" => Cause::Answered(Err(fault(rest))),
             other => panic!("{other} cannot happen"),
         };
@@ -95,6 +99,8 @@ impl Bench {
             result: None,
             kept_until: None,
             link: None,
+            progress: None,
+            awaits: None,
             seed: Seed([0; 16]),
         });
         self.step(Cause::New)
@@ -131,9 +137,12 @@ impl Bench {
         let task = &transition.task;
         let mut parts = vec![format!("= {} {}", task.at, task.state.phase().as_str())];
         parts.extend(task.due.map(|due| format!(", due in {}", due.since(self.now))));
+        parts.extend(task.awaits.as_ref().map(|it| format!(", awaits {it}")));
         if let Some(alarm) = &task.alarm {
             let told = if alarm.told.is_some() { "" } else { " untold" };
-            parts.push(format!(", alarm `{}`{told}", alarm.once));
+            let rung = if alarm.rung > 0 { format!(" on rung {}", alarm.rung + 1) } else { String::new() };
+            let acked = if alarm.acknowledged.is_some() { " in hand" } else { "" };
+            parts.push(format!(", alarm `{}`{told}{rung}{acked}", alarm.once));
         }
         parts.extend(task.link.as_ref().map(|_| ", link".to_owned()));
         parts.extend(task.result.as_ref().map(|result| format!(", result {result}")));
@@ -206,6 +215,7 @@ fn order(text: &str) -> Order {
         "wake" => Order::Wake,
         "retry" => Order::Retry,
         "cancel" => Order::Cancel,
+        "ack" => Order::Acknowledge { key: (!rest.is_empty()).then(|| rest.to_owned()) },
         "move" => Order::Move { to: NodeName::new(rest).unwrap() },
         "modify" => Order::Modify { params: params(json(rest)), revision: None },
         "modify-if-99" => Order::Modify { params: params(json(rest)), revision: Some(99) },

@@ -5,4 +5,5 @@ mod bench;
 mod cases;
 mod faults;
 mod heads;
+mod ladder;
 mod limits;

@@ -18,6 +18,7 @@ use beltline::engine::shelf::{Channel, Keyring};
 use beltline::engine::turns::Turns;
 use beltline::store::memory::Memory;
 use beltline::world::clock::SystemClock;
+use beltline::world::storm::Digest;
 use beltline::world::world::{RealWorld, WorldConfig};
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use reqwest::Client;
@@ -39,6 +40,8 @@ pub(crate) struct Plan {
     pub(crate) processes: Option<PathBuf>,
     /// The channels of the configuration file.
     pub(crate) channels: BTreeMap<String, Channel>,
+    /// How long alarms of one kind are gathered.
+    pub(crate) digest: Digest,
     /// How many effects are performed at once.
     pub(crate) effects_max: usize,
 }
@@ -51,6 +54,7 @@ impl Default for Plan {
             clock: Arc::new(SystemClock),
             processes: None,
             channels: BTreeMap::new(),
+            digest: Digest::default(),
             effects_max: 512,
         }
     }
@@ -79,8 +83,11 @@ impl House {
         let address = listener.local_addr().unwrap();
         let public_url = format!("http://{address}");
         let keyring = Arc::new(Keyring::default());
-        let allow =
-            WorldConfig { allow_addresses: vec!["127.0.0.0/8".parse().unwrap()], ..WorldConfig::default() };
+        let allow = WorldConfig {
+            allow_addresses: vec!["127.0.0.0/8".parse().unwrap()],
+            digest: plan.digest,
+            ..WorldConfig::default()
+        };
         let turns = Arc::new(Turns {
             store: Arc::clone(&plan.store),
             world: Arc::new(RealWorld::new(allow, Arc::clone(&keyring)).unwrap()),
@@ -104,6 +111,7 @@ impl House {
         let app = App::new(Arc::clone(&desk), stop.clone()).on_loopback().with_pages(pages);
         let running = vec![
             tokio::spawn(runner.at_once(plan.effects_max).run(stop.clone())),
+            tokio::spawn(Arc::clone(&desk).watch_channels(stop.clone())),
             tokio::spawn(serve(listener, app, stop.clone())),
         ];
         let client = Client::builder().no_proxy().build().unwrap();
@@ -115,6 +123,16 @@ impl House {
         self.stop.cancel();
         for running in std::mem::take(&mut self.running) {
             running.await.unwrap();
+        }
+        Arc::clone(&self.store)
+    }
+
+    /// Dies on the spot, and gives back what was kept.
+    pub(crate) async fn crash(mut self) -> Arc<dyn Store> {
+        for running in std::mem::take(&mut self.running) {
+            running.abort();
+            // It was aborted, as it should be.
+            drop(running.await);
         }
         Arc::clone(&self.store)
     }

@@ -46,19 +46,19 @@ struct Finding {
     level: Level,
     what: &'static str,
     found: String,
-    remedy: &'static str,
+    remedy: String,
 }
 
 fn ok(what: &'static str, found: impl Into<String>) -> Finding {
-    Finding { level: Level::Ok, what, found: found.into(), remedy: "" }
+    Finding { level: Level::Ok, what, found: found.into(), remedy: String::new() }
 }
 
-fn warn(what: &'static str, found: impl Into<String>, remedy: &'static str) -> Finding {
-    Finding { level: Level::Warn, what, found: found.into(), remedy }
+fn warn(what: &'static str, found: impl Into<String>, remedy: impl Into<String>) -> Finding {
+    Finding { level: Level::Warn, what, found: found.into(), remedy: remedy.into() }
 }
 
-fn fail(what: &'static str, found: impl Into<String>, remedy: &'static str) -> Finding {
-    Finding { level: Level::Fail, what, found: found.into(), remedy }
+fn fail(what: &'static str, found: impl Into<String>, remedy: impl Into<String>) -> Finding {
+    Finding { level: Level::Fail, what, found: found.into(), remedy: remedy.into() }
 }
 
 impl Doctor {
@@ -211,7 +211,7 @@ async fn server(session: &Session, data: &DataDir) -> Vec<Finding> {
         Err(error) => return vec![fail(WHAT, format!("{error:#}"), "")],
     };
     let error = match remote.get("/api/v1/status").await {
-        Ok(status) => return status_findings(&remote, &status).await,
+        Ok(status) => return status_findings(&remote, &status),
         Err(error) => error,
     };
     if error.downcast_ref::<Refusal>().is_some() {
@@ -228,7 +228,7 @@ async fn server(session: &Session, data: &DataDir) -> Vec<Finding> {
     }]
 }
 
-async fn status_findings(remote: &Remote, status: &Value) -> Vec<Finding> {
+fn status_findings(remote: &Remote, status: &Value) -> Vec<Finding> {
     let version = text(status, "version");
     let mut findings = vec![if version == env!("CARGO_PKG_VERSION") {
         ok("server", format!("{} answers, version {version}", remote.base()))
@@ -250,17 +250,26 @@ async fn status_findings(remote: &Remote, status: &Value) -> Vec<Finding> {
         let found = named(text(problem, "file"), text(problem, "message"));
         findings.push(fail("processes", found, "the version before it goes on; see `beltline check`"));
     }
-    findings.extend(channels(remote).await);
+    findings.extend(channels(status));
     findings.extend(tokens(remote).await);
-    let alarms = |name: &str| status["alarms"][name].as_u64().unwrap_or(0);
-    findings.push(match (alarms("open"), alarms("undelivered")) {
-        (0, _) => ok("alarms", "none open"),
-        (open, 0) => warn("alarms", format!("{open} open"), "see `beltline alarms`"),
-        (open, missed) => {
-            fail("alarms", format!("{open} open, {missed} told to no one"), "see `beltline alarms`")
-        }
-    });
+    findings.push(alarms(status));
     findings
+}
+
+fn alarms(status: &Value) -> Finding {
+    const WHAT: &str = "alarms";
+    let many = |name: &str| status["alarms"][name].as_u64().unwrap_or(0);
+    match (many("open"), many("undelivered"), many("acknowledged")) {
+        (0, ..) => ok(WHAT, "none open"),
+        (open, 0, in_hand) => {
+            warn(WHAT, format!("{open} open, {in_hand} of them in hand"), "see `beltline alarms`")
+        }
+        (open, missed, _) => fail(
+            WHAT,
+            format!("{open} open, {missed} told to no one"),
+            "see `beltline alarms`; they are told again every five minutes, once a channel works",
+        ),
+    }
 }
 
 /// The values that are dead, or whose last safe moment to wake a person has passed.
@@ -289,22 +298,29 @@ async fn tokens(remote: &Remote) -> Vec<Finding> {
     findings
 }
 
-async fn channels(remote: &Remote) -> Vec<Finding> {
+fn channels(status: &Value) -> Vec<Finding> {
     const WHAT: &str = "channels";
-    let Ok(answer) = remote.get("/api/v1/channels").await else { return Vec::new() };
-    let items = answer.get("items").and_then(Value::as_array).cloned().unwrap_or_default();
-    if items.is_empty() {
+    let set_up = status["channels"]["set_up"].as_u64().unwrap_or(0);
+    if set_up == 0 {
         let found = "none: alarms are seen on the dashboard and in the log only";
         return vec![warn(WHAT, found, "`beltline channel add --help`")];
     }
-    let failed: Vec<&str> = items
+    let failing = status["channels_failing"].as_array().cloned().unwrap_or_default();
+    let mut findings: Vec<Finding> = failing
         .iter()
-        .filter(|it| it["last"]["delivered"].as_bool() == Some(false))
-        .map(|it| text(it, "name"))
+        .map(|it| {
+            let (name, detail) = (text(it, "name"), text(it, "detail"));
+            let (since, many) = (far(it.get("at"), now()), it["failures"].as_u64().unwrap_or(0));
+            let found = format!("`{name}` is failing (since {since}, {many} in a row): {detail}");
+            fail(WHAT, found, text(it, "remedy"))
+        })
         .collect();
-    vec![if failed.is_empty() {
-        ok(WHAT, format!("{} set up", items.len()))
-    } else {
-        fail(WHAT, format!("failing: {}", failed.join(", ")), "see `beltline channel test NAME`")
-    }]
+    if status["channels"]["dead"].as_bool() == Some(true) {
+        let found = "none of them delivers: alarms reach no one";
+        findings.push(fail(WHAT, found, "put one right, or add another: `beltline channel add --help`"));
+    }
+    if findings.is_empty() {
+        findings.push(ok(WHAT, format!("{set_up} set up, none is failing")));
+    }
+    findings
 }

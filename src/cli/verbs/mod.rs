@@ -1,6 +1,8 @@
 //! The verbs, one a file.
 
 pub mod check;
+pub mod try_out;
+pub mod test;
 pub mod graph;
 pub mod schema;
 pub mod explain;

@@ -1,0 +1,4 @@
+//! Rehearsals: scenarios of our own templates, and what is told of those that are wrong.
+
+mod ours;
+mod told;
