@@ -11,11 +11,11 @@ use crate::engine::transition::{LetterId, Reading, Transition};
 use crate::engine::walk::{LEASE_MARGIN, Walk, no_such_node};
 use crate::model::effect::{Answer, Effect, Outcome};
 use crate::model::fault::Fault;
-use crate::model::kind::Event;
+use crate::model::kind::{Event, Reply};
 use crate::model::names::{Address, NodeName};
 use crate::model::params::{Changes, Params};
 use crate::model::scope::Scope;
-use crate::model::task::{Letter, Order, State, Task, Word};
+use crate::model::task::{Letter, Order, State, Task, Ticket, Word};
 use crate::model::time::Timestamp;
 use crate::process::process::Process;
 
@@ -120,7 +120,7 @@ impl Walk<'_> {
             // What ended is due when it is to be removed, or had letters.
             State::Done | State::Failed | State::Cancelled => {
                 self.task.due = self.task.kept_until;
-                self.gone = self.task.due.is_none_or(|due| due <= self.now);
+                self.gone |= self.task.due.is_none_or(|due| due <= self.now);
             }
         }
     }
@@ -159,17 +159,32 @@ impl Walk<'_> {
     /// Reads one letter. An error is why it changed nothing.
     fn open(&mut self, word: Word) -> Result<(), Fault> {
         match word {
-            Word::Create { .. } => Err(Fault::lasting("ref_taken", "the task exists already")),
+            Word::Create { .. } | Word::Part { .. } => {
+                Err(Fault::lasting("ref_taken", "the task exists already"))
+            }
             Word::Modify { params } => self.modified(params, "letter"),
-            Word::Answer { visit, answer } if visit == self.task.visit && self.is_waiting() => {
+            Word::Answer { visit, ticket, answer } if self.is_awaited(visit, ticket) => {
                 // Where it happened in the other process says nothing here.
                 let answer = answer.map_err(|fault| Fault { node: None, at: None, ..fault });
-                self.happen(Event::Replied(answer), "replied");
+                let index = ticket.map(|ticket| ticket.index);
+                self.happen(Event::Replied(Reply { index, answer }), "replied");
                 Ok(())
             }
             Word::Answer { .. } => Err(Fault::lasting("late_reply", "the call is over")),
             Word::Order { order, by } => self.ordered(order, &by),
         }
+    }
+
+    /// Whether the task waits for the reply to that call.
+    fn is_awaited(&self, visit: u64, ticket: Option<Ticket>) -> bool {
+        let is_out = match (&self.task.round, ticket) {
+            (None, None) => true,
+            (Some(round), Some(ticket)) => {
+                ticket.attempt == self.task.attempt && round.out.iter().any(|it| it.index == ticket.index)
+            }
+            (Some(_), None) | (None, Some(_)) => false,
+        };
+        is_out && visit == self.task.visit && self.is_waiting()
     }
 
     fn modified(&mut self, params: Params, event: &str) -> Result<(), Fault> {
@@ -206,6 +221,11 @@ impl Walk<'_> {
                 Err(Fault::lasting("revision_mismatch", message))
             }
             Order::Modify { params, .. } => self.modified(params, &event),
+            // It cannot go its own way: the `each` it belongs to takes the fault `cancelled`.
+            Order::Cancel | Order::Retry | Order::Move { .. } if live && self.task.is_part() => {
+                self.cancelled(&event);
+                Ok(())
+            }
             Order::Retry => {
                 let failed = self.task.fault.as_ref().and_then(|fault| fault.node.clone());
                 self.moved(failed.unwrap_or_else(|| self.task.at.clone()), &event)
@@ -220,15 +240,16 @@ impl Walk<'_> {
                 Ok(())
             }
             Order::Cancel => {
-                self.hop(&event, |_| {});
-                self.ended(
-                    State::Cancelled,
-                    None,
-                    Some(Fault::lasting("cancelled", "the task was cancelled")),
-                );
+                self.cancelled(&event);
                 Ok(())
             }
         }
+    }
+
+    fn cancelled(&mut self, event: &str) {
+        self.hop(event, |_| {});
+        let fault = Fault::lasting("cancelled", "the task was cancelled");
+        self.ended(State::Cancelled, None, Some(fault));
     }
 
     fn moved(&mut self, to: NodeName, event: &str) -> Result<(), Fault> {

@@ -259,9 +259,16 @@ impl Turns {
 
     /// A letter that creates, with what only the runner can give.
     fn with_birth(&self, mut letter: Letter, now: Timestamp) -> Letter {
-        if let (To::Address(to), Word::Create { at, birth, .. }) = (&letter.to, &mut letter.word) {
-            *at = self.registry.get(&to.process).map(|it| it.process.start.clone());
-            *birth = Some(self.births.next(now));
+        if let To::Address(to) = &letter.to {
+            match &mut letter.word {
+                Word::Create { at, birth, .. } => {
+                    let start = || self.registry.get(&to.process).map(|it| it.process.start.clone());
+                    *at = at.take().or_else(start);
+                    *birth = Some(self.births.next(now));
+                }
+                Word::Part { birth, .. } => *birth = Some(self.births.next(now)),
+                Word::Modify { .. } | Word::Answer { .. } | Word::Order { .. } => {}
+            }
         }
         letter
     }
@@ -302,7 +309,7 @@ impl Turns {
             }
             (Item::Hand(hand), _, Err(refused)) => self.refused(*hand, refused),
             (Item::Post { letter, tell }, _, Ok(receipt)) => {
-                if let (To::Address(to), Word::Create { .. }) = (&letter.to, &letter.word) {
+                if let (To::Address(to), true) = (&letter.to, letter.word.is_birth()) {
                     self.board.add_live(&to.process, 1);
                 }
                 self.board.look_at(self.clock.now());
@@ -321,7 +328,7 @@ impl Turns {
     fn kept(&self, hand: Hand, transition: Transition, receipt: &Receipt, left: &mut Left) {
         self.board.committed(&transition);
         for letter in &transition.letters {
-            if let (To::Address(to), Word::Create { .. }) = (&letter.to, &letter.word) {
+            if let (To::Address(to), true) = (&letter.to, letter.word.is_birth()) {
                 self.board.add_live(&to.process, 1);
             }
         }

@@ -136,20 +136,43 @@ pub struct View {
     pub now: Timestamp,
     /// The answer that `save` and `ok` see: status, headers, body.
     pub response: Option<Arc<Value>>,
+    /// The item of a list that the texts of an `each` are filled for.
+    pub item: Option<Arc<Item>>,
     /// Whether `secret.NAME` may occur: only in what goes straight to the world.
     pub secrets: bool,
+}
+
+/// An item of a list: `item` and `index` in the texts of an `each`.
+#[derive(Clone, Debug)]
+pub struct Item {
+    /// What it is.
+    pub value: Value,
+    /// Its place in the list, a number from 0.
+    pub index: Value,
 }
 
 impl View {
     /// What a node sees of `task`.
     pub fn new(task: Task, scope: &Scope, now: Timestamp) -> View {
-        View { task: Arc::new(task), scope: scope.clone(), now, response: None, secrets: false }
+        View { task: Arc::new(task), scope: scope.clone(), now, response: None, item: None, secrets: false }
     }
 
     /// The same, with the answer.
     #[must_use]
     pub fn with_response(&self, response: Value) -> View {
         View { response: Some(Arc::new(response)), ..self.clone() }
+    }
+
+    /// The same, for one item of a list.
+    #[must_use]
+    pub fn with_item(&self, index: u64, value: Value) -> View {
+        View { item: Some(Arc::new(Item { value, index: Value::from(index) })), ..self.clone() }
+    }
+
+    /// `item` or `index`, where there is one.
+    pub fn item_name(&self, name: &str) -> Option<&Value> {
+        let item = self.item.as_deref()?;
+        Some(if name == "index" { &item.index } else { &item.value })
     }
 
     /// The same, for what goes straight to the world: `secret.NAME` is seen as its mark.

@@ -17,8 +17,7 @@ use crate::model::names::NodeName;
 use crate::model::params::Params;
 use crate::model::scope::View;
 use crate::model::task::{Letter, To, Word};
-use crate::model::text::Text;
-use crate::nodes::fields::{Drafts, fill};
+use crate::nodes::fields::{Drafts, Raised, fill};
 
 /// The register's line.
 pub const SPEC: Spec = Spec {
@@ -40,18 +39,9 @@ struct Shape {
     /// What the caller gets.
     values: Option<Drafts>,
     /// Or the fault that the caller takes.
-    fault: Option<FaultShape>,
+    fault: Option<Raised>,
     /// Where to.
     next: NodeName,
-}
-
-#[derive(Debug, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-struct FaultShape {
-    /// A stable word.
-    code: Text,
-    /// For a person.
-    message: Text,
 }
 
 impl TryFrom<Shape> for Reply {
@@ -83,10 +73,10 @@ impl Reply {
             return Ok(Verdict::go(&self.0.next));
         };
         let answer = match &self.0.fault {
-            Some(fault) => Err(Fault::lasting(&fault.code.fill(view)?, fault.message.fill(view)?)),
+            Some(fault) => Err(fault.fault(view)?),
             None => Ok(self.0.values.as_ref().map_or(Ok(Params::default()), |values| fill(values, view))?),
         };
-        let word = Word::Answer { visit: caller.visit, answer };
+        let word = Word::answer(caller, answer);
         let letters = vec![Letter { to: To::Task(caller.task), word }];
         Ok(Verdict::Go { to: self.0.next.clone(), effects: Effects { letters, ..Effects::default() } })
     }

@@ -116,7 +116,7 @@ pub struct Common {
     pub on_error: Option<NodeName>,
     /// How passing faults are tried again.
     #[serde(default)]
-    pub retry: Retry,
+    pub retry: Option<Retry>,
     /// How long a task may stand here, and where it goes then.
     #[serde(default)]
     pub limit: Option<Limit>,

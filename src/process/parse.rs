@@ -14,7 +14,7 @@ use crate::nodes::KINDS;
 use crate::process::check::check;
 use crate::process::file::{COMMON, Common, File, ParamShape};
 use crate::process::problem::{Problem, settle};
-use crate::process::process::{Limits, Node, Origin, ParamSpec, Process};
+use crate::process::process::{Limits, Node, Origin, ParamSpec, Process, Retry};
 use crate::process::sketch::{Sketch, Station};
 use crate::process::yaml;
 
@@ -225,9 +225,9 @@ fn node(spec: &Spec, name: &NodeName, key: &Key, tree: &Tree, problems: &mut Vec
         kind_name: spec.name,
         title: common.title.unwrap_or_else(|| name.to_string()),
         about: common.about.unwrap_or_default(),
+        retry: common.retry.unwrap_or_else(|| Retry::unsaid(kind.as_ref())),
         kind,
         on_error: common.on_error,
-        retry: common.retry,
         limit: common.limit,
     })
 }

@@ -156,6 +156,14 @@ impl Default for Retry {
     }
 }
 
+impl Retry {
+    /// What holds where the file says nothing.
+    pub fn unsaid(kind: &dyn Kind) -> Retry {
+        let times = if kind.tries_again() { Retry::default().times } else { 1 };
+        Retry { times, ..Retry::default() }
+    }
+}
+
 /// How long a task may stand on a node, and where it goes then.
 #[derive(Clone, Debug, PartialEq, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
