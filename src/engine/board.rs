@@ -8,6 +8,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use tokio::sync::{Notify, oneshot, watch};
 
+use crate::engine::alarms::Watch;
 use crate::engine::transition::{LetterId, Transition};
 use crate::model::fault::Fault;
 use crate::model::names::{ProcessId, TaskId};
@@ -23,6 +24,8 @@ pub type Read = Result<Task, Fault>;
 /// Who waits for what.
 #[derive(Debug)]
 pub struct Board {
+    /// Whether the crowds on nodes with an alarm are to be looked at.
+    pub crowds: Watch,
     state: Mutex<Waiting>,
     due: AtomicI64,
     earlier: Notify,
@@ -40,7 +43,8 @@ struct Waiting {
 impl Default for Board {
     fn default() -> Board {
         let (commits, _) = watch::channel(0);
-        Board { state: Mutex::default(), due: AtomicI64::new(i64::MIN), earlier: Notify::new(), commits }
+        let due = AtomicI64::new(i64::MIN);
+        Board { crowds: Watch::default(), state: Mutex::default(), due, earlier: Notify::new(), commits }
     }
 }
 

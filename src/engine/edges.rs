@@ -82,6 +82,8 @@ pub enum Write {
     Step(Box<Transition>),
     /// A letter from outside, at that moment.
     Post(Letter, Timestamp),
+    /// The same, with a record that it was posted: both or neither.
+    Noted(Letter, Record, Timestamp),
 }
 
 /// What a write that was taken brought.
@@ -184,6 +186,8 @@ pub enum Shelf {
     Token,
     /// Who did what.
     Audit,
+    /// What was told of the crowds on nodes with an alarm, by `process/node`.
+    Alarm,
 }
 
 /// One thing on a shelf.

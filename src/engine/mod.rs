@@ -9,6 +9,7 @@ pub mod shelf;
 pub mod edges;
 pub mod registry;
 pub mod births;
+pub mod alarms;
 pub mod board;
 pub mod turns;
 pub mod runner;

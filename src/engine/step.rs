@@ -52,6 +52,7 @@ pub fn step(process: &Process, task: Task, cause: Cause, scope: &Scope, now: Tim
         letters: Vec::new(),
         trail: Vec::new(),
         read: Vec::new(),
+        unread: 0,
         gone: false,
     };
     match cause {
@@ -78,6 +79,7 @@ impl Walk<'_> {
         let mut letters = letters.into_iter();
         while !matches!(self.task.state, State::Doing(_)) {
             let Some((id, letter)) = letters.next() else { break };
+            self.unread = letters.len();
             let refused = self.open(letter.word).err();
             self.read.push(Reading { letter: id, refused });
         }
@@ -101,6 +103,8 @@ impl Walk<'_> {
                 let message = "asked once, and the runner was lost before the answer was kept";
                 self.failed(Fault::unsure("outcome_unknown", message), "lost");
             }
+            // Who stands here too long goes on: there is no answer that could be lost.
+            false if self.limit_at().is_some_and(|at| at <= self.now) => self.too_long(),
             false => {
                 self.hop("asked again", |_| {});
                 self.task.due = Some(self.now + effect.timeout + LEASE_MARGIN);

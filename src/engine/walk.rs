@@ -35,6 +35,7 @@ pub(super) struct Walk<'a> {
     pub(super) letters: Vec<Letter>,
     pub(super) trail: Vec<Hop>,
     pub(super) read: Vec<Reading>,
+    pub(super) unread: usize,
     pub(super) gone: bool,
 }
 
@@ -72,7 +73,7 @@ impl Walk<'_> {
                 let fault = no_such_node(process, &self.task.at);
                 return self.ended(State::Failed, None, Some(fault));
             };
-            let view = View::new(self.task.clone(), self.scope, self.now);
+            let view = View { unread: self.unread, ..View::new(self.task.clone(), self.scope, self.now) };
             let verdict = node.kind.decide(event, &view);
             drop(view);
             if !self.take(node, verdict, &name) {
@@ -394,8 +395,8 @@ impl Walk<'_> {
     }
 }
 
-/// What a part may do is to run its calls. If a new version of the process has put another kind of node in the
-/// place of its `each`, it ends.
+/// What a part may do is to run its calls. If a new version of the process has put another kind of node in
+/// the place of its `each`, it ends.
 fn as_part(verdict: Verdict) -> Verdict {
     match verdict {
         Verdict::Run { .. } | Verdict::Part(_) | Verdict::Stay | Verdict::Fail(_) => verdict,

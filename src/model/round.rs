@@ -1,9 +1,9 @@
 //! [`Round`]: what an `each` keeps while its calls run. It is stored with the task, so that a crash loses
 //! none of it.
 //!
-//! A short list is a round of calls. A long one is a round of *parts*: tasks that stand on the same node, each
-//! with a round of its own over a piece of the list. So no task is ever large, and what is rewritten when a
-//! reply comes does not grow with the list.
+//! A short list is a round of calls. A long one is a round of *parts*: tasks that stand on the same node,
+//! each with a round of its own over a piece of the list. So no task is ever large, and what is rewritten
+//! when a reply comes does not grow with the list.
 
 use std::sync::Arc;
 
@@ -85,6 +85,12 @@ impl Held {
         let taken = self.calls[self.from..to].to_vec();
         self.from = to;
         taken
+    }
+
+    /// The next ones, as many as there are up to `most`.
+    pub fn next(&self, most: usize) -> &[Call] {
+        let rest = self.rest();
+        &rest[..rest.len().min(most)]
     }
 
     fn rest(&self) -> &[Call] {

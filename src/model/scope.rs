@@ -138,6 +138,8 @@ pub struct View {
     pub response: Option<Arc<Value>>,
     /// The item of a list that the texts of an `each` are filled for.
     pub item: Option<Arc<Item>>,
+    /// How many more letters are read in the same step.
+    pub unread: usize,
     /// Whether `secret.NAME` may occur: only in what goes straight to the world.
     pub secrets: bool,
 }
@@ -154,7 +156,8 @@ pub struct Item {
 impl View {
     /// What a node sees of `task`.
     pub fn new(task: Task, scope: &Scope, now: Timestamp) -> View {
-        View { task: Arc::new(task), scope: scope.clone(), now, response: None, item: None, secrets: false }
+        let (task, scope) = (Arc::new(task), scope.clone());
+        View { task, scope, now, response: None, item: None, unread: 0, secrets: false }
     }
 
     /// The same, with the answer.

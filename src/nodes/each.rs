@@ -11,11 +11,12 @@
 //!   next: order
 //! ```
 //!
-//! `items` is a list, `"{{skus}}"` or an expression such as `= range(1000)`; its texts see `item` and `index`.
-//! At most `parallel` calls run at once. With `failures: first` the first failed call ends the round with its
-//! fault; with `failures: all` every call is made, and a failed one is `{fault: {code, class, message}}`.
-//! `save` sees `response.body` (the replies in the order of the list), `response.count` and
-//! `response.failed`; replies that it does not read are not kept. Without `save` nothing is.
+//! `items` is a list, `"{{skus}}"` or an expression such as `= range(1000)`; `process`, `ref` and `params`
+//! see `item` and `index`. At most `parallel` calls run at once. With `failures: first` the first failed call
+//! ends the round with its fault; with `failures: all` every call is made, and a failed one is
+//! `{fault: {code, class, message}}`. `save` sees `response.body` (the replies in the order of the list),
+//! `response.count` and `response.failed`; replies that it does not read are not kept. Without `save` nothing
+//! is.
 //!
 //! ```yaml
 //! mail:
@@ -27,10 +28,11 @@
 //!   next: done
 //! ```
 //!
-//! A list of more than 500 items is run in parts, one after the other: tasks beside this one, on the same node,
-//! that are removed when they are over. Parts of parts keep each of them small, so a million items need no
-//! memory. The list must not be changed meanwhile: the fault is `items_changed`. When the round ends early, by
-//! a fault, a limit or an order, no further call is made; those under way go on, and their replies are refused.
+//! A list of more than 500 items is run in parts, one after the other: tasks beside this one, on the same
+//! node, that are removed when they are over. Parts of parts keep each of them small, so a million items
+//! need no memory. The list must not be changed meanwhile: the fault is `items_changed`. When the round ends
+//! early, by a fault, a limit or an order, no further call is made; those under way go on, and their replies
+//! are refused.
 
 use schemars::JsonSchema;
 use serde::Deserialize;
@@ -63,8 +65,8 @@ pub const SPEC: Spec = Spec {
 const TIMEOUT_DEFAULT: Span = Span::hours(1);
 /// How many calls run at once if nothing else is said.
 const PARALLEL_DEFAULT: u64 = 10;
-/// The most items whose calls one task makes by itself. A task is rewritten whole with every reply: more would
-/// make that slow, fewer would make parts wait for their last call more often.
+/// The most items whose calls one task makes by itself. A task is rewritten whole with every reply: more
+/// would make that slow, fewer would make parts wait for their last call more often.
 const CALLS_MAX: u64 = 500;
 /// A long list is run in about so many parts: the task that reads the list is rewritten with every one.
 const PARTS: u64 = 64;
@@ -206,6 +208,7 @@ impl Each {
     /// Hands out as much as may run at once, or ends the round.
     fn go_on(&self, mut round: Round, said: Option<String>, view: &View) -> Result<Verdict, Fault> {
         let mut letters = Vec::new();
+        self.look_ahead(&round, view);
         match round.of <= CALLS_MAX {
             true => {
                 while round.given < round.of && (round.out.len() as u64) < self.shape.parallel {
@@ -221,6 +224,20 @@ impl Each {
             return self.end(&round, view);
         }
         Ok(Verdict::Run { round: Box::new(round), letters, said })
+    }
+
+    /// Looks whether the tasks that are to be made in this step are there, so that they are fetched together:
+    /// each reply that is still unread makes room for one more call.
+    fn look_ahead(&self, round: &Round, view: &View) {
+        if round.of > CALLS_MAX {
+            return;
+        }
+        let free = usize::try_from(self.shape.parallel).unwrap_or(usize::MAX).saturating_sub(round.out.len());
+        let calls = round.held.iter().flat_map(|held| held.next(free + view.unread));
+        for call in calls.flatten() {
+            // What is found is read when it is their turn.
+            drop(view.scope.other(&call.to));
+        }
     }
 
     /// Makes the next call.

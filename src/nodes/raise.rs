@@ -5,8 +5,8 @@
 //! refuse: {kind: raise, code: out_of_stock, message: "there is no {{sku}} left", on_error: again}
 //! ```
 //!
-//! A task that was called and fails here gives the fault to its caller: `class: passing` lets that one try the
-//! call again.
+//! A task that was called and fails here gives the fault to its caller: `class: passing` lets that one try
+//! the call again.
 
 use serde::Deserialize;
 

@@ -17,6 +17,9 @@ const GUESS_CHARS_MIN: usize = 4;
 pub fn check(sketch: &Sketch) -> Vec<Problem> {
     let mut known = known_names(sketch);
     known.extend(RESERVED.map(str::to_owned));
+    if sketch.nodes.iter().any(|it| it.tree.get("alarm").is_some()) {
+        known.insert("alarm".to_owned());
+    }
     sketch.nodes.iter().flat_map(|station| station_texts(station, &known)).collect()
 }
 

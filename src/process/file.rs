@@ -8,7 +8,7 @@ use serde_json::Value;
 
 use crate::model::names::{NodeName, ProcessId};
 use crate::process::process::{
-    Limit, Limits, PARAMS_BYTES_MAX, ParamKind, ParamSpec, Retry, TASKS_MAX_DEFAULT,
+    Crowd, Limit, Limits, PARAMS_BYTES_MAX, ParamKind, ParamSpec, Retry, TASKS_MAX_DEFAULT,
 };
 
 /// More params than this no process may ask for: 16 MiB. A task is read and written whole.
@@ -99,7 +99,7 @@ impl ParamShape {
 }
 
 /// The names of the fields that every node may have.
-pub const COMMON: [&str; 6] = ["kind", "title", "about", "on_error", "retry", "limit"];
+pub const COMMON: [&str; 7] = ["kind", "title", "about", "on_error", "retry", "limit", "alarm"];
 
 /// What every node may have beside its kind and the fields of that.
 #[derive(Debug, Deserialize, JsonSchema)]
@@ -120,6 +120,9 @@ pub struct Common {
     /// How long a task may stand here, and where it goes then.
     #[serde(default)]
     pub limit: Option<Limit>,
+    /// How many tasks are too many here, and where the task that tells of it begins.
+    #[serde(default)]
+    pub alarm: Option<Crowd>,
 }
 
 /// A number of bytes, written `4096`, `256KiB` or `1MiB`.

@@ -88,6 +88,7 @@ fn finish(file: File, sketch: Sketch, text: &str) -> Result<Process, Problem> {
         about: file.about.unwrap_or_default(),
         limits: file.limits.map_or_else(Limits::default, |it| it.limits()),
         start,
+        watched: nodes.iter().filter(|it| it.alarm.is_some()).map(|it| it.name.clone()).collect(),
         nodes,
         secret: named(|it| it.secret),
         hidden: named(|it| it.secret && !it.shared),
@@ -229,6 +230,7 @@ fn node(spec: &Spec, name: &NodeName, key: &Key, tree: &Tree, problems: &mut Vec
         kind,
         on_error: common.on_error,
         limit: common.limit,
+        alarm: common.alarm,
     })
 }
 

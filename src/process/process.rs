@@ -30,6 +30,8 @@ pub struct Process {
     pub start: NodeName,
     /// The nodes, in the order written.
     pub nodes: Vec<Node>,
+    /// Those with an alarm.
+    pub watched: BTreeSet<NodeName>,
     /// Names of the params that are secret.
     pub secret: Arc<BTreeSet<String>>,
     /// Names of the params that no other process may read: secret and not shared.
@@ -57,6 +59,8 @@ pub struct Node {
     pub retry: Retry,
     /// Where a task goes that stands here too long.
     pub limit: Option<Limit>,
+    /// How many tasks are too many here.
+    pub alarm: Option<Crowd>,
 }
 
 impl Process {
@@ -172,6 +176,26 @@ pub struct Limit {
     pub time: Span,
     /// Where to.
     pub next: NodeName,
+}
+
+/// How many tasks on a node are told of, and where. One task is born at `next` when so many stand on the
+/// node, and one when they no longer do. Its param `alarm` is `{node, on, count, limit}`.
+#[derive(Clone, Debug, PartialEq, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Crowd {
+    /// When so many stand there.
+    pub count: u64,
+    /// It is over when no more than so many do; one less than `count` if not given.
+    pub clear: Option<u64>,
+    /// Where the task that tells of it begins.
+    pub next: NodeName,
+}
+
+impl Crowd {
+    /// How many may stand there when it is over.
+    pub fn clear(&self) -> u64 {
+        self.clear.unwrap_or(self.count.saturating_sub(1))
+    }
 }
 
 /// The template a process was cloned from.

@@ -3,5 +3,6 @@
 
 mod bench;
 mod cases;
+mod commons;
 mod heads;
 mod limits;
