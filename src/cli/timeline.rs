@@ -29,6 +29,7 @@ pub fn task(task: &Value, out: &Out, now: Timestamp) -> Vec<String> {
     line("since", far(task.get("since"), now));
     let is_over = matches!(state, "done" | "failed" | "cancelled");
     line(if is_over { "kept" } else { "due" }, far(task.get("due"), now));
+    line("each", each(task.get("each")));
     line("fault", fault(task.get("fault")));
     line("alarm", alarm(task.get("alarm"), now));
     line("link", one_line(text(task, "link")));
@@ -37,6 +38,17 @@ pub fn task(task: &Value, out: &Out, now: Timestamp) -> Vec<String> {
         lines.push(format!("{:>8}  {} = {}", "", out.paint(Look::Dim, name), short(value)));
     }
     lines
+}
+
+/// How far the calls of an `each` are.
+fn each(each: Option<&Value>) -> String {
+    let Some(each) = each.filter(|it| it.is_object()) else { return String::new() };
+    let number = |name: &str| each.get(name).and_then(Value::as_u64).unwrap_or_default();
+    let failed = match number("failed") {
+        0 => String::new(),
+        failed => format!(", {failed} failed"),
+    };
+    format!("{} of {} calls done{failed}", number("done"), number("of"))
 }
 
 fn node(task: &Value) -> String {

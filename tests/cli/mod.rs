@@ -6,6 +6,7 @@ mod config;
 mod check;
 mod tasks;
 mod secrets;
+mod each;
 mod engine;
 mod resources;
 mod demo;

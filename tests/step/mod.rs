@@ -4,5 +4,6 @@
 mod bench;
 mod cases;
 mod commons;
+mod faults;
 mod heads;
 mod limits;
