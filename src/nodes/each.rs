@@ -32,7 +32,7 @@
 //! node, that are removed when they are over. Parts of parts keep each of them small, so a million items
 //! need no memory. The list must not be changed meanwhile: the fault is `items_changed`. When the round ends
 //! early, by a fault, a limit or an order, no further call is made; those under way go on, and their replies
-//! are refused.
+//! are refused. Where `retry` is written, a passing fault makes all the calls again.
 
 use schemars::JsonSchema;
 use serde::Deserialize;
@@ -152,6 +152,11 @@ impl Kind for Each {
 
     fn rests(&self) -> bool {
         true
+    }
+
+    /// A round that is tried again makes all of its calls again: only where that is asked for.
+    fn tries_again(&self) -> bool {
+        false
     }
 
     fn names(&self) -> &'static [&'static str] {
@@ -366,8 +371,7 @@ impl Each {
             ];
             return Ok(Verdict::Part(told.into_iter().map(|(name, it)| (name.to_owned(), it)).collect()));
         }
-        let response = json!({"count": round.done, "failed": round.failed});
-        let mut response = response;
+        let mut response = json!({"count": round.done, "failed": round.failed});
         if self.keeps {
             response["body"] = Value::Array(replies);
         }

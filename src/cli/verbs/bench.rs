@@ -227,7 +227,7 @@ impl Bench {
         let per_s = u32::try_from(items).map_or(f64::MAX, f64::from) / elapsed.as_secs_f64();
         Ok(json!({
             "count": result["count"], "errors": result["failed"], "elapsed_s": elapsed.as_secs_f64(),
-            "per_s": per_s, "rss_before_mb": before, "rss_max_mb": highest / 1024 / 1024,
+            "per_s": per_s, "rss_before_mb": before, "rss_mb": highest / 1024 / 1024,
         }))
     }
 }
@@ -285,7 +285,6 @@ fn told(name: &str, measured: &Value, session: &Session) -> String {
         ("elapsed_s", "in ", " s"),
         ("rss_before_mb", "rss before ", " MB"),
         ("rss_mb", "rss ", " MB"),
-        ("rss_max_mb", "rss at most ", " MB"),
         ("errors", "", " errors"),
     ] {
         let shown = match measured.get(key) {
