@@ -282,6 +282,8 @@ impl Desk {
     pub(super) async fn rouse(&self, id: &ProcessId) -> Done<()> {
         let now = self.now();
         self.store().rouse(id, now).await?;
+        // A new version may watch other nodes.
+        self.board().look_at(self.board().crowds.touch(now));
         self.board().look_at(now);
         Ok(())
     }

@@ -1,11 +1,8 @@
 //! Floor 6, the desk: every verb a person has. The rights are checked here.
 
 pub mod actor;
-<<<<<<< HEAD
 pub mod view;
-=======
 pub mod merge;
->>>>>>> refs/heads/templates
 pub mod refusal;
 pub mod kept;
 pub mod hash;

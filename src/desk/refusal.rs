@@ -4,11 +4,8 @@
 use thiserror::Error;
 
 use crate::desk::actor::{Actor, Right};
-<<<<<<< HEAD
-use crate::desk::view::TaskView;
-=======
 use crate::desk::merge::Unmerged;
->>>>>>> refs/heads/templates
+use crate::desk::view::TaskView;
 use crate::engine::edges::StoreError;
 use crate::engine::turns::NotTaken;
 use crate::model::fault::Fault;

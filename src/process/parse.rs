@@ -16,7 +16,7 @@ use crate::process::file::{COMMON, Common, File, ParamShape};
 use crate::process::hook::Hook;
 use crate::process::hook_shape::HookRead;
 use crate::process::problem::{Problem, settle};
-use crate::process::process::{Limits, Node, Origin, ParamSpec, Process};
+use crate::process::process::{Limits, Node, Origin, ParamSpec, Process, Retry};
 use crate::process::schedule::Schedule;
 use crate::process::schedule_shape::ScheduleRead;
 use crate::process::sketch::{Sketch, Station};
@@ -94,6 +94,7 @@ fn finish(file: File, sketch: Sketch, text: &str) -> Result<Process, Problem> {
         about: file.about.unwrap_or_default(),
         limits: file.limits.map_or_else(Limits::default, |it| it.limits()),
         start,
+        watched: nodes.iter().filter(|it| it.alarm.is_some()).map(|it| it.name.clone()).collect(),
         nodes,
         schedules: sketch.schedules.into_iter().filter_map(|(schedule, _)| schedule).collect(),
         hooks: sketch.hooks.into_iter().filter_map(|(hook, ..)| hook).collect(),
@@ -270,10 +271,11 @@ fn node(spec: &Spec, name: &NodeName, key: &Key, tree: &Tree, problems: &mut Vec
         kind_name: spec.name,
         title: common.title.unwrap_or_else(|| name.to_string()),
         about: common.about.unwrap_or_default(),
+        retry: common.retry.unwrap_or_else(|| Retry::unsaid(kind.as_ref())),
         kind,
         on_error: common.on_error,
-        retry: common.retry,
         limit: common.limit,
+        alarm: common.alarm,
     })
 }
 

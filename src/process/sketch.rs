@@ -59,6 +59,8 @@ pub enum Turn {
     Error,
     /// After it has stood there too long.
     Limit,
+    /// No task takes it: one is born there when too many stand here.
+    Alarm,
 }
 
 /// All ways out of a node.
@@ -67,7 +69,8 @@ pub fn ways(node: &Node) -> Vec<Way> {
     let plain = node.kind.exits().into_iter().map(|(label, to)| way(label, to, Turn::Plain));
     let error = node.on_error.iter().map(|to| way("on error".to_owned(), to, Turn::Error));
     let limit = node.limit.iter().map(|it| way(format!("after {}", it.time), &it.next, Turn::Limit));
-    plain.chain(error).chain(limit).collect()
+    let alarm = node.alarm.iter().map(|it| way(format!("{} here", it.count), &it.next, Turn::Alarm));
+    plain.chain(error).chain(limit).chain(alarm).collect()
 }
 
 impl Station {

@@ -162,6 +162,13 @@ impl Served {
         fs::read_to_string(&self.log).unwrap()
     }
 
+    /// The memory it has in use, in MiB.
+    pub(crate) fn rss_mib(&self) -> u64 {
+        let status = fs::read_to_string(format!("/proc/{}/status", self.child.id())).unwrap();
+        let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).unwrap();
+        line.trim().trim_end_matches("kB").trim().parse::<u64>().unwrap() / 1_024
+    }
+
     /// Asks it to stop, waits for it, and gives the exit code.
     pub(crate) fn stop(mut self) -> Option<i32> {
         let id = self.child.id().to_string();

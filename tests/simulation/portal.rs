@@ -172,13 +172,9 @@ pub(crate) fn request(ask: &HttpAsk, url: &Url) -> Request {
             Request::form(&target, &form)
         }
         Body::Json(json) => Request::json(&target, json),
-<<<<<<< HEAD
-        // The portal takes nothing else.
-        _ => Request::get(&target),
-=======
         Body::Text(text) => Request { body: text.clone().into_bytes(), ..Request::get(&target) },
-        Body::None => Request::get(&target),
->>>>>>> refs/heads/templates
+        // Nobody here takes anything else.
+        _ => Request::get(&target),
     };
     if let Some((_, kind)) = ask.headers.iter().find(|(name, _)| name.eq_ignore_ascii_case("content-type")) {
         request.content_type.clone_from(kind);
@@ -187,14 +183,10 @@ pub(crate) fn request(ask: &HttpAsk, url: &Url) -> Request {
     url.host_str().unwrap_or_default().clone_into(&mut request.host);
     match &ask.auth {
         Some(Auth::Bearer(token)) => request.authorized(&format!("Bearer {token}")),
-<<<<<<< HEAD
-        Some(_) | None => request,
-=======
         Some(Auth::Basic { user, password }) => {
             let encoded = BASE64_STANDARD.encode(format!("{user}:{password}"));
             request.authorized(&format!("Basic {encoded}"))
         }
-        Some(Auth::Signed(_)) | None => request,
->>>>>>> refs/heads/templates
+        Some(_) | None => request,
     }
 }
