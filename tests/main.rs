@@ -10,6 +10,7 @@ mod corpora;
 mod kill;
 mod people;
 mod readme;
+mod schedule;
 mod rehearsal;
 mod dashboard;
 mod simulation;

@@ -7,6 +7,7 @@ pub mod take;
 pub mod doors;
 pub mod routes;
 pub mod processes;
+pub mod schedules;
 pub mod templates;
 pub mod submission;
 pub mod many;

@@ -106,6 +106,9 @@ impl From<Refusal> for Problem {
                 problem.with("problems", json!(problems)).with("text", text)
             }
             Refusal::Stranded(nodes) => problem.with("stranded", json!(nodes)),
+            Refusal::Unmerged(it) => {
+                problem.with("conflicts", json!(it.clashes)).with("marked", json!(it.marked))
+            }
             Refusal::RefTaken(task) => problem.with(
                 "task",
                 json!({
@@ -148,7 +151,9 @@ fn status(refusal: &Refusal) -> StatusCode {
         Refusal::Bad { .. } | Refusal::Fields(_) | Refusal::Problems { .. } => {
             StatusCode::UNPROCESSABLE_ENTITY
         }
-        Refusal::Stranded(_) | Refusal::RefTaken(_) | Refusal::Conflict { .. } => StatusCode::CONFLICT,
+        Refusal::Stranded(_) | Refusal::Unmerged(_) | Refusal::RefTaken(_) | Refusal::Conflict { .. } => {
+            StatusCode::CONFLICT
+        }
         Refusal::Changed(_) => StatusCode::PRECONDITION_FAILED,
         Refusal::TooManyTasks { .. } => StatusCode::TOO_MANY_REQUESTS,
         Refusal::Gone(_) => StatusCode::GONE,

@@ -16,7 +16,8 @@ use crate::api::app::App;
 use crate::api::doors::{Doorman, guarded, known_actor, known_host, panicked, to_the_end};
 use crate::api::problem::Problem;
 use crate::api::routes::Routes;
-use crate::api::{acks, events, hooks, orders, people, processes, shelves, status, tasks, templates};
+use crate::api::templates;
+use crate::api::{acks, events, hooks, orders, people, processes, schedules, shelves, status, tasks};
 use crate::desk::need::Need;
 use crate::gate::doors::Doors;
 
@@ -29,6 +30,7 @@ pub const BODY_BYTES_MAX: usize = 4 * 1024 * 1024;
 pub fn described() -> (Router<App>, OpenApi, Doors) {
     let (router, paths, mut doors) = Routes::new()
         .merge(processes::routes())
+        .merge(schedules::routes())
         .merge(templates::routes())
         .merge(tasks::routes())
         .merge(orders::routes())

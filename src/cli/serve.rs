@@ -56,6 +56,7 @@ pub struct Engine {
     stop_answers: CancellationToken,
     stop_runner: CancellationToken,
     answers: Vec<JoinHandle<()>>,
+    schedules: JoinHandle<()>,
     runner: JoinHandle<()>,
     channels: JoinHandle<()>,
     watcher: Option<JoinHandle<()>>,
@@ -93,6 +94,7 @@ impl Engine {
         let runner = tokio::spawn(runner.run(stop_runner.clone()));
         let channels = tokio::spawn(Arc::clone(&desk).watch_channels(stop_runner.clone()));
         let (watch, files) = deploy_folder(config, &desk).await?;
+        let schedules = tokio::spawn(Arc::clone(&desk).run_schedules(stop_answers.clone()));
         let (answers, local) =
             answer(config, listener, tls.clone(), Arc::clone(&desk), metrics, &stop_answers).await?;
         tokio::spawn(keep_uses(Arc::clone(&desk), stop_answers.clone()));
@@ -110,6 +112,7 @@ impl Engine {
             stop_answers,
             stop_runner,
             answers,
+            schedules,
             runner,
             channels,
             watcher,
@@ -134,6 +137,7 @@ impl Engine {
         for answers in self.answers {
             ended("the server", answers.await);
         }
+        ended("the schedules", self.schedules.await);
         self.stop_runner.cancel();
         ended("the runner", self.runner.await);
         ended("the channels' watch", self.channels.await);

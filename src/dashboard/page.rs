@@ -217,9 +217,11 @@ pub(super) fn status(refusal: &Refusal) -> StatusCode {
         Refusal::Bad { .. } | Refusal::Fields(_) | Refusal::Problems { .. } => {
             StatusCode::UNPROCESSABLE_ENTITY
         }
-        Refusal::Stranded(_) | Refusal::RefTaken(_) | Refusal::Conflict { .. } | Refusal::Changed(_) => {
-            StatusCode::CONFLICT
-        }
+        Refusal::Stranded(_)
+        | Refusal::Unmerged(_)
+        | Refusal::RefTaken(_)
+        | Refusal::Conflict { .. }
+        | Refusal::Changed(_) => StatusCode::CONFLICT,
         Refusal::TooManyTasks { .. } => StatusCode::TOO_MANY_REQUESTS,
         Refusal::Gone(_) => StatusCode::GONE,
         Refusal::NotFresh(_) | Refusal::Store(StoreError::Lost(_)) | Refusal::Stopping | Refusal::Unready => {

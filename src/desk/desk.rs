@@ -12,7 +12,7 @@ use crate::desk::chain::{Chain, Line};
 use crate::desk::kept::{KeptProcess, KeptSession, KeptToken, KeptUser};
 use crate::desk::password::Passwords;
 use crate::desk::refusal::{Done, Refusal};
-use crate::desk::seen::Replays;
+use crate::desk::seen::{Replays, Schedules};
 use crate::desk::throttle::Throttle;
 use crate::desk::wakes::Wakes;
 use crate::engine::board::Board;
@@ -74,6 +74,8 @@ pub struct Desk {
     pub(super) chain: Arc<Chain>,
     /// Signed requests that came by hooks.
     pub(super) replays: Replays,
+    /// What schedules are looked after by.
+    pub(super) schedules: Schedules,
 }
 
 /// A token that is known, and who has it.
@@ -160,6 +162,7 @@ impl Desk {
             setting_up: tokio::sync::Mutex::default(),
             chain: Arc::default(),
             replays: Replays::default(),
+            schedules: Schedules::default(),
         }
     }
 

@@ -18,7 +18,7 @@ impl Desk {
     /// runs; moves that a crash interrupted are taken up when it does.
     pub async fn load_all(self: &Arc<Self>) -> Done<()> {
         self.load_shelves().await?;
-        let mut unfinished = Vec::new();
+        let (mut unfinished, mut bases) = (Vec::new(), Vec::new());
         for record in self.store().shelf(Shelf::Process).await? {
             let Ok(id) = ProcessId::new(&record.name) else { continue };
             let kept: KeptProcess = value(record)?;
@@ -26,10 +26,12 @@ impl Desk {
             let Some(process) = self.load(&id, &kept).await? else { continue };
             let paused = kept.paused || !kept.moves.is_empty();
             self.registry().put(Deployed { process: Arc::clone(&process), paused });
+            bases.extend(self.base_of(&process, self.now()).await?);
             if !kept.moves.is_empty() {
                 unfinished.push((process, kept));
             }
         }
+        self.store().keep(bases).await?;
         self.count_live().await?;
         for deployed in self.registry().all().values() {
             self.load_lives(&deployed.process).await?;

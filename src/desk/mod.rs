@@ -2,6 +2,7 @@
 
 pub mod actor;
 pub mod view;
+pub mod merge;
 pub mod refusal;
 pub mod kept;
 pub mod hash;
@@ -27,16 +28,20 @@ pub mod tokens;
 pub mod users;
 pub mod sessions;
 pub mod login;
+pub mod hook_views;
 pub mod processes;
 pub mod files;
 pub mod load;
 pub mod templates;
 pub mod manual;
 pub mod cloning;
+pub mod upstream;
 pub mod hooks;
 pub mod hooks_knock;
 pub mod replays;
 pub mod hooks_named;
+pub mod schedules;
+pub mod schedule_views;
 pub mod acks;
 pub mod lives;
 pub mod lease;

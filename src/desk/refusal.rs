@@ -4,6 +4,7 @@
 use thiserror::Error;
 
 use crate::desk::actor::{Actor, Right};
+use crate::desk::merge::Unmerged;
 use crate::desk::view::TaskView;
 use crate::engine::edges::StoreError;
 use crate::engine::turns::NotTaken;
@@ -59,6 +60,9 @@ pub enum Refusal {
          hint: say where they go, `move: {{old: new}}`"
     )]
     Stranded(Vec<Stranded>),
+    /// A process and its template changed the same lines.
+    #[error("{}", unmerged_line(.0))]
+    Unmerged(Unmerged),
     /// The name is taken.
     #[error("process `{}` has a live task `{}` already", .0.process, .0.reference)]
     RefTaken(Box<Task>),
@@ -188,12 +192,14 @@ impl Refusal {
                 "task" => "no_such_task",
                 "template" => "no_such_template",
                 "param" => "no_such_param",
+                "schedule" => "no_such_schedule",
                 _ => "not_found",
             },
             Refusal::Bad { code, .. } | Refusal::Conflict { code, .. } => code,
             Refusal::Fields(_) => "invalid_params",
             Refusal::Problems { .. } => "problems",
             Refusal::Stranded(_) => "stranded",
+            Refusal::Unmerged(_) => "merge_conflicts",
             Refusal::RefTaken(_) => "ref_taken",
             Refusal::Changed(_) => "revision_mismatch",
             Refusal::TooManyTasks { .. } => "too_many_tasks",
@@ -253,6 +259,16 @@ fn place(process: Option<&ProcessId>) -> String {
 fn fields_line(fields: &[FieldMistake]) -> String {
     let lines: Vec<&str> = fields.iter().map(|it| it.message.as_str()).collect();
     lines.join("; ")
+}
+
+fn unmerged_line(unmerged: &Unmerged) -> String {
+    let lines: Vec<String> = unmerged.clashes.iter().map(|it| it.line.to_string()).collect();
+    let (s, them) = if lines.len() == 1 { ("", "it") } else { ("s", "them") };
+    format!(
+        "the process and its template have both changed what stands at line{s} {}, so nothing is written; \
+         hint: change {them} by hand, as one of the two has {them}",
+        lines.join(", ")
+    )
 }
 
 fn problems_line(problems: &[Problem]) -> String {

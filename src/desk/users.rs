@@ -21,8 +21,8 @@ use crate::model::names::ProcessId;
 const NAME_CHARS_MAX: usize = 64;
 /// Who does things here and is no user.
 const TAKEN: [&str; 12] = [
-    "local", "engine", "deploy", "file", "link", "system", "schedule", "setup", "stranger", "hook", "beltline",
-    "telegram",
+    "local", "engine", "deploy", "file", "link", "system", "schedule", "setup", "stranger", "hook",
+    "beltline", "telegram",
 ];
 /// How many there are at most: they are held in memory.
 const USERS_MAX: usize = 10_000;

@@ -13,6 +13,7 @@ use crate::model::fault::Fault;
 use crate::model::key;
 use crate::model::names::NodeName;
 use crate::model::params::Params;
+use crate::model::round::Round;
 use crate::model::task::{Alarm, Hop, State, Task};
 use crate::model::time::Timestamp;
 use crate::process::life::Life;
@@ -45,6 +46,9 @@ pub struct TaskView {
     pub fault: Option<FaultView>,
     /// What a person was told about and that has not healed yet.
     pub alarm: Option<AlarmView>,
+    /// How the calls of the `each` it stands on are doing.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub each: Option<EachView>,
     /// The link that moves it on; shown to who may run it.
     pub link: Option<String>,
     /// When it is looked at next.
@@ -80,6 +84,26 @@ pub struct LifeView {
     pub urgent: bool,
     /// The value has died.
     pub dead: bool,
+}
+
+/// How the calls of an `each` are doing. Those of a long list are counted part by part.
+#[derive(Clone, Debug, Serialize, ToSchema)]
+#[schema(as = Each)]
+pub struct EachView {
+    /// How many have come to their end.
+    pub done: u64,
+    /// How many of those failed.
+    pub failed: u64,
+    /// How many there are in all.
+    pub of: u64,
+    /// The place of the first in the whole list; more than 0 only in a part of it.
+    pub first: u64,
+}
+
+impl EachView {
+    fn new(round: &Round) -> EachView {
+        EachView { done: round.done, failed: round.failed, of: round.of, first: round.first }
+    }
 }
 
 /// Something that went wrong inside a process.
@@ -235,6 +259,7 @@ impl TaskView {
             lives: Vec::new(),
             fault: task.fault.as_ref().map(|fault| FaultView::new(fault, &|text| scrub(text, task, secret))),
             alarm: task.alarm.as_ref().map(|alarm| AlarmView::new(alarm, task, secret, links)),
+            each: task.round.as_deref().map(EachView::new),
             link: task.link.clone().filter(|_| links),
             due: task.due.map(time),
             waits_for: waits_for(task).map(|it| scrub(it, task, secret)),

@@ -8,6 +8,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use tokio::sync::{Notify, oneshot, watch};
 
+use crate::engine::alarms::Watch;
 use crate::engine::lives::Lives;
 use crate::engine::transition::{LetterId, Transition};
 use crate::model::fault::Fault;
@@ -30,6 +31,8 @@ pub type Reply = Result<Params, Fault>;
 pub struct Board {
     /// The values that die.
     pub lives: Lives,
+    /// Whether the crowds on nodes with an alarm are to be looked at.
+    pub crowds: Watch,
     state: Mutex<Waiting>,
     due: AtomicI64,
     earlier: Notify,
@@ -50,7 +53,8 @@ impl Default for Board {
     fn default() -> Board {
         let (commits, _) = watch::channel(0);
         let (state, due) = (Mutex::default(), AtomicI64::new(i64::MIN));
-        Board { lives: Lives::default(), state, due, earlier: Notify::new(), commits }
+        let (lives, crowds) = (Lives::default(), Watch::default());
+        Board { lives, crowds, state, due, earlier: Notify::new(), commits }
     }
 }
 

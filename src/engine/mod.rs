@@ -11,6 +11,7 @@ pub mod edges;
 pub mod registry;
 pub mod births;
 pub mod lives;
+pub mod alarms;
 pub mod board;
 pub mod turns;
 pub mod queue;

@@ -123,7 +123,7 @@ mod tests {
         let address = Address { process: ProcessId::new("p").unwrap(), reference: Ref::new("r").unwrap() };
         let params = serde_json::from_value(params).unwrap();
         let mut task = Task::born(birth, address, NodeName::new("in").unwrap(), params, NOW);
-        let tell = TellAsk { channels: Vec::new(), all: false, subject: String::new(), text: String::new() };
+        let tell = TellAsk::default();
         let timeout = Span::secs(20);
         task.state =
             State::Doing(Box::new(Effect { key: String::new(), ask: Ask::Tell(tell), timeout, once: true }));

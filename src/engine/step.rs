@@ -12,11 +12,11 @@ use crate::engine::walk::{LEASE_MARGIN, Walk, no_such_node};
 use crate::model::effect::{Answer, Effect, Later, Outcome};
 use crate::model::fault::Fault;
 use crate::model::key;
-use crate::model::kind::Event;
+use crate::model::kind::{Event, Reply};
 use crate::model::names::{Address, NodeName};
 use crate::model::params::{Changes, Params};
 use crate::model::scope::Scope;
-use crate::model::task::{Acknowledged, Alarm, Letter, Order, State, Task, Word};
+use crate::model::task::{Acknowledged, Alarm, Letter, Order, State, Task, Ticket, Word};
 use crate::model::time::{Span, Timestamp};
 use crate::process::process::Process;
 
@@ -61,6 +61,7 @@ pub fn step(process: &Process, task: Task, cause: Cause, scope: &Scope, now: Tim
         trail: Vec::new(),
         read: Vec::new(),
         reply: None,
+        unread: 0,
         gone: false,
     };
     match cause {
@@ -91,6 +92,7 @@ impl Walk<'_> {
         let mut letters = letters.into_iter();
         while !matches!(self.task.state, State::Doing(_)) {
             let Some((id, letter)) = letters.next() else { break };
+            self.unread = letters.len();
             let refused = self.open(letter.word).err();
             self.read.push(Reading { letter: id, refused });
         }
@@ -129,6 +131,8 @@ impl Walk<'_> {
                 let message = "asked once, and the runner was lost before the answer was kept";
                 self.failed(Fault::unsure("outcome_unknown", message), "lost");
             }
+            // Who stands here too long goes on: there is no answer that could be lost.
+            false if self.limit_at().is_some_and(|at| at <= self.now) => self.too_long(),
             false => {
                 self.hop("asked again", |_| {});
                 self.task.due = Some(self.now + effect.timeout + LEASE_MARGIN);
@@ -148,7 +152,7 @@ impl Walk<'_> {
             // What ended is due when it is to be removed, or had letters.
             State::Done | State::Failed | State::Cancelled => {
                 self.task.due = self.task.kept_until;
-                self.gone = self.task.due.is_none_or(|due| due <= self.now);
+                self.gone |= self.task.due.is_none_or(|due| due <= self.now);
             }
         }
     }
@@ -205,17 +209,32 @@ impl Walk<'_> {
     /// Reads one letter. An error is why it changed nothing.
     fn open(&mut self, word: Word) -> Result<(), Fault> {
         match word {
-            Word::Create { .. } => Err(Fault::lasting("ref_taken", "the task exists already")),
+            Word::Create { .. } | Word::Part { .. } => {
+                Err(Fault::lasting("ref_taken", "the task exists already"))
+            }
             Word::Modify { params } => self.modified(params, "letter"),
-            Word::Answer { visit, answer } if visit == self.task.visit && self.is_waiting() => {
+            Word::Answer { visit, ticket, answer } if self.is_awaited(visit, ticket) => {
                 // Where it happened in the other process says nothing here.
                 let answer = answer.map_err(|fault| Fault { node: None, at: None, ..fault });
-                self.happen(Event::Replied(answer), "replied");
+                let index = ticket.map(|ticket| ticket.index);
+                self.happen(Event::Replied(Reply { index, answer }), "replied");
                 Ok(())
             }
             Word::Answer { .. } => Err(Fault::lasting("late_reply", "the call is over")),
             Word::Order { order, by } => self.ordered(order, &by),
         }
+    }
+
+    /// Whether the task waits for the reply to that call.
+    fn is_awaited(&self, visit: u64, ticket: Option<Ticket>) -> bool {
+        let is_out = match (&self.task.round, ticket) {
+            (None, None) => true,
+            (Some(round), Some(ticket)) => {
+                ticket.attempt == self.task.attempt && round.out.iter().any(|it| it.index == ticket.index)
+            }
+            (Some(_), None) | (None, Some(_)) => false,
+        };
+        is_out && visit == self.task.visit && self.is_waiting()
     }
 
     fn modified(&mut self, params: Params, event: &str) -> Result<(), Fault> {
@@ -252,6 +271,11 @@ impl Walk<'_> {
                 Err(Fault::lasting("revision_mismatch", message))
             }
             Order::Modify { params, .. } => self.modified(params, &event),
+            // It cannot go its own way: the `each` it belongs to takes the fault `cancelled`.
+            Order::Cancel | Order::Retry | Order::Move { .. } if live && self.task.is_part() => {
+                self.cancelled(&event);
+                Ok(())
+            }
             Order::Retry => {
                 let failed = self.task.fault.as_ref().and_then(|fault| fault.node.clone());
                 self.moved(failed.unwrap_or_else(|| self.task.at.clone()), &event)
@@ -269,12 +293,7 @@ impl Walk<'_> {
             }
             Order::Acknowledge { key } => self.acknowledged(key.as_deref(), by, &event),
             Order::Cancel => {
-                self.hop(&event, |_| {});
-                self.ended(
-                    State::Cancelled,
-                    None,
-                    Some(Fault::lasting("cancelled", "the task was cancelled")),
-                );
+                self.cancelled(&event);
                 Ok(())
             }
         }
@@ -295,6 +314,12 @@ impl Walk<'_> {
                 Ok(())
             }
         }
+    }
+
+    fn cancelled(&mut self, event: &str) {
+        self.hop(event, |_| {});
+        let fault = Fault::lasting("cancelled", "the task was cancelled");
+        self.ended(State::Cancelled, None, Some(fault));
     }
 
     fn moved(&mut self, to: NodeName, event: &str) -> Result<(), Fault> {

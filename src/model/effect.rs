@@ -354,7 +354,7 @@ pub struct TellAsk {
     pub serial: String,
     /// What it speaks of, so that many of one kind become one. None: it goes out by itself.
     #[serde(default)]
-    pub about: Option<About>,
+    pub about: Option<Box<About>>,
 }
 
 /// What a message speaks of.

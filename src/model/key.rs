@@ -50,6 +50,12 @@ pub fn idempotency(task: TaskId, node: &NodeName, visit: u64) -> String {
     BASE64.encode(&hash[..PROOF_BYTES])
 }
 
+/// Chance of the task's own for its present visit: 256 bits that nobody can foresee, as 43 characters; the
+/// same however often they are looked at. A code verifier for PKCE, or a nonce.
+pub fn chance(task: &Task) -> String {
+    BASE64.encode(mac(task, b"chance\0"))
+}
+
 /// The key that acknowledges the alarm raised on `visit` for the state `once`, and nothing else.
 pub fn acknowledging(task: &Task, visit: u64, once: &str) -> String {
     let mut mac = Hmac::<Sha256>::new_from_slice(&task.seed.0).expect("HMAC takes a key of any length");
@@ -75,11 +81,36 @@ pub fn serial(once: &str, rung: u32, told: Option<Timestamp>) -> String {
 }
 
 fn proof(task: &Task) -> [u8; PROOF_BYTES] {
+    let mut part = [0; PROOF_BYTES];
+    part.copy_from_slice(&mac(task, b"")[..PROOF_BYTES]);
+    part
+}
+
+/// What only the task can know of its visit, for one use: no name of a node begins with a use that ends in a
+/// zero byte.
+fn mac(task: &Task, usage: &[u8]) -> [u8; 32] {
     let mut mac = Hmac::<Sha256>::new_from_slice(&task.seed.0).expect("HMAC takes a key of any length");
+    mac.update(usage);
     mac.update(task.at.as_str().as_bytes());
     mac.update(&task.visit.to_be_bytes());
-    let whole = mac.finalize().into_bytes();
-    let mut part = [0; PROOF_BYTES];
-    part.copy_from_slice(&whole[..PROOF_BYTES]);
-    part
+    mac.finalize().into_bytes().into()
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+    use crate::model::example::view;
+
+    #[test]
+    fn chance_is_of_the_visit_and_tells_nothing_of_the_key() {
+        let mut task = Task::clone(&view(json!({})).task);
+        let (first, key) = (chance(&task), one_time(&task));
+        assert_eq!((first.len(), chance(&task)), (43, first.clone()));
+        assert!(first.bytes().all(|it| it.is_ascii_alphanumeric() || b"-_".contains(&it)));
+        assert_ne!(BASE64.decode(&first).unwrap()[..PROOF_BYTES], BASE64.decode(&key).unwrap()[ID_BYTES..]);
+        task.visit += 1;
+        assert_ne!(chance(&task), first);
+    }
 }

@@ -90,7 +90,7 @@ impl Telling<'_> {
         match self.notify {
             Notify::Channels(channels) => {
                 let (channels, all) = (channels.clone(), self.mode == Mode::All);
-                let about = Some(about(view));
+                let about = Some(Box::new(about(view)));
                 Ok(Way::Ask(TellAsk { channels, all, subject, text, about, ..TellAsk::default() }))
             }
             Notify::Process { call } => {

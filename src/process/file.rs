@@ -9,7 +9,8 @@ use serde_json::Value;
 use crate::model::names::{NodeName, ProcessId};
 use crate::model::time::Span;
 use crate::process::process::{
-    LifeSpec, Limit, Limits, PARAMS_BYTES_MAX, ParamKind, ParamSpec, Retry, TASKS_MAX_DEFAULT, WARN_DEFAULT,
+    Crowd, LifeSpec, Limit, Limits, PARAMS_BYTES_MAX, ParamKind, ParamSpec, Retry, TASKS_MAX_DEFAULT,
+    WARN_DEFAULT,
 };
 
 /// More params than this no process may ask for: 16 MiB. A task is read and written whole.
@@ -36,6 +37,9 @@ pub struct File {
     /// Named ways in from outside: `POST /hooks/PROCESS/NAME`.
     #[serde(default)]
     pub hooks: Value,
+    /// When the process submits tasks by itself.
+    #[serde(default)]
+    pub schedule: Value,
     /// The nodes, by name.
     pub nodes: Value,
 }
@@ -114,7 +118,7 @@ impl ParamShape {
 }
 
 /// The names of the fields that every node may have.
-pub const COMMON: [&str; 6] = ["kind", "title", "about", "on_error", "retry", "limit"];
+pub const COMMON: [&str; 7] = ["kind", "title", "about", "on_error", "retry", "limit", "alarm"];
 
 /// What every node may have beside its kind and the fields of that.
 #[derive(Debug, Deserialize, JsonSchema)]
@@ -131,10 +135,13 @@ pub struct Common {
     pub on_error: Option<NodeName>,
     /// How passing faults are tried again.
     #[serde(default)]
-    pub retry: Retry,
+    pub retry: Option<Retry>,
     /// How long a task may stand here, and where it goes then.
     #[serde(default)]
     pub limit: Option<Limit>,
+    /// How many tasks are too many here, and where the task that tells of it begins.
+    #[serde(default)]
+    pub alarm: Option<Crowd>,
 }
 
 /// A number of bytes, written `4096`, `256KiB` or `1MiB`.

@@ -5,6 +5,7 @@
 //! GET  /sim/messages  what the providers took, oldest first
 //! PUT  /sim/bitrix    {"access_life_s": 20, "fail": {"token": {"what": "502", "times": 2}, "rest": null}}
 //! PUT  /sim/telegram  {"fail": "blocked"}; likewise twilio, messagebird, unisender, mandrill, webhook, smtp
+//! PUT  /sim/oauth2    {"rotation": false, "expires_in": null, "fail": "503"}
 //! POST /sim/reset     everything as at the start
 //! ```
 
@@ -23,6 +24,7 @@ use crate::sim::deliver;
 use crate::sim::mandrill::Mandrill;
 use crate::sim::messagebird::Messagebird;
 use crate::sim::notifiers::{MailDoor, Notifiers};
+use crate::sim::oauth2::Provider;
 use crate::sim::script::{Script, plans};
 use crate::sim::settings::App;
 use crate::sim::shared::Shared;
@@ -41,6 +43,7 @@ pub fn routes(shared: Shared) -> Router {
         .route("/sim/state", get(async |State(shared): State<Shared>| Json(state(&shared))))
         .route("/sim/messages", get(messages))
         .route("/sim/bitrix", put(bitrix))
+        .route("/sim/oauth2", put(oauth2))
         .route("/sim/telegram", provider(|it, wish| put_telegram(&mut it.telegram, wish)))
         .route("/sim/twilio", provider(|it, wish| put_twilio(&mut it.twilio, wish)))
         .route("/sim/messagebird", provider(|it, wish| put_messagebird(&mut it.messagebird, wish)))
@@ -57,10 +60,12 @@ pub fn routes(shared: Shared) -> Router {
 pub fn state(shared: &Shared) -> Value {
     let now = shared.now();
     let bitrix = shared.bitrix().state(now);
+    let oauth2 = shared.oauth2().state();
     let notifiers = shared.notifiers();
     json!({
         "now": now,
         "bitrix": bitrix,
+        "oauth2": oauth2,
         "notifiers": notifiers.state(),
         "messages": notifiers.inbox.all(),
     })
@@ -75,6 +80,10 @@ async fn bitrix(State(shared): State<Shared>, body: Bytes) -> Response {
     said(object(&body).and_then(|it| put_bitrix(&mut shared.bitrix(), it, now)))
 }
 
+async fn oauth2(State(shared): State<Shared>, body: Bytes) -> Response {
+    said(object(&body).and_then(|it| put_oauth2(&mut shared.oauth2(), it)))
+}
+
 /// A handler that changes one of the providers.
 fn provider(change: fn(&mut Notifiers, Map<String, Value>) -> Result<(), String>) -> MethodRouter<Shared> {
     put(async move |State(shared): State<Shared>, body: Bytes| {
@@ -84,6 +93,7 @@ fn provider(change: fn(&mut Notifiers, Map<String, Value>) -> Result<(), String>
 
 async fn reset(State(shared): State<Shared>) -> Response {
     shared.bitrix().reset();
+    shared.oauth2().reset();
     shared.notifiers().reset();
     said(Ok(()))
 }
@@ -166,6 +176,25 @@ fn troubles(present: &Troubles, wish: Value) -> Result<Troubles, String> {
         _ => return Err("`fail` names places: authorize, token, app_info, rest".to_owned()),
     }
     Ok(troubles)
+}
+
+/// Changes the OAuth 2.0 provider: its habits, `redirect_uri`, `fail`, and `revoke`, which ends all grants.
+pub fn put_oauth2(provider: &mut Provider, mut wish: Map<String, Value>) -> Result<(), String> {
+    let fail = wish.shift_remove("fail").map(plans).transpose()?;
+    let redirect_uri: Option<String> = taken(&mut wish, "redirect_uri")?;
+    let revoke: Option<bool> = taken(&mut wish, "revoke")?;
+    let habits = provider.habits.patched(wish)?;
+    provider.habits = habits;
+    if let Some(plans) = fail {
+        provider.script.set(plans);
+    }
+    if let Some(uri) = redirect_uri {
+        provider.redirect_uri = uri;
+    }
+    if revoke == Some(true) {
+        provider.revoke();
+    }
+    Ok(())
 }
 
 /// Changes Telegram: `token`, `chats`, `fail`.

@@ -15,6 +15,8 @@ pub mod settings;
 pub mod troubles;
 pub mod bitrix;
 pub mod portal;
+pub mod habits;
+pub mod oauth2;
 pub mod token_server;
 pub mod twilio;
 pub mod messagebird;

@@ -12,3 +12,4 @@ mod shelves;
 mod tasks;
 mod urgent;
 mod templates;
+mod upstream;

@@ -7,6 +7,8 @@ mod check;
 mod tasks;
 mod keeping;
 mod secrets;
+mod each;
 mod engine;
 mod resources;
+mod hooks;
 mod demo;

@@ -33,6 +33,9 @@ const API: &[(&str, &str, &str)] = &[
     ("GET", "/api/v1/processes/{id}/graph", "read here"),
     ("POST", "/api/v1/processes/{id}/pause", "edit here"),
     ("POST", "/api/v1/processes/{id}/resume", "edit here"),
+    ("GET", "/api/v1/processes/{id}/schedule", "read here"),
+    ("POST", "/api/v1/processes/{id}/schedule/{name}/pause", "edit here"),
+    ("POST", "/api/v1/processes/{id}/schedule/{name}/resume", "edit here"),
     ("GET", "/api/v1/processes/{id}/tasks", "read here"),
     ("POST", "/api/v1/processes/{id}/tasks", "run here"),
     ("GET", "/api/v1/processes/{id}/tasks/{ref}", "read here"),
@@ -44,6 +47,8 @@ const API: &[(&str, &str, &str)] = &[
     ("POST", "/api/v1/processes/{id}/tasks/{ref}/retry", "run here"),
     ("GET", "/api/v1/processes/{id}/tasks/{ref}/trail", "read here"),
     ("POST", "/api/v1/processes/{id}/tasks/{ref}/wake", "run here"),
+    ("GET", "/api/v1/processes/{id}/template", "read here"),
+    ("POST", "/api/v1/processes/{id}/template/update", "edit here"),
     ("GET", "/api/v1/processes/{id}/versions", "read here"),
     ("GET", "/api/v1/processes/{id}/versions/{version}", "read here"),
     ("GET", "/api/v1/schema", "known"),
@@ -196,6 +201,7 @@ fn body(path: &str) -> (&'static str, String) {
             let fields = "ref=one&param=city&to=rest&auto=1&p.city=Oslo&via=telegram&name=nobody&id=mine";
             ("application/x-www-form-urlencoded", fields.to_owned())
         }
+        "update" => json(json!({})),
         "clone" => json(json!({"as": "mine"})),
         "modify" => json(json!({"params": {"city": "Oslo"}})),
         "move" => json(json!({"to": "rest"})),

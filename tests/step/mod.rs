@@ -3,6 +3,7 @@
 
 mod bench;
 mod cases;
+mod commons;
 mod faults;
 mod heads;
 mod ladder;

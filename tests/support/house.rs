@@ -121,6 +121,7 @@ impl House {
             tokio::spawn(runner.at_once(plan.effects_max).run(stop.clone())),
             tokio::spawn(Arc::clone(&desk).watch_channels(stop.clone())),
             tokio::spawn(serve(listener, app, stop.clone())),
+            tokio::spawn(Arc::clone(&desk).run_schedules(stop.clone())),
         ];
         let client = Client::builder().no_proxy().build().unwrap();
         House { desk, store: plan.store, address, client, stop, running }
