@@ -375,23 +375,6 @@ fn records(
     Ok(found)
 }
 
-fn shelf_name(shelf: Shelf) -> &'static str {
-    match shelf {
-        Shelf::Process => "process",
-        Shelf::Version => "version",
-        Shelf::Secret => "secret",
-        Shelf::Var => "var",
-        Shelf::Channel => "channel",
-        Shelf::Health => "health",
-        Shelf::Token => "token",
-        Shelf::Audit => "audit",
-        Shelf::User => "user",
-        Shelf::Session => "session",
-        Shelf::Setup => "setup",
-        Shelf::Replay => "replay",
-    }
-}
-
 fn one<T: rusqlite::types::FromSql>(db: &Connection, sql: &str) -> Result<T, StoreError> {
     Ok(db.prepare_cached(sql)?.query_row([], |row| row.get(0))?)
 }
