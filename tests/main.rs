@@ -2,6 +2,7 @@
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on fails, and says where")]
 
 mod api;
+mod browser;
 mod canary;
 mod cli;
 mod corpora;

@@ -1,16 +1,20 @@
 //! What the README tells users to type is understood, and the processes in it are without problems.
 
-use beltline::channels::CHANNELS;
+use std::collections::BTreeSet;
+use std::path::PathBuf;
+
 use beltline::cli::app::command;
 use beltline::cli::config_file;
-use beltline::model::kind::Spec;
-use beltline::nodes::KINDS;
+use beltline::desk::manual;
+use beltline::model::faults;
 use beltline::process::parse::parse;
 use beltline::process::problem::render;
 use clap::error::ErrorKind;
 
+const PATH: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/README.md");
+
 fn readme() -> String {
-    std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/README.md")).unwrap()
+    std::fs::read_to_string(PATH).unwrap()
 }
 
 /// The fenced blocks of that language, without their indent.
@@ -78,18 +82,62 @@ fn the_configuration_is_read() {
     config_file::read(&file).unwrap();
 }
 
+/// The tables that are made of the code, each between two marks: `<!-- NAME: … -->` and `<!-- /NAME -->`.
 #[test]
-fn every_kind_channel_and_template_is_told_of() {
-    let text = readme();
-    for channel in CHANNELS {
-        let line = format!("| `{}` | {} |", channel.name, channel.about);
-        assert!(text.contains(&line), "the README lacks {line}");
+fn the_tables_are_those_of_the_code() {
+    let mut text = readme();
+    for (name, table) in [
+        ("kinds", manual::kinds_table()),
+        ("faults", manual::faults_table()),
+        ("templates", manual::templates_table()),
+        ("channels", manual::channels_table()),
+    ] {
+        assert!(table.lines().count() > 4, "{table}");
+        let mark = format!("<!-- {name}: written by tests/readme.rs -->\n");
+        let start = text.find(&mark).unwrap_or_else(|| panic!("the README has no `{mark}`")) + mark.len();
+        let end = start + text[start..].find(&format!("<!-- /{name} -->")).unwrap();
+        text.replace_range(start..end, &table);
     }
-    for Spec { name, about, .. } in KINDS {
-        assert!(text.contains(&format!("| `{name}` | {about} |")), "the README lacks `{name}`: {about}");
+    if std::env::var_os("BELTLINE_WRITE").is_some() {
+        std::fs::write(PATH, &text).unwrap();
     }
-    for file in std::fs::read_dir(concat!(env!("CARGO_MANIFEST_DIR"), "/templates")).unwrap() {
-        let name = file.unwrap().path().file_stem().unwrap().to_string_lossy().into_owned();
-        assert!(text.contains(&format!("| `{name}` |")), "the README lacks the template `{name}`");
+    assert!(readme() == text, "a table of the README is old; `BELTLINE_WRITE=1 cargo test readme` writes it");
+}
+
+#[test]
+fn every_fault_that_is_made_has_a_page() {
+    let mut made = BTreeSet::new();
+    let mut files = vec![PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/src"))];
+    while let Some(path) = files.pop() {
+        if path.is_dir() {
+            files.extend(std::fs::read_dir(&path).unwrap().map(|it| it.unwrap().path()));
+            continue;
+        }
+        // Simulated providers make no faults, and what unit tests make is no fault of ours.
+        let text = std::fs::read_to_string(&path).unwrap();
+        let text = text.split("#[cfg(test)]").next().unwrap();
+        for class in ["lasting", "passing", "unsure"] {
+            for call in text.split(&format!("Fault::{class}(")).skip(1) {
+                if let Some(code) = call.trim_start().strip_prefix('"') {
+                    made.insert(code.split('"').next().unwrap().to_owned());
+                }
+            }
+        }
     }
+    assert!(made.len() > 40, "{made:?}");
+    // Why a letter changed nothing is told to who wrote it, and is no fault of a task.
+    for told in ["task_ended", "revision_mismatch", "late_reply", "not_fetched"] {
+        made.remove(told);
+    }
+    // `check` refuses a process in which it could be taken.
+    made.remove("secret_misplaced");
+    let known: BTreeSet<String> = faults::all().map(|it| it.code.to_owned()).collect();
+    assert_eq!(
+        made.difference(&known).collect::<Vec<_>>(),
+        Vec::<&String>::new(),
+        "made, but without a page"
+    );
+    let named = ["blocked_address", "no_channel"];
+    let stale: Vec<&String> = known.difference(&made).filter(|it| !named.contains(&it.as_str())).collect();
+    assert!(stale.is_empty(), "with a page, but never made: {stale:?}");
 }

@@ -5,6 +5,7 @@ use std::process::ExitCode;
 use anyhow::{Context, Result};
 use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
 
+use crate::cli::complete;
 use crate::cli::config::Config;
 use crate::cli::env::Env;
 use crate::cli::failure::{USAGE, tell};
@@ -44,6 +45,7 @@ enum Verb {
     Check(verbs::check::Check),
     Graph(verbs::graph::Graph),
     Schema(verbs::schema::Schema),
+    Explain(verbs::explain::Explain),
     Templates(verbs::templates::Templates),
     Clone(verbs::templates::Clone),
     Deploy(verbs::deploy::Deploy),
@@ -75,7 +77,18 @@ const GROUPS: [(&str, &[&str]); 5] = [
     ("Run", &["serve", "demo", "sim", "bench"]),
     (
         "Processes",
-        &["check", "graph", "schema", "templates", "clone", "deploy", "processes", "pause", "resume"],
+        &[
+            "check",
+            "graph",
+            "schema",
+            "explain",
+            "templates",
+            "clone",
+            "deploy",
+            "processes",
+            "pause",
+            "resume",
+        ],
     ),
     (
         "Tasks",
@@ -87,6 +100,7 @@ const GROUPS: [(&str, &[&str]); 5] = [
 
 /// Arguments in, exit code out.
 pub fn main() -> ExitCode {
+    complete::answer(command);
     let parsed = command().try_get_matches().and_then(|it| Cli::from_arg_matches(&it));
     let cli = match parsed {
         Ok(cli) => cli,
@@ -111,7 +125,7 @@ fn run(cli: Cli) -> Result<()> {
     let session =
         Session { config, out: Out::new(cli.common.json, env.no_color()), no_color: env.no_color() };
     if let Verb::Completions(verb) = cli.verb {
-        return verb.run(command());
+        return verb.run(&session.out);
     }
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
     let runtime = runtime.context("the runtime does not start")?;
@@ -138,6 +152,7 @@ async fn dispatch(verb: Verb, session: &Session) -> Result<()> {
         Verb::Check(verb) => verb.run(session).await,
         Verb::Graph(verb) => verb.run(session).await,
         Verb::Schema(verb) => verb.run(session).await,
+        Verb::Explain(verb) => verb.run(session),
         Verb::Templates(verb) => verb.run(session).await,
         Verb::Clone(verb) => verb.run(session).await,
         Verb::Deploy(verb) => verb.run(session).await,
@@ -161,7 +176,7 @@ async fn dispatch(verb: Verb, session: &Session) -> Result<()> {
         Verb::Token(verb) => verb.run(session).await,
         Verb::Config(verb) => verb.run(session).await,
         Verb::Doctor(verb) => verb.run(session).await,
-        Verb::Completions(verb) => verb.run(command()),
+        Verb::Completions(verb) => verb.run(&session.out),
     }
 }
 

@@ -21,6 +21,15 @@ impl Env {
         Env(texts.collect())
     }
 
+    /// The line that is being typed, when the shell asks how it could go on: what stands after `--`, without
+    /// the word that is not finished.
+    pub fn words() -> Vec<String> {
+        let all = std::env::args_os().skip_while(|it| it != "--").skip(1);
+        let mut words: Vec<String> = all.map(|it| it.to_string_lossy().into_owned()).collect();
+        words.pop();
+        words
+    }
+
     /// A variable that is set and not empty.
     pub fn get(&self, name: &str) -> Option<&str> {
         self.0.get(name).map(String::as_str).filter(|value| !value.is_empty())

@@ -12,6 +12,7 @@ pub mod data;
 pub mod moment;
 pub mod remote;
 pub mod session;
+pub mod complete;
 pub mod pairs;
 pub mod files;
 pub mod stream;

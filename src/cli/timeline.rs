@@ -29,6 +29,7 @@ pub fn task(task: &Value, out: &Out, now: Timestamp) -> Vec<String> {
     line("since", far(task.get("since"), now));
     let is_over = matches!(state, "done" | "failed" | "cancelled");
     line(if is_over { "kept" } else { "due" }, far(task.get("due"), now));
+    line("waits", text(task, "waits_for").to_owned());
     line("fault", fault(task.get("fault")));
     line("alarm", alarm(task.get("alarm"), now));
     line("link", one_line(text(task, "link")));

@@ -18,6 +18,7 @@ pub mod processes;
 pub mod files;
 pub mod load;
 pub mod templates;
+pub mod manual;
 pub mod cloning;
 pub mod hooks;
 pub mod status;

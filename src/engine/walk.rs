@@ -65,7 +65,8 @@ impl Walk<'_> {
         for _ in 0..HOPS_MAX {
             let process = self.process;
             let Some(node) = process.node(&self.task.at) else {
-                let fault = no_such_node(process, &self.task.at);
+                let fault = self.found(no_such_node(process, &self.task.at));
+                self.hop(&name, |hop| hop.fault = Some(fault.clone()));
                 return self.ended(State::Failed, None, Some(fault));
             };
             let view = View::new(self.task.clone(), self.scope, self.now);

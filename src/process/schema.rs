@@ -34,6 +34,41 @@ pub fn examples(spec: &Spec) -> Vec<String> {
     examples
 }
 
+/// One field of a node, for the manual.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct FieldDoc {
+    /// Its name.
+    pub name: String,
+    /// Whether it must be given.
+    pub required: bool,
+    /// What it is for.
+    pub about: String,
+}
+
+/// The fields of a kind, in the order of its file, without the common ones.
+pub fn fields(spec: &Spec) -> Vec<FieldDoc> {
+    let mut generator = SchemaGenerator::new(SchemaSettings::draft2020_12());
+    documented(&as_map((spec.schema)(&mut generator).to_value()))
+}
+
+/// The fields that every node may have, beside `kind`.
+pub fn common_fields() -> Vec<FieldDoc> {
+    let mut generator = SchemaGenerator::new(SchemaSettings::draft2020_12());
+    documented(&as_map(Common::json_schema(&mut generator).to_value()))
+}
+
+fn documented(schema: &Map<String, Value>) -> Vec<FieldDoc> {
+    let required = schema.get("required").and_then(Value::as_array);
+    let required: Vec<&str> = required.into_iter().flatten().filter_map(Value::as_str).collect();
+    let properties = schema.get("properties").and_then(Value::as_object);
+    let field = |(name, it): (&String, &Value)| FieldDoc {
+        name: name.clone(),
+        required: required.contains(&name.as_str()),
+        about: it.get("description").and_then(Value::as_str).unwrap_or_default().replace('\n', " "),
+    };
+    properties.into_iter().flatten().map(field).collect()
+}
+
 /// The schema of a process made of `kinds`.
 pub(crate) fn schema_of(kinds: &[Spec]) -> Value {
     let mut generator = SchemaGenerator::new(SchemaSettings::draft2020_12());

@@ -4,6 +4,7 @@ mod deploying;
 mod events;
 mod hooks;
 mod orders;
+mod pace;
 mod rights;
 mod shapes;
 mod shelves;

@@ -96,7 +96,7 @@ impl Mine {
     /// Runs a command, with a secret on stdin if need be; what it says is looked at later.
     pub(super) fn run(&mut self, args: &[&str], secret: &str) -> Option<i32> {
         let ran = self.place.run_with(args, &format!("{secret}\n"));
-        self.printed.push((format!("`{}`", args.join(" ")), ran.out + &ran.err));
+        self.printed.push((format!("`{}`", args.join(" ")), ran.out + ran.err.as_str()));
         ran.code
     }
 

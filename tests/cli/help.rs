@@ -1,5 +1,8 @@
 //! What a person sees who does not know yet what to type.
 
+use beltline::cli::app::command;
+use beltline::desk::manual::pages;
+
 use crate::cli::place::Place;
 
 #[test]
@@ -26,7 +29,51 @@ fn every_verb_explains_itself() {
     for verb in verbs {
         let help = place.ok(&[verb, "--help"]);
         assert!(help.contains("Usage: beltline"), "{verb}: {help}");
+        assert!(help.contains("Example"), "{verb}: {help}");
+        assert!(help.lines().all(|line| line.chars().count() <= 100), "{verb}: {help}");
     }
+}
+
+/// The lines of a verb's examples, without what explains them.
+fn examples(help: &str) -> Vec<String> {
+    let lines = help.lines().filter(|line| line.starts_with("  ")).map(str::trim);
+    let lines = lines.filter_map(|line| line.find("beltline ").map(|at| &line[at..]));
+    let lines =
+        lines.map(|line| line.split(" # ").next().unwrap().split([';', '|', '>', ')']).next().unwrap());
+    lines.map(|line| line.trim().to_owned()).collect()
+}
+
+#[test]
+fn every_example_is_understood() {
+    let mut understood = 0;
+    for verb in command().get_subcommands_mut() {
+        let help = verb.render_long_help().to_string();
+        for example in examples(&help) {
+            let words = example.split_whitespace().map(|word| word.trim_matches(['"', '\'']));
+            let parsed = command().try_get_matches_from(words);
+            assert!(parsed.is_ok(), "{example}: {}", parsed.unwrap_err());
+            understood += 1;
+        }
+    }
+    assert!(understood > 40, "only {understood} examples");
+}
+
+#[test]
+fn a_page_is_printed_of_whatever_has_one() {
+    let place = Place::new();
+    let contents = place.ok(&["explain"]);
+    for page in pages() {
+        assert!(contents.contains(page.name), "{}: {contents}", page.name);
+        let text = place.ok(&["explain", page.name]);
+        assert!(text.starts_with(&format!("`{}`: ", page.name)), "{text}");
+        assert!(text.contains("\n    "), "no example: {text}");
+    }
+    let told: serde_json::Value =
+        serde_json::from_str(&place.ok(&["explain", "http_timeout", "--json"])).unwrap();
+    assert_eq!(told["items"][0]["topic"], "fault");
+    place
+        .run(&["explain", "telegramm"])
+        .failed(1, &["no page about `telegramm`", "did you mean `telegram`?"]);
 }
 
 #[test]
@@ -69,6 +116,30 @@ fn an_error_is_json_where_json_was_asked_for() {
 #[test]
 fn completions_know_the_verbs() {
     for shell in ["bash", "zsh", "fish"] {
-        assert!(Place::new().ok(&["completions", shell]).contains("submit"), "{shell}");
+        let script = Place::new().ok(&["completions", shell]);
+        assert!(script.contains("COMPLETE"), "{shell}: {script}");
+    }
+    let offered = Place::new().env("COMPLETE", "fish").ok(&["--", "beltline", "su"]);
+    assert!(offered.starts_with("submit"), "{offered}");
+}
+
+#[test]
+fn completions_know_what_there_is() {
+    let place = Place::new();
+    let _served = place.serve();
+    place.ok(&["clone", "notify-author", "--as", "notices"]);
+    place.ok(&["submit", "hello", "--ref", "riga-2026", "city=Riga"]);
+    let place = place.env("COMPLETE", "fish");
+    for (line, offer) in [
+        (&["show", "no"][..], "notices"),
+        (&["show", "hello", "ri"], "riga-2026"),
+        (&["move", "hello", "riga-2026", "do"], "done"),
+        (&["get", "hello", "riga-2026", "ci"], "city"),
+        (&["clone", "bitrix-of"], "bitrix-offline"),
+        (&["explain", "http_t"], "http_timeout"),
+    ] {
+        let line: Vec<&str> = ["--", "beltline"].into_iter().chain(line.iter().copied()).collect();
+        let offered = place.ok(&line);
+        assert!(offered.lines().any(|it| it.split('\t').next() == Some(offer)), "{line:?}: {offered}");
     }
 }

@@ -14,7 +14,7 @@ fn a_secret_is_read_without_being_shown_and_never_shown_after() {
     let mut run = |args: &[&str], stdin: &str| {
         let ran = place.run_with(args, stdin);
         assert_eq!(ran.code, Some(0), "{args:?}: {ran:?}");
-        seen.push(ran.out + &ran.err);
+        seen.push(ran.out + ran.err.as_str());
     };
     let line = format!("{HUSH}\n");
     run(&["submit", "hello", "--ref", "riga", "city=Riga", "key=-"], &line);

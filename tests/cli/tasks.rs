@@ -74,8 +74,10 @@ fn many_are_submitted_from_a_file_and_every_refused_line_is_named() {
     let line = |at: usize| format!("{{\"ref\": \"r{at}\", \"params\": {{\"city\": \"c{at}\"}}}}\n");
     place.write("many.ndjson", &(0..2_500).map(line).collect::<String>());
     assert_eq!(place.json(&["submit", "hello", "--from", "many.ndjson"])["submitted"], 2_500);
-    let ran =
-        place.run_with(&["submit", "hello", "--from", "-"], &(line(2_500) + "{\"params\": {}}\n" + &line(7)));
+    let ran = place.run_with(
+        &["submit", "hello", "--from", "-"],
+        &(line(2_500) + "{\"params\": {}}\n" + line(7).as_str()),
+    );
     ran.failed(1, &["line 2: ", "line 3: ref_taken", "2 of 3 lines were refused"]);
     assert!(ran.out.contains("1 tasks submitted"), "{ran:?}");
     assert_eq!(

@@ -1,6 +1,6 @@
 //! The dashboard over real HTTP, as a browser asks: pages, forms, doors.
 
-mod visitor;
+pub(crate) mod visitor;
 
 mod doors;
 mod forms;

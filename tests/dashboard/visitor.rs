@@ -13,7 +13,7 @@ use crate::support::house::{House, OPERATOR};
 const PAGE_BYTES_MAX: usize = 150 * 1024;
 
 /// A process with everything a page shows: secrets, types, a rest, a fault, a link.
-pub(super) const SHOP: &str = r#"process: shop
+pub(crate) const SHOP: &str = r#"process: shop
 title: Orders of the <b>shop</b>
 about: Takes an order & waits for a person.
 params:
@@ -166,7 +166,7 @@ pub(super) fn whole(path: &str, answer: Answer) -> String {
 }
 
 /// A shop with a task that waits.
-pub(super) async fn shop() -> House {
+pub(crate) async fn shop() -> House {
     let house = House::open().await;
     house.deploy(SHOP).await;
     let params = json!({"city": "Riga", "key": "open-sesame-17"});

@@ -3,5 +3,7 @@
 
 mod bench;
 mod cases;
+mod faults;
 mod heads;
+mod http;
 mod limits;

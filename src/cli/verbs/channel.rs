@@ -14,6 +14,11 @@ const PATH: &str = "/api/v1/channels";
 
 /// Ways to reach a person
 #[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  beltline channel list
+  beltline channel add author --via telegram chat_id=1234 token=-
+  beltline channel test author")]
 pub struct Channel {
     #[command(subcommand)]
     verb: Verb,

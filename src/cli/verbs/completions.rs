@@ -1,27 +1,46 @@
 //! `completions`: for the shell.
 
-use std::io;
+use anyhow::{Context, Result};
+use clap::{Args, ValueEnum};
+use clap_complete::env::Shells;
 
-use anyhow::Result;
-use clap::{Args, Command};
-use clap_complete::Shell;
+use crate::cli::out::Out;
 
-/// Print completions for a shell
+/// Print completions for a shell; they know the names on the server
 #[derive(Debug, Args)]
-#[command(
-    after_help = "Example:\n  beltline completions bash > ~/.local/share/bash-completion/completions/beltline"
-)]
+#[command(after_help = "\
+Examples:
+  beltline completions bash > ~/.local/share/bash-completion/completions/beltline
+  beltline completions zsh > ~/.zfunc/_beltline
+  beltline completions fish > ~/.config/fish/completions/beltline.fish")]
 pub struct Completions {
     /// The shell
     shell: Shell,
 }
 
+#[derive(Clone, Copy, Debug, ValueEnum)]
+enum Shell {
+    Bash,
+    Zsh,
+    Fish,
+    Elvish,
+    Powershell,
+}
+
 impl Completions {
-    /// Prints those of `command`.
-    pub fn run(self, mut command: Command) -> Result<()> {
+    /// Prints what makes the shell ask this program.
+    pub fn run(self, out: &Out) -> Result<()> {
+        let name = match self.shell {
+            Shell::Bash => "bash",
+            Shell::Zsh => "zsh",
+            Shell::Fish => "fish",
+            Shell::Elvish => "elvish",
+            Shell::Powershell => "powershell",
+        };
+        let shells = Shells::builtins();
+        let shell = shells.completer(name).with_context(|| format!("{name} is not known here"))?;
         let mut script = Vec::new();
-        clap_complete::generate(self.shell, &mut command, "beltline", &mut script);
-        io::Write::write_all(&mut io::stdout(), &script)?;
-        Ok(())
+        shell.write_registration("COMPLETE", "beltline", "beltline", "beltline", &mut script)?;
+        out.raw(&script)
     }
 }

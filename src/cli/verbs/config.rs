@@ -10,6 +10,10 @@ use crate::cli::session::Session;
 
 /// Show what is configured, and where each value came from
 #[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  beltline config
+  BELTLINE_LISTEN=127.0.0.1:8000 beltline config")]
 pub struct ShowConfig {
     /// The flags of `serve`, to see what they would change
     #[command(flatten)]

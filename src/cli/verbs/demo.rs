@@ -27,7 +27,12 @@ const RENEW_EVERY: &str = "10s";
 
 /// See it work: a token kept alive against a simulated Bitrix24, lost, and healed
 #[derive(Debug, Args)]
-#[command(after_help = "Takes about a minute; nothing leaves this machine, and nothing stays.")]
+#[command(after_help = "\
+Takes about a minute; nothing leaves this machine, and nothing stays.
+
+Examples:
+  beltline demo
+  beltline demo --once                              # ends by itself, with 0 if all of it happened")]
 pub struct Demo {
     /// End when all of it happened, with 0, or when anything did not, with 1
     #[arg(long)]

@@ -18,14 +18,17 @@ use crate::process::yaml;
 /// Deploy process files
 #[derive(Debug, Args)]
 #[command(after_help = "\
-A version that would strand live tasks is refused with the list, unless --move says where they go:
-  beltline deploy hello.yaml --move nap:rest")]
+A version that would strand live tasks is refused with the list, unless --move says where they go.
+
+Examples:
+  beltline deploy processes/hello.yaml
+  beltline deploy hello.yaml --move nap=rest")]
 pub struct Deploy {
     /// The files
     #[arg(required = true)]
     files: Vec<PathBuf>,
     /// Where the tasks of a node go that is no longer there; may be given again
-    #[arg(long = "move", value_name = "OLD:NEW")]
+    #[arg(long = "move", value_name = "OLD=NEW")]
     moves: Vec<String>,
     /// Only say what would happen
     #[arg(long)]
@@ -60,7 +63,8 @@ impl Deploy {
     async fn one(&self, remote: &Remote, file: &Path) -> Result<Value> {
         let source = fs::read_to_string(file).context("it cannot be read")?;
         let id = id(&source)?;
-        let mut query: Vec<String> = self.moves.iter().map(|it| format!("move={}", encoded(it))).collect();
+        let moves = self.moves.iter().map(|it| it.replacen('=', ":", 1));
+        let mut query: Vec<String> = moves.map(|it| format!("move={}", encoded(&it))).collect();
         if self.dry_run {
             query.push("dry_run=true".to_owned());
         }

@@ -28,6 +28,10 @@ const EARLIEST: Timestamp = Timestamp(1_735_689_600_000);
 
 /// Look whether everything is as it should be
 #[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  beltline doctor
+  beltline doctor --json")]
 pub struct Doctor {}
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

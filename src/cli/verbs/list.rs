@@ -36,6 +36,10 @@ pub struct List {
 
 /// List the tasks that wait for a person
 #[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  beltline alarms
+  beltline alarms --json")]
 pub struct Alarms {}
 
 impl List {

@@ -3,6 +3,7 @@
 pub mod check;
 pub mod graph;
 pub mod schema;
+pub mod explain;
 pub mod templates;
 pub mod deploy;
 pub mod processes;

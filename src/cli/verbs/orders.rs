@@ -38,6 +38,9 @@ pub struct Modify {
 
 /// Let a waiting task go on now
 #[derive(Debug, Args)]
+#[command(after_help = "\
+Example:
+  beltline wake bitrix token")]
 pub struct Wake {
     #[command(flatten)]
     whom: Whom,
@@ -45,6 +48,9 @@ pub struct Wake {
 
 /// Try the node again on which a task failed
 #[derive(Debug, Args)]
+#[command(after_help = "\
+Example:
+  beltline retry orders 1042")]
 pub struct Retry {
     #[command(flatten)]
     whom: Whom,
@@ -52,6 +58,9 @@ pub struct Retry {
 
 /// Put a task on another node
 #[derive(Debug, Args)]
+#[command(after_help = "\
+Example:
+  beltline move orders 1042 ship")]
 pub struct Move {
     #[command(flatten)]
     whom: Whom,
@@ -62,6 +71,9 @@ pub struct Move {
 
 /// End a task here
 #[derive(Debug, Args)]
+#[command(after_help = "\
+Example:
+  beltline cancel orders 1042")]
 pub struct Cancel {
     #[command(flatten)]
     whom: Whom,

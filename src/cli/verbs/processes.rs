@@ -11,6 +11,10 @@ use crate::cli::session::Session;
 
 /// List the processes
 #[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  beltline processes
+  beltline processes bitrix                          # its nodes and params")]
 pub struct Processes {
     /// Only this one, with its nodes and params
     process: Option<String>,
@@ -18,6 +22,9 @@ pub struct Processes {
 
 /// Let no task of a process move; new ones are still taken
 #[derive(Debug, Args)]
+#[command(after_help = "\
+Example:
+  beltline pause orders")]
 pub struct Pause {
     /// The process
     process: String,
@@ -25,6 +32,9 @@ pub struct Pause {
 
 /// Let the tasks of a paused process move again
 #[derive(Debug, Args)]
+#[command(after_help = "\
+Example:
+  beltline resume orders")]
 pub struct Resume {
     /// The process
     process: String,

@@ -14,6 +14,10 @@ const PATH: &str = "/api/v1/secrets";
 
 /// Secrets: written, never shown
 #[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  beltline secret set shop                          # asks without echo
+  beltline secret list")]
 pub struct Secret {
     #[command(subcommand)]
     verb: Verb,

@@ -12,6 +12,11 @@ use crate::cli::timeline;
 
 /// Show a task and its trail
 #[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  beltline show bitrix token
+  beltline show orders 1042 --hops 20                # the last twenty
+  beltline show orders 1042 --id 7301               # one that has ended")]
 pub struct Show {
     /// The process
     process: String,

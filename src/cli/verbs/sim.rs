@@ -13,6 +13,10 @@ use crate::sim::settings::App;
 
 /// Run a simulated Bitrix24, Telegram, Twilio and mail server, until Ctrl-C
 #[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  beltline sim                                      # on ports 7801 and after
+  beltline serve --allow-address 127.0.0.1 --allow-oauth-host http://127.0.0.1:7802")]
 pub struct Simulate {
     /// The portal's port; 0 takes a free one, here and below
     #[arg(long, default_value_t = 7801)]

@@ -17,6 +17,11 @@ const AGAIN_PAUSE: Span = Span::secs(1);
 
 /// Follow what happens, until Ctrl-C
 #[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  beltline tail
+  beltline tail --process bitrix                    # of one process
+  beltline tail --json | jq .ref")]
 pub struct Tail {
     /// Of that process only
     #[arg(long)]

@@ -16,6 +16,10 @@ const PATH: &str = "/api/v1/templates";
 
 /// List what can be cloned
 #[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  beltline templates
+  beltline templates bitrix-oauth                    # its YAML")]
 pub struct Templates {
     /// Only this one, as YAML
     template: Option<String>,

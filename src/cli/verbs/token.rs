@@ -13,6 +13,10 @@ const PATH: &str = "/api/v1/tokens";
 
 /// Tokens for the API
 #[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  beltline token create ci --scope run --scope read --process orders
+  beltline token list")]
 pub struct Token {
     #[command(subcommand)]
     verb: Verb,

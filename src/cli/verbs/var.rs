@@ -14,6 +14,10 @@ const PATH: &str = "/api/v1/vars";
 
 /// Variables that processes share
 #[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  beltline var set region=eu
+  beltline var list")]
 pub struct Var {
     #[command(subcommand)]
     verb: Verb,

@@ -1,0 +1,86 @@
+//! `explain`: a page of the manual.
+
+use anyhow::{Result, anyhow};
+use clap::Args;
+use serde_json::json;
+
+use crate::cli::out::{Look, Out, one_line};
+use crate::cli::session::Session;
+use crate::cli::suggest::nearest;
+use crate::desk::manual::{Page, Topic, pages, text};
+
+/// Explain a kind of node, a channel, a template or a fault
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  beltline explain                    # all that there is a page about
+  beltline explain http
+  beltline explain telegram
+  beltline explain bitrix-oauth
+  beltline explain outcome_unknown")]
+pub struct Explain {
+    /// Its name
+    name: Option<String>,
+}
+
+impl Explain {
+    /// Explains.
+    pub fn run(self, session: &Session) -> Result<()> {
+        let (all, out) = (pages(), &session.out);
+        let Some(name) = self.name else {
+            return out.answer(&json!({"items": all}), || contents(&all, out));
+        };
+        let found: Vec<&Page> = all.iter().filter(|it| it.name == name).collect();
+        if found.is_empty() {
+            return Err(unknown(&name, &all));
+        }
+        let told = found.iter().map(|page| {
+            let Page { name, topic, about } = page;
+            json!({"name": name, "topic": topic, "about": about, "text": text(page)})
+        });
+        out.answer(&json!({"items": told.collect::<Vec<_>>()}), || {
+            found.iter().try_for_each(|page| out.raw(pretty(&text(page), out).as_bytes()))
+        })
+    }
+}
+
+fn unknown(name: &str, all: &[Page]) -> anyhow::Error {
+    let shown = one_line(name);
+    match nearest(name, all.iter().map(|it| it.name)) {
+        Some(near) => anyhow!("there is no page about `{shown}`; hint: did you mean `{near}`?"),
+        None => anyhow!("there is no page about `{shown}`; hint: `beltline explain` lists them all"),
+    }
+}
+
+fn contents(all: &[Page], out: &Out) -> Result<()> {
+    for (topic, title) in [
+        (Topic::Kind, "Kinds of node"),
+        (Topic::Channel, "Channels"),
+        (Topic::Template, "Templates"),
+        (Topic::Fault, "Faults"),
+    ] {
+        let of = all.iter().filter(|it| it.topic == topic);
+        let rows = of.map(|it| vec![(it.name.to_owned(), Look::Bold), (it.about.clone(), Look::Plain)]);
+        out.table(&[title, ""], rows.collect())?;
+        out.line("")?;
+    }
+    out.line("`beltline explain NAME` prints a page.")
+}
+
+/// The fences of code stand out by their indent; the rest is as it was written.
+fn pretty(text: &str, out: &Out) -> String {
+    let mut code = false;
+    let mut lines = Vec::new();
+    for line in text.trim_end().lines() {
+        if line.starts_with("```") {
+            code = !code;
+        } else if code {
+            lines.push(out.paint(Look::Good, &format!("    {line}")));
+        } else if line.ends_with(':') && !line.starts_with(' ') {
+            lines.push(out.paint(Look::Bold, line));
+        } else {
+            lines.push(line.to_owned());
+        }
+    }
+    lines.join("\n") + "\n"
+}

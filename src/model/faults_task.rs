@@ -1,0 +1,64 @@
+//! The faults of other tasks, for the manual.
+
+use crate::model::entry::Entry;
+use crate::model::fault::Class::{Lasting, Unsure};
+
+/// The faults of other tasks.
+pub const FAULTS: &[Entry] = &[
+    Entry::new("process_not_found", Lasting, "there is no such process")
+        .of_task()
+        .remedy("Look at its name: `beltline processes`.")
+        .example("log: {kind: send, process: no-such-process, next: done, on_error: tell}\n"),
+    Entry::new("ref_not_found", Lasting, "the process has no live task of that name")
+        .of_task()
+        .remedy("Submit it first; one that has ended is not read: `beltline list PROCESS`.")
+        .example(
+            "\
+read:
+  kind: set
+  set: {token: \"{{conv[bitrix].ref[nobody].access_token}}\"}
+  next: done
+  on_error: tell
+",
+        ),
+    Entry::new("ref_taken", Lasting, "a live task has that name already")
+        .of_task()
+        .remedy("Choose a `ref` of its own for each, or write to the one there is with `send`.")
+        .example("log: {kind: send, process: bitrix, ref: token, next: done, on_error: tell}\n"),
+    Entry::new("not_shared", Lasting, "the param is secret, and its process does not share it")
+        .of_task()
+        .remedy("`shared: true` beside the param, in the process it belongs to.")
+        .example(
+            "\
+read:
+  kind: set
+  set: {key: \"{{conv[bitrix].ref[token].key}}\"}
+  next: done
+  on_error: tell
+",
+        ),
+    Entry::new("call_timeout", Unsure, "the called process did not reply within `timeout`")
+        .of_task()
+        .remedy("Look where its task stands: `beltline list PROCESS`. It goes on; its reply is refused.")
+        .example(
+            "\
+price: {kind: call, process: slow, timeout: 1m, next: done, on_error: tell}
+",
+        ),
+    Entry::new("no_reply", Lasting, "the called process ended without a `reply`")
+        .of_task()
+        .remedy("Put a `reply` before each of its ends.")
+        .example(
+            "\
+price: {kind: call, process: journal, next: done, on_error: tell}
+",
+        ),
+    Entry::new("cancelled", Lasting, "the called task was cancelled by a person")
+        .of_task()
+        .remedy("`on_error` says what then.")
+        .example(
+            "\
+price: {kind: call, process: slow, ref: told-to-stop, next: done, on_error: tell}
+",
+        ),
+];

@@ -1,0 +1,156 @@
+//! Every page, light and dark, wide and narrow: looked at for what makes it hard to use, and kept as a
+//! picture.
+
+use serde_json::json;
+
+use crate::browser::browser::{Browser, NARROW, WIDE};
+use crate::dashboard::visitor::{SHOP, shop};
+use crate::support::house::{House, OPERATOR};
+
+/// What to look for, as a script for the page.
+const LOOK: &str = include_str!("look.js");
+
+/// Logs in.
+pub(super) async fn enter(browser: &Browser, house: &House) {
+    browser.go(&format!("http://{}/dashboard/login", house.address)).await;
+    browser.fill("Token", OPERATOR).await;
+    browser.press("Log in").await;
+    browser.find("#q").await;
+}
+
+/// What is wrong with the page that is shown.
+pub(super) async fn look(browser: &Browser) -> Vec<String> {
+    let wrong = browser.ask(LOOK).await;
+    wrong.as_array().unwrap().iter().map(|it| it.as_str().unwrap().to_owned()).collect()
+}
+
+/// A house with something on every page.
+async fn lived_in() -> House {
+    let house = shop().await;
+    let channel = json!({"via": "webhook", "config": {"url": "http://127.0.0.1:9/", "secret": "made-up-1"}});
+    house.api("PUT", "/channels/author").json(&channel).send().await.ok(200);
+    house.api("POST", "/templates/bitrix-oauth/clone").json(&json!({"as": "bitrix"})).send().await.ok(201);
+    let params = json!({"portal": "acme", "client_id": "local.1", "client_secret": "made-up-2"});
+    house.submit("bitrix", "token", params).await;
+    house.until("/processes/bitrix/tasks/token", |it| it["node"] == "authorize").await;
+    house
+}
+
+/// The pages there are, with names for their pictures.
+const PAGES: [(&str, &str); 13] = [
+    ("home", "/dashboard"),
+    ("process", "/dashboard/p/bitrix"),
+    ("yaml", "/dashboard/p/bitrix/yaml"),
+    ("add", "/dashboard/p/bitrix/add"),
+    ("task-link", "/dashboard/p/bitrix/task?ref=token"),
+    ("task", "/dashboard/p/shop/task?ref=one"),
+    ("templates", "/dashboard/templates"),
+    ("template", "/dashboard/templates/bitrix-oauth"),
+    ("channels", "/dashboard/channels"),
+    ("channel", "/dashboard/channels/set?via=telegram"),
+    ("search", "/dashboard/search?q=o"),
+    ("about", "/dashboard/about"),
+    ("nowhere", "/dashboard/no-such-page"),
+];
+
+#[tokio::test(flavor = "multi_thread")]
+async fn every_page_is_easy_to_use_light_and_dark_wide_and_narrow() {
+    let house = lived_in().await;
+    let browser = Browser::open().await;
+    enter(&browser, &house).await;
+    let mut wrong = Vec::new();
+    for (size, screen) in [("wide", WIDE), ("narrow", NARROW)] {
+        browser.size(screen).await;
+        for (shade, dark) in [("light", false), ("dark", true)] {
+            browser.dark(dark).await;
+            for (name, path) in PAGES {
+                browser.go(&format!("http://{}{path}", house.address)).await;
+                browser.find("main").await;
+                let found = look(&browser).await;
+                wrong.extend(found.into_iter().map(|it| format!("{name} {shade} {size}: {it}")));
+                browser.picture(&format!("{name}-{shade}-{size}")).await;
+            }
+        }
+    }
+    browser.close().await;
+    assert!(wrong.is_empty(), "{} things are wrong:\n{}", wrong.len(), wrong.join("\n"));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_look_finds_what_is_wrong() {
+    let browser = Browser::open().await;
+    let page = "data:text/html,<body style='background:white'><main><h3 style='color:%23ccc'>x</h3>\
+        <input><img src='x'><div style='width:5000px'>y</div></main>";
+    browser.go(page).await;
+    let wrong = look(&browser).await.join("\n");
+    browser.close().await;
+    for word in
+        ["has no name", "has no alt", "no language", "no title", "0 h1", "skips a level", "hard to read"]
+    {
+        assert!(wrong.contains(word), "{word}: {wrong}");
+    }
+    assert!(wrong.contains("and the screen"), "{wrong}");
+}
+
+/// Refs, titles and params that break pages: each would set `window.ran` or the title if it ran.
+fn naughty() -> Vec<String> {
+    let mut all: Vec<String> = [
+        "<script>window.ran=true</script>",
+        "</title><script>document.title='RAN'</script>",
+        "\"><img src=x onerror=window.ran=true>",
+        "' autofocus onfocus='window.ran=true",
+        "<svg/onload=window.ran=true>",
+        "javascript:window.ran=true",
+        "{{7*7}} {% if %} ${window.ran=true} `x`",
+        "--><iframe srcdoc=\"<script>parent.ran=true</script>\"></iframe><!--",
+        "../../etc/passwd?x=1#y&z=%00%2e",
+        "\u{202e}txt.exe \u{200f}\u{61c}שלום مرحبا",
+        "Z\u{34f}\u{337}\u{316}a\u{336}\u{30d}l\u{321}g\u{335}\u{31b}o\u{338}\u{344}",
+        "👩‍👩‍👧‍👦🏳️‍🌈🇱🇻",
+        "田中さんにあげて下さい",
+        " leading and trailing ",
+        "null",
+        "0",
+    ]
+    .map(str::to_owned)
+    .into();
+    all.push("W".repeat(255));
+    all.push("界".repeat(255));
+    all
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn naughty_strings_run_nothing_and_break_nothing() {
+    let house = House::open().await;
+    let naughty = naughty();
+    for (at, text) in naughty.iter().enumerate() {
+        let title = serde_json::to_string(text).unwrap();
+        let process = SHOP.replace("process: shop", &format!("process: shop{at}"));
+        let process = process.replace("title: Orders of the <b>shop</b>", &format!("title: {title}"));
+        house.deploy(&process).await;
+        house.submit(&format!("shop{at}"), text, json!({"city": text, "lines": [text]})).await;
+    }
+    let browser = Browser::open().await;
+    enter(&browser, &house).await;
+    browser.size(NARROW).await;
+    let mut wrong = Vec::new();
+    let mut visit = async |path: String| {
+        browser.go(&format!("http://{}{path}", house.address)).await;
+        let found = look(&browser).await;
+        wrong.extend(found.into_iter().map(|it| format!("{path}: {it}")));
+        let ran = browser.ask("return window.ran ?? document.title === 'RAN'").await;
+        assert_eq!(ran, json!(false), "{path}: a stranger's script ran");
+        let scripts = browser.ask("return document.scripts.length").await;
+        assert_eq!(scripts, json!(1), "{path}");
+    };
+    visit("/dashboard".to_owned()).await;
+    for (at, text) in naughty.iter().enumerate() {
+        visit(format!("/dashboard/p/shop{at}")).await;
+        let query = url::form_urlencoded::Serializer::new(String::new()).append_pair("ref", text).finish();
+        visit(format!("/dashboard/p/shop{at}/task?{query}")).await;
+        let query = url::form_urlencoded::Serializer::new(String::new()).append_pair("q", text).finish();
+        visit(format!("/dashboard/search?{query}")).await;
+    }
+    browser.close().await;
+    assert!(wrong.is_empty(), "{} things are wrong:\n{}", wrong.len(), wrong.join("\n"));
+}
