@@ -141,8 +141,9 @@ impl Config {
             return Ok(());
         }
         bail!(
-            "`listen` is {}, which others can reach, and nothing seals what they say; hint: give a certificate \
-             with --tls-cert and --tls-key, or name the proxy with TLS in front with --behind-proxy",
+            "`listen` is {}, which others can reach, and nothing seals what they say; hint: give a \
+             certificate with --tls-cert and --tls-key, or name the proxy with TLS in front with \
+             --behind-proxy",
             self.listen
         )
     }

@@ -150,8 +150,9 @@ fn check_people(config: &Config, desk: &Desk) -> Result<()> {
         return Ok(());
     }
     bail!(
-        "`listen` is {}, which others can reach, and there is no admin yet; hint: start once on 127.0.0.1 and \
-         open the link it prints, or run `beltline user add NAME --role admin` there, and start here again",
+        "`listen` is {}, which others can reach, and there is no admin yet; hint: start once on 127.0.0.1 \
+         and open the link it prints, or run `beltline user add NAME --role admin` there, and start here \
+         again",
         config.listen
     )
 }
