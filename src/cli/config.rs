@@ -16,6 +16,9 @@ use crate::cli::env::Env;
 use crate::cli::failure::Usage;
 use crate::cli::keys::{FILE_ENV, Held, KEYS, Key, Origin};
 use crate::cli::suggest::nearest;
+use crate::model::rate::Limit;
+use crate::model::time::Span;
+use crate::world::storm::Digest;
 
 /// The file that is read if no other is named, and only if it is there.
 const FILE_DEFAULT: &str = "beltline.yaml";
@@ -37,6 +40,8 @@ pub struct Config {
     pub allow_addresses: Vec<IpNet>,
     /// OAuth token hosts beside the vendor's.
     pub oauth_hosts: Vec<String>,
+    /// How long the alarms of many tasks are gathered into one message.
+    pub digest: Digest,
     /// Channels of the file, by name.
     pub channels: Map<String, Value>,
     /// The server that other verbs speak to, if one was named.
@@ -55,6 +60,10 @@ pub struct Config {
     pub notes: Vec<String>,
     /// Where those channels stand.
     pub channels_origin: Origin,
+    /// How much may happen at a host, by patterns of hosts.
+    pub host_limits: Vec<(String, Limit)>,
+    /// Where those limits stand.
+    pub limits_origin: Origin,
 }
 
 /// What keeps the tasks.
@@ -90,6 +99,10 @@ impl Config {
             processes: PathBuf::from(text("processes").unwrap_or_default()),
             allow_addresses: one("allow.addresses").map_or(Ok(Vec::new()), addresses)?,
             oauth_hosts: one("allow.oauth_hosts").map(|it| it.values.clone()).unwrap_or_default(),
+            digest: Digest::new(
+                one("digest.first").map_or(Ok(Digest::default().first), span)?,
+                one("digest.max").map_or(Ok(Digest::MOST), span)?,
+            ),
             server: one("server").map(url).transpose()?,
             token: text("token").map(Zeroizing::new),
             key: text("key").map(Zeroizing::new),
@@ -97,6 +110,8 @@ impl Config {
             log_json: one("log_format").map_or(Ok(false), log_json)?,
             channels: file.channels,
             channels_origin: file.channels_origin.unwrap_or(Origin::Default),
+            host_limits: file.host_limits,
+            limits_origin: file.limits_origin.unwrap_or(Origin::Default),
             held,
             notes,
         })
@@ -130,6 +145,14 @@ impl Config {
                 format!("channels.{name}"),
                 json!({"via": via, "…": "***"}),
                 self.channels_origin.to_string(),
+            ));
+        }
+        for (host, limit) in &self.host_limits {
+            let rate = limit.rate.map(|it| it.to_string());
+            rows.push((
+                format!("limits.hosts.{host}"),
+                json!({"parallel": limit.parallel, "rate": rate}),
+                self.limits_origin.to_string(),
             ));
         }
         rows
@@ -192,6 +215,10 @@ fn url(held: &Held) -> Result<Url> {
         Ok(url) if matches!(url.scheme(), "http" | "https") && url.has_host() => Ok(url),
         Ok(_) | Err(_) => Err(bad(held, "URL", "https://beltline.example.org")),
     }
+}
+
+fn span(held: &Held) -> Result<Span> {
+    held.values[0].parse().map_err(|_| bad(held, "length of time", "`30s` or `5m`"))
 }
 
 fn store(held: &Held) -> Result<StoreChoice> {

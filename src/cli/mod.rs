@@ -14,6 +14,7 @@ pub mod remote;
 pub mod session;
 pub mod complete;
 pub mod pairs;
+pub mod questions;
 pub mod files;
 pub mod stream;
 pub mod events;

@@ -145,7 +145,7 @@ impl Stage {
         let task = self.turns.new_task(&address.process, address.reference.clone(), params);
         let task = task.ok_or_else(|| NotTaken::NoProcess(address.process.clone()))?;
         let (tell, told) = oneshot::channel();
-        let hand = Hand { task, cause: Cause::New, idempotency: None, tell: Some(tell) };
+        let hand = Hand { task, cause: Cause::New, idempotency: None, by: None, tell: Some(tell) };
         self.turn(vec![Item::Hand(Box::new(hand))]).await?;
         told.await.map_err(|_| NotTaken::Stopping)??;
         self.settle().await

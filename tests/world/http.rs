@@ -204,6 +204,7 @@ async fn only_token_hosts_get_what_is_for_token_hosts() {
     let config = |host: String| WorldConfig {
         allow_addresses: vec!["127.0.0.0/8".parse().unwrap()],
         oauth_hosts: vec![host],
+        ..WorldConfig::default()
     };
     let open = RealWorld::new(config(server.url("")), Arc::new(Keyring::default())).unwrap();
     assert_eq!(ask(&open, request).await.unwrap().body, "token");

@@ -137,7 +137,7 @@ pub(super) fn self_signed() -> SocketAddr {
 /// A world that may reach loopback.
 pub(super) fn world(keyring: Keyring) -> RealWorld {
     let allow_addresses = vec!["127.0.0.0/8".parse().unwrap()];
-    let config = WorldConfig { allow_addresses, oauth_hosts: Vec::new() };
+    let config = WorldConfig { allow_addresses, ..WorldConfig::default() };
     RealWorld::new(config, Arc::new(keyring)).unwrap()
 }
 
@@ -153,6 +153,9 @@ pub(super) fn get(url: &str) -> HttpAsk {
         bytes_max: 1 << 20,
         redirects_max: 5,
         oauth_hosts_only: false,
+        tls: None,
+        pace: None,
+        page: None,
     }
 }
 
@@ -164,7 +167,7 @@ pub(super) fn effect(ask: Ask, timeout: Span) -> Effect {
 pub(super) async fn ask(world: &RealWorld, ask: HttpAsk) -> Result<HttpAnswer, Fault> {
     match world.perform(&effect(Ask::Http(Box::new(ask)), Span::secs(2))).await? {
         Answer::Http(answer) => Ok(answer),
-        Answer::Told(_) => panic!("not told"),
+        other => panic!("{other:?}"),
     }
 }
 
