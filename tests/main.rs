@@ -9,6 +9,7 @@ mod cli;
 mod corpora;
 mod kill;
 mod readme;
+mod schedule;
 mod rehearsal;
 mod dashboard;
 mod simulation;

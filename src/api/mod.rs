@@ -6,6 +6,7 @@ pub mod app;
 pub mod take;
 pub mod doors;
 pub mod processes;
+pub mod schedules;
 pub mod templates;
 pub mod submission;
 pub mod many;

@@ -8,12 +8,16 @@ use axum::response::{IntoResponse, Response};
 use serde_json::{Map, Value, json};
 
 use crate::desk::refusal::Refusal;
+use crate::desk::view::time;
 use crate::engine::edges::StoreError;
+use crate::model::time::Span;
 
 /// The content type of every error answer.
 pub const CONTENT_TYPE: HeaderValue = HeaderValue::from_static("application/problem+json");
 /// What parts a sentence from its hint.
 const HINT: &str = "; hint: ";
+/// Among the extras: what the header `Retry-After` says.
+const RETRY_AFTER: &str = "retry_after_s";
 
 /// An error answer.
 #[derive(Clone, Debug)]
@@ -83,7 +87,8 @@ impl IntoResponse for Problem {
                 headers.insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
             }
             StatusCode::SERVICE_UNAVAILABLE | StatusCode::TOO_MANY_REQUESTS => {
-                headers.insert(header::RETRY_AFTER, HeaderValue::from_static("1"));
+                let seconds = self.extras.get(RETRY_AFTER).and_then(Value::as_u64).unwrap_or(1);
+                headers.insert(header::RETRY_AFTER, HeaderValue::from(seconds));
             }
             _ => {}
         }
@@ -111,6 +116,16 @@ impl From<Refusal> for Problem {
                     "state": task.state.phase().as_str(), "node": task.at,
                 }),
             ),
+            Refusal::NotFresh(it) => {
+                let task = it.task;
+                let seconds = |span: Span| span.0.div_ceil(1_000).max(1);
+                problem
+                    .with("dies_at", it.dies_at.map(time))
+                    .with(RETRY_AFTER, it.retry_after.map(seconds))
+                    .with("node", task.node)
+                    .with("fault", json!(task.fault))
+                    .with("alarm", json!(task.alarm))
+            }
             Refusal::Denied { .. }
             | Refusal::Bad { .. }
             | Refusal::Conflict { .. }
@@ -142,7 +157,9 @@ fn status(refusal: &Refusal) -> StatusCode {
         Refusal::Changed(_) => StatusCode::PRECONDITION_FAILED,
         Refusal::TooManyTasks { .. } => StatusCode::TOO_MANY_REQUESTS,
         Refusal::Gone(_) => StatusCode::GONE,
-        Refusal::Store(StoreError::Lost(_)) | Refusal::Stopping => StatusCode::SERVICE_UNAVAILABLE,
+        Refusal::NotFresh(_) | Refusal::Store(StoreError::Lost(_)) | Refusal::Stopping => {
+            StatusCode::SERVICE_UNAVAILABLE
+        }
         Refusal::Store(StoreError::Corrupt(_)) | Refusal::File { .. } => StatusCode::INTERNAL_SERVER_ERROR,
     }
 }

@@ -210,6 +210,9 @@ pub fn post(url: String, body: Body) -> HttpAsk {
         bytes_max: ANSWER_BYTES_MAX,
         redirects_max: 0,
         oauth_hosts_only: false,
+        tls: None,
+        pace: None,
+        page: None,
     }
 }
 

@@ -16,6 +16,7 @@ use crate::cli::env::Env;
 use crate::cli::failure::Usage;
 use crate::cli::keys::{FILE_ENV, Held, KEYS, Key, Origin};
 use crate::cli::suggest::nearest;
+use crate::model::rate::Limit;
 use crate::model::time::Span;
 use crate::world::storm::Digest;
 
@@ -59,6 +60,10 @@ pub struct Config {
     pub notes: Vec<String>,
     /// Where those channels stand.
     pub channels_origin: Origin,
+    /// How much may happen at a host, by patterns of hosts.
+    pub host_limits: Vec<(String, Limit)>,
+    /// Where those limits stand.
+    pub limits_origin: Origin,
 }
 
 /// What keeps the tasks.
@@ -105,6 +110,8 @@ impl Config {
             log_json: one("log_format").map_or(Ok(false), log_json)?,
             channels: file.channels,
             channels_origin: file.channels_origin.unwrap_or(Origin::Default),
+            host_limits: file.host_limits,
+            limits_origin: file.limits_origin.unwrap_or(Origin::Default),
             held,
             notes,
         })
@@ -138,6 +145,14 @@ impl Config {
                 format!("channels.{name}"),
                 json!({"via": via, "…": "***"}),
                 self.channels_origin.to_string(),
+            ));
+        }
+        for (host, limit) in &self.host_limits {
+            let rate = limit.rate.map(|it| it.to_string());
+            rows.push((
+                format!("limits.hosts.{host}"),
+                json!({"parallel": limit.parallel, "rate": rate}),
+                self.limits_origin.to_string(),
             ));
         }
         rows

@@ -1,5 +1,6 @@
 //! `beltline.yaml`: its shape, and what is wrong with it.
 
+use std::collections::BTreeMap;
 use std::fs;
 use std::path::Path;
 
@@ -8,6 +9,7 @@ use serde::Deserialize;
 use serde_json::{Map, Value};
 
 use crate::cli::keys::Origin;
+use crate::model::rate::Limit;
 use crate::model::tree::{Branch, Tree};
 use crate::process::problem::{Problem, render};
 use crate::process::yaml;
@@ -21,6 +23,10 @@ pub struct ConfigFile {
     pub channels: Map<String, Value>,
     /// Where the channels stand.
     pub channels_origin: Option<Origin>,
+    /// How much may happen at a host, by patterns of hosts.
+    pub host_limits: Vec<(String, Limit)>,
+    /// Where those limits stand.
+    pub limits_origin: Option<Origin>,
 }
 
 #[derive(Debug, Default, Deserialize)]
@@ -36,6 +42,7 @@ struct Shape {
     log_format: Option<String>,
     allow: Allow,
     digest: DigestShape,
+    limits: Limits,
     channels: Map<String, Value>,
 }
 
@@ -51,6 +58,12 @@ struct Allow {
 struct DigestShape {
     first: Option<String>,
     max: Option<String>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+struct Limits {
+    hosts: BTreeMap<String, Limit>,
 }
 
 /// Reads the file. Paths in it are meant from where it lies.
@@ -96,7 +109,12 @@ fn taken(shape: Shape, tree: Option<&Tree>, file: &str, base: &Path) -> ConfigFi
     ];
     let values = values.into_iter().filter_map(|(key, values, origin)| Some((key, values?, origin)));
     let channels_origin = (!shape.channels.is_empty()).then(|| origin(&["channels"]));
-    ConfigFile { values: values.collect(), channels: shape.channels, channels_origin }
+    let limits_origin = (!shape.limits.hosts.is_empty()).then(|| origin(&["limits", "hosts"]));
+    // A name that is written out holds before a pattern that fits it too.
+    let mut host_limits: Vec<(String, Limit)> = shape.limits.hosts.into_iter().collect();
+    host_limits.sort_by_key(|(pattern, _)| (pattern.starts_with("*."), std::cmp::Reverse(pattern.len())));
+    let (values, channels) = (values.collect(), shape.channels);
+    ConfigFile { values, channels, channels_origin, host_limits, limits_origin }
 }
 
 /// The line on which a key stands; 0 if it is not there.

@@ -46,6 +46,7 @@ pub struct Engine {
     stop_answers: CancellationToken,
     stop_runner: CancellationToken,
     answers: JoinHandle<()>,
+    schedules: JoinHandle<()>,
     runner: JoinHandle<()>,
     channels: JoinHandle<()>,
     watcher: Option<JoinHandle<()>>,
@@ -79,6 +80,7 @@ impl Engine {
         let runner = tokio::spawn(runner.run(stop_runner.clone()));
         let channels = tokio::spawn(Arc::clone(&desk).watch_channels(stop_runner.clone()));
         let (watch, files) = deploy_folder(config, &desk).await?;
+        let schedules = tokio::spawn(Arc::clone(&desk).run_schedules(stop_answers.clone()));
         let pages = pages(Arc::clone(&desk), stop_answers.clone());
         let app = App::new(Arc::clone(&desk), stop_answers.clone()).on_loopback();
         let app = app.with_metrics(metrics).with_pages(pages);
@@ -92,6 +94,7 @@ impl Engine {
             stop_answers,
             stop_runner,
             answers,
+            schedules,
             runner,
             channels,
             watcher,
@@ -107,6 +110,7 @@ impl Engine {
         }
         self.stop_answers.cancel();
         ended("the server", self.answers.await);
+        ended("the schedules", self.schedules.await);
         self.stop_runner.cancel();
         ended("the runner", self.runner.await);
         ended("the channels' watch", self.channels.await);
@@ -157,6 +161,7 @@ fn turns(
         allow_addresses: config.allow_addresses.clone(),
         oauth_hosts: config.oauth_hosts.clone(),
         digest: config.digest,
+        host_limits: config.host_limits.clone(),
     };
     let world = RealWorld::new(world, Arc::clone(keyring)).context("requests cannot be made")?;
     let public_url: Arc<str> = Arc::from(config.public_url(address));

@@ -60,7 +60,7 @@ mod tests {
     use super::*;
     use serde_json::json;
 
-    fn canary(config: Value) -> Result<Option<Canary>, String> {
+    fn canary(config: &Value) -> Result<Option<Canary>, String> {
         Canary::read(config.as_object().unwrap())
     }
 
@@ -68,17 +68,17 @@ mod tests {
     fn a_canary_sings_on_monday_or_by_cron_where_people_are() {
         // A Saturday.
         let now = Timestamp("2026-11-21T12:00:00Z".parse::<jiff::Timestamp>().unwrap().as_millisecond());
-        let next = |config| canary(config).unwrap().unwrap().after(now).unwrap().to_string();
-        assert_eq!(next(json!({"canary": "weekly"})), "2026-11-23T09:00:00Z");
+        let next = |config: &Value| canary(config).unwrap().unwrap().after(now).unwrap().to_string();
+        assert_eq!(next(&json!({"canary": "weekly"})), "2026-11-23T09:00:00Z");
         let riga = json!({"canary": "30 8 * * TUE", "canary_zone": "Europe/Riga"});
-        assert_eq!(next(riga), "2026-11-24T06:30:00Z");
-        assert!(canary(json!({"chat_id": 1})).unwrap().is_none());
+        assert_eq!(next(&riga), "2026-11-24T06:30:00Z");
+        assert!(canary(&json!({"chat_id": 1})).unwrap().is_none());
         for (config, says) in [
             (json!({"canary": "sometimes"}), "`weekly`"),
             (json!({"canary": "weekly", "canary_zone": "Riga"}), "`Europe/Riga`"),
             (json!({"canary_zone": "Europe/Riga"}), "belongs to `canary`"),
         ] {
-            let error = canary(config).unwrap_err();
+            let error = canary(&config).unwrap_err();
             assert!(error.contains(says) && error.contains("hint: "), "{error}");
         }
     }

@@ -133,6 +133,7 @@ impl Desk {
                 None => Err("nobody was told".to_owned()),
             },
             Ok(Answer::Http(answer)) => Err(format!("the answer is of status {}", answer.status)),
+            Ok(Answer::Later(later)) => Err(format!("there is no room before {}", later.until)),
             Err(fault) => Err(fault.message),
         };
         let (delivered, detail) = match said {

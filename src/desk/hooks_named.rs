@@ -224,10 +224,9 @@ impl Desk {
         let Check::Param { name, value, first } = &hook.check else { return Ok(()) };
         let refused = |why| Err(self.unproven(knock, hook, Unproven::Refused(why)));
         let Ok(brought) = value.text(view) else { return refused("it does not bring what must be the same") };
-        let known =
-            live.and_then(|it| it.params.get(name)).and_then(Value::as_str).filter(|it| !it.is_empty());
+        let known = live.and_then(|it| it.params.get(name)).and_then(known_as);
         match (known, first) {
-            (Some(known), _) if same(known, &brought) => Ok(()),
+            (Some(known), _) if same(&known, &brought) => Ok(()),
             (Some(_), _) => refused("it brings another value than the task has"),
             (None, First::Accept) if !brought.is_empty() => Ok(()),
             (None, First::Accept) => refused("what must be the same later is empty"),
@@ -323,6 +322,15 @@ impl Delivered {
             Delivered::Created(task, _) => task.address(),
             Delivered::Modified(address) | Delivered::Known(address) => address.clone(),
         })
+    }
+}
+
+/// A param as it is compared; what is empty is not known yet.
+fn known_as(value: &Value) -> Option<String> {
+    match value {
+        Value::Null => None,
+        Value::String(text) => Some(text.clone()).filter(|it| !it.is_empty()),
+        other => Some(other.to_string()),
     }
 }
 

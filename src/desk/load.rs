@@ -33,6 +33,9 @@ impl Desk {
         }
         self.store().keep(bases).await?;
         self.count_live().await?;
+        for deployed in self.registry().all().values() {
+            self.load_lives(&deployed.process).await?;
+        }
         if !unfinished.is_empty() {
             let desk = Arc::clone(self);
             tokio::spawn(async move { desk.finish_moves(unfinished).await });

@@ -97,7 +97,7 @@ impl Desk {
 
     pub(super) fn shown_if_deployed(&self, by: &Actor, task: &Task) -> TaskView {
         let deployed = self.registry().get(&task.process);
-        TaskView::seen_by(by, task, deployed.as_ref().map(|it| &*it.process))
+        TaskView::seen_by(by, task, deployed.as_ref().map(|it| &*it.process), self.now())
     }
 }
 

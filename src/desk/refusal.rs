@@ -5,11 +5,13 @@ use thiserror::Error;
 
 use crate::desk::actor::{Actor, Right};
 use crate::desk::merge::Unmerged;
+use crate::desk::view::TaskView;
 use crate::engine::edges::StoreError;
 use crate::engine::turns::NotTaken;
 use crate::model::fault::Fault;
 use crate::model::names::{NodeName, ProcessId};
 use crate::model::task::Task;
+use crate::model::time::{Span, Timestamp};
 use crate::process::problem::Problem;
 
 /// Why something was not done.
@@ -83,6 +85,9 @@ pub enum Refusal {
         /// Its limit.
         tasks: u64,
     },
+    /// There is no value as fresh as was asked for.
+    #[error("{}", .0.message)]
+    NotFresh(Box<NotFresh>),
     /// It was there, and is not any more.
     #[error("{0}")]
     Gone(String),
@@ -106,6 +111,19 @@ pub enum Refusal {
     /// The engine is stopping.
     #[error("the engine is stopping; hint: try again in a moment")]
     Stopping,
+}
+
+/// Why there is no value as fresh as was asked for.
+#[derive(Debug)]
+pub struct NotFresh {
+    /// In a sentence.
+    pub message: String,
+    /// When the present value dies, or died.
+    pub dies_at: Option<Timestamp>,
+    /// In how long the task is looked at next.
+    pub retry_after: Option<Span>,
+    /// The task, as the one who asks may see it.
+    pub task: TaskView,
 }
 
 /// What is wrong with one param.
@@ -174,6 +192,7 @@ impl Refusal {
                 "task" => "no_such_task",
                 "template" => "no_such_template",
                 "param" => "no_such_param",
+                "schedule" => "no_such_schedule",
                 _ => "not_found",
             },
             Refusal::Bad { code, .. } | Refusal::Conflict { code, .. } => code,
@@ -184,6 +203,7 @@ impl Refusal {
             Refusal::RefTaken(_) => "ref_taken",
             Refusal::Changed(_) => "revision_mismatch",
             Refusal::TooManyTasks { .. } => "too_many_tasks",
+            Refusal::NotFresh(_) => "not_fresh",
             Refusal::Gone(_) => "gone",
             Refusal::Unproven => "not_proven",
             Refusal::Unready => "hook_not_ready",

@@ -83,7 +83,7 @@ impl Desk {
             Ok(task) => {
                 let task = self.ended(task, it.wait).await?;
                 Ok(Submitted {
-                    task: TaskView::seen_by(by, &task, Some(&process)),
+                    task: TaskView::seen_by(by, &task, Some(&process), self.now()),
                     created: true,
                     pending: false,
                 })
@@ -111,7 +111,7 @@ impl Desk {
             IfExists::Return => {
                 let process = self.deployed(&task.process)?.process;
                 Ok(Submitted {
-                    task: TaskView::seen_by(by, &task, Some(&process)),
+                    task: TaskView::seen_by(by, &task, Some(&process), self.now()),
                     created: false,
                     pending: false,
                 })
@@ -142,7 +142,8 @@ impl Desk {
             return Err(Refusal::bad("idempotency_mismatch", message));
         }
         let task = self.ended(task, wait).await?;
-        Ok(Submitted { task: TaskView::seen_by(by, &task, Some(process)), created: false, pending: false })
+        let task = TaskView::seen_by(by, &task, Some(process), self.now());
+        Ok(Submitted { task, created: false, pending: false })
     }
 
     /// `task` when it has ended, or as it stands when the time is up.

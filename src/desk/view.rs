@@ -13,8 +13,10 @@ use crate::model::fault::Fault;
 use crate::model::key;
 use crate::model::names::NodeName;
 use crate::model::params::Params;
-use crate::model::task::{Alarm, Hop, Task};
+use crate::model::round::Round;
+use crate::model::task::{Alarm, Hop, State, Task};
 use crate::model::time::Timestamp;
+use crate::process::life::Life;
 use crate::process::process::Process;
 
 /// A task as a person sees it. Secrets are `***`.
@@ -38,14 +40,22 @@ pub struct TaskView {
     /// Its data.
     #[schema(value_type = Object)]
     pub params: Params,
+    /// Which of it dies, and when.
+    pub lives: Vec<LifeView>,
     /// The last fault.
     pub fault: Option<FaultView>,
     /// What a person was told about and that has not healed yet.
     pub alarm: Option<AlarmView>,
+    /// How the calls of the `each` it stands on are doing.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub each: Option<EachView>,
     /// The link that moves it on; shown to who may run it.
     pub link: Option<String>,
     /// When it is looked at next.
     pub due: Option<String>,
+    /// What it waits for outside before it can be asked for: `room at api.example.org`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub waits_for: Option<String>,
     /// When it came to its node.
     pub since: String,
     /// When it was created.
@@ -58,6 +68,42 @@ pub struct TaskView {
     pub revision: u64,
     /// What `end` gave.
     pub result: Option<Value>,
+}
+
+/// How long the value of a param lives.
+#[derive(Clone, Debug, Serialize, ToSchema)]
+#[schema(as = Life)]
+pub struct LifeView {
+    /// The param.
+    pub param: String,
+    /// When its value dies.
+    pub dies_at: String,
+    /// The last safe moment to wake a person: it still leaves one the time to act before the value dies.
+    pub warn_at: String,
+    /// That moment has come.
+    pub urgent: bool,
+    /// The value has died.
+    pub dead: bool,
+}
+
+/// How the calls of an `each` are doing. Those of a long list are counted part by part.
+#[derive(Clone, Debug, Serialize, ToSchema)]
+#[schema(as = Each)]
+pub struct EachView {
+    /// How many have come to their end.
+    pub done: u64,
+    /// How many of those failed.
+    pub failed: u64,
+    /// How many there are in all.
+    pub of: u64,
+    /// The place of the first in the whole list; more than 0 only in a part of it.
+    pub first: u64,
+}
+
+impl EachView {
+    fn new(round: &Round) -> EachView {
+        EachView { done: round.done, failed: round.failed, of: round.of, first: round.first }
+    }
 }
 
 /// Something that went wrong inside a process.
@@ -186,9 +232,11 @@ pub fn time(at: Timestamp) -> String {
 }
 
 impl TaskView {
-    /// `task` as `by` may see it: the link is for who may run it.
-    pub fn seen_by(by: &Actor, task: &Task, process: Option<&Process>) -> TaskView {
-        TaskView::new(task, process, by.may(Right::Run, &task.process))
+    /// `task` as `by` may see it at `now`: the link is for who may run it.
+    pub fn seen_by(by: &Actor, task: &Task, process: Option<&Process>, now: Timestamp) -> TaskView {
+        let lives = process.filter(|_| task.state.phase().is_live()).map(|it| it.lives(&task.params));
+        let lives = lives.iter().flatten().map(|life| LifeView::new(life, now)).collect();
+        TaskView { lives, ..TaskView::new(task, process, by.may(Right::Run, &task.process)) }
     }
 
     /// `task` as it may be shown; `process` is none if it is not deployed, and then every param is masked.
@@ -208,10 +256,13 @@ impl TaskView {
             node: task.at.to_string(),
             title: node.map_or_else(|| task.at.to_string(), |it| it.title.clone()),
             params,
+            lives: Vec::new(),
             fault: task.fault.as_ref().map(|fault| FaultView::new(fault, &|text| scrub(text, task, secret))),
             alarm: task.alarm.as_ref().map(|alarm| AlarmView::new(alarm, task, secret, links)),
+            each: task.round.as_deref().map(EachView::new),
             link: task.link.clone().filter(|_| links),
             due: task.due.map(time),
+            waits_for: waits_for(task).map(|it| scrub(it, task, secret)),
             since: time(task.since),
             created_at: time(task.created_at),
             attempt: task.attempt + 1,
@@ -220,6 +271,24 @@ impl TaskView {
             result: task.result.as_ref().filter(|_| process.is_some()).map(|it| cleaned(it, task, secret)),
         }
     }
+}
+
+impl LifeView {
+    /// As it stands at `now`.
+    pub fn new(life: &Life, now: Timestamp) -> LifeView {
+        LifeView {
+            param: life.param.clone(),
+            dies_at: time(life.dies_at),
+            warn_at: time(life.warn_at),
+            urgent: life.warn_at <= now,
+            dead: life.dies_at <= now,
+        }
+    }
+}
+
+/// What a task waits for that is to ask, and has found no room.
+fn waits_for(task: &Task) -> Option<&str> {
+    matches!(task.state, State::Ready { .. }).then_some(task.awaits.as_deref()).flatten()
 }
 
 impl FaultView {

@@ -117,7 +117,9 @@ impl Desk {
             record(Shelf::Health, name, &standing, now)
         });
         self.store().keep(kept.collect::<Result<Vec<_>, _>>()?).await?;
-        due.iter().for_each(|name| health.canary(name, now));
+        for name in &due {
+            health.canary(name, now);
+        }
         join_all(due.iter().map(|name| self.sing_one(name, now))).await;
         Ok(Some(now))
     }

@@ -9,7 +9,11 @@ use serde_json::{Map, Value};
 
 use crate::model::fault::Fault;
 use crate::model::names::{NodeName, ProcessId, Ref};
-use crate::model::time::Span;
+use crate::model::rate::Rate;
+use crate::model::time::{Span, Timestamp};
+
+/// `Retry-After` beyond a day is not believed.
+const RETRY_AFTER_MAX: Span = Span::days(1);
 
 /// What the world is asked.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -57,6 +61,48 @@ pub struct HttpAsk {
     pub redirects_max: u8,
     /// Only hosts on the operator's list of OAuth token hosts may be asked.
     pub oauth_hosts_only: bool,
+    /// Who asks, and who is trusted, if not as usual.
+    #[serde(default)]
+    pub tls: Option<Tls>,
+    /// How much of it may happen at once.
+    #[serde(default)]
+    pub pace: Option<Pace>,
+    /// Which page of a list it is, if it is one of several.
+    #[serde(default)]
+    pub page: Option<Page>,
+}
+
+/// Certificates, in PEM; each may be the mark of a secret.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Tls {
+    /// The client's certificate, with those between it and its CA.
+    pub cert: Option<String>,
+    /// The certificate's private key.
+    pub key: Option<String>,
+    /// The only CAs that are trusted.
+    pub ca: Option<String>,
+}
+
+/// How much of one node's asking may happen at once.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Pace {
+    /// The node, as people know it.
+    pub node: String,
+    /// So many requests at once.
+    pub parallel: Option<u32>,
+    /// So many requests in a time.
+    pub rate: Option<Rate>,
+}
+
+/// One page of a list.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Page {
+    /// From 1.
+    pub number: u32,
+    /// The address the page before gave for this one: whole, or from where that page was.
+    pub at: Option<String>,
+    /// Hosts such an address may lead to beside the first page's.
+    pub hosts: Vec<String>,
 }
 
 /// How a request authorizes itself.
@@ -75,6 +121,151 @@ pub enum Auth {
     /// `Beltline-Signature: t=SECONDS,v1=HEX`: the HMAC-SHA256 of the seconds since 1970, a dot and the body,
     /// under this key. It is made when the request is, of the opened key.
     Signed(String),
+    /// OAuth 2: an access token by client credentials, which the world gets and keeps.
+    Oauth2(Box<Grant>),
+    /// An HMAC over whatever the provider wants.
+    Hmac(Box<Signing>),
+}
+
+/// OAuth 2 client credentials.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Grant {
+    /// Where tokens are given.
+    pub token_url: String,
+    /// The client.
+    pub client_id: String,
+    /// Sent nowhere else.
+    pub client_secret: String,
+    /// What is asked for.
+    pub scope: Option<String>,
+    /// For whom the token is, where the provider asks that.
+    pub audience: Option<String>,
+    /// How the client names itself.
+    pub style: GrantStyle,
+}
+
+/// How a client names itself to a token server.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum GrantStyle {
+    /// With HTTP Basic.
+    #[default]
+    Basic,
+    /// With `client_id` and `client_secret` in the form.
+    Body,
+}
+
+/// How a request is signed, at the last moment.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Signing {
+    /// The key; it is in no request.
+    pub key: String,
+    /// How the key is written.
+    pub key_is: KeyForm,
+    /// The hash beneath the HMAC.
+    pub hash: HashName,
+    /// The header that carries the signature.
+    pub header: String,
+    /// What is signed.
+    pub of: Vec<Ingredient>,
+    /// What stands before the signature.
+    pub prefix: Vec<Ingredient>,
+    /// How the signature is written.
+    pub encoding: Encoding,
+    /// More headers that the receiver needs, such as the time.
+    pub headers: Vec<(String, Vec<Ingredient>)>,
+}
+
+/// A piece of what is signed.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Ingredient {
+    /// As it is.
+    Text(String),
+    /// Known when the request is made.
+    Fact(Fact),
+}
+
+/// What is known of a request when it is made: `{{request.NAME}}`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Fact {
+    /// `POST`.
+    Method,
+    /// `/v1/orders`.
+    Path,
+    /// `a=1&b=2`, without `?`; may be empty.
+    Query,
+    /// `api.example.org`, with a port that is not the usual one.
+    Host,
+    /// Seconds since 1970.
+    Time,
+    /// Milliseconds since 1970.
+    TimeMs,
+    /// The time as HTTP writes it.
+    Date,
+    /// All of the body.
+    Body,
+    /// The SHA-256 of the body, in hex.
+    BodySha256,
+    /// The SHA-256 of the body, in Base64.
+    BodySha256Base64,
+    /// The idempotency key.
+    Key,
+}
+
+impl Fact {
+    /// All of them, by name.
+    pub const ALL: [(&str, Fact); 11] = [
+        ("method", Fact::Method),
+        ("path", Fact::Path),
+        ("query", Fact::Query),
+        ("host", Fact::Host),
+        ("time", Fact::Time),
+        ("time_ms", Fact::TimeMs),
+        ("date", Fact::Date),
+        ("body", Fact::Body),
+        ("body_sha256", Fact::BodySha256),
+        ("body_sha256_base64", Fact::BodySha256Base64),
+        ("key", Fact::Key),
+    ];
+}
+
+/// How a key is written.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum KeyForm {
+    /// The text itself is the key.
+    #[default]
+    Text,
+    /// In hex.
+    Hex,
+    /// In Base64.
+    Base64,
+}
+
+/// A hash.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum HashName {
+    /// SHA-1, for providers that know no better.
+    Sha1,
+    /// SHA-256.
+    #[default]
+    Sha256,
+    /// SHA-512.
+    Sha512,
+}
+
+/// How bytes are written.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum Encoding {
+    /// In hex.
+    #[default]
+    Hex,
+    /// In Base64.
+    Base64,
 }
 
 /// What a request carries.
@@ -89,6 +280,42 @@ pub enum Body {
     Form(Vec<(String, String)>),
     /// Text as it is; the content type is among the headers, or `text/plain`.
     Text(String),
+    /// Whatever, and what it is.
+    Raw {
+        /// Such as `text/csv`.
+        content_type: String,
+        /// What is sent.
+        content: Content,
+    },
+    /// Parts, as browsers send files.
+    Multipart(Vec<Part>),
+    /// XML, made of a value (see [`crate::model::xml`]).
+    Xml(Value),
+    /// XML as it is; secrets are escaped when they are opened.
+    XmlText(String),
+}
+
+/// One part of several.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Part {
+    /// The field.
+    pub name: String,
+    /// What is in it.
+    pub content: Content,
+    /// The file's name, if it is one.
+    pub file: Option<String>,
+    /// Such as `image/png`.
+    pub content_type: Option<String>,
+}
+
+/// What is sent, as a text can hold it.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Content {
+    /// The text.
+    Text(String),
+    /// The bytes that this is the Base64 of.
+    Base64(String),
 }
 
 /// How an answer's body is read.
@@ -102,6 +329,10 @@ pub enum Accept {
     Json,
     /// Text, whatever it says.
     Text,
+    /// XML, as a value (see [`crate::model::xml`]); anything else is the fault `bad_response`.
+    Xml,
+    /// Bytes: `{base64, type, size}`.
+    Binary,
 }
 
 /// A message to a person, by the channels named.
@@ -123,7 +354,7 @@ pub struct TellAsk {
     pub serial: String,
     /// What it speaks of, so that many of one kind become one. None: it goes out by itself.
     #[serde(default)]
-    pub about: Option<About>,
+    pub about: Option<Box<About>>,
 }
 
 /// What a message speaks of.
@@ -156,6 +387,17 @@ pub enum Answer {
     Http(HttpAnswer),
     /// To [`Ask::Tell`]: at least one channel delivered.
     Told(Vec<Delivery>),
+    /// Nothing was asked: there was no room. To be asked again then, as the same try.
+    Later(Later),
+}
+
+/// When there will be room.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Later {
+    /// The moment.
+    pub until: Timestamp,
+    /// What is full, as people know it.
+    pub place: String,
 }
 
 /// An HTTP answer, of any status.
@@ -167,6 +409,21 @@ pub struct HttpAnswer {
     pub headers: Map<String, Value>,
     /// JSON, or a text.
     pub body: Value,
+}
+
+impl HttpAnswer {
+    /// `Retry-After`, in seconds or as an HTTP date, counted from `now`.
+    pub fn retry_after(&self, now: Timestamp) -> Option<Span> {
+        let text = self.headers.get("retry-after")?.as_str()?.trim();
+        let span = match text.parse::<u64>() {
+            Ok(secs) => Span::secs(secs.min(RETRY_AFTER_MAX.0 / 1_000)),
+            Err(_) => {
+                let time = jiff::fmt::rfc2822::parse(text).ok()?;
+                Timestamp(time.timestamp().as_millisecond()).since(now)
+            }
+        };
+        Some(span.min(RETRY_AFTER_MAX))
+    }
 }
 
 /// What one channel made of a message.

@@ -34,9 +34,12 @@ pub fn view(params: Value) -> View {
         fault: Some(Fault::passing("http_timeout", "no answer")),
         alarm: None,
         caller: None,
+        round: None,
         result: None,
         kept_until: None,
         link: None,
+        progress: None,
+        awaits: None,
         seed: Seed([7; 16]),
     };
     let live =

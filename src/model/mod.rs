@@ -10,7 +10,10 @@ pub mod faults_value;
 pub mod faults_task;
 pub mod faults_person;
 pub mod faults;
+pub mod rate;
+pub mod xml;
 pub mod effect;
+pub mod round;
 pub mod task;
 pub mod key;
 pub mod scope;
@@ -30,8 +33,12 @@ pub mod rewrite;
 pub mod jinja;
 pub mod expr;
 pub mod value;
+pub mod list;
 pub mod near;
 pub mod tree;
 pub mod wrong;
 pub mod read;
 pub mod kind;
+
+#[cfg(test)]
+pub mod text_tests;

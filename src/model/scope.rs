@@ -136,6 +136,10 @@ pub struct View {
     pub now: Timestamp,
     /// The answer that `save` and `ok` see: status, headers, body.
     pub response: Option<Arc<Value>>,
+    /// The item of a list that the texts of an `each` are filled for.
+    pub item: Option<Arc<Item>>,
+    /// How many more letters are read in the same step.
+    pub unread: usize,
     /// Whether `secret.NAME` may occur: only in what goes straight to the world.
     pub secrets: bool,
     /// The alarm that is being told of.
@@ -151,6 +155,15 @@ pub struct Told {
     pub rung: u32,
 }
 
+/// An item of a list: `item` and `index` in the texts of an `each`.
+#[derive(Clone, Debug)]
+pub struct Item {
+    /// What it is.
+    pub value: Value,
+    /// Its place in the list, a number from 0.
+    pub index: Value,
+}
+
 impl View {
     /// What a node sees of `task`.
     pub fn new(task: Task, scope: &Scope, now: Timestamp) -> View {
@@ -159,6 +172,8 @@ impl View {
             scope: scope.clone(),
             now,
             response: None,
+            item: None,
+            unread: 0,
             secrets: false,
             telling: None,
         }
@@ -168,6 +183,18 @@ impl View {
     #[must_use]
     pub fn with_response(&self, response: Value) -> View {
         View { response: Some(Arc::new(response)), ..self.clone() }
+    }
+
+    /// The same, for one item of a list.
+    #[must_use]
+    pub fn with_item(&self, index: u64, value: Value) -> View {
+        View { item: Some(Arc::new(Item { value, index: Value::from(index) })), ..self.clone() }
+    }
+
+    /// `item` or `index`, where there is one.
+    pub fn item_name(&self, name: &str) -> Option<&Value> {
+        let item = self.item.as_deref()?;
+        Some(if name == "index" { &item.index } else { &item.value })
     }
 
     /// The same, for what goes straight to the world: `secret.NAME` is seen as its mark.

@@ -2,6 +2,7 @@
 //! trail.
 
 use std::fmt;
+use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -10,6 +11,7 @@ use crate::model::effect::Effect;
 use crate::model::fault::Fault;
 use crate::model::names::{Address, NodeName, ProcessId, Ref, TaskId};
 use crate::model::params::Params;
+use crate::model::round::Round;
 use crate::model::time::Timestamp;
 
 /// One thing on its way through a process.
@@ -48,6 +50,9 @@ pub struct Task {
     pub alarm: Option<Alarm>,
     /// The task that waits for this one's reply.
     pub caller: Option<Caller>,
+    /// The calls of the `each` it stands on.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub round: Option<Arc<Round>>,
     /// What `end` gave as the result.
     pub result: Option<Value>,
     /// Once it has ended: when it is removed.
@@ -55,6 +60,12 @@ pub struct Task {
     pub kept_until: Option<Timestamp>,
     /// The link that a person may follow to move this task on, while it waits for that.
     pub link: Option<String>,
+    /// How far its node has come on this visit, as the node itself writes it.
+    #[serde(default)]
+    pub progress: Option<Value>,
+    /// What it waits for outside before it can be asked for, in words: `room at api.example.org`.
+    #[serde(default)]
+    pub awaits: Option<String>,
     /// Secret chance, given at birth: one-time keys are made from it.
     pub seed: Seed,
 }
@@ -79,9 +90,12 @@ impl Task {
             fault: None,
             alarm: None,
             caller: None,
+            round: None,
             result: None,
             kept_until: None,
             link: None,
+            progress: None,
+            awaits: None,
             seed: birth.seed,
         }
     }
@@ -89,6 +103,18 @@ impl Task {
     /// Where others find it.
     pub fn address(&self) -> Address {
         Address { process: self.process.clone(), reference: self.reference.clone() }
+    }
+
+    /// Whether it only runs a part of the calls of another task's `each`.
+    pub fn is_part(&self) -> bool {
+        self.round.as_ref().is_some_and(|round| round.part)
+    }
+
+    /// Where the part of its round is that begins with the item at `index`.
+    pub fn part(&self, index: u64) -> Address {
+        let name = format!("part-{}-{}-{}-{index}", self.id, self.visit, self.attempt);
+        let reference = Ref::new(&name).expect("a few numbers are a good name");
+        Address { process: self.process.clone(), reference }
     }
 
     /// Where it stands and in what state, for counting.
@@ -246,6 +272,18 @@ pub struct Caller {
     pub task: TaskId,
     /// On which visit it called.
     pub visit: u64,
+    /// Which of its calls this is, if it makes several.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ticket: Option<Ticket>,
+}
+
+/// One of the calls of an `each`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Ticket {
+    /// The try of the node that called.
+    pub attempt: u32,
+    /// The place of the item in the list.
+    pub index: u64,
 }
 
 /// 128 bits of chance.
@@ -297,8 +335,19 @@ pub enum Word {
         params: Params,
         /// Who waits for the reply.
         caller: Option<Caller>,
-        /// The node it begins on; set by the runner, which knows the process.
+        /// The node it begins on; set by the runner, which knows the process, if it is not said.
         at: Option<NodeName>,
+        /// Set by the runner.
+        birth: Option<Birth>,
+    },
+    /// Be born as a part of the round of the `each` that writes this.
+    Part {
+        /// Who waits for the reply.
+        caller: Caller,
+        /// The node of both.
+        at: NodeName,
+        /// The calls it makes.
+        round: Arc<Round>,
         /// Set by the runner.
         birth: Option<Birth>,
     },
@@ -311,6 +360,9 @@ pub enum Word {
     Answer {
         /// The visit that called.
         visit: u64,
+        /// Which of its calls.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        ticket: Option<Ticket>,
         /// What was replied.
         answer: Result<Params, Fault>,
     },
@@ -321,6 +373,18 @@ pub enum Word {
         /// Who, for the trail.
         by: String,
     },
+}
+
+impl Word {
+    /// Whether a task is born of it.
+    pub fn is_birth(&self) -> bool {
+        matches!(self, Word::Create { .. } | Word::Part { .. })
+    }
+
+    /// The reply to `caller`.
+    pub fn answer(caller: &Caller, answer: Result<Params, Fault>) -> Word {
+        Word::Answer { visit: caller.visit, ticket: caller.ticket, answer }
+    }
 }
 
 /// What a person may want done with a task.

@@ -216,13 +216,13 @@ impl Escalation {
         let alarm = self.alarm(view)?;
         let change = match rung == asked(self.same(view)?) {
             true => AlarmChange::Keep,
-            false => AlarmChange::Set(Alarm { climbing: Some(rung), ..alarm.clone() }),
+            false => AlarmChange::Set(Box::new(Alarm { climbing: Some(rung), ..alarm.clone() })),
         };
         self.tell_of(&alarm, rung, change, view)
     }
 
     fn tell_of(&self, alarm: &Alarm, rung: u32, change: AlarmChange, view: &View) -> Result<Verdict, Fault> {
-        let said = self.seen(alarm, rung, view);
+        let said = seen(alarm, rung, view);
         let telling = self.telling(rung);
         match telling.way(telling.text(&said)?, &said)? {
             Way::Ask(mut it) => {
@@ -232,7 +232,7 @@ impl Escalation {
             Way::Letter(letter) => {
                 let by = vec![self.ladder.rung(rung).notify.process().unwrap_or("a process").to_owned()];
                 let alarm = heard(self.said(alarm.clone(), rung, view)?, rung, by, false, view.now);
-                let verdict = self.rest_after(alarm, view)?;
+                let verdict = self.rest_after(&alarm, view)?;
                 Ok(with_letter(verdict, letter))
             }
         }
@@ -243,7 +243,7 @@ impl Escalation {
         let rung = asked(self.same(view)?);
         let alarm = self.said(self.alarm(view)?, rung, view)?;
         let fault = match by {
-            Ok(by) => return self.rest_after(heard(alarm, rung, by, true, view.now), view),
+            Ok(by) => return self.rest_after(&heard(alarm, rung, by, true, view.now), view),
             Err(fault) => fault,
         };
         // The rung above is told at once, as long as there is one.
@@ -251,18 +251,18 @@ impl Escalation {
         let above = self.ladder.above(rung).filter(|_| climbed && alarm.acknowledged.is_none());
         let alarm = unheard(alarm, &fault, above);
         let otherwise = match above {
-            Some(above) => self.tell_of(&alarm, above, AlarmChange::Set(alarm.clone()), view)?,
-            None => self.rest(Some(view.now + UNDELIVERED_PAUSE), AlarmChange::Set(alarm), view)?,
+            Some(above) => self.tell_of(&alarm, above, set(&alarm), view)?,
+            None => self.rest(Some(view.now + UNDELIVERED_PAUSE), set(&alarm), view)?,
         };
         Ok(Verdict::TryAgain { fault, otherwise: Box::new(otherwise) })
     }
 
-    fn rest_after(&self, alarm: Alarm, view: &View) -> Result<Verdict, Fault> {
-        let again = match self.ladder.next(Some(&alarm), self.remind, view.now) {
+    fn rest_after(&self, alarm: &Alarm, view: &View) -> Result<Verdict, Fault> {
+        let again = match self.ladder.next(Some(alarm), self.remind, view.now) {
             Next::Tell(_) => Some(view.now),
             Next::Rest(at) => at,
         };
-        self.rest(again, AlarmChange::Set(alarm), view)
+        self.rest(again, set(alarm), view)
     }
 
     /// Waits until `again` if it waits at all, else goes on.
@@ -306,14 +306,8 @@ impl Escalation {
 
     /// The alarm with what is said of it.
     fn said(&self, alarm: Alarm, rung: u32, view: &View) -> Result<Alarm, Fault> {
-        let text = self.telling(rung).text(&self.seen(&alarm, rung, view))?;
+        let text = self.telling(rung).text(&seen(&alarm, rung, view))?;
         Ok(Alarm { text, ..alarm })
-    }
-
-    /// What its message can see.
-    fn seen(&self, alarm: &Alarm, rung: u32, view: &View) -> View {
-        let key = key::acknowledging(&view.task, alarm.visit, &alarm.once);
-        view.with_telling(Told { key, rung })
     }
 
     fn telling(&self, rung: u32) -> Telling<'_> {
@@ -337,6 +331,16 @@ impl Escalation {
         let wait = self.wait.as_ref()?;
         Some(view.task.since + wait.r#for?)
     }
+}
+
+/// What the message of an alarm can see.
+fn seen(alarm: &Alarm, rung: u32, view: &View) -> View {
+    let key = key::acknowledging(&view.task, alarm.visit, &alarm.once);
+    view.with_telling(Told { key, rung })
+}
+
+fn set(alarm: &Alarm) -> AlarmChange {
+    AlarmChange::Set(Box::new(alarm.clone()))
 }
 
 fn with_letter(verdict: Verdict, letter: Letter) -> Verdict {

@@ -25,21 +25,70 @@
 //!
 //! An answer that is not `ok` is the fault `http_status`, or the one that `fault` makes of it. With
 //! `unsure: stop`, a lost answer is the fault `outcome_unknown`, and is not tried again.
+//!
+//! Instead of `json`, a request carries `form`, `multipart`, `xml` or `body`. A part of `multipart` is a text
+//! or a file; a `body` is a text, or `{type, text}` or `{type, base64}`.
+//!
+//! ```yaml
+//! upload:
+//!   kind: http
+//!   url: "https://files.example.com/upload"
+//!   auth: {basic: {user: "{{name}}", password: "{{secret.shop}}"}}
+//!   multipart:
+//!     title: "{{name}}"
+//!     photo: {file: "{{name}}.png", type: image/png, base64: "{{picture}}"}
+//!   next: done
+//! ```
+//!
+//! XML is written as a value: `@name` is an attribute, `#text` the text, a list repeats. `accept: xml` reads
+//! an answer the same way; `accept: binary` makes `{base64, type, size}` of it.
+//!
+//! ```yaml
+//! invoice:
+//!   kind: http
+//!   url: "https://bank.example.com/pay"
+//!   auth: {hmac: {key: "{{secret.bank}}", header: X-Signature, of: "{{request.time}}.{{request.body}}",
+//!     headers: {X-Time: "{{request.time}}"}}}
+//!   tls: {cert: "{{secret.bank_cert}}", key: "{{secret.bank_key}}", ca: "{{secret.bank_ca}}"}
+//!   xml: {payment: {"@currency": EUR, sum: "{{sum}}", line: ["{{text}}", "thank you"]}}
+//!   next: done
+//! ```
+//!
+//! `max_parallel` and `rate` keep a node from asking too much at once; a 429 or 503 with `Retry-After` stops
+//! every request to that host until then. A task that finds no room waits for it, and spends no try on that.
+//! `pages` gathers the items of a list that comes in pages:
+//!
+//! ```yaml
+//! leads:
+//!   kind: http
+//!   url: "https://crm.example.com/leads"
+//!   auth: {oauth2: {token_url: "https://crm.example.com/token", client_id: me, client_secret: "{{secret.shop}}"}}
+//!   max_parallel: 2
+//!   rate: 10/s
+//!   pages: {next: "= response.body.next", items: "= response.body.items", max: 50}
+//!   save: {leads: "= response.items|length", all: "= not response.truncated"}
+//!   next: done
+//! ```
 
 use schemars::JsonSchema;
 use serde::Deserialize;
-use serde_json::json;
+use serde_json::{Map, Value};
 
-use crate::model::effect::{Accept, Answer, Ask, Auth, Body, HttpAnswer, HttpAsk, Outcome};
+use crate::model::effect::{Accept, Answer, Ask, HttpAnswer, HttpAsk, Outcome, Pace};
 use crate::model::expr::Expr;
 use crate::model::fault::{Class, Fault};
-use crate::model::kind::{Effects, Event, Kind, Spec, Verdict, parse, schema};
+use crate::model::kind::{Effects, Event, Kind, Parsed, Spec, Verdict, schema};
 use crate::model::names::NodeName;
+use crate::model::rate::Rate;
 use crate::model::scope::View;
 use crate::model::text::Text;
 use crate::model::time::Span;
+use crate::model::tree::{Tree, TreeError};
 use crate::model::value::Draft;
 use crate::nodes::fields::{Drafts, fill, refuse_reserved, texts};
+use crate::nodes::http_auth::{AuthShape, TlsShape};
+use crate::nodes::http_body::{BodyShape, Carried, PartsShape, XmlShape};
+use crate::nodes::http_pages::{PagesShape, Progress, Turned};
 
 /// The register's line.
 pub const SPEC: Spec = Spec {
@@ -47,7 +96,7 @@ pub const SPEC: Spec = Spec {
     about: "one request",
     source: include_str!("http.rs"),
     secrets: true,
-    parse: parse::<Http>,
+    parse,
     schema: schema::<Shape>,
 };
 
@@ -62,15 +111,17 @@ const ANSWER_BYTES_MAX: u64 = 16 * 1024 * 1024;
 /// Redirects that are followed if nothing else is said.
 const FOLLOW_DEFAULT: u8 = 5;
 /// Passing faults of requests that nobody can have heard.
-const UNHEARD: [&str; 2] = ["dns_failed", "http_connect"];
-/// `Retry-After` beyond a day is not believed.
-const RETRY_AFTER_MAX: Span = Span::days(1);
+const UNHEARD: [&str; 3] = ["dns_failed", "http_connect", "oauth2_failed"];
+/// The methods there are.
+const METHODS: [&str; 7] = ["GET", "POST", "PUT", "PATCH", "DELETE", "HEAD", "OPTIONS"];
+/// The most requests at once that are a limit at all.
+const PARALLEL_MAX: u32 = 10_000;
 
-#[derive(Debug, Deserialize)]
-#[serde(try_from = "Shape")]
+#[derive(Debug)]
 struct Http {
     shape: Shape,
     method: String,
+    carried: Carried,
 }
 
 #[derive(Debug, Deserialize, JsonSchema)]
@@ -90,10 +141,23 @@ struct Shape {
     form: Option<Drafts>,
     /// Carried as JSON.
     json: Option<Draft>,
-    /// Carried as text.
-    body: Option<Text>,
+    /// Carried as text; or `{type, text}` or `{type, base64}`, carried as that content type.
+    body: Option<BodyShape>,
+    /// Carried as XML: a value (`@name` is an attribute, `#text` the text, a list repeats), or a text whose
+    /// holes are escaped.
+    xml: Option<XmlShape>,
+    /// Carried as `multipart/form-data`: `name: text` or `name: {file, type, text}`, `{file, type, base64}`.
+    multipart: Option<PartsShape>,
     /// How the request authorizes itself.
     auth: Option<AuthShape>,
+    /// A client's certificate, and the CAs that are trusted, in PEM.
+    tls: Option<TlsShape>,
+    /// How many requests of this node are out at once, over all tasks.
+    max_parallel: Option<u32>,
+    /// How many requests of this node go out in a time, over all tasks, as `10/s`.
+    rate: Option<Rate>,
+    /// A list that comes in pages: all of its items, in one visit.
+    pages: Option<PagesShape>,
     /// How long the answer may take.
     timeout: Option<Span>,
     /// When the answer is a good one; a status of 2xx if not given.
@@ -117,15 +181,6 @@ struct Shape {
     unsure: Unsure,
     /// Where to.
     next: NodeName,
-}
-
-#[derive(Debug, Deserialize, JsonSchema)]
-#[serde(rename_all = "lowercase", deny_unknown_fields)]
-enum AuthShape {
-    /// HTTP Basic.
-    Basic { user: Text, password: Text },
-    /// A bearer token.
-    Bearer(Text),
 }
 
 #[derive(Debug, Deserialize, JsonSchema)]
@@ -153,30 +208,69 @@ enum Unsure {
     Stop,
 }
 
-impl TryFrom<Shape> for Http {
-    type Error = String;
+/// Reads a node, and tells all that is wrong with it.
+fn parse(tree: &Tree) -> Parsed {
+    let mut shape: Shape = tree.read()?;
+    let mut wrong = Vec::new();
+    let mut bad = |key: &str, said: Option<String>| {
+        let Some(said) = said else { return };
+        let (message, hint) =
+            said.split_once("; hint: ").map_or((said.as_str(), None), |(it, hint)| (it, Some(hint)));
+        let spot = tree.get(key).map_or(tree.spot, |it| it.spot);
+        wrong.push(TreeError { message: message.to_owned(), hint: hint.map(str::to_owned), spot });
+    };
+    let named =
+        ["form", "json", "body", "xml", "multipart"].into_iter().filter(|key| tree.get(key).is_some());
+    let bodies: Vec<&str> = named.collect();
+    if let [first, second, ..] = bodies.as_slice() {
+        let hint = "a request carries one of `form`, `json`, `body`, `xml` and `multipart`";
+        bad(second, Some(format!("`{first}` is carried already; hint: {hint}")));
+    }
+    let default = if bodies.is_empty() { "GET" } else { "POST" };
+    let method = shape.method.as_deref().unwrap_or(default).to_ascii_uppercase();
+    bad("method", wrong_method(&method, bodies.first().copied()));
+    bad("timeout", wrong_timeout(shape.timeout));
+    let too_large = shape.max_bytes.is_some_and(|it| it > ANSWER_BYTES_MAX);
+    bad("max_bytes", too_large.then(|| format!("`max_bytes` is at most {ANSWER_BYTES_MAX}")));
+    let parallel = shape.max_parallel.is_some_and(|it| it == 0 || it > PARALLEL_MAX);
+    bad("max_parallel", parallel.then(|| format!("`max_parallel` is from 1 to {PARALLEL_MAX}")));
+    bad("save", refuse_reserved(shape.save.keys()).err());
+    bad("tls", shape.tls.as_ref().and_then(TlsShape::wrong));
+    bad("auth", shape.auth.as_ref().and_then(AuthShape::wrong));
+    bad("pages", shape.pages.as_ref().and_then(PagesShape::wrong));
+    let empty = shape.multipart.as_ref().is_some_and(PartsShape::is_empty);
+    bad("multipart", empty.then(|| "there is no part; hint: write `name: text` for each".to_owned()));
+    if !wrong.is_empty() {
+        return Err(wrong);
+    }
+    let carried = shape.carried();
+    Ok(Box::new(Http { shape, method, carried }))
+}
 
-    fn try_from(shape: Shape) -> Result<Http, String> {
-        let bodies = [shape.form.is_some(), shape.json.is_some(), shape.body.is_some()];
-        let carried = bodies.into_iter().filter(|it| *it).count();
-        if carried > 1 {
-            return Err("a request carries one of `form`, `json` and `body`".to_owned());
-        }
-        if shape.timeout.is_some_and(|it| it > TIMEOUT_MAX || it == Span(0)) {
-            return Err(format!("`timeout` is more than 0s and at most {TIMEOUT_MAX}"));
-        }
-        if shape.max_bytes.is_some_and(|it| it > ANSWER_BYTES_MAX) {
-            return Err(format!("`max_bytes` is at most {ANSWER_BYTES_MAX}"));
-        }
-        refuse_reserved(shape.save.keys())?;
-        let default = if carried == 0 { "GET" } else { "POST" };
-        let method = shape.method.as_deref().unwrap_or(default).to_ascii_uppercase();
-        if !["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"].contains(&method.as_str()) {
-            return Err(format!(
-                "`{method}` is no method; hint: GET, POST, PUT, PATCH, DELETE, HEAD or OPTIONS"
-            ));
-        }
-        Ok(Http { shape, method })
+fn wrong_method(method: &str, body: Option<&str>) -> Option<String> {
+    if !METHODS.contains(&method) {
+        return Some(format!("`{method}` is no method; hint: {}", METHODS.join(", ")));
+    }
+    // JSON under GET or DELETE is what some search servers want; files and documents never are.
+    let body = body.filter(|it| matches!(*it, "multipart" | "xml"))?;
+    let bare = matches!(method, "GET" | "HEAD");
+    bare.then(|| format!("a {method} carries no `{body}`; hint: leave `method` out, or write POST or PUT"))
+}
+
+fn wrong_timeout(timeout: Option<Span>) -> Option<String> {
+    let bad = timeout.is_some_and(|it| it > TIMEOUT_MAX || it == Span(0));
+    bad.then(|| format!("`timeout` is more than 0s and at most {TIMEOUT_MAX}"))
+}
+
+impl Shape {
+    /// What the request carries, taken out of the shape.
+    fn carried(&mut self) -> Carried {
+        let form = self.form.take().map(Carried::Form);
+        let json = || self.json.take().map(Carried::Json);
+        let carried = form.or_else(json);
+        let carried = carried.or_else(|| self.body.take().map(Carried::Body));
+        let carried = carried.or_else(|| self.xml.take().map(Carried::Xml));
+        carried.or_else(|| self.multipart.take().map(Carried::Multipart)).unwrap_or(Carried::None)
     }
 }
 
@@ -201,34 +295,42 @@ impl Kind for Http {
 
 impl Http {
     fn ask(&self, view: &View) -> Result<Verdict, Fault> {
+        let progress = self.shape.pages.as_ref().map(|_| Progress::of(&view.task));
+        self.ask_for(progress.as_ref(), view, Effects::default())
+    }
+
+    fn ask_for(&self, progress: Option<&Progress>, view: &View, effects: Effects) -> Result<Verdict, Fault> {
         let shape = &self.shape;
-        let ask = HttpAsk {
+        let mut ask = HttpAsk {
             method: self.method.clone(),
             url: shape.url.fill_url(view)?,
             query: texts(&shape.query, view)?,
             headers: texts(&shape.headers, view)?,
             auth: shape.auth.as_ref().map(|auth| auth.fill(view)).transpose()?,
-            body: self.body(view)?,
+            body: self.carried.fill(view)?,
             accept: shape.accept,
             bytes_max: shape.max_bytes.unwrap_or(ANSWER_BYTES_DEFAULT),
             redirects_max: shape.follow.unwrap_or(FOLLOW_DEFAULT),
             oauth_hosts_only: shape.hosts == Some(Hosts::OAuth),
+            tls: shape.tls.as_ref().map(|tls| tls.fill(view)).transpose()?,
+            pace: self.pace(view),
+            page: None,
         };
+        if let (Some(pages), Some(progress)) = (&shape.pages, progress) {
+            pages.turn_to(progress, &mut ask);
+        }
         Ok(Verdict::Do {
             ask: Ask::Http(Box::new(ask)),
             timeout: shape.timeout.unwrap_or(TIMEOUT_DEFAULT),
             once: shape.unsure == Unsure::Stop,
-            effects: Effects::default(),
+            effects,
         })
     }
 
-    fn body(&self, view: &View) -> Result<Body, Fault> {
-        match (&self.shape.form, &self.shape.json, &self.shape.body) {
-            (Some(form), _, _) => texts(form, view).map(Body::Form),
-            (None, Some(json), _) => json.fill(view).map(Body::Json),
-            (None, None, Some(text)) => text.fill(view).map(Body::Text),
-            (None, None, None) => Ok(Body::None),
-        }
+    fn pace(&self, view: &View) -> Option<Pace> {
+        let (parallel, rate) = (self.shape.max_parallel, self.shape.rate);
+        let node = || format!("{}/{}", view.task.process, view.task.at);
+        (parallel.is_some() || rate.is_some()).then(|| Pace { node: node(), parallel, rate })
     }
 
     fn take(&self, outcome: Outcome, view: &View) -> Result<Verdict, Fault> {
@@ -237,15 +339,36 @@ impl Http {
             return Err(Fault::lasting("bad_response", "the answer is not one to an HTTP request"));
         };
         let good = (200..300).contains(&answer.status);
-        let fault = Fault { retry_after: retry_after(&answer, view), ..status_fault(answer.status) };
+        let fault = Fault { retry_after: answer.retry_after(view.now), ..status_fault(answer.status) };
         let HttpAnswer { status, headers, body } = answer;
-        let view = view.with_response(json!({"status": status, "headers": headers, "body": body}));
-        let ok = self.shape.ok.as_ref().map_or(Ok(good), |ok| ok.truth(&view));
+        let mut response = Map::from_iter([
+            ("status".to_owned(), Value::from(status)),
+            ("headers".to_owned(), Value::Object(headers)),
+            ("body".to_owned(), body),
+        ]);
+        let seen = view.with_response(Value::Object(response.clone()));
+        let ok = self.shape.ok.as_ref().map_or(Ok(good), |ok| ok.truth(&seen));
         match ok {
-            Ok(true) => Ok(Verdict::go_with(&self.shape.next, fill(&self.shape.save, &view)?)),
-            Ok(false) => Err(self.name(fault, &view)),
-            Err(_) if !good => Err(self.name(fault, &view)),
-            Err(unclear) => Err(Fault { code: "bad_response".to_owned(), status: Some(status), ..unclear }),
+            Ok(true) => {}
+            Ok(false) => return Err(self.name(fault, &seen)),
+            Err(_) if !good => return Err(self.name(fault, &seen)),
+            Err(unclear) => {
+                return Err(Fault { code: "bad_response".to_owned(), status: Some(status), ..unclear });
+            }
+        }
+        let Some(pages) = &self.shape.pages else {
+            return Ok(Verdict::go_with(&self.shape.next, fill(&self.shape.save, &seen)?));
+        };
+        match pages.take(Progress::of(&view.task), &seen)? {
+            Turned::On(progress) => {
+                let effects = Effects { progress: Some(progress.kept()), ..Effects::default() };
+                self.ask_for(Some(&progress), &view.with_secrets(), effects)
+            }
+            Turned::Over(more) => {
+                response.extend(more);
+                let seen = view.with_response(Value::Object(response));
+                Ok(Verdict::go_with(&self.shape.next, fill(&self.shape.save, &seen)?))
+            }
         }
     }
 
@@ -279,17 +402,6 @@ impl Http {
     }
 }
 
-impl AuthShape {
-    fn fill(&self, view: &View) -> Result<Auth, Fault> {
-        match self {
-            AuthShape::Basic { user, password } => {
-                Ok(Auth::Basic { user: user.fill(view)?, password: password.fill(view)? })
-            }
-            AuthShape::Bearer(token) => token.fill(view).map(Auth::Bearer),
-        }
-    }
-}
-
 fn status_fault(status: u16) -> Fault {
     let message = format!("the answer's status is {status}");
     let class = match status {
@@ -297,17 +409,4 @@ fn status_fault(status: u16) -> Fault {
         _ => Class::Lasting,
     };
     Fault { class, status: Some(status), ..Fault::lasting("http_status", message) }
-}
-
-/// `Retry-After` in seconds or as an HTTP date.
-fn retry_after(answer: &HttpAnswer, view: &View) -> Option<Span> {
-    let text = answer.headers.get("retry-after")?.as_str()?.trim();
-    let span = match text.parse::<u64>() {
-        Ok(secs) => Span::secs(secs.min(RETRY_AFTER_MAX.0 / 1_000)),
-        Err(_) => {
-            let time = jiff::fmt::rfc2822::parse(text).ok()?;
-            crate::model::time::Timestamp(time.timestamp().as_millisecond()).since(view.now)
-        }
-    };
-    Some(span.min(RETRY_AFTER_MAX))
 }

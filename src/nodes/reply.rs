@@ -19,8 +19,7 @@ use crate::model::names::NodeName;
 use crate::model::params::Params;
 use crate::model::scope::View;
 use crate::model::task::{Letter, To, Word};
-use crate::model::text::Text;
-use crate::nodes::fields::{Drafts, fill};
+use crate::nodes::fields::{Drafts, Raised, fill};
 
 /// The register's line.
 pub const SPEC: Spec = Spec {
@@ -42,20 +41,9 @@ struct Shape {
     /// What the caller gets.
     values: Option<Drafts>,
     /// Or the fault that the caller takes.
-    fault: Option<FaultShape>,
+    fault: Option<Raised>,
     /// Where to.
     next: NodeName,
-}
-
-#[derive(Debug, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-struct FaultShape {
-    /// A stable word.
-    code: Text,
-    /// For a person.
-    message: Text,
-    /// What a hook is answered with, from 400 to 599.
-    status: Option<u16>,
 }
 
 impl TryFrom<Shape> for Reply {
@@ -63,7 +51,7 @@ impl TryFrom<Shape> for Reply {
     fn try_from(shape: Shape) -> Result<Reply, String> {
         match (&shape.values, &shape.fault) {
             (Some(_), Some(_)) => Err("a reply has `values` or `fault`, not both".to_owned()),
-            (_, Some(fault)) if fault.status.is_some_and(|it| !(400..600).contains(&it)) => {
+            (_, Some(fault)) if !fault.has_good_status() => {
                 Err("the `status` of a fault is from 400 to 599".to_owned())
             }
             _ => Ok(Reply(shape)),
@@ -90,10 +78,10 @@ impl Reply {
             (Ok(answer), _) => answer,
             (Err(fault), Some(_)) => return Err(fault),
             // Nobody waits, or a hook does: that is told, and the task goes on.
-            (Err(fault), None) => Err(fault),
+            (Err(fault), None) => Err(Fault { status: Some(500), ..fault }),
         };
         let letters = view.task.caller.iter().map(|caller| {
-            let word = Word::Answer { visit: caller.visit, answer: answer.clone() };
+            let word = Word::answer(caller, answer.clone());
             Letter { to: To::Task(caller.task), word }
         });
         let letters = letters.collect();
@@ -103,10 +91,7 @@ impl Reply {
 
     fn said(&self, view: &View) -> Result<Result<Params, Fault>, Fault> {
         Ok(match &self.0.fault {
-            Some(fault) => {
-                let said = Fault::lasting(&fault.code.fill(view)?, fault.message.fill(view)?);
-                Err(Fault { status: fault.status, ..said })
-            }
+            Some(fault) => Err(fault.fault(view)?),
             None => Ok(self.0.values.as_ref().map_or(Ok(Params::default()), |values| fill(values, view))?),
         })
     }

@@ -90,7 +90,7 @@ impl Telling<'_> {
         match self.notify {
             Notify::Channels(channels) => {
                 let (channels, all) = (channels.clone(), self.mode == Mode::All);
-                let about = Some(about(view));
+                let about = Some(Box::new(about(view)));
                 Ok(Way::Ask(TellAsk { channels, all, subject, text, about, ..TellAsk::default() }))
             }
             Notify::Process { call } => {
@@ -140,7 +140,9 @@ fn about(view: &View) -> About {
 pub fn delivered(outcome: Outcome) -> Result<Vec<String>, Fault> {
     let told = match outcome? {
         Answer::Told(told) => told,
-        Answer::Http(_) => return Err(Fault::lasting("bad_response", "the answer is not one to a message")),
+        Answer::Http(_) | Answer::Later(_) => {
+            return Err(Fault::lasting("bad_response", "the answer is not one to a message"));
+        }
     };
     let by = |it: &Delivery| it.result.is_ok().then(|| it.channel.clone());
     let by: Vec<String> = told.iter().filter_map(by).collect();

@@ -2,6 +2,7 @@
 
 use serde_json::{Map, Value};
 
+use crate::model::xml;
 use crate::process::hook::Format;
 
 /// The most fields of one form: more are no form.
@@ -30,7 +31,11 @@ pub fn read(accept: &[Format], media_type: &str, body: &[u8], query: &str) -> Re
             let (line, column) = (error.line(), error.column());
             BadBody::Form(format!("the body is no JSON: something is wrong at line {line}, column {column}"))
         }),
-        Format::Xml => Err(BadBody::Kind("XML is not read yet".to_owned())),
+        Format::Xml => {
+            let text = std::str::from_utf8(body);
+            let text = text.map_err(|_| BadBody::Form("the XML is not UTF-8".to_owned()))?;
+            xml::read(text).map_err(|_| BadBody::Form("the body is no XML that is read here".to_owned()))
+        }
     }
 }
 
@@ -168,9 +173,21 @@ mod tests {
 
     #[test]
     fn a_body_is_read_as_it_says_and_as_the_hook_takes() {
-        use Format::{Form, Json, Query};
+        use Format::{Form, Json, Query, Xml};
         let (form, json) = ("application/x-www-form-urlencoded", "application/json");
-        let cases: [(&[Format], &str, &str, &str, Option<Value>); 12] = [
+        let order = || Some(json!({"order": {"@id": "7", "item": ["a", "b"]}}));
+        let document = "<order id='7'><item>a</item><item>b</item></order>";
+        let cases: [(&[Format], &str, &str, &str, Option<Value>); 16] = [
+            (&[], "application/xml", document, "", order()),
+            (&[], "application/soap+xml", document, "", order()),
+            (&[Xml], "text/plain", document, "", order()),
+            (
+                &[Xml],
+                "text/xml",
+                "<!DOCTYPE a [<!ENTITY x SYSTEM 'file:///etc/passwd'>]><a>&x;</a>",
+                "",
+                None,
+            ),
             (&[], json, "{\"a\": 1}", "", Some(json!({"a": 1}))),
             (&[], "application/vnd.shop+json", "[1]", "", Some(json!([1]))),
             (&[], form, "a=1", "b=2", Some(json!({"a": "1"}))),

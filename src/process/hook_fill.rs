@@ -27,7 +27,7 @@ pub struct Seen {
 /// What the texts of a hook of `process` see. A hook belongs to no task: what it sees stands where a task's
 /// params would.
 pub fn view(process: &Process, seen: Seen, scope: &Scope, now: Timestamp) -> Result<View, Fault> {
-    let bad = |error: crate::model::names::BadName| Fault::lasting("bad_ref", error.to_string());
+    let bad = |error: crate::model::names::BadName| Fault::lasting("bad_name", error.to_string());
     let address = Address { process: process.id.clone(), reference: Ref::new("hook").map_err(bad)? };
     let Seen { method, headers, query, body } = seen;
     let params = [
@@ -61,7 +61,7 @@ impl Hook {
     /// What the task is given.
     ///
     /// # Errors
-    /// What `params` could not read; `bad_body` if nothing says what to take of a body that has no fields.
+    /// What `params` could not read; `bad_value` if nothing says what to take of a body that has no fields.
     pub fn params(&self, process: &Process, view: &View) -> Result<Params, Fault> {
         if let Some(drafts) = &self.params {
             return drafts.iter().map(|(name, it)| Ok((name.clone(), it.fill(view)?))).collect();
@@ -70,7 +70,7 @@ impl Hook {
         let Some(body) = body else {
             let message =
                 "the body has no fields by name; hint: the hook can say `params: {body: \"= body\"}`";
-            return Err(Fault::lasting("bad_body", message));
+            return Err(Fault::lasting("bad_value", message));
         };
         let declared = process.params.iter().filter(|it| it.input);
         let given = declared.filter_map(|it| Some((it.name.clone(), body.get(&it.name)?.clone())));

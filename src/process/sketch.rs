@@ -8,6 +8,7 @@ use crate::model::tree::{Branch, Key, Spot, Tree};
 use crate::process::file::COMMON;
 use crate::process::hook::Hook;
 use crate::process::process::{Node, ParamSpec};
+use crate::process::schedule::Schedule;
 
 /// A process as it was read.
 pub struct Sketch {
@@ -15,6 +16,8 @@ pub struct Sketch {
     pub params: Vec<(ParamSpec, Key, Tree)>,
     /// The hooks, if nothing was wrong with each, with what they were read from.
     pub hooks: Vec<(Option<Hook>, Key, Tree)>,
+    /// The schedules, if nothing was wrong with each, with what they were read from.
+    pub schedules: Vec<(Option<Schedule>, Tree)>,
     /// Where `nodes:` stood.
     pub nodes_spot: Spot,
     /// The nodes.
@@ -56,6 +59,8 @@ pub enum Turn {
     Error,
     /// After it has stood there too long.
     Limit,
+    /// No task takes it: one is born there when too many stand here.
+    Alarm,
 }
 
 /// All ways out of a node.
@@ -64,7 +69,8 @@ pub fn ways(node: &Node) -> Vec<Way> {
     let plain = node.kind.exits().into_iter().map(|(label, to)| way(label, to, Turn::Plain));
     let error = node.on_error.iter().map(|to| way("on error".to_owned(), to, Turn::Error));
     let limit = node.limit.iter().map(|it| way(format!("after {}", it.time), &it.next, Turn::Limit));
-    plain.chain(error).chain(limit).collect()
+    let alarm = node.alarm.iter().map(|it| way(format!("{} here", it.count), &it.next, Turn::Alarm));
+    plain.chain(error).chain(limit).chain(alarm).collect()
 }
 
 impl Station {
@@ -126,8 +132,10 @@ fn scalars<'a>(tree: &'a Tree, under: &'a str, all: &mut Vec<(&'a str, &'a Tree)
 pub fn known_names(sketch: &Sketch) -> BTreeSet<String> {
     let declared = sketch.params.iter().map(|(param, ..)| param.name.clone());
     let mut names: BTreeSet<String> = declared.collect();
-    let hooks = sketch.hooks.iter().filter_map(|(_, _, tree)| tree.get("params"));
-    names.extend(hooks.flat_map(|it| it.entries().iter().map(|(key, _)| key.text.clone())));
+    let hooks = sketch.hooks.iter().map(|(_, _, tree)| tree);
+    let given = hooks.chain(sketch.schedules.iter().map(|(_, tree)| tree));
+    let given = given.filter_map(|tree| tree.get("params"));
+    names.extend(given.flat_map(|it| it.entries().iter().map(|(key, _)| key.text.clone())));
     for station in &sketch.nodes {
         written(&station.tree, &mut names);
     }

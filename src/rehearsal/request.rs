@@ -5,10 +5,10 @@ use std::collections::BTreeMap;
 use serde_json::{Map, Value, json};
 
 use crate::channels::marks::{Piece, marked, pieces};
-use crate::model::effect::{Auth, Body, HttpAsk};
+use crate::model::effect::{Auth, Body, Content, HttpAsk, Part};
 
 /// The parts of a request: `method`, `url` (without its query), `query`, `headers`, `auth`, and one of
-/// `form`, `json` and `text`.
+/// `form`, `json`, `xml`, `multipart`, `text` and `base64`.
 pub(super) fn parts_of(ask: &HttpAsk, secrets: &BTreeMap<String, String>) -> Value {
     let open = |text: &str| opened(text, secrets);
     let url = open(&ask.url);
@@ -30,9 +30,35 @@ pub(super) fn parts_of(ask: &HttpAsk, secrets: &BTreeMap<String, String>) -> Val
         Body::None => {}
         Body::Json(value) => drop(parts.insert("json".to_owned(), deep(value, &open))),
         Body::Form(pairs) => drop(parts.insert("form".to_owned(), texts(pairs, &open).into())),
-        Body::Text(text) => drop(parts.insert("text".to_owned(), open(text).into())),
+        Body::Text(text) | Body::XmlText(text) => drop(parts.insert("text".to_owned(), open(text).into())),
+        Body::Xml(value) => drop(parts.insert("xml".to_owned(), deep(value, &open))),
+        Body::Raw { content_type, content } => {
+            parts.insert("content_type".to_owned(), content_type.as_str().into());
+            parts.extend(content_of(content, &open));
+        }
+        Body::Multipart(all) => {
+            let all: Vec<Value> = all.iter().map(|it| part_of(it, &open)).collect();
+            parts.insert("multipart".to_owned(), all.into());
+        }
     }
     Value::Object(parts)
+}
+
+fn part_of(part: &Part, open: &impl Fn(&str) -> String) -> Value {
+    let mut map = Map::from_iter([("name".to_owned(), Value::from(part.name.as_str()))]);
+    let named = [("file", &part.file), ("content_type", &part.content_type)];
+    let named = named.into_iter().filter_map(|(name, it)| Some((name.to_owned(), open(it.as_ref()?).into())));
+    map.extend(named);
+    map.extend(content_of(&part.content, open));
+    Value::Object(map)
+}
+
+fn content_of(content: &Content, open: &impl Fn(&str) -> String) -> Map<String, Value> {
+    let (name, text) = match content {
+        Content::Text(text) => ("text", text),
+        Content::Base64(text) => ("base64", text),
+    };
+    Map::from_iter([(name.to_owned(), open(text).into())])
 }
 
 fn auth_of(auth: &Auth, open: &impl Fn(&str) -> String) -> Value {
@@ -42,6 +68,10 @@ fn auth_of(auth: &Auth, open: &impl Fn(&str) -> String) -> Value {
         }
         Auth::Bearer(token) => json!({"bearer": open(token)}),
         Auth::Signed(_) => json!({"signed": true}),
+        Auth::Oauth2(grant) => {
+            json!({"oauth2": {"client_id": open(&grant.client_id), "scope": grant.scope}})
+        }
+        Auth::Hmac(signing) => json!({"hmac": {"header": signing.header}}),
     }
 }
 

@@ -187,6 +187,14 @@ impl Bitrix {
         self.static_tokens.remove(token);
     }
 
+    /// Somebody else who has a copy of the newest pair of an application renews it, and keeps the new one.
+    pub fn renew_elsewhere(&mut self, client_id: &str, now: i64) -> Result<(), String> {
+        let pair = self.tokens.latest(client_id).ok_or("the app has no pair yet")?;
+        let (refresh, rules) = (pair.refresh.clone(), self.settings.rules(self.config.user_id));
+        let (result, _) = self.tokens.rotate(&refresh, client_id, now, rules);
+        result.map(drop).map_err(|_| "the app's newest refresh token is dead".to_owned())
+    }
+
     /// The answer that carried this pair was not delivered.
     pub fn lose(&mut self, pair: PairId) {
         self.tokens.lose(pair);

@@ -125,7 +125,8 @@ fn object(body: &[u8]) -> Result<Map<String, Value>, String> {
 }
 
 /// Changes the portal and the token server: all of `wish`, or nothing if any of it is wrong. Besides the
-/// settings it may name `fail`, `app`, `remove_app`, `allow_static`, `revoke_static` and `expire_access`.
+/// settings it may name `fail`, `app`, `remove_app`, `allow_static`, `revoke_static`, `expire_access`, and
+/// `renew_elsewhere` with an app whose pair somebody else renews.
 pub fn put_bitrix(bitrix: &mut Bitrix, mut wish: Map<String, Value>, now: i64) -> Result<(), String> {
     let fail = wish.shift_remove("fail");
     let app = taken(&mut wish, "app")?.map(App::checked).transpose()?;
@@ -133,8 +134,12 @@ pub fn put_bitrix(bitrix: &mut Bitrix, mut wish: Map<String, Value>, now: i64) -
     let allow_static: Option<String> = taken(&mut wish, "allow_static")?;
     let revoke_static: Option<String> = taken(&mut wish, "revoke_static")?;
     let expire_access: Option<bool> = taken(&mut wish, "expire_access")?;
+    let renew_elsewhere: Option<String> = taken(&mut wish, "renew_elsewhere")?;
     let settings = bitrix.settings.patched(wish)?;
     let troubles = fail.map_or(Ok(bitrix.troubles.clone()), |it| troubles(&bitrix.troubles, it))?;
+    if let Some(client_id) = renew_elsewhere {
+        bitrix.renew_elsewhere(&client_id, now)?;
+    }
     if let Some(token) = allow_static {
         bitrix.allow_static(&token)?;
     }
@@ -347,6 +352,21 @@ mod tests {
         assert!(bitrix.app("a").is_some() && bitrix.is_valid("t", 0));
         put_bitrix(&mut bitrix, map(&json!({"fail": null, "revoke_static": "t"})), 0).unwrap();
         assert!(bitrix.troubles.token.take().is_none() && !bitrix.is_valid("t", 0));
+    }
+
+    #[test]
+    fn somebody_else_renews_and_our_pair_is_spent() {
+        let mut bitrix = bitrix();
+        let elsewhere = || map(&json!({"renew_elsewhere": "a"}));
+        put_bitrix(&mut bitrix, map(&json!({"app": {"client_id": "a", "client_secret": "b"}})), 0).unwrap();
+        assert!(put_bitrix(&mut bitrix, elsewhere(), 0).is_err(), "there is no pair yet");
+        let (code, rules) = (bitrix.code("a", 0).unwrap(), bitrix.settings.rules(1));
+        let ours = bitrix.tokens.exchange(&code, "a", 0, rules).unwrap();
+        let ours = bitrix.tokens.pair(ours).unwrap().clone();
+        put_bitrix(&mut bitrix, elsewhere(), 0).unwrap();
+        assert!(!bitrix.is_valid(&ours.access, 0));
+        assert!(bitrix.tokens.rotate(&ours.refresh, "a", 0, rules).0.is_err());
+        assert!(bitrix.is_valid(&bitrix.tokens.latest("a").unwrap().access.clone(), 0), "theirs is good");
     }
 
     #[test]

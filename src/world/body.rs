@@ -1,17 +1,22 @@
 //! Reads the body of an answer: never more than was asked for, never deeper than can be walked, text by its
 //! charset.
 
+use base64::Engine;
+use base64::prelude::BASE64_STANDARD;
 use reqwest::Response;
 use reqwest::header::{CONTENT_ENCODING, CONTENT_TYPE, HeaderMap};
-use serde_json::{Map, Value};
+use serde_json::{Map, Value, json};
 
 use crate::model::effect::{Accept, HttpAnswer, MARK_CLOSE, MARK_OPEN};
 use crate::model::fault::Fault;
+use crate::model::xml;
 use crate::world::request::Shown;
 use crate::world::trouble;
 
 /// The most bytes of headers that are taken: servers send one or two kilobytes.
 const HEADERS_BYTES_MAX: usize = 64 * 1024;
+/// An XML declaration is at the very beginning, and short.
+const DECLARATION_BYTES_MAX: usize = 200;
 /// As much room as is made for a body before it is there.
 const ROOM_BYTES_MAX: u64 = 64 * 1024;
 
@@ -55,6 +60,8 @@ fn parse(bytes: &[u8], content_type: &str, accept: Accept, status: u16) -> Resul
     let head = text.trim_start();
     let named = says_json(content_type);
     let wanted = match accept {
+        Accept::Binary => return Ok(binary(bytes, content_type)),
+        Accept::Xml => return document(bytes, content_type, status),
         Accept::Text => return Ok(disarmed(Value::String(text))),
         Accept::Json => true,
         Accept::Auto => named || head.starts_with(['{', '[']),
@@ -73,6 +80,36 @@ fn parse(bytes: &[u8], content_type: &str, accept: Accept, status: u16) -> Resul
         }
         Err(_) => Ok(disarmed(Value::String(text))),
     }
+}
+
+/// Bytes, as JSON can hold them.
+fn binary(bytes: &[u8], content_type: &str) -> Value {
+    json!({"base64": BASE64_STANDARD.encode(bytes), "type": content_type, "size": bytes.len()})
+}
+
+/// XML as a value. Where the content type names no charset, the document does.
+fn document(bytes: &[u8], content_type: &str, status: u16) -> Result<Value, String> {
+    let named = content_type.to_ascii_lowercase().contains("charset=");
+    let declared = if named { None } else { declared(bytes) };
+    let content_type = declared.map_or(content_type.to_owned(), |it| format!("{content_type}; charset={it}"));
+    let text = crate::world::charset::decode(bytes, &content_type);
+    if text.trim().is_empty() && status == 204 {
+        return Ok(Value::Null);
+    }
+    match xml::read(&text) {
+        Ok(value) => Ok(disarmed(value)),
+        Err(why) if (200..300).contains(&status) => Err(format!("is no XML: it {why}")),
+        Err(_) => Ok(disarmed(Value::String(text))),
+    }
+}
+
+/// The encoding that an XML document declares.
+fn declared(bytes: &[u8]) -> Option<String> {
+    let head = String::from_utf8_lossy(&bytes[..bytes.len().min(DECLARATION_BYTES_MAX)]).into_owned();
+    let declaration = head.strip_prefix("<?xml")?.split_once("?>")?.0.to_owned();
+    let value = declaration.split_once("encoding")?.1.trim_start().strip_prefix('=')?.trim_start();
+    let quote = value.chars().next().filter(|it| matches!(it, '"' | '\''))?;
+    value[1..].split_once(quote).map(|(name, _)| name.to_owned())
 }
 
 fn says_json(content_type: &str) -> bool {
@@ -144,6 +181,23 @@ mod tests {
         assert!(parse(b"", "text/html", Accept::Json, 200).is_err());
         assert_eq!(parse(b"", "text/html", Accept::Json, 204), Ok(json!(null)));
         assert_eq!(parse(b"<html>", "text/html", Accept::Json, 502), Ok(json!("<html>")));
+    }
+
+    #[test]
+    fn a_body_is_xml_or_bytes_if_that_was_asked_for() {
+        let read = |bytes: &[u8], status| parse(bytes, "text/xml", Accept::Xml, status);
+        assert_eq!(read(b"<a><b>1</b></a>", 200), Ok(json!({"a": {"b": "1"}})));
+        assert_eq!(
+            read(b"<?xml version='1.0' encoding='windows-1251'?><a>\xcf</a>", 200),
+            Ok(json!({"a": "П"}))
+        );
+        assert_eq!(read(b"<html><br></html>", 502), Ok(json!("<html><br></html>")));
+        assert_eq!(read(b"", 204), Ok(json!(null)));
+        assert!(read(b"<a>", 200).unwrap_err().starts_with("is no XML: it ends before"));
+        let armed = "<a>\u{fdd0}x\u{fdd1}</a>".as_bytes();
+        assert_eq!(read(armed, 200), Ok(json!({"a": "\u{FFFD}x\u{FFFD}"})));
+        let bytes = parse(b"\x00\xff{", "image/png", Accept::Binary, 200);
+        assert_eq!(bytes, Ok(json!({"base64": "AP97", "type": "image/png", "size": 3})));
     }
 
     #[test]

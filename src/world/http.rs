@@ -1,36 +1,27 @@
 //! [`Http`]: performs HTTP requests. Every hop of every request is checked before it is made.
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use reqwest::header::{HeaderValue, LOCATION};
-use reqwest::{Client, Response, redirect};
+use reqwest::{Client, Response};
 use tokio::time::Instant;
 
 use crate::engine::edges::Clock;
 use crate::model::effect::{HttpAnswer, HttpAsk};
 use crate::model::fault::Fault;
 use crate::model::time::Span;
+use crate::world::clients::Clients;
 use crate::world::clock::SystemClock;
-use crate::world::guard::{Guard, GuardedDns};
+use crate::world::guard::Guard;
 use crate::world::hosts::OauthHosts;
 use crate::world::request::{self, Request};
 use crate::world::secrets::Opener;
 use crate::world::{body, trouble};
 
-/// A server that takes longer to accept a connection is not there.
-const CONNECT_MAX: Duration = Duration::from_secs(10);
-/// Idle connections kept per host; more are rarely of use at once.
-const IDLE_MAX: usize = 16;
-/// Most servers close idle connections after a minute or more.
-const IDLE_TIME: Duration = Duration::from_secs(50);
-
-const USER_AGENT: &str = concat!("beltline/", env!("CARGO_PKG_VERSION"));
-
 /// Performs HTTP requests.
 #[derive(Clone, Debug)]
 pub struct Http {
-    client: Client,
+    clients: Arc<Clients>,
     guard: Arc<Guard>,
     oauth_hosts: OauthHosts,
 }
@@ -41,19 +32,8 @@ impl Http {
     /// # Errors
     /// The system's certificates cannot be read.
     pub fn new(guard: Arc<Guard>, oauth_hosts: OauthHosts) -> Result<Http, reqwest::Error> {
-        // One TLS stack for the whole program; whoever was first is as good.
-        let _ = rustls::crypto::ring::default_provider().install_default();
-        let client = Client::builder()
-            .user_agent(USER_AGENT)
-            .no_proxy()
-            .redirect(redirect::Policy::none())
-            .referer(false)
-            .dns_resolver(Arc::new(GuardedDns(Arc::clone(&guard))))
-            .connect_timeout(CONNECT_MAX)
-            .pool_max_idle_per_host(IDLE_MAX)
-            .pool_idle_timeout(IDLE_TIME)
-            .build()?;
-        Ok(Http { client, guard, oauth_hosts })
+        let clients = Arc::new(Clients::new(Arc::clone(&guard))?);
+        Ok(Http { clients, guard, oauth_hosts })
     }
 
     /// Asks within `timeout`. Any answer is an answer, whatever its status.
@@ -68,8 +48,10 @@ impl Http {
         timeout: Span,
         opener: &mut Opener,
     ) -> Result<HttpAnswer, Fault> {
-        let asked = match request::prepare(ask, key, SystemClock.now(), opener) {
-            Ok(request) => self.ask_in_time(ask, request, timeout, opener).await,
+        let prepared = request::prepare(ask, key, SystemClock.now(), opener);
+        let prepared = prepared.and_then(|request| Ok((request, self.client(ask, opener)?)));
+        let asked = match prepared {
+            Ok((request, client)) => self.ask_in_time(ask, request, client, timeout, opener).await,
             Err(fault) => Err(fault),
         };
         asked.map(|answer| opener.scrub_answer(answer)).map_err(|fault| opener.scrubbed(fault))
@@ -79,11 +61,12 @@ impl Http {
         &self,
         ask: &HttpAsk,
         request: Request,
+        client: Client,
         timeout: Span,
         opener: &Opener,
     ) -> Result<HttpAnswer, Fault> {
         let shown = request.shown.clone();
-        let asking = self.follow(ask, request, opener);
+        let asking = self.follow(ask, request, client, opener);
         match tokio::time::timeout(timeout.duration(), asking).await {
             Ok(asked) => asked,
             Err(_) => Err(trouble::late(timeout, &shown)),
@@ -94,14 +77,15 @@ impl Http {
         &self,
         ask: &HttpAsk,
         mut request: Request,
+        mut client: Client,
         opener: &Opener,
     ) -> Result<HttpAnswer, Fault> {
         let mut redirects_left = ask.redirects_max;
         opener.check_host(request.host(), request.port())?;
         loop {
             self.check(ask, &request)?;
-            let shown = request.shown.clone();
-            let response = self.send(&request, opener).await?;
+            let (shown, origin) = (request.shown.clone(), request.url.origin());
+            let response = send(&client, &request, opener).await?;
             let location = response.headers().get(LOCATION).filter(|_| ask.redirects_max > 0);
             let location = location.map(HeaderValue::as_bytes);
             let Some(next) = request.redirected(response.status().as_u16(), location)? else {
@@ -113,6 +97,10 @@ impl Http {
             }
             redirects_left -= 1;
             opener.check_carried(next.url.as_str(), next.host(), next.port())?;
+            // A client's certificate is for the host that it was given for.
+            if next.url.origin() != origin {
+                client = self.clients.usual();
+            }
             request = next;
         }
     }
@@ -131,28 +119,32 @@ impl Http {
         request.url.host().map_or(Ok(()), |host| self.guard.check_host(&host).map_err(closed))
     }
 
-    async fn send(&self, request: &Request, opener: &Opener) -> Result<Response, Fault> {
-        let started = Instant::now();
-        let mut builder = self.client.request(request.method.clone(), request.url.clone());
-        builder = builder.headers(request.headers.clone());
-        if let Some(body) = &request.body {
-            builder = builder.body(body.clone());
+    fn client(&self, ask: &HttpAsk, opener: &mut Opener) -> Result<Client, Fault> {
+        ask.tls.as_ref().map_or_else(|| Ok(self.clients.usual()), |tls| self.clients.with(tls, opener))
+    }
+}
+
+async fn send(client: &Client, request: &Request, opener: &Opener) -> Result<Response, Fault> {
+    let started = Instant::now();
+    let mut builder = client.request(request.method.clone(), request.url.clone());
+    builder = builder.headers(request.headers.clone());
+    if let Some(body) = &request.body {
+        builder = builder.body(body.clone());
+    }
+    let sent = builder.send().await;
+    let (method, host) = (&request.method, opener.scrub(&request.shown.host));
+    let scheme = request.url.scheme();
+    let ms = started.elapsed().as_millis();
+    match sent {
+        Ok(response) => {
+            let status = response.status().as_u16();
+            tracing::debug!(%method, scheme, host, status, ms, "asked");
+            Ok(response)
         }
-        let sent = builder.send().await;
-        let (method, host) = (&request.method, opener.scrub(&request.shown.host));
-        let scheme = request.url.scheme();
-        let ms = started.elapsed().as_millis();
-        match sent {
-            Ok(response) => {
-                let status = response.status().as_u16();
-                tracing::debug!(%method, scheme, host, status, ms, "asked");
-                Ok(response)
-            }
-            Err(error) => {
-                let fault = trouble::in_request(&error.without_url(), &request.shown);
-                tracing::debug!(%method, scheme, host, code = fault.code, ms, "asked in vain");
-                Err(fault)
-            }
+        Err(error) => {
+            let fault = trouble::in_request(&error.without_url(), &request.shown);
+            tracing::debug!(%method, scheme, host, code = fault.code, ms, "asked in vain");
+            Err(fault)
         }
     }
 }

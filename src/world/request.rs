@@ -9,34 +9,23 @@ use reqwest::header::{
     USER_AGENT,
 };
 use url::Url;
-use url::form_urlencoded::Serializer;
 
 use crate::channels::marks::{MASK, marked, masked};
-use crate::model::effect::{Accept, Auth, Body, HttpAsk};
+use crate::model::effect::{Accept, Auth, HttpAsk, Page};
 use crate::model::fault::Fault;
 use crate::model::helpers::hmac;
 use crate::model::time::Timestamp;
+use crate::world::headers::{header, headers};
+use crate::world::hosts::fits;
+use crate::world::load::Load;
 use crate::world::secrets::Opener;
+use crate::world::sign::Signed;
 
 /// Sent with every request, so that a repeated one can be told.
 pub const IDEMPOTENCY_KEY: HeaderName = HeaderName::from_static("idempotency-key");
 /// Proves who sent a request, and that nobody changed it.
 const SIGNATURE: HeaderName = HeaderName::from_static("beltline-signature");
 
-/// Headers that frame a message or name its host are the client's own: a second opinion on them is request
-/// smuggling.
-const OURS: [&str; 10] = [
-    "connection",
-    "content-length",
-    "expect",
-    "host",
-    "keep-alive",
-    "proxy-connection",
-    "te",
-    "trailer",
-    "transfer-encoding",
-    "upgrade",
-];
 /// What another host is told after a redirect. Anything else may be a key.
 const HARMLESS: [HeaderName; 4] = [ACCEPT, ACCEPT_LANGUAGE, USER_AGENT, IDEMPOTENCY_KEY];
 /// A word in a path this long, of letters and digits, may be a key that came by a param.
@@ -78,21 +67,40 @@ pub fn prepare(ask: &HttpAsk, key: &str, now: Timestamp, opener: &mut Opener) ->
         Ok(_) | Err(_) => return Err(Fault::lasting("bad_value", "the method is none of HTTP's")),
     };
     let mut headers = headers(&opener.pairs(&ask.headers)?)?;
-    let (body, content_type) = body(&ask.body, opener)?;
+    let load = Load::of(&ask.body, opener)?;
+    let content_type = load.as_ref().map(|it| it.content_type.clone());
+    let body = load.map(|it| it.bytes);
+    let signed =
+        Signed { method: method.as_str(), url: &url, body: body.as_deref().unwrap_or_default(), key, now };
     if let Some(auth) = &ask.auth {
-        let (name, value) = authorization(auth, body.as_deref().unwrap_or_default(), now, opener)?;
-        headers.insert(name, value);
+        authorize(auth, &signed, &mut headers, opener)?;
     }
     if let (Some(content_type), false) = (content_type, headers.contains_key(CONTENT_TYPE)) {
-        headers.insert(CONTENT_TYPE, HeaderValue::from_static(content_type));
+        headers.insert(CONTENT_TYPE, header("Content-Type", &content_type)?);
     }
-    if ask.accept == Accept::Json && !headers.contains_key(ACCEPT) {
-        headers.insert(ACCEPT, HeaderValue::from_static("application/json"));
+    if let (Some(accept), false) = (accepted(ask.accept), headers.contains_key(ACCEPT)) {
+        headers.insert(ACCEPT, HeaderValue::from_static(accept));
     }
     if !headers.contains_key(IDEMPOTENCY_KEY) {
         headers.insert(IDEMPOTENCY_KEY, header("Idempotency-Key", key)?);
     }
     Ok(Request { method, url, headers, body, shown })
+}
+
+/// The origin a request goes to, and what people may see of it.
+///
+/// # Errors
+/// As [`prepare`].
+pub fn origin(ask: &HttpAsk, opener: &mut Opener) -> Result<(String, String), Fault> {
+    let shown = Shown::of(&ask.url);
+    let url = address(ask, &shown, opener)?;
+    let port = url.port().map(|it| format!(":{it}")).unwrap_or_default();
+    let host = if shown.host == MASK {
+        MASK.to_owned()
+    } else {
+        url.host_str().unwrap_or_default().to_owned() + &port
+    };
+    Ok((url.origin().ascii_serialization(), host))
 }
 
 fn address(ask: &HttpAsk, shown: &Shown, opener: &mut Opener) -> Result<Url, Fault> {
@@ -105,43 +113,62 @@ fn address(ask: &HttpAsk, shown: &Shown, opener: &mut Opener) -> Result<Url, Fau
     if !ask.query.is_empty() {
         url.query_pairs_mut().extend_pairs(opener.pairs(&ask.query)?);
     }
-    Ok(url)
-}
-
-fn headers(pairs: &[(String, String)]) -> Result<HeaderMap, Fault> {
-    let mut headers = HeaderMap::new();
-    for (name, value) in pairs {
-        let bad = |why: &str| Fault::lasting("bad_header", format!("the header `{}` {why}", plain(name)));
-        let parsed: HeaderName = name.parse().map_err(|_| bad("has a name that HTTP does not allow"))?;
-        if OURS.contains(&parsed.as_str()) {
-            return Err(bad("is set by Beltline itself"));
-        }
-        headers.append(parsed, header(name, value)?);
+    match &ask.page {
+        Some(Page { at: Some(at), hosts, .. }) => turned(&url, at, hosts, shown),
+        Some(_) | None => Ok(url),
     }
-    Ok(headers)
 }
 
-/// A value of a header; never shown in a debug print.
-fn header(name: &str, value: &str) -> Result<HeaderValue, Fault> {
-    let mut header = HeaderValue::from_bytes(value.as_bytes()).map_err(|_| {
-        let message = format!("the header `{}` holds a line break or a control character", plain(name));
-        Fault::lasting("bad_header", message)
-    })?;
-    header.set_sensitive(true);
-    Ok(header)
+/// The address of a next page. It stays where the first one is: what goes with it are keys.
+fn turned(first: &Url, at: &str, hosts: &[String], shown: &Shown) -> Result<Url, Fault> {
+    let bad = |why: &str| Fault::lasting("bad_page", format!("the next page of `{}` {why}", shown.place));
+    let mut next = first.join(at.trim()).map_err(|_| bad("is no address"))?;
+    next.set_fragment(None);
+    if !next.username().is_empty() || next.password().is_some() {
+        return Err(bad("brings a password of its own"));
+    }
+    let port = next.port_or_known_default().unwrap_or_default();
+    let host = next.host_str().unwrap_or_default();
+    let same_scheme = next.scheme() == first.scheme();
+    let allowed = same_scheme && hosts.iter().any(|it| fits(it, host, port));
+    if next.origin() != first.origin() && !allowed {
+        let place = Shown::of_host(&next).place;
+        let why =
+            format!("is elsewhere, at `{place}`; hint: if it is to be trusted, add it to `pages.hosts`");
+        return Err(bad(&why));
+    }
+    if next.path().contains(MASK) {
+        return Err(bad("holds a secret in its path; hint: see `pages.next: {query, value}`"));
+    }
+    // A secret that the answer said back was taken out of it; it is put where it was.
+    if next.query().is_some_and(|it| it.contains(MASK)) {
+        let known: Vec<(String, String)> = first.query_pairs().into_owned().collect();
+        let pairs: Vec<(String, String)> = next.query_pairs().into_owned().collect();
+        let again = pairs.into_iter().map(|(name, value)| {
+            let own = known.iter().find(|(it, _)| *it == name).filter(|_| value.contains(MASK));
+            let value = own.map_or(value, |(_, own)| own.clone());
+            (name, value)
+        });
+        let again: Vec<(String, String)> = again.collect();
+        next.query_pairs_mut().clear().extend_pairs(again);
+    }
+    Ok(next)
 }
 
-/// A header's name as a message can carry it.
-fn plain(name: &str) -> String {
-    name.chars().filter(|it| !it.is_control()).take(64).collect()
+fn accepted(accept: Accept) -> Option<&'static str> {
+    match accept {
+        Accept::Json => Some("application/json"),
+        Accept::Xml => Some("application/xml, text/xml;q=0.9"),
+        Accept::Auto | Accept::Text | Accept::Binary => None,
+    }
 }
 
-fn authorization(
+fn authorize(
     auth: &Auth,
-    body: &[u8],
-    now: Timestamp,
+    signed: &Signed,
+    headers: &mut HeaderMap,
     opener: &mut Opener,
-) -> Result<(HeaderName, HeaderValue), Fault> {
+) -> Result<(), Fault> {
     let value = match auth {
         Auth::Bearer(token) => format!("Bearer {}", opener.text(token)?),
         Auth::Basic { user, password } => {
@@ -150,29 +177,21 @@ fn authorization(
             format!("Basic {pair}")
         }
         Auth::Signed(key) => {
-            let seconds = now.seconds();
-            let signed = format!("{seconds}.{}", String::from_utf8_lossy(body));
-            let signature = hmac(&signed, &opener.text(key)?);
+            let seconds = signed.now.seconds();
+            let what = format!("{seconds}.{}", String::from_utf8_lossy(signed.body));
+            let signature = hmac(&what, &opener.text(key)?);
             let signature = signature.map_err(|it| Fault::lasting("bad_value", it))?;
             let value = header("Beltline-Signature", &format!("t={seconds},v1={signature}"))?;
-            return Ok((SIGNATURE, value));
+            headers.insert(SIGNATURE, value);
+            return Ok(());
+        }
+        Auth::Hmac(how) => return signed.sign(how, headers, opener),
+        Auth::Oauth2(_) => {
+            return Err(Fault::lasting("oauth2_failed", "there is no access token to ask with"));
         }
     };
-    Ok((AUTHORIZATION, header("Authorization", &value)?))
-}
-
-type Carried = (Option<Vec<u8>>, Option<&'static str>);
-
-fn body(body: &Body, opener: &mut Opener) -> Result<Carried, Fault> {
-    Ok(match body {
-        Body::None => (None, None),
-        Body::Json(value) => (Some(opener.value(value)?.to_string().into_bytes()), Some("application/json")),
-        Body::Form(pairs) => {
-            let form = Serializer::new(String::new()).extend_pairs(opener.pairs(pairs)?).finish();
-            (Some(form.into_bytes()), Some("application/x-www-form-urlencoded"))
-        }
-        Body::Text(text) => (Some(opener.text(text)?.into_bytes()), Some("text/plain; charset=utf-8")),
-    })
+    headers.insert(AUTHORIZATION, header("Authorization", &value)?);
+    Ok(())
 }
 
 impl Request {

@@ -18,6 +18,10 @@ pub fn in_request(error: &reqwest::Error, shown: &Shown) -> Fault {
     if error.is_connect() {
         return in_connect(error, place);
     }
+    // With TLS 1.3 a server refuses a client only after the client thinks that all is well.
+    if let Some(why) = cause::<rustls::Error>(error) {
+        return untrusted(why, place);
+    }
     match cause::<hyper::Error>(error) {
         Some(why) if why.is_parse() => {
             Fault::lasting("bad_response", format!("the answer of `{place}` is none of HTTP's"))
@@ -89,10 +93,25 @@ pub fn why_unreachable(error: &(dyn Error + 'static)) -> &'static str {
 
 fn in_connect(error: &reqwest::Error, place: &str) -> Fault {
     if let Some(why) = cause::<rustls::Error>(error) {
-        return Fault::lasting("tls_failed", format!("`{place}` cannot be trusted: {why}"));
+        return untrusted(why, place);
     }
     let why = if error.is_timeout() { "it does not answer" } else { why_unreachable(error) };
     Fault::passing("http_connect", format!("`{place}` cannot be reached: {why}"))
+}
+
+fn untrusted(why: &rustls::Error, place: &str) -> Fault {
+    use rustls::{AlertDescription as Alert, CertificateError, Error};
+    let message = match why {
+        Error::InvalidCertificate(CertificateError::UnknownIssuer) => {
+            format!("`{place}` cannot be trusted: {why}; hint: if its CA is your own, name it in `tls.ca`")
+        }
+        Error::AlertReceived(Alert::CertificateRequired) => {
+            format!("`{place}` wants a client's certificate; hint: see `tls.cert` and `tls.key`")
+        }
+        Error::AlertReceived(alert) => format!("`{place}` breaks off the handshake: {alert:?}"),
+        why => format!("`{place}` cannot be trusted: {why}"),
+    };
+    Fault::lasting("tls_failed", message)
 }
 
 fn lost(place: &str, how: &str) -> Fault {

@@ -8,12 +8,13 @@ use thiserror::Error;
 
 use crate::engine::edges::World;
 use crate::engine::shelf::Keyring;
-use crate::model::effect::{Answer, Ask, Effect, Outcome};
+use crate::model::effect::{Ask, Effect, Outcome};
+use crate::model::rate::Limit;
+use crate::world::asker::Asker;
 use crate::world::guard::Guard;
 use crate::world::hosts::OauthHosts;
 use crate::world::http::Http;
 use crate::world::mail::Mail;
-use crate::world::secrets::Opener;
 use crate::world::storm::{Digest, Storm};
 use crate::world::tell::Teller;
 
@@ -26,6 +27,8 @@ pub struct WorldConfig {
     pub oauth_hosts: Vec<String>,
     /// How long the messages of many tasks are gathered into one.
     pub digest: Digest,
+    /// How much may happen at hosts at a time; the first pattern that fits holds.
+    pub host_limits: Vec<(String, Limit)>,
 }
 
 /// Why the world cannot be set up.
@@ -42,9 +45,8 @@ pub enum WorldError {
 /// Performs effects for real.
 #[derive(Debug)]
 pub struct RealWorld {
-    http: Http,
+    asker: Asker,
     storm: Storm,
-    keyring: Arc<Keyring>,
 }
 
 impl RealWorld {
@@ -55,7 +57,8 @@ impl RealWorld {
         let http = Http::new(Arc::clone(&guard), oauth_hosts);
         let http = http.map_err(|it| WorldError::Client(it.without_url().to_string()))?;
         let teller = Teller::new(http.clone(), Mail::new(guard), Arc::clone(&keyring));
-        Ok(RealWorld { http, storm: Storm::new(teller, config.digest), keyring })
+        let asker = Asker::new(http, keyring, config.host_limits);
+        Ok(RealWorld { asker, storm: Storm::new(teller, config.digest) })
     }
 }
 
@@ -63,11 +66,7 @@ impl RealWorld {
 impl World for RealWorld {
     async fn perform(&self, effect: &Effect) -> Outcome {
         match &effect.ask {
-            Ask::Http(ask) => {
-                let mut opener = Opener::new(self.keyring.secrets());
-                let asked = self.http.ask(ask, &effect.key, effect.timeout, &mut opener).await;
-                asked.map(Answer::Http)
-            }
+            Ask::Http(ask) => self.asker.ask(ask, &effect.key, effect.timeout).await,
             Ask::Tell(ask) => self.storm.tell(ask, &effect.key, effect.timeout).await,
         }
     }

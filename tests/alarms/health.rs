@@ -78,7 +78,7 @@ async fn a_group_that_moved_stays_in_the_file_and_is_the_remedy() {
     let fixed = Channel { via: "telegram".to_owned(), config: settings.as_object().unwrap().clone() };
     let channels = BTreeMap::from([("filed".to_owned(), fixed)]);
     let clock = Arc::clone(&scene.clock);
-    let house = House::build(Plan { channels, clock, ..Plan::default() }).await;
+    let house = House::build(Plan { clock, channels, ..Plan::default() }).await;
     scene.fail(json!([{"what": "migrated", "times": 1}])).await;
     house.api("POST", "/channels/filed/test").send().await.ok(200);
     let list = house.api("GET", "/channels").send().await.ok(200);

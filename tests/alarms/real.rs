@@ -7,13 +7,13 @@ use serde_json::Value;
 
 use crate::cli::place::{Place, Served, until};
 
-const CALL: &str = r#"
+const CALL: &str = r"
 process: call-me
 nodes:
   start: {kind: input, next: tell}
   tell: {kind: escalation, message: help, notify: [author], retry: {times: 1}, wait: {}, next: done}
   done: {kind: end}
-"#;
+";
 
 fn serve(place: &Place) -> Served {
     place.serve_with(&["--allow-address", "127.0.0.0/8"])

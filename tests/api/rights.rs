@@ -28,6 +28,7 @@ const DOORS: &[(&str, &str, &str)] = &[
     ("POST", "/api/v1/processes/hold/tasks/one/ack", "run"),
     ("POST", "/api/v1/processes/hold/tasks/one/cancel", "run"),
     ("GET", "/api/v1/alarms", "read"),
+    ("GET", "/api/v1/lives", "read"),
     ("GET", "/api/v1/status", "read"),
     ("GET", "/api/v1/audit", "admin"),
     ("GET", "/api/v1/channels", "read"),

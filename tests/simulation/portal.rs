@@ -173,7 +173,8 @@ pub(crate) fn request(ask: &HttpAsk, url: &Url) -> Request {
         }
         Body::Json(json) => Request::json(&target, json),
         Body::Text(text) => Request { body: text.clone().into_bytes(), ..Request::get(&target) },
-        Body::None => Request::get(&target),
+        // Nobody here takes anything else.
+        _ => Request::get(&target),
     };
     if let Some((_, kind)) = ask.headers.iter().find(|(name, _)| name.eq_ignore_ascii_case("content-type")) {
         request.content_type.clone_from(kind);
@@ -186,6 +187,6 @@ pub(crate) fn request(ask: &HttpAsk, url: &Url) -> Request {
             let encoded = BASE64_STANDARD.encode(format!("{user}:{password}"));
             request.authorized(&format!("Basic {encoded}"))
         }
-        Some(Auth::Signed(_)) | None => request,
+        Some(_) | None => request,
     }
 }

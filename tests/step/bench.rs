@@ -6,12 +6,12 @@ use std::sync::Arc;
 
 use beltline::engine::step::{Cause, Step, step};
 use beltline::engine::transition::{LetterId, Transition};
-use beltline::model::effect::{Answer, Delivery, HttpAnswer};
+use beltline::model::effect::{Answer, Delivery, HttpAnswer, Later};
 use beltline::model::fault::{Class, Fault};
 use beltline::model::names::{Address, NodeName, Ref, TaskId};
 use beltline::model::params::Params;
 use beltline::model::scope::{Other, Scope};
-use beltline::model::task::{Caller, Hop, Letter, Order, Seed, State, Task, To, Word};
+use beltline::model::task::{Caller, Hop, Letter, Order, Seed, State, Task, Ticket, To, Word};
 use beltline::model::time::{Span, Timestamp};
 use beltline::process::process::Process;
 use serde_json::{Map, Value};
@@ -44,7 +44,7 @@ impl Bench {
         let (word, rest) = line.split_once(' ').unwrap_or((line, ""));
         let cause = match word {
             "new" => return self.begin(None),
-            "called" => return self.begin(Some(Caller { task: TaskId(7), visit: 3 })),
+            "called" => return self.begin(Some(Caller { task: TaskId(7), visit: 3, ticket: None })),
             "pause" | "resume" => {
                 self.scope.paused = word == "pause";
                 return Vec::new();
@@ -62,12 +62,18 @@ impl Bench {
             "order" => self.letter(Word::Order { order: order(rest), by: "ann".to_owned() }),
             "reply" => self.reply(Ok(params(json(rest))), 0),
             "late-reply" => self.reply(Ok(params(json(rest))), 1),
+            "item" => self.item_reply(rest, 0),
+            "old-item" => self.item_reply(rest, 1),
             "bad-reply" => self.reply(Err(fault(rest)), 0),
             "answer" => Cause::Answered(Ok(answer(rest))),
             "told" => Cause::Answered(Ok(Answer::Told(vec![Delivery {
                 channel: rest.to_owned(),
                 result: Ok("1".to_owned()),
             }]))),
+            "no-room" => Cause::Answered(Ok(Answer::Later(Later {
+                until: self.now + rest.parse::<Span>().unwrap(),
+                place: "x.example".to_owned(),
+            }))),
             "fail" => Cause::Answered(Err(fault(rest))),
             other => panic!("{other} cannot happen"),
         };
@@ -92,9 +98,12 @@ impl Bench {
             fault: None,
             alarm: None,
             caller,
+            round: None,
             result: None,
             kept_until: None,
             link: None,
+            progress: None,
+            awaits: None,
             seed: Seed([0; 16]),
         });
         self.step(Cause::New)
@@ -118,8 +127,20 @@ impl Bench {
     }
 
     fn reply(&self, answer: Result<Params, Fault>, late: u64) -> Cause {
-        let visit = self.task.as_ref().unwrap().visit - late;
-        self.letter(Word::Answer { visit, answer })
+        let task = self.task.as_ref().unwrap();
+        self.letter(Word::Answer { visit: task.visit - late, ticket: None, answer })
+    }
+
+    /// `3 {"a": 1}` or `3 fault passing busy: later`: what came back of one of the calls of an `each`.
+    fn item_reply(&self, text: &str, tries_ago: u32) -> Cause {
+        let task = self.task.as_ref().unwrap();
+        let (index, rest) = text.split_once(' ').unwrap_or((text, ""));
+        let ticket = Ticket { attempt: task.attempt - tries_ago, index: index.parse().unwrap() };
+        let answer = match rest.strip_prefix("fault ") {
+            Some(text) => Err(fault(text)),
+            None => Ok(params(json(rest))),
+        };
+        self.letter(Word::Answer { visit: task.visit, ticket: Some(ticket), answer })
     }
 
     fn tell(&self, transition: &Transition) -> Vec<String> {
@@ -131,6 +152,7 @@ impl Bench {
         let task = &transition.task;
         let mut parts = vec![format!("= {} {}", task.at, task.state.phase().as_str())];
         parts.extend(task.due.map(|due| format!(", due in {}", due.since(self.now))));
+        parts.extend(task.awaits.as_ref().map(|it| format!(", awaits {it}")));
         if let Some(alarm) = &task.alarm {
             let told = if alarm.told.is_some() { "" } else { " untold" };
             let rung = if alarm.rung > 0 { format!(" on rung {}", alarm.rung + 1) } else { String::new() };
@@ -177,6 +199,7 @@ fn letter(letter: &Letter) -> String {
         Word::Answer { answer: Err(fault), .. } => {
             format!("answers {to} fault {}: {}", fault.code, fault.message)
         }
+        Word::Part { round, .. } => format!("runs {} items from {} in {to}", round.of, round.first),
         Word::Order { order, .. } => format!("orders {to} {}", order.as_str()),
     }
 }

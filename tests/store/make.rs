@@ -49,9 +49,12 @@ pub(super) fn task(id: i64, name: &str) -> Task {
         fault: None,
         alarm: None,
         caller: None,
+        round: None,
         result: None,
         kept_until: None,
         link: None,
+        progress: None,
+        awaits: None,
         seed: Seed([7; 16]),
     }
 }
@@ -152,7 +155,10 @@ pub(super) fn order(to: To) -> Letter {
 }
 
 pub(super) fn answer(to: i64) -> Letter {
-    Letter { to: To::Task(TaskId(to)), word: Word::Answer { visit: 1, answer: Ok(Params::default()) } }
+    Letter {
+        to: To::Task(TaskId(to)),
+        word: Word::Answer { visit: 1, ticket: None, answer: Ok(Params::default()) },
+    }
 }
 
 /// A letter that creates.

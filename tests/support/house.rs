@@ -42,6 +42,8 @@ pub(crate) struct Plan {
     pub(crate) channels: BTreeMap<String, Channel>,
     /// How long alarms of one kind are gathered.
     pub(crate) digest: Digest,
+    /// How many effects are performed at once.
+    pub(crate) effects_max: usize,
 }
 
 impl Default for Plan {
@@ -53,6 +55,7 @@ impl Default for Plan {
             processes: None,
             channels: BTreeMap::new(),
             digest: Digest::default(),
+            effects_max: 512,
         }
     }
 }
@@ -107,9 +110,10 @@ impl House {
         let pages = pages(Arc::clone(&desk), stop.clone());
         let app = App::new(Arc::clone(&desk), stop.clone()).on_loopback().with_pages(pages);
         let running = vec![
-            tokio::spawn(runner.run(stop.clone())),
+            tokio::spawn(runner.at_once(plan.effects_max).run(stop.clone())),
             tokio::spawn(Arc::clone(&desk).watch_channels(stop.clone())),
             tokio::spawn(serve(listener, app, stop.clone())),
+            tokio::spawn(Arc::clone(&desk).run_schedules(stop.clone())),
         ];
         let client = Client::builder().no_proxy().build().unwrap();
         House { desk, store: plan.store, address, client, stop, running }

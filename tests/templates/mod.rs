@@ -5,6 +5,7 @@ mod bitrix_lead;
 mod bitrix_oauth;
 mod bitrix_offline;
 mod keeper;
+mod keeping;
 mod oauth2_keeper;
 mod provider;
 mod small;

@@ -103,7 +103,7 @@ async fn tell(world: &RealWorld, timeout: Span) -> Result<String, Fault> {
     let ask = TellAsk { channels: vec!["m".into()], subject, text, ..TellAsk::default() };
     match world.perform(&effect(Ask::Tell(ask), timeout)).await? {
         Answer::Told(mut told) => told.remove(0).result,
-        Answer::Http(_) => panic!("not HTTP"),
+        Answer::Http(_) | Answer::Later(_) => panic!("not told"),
     }
 }
 

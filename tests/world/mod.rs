@@ -7,10 +7,16 @@ mod servers;
 
 mod channels;
 mod clock;
+mod certificates;
+mod grants;
 mod guard;
+mod loads;
 mod http;
 mod mail;
+mod pace;
+mod pages;
 mod providers;
 mod redirects;
+mod rooms;
 mod secrets;
 mod tell;

@@ -69,7 +69,7 @@ async fn tell(world: &RealWorld, name: &str) -> Result<String, Fault> {
     let ask = TellAsk { channels, subject: "Alarm".into(), text, ..TellAsk::default() };
     match world.perform(&effect(Ask::Tell(ask), Span::secs(5))).await? {
         Answer::Told(told) => told.into_iter().next().unwrap().result,
-        Answer::Http(_) => panic!("not HTTP"),
+        Answer::Http(_) | Answer::Later(_) => panic!("not told"),
     }
 }
 

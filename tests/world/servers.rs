@@ -153,6 +153,9 @@ pub(super) fn get(url: &str) -> HttpAsk {
         bytes_max: 1 << 20,
         redirects_max: 5,
         oauth_hosts_only: false,
+        tls: None,
+        pace: None,
+        page: None,
     }
 }
 
@@ -164,7 +167,7 @@ pub(super) fn effect(ask: Ask, timeout: Span) -> Effect {
 pub(super) async fn ask(world: &RealWorld, ask: HttpAsk) -> Result<HttpAnswer, Fault> {
     match world.perform(&effect(Ask::Http(Box::new(ask)), Span::secs(2))).await? {
         Answer::Http(answer) => Ok(answer),
-        Answer::Told(_) => panic!("not told"),
+        other => panic!("{other:?}"),
     }
 }
 

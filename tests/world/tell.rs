@@ -42,7 +42,7 @@ async fn tell_as(world: &RealWorld, names: &[&str], all: bool, text: &str) -> Re
     let ask = TellAsk { channels, all, subject: "Alarm".into(), text: text.into(), ..TellAsk::default() };
     match world.perform(&effect(Ask::Tell(ask), Span::secs(2))).await? {
         Answer::Told(deliveries) => Ok(deliveries),
-        Answer::Http(_) => panic!("not HTTP"),
+        Answer::Http(_) | Answer::Later(_) => panic!("not told"),
     }
 }
 
@@ -181,7 +181,7 @@ async fn the_fallback_is_told_only_if_nobody_else_can_be() {
     };
     let by = |told: Answer| match told {
         Answer::Told(told) => told.into_iter().filter(|it| it.result.is_ok()).map(|it| it.channel).collect(),
-        Answer::Http(_) => Vec::new(),
+        Answer::Http(_) | Answer::Later(_) => Vec::new(),
     };
     let tell = |channels: &[&str]| effect(Ask::Tell(ask(channels)), Span::secs(2));
     assert_eq!(by(world.perform(&tell(&["a", "b"])).await.unwrap()), ["b"]);
@@ -223,7 +223,7 @@ async fn ten_thousand_messages_of_one_kind_are_a_handful() {
             see: "http://localhost/dashboard/p/flood".into(),
         };
         let (channels, text) = (vec!["a".to_owned()], format!("t{at} is broken"));
-        let ask = TellAsk { channels, text, about: Some(about), ..TellAsk::default() };
+        let ask = TellAsk { channels, text, about: Some(Box::new(about)), ..TellAsk::default() };
         Effect { key: format!("key-{at}"), ..effect(Ask::Tell(ask), Span::mins(2)) }
     };
     let effects: Vec<Effect> = (0..STORM).map(tell).collect();

@@ -11,7 +11,7 @@ use crate::cli::config::StoreChoice;
 use crate::cli::data::{DataDir, Standing};
 use crate::cli::files::yaml_files;
 use crate::cli::moment::{far, now};
-use crate::cli::out::{Look, named, text};
+use crate::cli::out::{Look, named, one_line, text};
 use crate::cli::remote::{Refusal, Remote};
 use crate::cli::session::Session;
 use crate::model::time::Timestamp;
@@ -211,7 +211,7 @@ async fn server(session: &Session, data: &DataDir) -> Vec<Finding> {
         Err(error) => return vec![fail(WHAT, format!("{error:#}"), "")],
     };
     let error = match remote.get("/api/v1/status").await {
-        Ok(status) => return status_findings(&remote, &status),
+        Ok(status) => return status_findings(&remote, &status).await,
         Err(error) => error,
     };
     if error.downcast_ref::<Refusal>().is_some() {
@@ -228,7 +228,7 @@ async fn server(session: &Session, data: &DataDir) -> Vec<Finding> {
     }]
 }
 
-fn status_findings(remote: &Remote, status: &Value) -> Vec<Finding> {
+async fn status_findings(remote: &Remote, status: &Value) -> Vec<Finding> {
     let version = text(status, "version");
     let mut findings = vec![if version == env!("CARGO_PKG_VERSION") {
         ok("server", format!("{} answers, version {version}", remote.base()))
@@ -251,6 +251,7 @@ fn status_findings(remote: &Remote, status: &Value) -> Vec<Finding> {
         findings.push(fail("processes", found, "the version before it goes on; see `beltline check`"));
     }
     findings.extend(channels(status));
+    findings.extend(tokens(remote).await);
     findings.push(alarms(status));
     findings
 }
@@ -269,6 +270,32 @@ fn alarms(status: &Value) -> Finding {
             "see `beltline alarms`; they are told again every five minutes, once a channel works",
         ),
     }
+}
+
+/// The values that are dead, or whose last safe moment to wake a person has passed.
+async fn tokens(remote: &Remote) -> Vec<Finding> {
+    const WHAT: &str = "tokens";
+    let Ok(answer) = remote.get("/api/v1/lives?limit=500").await else { return Vec::new() };
+    let items = answer.get("items").and_then(Value::as_array).cloned().unwrap_or_default();
+    let mut findings = Vec::new();
+    for task in &items {
+        for life in task["lives"].as_array().into_iter().flatten().filter(|it| it["urgent"] == true) {
+            let verb = if life["dead"] == true { "died" } else { "dies" };
+            let (param, far) = (text(life, "param"), far(life.get("dies_at"), now()));
+            let name = format!("{}/{}", text(task, "process"), one_line(text(task, "ref")));
+            let found = format!("{param} of {name} {verb} {far}");
+            let remedy = "`beltline show` says why it is not renewed";
+            findings.push(if life["dead"] == true {
+                fail(WHAT, found, remedy)
+            } else {
+                warn(WHAT, found, remedy)
+            });
+        }
+    }
+    if findings.is_empty() && !items.is_empty() {
+        findings.push(ok(WHAT, format!("of {} tasks, none near its death", items.len())));
+    }
+    findings
 }
 
 fn channels(status: &Value) -> Vec<Finding> {

@@ -9,6 +9,7 @@ pub mod explain;
 pub mod clone;
 pub mod templates;
 pub mod deploy;
+pub mod schedule;
 pub mod processes;
 pub mod submit;
 pub mod list;

@@ -1,0 +1,165 @@
+//! [`Asker`]: asks in turn. A request waits for room at its host and its node, gets the access token it needs,
+//! and what the host says of its limits holds for all who ask it.
+
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use tokio::time::Instant;
+
+use crate::engine::edges::Clock;
+use crate::engine::shelf::Keyring;
+use crate::model::effect::{Answer, Auth, Grant, HttpAnswer, HttpAsk, Later, Outcome};
+use crate::model::fault::Fault;
+use crate::model::rate::Limit;
+use crate::model::time::{Span, Timestamp};
+use crate::world::clock::SystemClock;
+use crate::world::grants::{Given, Grants};
+use crate::world::hosts::fits;
+use crate::world::http::Http;
+use crate::world::request;
+use crate::world::rooms::{Entry, Rooms, Want};
+use crate::world::secrets::Opener;
+
+/// So long a request stands in line before it goes and comes again. It is well below the overtime that the
+/// runner gives an effect.
+const LINE_MAX: Duration = Duration::from_secs(2);
+
+/// Asks in turn.
+#[derive(Debug)]
+pub struct Asker {
+    http: Http,
+    grants: Grants,
+    keyring: Arc<Keyring>,
+    hosts: Vec<(String, Limit)>,
+    rooms: Mutex<Rooms>,
+}
+
+/// Room that was found; given back when it is dropped.
+struct Room<'a> {
+    asker: &'a Asker,
+    names: Vec<String>,
+    since: Instant,
+}
+
+impl Drop for Room<'_> {
+    fn drop(&mut self) {
+        let took = u64::try_from(self.since.elapsed().as_millis()).unwrap_or(u64::MAX);
+        self.asker.rooms().leave(SystemClock.now(), &self.names, Span(took));
+    }
+}
+
+impl Asker {
+    /// Asks by `http`, within the limits of `hosts`: patterns of hosts and what is allowed there.
+    pub fn new(http: Http, keyring: Arc<Keyring>, hosts: Vec<(String, Limit)>) -> Asker {
+        let grants = Grants::new(http.clone(), Arc::clone(&keyring));
+        Asker { http, grants, keyring, hosts, rooms: Mutex::default() }
+    }
+
+    /// Asks within `timeout`, or says when there will be room.
+    pub async fn ask(&self, ask: &HttpAsk, key: &str, timeout: Span) -> Outcome {
+        let mut opener = Opener::new(self.keyring.secrets());
+        let wants = self.wants(ask, &mut opener).map_err(|fault| opener.scrubbed(fault))?;
+        let room = match self.enter(key, &wants).await {
+            Ok(room) => room,
+            Err(later) => return Ok(Answer::Later(later)),
+        };
+        let asked = match &ask.auth {
+            Some(Auth::Oauth2(grant)) => self.ask_granted(ask, grant, key, timeout, &mut opener).await,
+            _ => self.http.ask(ask, key, timeout, &mut opener).await,
+        };
+        if let (Ok(answer), Some(host)) = (&asked, wants.first()) {
+            self.heard(answer, host, key);
+        }
+        drop(room);
+        asked.map(Answer::Http)
+    }
+
+    /// The host, and the node if it has a limit of its own.
+    fn wants(&self, ask: &HttpAsk, opener: &mut Opener) -> Result<Vec<Want>, Fault> {
+        let (origin, shown) = request::origin(ask, opener)?;
+        let url = url::Url::parse(&origin).ok();
+        let host = url.as_ref().and_then(|it| it.host_str()).unwrap_or_default();
+        let port = url.as_ref().and_then(url::Url::port_or_known_default).unwrap_or_default();
+        let limit = self.hosts.iter().find(|(pattern, _)| fits(pattern, host, port));
+        let limit = limit.map(|(_, limit)| *limit).unwrap_or_default();
+        let mut wants = vec![Want { name: origin, shown: format!("`{shown}`"), limit }];
+        if let Some(pace) = &ask.pace {
+            let limit = Limit { parallel: pace.parallel, rate: pace.rate };
+            wants.push(Want { name: pace.node.clone(), shown: format!("node `{}`", pace.node), limit });
+        }
+        Ok(wants)
+    }
+
+    async fn enter(&self, key: &str, wants: &[Want]) -> Result<Room<'_>, Later> {
+        let room = |names| Room { asker: self, names, since: Instant::now() };
+        loop {
+            let entry = self.rooms().enter(SystemClock.now(), key, wants);
+            match entry {
+                Entry::In(names) => return Ok(room(names)),
+                Entry::Soon(at) => SystemClock.at(at).await,
+                Entry::Later(later) => return Err(later),
+                Entry::Line(number, mut told) => {
+                    if let Ok(Ok(names)) = tokio::time::timeout(LINE_MAX, &mut told).await {
+                        return Ok(room(names));
+                    }
+                    match self.rooms().give_up(SystemClock.now(), number) {
+                        Some(later) => return Err(later),
+                        // It was told in the very moment it gave up.
+                        None => {
+                            if let Ok(names) = told.try_recv() {
+                                return Ok(room(names));
+                            }
+                        }
+                    }
+                }
+            }
+        }
+    }
+
+    /// What a host says of its limits.
+    fn heard(&self, answer: &HttpAnswer, host: &Want, key: &str) {
+        let now = SystemClock.now();
+        let closed = matches!(answer.status, 429 | 503).then(|| answer.retry_after(now)).flatten();
+        match closed {
+            Some(pause) => {
+                let until = now + pause;
+                let place = &host.shown;
+                tracing::info!(place, status = answer.status, %until, "asks to be left alone");
+                self.rooms().close(now, host, key, until);
+            }
+            None if answer.status == 429 => {}
+            None => self.rooms().ease(now, &host.name),
+        }
+    }
+
+    /// Asks with an access token. One that is refused though it was kept is got anew, once.
+    async fn ask_granted(
+        &self,
+        ask: &HttpAsk,
+        grant: &Grant,
+        key: &str,
+        timeout: Span,
+        opener: &mut Opener,
+    ) -> Result<HttpAnswer, Fault> {
+        let end = SystemClock.now() + timeout;
+        let left = |end: Timestamp| end.since(SystemClock.now()).max(Span(1));
+        let Given { token, fresh } = self.grants.token(grant, ask.tls.as_ref(), None, timeout).await?;
+        let bearing = bearing(ask, opener.hide("access token", &token));
+        let answer = self.http.ask(&bearing, key, left(end), opener).await?;
+        if answer.status != 401 || fresh {
+            return Ok(answer);
+        }
+        let again = self.grants.token(grant, ask.tls.as_ref(), Some(&token), left(end)).await?;
+        let bearing = self::bearing(ask, opener.hide("next access token", &again.token));
+        self.http.ask(&bearing, key, left(end), opener).await
+    }
+
+    fn rooms(&self) -> MutexGuard<'_, Rooms> {
+        self.rooms.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// The same request with that token.
+fn bearing(ask: &HttpAsk, token: String) -> HttpAsk {
+    HttpAsk { auth: Some(Auth::Bearer(token)), ..ask.clone() }
+}

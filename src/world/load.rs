@@ -1,0 +1,137 @@
+//! [`Load`]: what a request carries, as bytes, with its secrets opened.
+
+use base64::Engine;
+use base64::prelude::BASE64_STANDARD;
+use sha2::{Digest, Sha256};
+use url::form_urlencoded::Serializer;
+
+use crate::channels::marks::{Piece, pieces};
+use crate::model::effect::{Body, Content, Part, mark};
+use crate::model::fault::Fault;
+use crate::model::xml;
+use crate::world::secrets::Opener;
+
+/// Letters of the hash in a boundary.
+const BOUNDARY_CHARS: usize = 32;
+
+/// What a request carries.
+#[derive(Debug)]
+pub struct Load {
+    /// The bytes.
+    pub bytes: Vec<u8>,
+    /// What they are, unless the request's headers say something else.
+    pub content_type: String,
+}
+
+impl Load {
+    /// The load of `body`; none if there is nothing to carry. The same body gives the same bytes.
+    ///
+    /// # Errors
+    /// `bad_value`, `missing_secret`.
+    pub fn of(body: &Body, opener: &mut Opener) -> Result<Option<Load>, Fault> {
+        let (bytes, content_type) = match body {
+            Body::None => return Ok(None),
+            Body::Json(value) => {
+                (opener.value(value)?.to_string().into_bytes(), "application/json".to_owned())
+            }
+            Body::Form(pairs) => {
+                let form = Serializer::new(String::new()).extend_pairs(opener.pairs(pairs)?).finish();
+                (form.into_bytes(), "application/x-www-form-urlencoded".to_owned())
+            }
+            Body::Text(text) => (opener.text(text)?.into_bytes(), "text/plain; charset=utf-8".to_owned()),
+            Body::Raw { content_type, content } => (bytes_of(content, opener)?, opener.text(content_type)?),
+            Body::Multipart(parts) => multipart(parts, opener)?,
+            Body::Xml(value) => {
+                let document = xml::write(&opener.value(value)?);
+                (document.map_err(|why| bad_xml(&why))?.into_bytes(), xml_type())
+            }
+            Body::XmlText(text) => (xml_text(text, opener)?.into_bytes(), xml_type()),
+        };
+        Ok(Some(Load { bytes, content_type }))
+    }
+}
+
+fn xml_type() -> String {
+    "application/xml; charset=utf-8".to_owned()
+}
+
+fn bad_xml(why: &str) -> Fault {
+    Fault::lasting("bad_value", format!("the XML {why}"))
+}
+
+/// XML as it is; what a mark opens to is escaped.
+fn xml_text(text: &str, opener: &mut Opener) -> Result<String, Fault> {
+    let mut whole = String::with_capacity(text.len());
+    for piece in pieces(text) {
+        match piece {
+            Piece::Plain(text) => whole.push_str(text),
+            Piece::Secret(name) => {
+                let escaped = xml::escaped(&opener.text(&mark(name))?);
+                whole.push_str(&escaped.map_err(|why| bad_xml(&why))?);
+            }
+        }
+    }
+    xml::read(&whole).map_err(|why| bad_xml(&why))?;
+    Ok(whole)
+}
+
+fn bytes_of(content: &Content, opener: &mut Opener) -> Result<Vec<u8>, Fault> {
+    match content {
+        Content::Text(text) => Ok(opener.text(text)?.into_bytes()),
+        Content::Base64(text) => {
+            // Line breaks are what mail programs and some APIs put in.
+            let text: String = opener.text(text)?.split_ascii_whitespace().collect();
+            let bytes = BASE64_STANDARD.decode(text);
+            bytes.map_err(|_| {
+                Fault::lasting("bad_value", "what is to be sent is said to be Base64, and is not")
+            })
+        }
+    }
+}
+
+/// `multipart/form-data` as browsers write it. The boundary is made of what it bounds, so that it cannot occur
+/// in it, and a repeated request is the same.
+fn multipart(parts: &[Part], opener: &mut Opener) -> Result<(Vec<u8>, String), Fault> {
+    let mut hash = Sha256::new();
+    let mut loads = Vec::with_capacity(parts.len());
+    for part in parts {
+        let head = head(part, opener)?;
+        let bytes = bytes_of(&part.content, opener)?;
+        hash.update(&head);
+        hash.update(&bytes);
+        loads.push((head, bytes));
+    }
+    let hash: String = hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect();
+    let boundary = format!("beltline-{}", &hash[..BOUNDARY_CHARS]);
+    let mut whole = Vec::new();
+    for (head, bytes) in loads {
+        whole.extend_from_slice(format!("--{boundary}\r\n{head}\r\n\r\n").as_bytes());
+        whole.extend_from_slice(&bytes);
+        whole.extend_from_slice(b"\r\n");
+    }
+    whole.extend_from_slice(format!("--{boundary}--\r\n").as_bytes());
+    Ok((whole, format!("multipart/form-data; boundary={boundary}")))
+}
+
+fn head(part: &Part, opener: &mut Opener) -> Result<String, Fault> {
+    let mut head = format!("Content-Disposition: form-data; name=\"{}\"", quoted(&opener.text(&part.name)?));
+    if let Some(file) = &part.file {
+        head += &format!("; filename=\"{}\"", quoted(&opener.text(file)?));
+    }
+    let content_type = part.content_type.as_ref().map(|it| opener.text(it)).transpose()?;
+    let default = part.file.as_ref().map(|_| "application/octet-stream".to_owned());
+    if let Some(content_type) = content_type.or(default) {
+        if content_type.contains(|it: char| it.is_control()) {
+            let message =
+                format!("the content type of the part `{}` holds a control character", quoted(&part.name));
+            return Err(Fault::lasting("bad_value", message));
+        }
+        head += &format!("\r\nContent-Type: {content_type}");
+    }
+    Ok(head)
+}
+
+/// A name as it stands in quotes, in the way of the HTML standard.
+fn quoted(name: &str) -> String {
+    name.replace('"', "%22").replace('\r', "%0D").replace('\n', "%0A")
+}

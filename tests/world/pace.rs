@@ -1,0 +1,149 @@
+//! Limits of hosts and nodes, with real servers: what is asked, and what comes again when.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use beltline::engine::edges::{Clock, World};
+use beltline::engine::shelf::Keyring;
+use beltline::model::effect::{Answer, Ask, Effect, HttpAsk, Later, Outcome, Pace};
+use beltline::model::rate::Limit;
+use beltline::model::time::{Span, Timestamp};
+use beltline::world::clock::SystemClock;
+use beltline::world::world::{RealWorld, WorldConfig};
+use futures::future::join_all;
+
+use super::servers::{Server, get, say, world};
+
+async fn perform(world: &RealWorld, key: &str, ask: HttpAsk) -> Outcome {
+    let ask = Ask::Http(Box::new(ask));
+    world.perform(&Effect { key: key.into(), ask, timeout: Span::secs(30), once: false }).await
+}
+
+fn later(outcome: Outcome) -> Later {
+    match outcome {
+        Ok(Answer::Later(later)) => later,
+        other => panic!("{other:?}"),
+    }
+}
+
+fn status(outcome: Outcome) -> u16 {
+    match outcome {
+        Ok(Answer::Http(answer)) => answer.status,
+        other => panic!("{other:?}"),
+    }
+}
+
+/// Asks until there is room, as the engine does.
+async fn ask(world: &RealWorld, key: &str, ask: &HttpAsk) -> (u16, usize) {
+    for rounds in 0.. {
+        match perform(world, key, ask.clone()).await {
+            Ok(Answer::Later(later)) => SystemClock.at(later.until).await,
+            outcome => return (status(outcome), rounds),
+        }
+    }
+    unreachable!("a loop without an end")
+}
+
+#[tokio::test]
+async fn a_host_that_wants_to_be_left_alone_is_asked_by_nobody() {
+    let server = Server::new(|n, _| match n {
+        0 => say(429, "Retry-After: 2\r\n", ""),
+        _ => say(200, "", ""),
+    })
+    .await;
+    let other = Server::saying(200, "", "").await;
+    let world = world(Keyring::default());
+    let before = SystemClock.now();
+    assert_eq!(status(perform(&world, "a", get(&server.url("/"))).await), 429);
+    let closed_until = before + Span::secs(2);
+    for key in ["b", "c"] {
+        let later = later(perform(&world, key, get(&server.url("/"))).await);
+        assert_eq!(later.place, format!("`127.0.0.1:{}`", server.address.port()));
+        assert!(later.until >= closed_until, "{} {}", later.until, closed_until);
+    }
+    assert_eq!(server.asked().len(), 1);
+    // Another host is not meant.
+    assert_eq!(status(perform(&world, "d", get(&other.url("/"))).await), 200);
+    let asks = get(&server.url("/"));
+    let all = join_all(["c", "b", "a", "e"].map(|key| ask(&world, key, &asks))).await;
+    assert!(all.iter().all(|(status, _)| *status == 200), "{all:?}");
+    // Each came once to hear when to come, and once to ask.
+    assert!(all.iter().all(|(_, rounds)| *rounds <= 1), "{all:?}");
+    assert!(SystemClock.now() >= closed_until);
+    assert_eq!(server.asked().len(), 5);
+}
+
+#[tokio::test]
+async fn a_503_without_a_time_closes_nothing() {
+    let server = Server::saying(503, "", "").await;
+    let world = world(Keyring::default());
+    for key in ["a", "b", "c"] {
+        assert_eq!(status(perform(&world, key, get(&server.url("/"))).await), 503);
+    }
+}
+
+/// A server that counts how many it serves at once.
+async fn counting() -> (std::net::SocketAddr, Arc<AtomicUsize>, Arc<AtomicUsize>) {
+    let (most, all) = (Arc::new(AtomicUsize::new(0)), Arc::new(AtomicUsize::new(0)));
+    let now = Arc::new(AtomicUsize::new(0));
+    let (seen, count) = (Arc::clone(&most), Arc::clone(&all));
+    let answer = move || {
+        let (now, seen, count) = (Arc::clone(&now), Arc::clone(&seen), Arc::clone(&count));
+        async move {
+            seen.fetch_max(now.fetch_add(1, Ordering::SeqCst) + 1, Ordering::SeqCst);
+            // So long that others would be seen beside it.
+            SystemClock.at(SystemClock.now() + Span::millis(30)).await;
+            now.fetch_sub(1, Ordering::SeqCst);
+            count.fetch_add(1, Ordering::SeqCst);
+            "ok"
+        }
+    };
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    let app = axum::Router::new().route("/", axum::routing::get(answer));
+    tokio::spawn(async move { axum::serve(listener, app).await });
+    (address, most, all)
+}
+
+#[tokio::test]
+async fn a_node_asks_no_more_at_once_than_it_may() {
+    let (address, most, all) = counting().await;
+    let world = world(Keyring::default());
+    let pace = |parallel| Pace { node: "p/ask".into(), parallel, rate: None };
+    let limited = HttpAsk { pace: Some(pace(Some(3))), ..get(&format!("http://{address}/")) };
+    let keys: Vec<String> = (0..40).map(|n| format!("k{n}")).collect();
+    let asked = join_all(keys.iter().map(|key| ask(&world, key, &limited))).await;
+    assert!(asked.iter().all(|(status, _)| *status == 200));
+    assert_eq!((most.load(Ordering::SeqCst), all.load(Ordering::SeqCst)), (3, 40));
+    // The control: without it they all go at once.
+    let free = get(&format!("http://{address}/"));
+    join_all(keys.iter().map(|key| ask(&world, key, &free))).await;
+    assert!(most.load(Ordering::SeqCst) > 3);
+}
+
+#[tokio::test]
+async fn a_host_is_asked_as_often_as_its_operator_says() {
+    let (address, most, _) = counting().await;
+    let limit = |parallel, rate: Option<&str>| Limit { parallel, rate: rate.map(|it| it.parse().unwrap()) };
+    let with = |pattern: String, limit| {
+        let config = WorldConfig {
+            allow_addresses: vec!["127.0.0.0/8".parse().unwrap()],
+            host_limits: vec![("api.example.org".into(), Limit::default()), (pattern, limit)],
+            ..WorldConfig::default()
+        };
+        RealWorld::new(config, Arc::new(Keyring::default())).unwrap()
+    };
+    let url = get(&format!("http://{address}/"));
+    let keys: Vec<String> = (0..12).map(|n| format!("k{n}")).collect();
+    let world = with(address.to_string(), limit(Some(2), None));
+    join_all(keys.iter().map(|key| ask(&world, key, &url))).await;
+    assert_eq!(most.load(Ordering::SeqCst), 2);
+    // Ten in a second: the twelfth is not asked before 1.1 seconds are over.
+    let world = with("127.0.0.1".into(), limit(None, Some("10/s")));
+    let begin: Timestamp = SystemClock.now();
+    join_all(keys.iter().map(|key| ask(&world, key, &url))).await;
+    assert!(SystemClock.now().since(begin) >= Span::millis(1_099));
+    let world = with(address.to_string(), limit(None, Some("1/h")));
+    assert_eq!(status(perform(&world, "a", url.clone()).await), 200);
+    assert!(later(perform(&world, "b", url).await).until >= begin + Span::mins(59));
+}

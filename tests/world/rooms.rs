@@ -1,0 +1,165 @@
+//! Who may ask now, and who comes again when: places with limits, in a time that is told.
+
+use beltline::model::rate::Limit;
+use beltline::model::time::{Span, Timestamp};
+use beltline::world::rooms::{Entry, Rooms, Want};
+
+const BEGINNING: Timestamp = Timestamp(1_000_000);
+
+fn at(millis: u64) -> Timestamp {
+    BEGINNING + Span(millis)
+}
+
+fn want(name: &str, parallel: Option<u32>, rate: Option<&str>) -> Want {
+    let limit = Limit { parallel, rate: rate.map(|it| it.parse().unwrap()) };
+    Want { name: name.into(), shown: format!("`{name}`"), limit }
+}
+
+/// What becomes of a request, in words and milliseconds.
+fn enter(rooms: &mut Rooms, millis: u64, key: &str, wants: &[Want]) -> String {
+    let after = |until: Timestamp| until.since(BEGINNING).0;
+    match rooms.enter(at(millis), key, wants) {
+        Entry::In(_) => "in".to_owned(),
+        Entry::Soon(until) => format!("soon {}", after(until)),
+        Entry::Line(number, _) => format!("line {number}"),
+        Entry::Later(later) => format!("later {} {}", after(later.until), later.place),
+    }
+}
+
+#[test]
+fn a_host_without_a_limit_is_open() {
+    let mut rooms = Rooms::default();
+    let host = [want("h", None, None)];
+    for n in 0..1_000 {
+        assert_eq!(enter(&mut rooms, 0, &format!("k{n}"), &host), "in");
+    }
+}
+
+#[test]
+fn a_rate_spaces_requests_and_a_ticket_is_kept() {
+    let mut rooms = Rooms::default();
+    let host = [want("h", None, Some("1/s"))];
+    assert_eq!(enter(&mut rooms, 0, "a", &host), "in");
+    assert_eq!(enter(&mut rooms, 0, "b", &host), "later 1000 `h`");
+    assert_eq!(enter(&mut rooms, 10, "c", &host), "later 2000 `h`");
+    // Who comes too early keeps its place, and so does everybody else.
+    assert_eq!(enter(&mut rooms, 500, "c", &host), "later 2000 `h`");
+    assert_eq!(enter(&mut rooms, 800, "b", &host), "soon 1000");
+    assert_eq!(enter(&mut rooms, 1_003, "b", &host), "in");
+    assert_eq!(enter(&mut rooms, 1_004, "d", &host), "later 3000 `h`");
+    assert_eq!(enter(&mut rooms, 2_000, "c", &host), "in");
+    assert_eq!(enter(&mut rooms, 9_000, "d", &host), "in");
+    assert_eq!(enter(&mut rooms, 9_000, "e", &host), "later 10000 `h`");
+}
+
+#[test]
+fn a_host_that_closes_is_left_alone_and_then_asked_slowly() {
+    let mut rooms = Rooms::default();
+    let host = [want("h", None, None)];
+    for key in ["a", "b"] {
+        assert_eq!(enter(&mut rooms, 0, key, &host), "in");
+    }
+    rooms.close(at(100), &host[0], "a", at(10_100));
+    rooms.close(at(120), &host[0], "b", at(10_100));
+    // Those that were refused come first; all others behind them, in the order in which they came.
+    assert_eq!(enter(&mut rooms, 200, "c", &host), "later 10200 `h`");
+    assert_eq!(enter(&mut rooms, 200, "d", &host), "later 10250 `h`");
+    assert_eq!(enter(&mut rooms, 300, "a", &host), "later 10100 `h`");
+    assert_eq!(enter(&mut rooms, 300, "b", &host), "later 10150 `h`");
+    assert_eq!(enter(&mut rooms, 10_100, "a", &host), "in");
+    // Closed again: everybody moves on, and keeps the distance, which has grown for those who come now.
+    rooms.close(at(10_110), &host[0], "a", at(20_000));
+    assert_eq!(enter(&mut rooms, 10_150, "b", &host), "later 20100 `h`");
+    assert_eq!(enter(&mut rooms, 10_200, "c", &host), "later 20150 `h`");
+    assert_eq!(enter(&mut rooms, 10_200, "e", &host), "later 20250 `h`");
+    for (millis, key) in [(20_000, "a"), (20_100, "b"), (20_150, "c"), (20_200, "d"), (20_250, "e")] {
+        assert_eq!(enter(&mut rooms, millis, key, &host), "in", "{key}");
+        rooms.ease(at(millis), "h");
+    }
+    // Good answers have brought it back to its pace.
+    for n in 0..100 {
+        assert_eq!(enter(&mut rooms, 30_000, &format!("k{n}"), &host), "in");
+    }
+}
+
+#[test]
+fn answers_under_way_do_not_open_what_was_closed() {
+    let mut rooms = Rooms::default();
+    let host = [want("h", None, None)];
+    rooms.close(at(0), &host[0], "a", at(5_000));
+    for _ in 0..10 {
+        rooms.ease(at(100), "h");
+    }
+    assert_eq!(enter(&mut rooms, 100, "b", &host), "later 5050 `h`");
+    // A moment that is over closes nothing.
+    rooms.close(at(100), &want("i", None, None), "a", at(50));
+    assert_eq!(enter(&mut rooms, 100, "c", &[want("i", None, None)]), "in");
+}
+
+#[test]
+fn a_full_place_lets_in_who_stood_there_first() {
+    let mut rooms = Rooms::default();
+    let node = [want("h", None, None), want("p/ask", Some(1), None)];
+    let Entry::In(names) = rooms.enter(at(0), "a", &node) else { panic!("not in") };
+    let Entry::Line(first, mut told) = rooms.enter(at(1), "b", &node) else { panic!("not in line") };
+    let Entry::Line(second, _) = rooms.enter(at(2), "c", &node) else { panic!("not in line") };
+    assert!(first < second);
+    // Another node has room at the same host.
+    assert_eq!(enter(&mut rooms, 3, "x", &[want("h", None, None), want("p/other", Some(1), None)]), "in");
+    // Whoever gives up comes again, and is then before those who came after.
+    let later = rooms.give_up(at(10), first).unwrap();
+    assert_eq!((later.place.as_str(), later.until), ("`p/ask`", at(1_010)));
+    assert!(told.try_recv().is_err());
+    let Entry::Line(again, mut told) = rooms.enter(at(1_010), "b", &node) else { panic!("not in line") };
+    assert_eq!(again, first);
+    rooms.leave(at(1_020), &names, Span(1_020));
+    let names = told.try_recv().unwrap();
+    assert!(rooms.give_up(at(1_021), again).is_none());
+    assert_eq!(enter(&mut rooms, 1_030, "d", &node), "line 2");
+    // `c` has gone without a word: its room goes to the next.
+    rooms.leave(at(1_040), &names, Span(20));
+    assert_eq!(enter(&mut rooms, 1_050, "e", &node), "in");
+}
+
+#[test]
+fn only_some_stand_in_line_and_the_others_come_when_it_is_likely_their_turn() {
+    let mut rooms = Rooms::default();
+    let node = [want("p/ask", Some(2), None)];
+    let mut entries = Vec::new();
+    for n in 0..100 {
+        entries.push(rooms.enter(at(0), &format!("k{n}"), &node));
+    }
+    let count = |is: fn(&Entry) -> bool| entries.iter().filter(|it| is(it)).count();
+    assert_eq!(count(|it| matches!(it, Entry::In(_))), 2);
+    assert_eq!(count(|it| matches!(it, Entry::Line(..))), 16);
+    let times: Vec<Timestamp> = entries
+        .iter()
+        .filter_map(|it| match it {
+            Entry::Later(later) => Some(later.until),
+            _ => None,
+        })
+        .collect();
+    assert_eq!(times.len(), 82);
+    // A second each, two at once.
+    assert_eq!((times[0], times[81]), (at(8_500), at(49_000)));
+    assert!(times.is_sorted());
+}
+
+#[test]
+fn a_ticket_whose_holder_never_comes_is_forgotten() {
+    let mut rooms = Rooms::default();
+    let host = [want("h", None, Some("1000/s"))];
+    for n in 0..5_000 {
+        drop(rooms.enter(at(0), &format!("k{n}"), &host));
+    }
+    // An hour later a new request finds the way free, and thousands more do not fill the memory.
+    for hour in 1..5_u64 {
+        let now = hour * 3_600_000;
+        assert_eq!(enter(&mut rooms, now, &format!("h{hour}"), &host), "in");
+        for n in 0..1_000 {
+            drop(rooms.enter(at(now), &format!("k{hour}-{n}"), &host));
+        }
+    }
+    let text = format!("{rooms:?}");
+    assert!(!text.contains("\"k0\"") && !text.contains("\"k2-1\""), "{}", text.len());
+}
