@@ -49,6 +49,7 @@ fn given() -> Value {
         "city": "Riga", "key": "k", "temperature": 30, "wind": 1, "sku": "a", "count": 2, "attempts": 1,
         "name": "Ada", "draft": "x", "due_at": "2026-12-24T18:00:00Z", "portal": "acme", "text": "a line",
         "order": 5, "total": 7, "price": 3, "sum": 4,
+        "picture": "aGVsbG8=",
     })
 }
 
@@ -77,7 +78,7 @@ fn embedded(block: &str) -> String {
 
 /// Lives through one example: where it ended.
 fn live(text: &str) -> String {
-    let body = json!({"main": {"temp": 21}, "id": 5, "price": 3});
+    let body = json!({"main": {"temp": 21}, "id": 5, "price": 3, "items": [{"id": 1}]});
     let partner = Scripted::new(vec![answer(404, "no"), answer(201, body)]);
     let mut processes = NEIGHBOURS.to_vec();
     processes.push(text);
@@ -118,9 +119,9 @@ fn every_example_of_every_kind_is_without_problems_and_does_what_it_says() {
     }
     assert_eq!(
         ends.join(", "),
-        "input ask, http warm, http done, delay refresh, delay report, delay close, condition hot, set ask, \
-         escalation nap, escalation again, escalation nap, notify done, notify nap, call order, \
-         each order, each done, reply done, reply done, raise again, send again, send done, wait decide, \
-         end done, end refused"
+        "input ask, http warm, http done, http done, http done, http done, delay refresh, delay report, \
+         delay close, condition hot, set ask, escalation nap, escalation again, escalation nap, notify done, \
+         notify nap, call order, each order, each done, reply done, reply done, raise again, send again, \
+         send done, wait decide, end done, end refused"
     );
 }
