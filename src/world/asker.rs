@@ -124,7 +124,7 @@ impl Asker {
             Some(pause) => {
                 let until = now + pause;
                 let place = &host.shown;
-                tracing::info!(place, status = answer.status, %until, "asks to be left alone");
+                tracing::debug!(place, status = answer.status, %until, "asks to be left alone");
                 self.rooms().close(now, host, key, until);
             }
             None if answer.status == 429 => {}

@@ -156,7 +156,7 @@ impl Grants {
         // A token server that knows the key again must not give the token of before.
         let key = uuid::Uuid::now_v7().to_string();
         match self.http.ask(&ask, &key, time, opener).await {
-            Ok(answer) => read(&answer, &place, asked_at),
+            Ok(answer) => read(&answer, &place, asked_at).map_err(|fault| opener.scrubbed(fault)),
             Err(fault) if fault.class == Class::Passing => {
                 Err(Fault { code: "oauth2_failed".to_owned(), ..no_token(fault) })
             }
