@@ -1,5 +1,5 @@
-//! [`Grants`]: access tokens by OAuth 2 client credentials. A token is kept in memory until shortly before its
-//! end; while one task gets it, the others who need the same wait for it.
+//! [`Grants`]: access tokens by OAuth 2 client credentials. A token is kept in memory until shortly before
+//! its end; while one task gets it, the others who need the same wait for it.
 
 use std::collections::HashMap;
 use std::fmt;
@@ -73,8 +73,8 @@ impl Grants {
     /// A token for `grant`, but not `refused`, within `time`.
     ///
     /// # Errors
-    /// `oauth2_failed` (passing), `oauth2_refused` (lasting), and what keeps the token server from being asked
-    /// at all.
+    /// `oauth2_failed` (passing), `oauth2_refused` (lasting), and what keeps the token server from being
+    /// asked at all.
     pub async fn token(
         &self,
         grant: &Grant,

@@ -89,8 +89,8 @@ fn bytes_of(content: &Content, opener: &mut Opener) -> Result<Vec<u8>, Fault> {
     }
 }
 
-/// `multipart/form-data` as browsers write it. The boundary is made of what it bounds, so that it cannot occur
-/// in it, and a repeated request is the same.
+/// `multipart/form-data` as browsers write it. The boundary is made of what it bounds, so that it cannot
+/// occur in it, and a repeated request is the same.
 fn multipart(parts: &[Part], opener: &mut Opener) -> Result<(Vec<u8>, String), Fault> {
     let mut hash = Sha256::new();
     let mut loads = Vec::with_capacity(parts.len());

@@ -22,7 +22,8 @@ const GAP_FIRST_US: i64 = 50_000;
 const GAP_MAX_US: i64 = 10_000_000;
 /// A pace that nobody would notice.
 const GAP_MIN_US: i64 = 5_000;
-/// Whoever comes so long after its time has lost it, in microseconds: many who are late must not come at once.
+/// Whoever comes so long after its time has lost it, in microseconds: many who are late must not come at
+/// once.
 const LATE_US: i64 = 1_000_000;
 /// How long a ticket is kept whose holder does not come.
 const TICKET_TIME: Span = Span::mins(10);
