@@ -7,8 +7,8 @@
 //! 3. [`nodes`]: one kind of node a file. Pure.
 //! 4. [`process`]: from YAML to a checked process. Pure.
 //! 5. [`engine`]: the pure `step`, the traits of the edges, and the runner between them.
-//! 6. [`store`], [`world`], [`sim`], [`desk`]: what keeps, what performs, what is asked in tests, and every
-//!    verb a person has.
+//! 6. [`store`], [`world`], [`sim`], [`desk`], [`rehearsal`]: what keeps, what performs, what is asked in
+//!    tests, every verb a person has, and processes in virtual time.
 //! 7. [`api`], [`dashboard`], [`cli`]: the ways in. They hold no rule of the domain.
 
 pub mod model;
@@ -20,6 +20,7 @@ pub mod store;
 pub mod world;
 pub mod sim;
 pub mod desk;
+pub mod rehearsal;
 pub mod api;
 pub mod dashboard;
 pub mod cli;

@@ -1,6 +1,7 @@
 //! The table of contents of all tests.
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on fails, and says where")]
 
+mod alarms;
 mod api;
 mod browser;
 mod canary;
@@ -8,6 +9,8 @@ mod cli;
 mod corpora;
 mod kill;
 mod readme;
+mod schedule;
+mod rehearsal;
 mod dashboard;
 mod simulation;
 mod step;

@@ -11,6 +11,8 @@ use beltline::process::parse::parse;
 use beltline::process::problem::render;
 use clap::error::ErrorKind;
 
+use crate::cli::place::Place;
+
 const PATH: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/README.md");
 
 fn readme() -> String {
@@ -65,11 +67,23 @@ fn every_command_is_understood() {
 
 #[test]
 fn every_process_is_without_problems() {
-    let processes: Vec<String> = blocks("yaml").into_iter().filter(|it| it.starts_with("process:")).collect();
+    let processes: Vec<String> = blocks("yaml").into_iter().filter(|it| it.contains("\nnodes:")).collect();
     assert!(!processes.is_empty());
     for text in processes {
         let problems = parse(&text).err().unwrap_or_default();
         assert!(problems.is_empty(), "{}", render(&problems, &text, false));
+    }
+}
+
+#[test]
+fn every_scenario_holds() {
+    let scenarios: Vec<String> = blocks("yaml").into_iter().filter(|it| it.contains("\ncases:")).collect();
+    assert!(!scenarios.is_empty());
+    for text in scenarios {
+        let place = Place::new();
+        place.write("scenarios/readme.yaml", &text);
+        let told = place.ok(&["test"]);
+        assert!(told.contains("0 failed"), "{told}");
     }
 }
 
@@ -126,7 +140,7 @@ fn every_fault_that_is_made_has_a_page() {
     }
     assert!(made.len() > 40, "{made:?}");
     // Why a letter changed nothing is told to who wrote it, and is no fault of a task.
-    for told in ["task_ended", "revision_mismatch", "late_reply", "not_fetched"] {
+    for told in ["task_ended", "revision_mismatch", "late_reply", "not_fetched", "no_alarm", "acknowledged"] {
         made.remove(told);
     }
     // `check` refuses a process in which it could be taken.

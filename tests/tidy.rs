@@ -14,7 +14,7 @@ const FLOORS: [&[&str]; 7] = [
     &["nodes"],
     &["process"],
     &["engine"],
-    &["store", "world", "sim", "desk"],
+    &["store", "world", "sim", "desk", "rehearsal"],
     &["api", "dashboard", "cli"],
 ];
 /// The floors that know no I/O, no clock and no chance.

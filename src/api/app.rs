@@ -6,6 +6,7 @@ use std::sync::Arc;
 use axum::Router;
 use tokio_util::sync::CancellationToken;
 
+use crate::api::body::Room;
 use crate::desk::desk::Desk;
 
 /// Gives the metrics as text.
@@ -22,6 +23,8 @@ pub struct App {
     pub hosts: Option<Arc<[String]>>,
     /// The pages for people, if there are any; they have doors of their own.
     pub pages: Option<Router>,
+    /// Where bodies from anybody are held while they are read.
+    pub room: Room,
     /// The server is stopping: streams end.
     pub stop: CancellationToken,
 }
@@ -29,7 +32,7 @@ pub struct App {
 impl App {
     /// Without metrics, for any host.
     pub fn new(desk: Arc<Desk>, stop: CancellationToken) -> App {
-        App { desk, metrics: None, hosts: None, pages: None, stop }
+        App { desk, metrics: None, hosts: None, pages: None, room: Room::default(), stop }
     }
 
     /// With metrics.

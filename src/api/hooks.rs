@@ -1,10 +1,10 @@
-//! `/hooks/PROCESS/KEY` and `/oauth/callback`: the only ways in without a token. The key is the right.
+//! `/hooks/PROCESS/NAME`, `/hooks/PROCESS/KEY` and `/oauth/callback`: the only ways in without a token. A
+//! named hook has its check, and a key is the right.
 
 use std::collections::BTreeMap;
 
 use axum::Json;
-use axum::body::Bytes;
-use axum::extract::{FromRequest, RawQuery, Request, State};
+use axum::extract::{RawQuery, Request, State};
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use serde_json::{Map, Value, json};
@@ -12,21 +12,33 @@ use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use crate::api::app::App;
+use crate::api::body::{BODY_TIMEOUT, whole};
+use crate::api::hooks_named;
 use crate::api::pages::{asks, says};
 use crate::api::problem::Problem;
-use crate::api::take::{self, At, is_json, media_type, process, too_large};
+use crate::api::take::{self, At, is_json, media_type, process};
 use crate::desk::hooks::Opened;
+use crate::desk::hooks_knock::Knock;
+use crate::model::names::ProcessId;
+
+/// The largest body that a link takes: 1 MiB.
+const BROUGHT_BYTES_MAX: usize = 1024 * 1024;
 
 /// The routes.
 pub fn routes() -> OpenApiRouter<App> {
-    OpenApiRouter::new().routes(routes!(look, open)).routes(routes!(callback))
+    OpenApiRouter::new().routes(routes!(look, open, put)).routes(routes!(callback))
 }
 
-/// Asks a person whether to go on. Nothing happens: messengers follow links to preview them.
+/// Asks a person whether to go on. Nothing happens: messengers follow links to preview them. A named hook
+/// that takes `GET` is called.
 #[utoipa::path(get, path = "/hooks/{process}/{key}", tag = "hooks",
     params(("process" = String, Path), ("key" = String, Path)), responses((status = 200, body = String)),
     security(()))]
-async fn look(State(app): State<App>, At((id, key)): At<(String, String)>, headers: HeaderMap) -> Response {
+async fn look(State(app): State<App>, At((id, key)): At<(String, String)>, request: Request) -> Response {
+    if let Some(knock) = knock(&app, &id, &key) {
+        return hooks_named::take(&app, &knock, request).await;
+    }
+    let headers = request.headers().clone();
     let door = match process(&id) {
         Ok(id) => app.desk.door(Some(&id), &key).await.map_err(Problem::from),
         Err(problem) => Err(problem),
@@ -40,15 +52,20 @@ async fn look(State(app): State<App>, At((id, key)): At<(String, String)>, heade
     }
 }
 
-/// Moves the task on, once, with what the node accepts of a form or of a JSON object.
+/// Moves the task on, once, with what the node accepts of a form or of a JSON object. Or calls a named hook,
+/// which makes a task or is a letter to one: JSON, a form, XML or a query, with the check that the process
+/// asks for. 202 says which task; `answer: reply` gives what its `reply` node says.
 #[utoipa::path(post, path = "/hooks/{process}/{key}", tag = "hooks",
     params(("process" = String, Path), ("key" = String, Path)), request_body = Object,
-    responses((status = 200, body = Object)), security(()))]
+    responses((status = 200, body = Object), (status = 202, body = Object)), security(()))]
 async fn open(State(app): State<App>, At((id, key)): At<(String, String)>, request: Request) -> Response {
+    if let Some(knock) = knock(&app, &id, &key) {
+        return hooks_named::take(&app, &knock, request).await;
+    }
     let headers = request.headers().clone();
     let done = async {
         let id = process(&id)?;
-        let brought = brought(request).await?;
+        let brought = brought(&app, request).await?;
         Ok(app.desk.open(Some(&id), &key, &brought).await?)
     };
     match done.await {
@@ -57,9 +74,26 @@ async fn open(State(app): State<App>, At((id, key)): At<(String, String)>, reque
     }
 }
 
-async fn brought(request: Request) -> Result<Map<String, Value>, Problem> {
-    let headers = request.headers().clone();
-    let body = Bytes::from_request(request, &()).await.map_err(|bad| too_large(&bad))?;
+/// Calls a named hook that takes `PUT`.
+#[utoipa::path(put, path = "/hooks/{process}/{key}", tag = "hooks",
+    params(("process" = String, Path), ("key" = String, Path)), request_body = Object,
+    responses((status = 200, body = Object), (status = 202, body = Object)), security(()))]
+async fn put(State(app): State<App>, At((id, key)): At<(String, String)>, request: Request) -> Response {
+    match knock(&app, &id, &key) {
+        Some(knock) => hooks_named::take(&app, &knock, request).await,
+        None => hooks_named::nowhere().into_response(),
+    }
+}
+
+/// The named hook at that address, if there is one.
+fn knock(app: &App, id: &str, name: &str) -> Option<Knock> {
+    app.desk.knock(&ProcessId::new(id).ok()?, name)
+}
+
+async fn brought(app: &App, request: Request) -> Result<Map<String, Value>, Problem> {
+    let (head, body) = request.into_parts();
+    let headers = head.headers;
+    let body = whole(&app.room, &headers, body, BROUGHT_BYTES_MAX, BODY_TIMEOUT).await?.bytes;
     if body.is_empty() {
         return Ok(Map::new());
     }
@@ -124,7 +158,8 @@ fn answered(headers: &HeaderMap, opened: Opened) -> Response {
     }
 }
 
-fn refused(headers: &HeaderMap, problem: Problem) -> Response {
+/// The answer to whoever a link does not let in, as they read it.
+pub fn refused(headers: &HeaderMap, problem: Problem) -> Response {
     if wants_page(headers) { page(&problem) } else { problem.into_response() }
 }
 
@@ -145,7 +180,7 @@ fn sentence(text: &str) -> String {
 }
 
 /// Whether a person reads the answer.
-fn wants_page(headers: &HeaderMap) -> bool {
+pub fn wants_page(headers: &HeaderMap) -> bool {
     let accept = headers.get(header::ACCEPT).and_then(|it| it.to_str().ok()).unwrap_or_default();
     accept.contains("text/html")
 }

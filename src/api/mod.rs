@@ -1,10 +1,12 @@
 //! Floor 7, REST: the way in for programs. No rule of the domain is here; it speaks to the desk.
 
 pub mod problem;
+pub mod body;
 pub mod app;
 pub mod take;
 pub mod doors;
 pub mod processes;
+pub mod schedules;
 pub mod templates;
 pub mod submission;
 pub mod many;
@@ -14,6 +16,8 @@ pub mod shelves;
 pub mod events;
 pub mod status;
 pub mod pages;
+pub mod hooks_named;
 pub mod hooks;
+pub mod acks;
 pub mod router;
 pub mod serve;

@@ -1,4 +1,4 @@
-//! What a person may want done with a task: modify, wake, retry, move, cancel.
+//! What a person may want done with a task: modify, wake, retry, move, cancel, ack.
 
 use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode, header};
@@ -27,6 +27,7 @@ pub fn routes() -> OpenApiRouter<App> {
         .routes(routes!(retry))
         .routes(routes!(move_to))
         .routes(routes!(cancel))
+        .routes(routes!(ack))
 }
 
 type Place = At<(String, String)>;
@@ -122,6 +123,19 @@ async fn cancel(
     Ask(query): Ask<IdQuery>,
 ) -> Result<Response, Problem> {
     give(&app, &who, at, &query, Order::Cancel).await
+}
+
+/// Says that its alarm is in hand: no more rungs, no more reminders. The task goes on as before.
+#[utoipa::path(post, path = "/api/v1/processes/{id}/tasks/{ref}/ack", tag = "orders",
+    params(("id" = String, Path), ("ref" = String, Path), IdQuery),
+    responses((status = 200, body = TaskView), (status = 202, body = TaskView)))]
+async fn ack(
+    State(app): State<App>,
+    who: Who,
+    at: Place,
+    Ask(query): Ask<IdQuery>,
+) -> Result<Response, Problem> {
+    give(&app, &who, at, &query, Order::Acknowledge { key: None }).await
 }
 
 /// The revision in `If-Match`: `"12"`, as the `ETag` had it. `*` is any.

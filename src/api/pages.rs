@@ -21,6 +21,11 @@ pub fn says(status: StatusCode, title: &str, text: &str) -> Response {
 
 /// A page that asks before it acts: links are followed by machines too.
 pub fn asks(title: &str, about: &str, fields: &[String]) -> Response {
+    asks_to("Go on", title, about, fields)
+}
+
+/// The same, with the word that stands on its button.
+pub fn asks_to(button: &str, title: &str, about: &str, fields: &[String]) -> Response {
     let input = |it: &String| {
         let name = escaped(it);
         format!("<label>{name}<input name=\"{name}\" autocomplete=\"off\"></label>")
@@ -28,8 +33,9 @@ pub fn asks(title: &str, about: &str, fields: &[String]) -> Response {
     let inputs = fields.iter().map(input).collect::<Vec<_>>().concat();
     let body = format!(
         "<p class=\"about\">{}</p><form method=\"post\">{inputs}\
-         <button type=\"submit\">Go on</button></form>",
-        escaped(about)
+         <button type=\"submit\">{}</button></form>",
+        escaped(about),
+        escaped(button)
     );
     page(StatusCode::OK, title, &body)
 }

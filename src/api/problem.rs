@@ -8,12 +8,16 @@ use axum::response::{IntoResponse, Response};
 use serde_json::{Map, Value, json};
 
 use crate::desk::refusal::Refusal;
+use crate::desk::view::time;
 use crate::engine::edges::StoreError;
+use crate::model::time::Span;
 
 /// The content type of every error answer.
 pub const CONTENT_TYPE: HeaderValue = HeaderValue::from_static("application/problem+json");
 /// What parts a sentence from its hint.
 const HINT: &str = "; hint: ";
+/// Among the extras: what the header `Retry-After` says.
+const RETRY_AFTER: &str = "retry_after_s";
 
 /// An error answer.
 #[derive(Clone, Debug)]
@@ -83,7 +87,8 @@ impl IntoResponse for Problem {
                 headers.insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
             }
             StatusCode::SERVICE_UNAVAILABLE | StatusCode::TOO_MANY_REQUESTS => {
-                headers.insert(header::RETRY_AFTER, HeaderValue::from_static("1"));
+                let seconds = self.extras.get(RETRY_AFTER).and_then(Value::as_u64).unwrap_or(1);
+                headers.insert(header::RETRY_AFTER, HeaderValue::from(seconds));
             }
             _ => {}
         }
@@ -101,6 +106,9 @@ impl From<Refusal> for Problem {
                 problem.with("problems", json!(problems)).with("text", text)
             }
             Refusal::Stranded(nodes) => problem.with("stranded", json!(nodes)),
+            Refusal::Unmerged(it) => {
+                problem.with("conflicts", json!(it.clashes)).with("marked", json!(it.marked))
+            }
             Refusal::RefTaken(task) => problem.with(
                 "task",
                 json!({
@@ -108,12 +116,24 @@ impl From<Refusal> for Problem {
                     "state": task.state.phase().as_str(), "node": task.at,
                 }),
             ),
+            Refusal::NotFresh(it) => {
+                let task = it.task;
+                let seconds = |span: Span| span.0.div_ceil(1_000).max(1);
+                problem
+                    .with("dies_at", it.dies_at.map(time))
+                    .with(RETRY_AFTER, it.retry_after.map(seconds))
+                    .with("node", task.node)
+                    .with("fault", json!(task.fault))
+                    .with("alarm", json!(task.alarm))
+            }
             Refusal::Denied { .. }
             | Refusal::Bad { .. }
             | Refusal::Conflict { .. }
             | Refusal::Changed(_)
             | Refusal::TooManyTasks { .. }
             | Refusal::Gone(_)
+            | Refusal::Unproven
+            | Refusal::Unready
             | Refusal::Store(_)
             | Refusal::File { .. }
             | Refusal::Stopping => problem,
@@ -124,15 +144,22 @@ impl From<Refusal> for Problem {
 fn status(refusal: &Refusal) -> StatusCode {
     match refusal {
         Refusal::Denied { .. } => StatusCode::FORBIDDEN,
+        Refusal::Unproven => StatusCode::UNAUTHORIZED,
+        Refusal::Unready => StatusCode::SERVICE_UNAVAILABLE,
+        Refusal::Bad { code: "unsupported_media_type", .. } => StatusCode::UNSUPPORTED_MEDIA_TYPE,
         Refusal::Missing { .. } => StatusCode::NOT_FOUND,
         Refusal::Bad { .. } | Refusal::Fields(_) | Refusal::Problems { .. } => {
             StatusCode::UNPROCESSABLE_ENTITY
         }
-        Refusal::Stranded(_) | Refusal::RefTaken(_) | Refusal::Conflict { .. } => StatusCode::CONFLICT,
+        Refusal::Stranded(_) | Refusal::Unmerged(_) | Refusal::RefTaken(_) | Refusal::Conflict { .. } => {
+            StatusCode::CONFLICT
+        }
         Refusal::Changed(_) => StatusCode::PRECONDITION_FAILED,
         Refusal::TooManyTasks { .. } => StatusCode::TOO_MANY_REQUESTS,
         Refusal::Gone(_) => StatusCode::GONE,
-        Refusal::Store(StoreError::Lost(_)) | Refusal::Stopping => StatusCode::SERVICE_UNAVAILABLE,
+        Refusal::NotFresh(_) | Refusal::Store(StoreError::Lost(_)) | Refusal::Stopping => {
+            StatusCode::SERVICE_UNAVAILABLE
+        }
         Refusal::Store(StoreError::Corrupt(_)) | Refusal::File { .. } => StatusCode::INTERNAL_SERVER_ERROR,
     }
 }

@@ -14,7 +14,7 @@ use utoipa_axum::router::OpenApiRouter;
 use crate::api::app::App;
 use crate::api::doors::{known_actor, known_host, panicked, to_the_end, with_headers};
 use crate::api::problem::Problem;
-use crate::api::{events, hooks, orders, processes, shelves, status, tasks, templates};
+use crate::api::{acks, events, hooks, orders, processes, schedules, shelves, status, tasks, templates};
 
 /// The largest body that is read whole. A process that allows larger params takes them as NDJSON.
 pub const BODY_BYTES_MAX: usize = 4 * 1024 * 1024;
@@ -23,6 +23,7 @@ pub const BODY_BYTES_MAX: usize = 4 * 1024 * 1024;
 pub fn described() -> (Router<App>, OpenApi) {
     let (router, paths) = OpenApiRouter::new()
         .merge(processes::routes())
+        .merge(schedules::routes())
         .merge(templates::routes())
         .merge(tasks::routes())
         .merge(orders::routes())
@@ -30,6 +31,7 @@ pub fn described() -> (Router<App>, OpenApi) {
         .merge(events::routes())
         .merge(status::routes())
         .merge(hooks::routes())
+        .merge(acks::routes())
         .split_for_parts();
     let info = InfoBuilder::new()
         .title("Beltline")

@@ -1,5 +1,7 @@
 //! How it goes: `/api/v1/status`, `/api/v1/audit`, `/healthz`, `/readyz`, `/metrics`.
 
+use std::fmt::Write;
+
 use axum::Json;
 use axum::extract::State;
 use axum::http::{StatusCode, header};
@@ -12,6 +14,14 @@ use crate::api::problem::Problem;
 use crate::api::take::Who;
 use crate::desk::status::{AuditView, Status};
 use crate::desk::view::Page;
+use crate::engine::lives::Living;
+use crate::model::time::Timestamp;
+
+/// Of how many tasks the metrics tell when their values die: what Prometheus takes with ease.
+const LIVES_SHOWN: usize = 1_000;
+const DIES_AT: &str = "beltline_param_dies_at_seconds";
+const WARN_AT: &str = "beltline_param_warn_at_seconds";
+const UNLISTED: &str = "beltline_param_lives_unlisted";
 
 /// The routes.
 pub fn routes() -> OpenApiRouter<App> {
@@ -57,8 +67,39 @@ async fn readyz(State(app): State<App>) -> Result<&'static str, Problem> {
 #[utoipa::path(get, path = "/metrics", tag = "status", responses((status = 200, body = String)))]
 async fn metrics(State(app): State<App>, Who(by): Who) -> Result<Response, Problem> {
     app.desk.may_watch(&by)?;
+    app.desk.measure().await?;
     let Some(metrics) = &app.metrics else {
         return Err(Problem::new(StatusCode::NOT_FOUND, "no_metrics", "no metrics are gathered"));
     };
-    Ok(([(header::CONTENT_TYPE, "text/plain; version=0.0.4")], metrics()).into_response())
+    let text = metrics() + &lives(&app.desk.soonest(LIVES_SHOWN));
+    Ok(([(header::CONTENT_TYPE, "text/plain; version=0.0.4")], text).into_response())
+}
+
+/// The values that die, as Prometheus reads them. Read from memory, and bounded: of a million tasks, those
+/// that need a person soonest.
+fn lives((shown, all): &(Vec<Living>, usize)) -> String {
+    #[expect(clippy::cast_precision_loss, reason = "a moment in seconds needs no more than 52 bits")]
+    let seconds = |at: Timestamp| at.0 as f64 / 1_000.0;
+    let mut dies = format!("# HELP {DIES_AT} When the value of a param dies.\n# TYPE {DIES_AT} gauge\n");
+    let mut warn =
+        format!("# HELP {WARN_AT} The last safe moment to wake a person.\n# TYPE {WARN_AT} gauge\n");
+    for it in shown {
+        let (process, reference) = (&it.address.process, escaped(it.address.reference.as_str()));
+        for life in &it.lives {
+            let param = escaped(&life.param);
+            let labels = format!("{{process=\"{process}\",ref=\"{reference}\",param=\"{param}\"}}");
+            let _ = writeln!(dies, "{DIES_AT}{labels} {}", seconds(life.dies_at));
+            let _ = writeln!(warn, "{WARN_AT}{labels} {}", seconds(life.warn_at));
+        }
+    }
+    let unlisted = all - shown.len();
+    format!(
+        "{dies}{warn}# HELP {UNLISTED} Live tasks with values that die beyond those listed.\n\
+         # TYPE {UNLISTED} gauge\n{UNLISTED} {unlisted}\n"
+    )
+}
+
+/// A label's value as Prometheus reads it.
+fn escaped(text: &str) -> String {
+    text.replace('\\', "\\\\").replace('"', "\\\"").replace('\n', "\\n")
 }

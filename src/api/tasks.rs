@@ -19,6 +19,8 @@ use crate::api::submission::SubmitBody;
 use crate::api::take::{
     Ask, At, Who, address, is_json, json, media_type, not_json, process, task_id, too_large,
 };
+use crate::desk::lease::Wish;
+use crate::desk::lives::LivingView;
 use crate::desk::look::Filter;
 use crate::desk::submit::Submitted;
 use crate::desk::view::{HopView, Page, TaskView};
@@ -34,6 +36,7 @@ pub fn routes() -> OpenApiRouter<App> {
         .routes(routes!(get))
         .routes(routes!(trail))
         .routes(routes!(param))
+        .routes(routes!(lives))
         .routes(routes!(alarms))
 }
 
@@ -234,26 +237,82 @@ async fn trail(
     Ok(Json(app.desk.trail(&by, &address(at)?, id, it.cursor.as_deref(), it.limit).await?))
 }
 
+#[derive(Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+struct ParamQuery {
+    /// That very task, live or ended.
+    id: Option<String>,
+    /// The value must live so long yet: `10m`. If it does not, the task is woken and the new one waited for.
+    #[param(value_type = Option<String>)]
+    fresh_for: Option<Span>,
+    /// How long that is waited for, at most five minutes; 30 seconds if nothing is said.
+    #[param(value_type = Option<String>)]
+    wait: Option<Span>,
+}
+
 /// The bare value of a param: a text as text, all else as JSON. A secret needs the right `secrets`.
+///
+/// With `fresh_for` it is a lease of a value that says when it dies (`dies_at`): one that lives so long yet,
+/// at once or after a renewal, with its end in the header `Beltline-Dies-At`. However many ask at once, the
+/// task is woken once. If there is none in time, the answer is 503 `not_fresh` with the reason; what never
+/// lives so long is 422 `fresh_for_too_long`.
 #[utoipa::path(get, path = "/api/v1/processes/{id}/tasks/{ref}/params/{*path}", tag = "tasks",
-    params(("id" = String, Path), ("ref" = String, Path), ("path" = String, Path), IdQuery),
+    params(("id" = String, Path), ("ref" = String, Path), ("path" = String, Path), ParamQuery),
     responses((status = 200, body = String)))]
 async fn param(
     State(app): State<App>,
     Who(by): Who,
     At((id, reference, path)): At<(String, String, String)>,
-    Ask(query): Ask<IdQuery>,
+    Ask(query): Ask<ParamQuery>,
 ) -> Result<Response, Problem> {
     let at = address((id, reference))?;
-    let value = app.desk.param(&by, &at, task_id(query.id.as_deref())?, &path).await?;
-    Ok(match value {
+    match (query.fresh_for, &query.id, query.wait) {
+        (Some(fresh_for), None, wait) => {
+            let leased = app.desk.lease(&by, &at, &Wish { param: path, fresh_for, wait }).await?;
+            let mut response = bare(leased.value);
+            if let Ok(dies_at) = HeaderValue::from_str(&leased.dies_at.to_string()) {
+                response.headers_mut().insert("beltline-dies-at", dies_at);
+            }
+            Ok(response)
+        }
+        (None, id, None) => Ok(bare(app.desk.param(&by, &at, task_id(id.as_deref())?, &path).await?)),
+        (Some(_), Some(_), _) | (None, _, Some(_)) => {
+            let detail = "`fresh_for` is for the live task, without `id`, and `wait` is only for `fresh_for`";
+            Err(Problem::new(StatusCode::UNPROCESSABLE_ENTITY, "bad_query", detail))
+        }
+    }
+}
+
+fn bare(value: Value) -> Response {
+    match value {
         Value::String(text) => ([(header::CONTENT_TYPE, "text/plain; charset=utf-8")], text).into_response(),
         other => Json(other).into_response(),
-    })
+    }
 }
 
 /// Live tasks with an open alarm, oldest first.
 #[utoipa::path(get, path = "/api/v1/alarms", tag = "tasks", responses((status = 200, body = Page<TaskView>)))]
 async fn alarms(State(app): State<App>, Who(by): Who) -> Result<Json<Page<TaskView>>, Problem> {
     Ok(Json(app.desk.alarms(&by).await?))
+}
+
+#[derive(Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+struct LivesQuery {
+    /// Of that process.
+    #[param(value_type = Option<String>)]
+    process: Option<ProcessId>,
+    /// How many, from 1 to 500; 50 if nothing is said.
+    limit: Option<usize>,
+}
+
+/// Live tasks with values that die, such as tokens; the one that needs a person soonest is first.
+#[utoipa::path(get, path = "/api/v1/lives", tag = "tasks", params(LivesQuery),
+    responses((status = 200, body = Page<LivingView>)))]
+async fn lives(
+    State(app): State<App>,
+    Who(by): Who,
+    Ask(it): Ask<LivesQuery>,
+) -> Result<Json<Page<LivingView>>, Problem> {
+    Ok(Json(app.desk.lives(&by, it.process.as_ref(), it.limit).await?))
 }

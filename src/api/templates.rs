@@ -1,4 +1,6 @@
-//! `/api/v1/templates`: what there is to clone.
+//! `/api/v1/templates`: what there is to clone, and what became of it since: `/api/v1/processes/ID/template`.
+
+use std::collections::BTreeMap;
 
 use axum::Json;
 use axum::extract::State;
@@ -11,13 +13,20 @@ use utoipa_axum::routes;
 
 use crate::api::app::App;
 use crate::api::problem::Problem;
-use crate::api::take::{At, Read, Who};
+use crate::api::take::{At, Read, Who, process};
 use crate::desk::cloning::{Cloned, Cloning, TemplateView};
+use crate::desk::upstream::{Update, Updated, UpstreamView};
 use crate::desk::view::Page;
+use crate::model::names::NodeName;
 
 /// The routes.
 pub fn routes() -> OpenApiRouter<App> {
-    OpenApiRouter::new().routes(routes!(list)).routes(routes!(get)).routes(routes!(clone))
+    OpenApiRouter::new()
+        .routes(routes!(list))
+        .routes(routes!(get))
+        .routes(routes!(clone))
+        .routes(routes!(upstream))
+        .routes(routes!(update))
 }
 
 /// All templates, without their texts.
@@ -59,4 +68,42 @@ async fn clone(
 ) -> Result<(StatusCode, Json<Cloned>), Problem> {
     let it = Cloning { name: body.r#as, title: body.title, values: body.values };
     Ok((StatusCode::CREATED, Json(app.desk.clone_template(&by, &name, it).await?)))
+}
+
+/// What changed in the template of a process since it was cloned, as a unified diff.
+#[utoipa::path(get, path = "/api/v1/processes/{id}/template", tag = "templates",
+    params(("id" = String, Path)),
+    responses((status = 200, body = UpstreamView)))]
+async fn upstream(
+    State(app): State<App>,
+    Who(by): Who,
+    At(id): At<String>,
+) -> Result<Json<UpstreamView>, Problem> {
+    Ok(Json(app.desk.upstream(&by, &process(&id)?).await?))
+}
+
+#[derive(Default, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields, default)]
+struct UpdateBody {
+    /// Only say what would be.
+    dry_run: bool,
+    /// Where tasks go whose node is no more.
+    #[schema(value_type = Object)]
+    r#move: BTreeMap<NodeName, NodeName>,
+}
+
+/// Takes over what changed in the template: three texts are merged, and the result is checked, written and
+/// deployed. If the process and its template have both changed the same lines, nothing is: 409
+/// `merge_conflicts` lists them.
+#[utoipa::path(post, path = "/api/v1/processes/{id}/template/update", tag = "templates",
+    params(("id" = String, Path)), request_body = UpdateBody,
+    responses((status = 200, body = Updated), (status = 409, body = Object)))]
+async fn update(
+    State(app): State<App>,
+    Who(by): Who,
+    At(id): At<String>,
+    Read(body): Read<UpdateBody>,
+) -> Result<Json<Updated>, Problem> {
+    let how = Update { dry_run: body.dry_run, moves: body.r#move };
+    Ok(Json(app.desk.update_from_template(&by, &process(&id)?, how).await?))
 }

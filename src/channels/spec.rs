@@ -137,6 +137,17 @@ pub enum Tls {
 /// thousand.
 const ANSWER_BYTES_MAX: u64 = 64 * 1024;
 
+/// When a canary sings on a channel.
+pub const CANARY: &str = "canary";
+/// The time zone of that.
+pub const CANARY_ZONE: &str = "canary_zone";
+
+/// The settings that every channel has beside its own.
+pub const COMMON: [Field; 2] = [
+    Field::optional(CANARY, "weekly, or when to send a message that all is well, as `0 9 * * MON`"),
+    Field::optional(CANARY_ZONE, "the time zone of the canary, `Europe/Riga`; UTC if not given"),
+];
+
 /// The settings of a channel as text, checked against its fields, with the defaults filled in.
 #[derive(Clone, Debug)]
 pub struct Settings(Map<String, Value>);
@@ -148,8 +159,9 @@ impl Settings {
     /// `bad_channel`, naming the setting.
     pub fn read(fields: &[Field], config: &Map<String, Value>) -> Result<Settings, Fault> {
         let mut settings = Map::new();
-        if let Some(name) = config.keys().find(|name| !fields.iter().any(|it| it.name == *name)) {
-            let names: Vec<&str> = fields.iter().map(|it| it.name).collect();
+        let known = || fields.iter().chain(&COMMON);
+        if let Some(name) = config.keys().find(|name| !known().any(|it| it.name == *name)) {
+            let names: Vec<&str> = known().map(|it| it.name).collect();
             return Err(bad(format!("there is no setting `{name}`; hint: there are {}", names.join(", "))));
         }
         for field in fields {

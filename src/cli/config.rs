@@ -17,6 +17,8 @@ use crate::cli::failure::Usage;
 use crate::cli::keys::{FILE_ENV, Held, KEYS, Key, Origin};
 use crate::cli::suggest::nearest;
 use crate::model::rate::Limit;
+use crate::model::time::Span;
+use crate::world::storm::Digest;
 
 /// The file that is read if no other is named, and only if it is there.
 const FILE_DEFAULT: &str = "beltline.yaml";
@@ -38,6 +40,8 @@ pub struct Config {
     pub allow_addresses: Vec<IpNet>,
     /// OAuth token hosts beside the vendor's.
     pub oauth_hosts: Vec<String>,
+    /// How long the alarms of many tasks are gathered into one message.
+    pub digest: Digest,
     /// Channels of the file, by name.
     pub channels: Map<String, Value>,
     /// The server that other verbs speak to, if one was named.
@@ -95,6 +99,10 @@ impl Config {
             processes: PathBuf::from(text("processes").unwrap_or_default()),
             allow_addresses: one("allow.addresses").map_or(Ok(Vec::new()), addresses)?,
             oauth_hosts: one("allow.oauth_hosts").map(|it| it.values.clone()).unwrap_or_default(),
+            digest: Digest::new(
+                one("digest.first").map_or(Ok(Digest::default().first), span)?,
+                one("digest.max").map_or(Ok(Digest::MOST), span)?,
+            ),
             server: one("server").map(url).transpose()?,
             token: text("token").map(Zeroizing::new),
             key: text("key").map(Zeroizing::new),
@@ -207,6 +215,10 @@ fn url(held: &Held) -> Result<Url> {
         Ok(url) if matches!(url.scheme(), "http" | "https") && url.has_host() => Ok(url),
         Ok(_) | Err(_) => Err(bad(held, "URL", "https://beltline.example.org")),
     }
+}
+
+fn span(held: &Held) -> Result<Span> {
+    held.values[0].parse().map_err(|_| bad(held, "length of time", "`30s` or `5m`"))
 }
 
 fn store(held: &Held) -> Result<StoreChoice> {

@@ -41,6 +41,7 @@ struct Shape {
     log: Option<String>,
     log_format: Option<String>,
     allow: Allow,
+    digest: DigestShape,
     limits: Limits,
     channels: Map<String, Value>,
 }
@@ -50,6 +51,13 @@ struct Shape {
 struct Allow {
     addresses: Option<Vec<String>>,
     oauth_hosts: Option<Vec<String>>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+struct DigestShape {
+    first: Option<String>,
+    max: Option<String>,
 }
 
 #[derive(Debug, Default, Deserialize)]
@@ -96,6 +104,8 @@ fn taken(shape: Shape, tree: Option<&Tree>, file: &str, base: &Path) -> ConfigFi
         ("log_format", one(shape.log_format), origin(&["log_format"])),
         ("allow.addresses", shape.allow.addresses, origin(&["allow", "addresses"])),
         ("allow.oauth_hosts", shape.allow.oauth_hosts, origin(&["allow", "oauth_hosts"])),
+        ("digest.first", one(shape.digest.first), origin(&["digest", "first"])),
+        ("digest.max", one(shape.digest.max), origin(&["digest", "max"])),
     ];
     let values = values.into_iter().filter_map(|(key, values, origin)| Some((key, values?, origin)));
     let channels_origin = (!shape.channels.is_empty()).then(|| origin(&["channels"]));

@@ -52,6 +52,9 @@ pub const KEYS: &[Key] = &[
     key("allow.oauth_hosts", "BELTLINE_ALLOW_OAUTH_HOSTS", "--allow-oauth-host", "")
         .about("token hosts beside the vendor's two")
         .many(),
+    key("digest.first", "BELTLINE_DIGEST_FIRST", "", "5s")
+        .about("how long alarms of one kind are gathered into one message, after the first"),
+    key("digest.max", "BELTLINE_DIGEST_MAX", "", "1m").about("the same at most, while more come; up to 1m"),
     key("server", "BELTLINE_SERVER", "--server", "")
         .about("the server other verbs speak to; else the local one"),
     key("token", "BELTLINE_TOKEN", "", "").about("who speaks to it; else the data folder's token").secret(),

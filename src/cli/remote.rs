@@ -59,7 +59,10 @@ impl Refusal {
         let stranded = self.problem.get("stranded").and_then(Value::as_array);
         let stranded = stranded.into_iter().flatten();
         let stranded = stranded.map(|it| format!("{} on `{}`", it["tasks"], text(it, "node")));
-        let lines: Vec<String> = std::iter::once(detail.clone()).chain(fields).chain(stranded).collect();
+        let conflicts = self.problem.get("conflicts").and_then(Value::as_array).into_iter().flatten();
+        let conflicts = conflicts.map(conflict);
+        let lines = std::iter::once(detail.clone()).chain(fields).chain(stranded).chain(conflicts);
+        let lines: Vec<String> = lines.collect();
         let told = lines.join("\n  ");
         match text(&self.problem, "hint") {
             "" => told,
@@ -72,6 +75,19 @@ impl Refusal {
         let detail = detail.into_iter().find(|it| !it.is_empty()).map(str::to_owned);
         detail.unwrap_or_else(|| format!("the server answered {}", self.status))
     }
+}
+
+/// What two texts have in the same place.
+fn conflict(it: &Value) -> String {
+    let side = |name: &str, mark: &str| {
+        text(it, name).lines().map(|line| format!("\n    {mark} {line}")).collect::<String>()
+    };
+    format!(
+        "line {}, yours (-) and the template's (+):{}{}",
+        it["line"],
+        side("yours", "-"),
+        side("theirs", "+")
+    )
 }
 
 impl Remote {

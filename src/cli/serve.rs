@@ -19,6 +19,7 @@ use crate::cli::config::{Config, StoreChoice};
 use crate::cli::data::{DataDir, Lock};
 use crate::cli::watch::Watch;
 use crate::dashboard::router::pages;
+use crate::desk::canary::Canary;
 use crate::desk::desk::{Desk, DeskConfig};
 use crate::desk::files::{FileResult, is_process_file};
 use crate::engine::births::Births;
@@ -45,7 +46,9 @@ pub struct Engine {
     stop_answers: CancellationToken,
     stop_runner: CancellationToken,
     answers: JoinHandle<()>,
+    schedules: JoinHandle<()>,
     runner: JoinHandle<()>,
+    channels: JoinHandle<()>,
     watcher: Option<JoinHandle<()>>,
     _lock: Lock,
 }
@@ -54,6 +57,8 @@ impl Engine {
     /// Starts everything that `config` says; returns when the first request can be answered.
     pub async fn start(config: &Config) -> Result<Engine> {
         config.check_listen()?;
+        // Before anything is measured: what is loaded is.
+        let metrics = metrics()?;
         let data = DataDir::at(&config.data);
         data.make()?;
         let lock = data.lock()?;
@@ -73,14 +78,28 @@ impl Engine {
         desk.load_all().await.context("what was kept cannot be loaded")?;
         let (stop_answers, stop_runner) = (CancellationToken::new(), CancellationToken::new());
         let runner = tokio::spawn(runner.run(stop_runner.clone()));
+        let channels = tokio::spawn(Arc::clone(&desk).watch_channels(stop_runner.clone()));
         let (watch, files) = deploy_folder(config, &desk).await?;
+        let schedules = tokio::spawn(Arc::clone(&desk).run_schedules(stop_answers.clone()));
         let pages = pages(Arc::clone(&desk), stop_answers.clone());
         let app = App::new(Arc::clone(&desk), stop_answers.clone()).on_loopback();
-        let app = app.with_metrics(metrics()?).with_pages(pages);
+        let app = app.with_metrics(metrics).with_pages(pages);
         let answers = tokio::spawn(serve(listener, app, stop_answers.clone()));
         let watcher = watch.map(|watch| tokio::spawn(redeploy(watch, desk)));
         data.set_address(address)?;
-        Ok(Engine { address, files, data, stop_answers, stop_runner, answers, runner, watcher, _lock: lock })
+        Ok(Engine {
+            address,
+            files,
+            data,
+            stop_answers,
+            stop_runner,
+            answers,
+            schedules,
+            runner,
+            channels,
+            watcher,
+            _lock: lock,
+        })
     }
 
     /// Stops: no new requests, then those under way, then what was taken in.
@@ -91,8 +110,10 @@ impl Engine {
         }
         self.stop_answers.cancel();
         ended("the server", self.answers.await);
+        ended("the schedules", self.schedules.await);
         self.stop_runner.cancel();
         ended("the runner", self.runner.await);
+        ended("the channels' watch", self.channels.await);
     }
 }
 
@@ -139,6 +160,7 @@ fn turns(
     let world = WorldConfig {
         allow_addresses: config.allow_addresses.clone(),
         oauth_hosts: config.oauth_hosts.clone(),
+        digest: config.digest,
         host_limits: config.host_limits.clone(),
     };
     let world = RealWorld::new(world, Arc::clone(keyring)).context("requests cannot be made")?;
@@ -176,6 +198,9 @@ fn channels(configured: &Map<String, Value>) -> Result<BTreeMap<String, Channel>
         };
         if crate::channels::find(&via).is_none() {
             bail!("channel `{name}`: there is no kind of channel `{via}`");
+        }
+        if let Err(wrong) = Canary::read(&config) {
+            bail!("channel `{name}`: {wrong}");
         }
         Ok((name.clone(), Channel { via, config }))
     };

@@ -29,6 +29,10 @@ pub fn task(task: &Value, out: &Out, now: Timestamp) -> Vec<String> {
     line("since", far(task.get("since"), now));
     let is_over = matches!(state, "done" | "failed" | "cancelled");
     line(if is_over { "kept" } else { "due" }, far(task.get("due"), now));
+    line("each", each(task.get("each")));
+    for life in task.get("lives").and_then(Value::as_array).into_iter().flatten() {
+        line("dies", dies(life, out, now));
+    }
     line("waits", text(task, "waits_for").to_owned());
     line("fault", fault(task.get("fault")));
     line("alarm", alarm(task.get("alarm"), now));
@@ -40,6 +44,33 @@ pub fn task(task: &Value, out: &Out, now: Timestamp) -> Vec<String> {
     lines
 }
 
+/// When the value of a param dies: `access_token in 35m, at 12:00; wake a person by 11:50`.
+fn dies(life: &Value, out: &Out, now: Timestamp) -> String {
+    let (dead, urgent) = (life["dead"] == true, life["urgent"] == true);
+    let look = if dead {
+        Look::Bad
+    } else if urgent {
+        Look::Warn
+    } else {
+        Look::Good
+    };
+    let verb = if dead { "died " } else { "" };
+    let far = out.paint(look, &format!("{verb}{}", far(life.get("dies_at"), now)));
+    let (at, by) = (local(life.get("dies_at")), local(life.get("warn_at")));
+    format!("{} {far}, at {at}; wake a person by {by}", text(life, "param"))
+}
+
+/// How far the calls of an `each` are.
+fn each(each: Option<&Value>) -> String {
+    let Some(each) = each.filter(|it| it.is_object()) else { return String::new() };
+    let number = |name: &str| each.get(name).and_then(Value::as_u64).unwrap_or_default();
+    let failed = match number("failed") {
+        0 => String::new(),
+        failed => format!(", {failed} failed"),
+    };
+    format!("{} of {} calls done{failed}", number("done"), number("of"))
+}
+
 fn node(task: &Value) -> String {
     let (node, title) = (text(task, "node"), text(task, "title"));
     if title.is_empty() || title == node { node.to_owned() } else { format!("{node} ({})", one_line(title)) }
@@ -47,8 +78,13 @@ fn node(task: &Value) -> String {
 
 /// One line of a trail: when, where, what happened, where to, what changed.
 pub fn hop(hop: &Value, out: &Out) -> String {
+    hop_at(hop, &of_day(hop.get("at")), out)
+}
+
+/// The same, with another word for when it was.
+pub fn hop_at(hop: &Value, when: &str, out: &Out) -> String {
     let mut parts = vec![
-        out.paint(Look::Dim, &of_day(hop.get("at"))),
+        out.paint(Look::Dim, when),
         out.paint(Look::Bold, text(hop, "node")),
         one_line(text(hop, "event")),
     ];
@@ -93,6 +129,10 @@ pub fn alarm(alarm: Option<&Value>, now: Timestamp) -> String {
         format!("told by {} {}", by.join(", "), far(alarm.get("told"), now))
     } else {
         format!("told to no one ({})", one_line(text(alarm, "trouble")))
+    };
+    let told = match alarm.get("acknowledged").filter(|it| it.is_object()) {
+        Some(it) => format!("{told}, acknowledged by {} {}", text(it, "by"), far(it.get("at"), now)),
+        None => told,
     };
     let first = text(alarm, "text").lines().next().unwrap_or_default();
     format!("since {}, {told}: {}", far(alarm.get("since"), now), one_line(first))

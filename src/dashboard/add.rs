@@ -93,7 +93,7 @@ pub(super) async fn submit(State(dash): State<Dash>, Who(by): Who, Of(id): Of, f
         Refusal::Fields(_) => page.f.refused = Some((page.f.w.add_wrong.to_owned(), None)),
         Refusal::RefTaken(task) => {
             page.reference_wrong = Some(sentence(&refusal.to_string()).0);
-            page.clash = Some(links::task(&TaskView::seen_by(&by, task, None)));
+            page.clash = Some(links::task(&TaskView::seen_by(&by, task, None, dash.desk.now())));
         }
         Refusal::Bad { code: "bad_ref", .. } => {
             page.reference_wrong = Some(sentence(&refusal.to_string()).0);

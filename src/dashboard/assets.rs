@@ -24,7 +24,11 @@ pub(super) static ASSETS: LazyLock<Assets> = LazyLock::new(|| Assets {
         "text/css; charset=utf-8",
         &format!("{}\n{}", svg::style(), include_str!("pages/style.css")),
     ),
-    script: Asset::new("js", "text/javascript; charset=utf-8", include_str!("pages/script.js")),
+    script: Asset::new(
+        "js",
+        "text/javascript; charset=utf-8",
+        concat!(include_str!("pages/script.js"), include_str!("pages/edit.js")),
+    ),
     icon: Asset::new("svg", "image/svg+xml", include_str!("pages/icon.svg")),
 });
 

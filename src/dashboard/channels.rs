@@ -5,12 +5,12 @@ use axum::extract::State;
 use axum::response::IntoResponse;
 use serde_json::{Map, Value};
 
-use crate::channels::spec::Spec;
+use crate::channels::spec::{COMMON, Spec};
 use crate::channels::{CHANNELS, find};
 use crate::dashboard::dash::Dash;
 use crate::dashboard::links;
 use crate::dashboard::page::{Frame, Given, Page, Place, go, ok, status};
-use crate::dashboard::show::{self, When, sentence};
+use crate::dashboard::show::{self, When, sentence, when};
 use crate::dashboard::take::{Asked, Form, Who};
 use crate::desk::actor::Right;
 use crate::desk::channels::ChannelView;
@@ -38,7 +38,16 @@ struct ChannelCard {
     settings: Vec<(String, String)>,
     fixed: bool,
     tested: Option<TestCard>,
+    failing: Option<FailingCard>,
+    delivered: Option<When>,
+    remedy: Option<String>,
     change: String,
+}
+
+struct FailingCard {
+    since: When,
+    many: u64,
+    detail: String,
 }
 
 struct TestCard {
@@ -79,6 +88,13 @@ fn card(it: &ChannelView) -> ChannelCard {
         settings: it.config.iter().map(|(name, value)| (name.clone(), show::shown(value))).collect(),
         fixed: it.fixed,
         tested: it.last.as_ref().map(test),
+        failing: it.health.since.as_ref().map(|since| FailingCard {
+            since: When(since.clone()),
+            many: it.health.failures,
+            detail: it.health.detail.clone().unwrap_or_default(),
+        }),
+        delivered: when(it.health.delivered_at.as_ref()),
+        remedy: it.health.remedy.clone(),
         change: links::with(SET, &[("name", &it.name), ("via", &it.via)]),
     }
 }
@@ -135,7 +151,7 @@ fn page(f: Frame, spec: &Spec, name: &str, old: Option<&ChannelView>, form: Opti
         about: spec.about,
         name: name.to_owned(),
         known: old.is_some(),
-        settings: spec.fields.iter().enumerate().map(setting).collect(),
+        settings: spec.fields.iter().chain(&COMMON).enumerate().map(setting).collect(),
     }
 }
 
@@ -156,7 +172,7 @@ pub(super) async fn set(State(dash): State<Dash>, Who(by): Who, form: Form) -> G
     let items = dash.desk.channels(&by).await?.items;
     let old = items.iter().find(|it| it.name == name && it.via == via);
     let mut config = Map::new();
-    for field in spec.fields {
+    for field in spec.fields.iter().chain(&COMMON) {
         let typed = form.get(&format!("{PREFIX}{}", field.name)).trim();
         let kept = field.secret && old.and_then(|it| it.config.get(field.name)).is_some_and(|it| it == MASK);
         match typed {

@@ -6,26 +6,21 @@ use axum::extract::State;
 use crate::dashboard::dash::Dash;
 use crate::dashboard::links;
 use crate::dashboard::page::{Frame, Given, Place, ok};
-use crate::dashboard::show::{When, at_seconds, sentence, span, when};
+use crate::dashboard::show::{When, seconds, sentence, span, when};
 use crate::dashboard::take::{Asked, Who};
 use crate::desk::actor::{Actor, Right};
-use crate::desk::look::Filter;
+use crate::desk::lives::LivingView;
 use crate::desk::processes::ProcessView;
-use crate::desk::refusal::Done;
 use crate::desk::status::Status;
-use crate::desk::view::TaskView;
+use crate::desk::view::{LifeView, TaskView};
 use crate::model::names::ProcessId;
 
 /// How many alarms the page shows.
 const ALARMS_MAX: usize = 30;
-/// How many tokens it looks for in each process.
+/// Of how many tasks it shows the values that die, those first that need a person soonest.
 const TOKENS_MAX: usize = 50;
 /// How many processes it shows; the rest are found by searching.
 const PROCESSES_MAX: usize = 150;
-/// The param a process keeps the end of a token in, in seconds since 1970.
-const EXPIRES: &str = "expires_at";
-/// A token that lives less long is shown as dying, in seconds.
-const DYING: i64 = 10 * 60;
 
 #[derive(Template)]
 #[template(path = "home.html", config = ".askama.toml")]
@@ -55,12 +50,20 @@ struct AlarmCard {
     trouble: Option<String>,
     link: Option<String>,
     host: String,
+    acked: Option<(String, When)>,
+    ack: Option<AckForm>,
+}
+
+/// What the button that acknowledges sends.
+struct AckForm {
+    id: String,
 }
 
 struct FailingCard {
     name: String,
     at: When,
     detail: String,
+    remedy: String,
 }
 
 struct ProblemCard {
@@ -71,6 +74,7 @@ struct ProblemCard {
 /// A token and how long it lives.
 struct TokenRow {
     reference: String,
+    param: String,
     process: String,
     to: String,
     expires: When,
@@ -99,11 +103,10 @@ pub(super) async fn look(State(dash): State<Dash>, Who(by): Who, asked: Asked) -
     };
     let alarms = dash.desk.alarms(&by).await?.items;
     let processes = dash.desk.processes(&by).await?.items;
-    let mut tokens = Vec::new();
-    for process in processes.iter().filter(|it| it.live > 0 && keeps_a_token(it)) {
-        tokens.extend(kept_tokens(&dash, &by, process).await?);
-    }
-    tokens.sort_by(|a, b| a.expires.0.cmp(&b.expires.0));
+    let (living, now) =
+        (dash.desk.lives(&by, None, Some(TOKENS_MAX)).await?.items, dash.desk.now().seconds());
+    let tokens = living.iter().flat_map(|it| it.lives.iter().map(move |life| token(it, life, now)));
+    let tokens = tokens.collect();
     let failing = status.iter().flat_map(|it| &it.channels_failing);
     let problems = status.iter().flat_map(|it| &it.problems);
     ok(HomePage {
@@ -114,12 +117,13 @@ pub(super) async fn look(State(dash): State<Dash>, Who(by): Who, asked: Asked) -
                 name: it.name.clone(),
                 at: When(it.at.clone()),
                 detail: it.detail.clone(),
+                remedy: it.remedy.clone(),
             })
             .collect(),
         problems: problems
             .map(|it| ProblemCard { file: it.file.clone(), message: sentence(&it.message).0 })
             .collect(),
-        alarms: alarms.iter().take(ALARMS_MAX).filter_map(alarm).collect(),
+        alarms: alarms.iter().take(ALARMS_MAX).filter_map(|it| alarm(it, &by)).collect(),
         tokens,
         processes_more: processes.len().saturating_sub(PROCESSES_MAX),
         processes: processes.iter().take(PROCESSES_MAX).map(row).collect(),
@@ -128,8 +132,10 @@ pub(super) async fn look(State(dash): State<Dash>, Who(by): Who, asked: Asked) -
     })
 }
 
-fn alarm(task: &TaskView) -> Option<AlarmCard> {
+fn alarm(task: &TaskView, by: &Actor) -> Option<AlarmCard> {
     let alarm = task.alarm.as_ref()?;
+    let acked = alarm.acknowledged.as_ref().map(|it| (it.by.clone(), When(it.at.clone())));
+    let runs = ProcessId::new(&task.process).is_ok_and(|it| by.may(Right::Run, &it));
     let link = links::outward(task.link.as_ref());
     Some(AlarmCard {
         reference: task.reference.clone(),
@@ -143,33 +149,25 @@ fn alarm(task: &TaskView) -> Option<AlarmCard> {
         trouble: alarm.trouble.clone(),
         host: link.as_deref().map(links::host).unwrap_or_default(),
         link,
+        ack: (runs && acked.is_none()).then(|| AckForm { id: task.id.clone() }),
+        acked,
     })
 }
 
-fn keeps_a_token(process: &ProcessView) -> bool {
-    process.params.iter().any(|it| it.name == EXPIRES) && process.params.iter().any(|it| it.shared)
-}
-
-async fn kept_tokens(dash: &Dash, by: &Actor, process: &ProcessView) -> Done<Vec<TokenRow>> {
-    let id = ProcessId::new(&process.id).ok();
-    let filter = Filter { process: id, limit: Some(TOKENS_MAX), ..Filter::default() };
-    let tasks = dash.desk.tasks(by, filter).await?.items;
-    let now = dash.desk.now().seconds();
-    let live = tasks.iter().filter(|it| ["ready", "doing", "waiting"].contains(&it.state));
-    Ok(live
-        .filter_map(|task| {
-            let expires = task.params.get(EXPIRES)?.as_i64()?;
-            let left = expires - now;
-            Some(TokenRow {
-                reference: task.reference.clone(),
-                process: task.process.clone(),
-                to: links::task(task),
-                expires: at_seconds(expires),
-                left: (left > 0).then(|| span(left)),
-                dying: left < DYING,
-            })
-        })
-        .collect())
+fn token(it: &LivingView, life: &LifeView, now: i64) -> TokenRow {
+    let left = seconds(&life.dies_at).map_or(0, |at| at - now);
+    TokenRow {
+        reference: it.reference.clone(),
+        param: life.param.clone(),
+        process: it.process.clone(),
+        to: links::with(
+            &format!("/dashboard/p/{}/task", it.process),
+            &[("ref", &it.reference), ("id", &it.id)],
+        ),
+        expires: When(life.dies_at.clone()),
+        left: (!life.dead).then(|| span(left)),
+        dying: life.urgent,
+    }
 }
 
 fn row(process: &ProcessView) -> ProcessRow {

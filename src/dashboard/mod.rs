@@ -16,6 +16,7 @@ pub mod login;
 pub mod form;
 pub mod home;
 pub mod process;
+pub mod edit;
 pub mod add;
 pub mod task;
 pub mod orders;

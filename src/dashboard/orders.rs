@@ -1,4 +1,5 @@
-//! What a person may want done with a task: modify, wake, retry, move, cancel. Afterwards they see the task
+//! What a person may want done with a task: modify, wake, retry, move, cancel,
+//! ack. Afterwards they see the task
 //! again.
 
 use axum::extract::State;
@@ -61,6 +62,11 @@ pub(super) async fn shift(State(dash): State<Dash>, who: Who, Of(id): Of, form: 
     let order = NodeName::new(form.get("to")).map(|to| Order::Move { to });
     let order = order.map_err(|bad| Refusal::bad("no_such_node", bad.to_string()));
     give(&dash, who, &id, &form, order).await
+}
+
+/// Says that its alarm is in hand.
+pub(super) async fn ack(State(dash): State<Dash>, who: Who, Of(id): Of, form: Form) -> Given {
+    give(&dash, who, &id, &form, Ok(Order::Acknowledge { key: None })).await
 }
 
 /// Ends it.

@@ -202,16 +202,21 @@ impl IntoResponse for Oops {
 pub(super) fn status(refusal: &Refusal) -> StatusCode {
     match refusal {
         Refusal::Denied { .. } => StatusCode::FORBIDDEN,
+        Refusal::Unproven => StatusCode::UNAUTHORIZED,
         Refusal::Missing { .. } => StatusCode::NOT_FOUND,
         Refusal::Bad { .. } | Refusal::Fields(_) | Refusal::Problems { .. } => {
             StatusCode::UNPROCESSABLE_ENTITY
         }
-        Refusal::Stranded(_) | Refusal::RefTaken(_) | Refusal::Conflict { .. } | Refusal::Changed(_) => {
-            StatusCode::CONFLICT
-        }
+        Refusal::Stranded(_)
+        | Refusal::Unmerged(_)
+        | Refusal::RefTaken(_)
+        | Refusal::Conflict { .. }
+        | Refusal::Changed(_) => StatusCode::CONFLICT,
         Refusal::TooManyTasks { .. } => StatusCode::TOO_MANY_REQUESTS,
         Refusal::Gone(_) => StatusCode::GONE,
-        Refusal::Store(StoreError::Lost(_)) | Refusal::Stopping => StatusCode::SERVICE_UNAVAILABLE,
+        Refusal::NotFresh(_) | Refusal::Store(StoreError::Lost(_)) | Refusal::Stopping | Refusal::Unready => {
+            StatusCode::SERVICE_UNAVAILABLE
+        }
         Refusal::Store(StoreError::Corrupt(_)) | Refusal::File { .. } => StatusCode::INTERNAL_SERVER_ERROR,
     }
 }

@@ -16,7 +16,8 @@ use crate::dashboard::links::HOME;
 use crate::dashboard::page::Oops;
 use crate::dashboard::picture::Pictures;
 use crate::dashboard::sessions::Sessions;
-use crate::dashboard::{about, add, channels, events, home, login, orders, process, search, task, templates};
+use crate::dashboard::{about, add, channels, events, home, login, orders};
+use crate::dashboard::{edit, process, search, task, templates};
 use crate::desk::desk::Desk;
 
 /// All pages, behind all doors.
@@ -40,6 +41,8 @@ pub fn pages(desk: Arc<Desk>, stop: CancellationToken) -> Router {
         .route("/dashboard/p/{process}/pause", post(process::pause))
         .route("/dashboard/p/{process}/resume", post(process::resume))
         .route("/dashboard/p/{process}/yaml", get(process::yaml))
+        .route("/dashboard/p/{process}/edit", get(edit::look).post(edit::deploy))
+        .route("/dashboard/p/{process}/check", post(edit::check))
         .route("/dashboard/p/{process}/add", get(add::look).post(add::submit))
         .route("/dashboard/p/{process}/task", get(task::look))
         .route("/dashboard/p/{process}/task/reveal", post(task::reveal))
@@ -48,6 +51,7 @@ pub fn pages(desk: Arc<Desk>, stop: CancellationToken) -> Router {
         .route("/dashboard/p/{process}/task/retry", post(orders::retry))
         .route("/dashboard/p/{process}/task/move", post(orders::shift))
         .route("/dashboard/p/{process}/task/cancel", post(orders::cancel))
+        .route("/dashboard/p/{process}/task/ack", post(orders::ack))
         .route("/dashboard/assets/{name}", get(asset))
         .route("/dashboard/{*rest}", get(nowhere))
         .layer(from_fn_with_state(dash.clone(), known))

@@ -5,8 +5,6 @@ use std::fmt;
 use askama::filters::HtmlSafe;
 use serde_json::Value;
 
-use crate::model::time::Timestamp;
-
 /// The longest value shown whole on a page, in characters.
 const VALUE_CHARS_MAX: usize = 1_500;
 
@@ -37,9 +35,9 @@ pub(super) fn when(at: Option<&String>) -> Option<When> {
     at.map(|it| When(it.clone()))
 }
 
-/// A moment in seconds since 1970, as a param has it.
-pub(super) fn at_seconds(seconds: i64) -> When {
-    When(Timestamp(seconds.saturating_mul(1_000)).to_string())
+/// A moment of the desk in seconds since 1970.
+pub(super) fn seconds(at: &str) -> Option<i64> {
+    at.parse::<jiff::Timestamp>().ok().map(jiff::Timestamp::as_second)
 }
 
 /// A value as text: a string as it is, all else as JSON.

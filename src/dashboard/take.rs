@@ -66,6 +66,11 @@ impl Form {
         self.0.iter().find(|(it, _)| it == name).map_or("", |(_, value)| value)
     }
 
+    /// All of them.
+    pub(super) fn all(&self) -> impl Iterator<Item = (&str, &str)> {
+        self.0.iter().map(|(name, value)| (name.as_str(), value.as_str()))
+    }
+
     /// Whether the field was sent.
     pub(super) fn has(&self, name: &str) -> bool {
         self.0.iter().any(|(it, _)| it == name)

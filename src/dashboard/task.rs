@@ -18,7 +18,7 @@ use crate::dashboard::take::{self, Asked, Form, Of, Who};
 use crate::desk::actor::{Actor, Right};
 use crate::desk::processes::ProcessView;
 use crate::desk::refusal::{Done, Refusal};
-use crate::desk::view::{HopView, TaskView};
+use crate::desk::view::{HopView, LifeView, TaskView};
 use crate::engine::mask::MASK;
 use crate::model::names::{Address, TaskId};
 
@@ -45,9 +45,11 @@ struct TaskPage {
     about: String,
     link: Option<String>,
     host: String,
+    lives: Vec<LifeRow>,
     fault: Option<FaultCard>,
     alarm_told: Option<When>,
     alarm_by: String,
+    alarm_acked: Option<(String, When)>,
     params: Vec<ParamRow>,
     params_more: usize,
     result: Option<String>,
@@ -68,6 +70,15 @@ struct FaultCard {
     hint: Option<String>,
     node: Option<String>,
     at: Option<When>,
+}
+
+/// A value that dies.
+struct LifeRow {
+    param: String,
+    left: Option<String>,
+    dies: When,
+    warn: When,
+    dying: bool,
 }
 
 struct ParamRow {
@@ -158,9 +169,11 @@ pub(super) async fn page(
         about: node_about(&process, &it.node),
         host: link.as_deref().map(links::host).unwrap_or_default(),
         link,
+        lives: it.lives.iter().map(|life| life_row(life, dash.desk.now().seconds())).collect(),
         fault: it.fault.as_ref().map(fault),
         alarm_told: it.alarm.as_ref().and_then(|it| when(it.told.as_ref())),
         alarm_by: it.alarm.as_ref().map(|it| it.by.join(", ")).unwrap_or_default(),
+        alarm_acked: acked(&it),
         params: params(&it, &process, beside.revealed.as_ref()),
         params_more: it.params.map().len().saturating_sub(PARAMS_MAX),
         result: it.result.as_ref().map(shown_whole),
@@ -176,6 +189,12 @@ pub(super) async fn page(
         process,
     };
     Ok(Page(beside.refusal.map_or(StatusCode::OK, status), page).into_response())
+}
+
+/// Who has its alarm in hand, and since when.
+fn acked(it: &TaskView) -> Option<(String, When)> {
+    let acked = it.alarm.as_ref()?.acknowledged.as_ref()?;
+    Some((acked.by.clone(), When(acked.at.clone())))
 }
 
 fn shown_whole(value: &Value) -> String {
@@ -222,6 +241,17 @@ fn fault(it: &crate::desk::view::FaultView) -> FaultCard {
         hint,
         node: it.node.clone(),
         at: when(it.at.as_ref()),
+    }
+}
+
+fn life_row(it: &LifeView, now: i64) -> LifeRow {
+    let left = show::seconds(&it.dies_at).map_or(0, |at| at - now);
+    LifeRow {
+        param: it.param.clone(),
+        left: (!it.dead).then(|| show::span(left)),
+        dies: When(it.dies_at.clone()),
+        warn: When(it.warn_at.clone()),
+        dying: it.urgent,
     }
 }
 

@@ -7,10 +7,12 @@ use serde_json::{Map, Value};
 use utoipa::ToSchema;
 
 use crate::channels::find;
-use crate::channels::spec::{Field, Settings, Spec};
+use crate::channels::spec::{COMMON, Field, Settings, Spec};
 use crate::desk::actor::{Actor, Right};
+use crate::desk::canary::Canary;
 use crate::desk::desk::{Desk, Tested, lock};
 use crate::desk::hash::chance;
+use crate::desk::health::HealthView;
 use crate::desk::kept::{KeptChannel, record, value};
 use crate::desk::refusal::{Done, Refusal};
 use crate::desk::shelves::good_name;
@@ -39,6 +41,8 @@ pub struct ChannelView {
     pub fixed: bool,
     /// The last test.
     pub last: Option<TestView>,
+    /// How it fares, by what became of its messages.
+    pub health: HealthView,
 }
 
 /// A test of a channel.
@@ -80,10 +84,13 @@ impl Desk {
         let config = self.with_old_keys(name, via, config).await?;
         let spec = find(via).ok_or_else(|| no_via(via))?;
         Settings::read(spec.fields, &config).map_err(|it| Refusal::bad("bad_channel", it.message))?;
+        Canary::read(&config).map_err(|it| Refusal::bad("bad_channel", it))?;
         let _one = self.shelving.lock().await;
         let kept = KeptChannel { via: via.to_owned(), config };
         self.store().keep(vec![record(Shelf::Channel, name, &kept, self.now())?]).await?;
         self.load_channels().await?;
+        self.forget_health(name).await?;
+        lock(&self.tests).remove(name);
         self.audit(by, "channel.set", name).await?;
         Ok(self.channel_view(name, via, &kept.config, false))
     }
@@ -95,6 +102,7 @@ impl Desk {
         let _one = self.shelving.lock().await;
         self.forget(Shelf::Channel, "channel", name).await?;
         self.load_channels().await?;
+        self.forget_health(name).await?;
         lock(&self.tests).remove(name);
         self.audit(by, "channel.forget", name).await
     }
@@ -109,9 +117,9 @@ impl Desk {
         let text = format!("A test of the channel `{name}`, sent by {} at {}.", by.name, time(now));
         let ask = TellAsk {
             channels: vec![name.to_owned()],
-            all: false,
             subject: "Beltline: a test".to_owned(),
             text,
+            ..TellAsk::default()
         };
         // Every test is a message of its own, so its key is another each time.
         let key = format!("test-{name}-{}-{:08x}", now.0, chance());
@@ -196,7 +204,8 @@ impl Desk {
         let show = |(field, value): (&String, &Value)| (field.clone(), shown(spec, field, value));
         let config = config.iter().map(show).collect();
         let last = lock(&self.tests).get(name).cloned().map(TestView::from);
-        ChannelView { name: name.to_owned(), via: via.to_owned(), config, fixed, last }
+        let health = HealthView::new(name, &self.keyring.health().of(name), fixed);
+        ChannelView { name: name.to_owned(), via: via.to_owned(), config, fixed, last, health }
     }
 }
 
@@ -219,7 +228,7 @@ fn no_via(via: &str) -> Refusal {
 fn shown(spec: Option<&Spec>, field: &str, value: &Value) -> Value {
     let open = |it: &Field| it.name == field && !it.secret;
     let named = value.as_str().is_some_and(|it| secret_name(it.trim()).is_some());
-    match named || spec.is_some_and(|spec| spec.fields.iter().any(open)) {
+    match named || spec.is_some_and(|spec| spec.fields.iter().chain(&COMMON).any(open)) {
         true => value.clone(),
         false => Value::from(MASK),
     }

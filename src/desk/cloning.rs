@@ -16,6 +16,7 @@ use crate::desk::templates::{Template, all, find};
 use crate::desk::view::Page;
 use crate::model::names::ProcessId;
 use crate::model::tree::{Branch, Tree};
+use crate::process::parse::ORIGIN;
 use crate::process::process::Process;
 use crate::process::yaml;
 
@@ -105,7 +106,8 @@ impl Desk {
     }
 }
 
-fn template(name: &str) -> Done<Template> {
+/// The template of that name.
+pub(super) fn template(name: &str) -> Done<Template> {
     find(name).ok_or_else(|| {
         let names: Vec<&str> = all().map(|it| it.name).collect();
         let hint = format!("there are: {}", names.join(", "));
@@ -145,34 +147,14 @@ async fn create(path: &PathBuf, text: &str) -> Done<()> {
 
 /// The text of a clone: the template's, with its own id, title and defaults.
 fn written(template: Template, id: &ProcessId, it: &Cloning) -> Done<String> {
-    let mut text = template.text.to_owned();
     let process = template.process().ok_or_else(|| broken(template.name))?;
-    let (tree, _) = yaml::read(&text);
-    let tree = tree.ok_or_else(|| broken(template.name))?;
-    let mut edits = vec![at(&tree, "process", id.as_str()).ok_or_else(|| broken(template.name))?];
-    if let Some(title) = &it.title {
-        edits.push(at(&tree, "title", &quoted(title)).unwrap_or_else(|| {
-            let end = edits[0].end;
-            Edit { start: end, end, text: format!("\ntitle: {}", quoted(title)) }
-        }));
-    }
-    let params = tree.get("params");
-    let mut mistakes = Vec::new();
-    for (name, value) in &it.values {
-        match refused(&process, name) {
-            Some(mistake) => mistakes.push(mistake),
-            None => edits
-                .extend(params.and_then(|it| it.get(name)).map(|it| defaults(it, value)).unwrap_or_default()),
-        }
-    }
+    let mistakes: Vec<FieldMistake> = it.values.keys().filter_map(|name| refused(&process, name)).collect();
     if !mistakes.is_empty() {
         return Err(Refusal::Fields(mistakes));
     }
-    edits.sort_by_key(|it| std::cmp::Reverse(it.start));
-    for edit in edits {
-        text.replace_range(edit.start..edit.end, &edit.text);
-    }
-    let text = format!("# from template {}@{}\n{text}", template.name, template.version());
+    let text = adapted(template.text, id, it.title.as_deref(), &it.values);
+    let text = text.ok_or_else(|| broken(template.name))?;
+    let text = format!("{}\n{text}", origin_line(template.name, &template.version()));
     let clone = read(&text, None)?;
     let set =
         |name: &String| clone.params.iter().find(|it| it.name == *name).and_then(|it| it.default.clone());
@@ -183,6 +165,39 @@ fn written(template: Template, id: &ProcessId, it: &Cloning) -> Done<String> {
         }
         None => Ok(text),
     }
+}
+
+/// The line that a clone begins with.
+pub(super) fn origin_line(template: &str, version: &str) -> String {
+    format!("{ORIGIN}{template}@{version}")
+}
+
+/// A template's text with another id, another title and other defaults, and else as it was written; none if
+/// it is no process.
+pub(super) fn adapted(
+    text: &str,
+    id: &ProcessId,
+    title: Option<&str>,
+    values: &Map<String, Value>,
+) -> Option<String> {
+    let tree = yaml::read(text).0?;
+    let mut edits = vec![at(&tree, "process", id.as_str())?];
+    if let Some(title) = title {
+        edits.push(at(&tree, "title", &quoted(title)).unwrap_or_else(|| {
+            let end = edits[0].end;
+            Edit { start: end, end, text: format!("\ntitle: {}", quoted(title)) }
+        }));
+    }
+    let params = tree.get("params");
+    for (name, value) in values {
+        edits.extend(params.and_then(|it| it.get(name)).map(|it| defaults(it, value)).unwrap_or_default());
+    }
+    edits.sort_by_key(|it| std::cmp::Reverse(it.start));
+    let mut text = text.to_owned();
+    for edit in edits {
+        text.replace_range(edit.start..edit.end, &edit.text);
+    }
+    Some(text)
 }
 
 fn broken(name: &str) -> Refusal {

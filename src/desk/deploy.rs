@@ -146,6 +146,7 @@ impl Desk {
         if !known {
             records.push(record(Shelf::Version, &name, &text, now)?);
         }
+        records.extend(self.base_of(process, now).await?);
         self.store().keep(records).await?;
         self.remember(id, next.clone());
         report.moved = self.install(process, next, by).await?;
@@ -158,12 +159,14 @@ impl Desk {
         let rests = next.paused || !next.moves.is_empty();
         self.registry().put(Deployed { process: Arc::clone(process), paused: rests });
         let mut moved = 0;
+        self.load_lives(process).await?;
         if !next.moves.is_empty() {
             moved = self.move_all(process, &next.moves, by).await?;
             self.keep_process(id, KeptProcess { moves: BTreeMap::new(), ..next.clone() }).await?;
             self.registry().put(Deployed { process: Arc::clone(process), paused: next.paused });
         }
         self.rouse(id).await?;
+        self.schedules.changed.notify_one();
         Ok(moved)
     }
 
@@ -279,6 +282,8 @@ impl Desk {
     pub(super) async fn rouse(&self, id: &ProcessId) -> Done<()> {
         let now = self.now();
         self.store().rouse(id, now).await?;
+        // A new version may watch other nodes.
+        self.board().look_at(self.board().crowds.touch(now));
         self.board().look_at(now);
         Ok(())
     }

@@ -10,6 +10,8 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 use crate::desk::actor::Actor;
 use crate::desk::kept::{KeptAudit, KeptProcess, KeptToken, record};
 use crate::desk::refusal::{Done, Refusal};
+use crate::desk::seen::{Replays, Schedules};
+use crate::desk::wakes::Wakes;
 use crate::engine::board::Board;
 use crate::engine::edges::{Clock, Shelf, Store};
 use crate::engine::registry::{Deployed, Registry};
@@ -54,8 +56,14 @@ pub struct Desk {
     pub(super) tokens: RwLock<HashMap<String, Known>>,
     /// The hash of the local operator's token, and who that is.
     pub(super) local: Option<(String, Arc<Actor>)>,
+    /// The tasks that are being woken for somebody.
+    pub(super) wakes: Wakes,
     /// What became of the last test of a channel.
     pub(super) tests: Mutex<BTreeMap<String, Tested>>,
+    /// Signed requests that came by hooks.
+    pub(super) replays: Replays,
+    /// What schedules are looked after by.
+    pub(super) schedules: Schedules,
     audits: AtomicU64,
 }
 
@@ -115,7 +123,10 @@ impl Desk {
             troubles: Mutex::default(),
             tokens: RwLock::default(),
             local,
+            wakes: Wakes::default(),
             tests: Mutex::default(),
+            replays: Replays::default(),
+            schedules: Schedules::default(),
             audits: AtomicU64::new(0),
         }
     }

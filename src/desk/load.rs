@@ -18,7 +18,7 @@ impl Desk {
     /// runs; moves that a crash interrupted are taken up when it does.
     pub async fn load_all(self: &Arc<Self>) -> Done<()> {
         self.load_shelves().await?;
-        let mut unfinished = Vec::new();
+        let (mut unfinished, mut bases) = (Vec::new(), Vec::new());
         for record in self.store().shelf(Shelf::Process).await? {
             let Ok(id) = ProcessId::new(&record.name) else { continue };
             let kept: KeptProcess = value(record)?;
@@ -26,11 +26,16 @@ impl Desk {
             let Some(process) = self.load(&id, &kept).await? else { continue };
             let paused = kept.paused || !kept.moves.is_empty();
             self.registry().put(Deployed { process: Arc::clone(&process), paused });
+            bases.extend(self.base_of(&process, self.now()).await?);
             if !kept.moves.is_empty() {
                 unfinished.push((process, kept));
             }
         }
+        self.store().keep(bases).await?;
         self.count_live().await?;
+        for deployed in self.registry().all().values() {
+            self.load_lives(&deployed.process).await?;
+        }
         if !unfinished.is_empty() {
             let desk = Arc::clone(self);
             tokio::spawn(async move { desk.finish_moves(unfinished).await });
@@ -86,7 +91,9 @@ impl Desk {
         self.load_secrets().await?;
         self.load_vars().await?;
         self.load_channels().await?;
-        self.load_tokens().await
+        self.load_health().await?;
+        self.load_tokens().await?;
+        self.load_replays().await
     }
 
     /// Remembers why a newer text was not deployed.

@@ -6,7 +6,7 @@ use std::fmt::Write as _;
 use serde::Serialize;
 
 use crate::channels::CHANNELS;
-use crate::channels::spec::Spec as ChannelSpec;
+use crate::channels::spec::{COMMON, Spec as ChannelSpec};
 use crate::desk::templates::{self, Template};
 use crate::model::entry::{Entry, Group};
 use crate::model::fault::Class;
@@ -99,7 +99,7 @@ fn list(text: &mut String, title: &str, rows: impl Iterator<Item = (String, Stri
 
 fn of_channel(spec: &ChannelSpec) -> String {
     let mut text = head(spec.source) + "\n\n";
-    let rows = spec.fields.iter().map(|it| {
+    let rows = spec.fields.iter().chain(&COMMON).map(|it| {
         let must = if it.required { " (required)" } else { "" };
         let hidden = if it.secret { " (secret)" } else { "" };
         let default = it.default.map(|it| format!(" [{it}]")).unwrap_or_default();

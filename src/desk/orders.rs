@@ -1,4 +1,4 @@
-//! Orders of a person: modify, wake, retry, move, cancel. Each is a letter, read by the task itself.
+//! Orders of a person: modify, wake, retry, move, cancel, ack. Each is a letter, read by the task itself.
 
 use crate::desk::actor::{Actor, Right};
 use crate::desk::desk::{Desk, READ_WAIT};
@@ -97,7 +97,7 @@ impl Desk {
 
     pub(super) fn shown_if_deployed(&self, by: &Actor, task: &Task) -> TaskView {
         let deployed = self.registry().get(&task.process);
-        TaskView::seen_by(by, task, deployed.as_ref().map(|it| &*it.process))
+        TaskView::seen_by(by, task, deployed.as_ref().map(|it| &*it.process), self.now())
     }
 }
 

@@ -9,6 +9,7 @@ use utoipa::ToSchema;
 
 use crate::desk::actor::{Actor, Right};
 use crate::desk::desk::{Desk, Trouble, lock};
+use crate::desk::hook_views::HookView;
 use crate::desk::kept::{KeptProcess, KeptVersion, value};
 use crate::desk::refusal::{Done, Refusal};
 use crate::desk::view::{Page, time};
@@ -44,6 +45,9 @@ pub struct ProcessView {
     /// Its nodes; left out in lists.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub nodes: Option<Vec<NodeView>>,
+    /// Its named hooks; left out in lists.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub hooks: Option<Vec<HookView>>,
     /// How many tasks stand where, by node and state.
     #[schema(value_type = Object)]
     pub counts: BTreeMap<String, BTreeMap<&'static str, u64>>,
@@ -79,6 +83,9 @@ pub struct ParamView {
     pub shared: bool,
     /// It is asked for at submit.
     pub input: bool,
+    /// Its value dies: the param with that moment, in Unix seconds.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub dies_at: Option<String>,
     /// What it is if it is not given.
     pub default: Option<Value>,
     /// For people.
@@ -152,7 +159,8 @@ impl Desk {
         let mut mine: Vec<&Deployed> =
             all.values().filter(|it| by.may(Right::Read, &it.process.id)).collect();
         mine.sort_by(|a, b| a.process.id.cmp(&b.process.id));
-        let items = mine.into_iter().map(|it| ProcessView { nodes: None, ..self.view(it, &counts) });
+        let items =
+            mine.into_iter().map(|it| ProcessView { nodes: None, hooks: None, ..self.view(it, &counts) });
         Ok(Page::whole(items.collect()))
     }
 
@@ -186,6 +194,7 @@ impl Desk {
             paused: kept.as_ref().map_or(deployed.paused, |it| it.paused),
             params: process.params.iter().map(ParamView::from).collect(),
             nodes: Some(process.nodes.iter().map(NodeView::from).collect()),
+            hooks: Some(process.hooks.iter().map(|it| self.hook_view(&process.id, it)).collect()),
             counts: by_node,
             live,
             failed,
@@ -250,6 +259,7 @@ impl Desk {
         if !paused {
             self.rouse(id).await?;
         }
+        self.schedules.changed.notify_one();
         Ok(self.view(&self.deployed(id)?, &self.store().counts().await?))
     }
 
@@ -269,6 +279,7 @@ impl Desk {
         }
         self.kept.write().unwrap_or_else(PoisonError::into_inner).remove(id);
         lock(&self.troubles).retain(|_, it| it.process.as_ref() != Some(id));
+        self.schedules.changed.notify_one();
         self.audit(by, "delete", id.as_str()).await
     }
 
@@ -281,6 +292,11 @@ impl Desk {
             return Err(Refusal::conflict("process_has_tasks", message));
         }
         self.store().forget(Shelf::Process, id.as_str()).await?;
+        for told in self.store().shelf(Shelf::Alarm).await? {
+            if told.name.split_once('/').is_some_and(|(process, _)| process == id.as_str()) {
+                self.store().forget(Shelf::Alarm, &told.name).await?;
+            }
+        }
         let query = TaskQuery { process: Some(id.clone()), limit: REMOVED_MAX, ..TaskQuery::default() };
         loop {
             let ended: Vec<Task> = self.store().tasks(&query).await?;
@@ -304,6 +320,7 @@ impl Desk {
             read: Vec::new(),
             at: self.now(),
             gone: true,
+            reply: None,
             idempotency: None,
         }))
     }
@@ -341,6 +358,7 @@ impl From<&ParamSpec> for ParamView {
             secret: param.secret,
             shared: param.shared,
             input: param.input,
+            dies_at: param.life.as_ref().map(|it| it.dies_at.clone()),
             default: param.default.clone().filter(|_| !param.secret),
             about: param.about.clone(),
             example: param.example.clone(),

@@ -4,11 +4,14 @@
 use thiserror::Error;
 
 use crate::desk::actor::{Actor, Right};
+use crate::desk::merge::Unmerged;
+use crate::desk::view::TaskView;
 use crate::engine::edges::StoreError;
 use crate::engine::turns::NotTaken;
 use crate::model::fault::Fault;
 use crate::model::names::{NodeName, ProcessId};
 use crate::model::task::Task;
+use crate::model::time::{Span, Timestamp};
 use crate::process::problem::Problem;
 
 /// Why something was not done.
@@ -57,6 +60,9 @@ pub enum Refusal {
          hint: say where they go, `move: {{old: new}}`"
     )]
     Stranded(Vec<Stranded>),
+    /// A process and its template changed the same lines.
+    #[error("{}", unmerged_line(.0))]
+    Unmerged(Unmerged),
     /// The name is taken.
     #[error("process `{}` has a live task `{}` already", .0.process, .0.reference)]
     RefTaken(Box<Task>),
@@ -79,9 +85,18 @@ pub enum Refusal {
         /// Its limit.
         tasks: u64,
     },
+    /// There is no value as fresh as was asked for.
+    #[error("{}", .0.message)]
+    NotFresh(Box<NotFresh>),
     /// It was there, and is not any more.
     #[error("{0}")]
     Gone(String),
+    /// A request to a hook did not prove that it may come in. What was wrong only the log says.
+    #[error("the request does not prove that it may come in")]
+    Unproven,
+    /// A hook cannot check who comes in, and so lets nobody in. The log says why.
+    #[error("this hook is not set up yet")]
+    Unready,
     /// The store cannot do its work now.
     #[error(transparent)]
     Store(#[from] StoreError),
@@ -96,6 +111,19 @@ pub enum Refusal {
     /// The engine is stopping.
     #[error("the engine is stopping; hint: try again in a moment")]
     Stopping,
+}
+
+/// Why there is no value as fresh as was asked for.
+#[derive(Debug)]
+pub struct NotFresh {
+    /// In a sentence.
+    pub message: String,
+    /// When the present value dies, or died.
+    pub dies_at: Option<Timestamp>,
+    /// In how long the task is looked at next.
+    pub retry_after: Option<Span>,
+    /// The task, as the one who asks may see it.
+    pub task: TaskView,
 }
 
 /// What is wrong with one param.
@@ -164,16 +192,21 @@ impl Refusal {
                 "task" => "no_such_task",
                 "template" => "no_such_template",
                 "param" => "no_such_param",
+                "schedule" => "no_such_schedule",
                 _ => "not_found",
             },
             Refusal::Bad { code, .. } | Refusal::Conflict { code, .. } => code,
             Refusal::Fields(_) => "invalid_params",
             Refusal::Problems { .. } => "problems",
             Refusal::Stranded(_) => "stranded",
+            Refusal::Unmerged(_) => "merge_conflicts",
             Refusal::RefTaken(_) => "ref_taken",
             Refusal::Changed(_) => "revision_mismatch",
             Refusal::TooManyTasks { .. } => "too_many_tasks",
+            Refusal::NotFresh(_) => "not_fresh",
             Refusal::Gone(_) => "gone",
+            Refusal::Unproven => "not_proven",
+            Refusal::Unready => "hook_not_ready",
             Refusal::Store(_) => "store_out_of_reach",
             Refusal::File { .. } => "file_error",
             Refusal::Stopping => "stopping",
@@ -188,6 +221,8 @@ impl Refusal {
             "no_such_node" => Refusal::bad("no_such_node", fault.message),
             "params_too_large" => Refusal::bad("params_too_large", fault.message),
             "ref_taken" => Refusal::conflict("ref_taken", fault.message),
+            "no_alarm" => Refusal::conflict("no_alarm", fault.message),
+            "acknowledged" => Refusal::conflict("acknowledged", fault.message),
             _ => Refusal::Conflict { code: "refused", message: fault.message },
         }
     }
@@ -224,6 +259,16 @@ fn place(process: Option<&ProcessId>) -> String {
 fn fields_line(fields: &[FieldMistake]) -> String {
     let lines: Vec<&str> = fields.iter().map(|it| it.message.as_str()).collect();
     lines.join("; ")
+}
+
+fn unmerged_line(unmerged: &Unmerged) -> String {
+    let lines: Vec<String> = unmerged.clashes.iter().map(|it| it.line.to_string()).collect();
+    let (s, them) = if lines.len() == 1 { ("", "it") } else { ("s", "them") };
+    format!(
+        "the process and its template have both changed what stands at line{s} {}, so nothing is written; \
+         hint: change {them} by hand, as one of the two has {them}",
+        lines.join(", ")
+    )
 }
 
 fn problems_line(problems: &[Problem]) -> String {

@@ -6,8 +6,9 @@ use serde::Serialize;
 use utoipa::ToSchema;
 
 use crate::desk::actor::{Actor, Right};
-use crate::desk::desk::{Desk, lock};
+use crate::desk::desk::Desk;
 use crate::desk::files::TroubleView;
+use crate::desk::health::HealthView;
 use crate::desk::kept::{KeptAudit, value};
 use crate::desk::refusal::Done;
 use crate::desk::view::{Page, time};
@@ -37,7 +38,9 @@ pub struct Status {
     pub processes: ProcessStatus,
     /// Open alarms, and those of them that no channel delivered.
     pub alarms: AlarmStatus,
-    /// Channels whose last test failed.
+    /// How many channels are set up, and how many of them work.
+    pub channels: ChannelStatus,
+    /// Channels that deliver nothing at present.
     pub channels_failing: Vec<FailingChannel>,
     /// Texts that could not be deployed.
     pub problems: Vec<TroubleView>,
@@ -67,6 +70,17 @@ pub struct ProcessStatus {
     pub paused: usize,
 }
 
+/// How many channels there are.
+#[derive(Clone, Debug, Default, Serialize, ToSchema)]
+pub struct ChannelStatus {
+    /// Set up.
+    pub set_up: usize,
+    /// Set up, and delivering nothing at present.
+    pub failing: usize,
+    /// There are channels, and none of them delivers: alarms reach no one.
+    pub dead: bool,
+}
+
 /// How many alarms are open.
 #[derive(Clone, Debug, Default, Serialize, ToSchema)]
 pub struct AlarmStatus {
@@ -74,17 +88,23 @@ pub struct AlarmStatus {
     pub open: usize,
     /// Open, and told to nobody.
     pub undelivered: usize,
+    /// Open, and somebody has it in hand.
+    pub acknowledged: usize,
 }
 
-/// A channel whose last test failed.
+/// A channel that delivers nothing at present.
 #[derive(Clone, Debug, Serialize, ToSchema)]
 pub struct FailingChannel {
     /// Its name.
     pub name: String,
-    /// When it was tested.
+    /// Since when.
     pub at: String,
+    /// How many messages it has failed to deliver, in a row.
+    pub failures: u64,
     /// What the provider said.
     pub detail: String,
+    /// What a person can do about it.
+    pub remedy: String,
 }
 
 /// A line of the audit.
@@ -141,12 +161,10 @@ impl Desk {
     fn resting_status(&self) -> Status {
         let all = self.registry().all();
         let paused = all.values().filter(|it| it.paused).count();
-        let tests = lock(&self.tests);
-        let failing = tests.iter().filter(|(_, it)| !it.delivered).map(|(name, it)| FailingChannel {
-            name: name.clone(),
-            at: time(it.at),
-            detail: it.detail.clone(),
-        });
+        let failing = self.failing_channels();
+        let set_up = self.keyring.channels().len();
+        let channels =
+            ChannelStatus { set_up, failing: failing.len(), dead: set_up > 0 && failing.len() == set_up };
         Status {
             version: env!("CARGO_PKG_VERSION").to_owned(),
             store: StoreStatus { kind: self.config.store.clone(), ok: true, detail: None },
@@ -155,20 +173,54 @@ impl Desk {
             counts: BTreeMap::new(),
             processes: ProcessStatus { deployed: all.len(), paused },
             alarms: AlarmStatus::default(),
-            channels_failing: failing.collect(),
+            channels,
+            channels_failing: failing,
             problems: self.troubles(),
             last_event: 0,
             public_url: self.public_url().to_string(),
         }
     }
 
+    fn failing_channels(&self) -> Vec<FailingChannel> {
+        let channels = self.keyring.channels();
+        let all = self.keyring.health().all().into_iter().filter(|(name, _)| channels.contains_key(name));
+        let failing = all.filter_map(|(name, standing)| {
+            let fixed = self.config.channels.contains_key(&name);
+            let health = HealthView::new(&name, &standing, fixed);
+            let at = health.since?;
+            let (detail, remedy) = (health.detail.unwrap_or_default(), health.remedy.unwrap_or_default());
+            Some(FailingChannel { name, at, failures: standing.failures, detail, remedy })
+        });
+        failing.collect()
+    }
+
+    async fn alarm_status(&self) -> Result<AlarmStatus, StoreError> {
+        let tasks = self.store().alarms(ALARMS_MAX).await?;
+        let mut status = AlarmStatus { open: tasks.len(), ..AlarmStatus::default() };
+        for alarm in tasks.iter().filter_map(|it| it.alarm.as_ref()) {
+            match (&alarm.acknowledged, alarm.told) {
+                (Some(_), _) => status.acknowledged += 1,
+                (None, None) => status.undelivered += 1,
+                (None, Some(_)) => {}
+            }
+        }
+        Ok(status)
+    }
+
+    /// Measures what is not measured when it happens: for who asks for the metrics.
+    pub async fn measure(&self) -> Done<()> {
+        let status = self.alarm_status().await?;
+        let number = |many: usize| f64::from(u32::try_from(many).unwrap_or(u32::MAX));
+        metrics::gauge!("beltline_alarms_open").set(number(status.open));
+        metrics::gauge!("beltline_alarms_undelivered").set(number(status.undelivered));
+        Ok(())
+    }
+
     async fn fill(&self, status: &mut Status) -> Result<(), StoreError> {
         for count in self.store().counts().await? {
             *status.counts.entry(count.phase.as_str()).or_default() += count.tasks;
         }
-        let alarms = self.store().alarms(ALARMS_MAX).await?;
-        let told = |it: &&crate::model::task::Task| it.alarm.as_ref().is_some_and(|it| it.told.is_none());
-        status.alarms = AlarmStatus { open: alarms.len(), undelivered: alarms.iter().filter(told).count() };
+        status.alarms = self.alarm_status().await?;
         status.last_event = self.store().last_event().await?;
         if let Some(due) = self.store().next_due().await? {
             #[expect(

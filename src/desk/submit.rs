@@ -8,6 +8,7 @@ use crate::desk::hash;
 use crate::desk::orders::Ordered;
 use crate::desk::refusal::{Done, FieldMistake, Refusal};
 use crate::desk::view::TaskView;
+use crate::engine::runner::Entry;
 use crate::engine::turns::NotTaken;
 use crate::model::names::{Address, ProcessId, Ref, TaskId};
 use crate::model::params::Params;
@@ -76,11 +77,13 @@ impl Desk {
         let brought = (it.if_exists == IfExists::Modify).then(|| it.params.clone());
         let params = admitted(&process, it.params)?;
         self.room(&process)?;
-        match self.handle.submit(id, reference.clone(), params, key).await {
+        let entry =
+            Entry { process: id.clone(), reference: reference.clone(), params, idempotency: key, by: None };
+        match self.handle.submit(entry).await {
             Ok(task) => {
                 let task = self.ended(task, it.wait).await?;
                 Ok(Submitted {
-                    task: TaskView::seen_by(by, &task, Some(&process)),
+                    task: TaskView::seen_by(by, &task, Some(&process), self.now()),
                     created: true,
                     pending: false,
                 })
@@ -108,7 +111,7 @@ impl Desk {
             IfExists::Return => {
                 let process = self.deployed(&task.process)?.process;
                 Ok(Submitted {
-                    task: TaskView::seen_by(by, &task, Some(&process)),
+                    task: TaskView::seen_by(by, &task, Some(&process), self.now()),
                     created: false,
                     pending: false,
                 })
@@ -139,7 +142,8 @@ impl Desk {
             return Err(Refusal::bad("idempotency_mismatch", message));
         }
         let task = self.ended(task, wait).await?;
-        Ok(Submitted { task: TaskView::seen_by(by, &task, Some(process)), created: false, pending: false })
+        let task = TaskView::seen_by(by, &task, Some(process), self.now());
+        Ok(Submitted { task, created: false, pending: false })
     }
 
     /// `task` when it has ended, or as it stands when the time is up.
@@ -161,18 +165,18 @@ impl Desk {
         }
     }
 
-    fn reference(&self, given: Option<String>) -> Done<Ref> {
+    pub(super) fn reference(&self, given: Option<String>) -> Done<Ref> {
         match given {
             Some(text) => Ref::new(&text).map_err(|bad| Refusal::bad("bad_ref", bad.to_string())),
             None => Ok(new_reference(self.now())),
         }
     }
 
-    async fn live(&self, address: &Address) -> Done<Option<Task>> {
+    pub(super) async fn live(&self, address: &Address) -> Done<Option<Task>> {
         Ok(self.store().read(std::slice::from_ref(address)).await?.pop().flatten())
     }
 
-    fn room(&self, process: &Process) -> Done<()> {
+    pub(super) fn room(&self, process: &Process) -> Done<()> {
         match self.board().live(&process.id) >= process.limits.tasks {
             true => Err(Refusal::TooManyTasks { process: process.id.clone(), tasks: process.limits.tasks }),
             false => Ok(()),
@@ -191,7 +195,7 @@ fn new_reference(now: Timestamp) -> Ref {
     Ref::new(text).expect("a UUID has 36 characters, none of them control characters")
 }
 
-fn submit_key(by: &Actor, id: &ProcessId, key: &str) -> Done<String> {
+pub(super) fn submit_key(by: &Actor, id: &ProcessId, key: &str) -> Done<String> {
     match key.len() {
         1..=KEY_BYTES_MAX => Ok(hash::of_submit([&by.name, id.as_str(), key])),
         bytes => {

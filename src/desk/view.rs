@@ -10,10 +10,13 @@ use crate::desk::actor::{Actor, Right};
 use crate::engine::edges::Entry;
 use crate::engine::mask::{MASK, cleaned, masked, scrub};
 use crate::model::fault::Fault;
+use crate::model::key;
 use crate::model::names::NodeName;
 use crate::model::params::Params;
+use crate::model::round::Round;
 use crate::model::task::{Alarm, Hop, State, Task};
 use crate::model::time::Timestamp;
+use crate::process::life::Life;
 use crate::process::process::Process;
 
 /// A task as a person sees it. Secrets are `***`.
@@ -37,10 +40,15 @@ pub struct TaskView {
     /// Its data.
     #[schema(value_type = Object)]
     pub params: Params,
+    /// Which of it dies, and when.
+    pub lives: Vec<LifeView>,
     /// The last fault.
     pub fault: Option<FaultView>,
     /// What a person was told about and that has not healed yet.
     pub alarm: Option<AlarmView>,
+    /// How the calls of the `each` it stands on are doing.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub each: Option<EachView>,
     /// The link that moves it on; shown to who may run it.
     pub link: Option<String>,
     /// When it is looked at next.
@@ -60,6 +68,42 @@ pub struct TaskView {
     pub revision: u64,
     /// What `end` gave.
     pub result: Option<Value>,
+}
+
+/// How long the value of a param lives.
+#[derive(Clone, Debug, Serialize, ToSchema)]
+#[schema(as = Life)]
+pub struct LifeView {
+    /// The param.
+    pub param: String,
+    /// When its value dies.
+    pub dies_at: String,
+    /// The last safe moment to wake a person: it still leaves one the time to act before the value dies.
+    pub warn_at: String,
+    /// That moment has come.
+    pub urgent: bool,
+    /// The value has died.
+    pub dead: bool,
+}
+
+/// How the calls of an `each` are doing. Those of a long list are counted part by part.
+#[derive(Clone, Debug, Serialize, ToSchema)]
+#[schema(as = Each)]
+pub struct EachView {
+    /// How many have come to their end.
+    pub done: u64,
+    /// How many of those failed.
+    pub failed: u64,
+    /// How many there are in all.
+    pub of: u64,
+    /// The place of the first in the whole list; more than 0 only in a part of it.
+    pub first: u64,
+}
+
+impl EachView {
+    fn new(round: &Round) -> EachView {
+        EachView { done: round.done, failed: round.failed, of: round.of, first: round.first }
+    }
 }
 
 /// Something that went wrong inside a process.
@@ -100,6 +144,20 @@ pub struct AlarmView {
     pub text: String,
     /// Why it was not delivered.
     pub trouble: Option<String>,
+    /// The rung of the ladder that was reached last, from 1.
+    pub rung: u32,
+    /// Who has it in hand, and since when.
+    pub acknowledged: Option<AckView>,
+}
+
+/// Who has an alarm in hand.
+#[derive(Clone, Debug, Serialize, ToSchema)]
+#[schema(as = Acknowledged)]
+pub struct AckView {
+    /// When.
+    pub at: String,
+    /// Who; `link` if by the link in a message.
+    pub by: String,
 }
 
 /// One line of a trail.
@@ -174,9 +232,11 @@ pub fn time(at: Timestamp) -> String {
 }
 
 impl TaskView {
-    /// `task` as `by` may see it: the link is for who may run it.
-    pub fn seen_by(by: &Actor, task: &Task, process: Option<&Process>) -> TaskView {
-        TaskView::new(task, process, by.may(Right::Run, &task.process))
+    /// `task` as `by` may see it at `now`: the link is for who may run it.
+    pub fn seen_by(by: &Actor, task: &Task, process: Option<&Process>, now: Timestamp) -> TaskView {
+        let lives = process.filter(|_| task.state.phase().is_live()).map(|it| it.lives(&task.params));
+        let lives = lives.iter().flatten().map(|life| LifeView::new(life, now)).collect();
+        TaskView { lives, ..TaskView::new(task, process, by.may(Right::Run, &task.process)) }
     }
 
     /// `task` as it may be shown; `process` is none if it is not deployed, and then every param is masked.
@@ -196,8 +256,10 @@ impl TaskView {
             node: task.at.to_string(),
             title: node.map_or_else(|| task.at.to_string(), |it| it.title.clone()),
             params,
+            lives: Vec::new(),
             fault: task.fault.as_ref().map(|fault| FaultView::new(fault, &|text| scrub(text, task, secret))),
             alarm: task.alarm.as_ref().map(|alarm| AlarmView::new(alarm, task, secret, links)),
+            each: task.round.as_deref().map(EachView::new),
             link: task.link.clone().filter(|_| links),
             due: task.due.map(time),
             waits_for: waits_for(task).map(|it| scrub(it, task, secret)),
@@ -207,6 +269,19 @@ impl TaskView {
             visit: task.visit,
             revision: task.revision,
             result: task.result.as_ref().filter(|_| process.is_some()).map(|it| cleaned(it, task, secret)),
+        }
+    }
+}
+
+impl LifeView {
+    /// As it stands at `now`.
+    pub fn new(life: &Life, now: Timestamp) -> LifeView {
+        LifeView {
+            param: life.param.clone(),
+            dies_at: time(life.dies_at),
+            warn_at: time(life.warn_at),
+            urgent: life.warn_at <= now,
+            dead: life.dies_at <= now,
         }
     }
 }
@@ -236,6 +311,9 @@ impl AlarmView {
         if let Some(link) = task.link.as_ref().filter(|_| !links) {
             text = text.replace(link.as_str(), MASK);
         }
+        if !links {
+            text = text.replace(&key::acknowledging(task, alarm.visit, &alarm.once), MASK);
+        }
         AlarmView {
             node: alarm.node.to_string(),
             once: scrub(&alarm.once, task, secret),
@@ -244,6 +322,11 @@ impl AlarmView {
             by: alarm.by.clone(),
             text,
             trouble: alarm.trouble.as_ref().map(|it| scrub(it, task, secret)),
+            rung: alarm.rung + 1,
+            acknowledged: alarm
+                .acknowledged
+                .as_ref()
+                .map(|it| AckView { at: time(it.at), by: it.by.clone() }),
         }
     }
 }

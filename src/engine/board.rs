@@ -8,9 +8,12 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use tokio::sync::{Notify, oneshot, watch};
 
+use crate::engine::alarms::Watch;
+use crate::engine::lives::Lives;
 use crate::engine::transition::{LetterId, Transition};
 use crate::model::fault::Fault;
 use crate::model::names::{ProcessId, TaskId};
+use crate::model::params::Params;
 use crate::model::task::Task;
 use crate::model::time::Timestamp;
 
@@ -20,9 +23,16 @@ const READ_BEFORE_MAX: usize = 10_000;
 /// What became of a letter: the task after it, or why it changed nothing.
 pub type Read = Result<Task, Fault>;
 
+/// What a task replies.
+pub type Reply = Result<Params, Fault>;
+
 /// Who waits for what.
 #[derive(Debug)]
 pub struct Board {
+    /// The values that die.
+    pub lives: Lives,
+    /// Whether the crowds on nodes with an alarm are to be looked at.
+    pub crowds: Watch,
     state: Mutex<Waiting>,
     due: AtomicI64,
     earlier: Notify,
@@ -34,13 +44,17 @@ struct Waiting {
     letters: HashMap<LetterId, oneshot::Sender<Read>>,
     read_before: VecDeque<(LetterId, Read)>,
     ends: HashMap<TaskId, Vec<oneshot::Sender<Task>>>,
+    replies: HashMap<TaskId, oneshot::Sender<Reply>>,
+    moves: HashMap<TaskId, Vec<oneshot::Sender<()>>>,
     live: HashMap<ProcessId, i64>,
 }
 
 impl Default for Board {
     fn default() -> Board {
         let (commits, _) = watch::channel(0);
-        Board { state: Mutex::default(), due: AtomicI64::new(i64::MIN), earlier: Notify::new(), commits }
+        let (state, due) = (Mutex::default(), AtomicI64::new(i64::MIN));
+        let (lives, crowds) = (Lives::default(), Watch::default());
+        Board { lives, crowds, state, due, earlier: Notify::new(), commits }
     }
 }
 
@@ -99,6 +113,28 @@ impl Board {
         told
     }
 
+    /// Gives what a task replies first; nothing if it ends without a reply.
+    pub fn reply(&self, id: TaskId) -> oneshot::Receiver<Reply> {
+        let (tell, told) = oneshot::channel();
+        self.lock().replies.insert(id, tell);
+        told
+    }
+
+    /// Nobody waits for a reply of that task any more.
+    pub fn forget_reply(&self, id: TaskId) {
+        self.lock().replies.remove(&id);
+    }
+
+    /// Says so when a task is committed next. Only this runner's commits are seen.
+    pub fn moved(&self, id: TaskId) -> oneshot::Receiver<()> {
+        let (tell, told) = oneshot::channel();
+        let mut state = self.lock();
+        let waiting = state.moves.entry(id).or_default();
+        waiting.retain(|it| !it.is_closed());
+        waiting.push(tell);
+        told
+    }
+
     /// How many live tasks a process has.
     pub fn live(&self, process: &ProcessId) -> u64 {
         u64::try_from(self.lock().live.get(process).copied().unwrap_or(0)).unwrap_or(0)
@@ -123,7 +159,18 @@ impl Board {
             let read = reading.refused.clone().map_or_else(|| Ok(task.clone()), Err);
             state.tell_read(reading.letter, read);
         }
+        if let Some(reply) = &transition.reply
+            && let Some(tell) = state.replies.remove(&task.id)
+        {
+            // Who left does not want to know.
+            drop(tell.send(reply.clone()));
+        }
+        for tell in state.moves.remove(&task.id).unwrap_or_default() {
+            // Who left does not want to know.
+            let _left = tell.send(());
+        }
         if !is_live {
+            state.replies.remove(&task.id);
             for tell in state.ends.remove(&task.id).unwrap_or_default() {
                 // Who left does not want to know.
                 drop(tell.send(task.clone()));

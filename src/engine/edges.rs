@@ -82,6 +82,8 @@ pub enum Write {
     Step(Box<Transition>),
     /// A letter from outside, at that moment.
     Post(Letter, Timestamp),
+    /// The same, with a record that it was posted: both or neither.
+    Noted(Letter, Record, Timestamp),
 }
 
 /// What a write that was taken brought.
@@ -180,10 +182,18 @@ pub enum Shelf {
     Var,
     /// Channels.
     Channel,
+    /// How the channels fare, by name.
+    Health,
     /// API tokens, by the hash of each.
     Token,
     /// Who did what.
     Audit,
+    /// Signed requests that were taken by hooks.
+    Replay,
+    /// What schedules have planned, by `process/schedule`.
+    Schedule,
+    /// What was told of the crowds on nodes with an alarm, by `process/node`.
+    Alarm,
 }
 
 /// One thing on a shelf.

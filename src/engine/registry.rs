@@ -32,6 +32,13 @@ impl Registry {
         self.all().get(id).cloned()
     }
 
+    /// Those with alarms on their nodes.
+    pub fn watched(&self) -> Vec<Arc<Process>> {
+        let all = self.all();
+        let watched = all.values().map(|it| &it.process).filter(|it| !it.watched.is_empty());
+        watched.cloned().collect()
+    }
+
     /// Deploys a process in place of the one of its id.
     pub fn put(&self, deployed: Deployed) {
         let mut all = self.deployed.write().unwrap_or_else(PoisonError::into_inner);

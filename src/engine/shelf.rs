@@ -8,6 +8,8 @@ use std::sync::{Arc, PoisonError, RwLock};
 use serde_json::{Map, Value};
 use zeroize::{Zeroize, Zeroizing};
 
+use crate::engine::health::Health;
+
 /// All secrets, by name.
 pub type Secrets = BTreeMap<String, Secret>;
 /// All channels, by name.
@@ -76,6 +78,7 @@ pub struct Keyring {
     names: Held<BTreeSet<String>>,
     vars: Held<Map<String, Value>>,
     channels: Held<Channels>,
+    health: Health,
 }
 
 impl Keyring {
@@ -97,6 +100,11 @@ impl Keyring {
     /// The channels.
     pub fn channels(&self) -> Arc<Channels> {
         self.channels.get()
+    }
+
+    /// How the channels fare.
+    pub fn health(&self) -> &Health {
+        &self.health
     }
 
     /// Replaces all secrets, and with them their names.

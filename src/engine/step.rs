@@ -11,13 +11,17 @@ use crate::engine::transition::{LetterId, Reading, Transition};
 use crate::engine::walk::{LEASE_MARGIN, Walk, no_such_node};
 use crate::model::effect::{Answer, Effect, Later, Outcome};
 use crate::model::fault::Fault;
-use crate::model::kind::Event;
+use crate::model::key;
+use crate::model::kind::{Event, Reply};
 use crate::model::names::{Address, NodeName};
 use crate::model::params::{Changes, Params};
 use crate::model::scope::Scope;
-use crate::model::task::{Letter, Order, State, Task, Word};
-use crate::model::time::Timestamp;
+use crate::model::task::{Acknowledged, Alarm, Letter, Order, State, Task, Ticket, Word};
+use crate::model::time::{Span, Timestamp};
 use crate::process::process::Process;
+
+/// How much longer than its effect's timeout the lease of a task is that waits for its effect's turn.
+pub const HELD_LEASE: Span = Span::secs(60);
 
 /// Why a task is in hand.
 #[derive(Clone, Debug, PartialEq)]
@@ -30,6 +34,10 @@ pub enum Cause {
     NameTaken(Vec<(LetterId, Letter)>),
     /// The world answered.
     Answered(Outcome),
+    /// The world has not been asked yet: too much else is.
+    Held,
+    /// The world has not been asked, and this runner will not: it stops.
+    Unasked,
 }
 
 /// What came of it.
@@ -52,6 +60,8 @@ pub fn step(process: &Process, task: Task, cause: Cause, scope: &Scope, now: Tim
         letters: Vec::new(),
         trail: Vec::new(),
         read: Vec::new(),
+        reply: None,
+        unread: 0,
         gone: false,
     };
     match cause {
@@ -59,14 +69,18 @@ pub fn step(process: &Process, task: Task, cause: Cause, scope: &Scope, now: Tim
         Cause::Claimed(letters) => walk.claimed(letters),
         Cause::NameTaken(letters) => walk.stay_ended(letters),
         Cause::Answered(outcome) => walk.answered(outcome),
+        Cause::Held => walk.held(),
+        Cause::Unasked => walk.unasked(),
     }
     let missed = scope.missed();
     if !missed.is_empty() {
         return Step::Fetch(missed);
     }
-    let Walk { mut task, letters, trail, read, gone, .. } = walk;
+    let Walk { mut task, letters, trail, read, reply, gone, .. } = walk;
     task.revision += 1;
-    Step::Moved(Box::new(Transition { task, before, letters, trail, read, at: now, gone, idempotency: None }))
+    let idempotency = None;
+    let moved = Transition { task, before, letters, trail, read, at: now, gone, reply, idempotency };
+    Step::Moved(Box::new(moved))
 }
 
 impl Walk<'_> {
@@ -78,6 +92,7 @@ impl Walk<'_> {
         let mut letters = letters.into_iter();
         while !matches!(self.task.state, State::Doing(_)) {
             let Some((id, letter)) = letters.next() else { break };
+            self.unread = letters.len();
             let refused = self.open(letter.word).err();
             self.read.push(Reading { letter: id, refused });
         }
@@ -94,6 +109,21 @@ impl Walk<'_> {
         self.read = refused.collect();
     }
 
+    /// The effect waits for its turn, and its lease must not run out meanwhile.
+    fn held(&mut self) {
+        if let State::Doing(effect) = &self.task.state {
+            self.task.due = Some(self.now + effect.timeout + HELD_LEASE);
+        }
+    }
+
+    /// The task comes to its node anew, under whichever runner is next: nothing was asked, so nothing is unsure.
+    fn unasked(&mut self) {
+        if let State::Doing(_) = &self.task.state {
+            self.task.state = State::Ready { at: self.now };
+            self.rest_again();
+        }
+    }
+
     /// The lease ran out, and with it the runner that asked: it is not known whether it did.
     fn orphaned(&mut self, effect: &Effect) {
         match effect.once {
@@ -101,6 +131,8 @@ impl Walk<'_> {
                 let message = "asked once, and the runner was lost before the answer was kept";
                 self.failed(Fault::unsure("outcome_unknown", message), "lost");
             }
+            // Who stands here too long goes on: there is no answer that could be lost.
+            false if self.limit_at().is_some_and(|at| at <= self.now) => self.too_long(),
             false => {
                 self.hop("asked again", |_| {});
                 self.task.due = Some(self.now + effect.timeout + LEASE_MARGIN);
@@ -120,7 +152,7 @@ impl Walk<'_> {
             // What ended is due when it is to be removed, or had letters.
             State::Done | State::Failed | State::Cancelled => {
                 self.task.due = self.task.kept_until;
-                self.gone = self.task.due.is_none_or(|due| due <= self.now);
+                self.gone |= self.task.due.is_none_or(|due| due <= self.now);
             }
         }
     }
@@ -136,7 +168,7 @@ impl Walk<'_> {
     }
 
     fn answered(&mut self, outcome: Outcome) {
-        if let Ok(Answer::Later(later)) = outcome {
+        if let Ok(Answer::Later(later)) = &outcome {
             return self.no_room(later);
         }
         let event = match &outcome {
@@ -152,7 +184,7 @@ impl Walk<'_> {
     }
 
     /// Nothing was asked: the task comes again when there is room, on the same visit and with the same try.
-    fn no_room(&mut self, later: Later) {
+    fn no_room(&mut self, later: &Later) {
         let place = self.scrubbed(&later.place);
         // A task that comes again and again tells it once.
         if self.task.awaits.is_none() {
@@ -178,17 +210,32 @@ impl Walk<'_> {
     /// Reads one letter. An error is why it changed nothing.
     fn open(&mut self, word: Word) -> Result<(), Fault> {
         match word {
-            Word::Create { .. } => Err(Fault::lasting("ref_taken", "the task exists already")),
+            Word::Create { .. } | Word::Part { .. } => {
+                Err(Fault::lasting("ref_taken", "the task exists already"))
+            }
             Word::Modify { params } => self.modified(params, "letter"),
-            Word::Answer { visit, answer } if visit == self.task.visit && self.is_waiting() => {
+            Word::Answer { visit, ticket, answer } if self.is_awaited(visit, ticket) => {
                 // Where it happened in the other process says nothing here.
                 let answer = answer.map_err(|fault| Fault { node: None, at: None, ..fault });
-                self.happen(Event::Replied(answer), "replied");
+                let index = ticket.map(|ticket| ticket.index);
+                self.happen(Event::Replied(Reply { index, answer }), "replied");
                 Ok(())
             }
             Word::Answer { .. } => Err(Fault::lasting("late_reply", "the call is over")),
             Word::Order { order, by } => self.ordered(order, &by),
         }
+    }
+
+    /// Whether the task waits for the reply to that call.
+    fn is_awaited(&self, visit: u64, ticket: Option<Ticket>) -> bool {
+        let is_out = match (&self.task.round, ticket) {
+            (None, None) => true,
+            (Some(round), Some(ticket)) => {
+                ticket.attempt == self.task.attempt && round.out.iter().any(|it| it.index == ticket.index)
+            }
+            (Some(_), None) | (None, Some(_)) => false,
+        };
+        is_out && visit == self.task.visit && self.is_waiting()
     }
 
     fn modified(&mut self, params: Params, event: &str) -> Result<(), Fault> {
@@ -225,12 +272,19 @@ impl Walk<'_> {
                 Err(Fault::lasting("revision_mismatch", message))
             }
             Order::Modify { params, .. } => self.modified(params, &event),
+            // It cannot go its own way: the `each` it belongs to takes the fault `cancelled`.
+            Order::Cancel | Order::Retry | Order::Move { .. } if live && self.task.is_part() => {
+                self.cancelled(&event);
+                Ok(())
+            }
             Order::Retry => {
                 let failed = self.task.fault.as_ref().and_then(|fault| fault.node.clone());
                 self.moved(failed.unwrap_or_else(|| self.task.at.clone()), &event)
             }
             Order::Move { to } => self.moved(to, &event),
-            Order::Wake | Order::Cancel if !live => Err(Fault::lasting("task_ended", "the task has ended")),
+            Order::Wake | Order::Cancel | Order::Acknowledge { .. } if !live => {
+                Err(Fault::lasting("task_ended", "the task has ended"))
+            }
             Order::Wake => {
                 match self.task.state {
                     State::Ready { .. } => self.happen(Event::Came, &event),
@@ -238,16 +292,35 @@ impl Walk<'_> {
                 }
                 Ok(())
             }
+            Order::Acknowledge { key } => self.acknowledged(key.as_deref(), by, &event),
             Order::Cancel => {
-                self.hop(&event, |_| {});
-                self.ended(
-                    State::Cancelled,
-                    None,
-                    Some(Fault::lasting("cancelled", "the task was cancelled")),
-                );
+                self.cancelled(&event);
                 Ok(())
             }
         }
+    }
+
+    /// The alarm is in hand. The task stays where it is: its node sees it when it looks at the alarm next.
+    fn acknowledged(&mut self, key: Option<&str>, by: &str, event: &str) -> Result<(), Fault> {
+        let opens = key.is_none_or(|key| key::acknowledges(key, &self.task));
+        match self.task.alarm.as_mut().filter(|_| opens) {
+            None => Err(Fault::lasting("no_alarm", "the task has no open alarm")),
+            Some(Alarm { acknowledged: Some(before), .. }) => {
+                let message = format!("{} acknowledged it already, at {}", before.by, before.at);
+                Err(Fault::lasting("acknowledged", message))
+            }
+            Some(alarm) => {
+                alarm.acknowledged = Some(Acknowledged { at: self.now, by: by.to_owned() });
+                self.hop(event, |_| {});
+                Ok(())
+            }
+        }
+    }
+
+    fn cancelled(&mut self, event: &str) {
+        self.hop(event, |_| {});
+        let fault = Fault::lasting("cancelled", "the task was cancelled");
+        self.ended(State::Cancelled, None, Some(fault));
     }
 
     fn moved(&mut self, to: NodeName, event: &str) -> Result<(), Fault> {

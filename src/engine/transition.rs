@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::model::fault::Fault;
+use crate::model::params::Params;
 use crate::model::task::{Hop, Letter, Place, Task};
 use crate::model::time::Timestamp;
 
@@ -27,6 +28,8 @@ pub struct Transition {
     pub at: Timestamp,
     /// The task is removed with all that belongs to it.
     pub gone: bool,
+    /// What whoever waits outside for a reply is told. Kept nowhere.
+    pub reply: Option<Result<Params, Fault>>,
     /// For a new task: the key under which a repeated submit finds it again.
     pub idempotency: Option<String>,
 }

@@ -10,9 +10,10 @@ use std::sync::Arc;
 use thiserror::Error;
 use tokio::sync::oneshot;
 
+use crate::engine::alarms::{self, concerns};
 use crate::engine::births::Births;
 use crate::engine::board::Board;
-use crate::engine::edges::{Clock, Receipt, Refused, Store, StoreError, World, Write};
+use crate::engine::edges::{Clock, Receipt, Refused, Shelf, Store, StoreError, World, Write};
 use crate::engine::registry::Registry;
 use crate::engine::step::{Cause, Step, step};
 use crate::engine::transition::{LetterId, Transition};
@@ -20,7 +21,7 @@ use crate::model::effect::Outcome;
 use crate::model::names::{Address, ProcessId, Ref, TaskId};
 use crate::model::params::Params;
 use crate::model::scope::{Other, Scope};
-use crate::model::task::{Letter, State, Task, To, Word};
+use crate::model::task::{Hop, Letter, State, Task, To, Word};
 use crate::model::time::{Span, Timestamp};
 
 /// How long a claimed task is out of reach of other runners; it is stepped at once, so this is for lost
@@ -78,14 +79,31 @@ pub struct Hand {
     pub cause: Cause,
     /// For a new task: the key of its submit.
     pub idempotency: Option<String>,
+    /// For a new task: by what it came, for the trail.
+    pub by: Option<String>,
     /// For a new task: who submitted it.
     pub tell: Option<oneshot::Sender<Result<Task, NotTaken>>>,
 }
 
 impl Hand {
+    /// A task whose effect waits for its turn.
+    pub fn held(task: Task) -> Item {
+        Item::Hand(Box::new(Hand { task, cause: Cause::Held, idempotency: None, by: None, tell: None }))
+    }
+
+    /// A task whose effect this runner does not perform any more.
+    pub fn unasked(task: Task) -> Item {
+        Item::Hand(Box::new(Hand { task, cause: Cause::Unasked, idempotency: None, by: None, tell: None }))
+    }
+
     /// A task with what the world answered.
     pub fn answered(task: Task, outcome: Outcome) -> Item {
-        Item::Hand(Box::new(Hand { task, cause: Cause::Answered(outcome), idempotency: None, tell: None }))
+        Hand::again(task, Cause::Answered(outcome))
+    }
+
+    /// A task that is in the store already.
+    fn again(task: Task, cause: Cause) -> Item {
+        Item::Hand(Box::new(Hand { task, cause, idempotency: None, by: None, tell: None }))
     }
 }
 
@@ -135,6 +153,7 @@ impl Turns {
     pub async fn claim(&self) -> Result<Vec<Item>, StoreError> {
         let now = self.clock.now();
         self.board.looking();
+        self.look_at_crowds(now).await;
         let claims = self.store.claim(now, CLAIM_LEASE, CLAIM_MAX).await?;
         let next = if claims.len() == CLAIM_MAX { Some(now) } else { self.store.next_due().await? };
         if let Some(next) = next {
@@ -148,10 +167,65 @@ impl Turns {
                 )]
                 metrics::histogram!("beltline_lateness_seconds").record(now.since(due).0 as f64 / 1_000.0);
             }
-            let cause = Cause::Claimed(claim.letters);
-            Item::Hand(Box::new(Hand { task: claim.task, cause, idempotency: None, tell: None }))
+            Hand::again(claim.task, Cause::Claimed(claim.letters))
         });
         Ok(hands.collect())
+    }
+
+    /// Tells what is to be told of crowds, if it is time to look.
+    async fn look_at_crowds(&self, now: Timestamp) {
+        match self.board.crowds.begin(now) {
+            Ok(()) => {
+                if let Err(error) = self.tell_crowds(now).await {
+                    tracing::error!(%error, "the alarms of nodes were not looked at");
+                    self.touch_crowds(now);
+                }
+            }
+            Err(Some(later)) => self.board.look_at(later),
+            Err(None) => {}
+        }
+    }
+
+    async fn tell_crowds(&self, now: Timestamp) -> Result<(), StoreError> {
+        let watched = self.registry.watched();
+        if watched.is_empty() {
+            return Ok(());
+        }
+        let (counts, told) = (self.store.counts().await?, self.store.shelf(Shelf::Alarm).await?);
+        let edges = alarms::edges(&watched, &counts, &told, now)?;
+        let noted =
+            edges.into_iter().map(|edge| Write::Noted(self.with_birth(edge.letter, now), edge.record, now));
+        let writes: Vec<Write> = noted.collect();
+        for (write, kept) in writes.iter().zip(self.store.commit(writes.clone()).await?) {
+            match (write, kept) {
+                (Write::Noted(letter, ..), Ok(_)) => self.born(letter, now),
+                // A task of that name lives already; the next look gives another one.
+                (_, Err(refused)) => {
+                    tracing::warn!(%refused, "an alarm was not told yet");
+                    self.touch_crowds(now);
+                }
+                (Write::Step(_) | Write::Post(..), Ok(_)) => {}
+            }
+        }
+        Ok(())
+    }
+
+    fn touch_crowds(&self, now: Timestamp) {
+        self.board.look_at(self.board.crowds.touch(now));
+    }
+
+    /// Counts the task that a letter makes, if it makes one.
+    fn born(&self, letter: &Letter, now: Timestamp) {
+        let (To::Address(to), true) = (&letter.to, letter.word.is_birth()) else { return };
+        self.board.add_live(&to.process, 1);
+        self.board.look_at(now);
+        let at = match &letter.word {
+            Word::Create { at: Some(at), .. } | Word::Part { at, .. } => at,
+            _ => return,
+        };
+        if self.registry.get(&to.process).is_some_and(|it| it.process.watched.contains(at)) {
+            self.touch_crowds(now);
+        }
     }
 
     /// Runs all of `items` until each is committed or refused.
@@ -249,6 +323,9 @@ impl Turns {
         match step(&deployed.process, hand.task.clone(), hand.cause.clone(), &scope, now) {
             Step::Moved(mut transition) => {
                 transition.idempotency.clone_from(&hand.idempotency);
+                if let Some(by) = &hand.by {
+                    transition.trail.insert(0, submitted(&hand.task, by, now));
+                }
                 let letters = std::mem::take(&mut transition.letters);
                 transition.letters = letters.into_iter().map(|letter| self.with_birth(letter, now)).collect();
                 Tried::Decided(Item::Hand(hand), Write::Step(transition))
@@ -259,9 +336,16 @@ impl Turns {
 
     /// A letter that creates, with what only the runner can give.
     fn with_birth(&self, mut letter: Letter, now: Timestamp) -> Letter {
-        if let (To::Address(to), Word::Create { at, birth, .. }) = (&letter.to, &mut letter.word) {
-            *at = self.registry.get(&to.process).map(|it| it.process.start.clone());
-            *birth = Some(self.births.next(now));
+        if let To::Address(to) = &letter.to {
+            match &mut letter.word {
+                Word::Create { at, birth, .. } => {
+                    let start = || self.registry.get(&to.process).map(|it| it.process.start.clone());
+                    *at = at.take().or_else(start);
+                    *birth = Some(self.births.next(now));
+                }
+                Word::Part { birth, .. } => *birth = Some(self.births.next(now)),
+                Word::Modify { .. } | Word::Answer { .. } | Word::Order { .. } => {}
+            }
         }
         letter
     }
@@ -302,10 +386,9 @@ impl Turns {
             }
             (Item::Hand(hand), _, Err(refused)) => self.refused(*hand, refused),
             (Item::Post { letter, tell }, _, Ok(receipt)) => {
-                if let (To::Address(to), Word::Create { .. }) = (&letter.to, &letter.word) {
-                    self.board.add_live(&to.process, 1);
-                }
-                self.board.look_at(self.clock.now());
+                let now = self.clock.now();
+                self.born(&letter, now);
+                self.board.look_at(now);
                 // Who left does not want to know; the letter is kept all the same.
                 drop(tell.send(Ok(receipt.letter)));
                 None
@@ -314,16 +397,16 @@ impl Turns {
                 drop(tell.send(Err(not_taken(refused))));
                 None
             }
-            (Item::Hand(_), Write::Post(..), Ok(_)) => None,
+            (Item::Hand(_), Write::Post(..) | Write::Noted(..), Ok(_)) => None,
         }
     }
 
     fn kept(&self, hand: Hand, transition: Transition, receipt: &Receipt, left: &mut Left) {
         self.board.committed(&transition);
-        for letter in &transition.letters {
-            if let (To::Address(to), Word::Create { .. }) = (&letter.to, &letter.word) {
-                self.board.add_live(&to.process, 1);
-            }
+        self.note_lives(&transition);
+        transition.letters.iter().for_each(|letter| self.born(letter, transition.at));
+        if self.crowds_changed(&transition) {
+            self.touch_crowds(transition.at);
         }
         if receipt.mail || !transition.letters.is_empty() {
             self.board.look_at(transition.at);
@@ -337,6 +420,22 @@ impl Turns {
         if matches!(transition.task.state, State::Doing(_)) {
             left.doing.push(transition.task);
         }
+    }
+
+    fn note_lives(&self, transition: &Transition) {
+        match self.registry.get(&transition.task.process) {
+            Some(it) if it.process.has_lives() && !transition.gone => {
+                self.board.lives.note(&it.process, &transition.task);
+            }
+            Some(it) if it.process.has_lives() => self.board.lives.forget(transition.task.id),
+            Some(_) | None => {}
+        }
+    }
+
+    fn crowds_changed(&self, transition: &Transition) -> bool {
+        let after = (!transition.gone).then(|| transition.task.place());
+        let deployed = self.registry.get(&transition.task.process);
+        deployed.is_some_and(|it| concerns(&it.process, transition.before.as_ref(), after.as_ref()))
     }
 
     fn refused(&self, hand: Hand, refused: Refused) -> Option<Item> {
@@ -367,7 +466,7 @@ impl Turns {
                     let cause = Cause::NameTaken(letters);
                     Some(Item::Hand(Box::new(Hand { cause, tell: None, ..hand })))
                 }
-                Cause::New | Cause::NameTaken(_) | Cause::Answered(_) => {
+                Cause::New | Cause::NameTaken(_) | Cause::Answered(_) | Cause::Held | Cause::Unasked => {
                     tracing::error!(task = %own, "its name is taken by another; it is left as it was");
                     None
                 }
@@ -388,14 +487,29 @@ impl Turns {
             match item {
                 Item::Hand(hand) => match (hand.tell, &hand.cause) {
                     (Some(tell), _) => drop(tell.send(Err(error.clone().into()))),
-                    (None, Cause::Answered(_)) => {
+                    (None, Cause::Answered(_) | Cause::Held) => {
                         left.again.push(Item::Hand(Box::new(Hand { tell: None, ..*hand })));
                     }
-                    (None, Cause::New | Cause::Claimed(_) | Cause::NameTaken(_)) => {}
+                    (None, Cause::New | Cause::Claimed(_) | Cause::NameTaken(_) | Cause::Unasked) => {}
                 },
                 Item::Post { tell, .. } => drop(tell.send(Err(error.clone().into()))),
             }
         }
+    }
+}
+
+/// The first line of a trail: by what a task came.
+fn submitted(task: &Task, by: &str, now: Timestamp) -> Hop {
+    Hop {
+        at: now,
+        node: task.at.clone(),
+        event: format!("submitted by {by}"),
+        to: None,
+        attempt: 1,
+        asked: None,
+        set: Params::default(),
+        unset: Vec::new(),
+        fault: None,
     }
 }
 

@@ -1,6 +1,8 @@
 //! [`Walk`]: a task on its way through nodes, within one step. What a verdict does to a task is decided
 //! here, once for all kinds: going on, asking, waiting, ending, faults and their retries.
 
+use std::sync::Arc;
+
 use crate::engine::mask::{scrub, shown};
 use crate::engine::retry::next_try;
 use crate::engine::transition::Reading;
@@ -10,8 +12,9 @@ use crate::model::key;
 use crate::model::kind::{AlarmChange, Effects, Event, Verdict};
 use crate::model::names::NodeName;
 use crate::model::params::{Changes, Params};
-use crate::model::scope::{Scope, View};
-use crate::model::task::{Hop, Letter, State, Task, To, Word};
+use crate::model::round::Round;
+use crate::model::scope::{Other, Scope, View};
+use crate::model::task::{Hop, Letter, Order, State, Task, To, Word};
 use crate::model::time::{Span, Timestamp};
 use crate::process::admit::admit;
 use crate::process::process::{Node, Process};
@@ -32,6 +35,8 @@ pub(super) struct Walk<'a> {
     pub(super) letters: Vec<Letter>,
     pub(super) trail: Vec<Hop>,
     pub(super) read: Vec<Reading>,
+    pub(super) reply: Option<Result<Params, Fault>>,
+    pub(super) unread: usize,
     pub(super) gone: bool,
 }
 
@@ -47,7 +52,8 @@ impl Walk<'_> {
 
     /// A new task's params are what its process asks for, whoever made it: a person, a hook or another task.
     fn admitted(&mut self) -> Result<(), Fault> {
-        if self.task.visit > 0 {
+        let enters = self.task.visit == 0 && self.task.at == self.process.start;
+        if !enters {
             return Ok(());
         }
         let admitted = admit(self.process, self.task.params.clone()).map_err(|faults| {
@@ -69,7 +75,7 @@ impl Walk<'_> {
                 self.hop(&name, |hop| hop.fault = Some(fault.clone()));
                 return self.ended(State::Failed, None, Some(fault));
             };
-            let view = View::new(self.task.clone(), self.scope, self.now);
+            let view = View { unread: self.unread, ..View::new(self.task.clone(), self.scope, self.now) };
             let verdict = node.kind.decide(event, &view);
             drop(view);
             if !self.take(node, verdict, &name) {
@@ -86,6 +92,7 @@ impl Walk<'_> {
 
     /// Does what the node decided; says whether the task came to another node.
     fn take(&mut self, node: &Node, verdict: Verdict, event: &str) -> bool {
+        let verdict = if self.task.is_part() { as_part(verdict) } else { verdict };
         match verdict {
             Verdict::Go { to, effects } => match self.keep(effects, event) {
                 Ok(()) => {
@@ -119,6 +126,12 @@ impl Walk<'_> {
                 }
                 Err(fault) => self.fail(node, fault, event),
             },
+            Verdict::Run { round, letters, said } => self.run(node, *round, letters, said, event),
+            Verdict::Part(came) => {
+                self.reply(Ok(came));
+                self.ended(State::Done, None, None);
+                false
+            }
             Verdict::Stay => {
                 self.rest_again();
                 false
@@ -142,9 +155,53 @@ impl Walk<'_> {
         }
     }
 
+    /// Calls run, and the task rests until one is answered.
+    fn run(
+        &mut self,
+        node: &Node,
+        round: Round,
+        letters: Vec<Letter>,
+        said: Option<String>,
+        event: &str,
+    ) -> bool {
+        let (bytes, bytes_max) = (round.bytes, self.process.limits.params_bytes);
+        if bytes > bytes_max {
+            let message = format!(
+                "the replies would take {bytes} bytes, and {bytes_max} are allowed; \
+                 hint: `save` counts only, or raise `limits: {{params: …}}`"
+            );
+            return self.fail(node, Fault::lasting("params_too_large", message), event);
+        }
+        if said.is_some() {
+            self.hop(event, |_| {}).asked = said;
+        }
+        self.task.state = State::Waiting { until: round.late_at() };
+        self.task.round = Some(Arc::new(round));
+        self.letters.extend(letters);
+        self.rest_again();
+        false
+    }
+
+    /// What runs for this task's `each` stops: nobody waits for it any more.
+    fn let_go(&mut self) {
+        let Some(round) = self.task.round.take() else { return };
+        for out in round.out.iter().filter(|out| out.until.is_none()) {
+            let part = self.task.part(out.index);
+            // One that is not there is over already.
+            if let Ok(Other::Live { .. }) = self.scope.other(&part) {
+                let word = Word::Order { order: Order::Cancel, by: "each".to_owned() };
+                self.letters.push(Letter { to: To::Address(part), word });
+            }
+        }
+    }
+
     /// A fault passes, goes to `on_error`, or ends the task: decided here, once for all kinds.
     fn fail(&mut self, node: &Node, fault: Fault, event: &str) -> bool {
         let fault = self.found(fault);
+        if self.task.is_part() {
+            self.ended(State::Failed, None, Some(fault));
+            return false;
+        }
         if let Some(at) = next_try(&node.retry, &self.task, &fault, self.now) {
             self.try_again(at, fault, event);
             return false;
@@ -181,6 +238,7 @@ impl Walk<'_> {
     fn try_again(&mut self, at: Timestamp, fault: Fault, event: &str) {
         self.hop(event, |_| {}).fault = Some(fault.clone());
         self.task.fault = Some(fault);
+        self.let_go();
         self.task.attempt += 1;
         self.task.state = State::Ready { at };
         self.rest_again();
@@ -211,9 +269,10 @@ impl Walk<'_> {
         }
         match effects.alarm {
             AlarmChange::Keep => {}
-            AlarmChange::Set(alarm) => self.task.alarm = Some(alarm),
+            AlarmChange::Set(alarm) => self.task.alarm = Some(*alarm),
             AlarmChange::Clear => self.task.alarm = None,
         }
+        self.reply = effects.reply.or(self.reply.take());
         for letter in effects.letters {
             if matches!(letter.word, Word::Answer { .. }) {
                 self.task.caller = None;
@@ -241,23 +300,28 @@ impl Walk<'_> {
 
     pub(super) fn ended(&mut self, state: State, result: Option<serde_json::Value>, fault: Option<Fault>) {
         let fault = fault.map(|fault| self.found(fault));
+        // A part leaves nothing behind: what it did stands in the round it belongs to.
+        self.gone |= self.task.is_part();
+        self.let_go();
         self.task.state = state;
         self.task.result = result;
         self.task.link = None;
         self.task.progress = None;
         self.task.awaits = None;
         self.keep_for(KEEP_DEFAULT);
-        if let Some(caller) = self.task.caller.take() {
-            let none =
-                || Fault::lasting("no_reply", format!("process `{}` ended without a reply", self.process.id));
-            let answer = Err(fault.clone().unwrap_or_else(none));
-            self.letters.push(Letter {
-                to: To::Task(caller.task),
-                word: Word::Answer { visit: caller.visit, answer },
-            });
-        }
+        let none =
+            || Fault::lasting("no_reply", format!("process `{}` ended without a reply", self.process.id));
+        self.reply(Err(fault.clone().unwrap_or_else(none)));
         if fault.is_some() {
             self.task.fault = fault;
+        }
+    }
+
+    /// Answers the caller, if one still waits.
+    fn reply(&mut self, answer: Result<Params, Fault>) {
+        if let Some(caller) = self.task.caller.take() {
+            let word = Word::answer(&caller, answer);
+            self.letters.push(Letter { to: To::Task(caller.task), word });
         }
     }
 
@@ -268,6 +332,7 @@ impl Walk<'_> {
     }
 
     pub(super) fn stand_on(&mut self, node: NodeName) {
+        self.let_go();
         self.task.at = node;
         self.task.visit += 1;
         self.task.attempt = 0;
@@ -298,7 +363,11 @@ impl Walk<'_> {
         self.task.due = None;
     }
 
+    /// When the task has stood here for too long. A part stands as long as the one it is a part of.
     pub(super) fn limit_at(&self) -> Option<Timestamp> {
+        if self.task.is_part() {
+            return None;
+        }
         let limit = self.process.node(&self.task.at)?.limit.as_ref()?;
         Some(self.task.since + limit.time)
     }
@@ -335,6 +404,21 @@ impl Walk<'_> {
         fill(&mut hop);
         self.trail.push(hop);
         self.trail.last_mut().expect("a hop was pushed just now")
+    }
+}
+
+/// What a part may do is to run its calls. If a new version of the process has put another kind of node in
+/// the place of its `each`, it ends.
+fn as_part(verdict: Verdict) -> Verdict {
+    match verdict {
+        Verdict::Run { .. } | Verdict::Part(_) | Verdict::Stay | Verdict::Fail(_) => verdict,
+        Verdict::Go { .. }
+        | Verdict::Do { .. }
+        | Verdict::Wait { .. }
+        | Verdict::End { .. }
+        | Verdict::TryAgain { .. } => {
+            Verdict::Fail(Fault::lasting("no_such_node", "the node is no `each` any more"))
+        }
     }
 }
 

@@ -116,12 +116,13 @@ impl HelperDef for Maker {
         let third = helper.param(2).and_then(|it| it.value().as_str());
         let made = match self.0 {
             "json" => value.to_string(),
-            "sha256" => helpers::sha256(&text()?),
+            "sha256" => helpers::sha256(&text()?, second).map_err(failed)?,
             "base64" => helpers::base64(&text()?),
             "urlencode" => helpers::urlencode(&text()?),
+            "urldecode" => helpers::urldecode(&text()?).map_err(failed)?,
             "hmac" => {
                 let key = second.ok_or_else(|| failed("`hmac` takes a text and a key".to_owned()))?;
-                helpers::hmac(&text()?, key).map_err(failed)?
+                helpers::hmac_in(&text()?, key, third).map_err(failed)?
             }
             _ => helpers::date(value, second.unwrap_or("%Y-%m-%d %H:%M:%S"), third).map_err(failed)?,
         };

@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 use crate::model::fault::Fault;
+use crate::model::names::{NodeName, ProcessId, Ref};
 use crate::model::rate::Rate;
 use crate::model::time::{Span, Timestamp};
 
@@ -335,7 +336,7 @@ pub enum Accept {
 }
 
 /// A message to a person, by the channels named.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct TellAsk {
     /// Names of channels, in the order they are tried.
     pub channels: Vec<String>,
@@ -345,6 +346,34 @@ pub struct TellAsk {
     pub subject: String,
     /// The message.
     pub text: String,
+    /// Tried in their order if none of the channels delivers.
+    #[serde(default)]
+    pub fallback: Vec<String>,
+    /// Tells this message from others of the same visit, such as a reminder; the same for every try of it.
+    #[serde(default)]
+    pub serial: String,
+    /// What it speaks of, so that many of one kind become one. None: it goes out by itself.
+    #[serde(default)]
+    pub about: Option<Box<About>>,
+}
+
+/// What a message speaks of.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct About {
+    /// The process.
+    pub process: ProcessId,
+    /// The node that tells.
+    pub node: NodeName,
+    /// The task.
+    pub reference: Ref,
+    /// The code of its fault; empty if it has none.
+    pub code: String,
+    /// The fault in words.
+    pub why: String,
+    /// It is over, or it has come.
+    pub over: bool,
+    /// Where a person sees all of them.
+    pub see: String,
 }
 
 /// What the world answered, or why it did not.

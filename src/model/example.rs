@@ -34,6 +34,7 @@ pub fn view(params: Value) -> View {
         fault: Some(Fault::passing("http_timeout", "no answer")),
         alarm: None,
         caller: None,
+        round: None,
         result: None,
         kept_until: None,
         link: None,

@@ -53,6 +53,29 @@ price: {kind: call, process: slow, timeout: 1m, next: done, on_error: tell}
 price: {kind: call, process: journal, next: done, on_error: tell}
 ",
         ),
+    Entry::new("too_many_items", Lasting, "the list of an `each` has more items than one round takes")
+        .of_task()
+        .remedy("Split it, and let each piece be run by a task of its own.")
+        .example(
+            "\
+run: {kind: each, items: \"= range(99999999)\", process: slow, next: done, on_error: tell}
+",
+        ),
+    Entry::new("items_changed", Lasting, "the list of an `each` was changed while its items were run")
+        .of_task()
+        .remedy("Keep the list under a name of its own, which nothing writes while the round runs.")
+        .example(
+            "\
+run:
+  kind: each
+  items: \"= range(600 + now % 100)\"
+  process: slow
+  timeout: 1s
+  failures: all
+  next: done
+  on_error: tell
+",
+        ),
     Entry::new("cancelled", Lasting, "the called task was cancelled by a person")
         .of_task()
         .remedy("`on_error` says what then.")

@@ -1,27 +1,44 @@
-//! What texts and expressions can make of a value: `sha256`, `hmac`, `base64`, `urlencode`, `date`. One
-//! place for both languages.
+//! What texts and expressions can make of a value: `sha256`, `hmac`, `base64`, `urlencode`, `urldecode`,
+//! `date`. One place for both languages.
 
 use std::ops::Range;
 
 use base64::Engine;
-use base64::engine::general_purpose::STANDARD;
+use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
 use hmac::{Hmac, KeyInit, Mac};
-use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_decode_str, utf8_percent_encode};
 use sha2::{Digest, Sha256};
 
 /// All but the unreserved characters of RFC 3986: what is encoded so is one piece of a URL and nothing else.
 const RESERVED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
 
-/// The SHA-256 of a text, in hex.
-pub(crate) fn sha256(text: &str) -> String {
-    hex(&Sha256::digest(text.as_bytes()))
+/// The SHA-256 of a text, written as asked: see [`written`].
+pub(crate) fn sha256(text: &str, form: Option<&str>) -> Result<String, String> {
+    written(&Sha256::digest(text.as_bytes()), form)
 }
 
 /// The HMAC-SHA-256 of a text under a key, in hex.
 pub(crate) fn hmac(text: &str, key: &str) -> Result<String, String> {
+    hmac_in(text, key, None)
+}
+
+/// The same, written as asked.
+pub(crate) fn hmac_in(text: &str, key: &str, form: Option<&str>) -> Result<String, String> {
     let mut mac = Hmac::<Sha256>::new_from_slice(key.as_bytes()).map_err(|it| it.to_string())?;
     mac.update(text.as_bytes());
-    Ok(hex(&mac.finalize().into_bytes()))
+    written(&mac.finalize().into_bytes(), form)
+}
+
+/// Bytes as a text: in `hex` if nothing else is asked for, in `base64`, or in `base64url` without padding.
+fn written(bytes: &[u8], form: Option<&str>) -> Result<String, String> {
+    match form {
+        None | Some("hex") => Ok(hex(bytes)),
+        Some("base64") => Ok(STANDARD.encode(bytes)),
+        Some("base64url") => Ok(URL_SAFE_NO_PAD.encode(bytes)),
+        Some(other) => {
+            Err(format!("a digest is not written in `{other}`; hint: `hex`, `base64` or `base64url`"))
+        }
+    }
 }
 
 /// The text in base64, with padding.
@@ -32,6 +49,13 @@ pub(crate) fn base64(text: &str) -> String {
 /// The text as one piece of a URL.
 pub(crate) fn urlencode(text: &str) -> String {
     utf8_percent_encode(text, RESERVED).to_string()
+}
+
+/// What one piece of a URL says; a `+` is a blank, as in a query.
+pub(crate) fn urldecode(text: &str) -> Result<String, String> {
+    let blanks = text.replace('+', " ");
+    let decoded = percent_decode_str(&blanks).decode_utf8();
+    decoded.map(Into::into).map_err(|_| "what is encoded there is no text in UTF-8".to_owned())
 }
 
 /// Whether the step of a URL's path around `range` is `.` or `..`, encoded or not.
@@ -72,7 +96,8 @@ pub(crate) fn date(moment: &serde_json::Value, format: &str, zone: Option<&str>)
     jiff::fmt::strtime::format(format, &zoned).map_err(|_| format!("`{format}` is no format for a date"))
 }
 
-fn hex(bytes: &[u8]) -> String {
+/// Bytes in hex.
+pub(crate) fn hex(bytes: &[u8]) -> String {
     const DIGITS: &[u8; 16] = b"0123456789abcdef";
     bytes.iter().flat_map(|it| [it >> 4, it & 15]).map(|it| char::from(DIGITS[usize::from(it)])).collect()
 }
@@ -86,11 +111,19 @@ mod tests {
     #[test]
     fn digests_are_those_of_the_standards() {
         let empty = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855";
-        assert_eq!(sha256(""), empty);
+        assert_eq!(sha256("", None).unwrap(), empty);
         let known = "f7bc83f430538424b13298e6aa6fb143ef4d59a14946175997479dbc2d1a3cd8";
         assert_eq!(hmac("The quick brown fox jumps over the lazy dog", "key").unwrap(), known);
+        // The example of RFC 7636, appendix B.
+        let verifier = "dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk";
+        let challenge = "E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM";
+        assert_eq!(sha256(verifier, Some("base64url")).unwrap(), challenge);
+        assert_eq!(sha256("", Some("base64")).unwrap(), "47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU=");
+        assert!(sha256("", Some("base32")).unwrap_err().contains("base64url"));
         assert_eq!(base64("Ā?"), "xIA/");
         assert_eq!(urlencode("a b/ё?-._~"), "a%20b%2F%D1%91%3F-._~");
+        assert_eq!(urldecode("4%2F0a+b%20%D1%91%").unwrap(), "4/0a b ё%");
+        assert!(urldecode("%ff").is_err());
     }
 
     #[test]

@@ -59,11 +59,16 @@ pub(crate) static ENVIRONMENT: LazyLock<Environment<'static>> = LazyLock::new(||
     it.add_function("conv_soft", |state: &State, names: Rest<Value>| conv(state, &names, true));
     it.add_function("span", |text: Cow<'_, str>| span(&text));
     it.add_filter("span", |text: Cow<'_, str>| span(&text));
-    it.add_filter("sha256", |value: Value| Ok(helpers::sha256(&text_of(&value)?)));
+    it.add_filter("sha256", |value: Value, form: Option<Cow<'_, str>>| {
+        helpers::sha256(&text_of(&value)?, form.as_deref()).map_err(|it| bad_value(&it))
+    });
     it.add_filter("base64", |value: Value| Ok(helpers::base64(&text_of(&value)?)));
     it.add_filter("urlencode", |value: Value| Ok(helpers::urlencode(&text_of(&value)?)));
-    it.add_filter("hmac", |value: Value, key: Cow<'_, str>| {
-        helpers::hmac(&text_of(&value)?, &key).map_err(|it| bad_value(&it))
+    it.add_filter("urldecode", |value: Value| {
+        helpers::urldecode(&text_of(&value)?).map_err(|it| bad_value(&it))
+    });
+    it.add_filter("hmac", |value: Value, key: Cow<'_, str>, form: Option<Cow<'_, str>>| {
+        helpers::hmac_in(&text_of(&value)?, &key, form.as_deref()).map_err(|it| bad_value(&it))
     });
     it.add_filter("json", |value: Value| to_json(&value).map(|it| it.to_string()).map_err(error));
     it.add_filter("date", |value: Value, format: Cow<'_, str>, zone: Option<Cow<'_, str>>| {

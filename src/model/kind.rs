@@ -11,6 +11,7 @@ use crate::model::effect::{Ask, Outcome};
 use crate::model::fault::Fault;
 use crate::model::names::NodeName;
 use crate::model::params::{Changes, Params};
+use crate::model::round::Round;
 use crate::model::scope::View;
 use crate::model::task::{Alarm, Letter, Order};
 use crate::model::time::{Span, Timestamp};
@@ -27,6 +28,16 @@ pub trait Kind: Debug + Send + Sync {
     /// Whether a task always rests or asks here, so that a loop through this node is no mistake.
     fn rests(&self) -> bool {
         false
+    }
+
+    /// Whether a passing fault is tried again here if the file says nothing of `retry`.
+    fn tries_again(&self) -> bool {
+        true
+    }
+
+    /// The names that its texts see beside those that all see.
+    fn names(&self) -> &'static [&'static str] {
+        &[]
     }
 
     /// The processes this node names literally, for the picture and the check.
@@ -53,9 +64,18 @@ pub enum Event {
     /// Another task, a hook or a modifying person wrote; the params are laid over the task's already.
     Letter(Params),
     /// The reply to this visit's call.
-    Replied(Result<Params, Fault>),
+    Replied(Reply),
     /// A person's order, if it is one that the node has a say in (`Wake`).
     Order(Order),
+}
+
+/// What came back of a call.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Reply {
+    /// Of which item, if the calls are those of an `each`.
+    pub index: Option<u64>,
+    /// What was replied.
+    pub answer: Result<Params, Fault>,
 }
 
 /// What a node decides.
@@ -86,6 +106,17 @@ pub enum Verdict {
         /// What changes.
         effects: Effects,
     },
+    /// Rest here while calls run.
+    Run {
+        /// How they stand.
+        round: Box<Round>,
+        /// New calls, and parts.
+        letters: Vec<Letter>,
+        /// What the trail says of it, if it says anything.
+        said: Option<String>,
+    },
+    /// A part of a round is over, and this is what came of it.
+    Part(Params),
     /// Nothing changes.
     Stay,
     /// The end.
@@ -119,6 +150,8 @@ pub struct Effects {
     pub alarm: AlarmChange,
     /// The link to show while the task waits here.
     pub link: Option<String>,
+    /// What whoever waits outside for a reply is told.
+    pub reply: Option<Result<Params, Fault>>,
     /// How far the node has come on this visit: a new part of its work, with tries of its own.
     pub progress: Option<Value>,
 }
@@ -130,7 +163,7 @@ pub enum AlarmChange {
     #[default]
     Keep,
     /// It is raised, or told again.
-    Set(Alarm),
+    Set(Box<Alarm>),
     /// It is over.
     Clear,
 }

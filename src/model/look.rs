@@ -28,6 +28,7 @@ pub(crate) fn look<'v, K: AsRef<str>>(
         },
         "response" => (view.response.as_deref().map(Cow::Borrowed), keys),
         "task" | "fault" | "now" => (view.name(root).map(Cow::Owned), keys),
+        "item" | "index" if view.item.is_some() => (view.item_name(root).map(Cow::Borrowed), keys),
         param => (view.task.params.get(param).map(Cow::Borrowed), keys),
     };
     match top.ok_or_else(missing)? {

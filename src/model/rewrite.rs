@@ -20,7 +20,7 @@ const DEPTH_MAX: usize = 64;
 
 /// The filters there are. Those of minijinja that make a text of any size, or escape for HTML, are not among
 /// them.
-pub(crate) const FILTERS: [&str; 44] = [
+pub(crate) const FILTERS: [&str; 45] = [
     "abs",
     "attr",
     "base64",
@@ -64,6 +64,7 @@ pub(crate) const FILTERS: [&str; 44] = [
     "trim",
     "unique",
     "upper",
+    "urldecode",
     "urlencode",
 ];
 const TESTS: [&str; 27] = [

@@ -136,14 +136,47 @@ pub struct View {
     pub now: Timestamp,
     /// The answer that `save` and `ok` see: status, headers, body.
     pub response: Option<Arc<Value>>,
+    /// The item of a list that the texts of an `each` are filled for.
+    pub item: Option<Arc<Item>>,
+    /// How many more letters are read in the same step.
+    pub unread: usize,
     /// Whether `secret.NAME` may occur: only in what goes straight to the world.
     pub secrets: bool,
+    /// The alarm that is being told of.
+    pub telling: Option<Arc<Told>>,
+}
+
+/// What only the message of an alarm can see.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Told {
+    /// The key of the link that acknowledges it.
+    pub key: String,
+    /// The rung of the ladder, from 0.
+    pub rung: u32,
+}
+
+/// An item of a list: `item` and `index` in the texts of an `each`.
+#[derive(Clone, Debug)]
+pub struct Item {
+    /// What it is.
+    pub value: Value,
+    /// Its place in the list, a number from 0.
+    pub index: Value,
 }
 
 impl View {
     /// What a node sees of `task`.
     pub fn new(task: Task, scope: &Scope, now: Timestamp) -> View {
-        View { task: Arc::new(task), scope: scope.clone(), now, response: None, secrets: false }
+        View {
+            task: Arc::new(task),
+            scope: scope.clone(),
+            now,
+            response: None,
+            item: None,
+            unread: 0,
+            secrets: false,
+            telling: None,
+        }
     }
 
     /// The same, with the answer.
@@ -152,10 +185,28 @@ impl View {
         View { response: Some(Arc::new(response)), ..self.clone() }
     }
 
+    /// The same, for one item of a list.
+    #[must_use]
+    pub fn with_item(&self, index: u64, value: Value) -> View {
+        View { item: Some(Arc::new(Item { value, index: Value::from(index) })), ..self.clone() }
+    }
+
+    /// `item` or `index`, where there is one.
+    pub fn item_name(&self, name: &str) -> Option<&Value> {
+        let item = self.item.as_deref()?;
+        Some(if name == "index" { &item.index } else { &item.value })
+    }
+
     /// The same, for what goes straight to the world: `secret.NAME` is seen as its mark.
     #[must_use]
     pub fn with_secrets(&self) -> View {
         View { secrets: true, ..self.clone() }
+    }
+
+    /// The same, for the message of an alarm: `task.ack_link` and `task.rung` are seen.
+    #[must_use]
+    pub fn with_telling(&self, told: Told) -> View {
+        View { telling: Some(Arc::new(told)), ..self.clone() }
     }
 
     /// The value of a top-level name: `params`, `task`, `fault`, `response`, `var`, `now`, or a param.
@@ -186,12 +237,23 @@ impl View {
 
     fn task_value(&self) -> Value {
         let task = &self.task;
-        json!({
+        let mut value = json!({
             "id": task.id, "ref": task.reference, "process": task.process, "node": task.at,
             "created_at": task.created_at.seconds(), "attempt": task.attempt + 1, "visit": task.visit,
-            "key": self.key(), "link": self.link(),
+            "key": self.key(), "link": self.link(), "chance": key::chance(task),
+            "callback": format!("{}/oauth/callback", self.scope.public_url),
             "alarm": task.alarm.as_ref().map(|it| it.once.clone()),
-        })
+        });
+        if let Some(told) = &self.telling {
+            value["rung"] = Value::from(told.rung + 1);
+            value["ack_link"] = Value::from(self.ack_link(&told.key));
+        }
+        value
+    }
+
+    /// The link that acknowledges an alarm by its key.
+    fn ack_link(&self, key: &str) -> String {
+        format!("{}/hooks/{}/{key}/ack", self.scope.public_url, self.task.process)
     }
 
     /// The link that moves this task on from this visit: a hook with the one-time key.

@@ -17,7 +17,7 @@ pub(crate) const SOFT: &str = "bl_soft";
 pub(crate) const MANY: &str = "bl_many";
 
 /// Helpers of ours that make a text.
-pub(crate) const MAKERS: [&str; 6] = ["json", "date", "sha256", "base64", "urlencode", "hmac"];
+pub(crate) const MAKERS: [&str; 7] = ["json", "date", "sha256", "base64", "urlencode", "urldecode", "hmac"];
 /// Helpers of handlebars that give a value. Its orderings are not among them: they order a text and a number
 /// silently.
 const BUILTINS: [&str; 7] = ["lookup", "len", "eq", "ne", "and", "or", "not"];

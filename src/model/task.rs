@@ -2,6 +2,7 @@
 //! trail.
 
 use std::fmt;
+use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -10,6 +11,7 @@ use crate::model::effect::Effect;
 use crate::model::fault::Fault;
 use crate::model::names::{Address, NodeName, ProcessId, Ref, TaskId};
 use crate::model::params::Params;
+use crate::model::round::Round;
 use crate::model::time::Timestamp;
 
 /// One thing on its way through a process.
@@ -48,6 +50,9 @@ pub struct Task {
     pub alarm: Option<Alarm>,
     /// The task that waits for this one's reply.
     pub caller: Option<Caller>,
+    /// The calls of the `each` it stands on.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub round: Option<Arc<Round>>,
     /// What `end` gave as the result.
     pub result: Option<Value>,
     /// Once it has ended: when it is removed.
@@ -85,6 +90,7 @@ impl Task {
             fault: None,
             alarm: None,
             caller: None,
+            round: None,
             result: None,
             kept_until: None,
             link: None,
@@ -97,6 +103,18 @@ impl Task {
     /// Where others find it.
     pub fn address(&self) -> Address {
         Address { process: self.process.clone(), reference: self.reference.clone() }
+    }
+
+    /// Whether it only runs a part of the calls of another task's `each`.
+    pub fn is_part(&self) -> bool {
+        self.round.as_ref().is_some_and(|round| round.part)
+    }
+
+    /// Where the part of its round is that begins with the item at `index`.
+    pub fn part(&self, index: u64) -> Address {
+        let name = format!("part-{}-{}-{}-{index}", self.id, self.visit, self.attempt);
+        let reference = Ref::new(&name).expect("a few numbers are a good name");
+        Address { process: self.process.clone(), reference }
     }
 
     /// Where it stands and in what state, for counting.
@@ -210,6 +228,41 @@ pub struct Alarm {
     pub text: String,
     /// Why it was not delivered.
     pub trouble: Option<String>,
+    /// The rung of the ladder that was reached last, from 0.
+    #[serde(default)]
+    pub rung: u32,
+    /// When that rung was told first.
+    #[serde(default)]
+    pub rung_told: Option<Timestamp>,
+    /// The rung that is being told, if it is another.
+    #[serde(default)]
+    pub climbing: Option<u32>,
+    /// All channels that delivered it, or what was wrong before it and has not healed since: whoever was told
+    /// is told when it heals.
+    #[serde(default)]
+    pub reached: Vec<String>,
+    /// The visit of the task on which it was raised: the links that acknowledge it are made of that.
+    #[serde(default)]
+    pub visit: u64,
+    /// Who has it in hand: nobody is told more.
+    #[serde(default)]
+    pub acknowledged: Option<Acknowledged>,
+}
+
+impl Alarm {
+    /// When the present rung was told. Alarms from before there were ladders know only when they were told.
+    pub fn rung_told(&self) -> Option<Timestamp> {
+        self.rung_told.or(self.told)
+    }
+}
+
+/// Who has an alarm in hand, and since when.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Acknowledged {
+    /// When.
+    pub at: Timestamp,
+    /// Who, or `link`.
+    pub by: String,
 }
 
 /// A task that waits for a reply.
@@ -219,6 +272,18 @@ pub struct Caller {
     pub task: TaskId,
     /// On which visit it called.
     pub visit: u64,
+    /// Which of its calls this is, if it makes several.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ticket: Option<Ticket>,
+}
+
+/// One of the calls of an `each`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Ticket {
+    /// The try of the node that called.
+    pub attempt: u32,
+    /// The place of the item in the list.
+    pub index: u64,
 }
 
 /// 128 bits of chance.
@@ -270,8 +335,19 @@ pub enum Word {
         params: Params,
         /// Who waits for the reply.
         caller: Option<Caller>,
-        /// The node it begins on; set by the runner, which knows the process.
+        /// The node it begins on; set by the runner, which knows the process, if it is not said.
         at: Option<NodeName>,
+        /// Set by the runner.
+        birth: Option<Birth>,
+    },
+    /// Be born as a part of the round of the `each` that writes this.
+    Part {
+        /// Who waits for the reply.
+        caller: Caller,
+        /// The node of both.
+        at: NodeName,
+        /// The calls it makes.
+        round: Arc<Round>,
         /// Set by the runner.
         birth: Option<Birth>,
     },
@@ -284,6 +360,9 @@ pub enum Word {
     Answer {
         /// The visit that called.
         visit: u64,
+        /// Which of its calls.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        ticket: Option<Ticket>,
         /// What was replied.
         answer: Result<Params, Fault>,
     },
@@ -294,6 +373,18 @@ pub enum Word {
         /// Who, for the trail.
         by: String,
     },
+}
+
+impl Word {
+    /// Whether a task is born of it.
+    pub fn is_birth(&self) -> bool {
+        matches!(self, Word::Create { .. } | Word::Part { .. })
+    }
+
+    /// The reply to `caller`.
+    pub fn answer(caller: &Caller, answer: Result<Params, Fault>) -> Word {
+        Word::Answer { visit: caller.visit, ticket: caller.ticket, answer }
+    }
 }
 
 /// What a person may want done with a task.
@@ -318,6 +409,11 @@ pub enum Order {
     },
     /// End here.
     Cancel,
+    /// The alarm is in hand: stop telling of it.
+    Acknowledge {
+        /// The key of the link, if it was one.
+        key: Option<String>,
+    },
 }
 
 impl Order {
@@ -329,6 +425,7 @@ impl Order {
             Order::Retry => "retry",
             Order::Move { .. } => "move",
             Order::Cancel => "cancel",
+            Order::Acknowledge { .. } => "ack",
         }
     }
 }

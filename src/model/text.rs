@@ -6,6 +6,7 @@
 //! or a leading `=`, can be written as such. Blocks and helpers are handlebars' (see
 //! [`crate::model::blocks`]); a plain `{{json}}` is always the param of that name.
 
+use std::borrow::Cow;
 use std::ops::Range;
 use std::sync::Arc;
 
@@ -173,9 +174,14 @@ impl Text {
     /// # Errors
     /// As [`Text::fill`]; null is a value here.
     pub fn value(&self, view: &View) -> Result<Value, Fault> {
+        self.look(view).map(Cow::into_owned)
+    }
+
+    /// The same, not cloned where it is a param as it is.
+    pub(crate) fn look<'v>(&'v self, view: &'v View) -> Result<Cow<'v, Value>, Fault> {
         match &*self.0 {
-            Form::Hole(hole) => Ok(hole.value(view)?.into_owned()),
-            _ => self.fill(view).map(Value::String),
+            Form::Hole(hole) => hole.value(view),
+            _ => self.fill(view).map(|text| Cow::Owned(Value::String(text))),
         }
     }
 

@@ -14,6 +14,8 @@ pub struct Uses {
     pub convs: Vec<(Option<String>, Option<String>)>,
     /// `var.NAME`.
     pub vars: BTreeSet<String>,
+    /// `response.NAME`; "" for all of it.
+    pub answers: BTreeSet<String>,
 }
 
 impl Uses {
@@ -22,6 +24,7 @@ impl Uses {
         self.roots.extend(other.roots);
         self.secrets.extend(other.secrets);
         self.vars.extend(other.vars);
+        self.answers.extend(other.answers);
         for conv in other.convs {
             if !self.convs.contains(&conv) {
                 self.convs.push(conv);
@@ -38,6 +41,10 @@ impl Uses {
             ("var", Some(name)) => {
                 self.vars.insert(name.to_owned());
                 self.roots.insert("var".to_owned());
+            }
+            ("response", first) => {
+                self.answers.insert(first.unwrap_or_default().to_owned());
+                self.roots.insert("response".to_owned());
             }
             _ => {
                 self.roots.insert(root.to_owned());

@@ -3,6 +3,7 @@
 //! A string that begins with `=` is an expression, one with `{{` a text, all else is literal. A text that
 //! shall begin with `=` is written `{{"="}}…`. Keys are literal.
 
+use std::borrow::Cow;
 use std::sync::Arc;
 
 use serde_json::{Map, Value};
@@ -49,6 +50,18 @@ impl Draft {
         self.0.fill(view)
     }
 
+    /// The same, not cloned where it is a param as it is.
+    ///
+    /// # Errors
+    /// As [`Draft::fill`].
+    pub fn look<'v>(&'v self, view: &'v View) -> Result<Cow<'v, Value>, Fault> {
+        match &*self.0 {
+            Form::Literal(value) => Ok(Cow::Borrowed(value)),
+            Form::Text(text) => text.look(view),
+            form => form.fill(view).map(Cow::Owned),
+        }
+    }
+
     /// The same as text: strings as they are, all else as JSON.
     ///
     /// # Errors
@@ -58,11 +71,11 @@ impl Draft {
             Form::Text(text) => text.fill(view),
             Form::Expr(expr) => {
                 let value = expr.eval(view)?;
-                as_text(std::borrow::Cow::Owned(value), expr.text()).map(std::borrow::Cow::into_owned)
+                as_text(Cow::Owned(value), expr.text()).map(Cow::into_owned)
             }
             form => {
                 let value = form.fill(view)?;
-                as_text(std::borrow::Cow::Owned(value), "the value").map(std::borrow::Cow::into_owned)
+                as_text(Cow::Owned(value), "the value").map(Cow::into_owned)
             }
         }
     }

@@ -18,7 +18,7 @@ use serde::Deserialize;
 use serde_json::json;
 
 use crate::model::fault::Fault;
-use crate::model::kind::{Effects, Event, Kind, Spec, Verdict, parse, schema};
+use crate::model::kind::{Effects, Event, Kind, Reply, Spec, Verdict, parse, schema};
 use crate::model::names::{Address, NodeName, ProcessId, Ref};
 use crate::model::params::Params;
 use crate::model::scope::{Other, View, no_process};
@@ -66,8 +66,7 @@ impl Kind for Call {
     fn decide(&self, event: Event, view: &View) -> Verdict {
         let verdict = match event {
             Event::Came => self.ask(view),
-            Event::Replied(Ok(reply)) => self.take(&reply, view),
-            Event::Replied(Err(fault)) => Err(fault),
+            Event::Replied(Reply { answer, .. }) => answer.and_then(|reply| self.take(&reply, view)),
             Event::Due => Err(self.late()),
             Event::Letter(_) | Event::Answered(_) | Event::Order(_) => Ok(Verdict::Stay),
         };
@@ -94,7 +93,7 @@ impl Call {
         free(&to, view)?;
         let word = Word::Create {
             params: fill(&self.params, view)?,
-            caller: Some(Caller { task: task.id, visit: task.visit }),
+            caller: Some(Caller { task: task.id, visit: task.visit, ticket: None }),
             at: None,
             birth: None,
         };

@@ -21,23 +21,43 @@
 //!   next: again
 //! ```
 //!
-//! One message for each new value of `once_per`, and a reminder every `remind` while it lasts. If no
-//! channel delivers, the alarm stays open and undelivered, where a person can see it, and the next try is
-//! made when the task comes by again, or every five minutes while it waits here. A `notify` node with
-//! `resolves: true` closes the alarm.
+//! ```yaml
+//! climb:
+//!   kind: escalation
+//!   message: "{{task.ref}}: {{fault.message}}. I have it in hand: {{task.ack_link}}"
+//!   ladder:
+//!     - {notify: [author]}
+//!     - {after: 15m, notify: [duty, phone], mode: all}
+//!     - {after: 1h, notify: [boss]}
+//!   once_per: "{{fault.code}}"
+//!   next: nap
+//! ```
+//!
+//! One message for each new value of `once_per`, and a reminder every `remind` while it lasts. With a
+//! `ladder` the rung above is told when so long after the one before nobody has acknowledged the alarm and it
+//! has not healed; reminders go to the rung that was reached. It climbs while the task waits here, and also
+//! when it does not wait but comes by again. A rung that reaches no one is passed over at once. Who
+//! acknowledges, by `{{task.ack_link}}` or by order, stops the ladder and the reminders until there is a new
+//! state; the task goes on as before. `{{task.rung}}` is the number of the rung, from 1.
+//!
+//! If no channel delivers, the alarm stays open and undelivered, where a person can see it, and the next try
+//! is made, from the first rung on, when the task comes by again, or every five minutes while it waits here.
+//! A `notify` node with `resolves: true` closes the alarm, and tells whoever was told of it.
 
 use schemars::JsonSchema;
 use serde::Deserialize;
 
 use crate::model::fault::Fault;
+use crate::model::key;
 use crate::model::kind::{AlarmChange, Effects, Event, Kind, Spec, Verdict, parse, schema};
 use crate::model::names::NodeName;
-use crate::model::scope::View;
-use crate::model::task::Alarm;
+use crate::model::scope::{Told, View};
+use crate::model::task::{Alarm, Letter};
 use crate::model::text::Text;
 use crate::model::time::{Span, Timestamp};
 use crate::model::value::Draft;
 use crate::nodes::fields::Accept;
+use crate::nodes::ladder::{Ladder, Next, Rung, asked, heard, unheard};
 use crate::nodes::tell::{Mode, Notify, Telling, Way, ask, delivered};
 use crate::nodes::wait::Link;
 
@@ -58,7 +78,17 @@ const UNDELIVERED_PAUSE: Span = Span::mins(5);
 
 #[derive(Debug, Deserialize)]
 #[serde(try_from = "Shape")]
-struct Escalation(Shape);
+struct Escalation {
+    message: Text,
+    subject: Option<Text>,
+    ladder: Ladder,
+    once_per: Option<Draft>,
+    remind: Span,
+    wait: Option<Waiting>,
+    accept: Accept,
+    link: Option<Link>,
+    next: NodeName,
+}
 
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
@@ -68,10 +98,11 @@ struct Shape {
     /// For channels that have a subject.
     subject: Option<Text>,
     /// Channels in the order they are tried, or `{call: process}`.
-    notify: Notify,
+    notify: Option<Notify>,
     /// The first that delivers, or all.
-    #[serde(default)]
-    mode: Mode,
+    mode: Option<Mode>,
+    /// Who is told one after the other, until somebody acknowledges or it heals; in place of `notify`.
+    ladder: Option<Vec<Rung>>,
     /// One message for each new value of this.
     once_per: Option<Draft>,
     /// How often a person is reminded while it lasts.
@@ -99,85 +130,109 @@ struct Waiting {
 impl TryFrom<Shape> for Escalation {
     type Error = String;
     fn try_from(shape: Shape) -> Result<Escalation, String> {
+        let mut wrong = Vec::new();
         if let Some(wait) = &shape.wait
             && wait.r#for.is_some() != wait.next_on_timeout.is_some()
         {
-            return Err("`wait` has both `for` and `next_on_timeout`, or neither".to_owned());
+            wrong.push("`wait` has both `for` and `next_on_timeout`, or neither".to_owned());
         }
         if shape.link.is_some() && shape.wait.is_none() {
-            return Err(
-                "`link` needs `wait`: nobody follows a link to a task that went on; hint: `wait: {}`"
-                    .to_owned(),
-            );
+            let why = "`link` needs `wait`: nobody follows a link to a task that went on; hint: `wait: {}`";
+            wrong.push(why.to_owned());
         }
-        Ok(Escalation(shape))
+        match Ladder::new(shape.notify, shape.mode, shape.ladder) {
+            Ok(ladder) if wrong.is_empty() => Ok(Escalation {
+                message: shape.message,
+                subject: shape.subject,
+                ladder,
+                once_per: shape.once_per,
+                remind: shape.remind.unwrap_or(REMIND_DEFAULT),
+                wait: shape.wait,
+                accept: shape.accept,
+                link: shape.link,
+                next: shape.next,
+            }),
+            ladder => {
+                wrong.extend(ladder.err());
+                Err(wrong.join("; "))
+            }
+        }
     }
 }
 
 impl Kind for Escalation {
     fn exits(&self) -> Vec<(String, &NodeName)> {
-        let timeout = self.0.wait.iter().filter_map(|wait| wait.next_on_timeout.as_ref());
+        let timeout = self.wait.iter().filter_map(|wait| wait.next_on_timeout.as_ref());
         let timeout = timeout.map(|node| ("timeout".to_owned(), node));
-        std::iter::once((String::new(), &self.0.next)).chain(timeout).collect()
+        std::iter::once((String::new(), &self.next)).chain(timeout).collect()
     }
 
     fn decide(&self, event: Event, view: &View) -> Verdict {
         let verdict = match event {
-            Event::Came => self.arrive(view),
+            Event::Came => self.look(view),
             Event::Due => self.due(view),
             Event::Answered(outcome) => self.told(delivered(outcome), view),
-            Event::Letter(params) if self.0.wait.is_some() && self.0.accept.takes(&params) => {
-                Ok(Verdict::go(&self.0.next))
+            Event::Letter(params) if self.wait.is_some() && self.accept.takes(&params) => {
+                Ok(Verdict::go(&self.next))
             }
-            Event::Order(_) => Ok(Verdict::go(&self.0.next)),
+            Event::Order(_) => Ok(Verdict::go(&self.next)),
             Event::Letter(_) | Event::Replied(_) => Ok(Verdict::Stay),
         };
         verdict.unwrap_or_else(Verdict::Fail)
     }
 
     fn rests(&self) -> bool {
-        self.0.wait.is_some()
+        self.wait.is_some()
     }
 
     fn calls(&self) -> Vec<&str> {
-        match &self.0.notify {
-            Notify::Process { call } => call.literal().into_iter().collect(),
-            Notify::Channels(_) => Vec::new(),
-        }
+        self.ladder.rungs().iter().filter_map(|rung| rung.notify.process()).collect()
     }
 
     fn accepts(&self) -> Option<Vec<&str>> {
-        self.0.wait.as_ref().map(|_| self.0.accept.names())
+        self.wait.as_ref().map(|_| self.accept.names())
     }
 }
 
 impl Escalation {
-    fn arrive(&self, view: &View) -> Result<Verdict, Fault> {
-        let once = self.once(view)?;
-        let told = view.task.alarm.as_ref().filter(|alarm| alarm.once == once).and_then(|alarm| alarm.told);
-        match told {
-            Some(told) if told + self.remind() > view.now => {
-                self.rest(told + self.remind(), AlarmChange::Keep, view)
-            }
-            _ => self.tell(view),
+    /// What is due of the alarm, for a task that comes by or whose time has come.
+    fn look(&self, view: &View) -> Result<Verdict, Fault> {
+        match self.ladder.next(self.same(view)?, self.remind, view.now) {
+            Next::Tell(rung) => self.tell(rung, view),
+            Next::Rest(at) => self.rest(at, AlarmChange::Keep, view),
         }
     }
 
     fn due(&self, view: &View) -> Result<Verdict, Fault> {
         let over = self.deadline(view).is_some_and(|deadline| deadline <= view.now);
-        match self.0.wait.as_ref().and_then(|wait| wait.next_on_timeout.as_ref()) {
+        match self.wait.as_ref().and_then(|wait| wait.next_on_timeout.as_ref()) {
             Some(node) if over => Ok(Verdict::go(node)),
-            _ => self.tell(view),
+            _ => self.look(view),
         }
     }
 
-    fn tell(&self, view: &View) -> Result<Verdict, Fault> {
-        let telling = self.telling();
-        match telling.way(self.text(view)?, view)? {
-            Way::Ask(it) => Ok(ask(it)),
+    /// Which rung is told stands in the alarm before it is: an answer is known to be that rung's.
+    fn tell(&self, rung: u32, view: &View) -> Result<Verdict, Fault> {
+        let alarm = self.alarm(view)?;
+        let change = match rung == asked(self.same(view)?) {
+            true => AlarmChange::Keep,
+            false => AlarmChange::Set(Box::new(Alarm { climbing: Some(rung), ..alarm.clone() })),
+        };
+        self.tell_of(&alarm, rung, change, view)
+    }
+
+    fn tell_of(&self, alarm: &Alarm, rung: u32, change: AlarmChange, view: &View) -> Result<Verdict, Fault> {
+        let said = seen(alarm, rung, view);
+        let telling = self.telling(rung);
+        match telling.way(telling.text(&said)?, &said)? {
+            Way::Ask(mut it) => {
+                it.serial = key::serial(&alarm.once, rung, alarm.told);
+                Ok(ask(it, Effects { alarm: change, ..Effects::default() }))
+            }
             Way::Letter(letter) => {
-                let alarm = AlarmChange::Set(self.alarm(Ok(letter_name(&self.0.notify)), view)?);
-                let verdict = self.rest(view.now + self.remind(), alarm, view)?;
+                let by = vec![self.ladder.rung(rung).notify.process().unwrap_or("a process").to_owned()];
+                let alarm = heard(self.said(alarm.clone(), rung, view)?, rung, by, false, view.now);
+                let verdict = self.rest_after(&alarm, view)?;
                 Ok(with_letter(verdict, letter))
             }
         }
@@ -185,79 +240,110 @@ impl Escalation {
 
     /// The message went out, or it did not: the task goes on, or waits, all the same.
     fn told(&self, by: Result<Vec<String>, Fault>, view: &View) -> Result<Verdict, Fault> {
-        let again = view.now + if by.is_ok() { self.remind() } else { UNDELIVERED_PAUSE };
-        let fault = by.as_ref().err().cloned();
-        let alarm = AlarmChange::Set(self.alarm(by, view)?);
-        let otherwise = Box::new(self.rest(again, alarm, view)?);
-        match fault {
-            Some(fault) => Ok(Verdict::TryAgain { fault, otherwise }),
-            None => Ok(*otherwise),
-        }
+        let rung = asked(self.same(view)?);
+        let alarm = self.said(self.alarm(view)?, rung, view)?;
+        let fault = match by {
+            Ok(by) => return self.rest_after(&heard(alarm, rung, by, true, view.now), view),
+            Err(fault) => fault,
+        };
+        // The rung above is told at once, as long as there is one.
+        let climbed = alarm.told.is_none() || alarm.climbing.is_some();
+        let above = self.ladder.above(rung).filter(|_| climbed && alarm.acknowledged.is_none());
+        let alarm = unheard(alarm, &fault, above);
+        let otherwise = match above {
+            Some(above) => self.tell_of(&alarm, above, set(&alarm), view)?,
+            None => self.rest(Some(view.now + UNDELIVERED_PAUSE), set(&alarm), view)?,
+        };
+        Ok(Verdict::TryAgain { fault, otherwise: Box::new(otherwise) })
+    }
+
+    fn rest_after(&self, alarm: &Alarm, view: &View) -> Result<Verdict, Fault> {
+        let again = match self.ladder.next(Some(alarm), self.remind, view.now) {
+            Next::Tell(_) => Some(view.now),
+            Next::Rest(at) => at,
+        };
+        self.rest(again, set(alarm), view)
     }
 
     /// Waits until `again` if it waits at all, else goes on.
-    fn rest(&self, again: Timestamp, alarm: AlarmChange, view: &View) -> Result<Verdict, Fault> {
-        if self.0.wait.is_none() {
+    fn rest(&self, again: Option<Timestamp>, alarm: AlarmChange, view: &View) -> Result<Verdict, Fault> {
+        if self.wait.is_none() {
             let effects = Effects { alarm, ..Effects::default() };
-            return Ok(Verdict::Go { to: self.0.next.clone(), effects });
+            return Ok(Verdict::Go { to: self.next.clone(), effects });
         }
-        let until = self.deadline(view).map_or(again, |deadline| deadline.min(again));
+        let until = [again, self.deadline(view)].into_iter().flatten().min();
         let effects = Effects { alarm, link: self.link(view)?, ..Effects::default() };
-        Ok(Verdict::Wait { until: Some(until), effects })
+        Ok(Verdict::Wait { until, effects })
     }
 
-    fn alarm(&self, by: Result<Vec<String>, Fault>, view: &View) -> Result<Alarm, Fault> {
+    /// The alarm the task has, if it speaks of the present state.
+    fn same<'a>(&self, view: &'a View) -> Result<Option<&'a Alarm>, Fault> {
         let once = self.once(view)?;
-        let old = view.task.alarm.as_ref();
-        let same = old.filter(|alarm| alarm.once == once);
-        let (told, by, trouble) = match by {
-            Ok(by) => (Some(view.now), by, None),
-            Err(fault) => (same.and_then(|it| it.told), Vec::new(), Some(fault.message)),
-        };
-        let since = same.map_or(view.now, |it| it.since);
-        Ok(Alarm { node: view.task.at.clone(), once, since, told, by, text: self.text(view)?, trouble })
+        Ok(view.task.alarm.as_ref().filter(|alarm| alarm.once == once))
     }
 
-    fn text(&self, view: &View) -> Result<String, Fault> {
-        self.telling().text(view)
+    /// The same, or a new one that nobody knows of yet.
+    fn alarm(&self, view: &View) -> Result<Alarm, Fault> {
+        if let Some(alarm) = self.same(view)? {
+            return Ok(Alarm { node: view.task.at.clone(), ..alarm.clone() });
+        }
+        Ok(Alarm {
+            node: view.task.at.clone(),
+            once: self.once(view)?,
+            since: view.now,
+            told: None,
+            by: Vec::new(),
+            text: String::new(),
+            trouble: None,
+            rung: 0,
+            rung_told: None,
+            climbing: None,
+            reached: view.task.alarm.as_ref().map(|it| it.reached.clone()).unwrap_or_default(),
+            visit: view.task.visit,
+            acknowledged: None,
+        })
     }
 
-    fn telling(&self) -> Telling<'_> {
-        let shape = &self.0;
-        let subject = shape.subject.as_ref();
-        Telling { message: &shape.message, subject, notify: &shape.notify, mode: shape.mode }
+    /// The alarm with what is said of it.
+    fn said(&self, alarm: Alarm, rung: u32, view: &View) -> Result<Alarm, Fault> {
+        let text = self.telling(rung).text(&seen(&alarm, rung, view))?;
+        Ok(Alarm { text, ..alarm })
+    }
+
+    fn telling(&self, rung: u32) -> Telling<'_> {
+        let Rung { notify, mode, .. } = self.ladder.rung(rung);
+        Telling { message: &self.message, subject: self.subject.as_ref(), notify, mode: *mode }
     }
 
     /// What the message speaks of: without `once_per`, this visit.
     fn once(&self, view: &View) -> Result<String, Fault> {
-        match &self.0.once_per {
+        match &self.once_per {
             Some(draft) => draft.text(view),
             None => Ok(format!("visit {}", view.task.visit)),
         }
     }
 
     fn link(&self, view: &View) -> Result<Option<String>, Fault> {
-        self.0.link.as_ref().map_or(Ok(None), |link| link.fill(view))
-    }
-
-    fn remind(&self) -> Span {
-        self.0.remind.unwrap_or(REMIND_DEFAULT)
+        self.link.as_ref().map_or(Ok(None), |link| link.fill(view))
     }
 
     fn deadline(&self, view: &View) -> Option<Timestamp> {
-        let wait = self.0.wait.as_ref()?;
+        let wait = self.wait.as_ref()?;
         Some(view.task.since + wait.r#for?)
     }
 }
 
-fn letter_name(notify: &Notify) -> Vec<String> {
-    match notify {
-        Notify::Process { call } => vec![call.literal().unwrap_or("a process").to_owned()],
-        Notify::Channels(channels) => channels.clone(),
-    }
+/// What the message of an alarm can see.
+fn seen(alarm: &Alarm, rung: u32, view: &View) -> View {
+    let key = key::acknowledging(&view.task, alarm.visit, &alarm.once);
+    view.with_telling(Told { key, rung })
 }
 
-fn with_letter(verdict: Verdict, letter: crate::model::task::Letter) -> Verdict {
+fn set(alarm: &Alarm) -> AlarmChange {
+    AlarmChange::Set(Box::new(alarm.clone()))
+}
+
+fn with_letter(verdict: Verdict, letter: Letter) -> Verdict {
     match verdict {
         Verdict::Go { to, mut effects } => {
             effects.letters.push(letter);

@@ -10,6 +10,7 @@ use serde_json::Value;
 use crate::model::fault::Fault;
 use crate::model::params::Params;
 use crate::model::scope::{RESERVED, View};
+use crate::model::text::Text;
 use crate::model::value::Draft;
 
 /// Values with holes, by name.
@@ -62,5 +63,69 @@ impl Accept {
     /// The names a hook may set; empty: any.
     pub fn names(&self) -> Vec<&str> {
         self.0.keys().map(String::as_str).collect()
+    }
+}
+
+/// A fault of an author's own.
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Raised {
+    /// A stable word, such as `out_of_stock`; lower-cased.
+    #[serde(deserialize_with = "word")]
+    code: Text,
+    /// For a person.
+    message: Text,
+    /// `passing` if trying again may help.
+    #[serde(default)]
+    class: RaisedClass,
+    /// What a hook is answered with, from 400 to 599.
+    status: Option<u16>,
+}
+
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+enum RaisedClass {
+    Passing,
+    #[default]
+    Lasting,
+}
+
+impl Raised {
+    /// The fault, with every hole filled; or the fault that one could not be.
+    pub fn fault(&self, view: &View) -> Result<Fault, Fault> {
+        let code = self.code.fill(view)?.to_lowercase();
+        if !is_word(&code) {
+            return Err(Fault::lasting("bad_value", format!("`{code}` is no code of a fault; {WORD_HINT}")));
+        }
+        let message = self.message.fill(view)?;
+        let fault = match self.class {
+            RaisedClass::Passing => Fault::passing(&code, message),
+            RaisedClass::Lasting => Fault::lasting(&code, message),
+        };
+        Ok(Fault { status: self.status, ..fault })
+    }
+
+    /// Whether a hook can be answered with its `status`.
+    pub fn has_good_status(&self) -> bool {
+        self.status.is_none_or(|it| (400..600).contains(&it))
+    }
+}
+
+/// The longest code of a fault, in bytes: it stands in lists and in metrics.
+const CODE_BYTES_MAX: usize = 64;
+const WORD_HINT: &str = "hint: letters, digits and `_`, as in `out_of_stock`";
+
+fn is_word(code: &str) -> bool {
+    let plain = |it: u8| it.is_ascii_lowercase() || it.is_ascii_digit() || it == b'_';
+    code.bytes().all(plain) && !code.is_empty() && code.len() <= CODE_BYTES_MAX
+}
+
+fn word<'de, D: serde::Deserializer<'de>>(from: D) -> Result<Text, D::Error> {
+    let code = Text::deserialize(from)?;
+    match code.literal() {
+        Some(text) if !is_word(&text.to_lowercase()) => {
+            Err(serde::de::Error::custom(format!("`{text}` is no code of a fault; {WORD_HINT}")))
+        }
+        _ => Ok(code),
     }
 }

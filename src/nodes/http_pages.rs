@@ -180,7 +180,7 @@ impl PagesShape {
         let mut at = None;
         match (&self.next, &progress.next) {
             (NextShape::Link | NextShape::Address(_), Some(Value::String(address))) => {
-                at = Some(address.clone())
+                at = Some(address.clone());
             }
             (NextShape::Link | NextShape::Address(_), _) => {}
             (NextShape::Query(query, _), next) => {

@@ -11,11 +11,14 @@ pub mod condition;
 pub mod set;
 pub mod wait;
 pub mod call;
+pub mod each;
 pub mod tell;
+pub mod ladder;
 pub mod escalation;
 pub mod notify;
 pub mod reply;
 pub mod send;
+pub mod raise;
 pub mod end;
 
 use crate::model::kind::Spec;
@@ -30,7 +33,9 @@ pub const KINDS: &[Spec] = &[
     escalation::SPEC,
     notify::SPEC,
     call::SPEC,
+    each::SPEC,
     reply::SPEC,
+    raise::SPEC,
     send::SPEC,
     wait::SPEC,
     end::SPEC,

@@ -9,11 +9,13 @@
 //! ```
 //!
 //! With `resolves: true` it speaks only while the task has an open alarm, and closes it, even if no channel
-//! delivers.
+//! delivers. It goes to whoever was told of the alarm, on every rung; `notify` is told if none of them can
+//! be, and with `mode: all` in any case.
 
 use schemars::JsonSchema;
 use serde::Deserialize;
 
+use crate::model::effect::TellAsk;
 use crate::model::fault::Fault;
 use crate::model::kind::{AlarmChange, Effects, Event, Kind, Spec, Verdict, parse, schema};
 use crate::model::names::NodeName;
@@ -71,18 +73,17 @@ impl Kind for NotifyNode {
     }
 
     fn calls(&self) -> Vec<&str> {
-        match &self.notify {
-            Notify::Process { call } => call.literal().into_iter().collect(),
-            Notify::Channels(_) => Vec::new(),
-        }
+        self.notify.process().into_iter().collect()
     }
 }
 
 impl NotifyNode {
     fn tell(&self, view: &View) -> Result<Verdict, Fault> {
-        if self.resolves && view.task.alarm.as_ref().is_none_or(|alarm| alarm.told.is_none()) {
-            return Ok(self.go(view));
-        }
+        let reached = match (&view.task.alarm, self.resolves) {
+            (_, false) => Vec::new(),
+            (Some(alarm), true) if alarm.told.is_some() || !alarm.reached.is_empty() => alarm.reached.clone(),
+            (Some(_) | None, true) => return Ok(self.go(view)),
+        };
         let telling = Telling {
             message: &self.message,
             subject: self.subject.as_ref(),
@@ -90,7 +91,9 @@ impl NotifyNode {
             mode: self.mode,
         };
         match telling.way(telling.text(view)?, view)? {
-            Way::Ask(it) => Ok(ask(it)),
+            Way::Ask(it) if self.resolves => Ok(ask(over(it, reached), Effects::default())),
+            // Each says something of its own: only alarms are gathered.
+            Way::Ask(it) => Ok(ask(TellAsk { about: None, ..it }, Effects::default())),
             Way::Letter(letter) => {
                 let effects = Effects { letters: vec![letter], alarm: self.alarm(), ..Effects::default() };
                 Ok(Verdict::Go { to: self.next.clone(), effects })
@@ -105,4 +108,22 @@ impl NotifyNode {
     fn alarm(&self) -> AlarmChange {
         if self.resolves { AlarmChange::Clear } else { AlarmChange::Keep }
     }
+}
+
+/// The message that it is over, for those who were told. Alarms from before that was known have none.
+fn over(mut ask: TellAsk, reached: Vec<String>) -> TellAsk {
+    if let Some(about) = &mut ask.about {
+        about.over = true;
+    }
+    if reached.is_empty() {
+        return ask;
+    }
+    let others = std::mem::replace(&mut ask.channels, reached);
+    let others = others.into_iter().filter(|it| !ask.channels.contains(it)).collect::<Vec<_>>();
+    match ask.all {
+        true => ask.channels.extend(others),
+        false => ask.fallback = others,
+    }
+    ask.all = true;
+    ask
 }

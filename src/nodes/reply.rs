@@ -1,4 +1,4 @@
-//! `reply`: answers the caller; the task goes on. Without a caller it just goes on.
+//! `reply`: answers the caller, a task or a hook; the task goes on. Without a caller it just goes on.
 //!
 //! ```yaml
 //! answer: {kind: reply, values: {price: "{{price}}"}, next: done}
@@ -7,6 +7,8 @@
 //! ```yaml
 //! refuse: {kind: reply, fault: {code: unknown_sku, message: "there is no {{sku}}"}, next: done}
 //! ```
+//!
+//! A hook is answered the values as JSON with 200, or the fault with its `status`, 422 if it has none.
 
 use schemars::JsonSchema;
 use serde::Deserialize;
@@ -17,8 +19,7 @@ use crate::model::names::NodeName;
 use crate::model::params::Params;
 use crate::model::scope::View;
 use crate::model::task::{Letter, To, Word};
-use crate::model::text::Text;
-use crate::nodes::fields::{Drafts, fill};
+use crate::nodes::fields::{Drafts, Raised, fill};
 
 /// The register's line.
 pub const SPEC: Spec = Spec {
@@ -40,18 +41,9 @@ struct Shape {
     /// What the caller gets.
     values: Option<Drafts>,
     /// Or the fault that the caller takes.
-    fault: Option<FaultShape>,
+    fault: Option<Raised>,
     /// Where to.
     next: NodeName,
-}
-
-#[derive(Debug, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-struct FaultShape {
-    /// A stable word.
-    code: Text,
-    /// For a person.
-    message: Text,
 }
 
 impl TryFrom<Shape> for Reply {
@@ -59,6 +51,9 @@ impl TryFrom<Shape> for Reply {
     fn try_from(shape: Shape) -> Result<Reply, String> {
         match (&shape.values, &shape.fault) {
             (Some(_), Some(_)) => Err("a reply has `values` or `fault`, not both".to_owned()),
+            (_, Some(fault)) if !fault.has_good_status() => {
+                Err("the `status` of a fault is from 400 to 599".to_owned())
+            }
             _ => Ok(Reply(shape)),
         }
     }
@@ -79,15 +74,25 @@ impl Kind for Reply {
 
 impl Reply {
     fn answer(&self, view: &View) -> Result<Verdict, Fault> {
-        let Some(caller) = &view.task.caller else {
-            return Ok(Verdict::go(&self.0.next));
+        let answer = match (self.said(view), &view.task.caller) {
+            (Ok(answer), _) => answer,
+            (Err(fault), Some(_)) => return Err(fault),
+            // Nobody waits, or a hook does: that is told, and the task goes on.
+            (Err(fault), None) => Err(Fault { status: Some(500), ..fault }),
         };
-        let answer = match &self.0.fault {
-            Some(fault) => Err(Fault::lasting(&fault.code.fill(view)?, fault.message.fill(view)?)),
+        let letters = view.task.caller.iter().map(|caller| {
+            let word = Word::answer(caller, answer.clone());
+            Letter { to: To::Task(caller.task), word }
+        });
+        let letters = letters.collect();
+        let effects = Effects { letters, reply: Some(answer), ..Effects::default() };
+        Ok(Verdict::Go { to: self.0.next.clone(), effects })
+    }
+
+    fn said(&self, view: &View) -> Result<Result<Params, Fault>, Fault> {
+        Ok(match &self.0.fault {
+            Some(fault) => Err(fault.fault(view)?),
             None => Ok(self.0.values.as_ref().map_or(Ok(Params::default()), |values| fill(values, view))?),
-        };
-        let word = Word::Answer { visit: caller.visit, answer };
-        let letters = vec![Letter { to: To::Task(caller.task), word }];
-        Ok(Verdict::Go { to: self.0.next.clone(), effects: Effects { letters, ..Effects::default() } })
+        })
     }
 }

@@ -4,7 +4,7 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 use serde_json::Value;
 
-use crate::model::effect::{Answer, Ask, Delivery, Outcome, TellAsk};
+use crate::model::effect::{About, Answer, Ask, Delivery, Outcome, TellAsk};
 use crate::model::fault::Fault;
 use crate::model::kind::{Effects, Verdict};
 use crate::model::names::Address;
@@ -14,8 +14,10 @@ use crate::model::text::Text;
 use crate::model::time::Span;
 use crate::nodes::call::{address, free};
 
-/// How long all channels together may take.
+/// How long all channels together may take, and the message of many tasks be gathered before.
 const TELL_TIMEOUT: Span = Span::mins(2);
+/// As much of a fault as the message of many tasks quotes.
+const WHY_CHARS_MAX: usize = 300;
 
 /// Whom to tell.
 #[derive(Debug, Deserialize, JsonSchema)]
@@ -28,6 +30,16 @@ pub enum Notify {
         /// Its id.
         call: Text,
     },
+}
+
+impl Notify {
+    /// The process it names literally.
+    pub fn process(&self) -> Option<&str> {
+        match self {
+            Notify::Process { call } => call.literal(),
+            Notify::Channels(_) => None,
+        }
+    }
 }
 
 /// How many of the channels are told.
@@ -58,7 +70,7 @@ pub struct Telling<'a> {
 #[derive(Debug)]
 pub enum Way {
     /// The world is asked.
-    Ask(Ask),
+    Ask(TellAsk),
     /// A process is asked by letter.
     Letter(Letter),
 }
@@ -78,7 +90,8 @@ impl Telling<'_> {
         match self.notify {
             Notify::Channels(channels) => {
                 let (channels, all) = (channels.clone(), self.mode == Mode::All);
-                Ok(Way::Ask(Ask::Tell(TellAsk { channels, all, subject, text })))
+                let about = Some(Box::new(about(view)));
+                Ok(Way::Ask(TellAsk { channels, all, subject, text, about, ..TellAsk::default() }))
             }
             Notify::Process { call } => {
                 let to = Self::address(call, view)?;
@@ -105,8 +118,22 @@ impl Telling<'_> {
 }
 
 /// The verdict that asks the world to tell.
-pub fn ask(ask: Ask) -> Verdict {
-    Verdict::Do { ask, timeout: TELL_TIMEOUT, once: false, effects: Effects::default() }
+pub fn ask(ask: TellAsk, effects: Effects) -> Verdict {
+    Verdict::Do { ask: Ask::Tell(ask), timeout: TELL_TIMEOUT, once: false, effects }
+}
+
+/// What a message of this task speaks of.
+fn about(view: &View) -> About {
+    let (task, fault) = (&view.task, view.task.fault.as_ref());
+    About {
+        process: task.process.clone(),
+        node: task.at.clone(),
+        reference: task.reference.clone(),
+        code: fault.map(|it| it.code.clone()).unwrap_or_default(),
+        why: fault.map(|it| it.message.chars().take(WHY_CHARS_MAX).collect()).unwrap_or_default(),
+        over: false,
+        see: format!("{}/dashboard/p/{}", view.scope.public_url, task.process),
+    }
 }
 
 /// The channels that delivered, or why none did.

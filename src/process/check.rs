@@ -4,7 +4,7 @@ use crate::model::tree::{Branch, Tree};
 use crate::process::problem::Problem;
 use crate::process::process::Retry;
 use crate::process::sketch::{Sketch, Station};
-use crate::process::{check_params, check_texts, check_ways};
+use crate::process::{check_hooks, check_params, check_schedule, check_texts, check_ways};
 
 /// The most nodes of one process: more cannot be read by a person, and the checks take their time squared.
 pub const NODES_MAX: usize = 1_000;
@@ -12,6 +12,8 @@ pub const NODES_MAX: usize = 1_000;
 /// All that is wrong with a process whose parts were read; `nodes` is what its nodes were read from.
 pub fn check(sketch: &Sketch, nodes: &Tree) -> Vec<Problem> {
     let mut problems = check_params::check(&sketch.params);
+    problems.extend(check_hooks::check(sketch));
+    problems.extend(check_schedule::check(sketch));
     let Branch::Map(pairs) = &nodes.branch else { return problems };
     if pairs.len() > NODES_MAX {
         let message = format!("a process has at most {NODES_MAX} nodes, and this has {}", pairs.len());
@@ -22,6 +24,8 @@ pub fn check(sketch: &Sketch, nodes: &Tree) -> Vec<Problem> {
     }
     problems.extend(inputs(sketch, pairs.len()));
     problems.extend(sketch.nodes.iter().flat_map(retry));
+    problems.extend(sketch.nodes.iter().flat_map(alarm));
+    problems.extend(sketch.nodes.iter().flat_map(at_an_end));
     problems.extend(check_texts::check(sketch));
     problems.extend(check_ways::check(sketch));
     problems
@@ -59,4 +63,39 @@ fn retry(station: &Station) -> Vec<Problem> {
             Problem::new(spot, format!("`{field}` {rule}"))
         })
         .collect()
+}
+
+/// The numbers of `alarm` make sense, and it does not tell itself.
+fn alarm(station: &Station) -> Vec<Problem> {
+    let (Some(node), Some(tree)) = (&station.node, station.tree.get("alarm")) else { return Vec::new() };
+    let Some(crowd) = &node.alarm else { return Vec::new() };
+    let count = crowd.count;
+    let rules = [
+        ("count", count == 0, "is 1 or more".to_owned()),
+        ("clear", count > 0 && crowd.clear() >= count, format!("is less than `count`, which is {count}")),
+        (
+            "next",
+            crowd.next == node.name,
+            "is another node: the task that tells would stand here too".to_owned(),
+        ),
+    ];
+    let broken = rules.into_iter().filter(|(_, broken, _)| *broken);
+    broken
+        .map(|(field, _, rule)| {
+            let spot = tree.get(field).map_or(tree.spot, |it| it.spot);
+            Problem::new(spot, format!("`{field}` {rule}"))
+        })
+        .collect()
+}
+
+/// No task stands on an `end`, and nothing is tried again there.
+fn at_an_end(station: &Station) -> Vec<Problem> {
+    if station.spec.is_none_or(|spec| spec.name != "end") {
+        return Vec::new();
+    }
+    let useless = ["retry", "limit", "alarm"].into_iter().filter_map(|field| {
+        let (key, _) = station.tree.entries().iter().find(|(key, _)| key.text == field)?;
+        Some(Problem::new(key.spot, format!("`{field}` makes no sense at an `end`: no task stays there")))
+    });
+    useless.collect()
 }

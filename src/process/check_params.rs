@@ -2,6 +2,7 @@
 
 use serde_json::Value;
 
+use crate::model::near::nearest;
 use crate::model::scope::RESERVED;
 use crate::model::tree::{Key, Spot, Tree};
 use crate::process::problem::Problem;
@@ -12,7 +13,58 @@ pub const PARAM_CHARS_MAX: usize = 128;
 
 /// All that is wrong with the params.
 pub fn check(params: &[(ParamSpec, Key, Tree)]) -> Vec<Problem> {
-    params.iter().flat_map(|(param, key, tree)| one(param, key, tree)).collect()
+    let one = |(param, key, tree): &(ParamSpec, Key, Tree)| {
+        let mut problems = one(param, key, tree);
+        problems.extend(life(param, key, tree, params));
+        problems
+    };
+    params.iter().flat_map(one).collect()
+}
+
+/// A value's end, its beginning and its warning are numbers that people may see, in other params.
+fn life(param: &ParamSpec, key: &Key, tree: &Tree, all: &[(ParamSpec, Key, Tree)]) -> Vec<Problem> {
+    let name = &param.name;
+    let spot = |field: &str| tree.get(field).map_or(key.spot, |tree| tree.spot);
+    let Some(life) = &param.life else {
+        let rest = ["born_at", "warn", "warn_at"].into_iter().filter(|it| tree.get(it).is_some());
+        let lost = rest.map(|field| {
+            let message = format!("param `{name}` has `{field}` but no `dies_at`");
+            Problem::new(spot(field), message).hint("name the param with its end: `dies_at: expires_at`")
+        });
+        return lost.collect();
+    };
+    let mut problems = Vec::new();
+    if tree.get("warn").is_some() && life.warn_at.is_some() {
+        let message = format!("param `{name}` has both `warn` and `warn_at`");
+        problems.push(Problem::new(spot("warn"), message).hint("leave one of them out"));
+    }
+    let named = [("dies_at", Some(&life.dies_at)), ("born_at", life.born_at.as_ref())];
+    for (field, other) in named.into_iter().chain([("warn_at", life.warn_at.as_ref())]) {
+        let Some(other) = other else { continue };
+        let said = format!("`{field}` of param `{name}` names `{other}`");
+        let numbers = "it is the name of a param with Unix seconds: `{type: integer, input: false}`";
+        let problem = match all.iter().find(|(param, ..)| param.name == *other) {
+            None => {
+                let names: Vec<&str> = all.iter().map(|(param, ..)| param.name.as_str()).collect();
+                let hint = nearest(other, names).map(|near| format!("did you mean `{near}`? {numbers}"));
+                Problem::new(spot(field), format!("{said}, and there is no such param"))
+                    .hint(hint.unwrap_or_else(|| numbers.to_owned()))
+            }
+            Some((param, ..)) if param.secret => {
+                let message = format!("{said}, which is `secret`, but a moment is shown");
+                Problem::new(spot(field), message).hint(numbers)
+            }
+            Some((ParamSpec { kind: ParamKind::Any | ParamKind::Number | ParamKind::Integer, .. }, ..)) => {
+                continue;
+            }
+            Some((param, ..)) => {
+                let message = format!("{said}, which is {}", wanted(param.kind));
+                Problem::new(spot(field), message).hint(numbers)
+            }
+        };
+        problems.push(problem);
+    }
+    problems
 }
 
 fn one(param: &ParamSpec, key: &Key, tree: &Tree) -> Vec<Problem> {

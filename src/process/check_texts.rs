@@ -17,11 +17,15 @@ const GUESS_CHARS_MIN: usize = 4;
 pub fn check(sketch: &Sketch) -> Vec<Problem> {
     let mut known = known_names(sketch);
     known.extend(RESERVED.map(str::to_owned));
+    if sketch.nodes.iter().any(|it| it.tree.get("alarm").is_some()) {
+        known.insert("alarm".to_owned());
+    }
     sketch.nodes.iter().flat_map(|station| station_texts(station, &known)).collect()
 }
 
 fn station_texts(station: &Station, known: &BTreeSet<String>) -> Vec<Problem> {
     let Some(spec) = station.spec else { return Vec::new() };
+    let own = station.node.as_ref().map(|node| node.kind.names()).unwrap_or_default();
     let mut problems = Vec::new();
     for (under, text, spot) in station.texts() {
         let (roots, secrets) = names(under, text);
@@ -30,7 +34,7 @@ fn station_texts(station: &Station, known: &BTreeSet<String>) -> Vec<Problem> {
             let hint = "a secret is put only into what goes straight to the world, such as an `http` node";
             problems.push(Problem::new(within(spot, text, &format!("secret.{secret}")), message).hint(hint));
         }
-        for root in roots.iter().filter(|root| !known.contains(*root)) {
+        for root in roots.iter().filter(|root| !known.contains(*root) && !own.contains(&root.as_str())) {
             let Some(near) = guess(root, known) else { continue };
             let message = format!("no param is called `{root}`");
             let hint = format!("did you mean `{near}`? if not, declare `{root}` under `params`");

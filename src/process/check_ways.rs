@@ -86,7 +86,7 @@ fn restless(sketch: &Sketch) -> Vec<Vec<usize>> {
     let places: BTreeMap<&str, usize> =
         sketch.nodes.iter().enumerate().map(|(at, it)| (it.name.as_str(), at)).collect();
     let goes_on = |station: &Station| {
-        let ways = station.ways().into_iter().filter(|way| way.turn != Turn::Limit);
+        let ways = station.ways().into_iter().filter(|way| matches!(way.turn, Turn::Plain | Turn::Error));
         let next = ways.filter_map(|way| places.get(way.to.as_str()).copied());
         next.filter(|to| restless(&sketch.nodes[*to])).collect()
     };

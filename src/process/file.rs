@@ -7,8 +7,10 @@ use serde::{Deserialize, Deserializer, de};
 use serde_json::Value;
 
 use crate::model::names::{NodeName, ProcessId};
+use crate::model::time::Span;
 use crate::process::process::{
-    Limit, Limits, PARAMS_BYTES_MAX, ParamKind, ParamSpec, Retry, TASKS_MAX_DEFAULT,
+    Crowd, LifeSpec, Limit, Limits, PARAMS_BYTES_MAX, ParamKind, ParamSpec, Retry, TASKS_MAX_DEFAULT,
+    WARN_DEFAULT,
 };
 
 /// More params than this no process may ask for: 16 MiB. A task is read and written whole.
@@ -32,6 +34,12 @@ pub struct File {
     /// How much of anything.
     #[serde(default)]
     pub limits: Option<LimitsShape>,
+    /// Named ways in from outside: `POST /hooks/PROCESS/NAME`.
+    #[serde(default)]
+    pub hooks: Value,
+    /// When the process submits tasks by itself.
+    #[serde(default)]
+    pub schedule: Value,
     /// The nodes, by name.
     pub nodes: Value,
 }
@@ -79,11 +87,21 @@ pub struct ParamShape {
     pub about: String,
     /// For people.
     pub example: Option<Value>,
+    /// Its value dies, as a token does: the name of the param with that moment, in Unix seconds.
+    pub dies_at: Option<String>,
+    /// The name of the param with the moment since when it has lived, in Unix seconds.
+    pub born_at: Option<String>,
+    /// How much time a person needs to act: the last safe moment to wake one is so long before it dies.
+    pub warn: Option<Span>,
+    /// The name of the param with that moment, in Unix seconds, where the process knows it better.
+    pub warn_at: Option<String>,
 }
 
 impl ParamShape {
     /// The param of that name.
     pub fn spec(self, name: &str) -> ParamSpec {
+        let (born_at, warn_at, warn) = (self.born_at, self.warn_at, self.warn.unwrap_or(WARN_DEFAULT));
+        let life = self.dies_at.map(|dies_at| LifeSpec { dies_at, born_at, warn, warn_at });
         ParamSpec {
             name: name.to_owned(),
             kind: self.kind,
@@ -94,12 +112,13 @@ impl ParamShape {
             default: self.default,
             about: self.about,
             example: self.example,
+            life,
         }
     }
 }
 
 /// The names of the fields that every node may have.
-pub const COMMON: [&str; 6] = ["kind", "title", "about", "on_error", "retry", "limit"];
+pub const COMMON: [&str; 7] = ["kind", "title", "about", "on_error", "retry", "limit", "alarm"];
 
 /// What every node may have beside its kind and the fields of that.
 #[derive(Debug, Deserialize, JsonSchema)]
@@ -116,10 +135,13 @@ pub struct Common {
     pub on_error: Option<NodeName>,
     /// How passing faults are tried again.
     #[serde(default)]
-    pub retry: Retry,
+    pub retry: Option<Retry>,
     /// How long a task may stand here, and where it goes then.
     #[serde(default)]
     pub limit: Option<Limit>,
+    /// How many tasks are too many here, and where the task that tells of it begins.
+    #[serde(default)]
+    pub alarm: Option<Crowd>,
 }
 
 /// A number of bytes, written `4096`, `256KiB` or `1MiB`.

@@ -27,7 +27,7 @@ pub fn mermaid(process: &Process) -> String {
             match (way.turn, label.is_empty()) {
                 (Turn::Plain, true) => line(&mut text, format_args!("n{at} --> n{to}")),
                 (Turn::Plain, false) => line(&mut text, format_args!("n{at} -->|\"{label}\"| n{to}")),
-                (Turn::Error | Turn::Limit, _) => {
+                (Turn::Error | Turn::Limit | Turn::Alarm, _) => {
                     line(&mut text, format_args!("n{at} -.->|\"{label}\"| n{to}"));
                 }
             }

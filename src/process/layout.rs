@@ -14,9 +14,9 @@ use crate::process::sketch::{Turn, ways};
 
 /// The most characters of a title on one line.
 const LINE_CHARS_MAX: usize = 26;
-/// The mean width of a character, in pixels, at the sizes of the style in `svg`.
-const TITLE_CHAR_PX: f64 = 7.4;
-const LABEL_CHAR_PX: f64 = 6.4;
+/// The mean width of a character in a wide font, in pixels, at the sizes of the style in `svg`.
+const TITLE_CHAR_PX: f64 = 9.2;
+const LABEL_CHAR_PX: f64 = 7.0;
 /// The height of a line of a title.
 pub const LINE_PX: f64 = 18.0;
 const LABEL_PX: f64 = 16.0;
@@ -88,6 +88,8 @@ pub struct Arrow {
     pub is_error: bool,
     /// Taken after too long a stay.
     pub is_limit: bool,
+    /// Taken by a task that is born when too many stand there.
+    pub is_alarm: bool,
 }
 
 type Picture = Graph<NodeLabel, EdgeLabel>;
@@ -221,6 +223,7 @@ fn arrows(process: &Process) -> Vec<(Arrow, usize, usize)> {
                 points: Vec::new(),
                 is_error: way.turn == Turn::Error,
                 is_limit: way.turn == Turn::Limit,
+                is_alarm: way.turn == Turn::Alarm,
             };
             arrows.push((arrow, from, *to));
         }
@@ -241,7 +244,7 @@ fn boxes(process: &Process, places: &[(f64, f64)], arrows: &[Arrow]) -> Vec<Node
     layers.dedup();
     let mut into: BTreeMap<&str, bool> = BTreeMap::new();
     for arrow in arrows.iter().filter(|arrow| arrow.to != arrow.from) {
-        *into.entry(&arrow.to).or_insert(true) &= arrow.is_error || arrow.is_limit;
+        *into.entry(&arrow.to).or_insert(true) &= arrow.is_error || arrow.is_limit || arrow.is_alarm;
     }
     let boxed = |(node, (x, y)): (&Node, &(f64, f64))| {
         let lines = wrapped(&node.title);

@@ -1,17 +1,28 @@
 //! Floor 4, from YAML text to a checked process.
 
+pub mod hook;
+pub mod schedule;
 #[expect(clippy::module_inception, reason = "the floor is named for what it makes")]
 pub mod process;
 pub mod problem;
 pub mod scalar;
 pub mod yaml;
 pub mod file;
+pub mod hook_shape;
+pub mod schedule_shape;
+pub mod hook_proof;
+pub mod hook_body;
+pub mod hook_fill;
+pub mod schedule_fill;
 pub mod sketch;
 pub mod check_params;
 pub mod check_texts;
 pub mod check_ways;
+pub mod check_hooks;
+pub mod check_schedule;
 pub mod check;
 pub mod parse;
+pub mod life;
 pub mod admit;
 pub mod graph;
 pub mod layers;
@@ -23,5 +34,7 @@ pub mod schema;
 pub mod sample;
 #[cfg(test)]
 pub mod yaml_tests;
+#[cfg(test)]
+pub mod schedule_tests;
 #[cfg(test)]
 pub mod tests;

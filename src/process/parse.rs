@@ -13,15 +13,19 @@ use crate::model::tree::{Branch, Key, Spot, Tree};
 use crate::nodes::KINDS;
 use crate::process::check::check;
 use crate::process::file::{COMMON, Common, File, ParamShape};
+use crate::process::hook::Hook;
+use crate::process::hook_shape::HookRead;
 use crate::process::problem::{Problem, settle};
-use crate::process::process::{Limits, Node, Origin, ParamSpec, Process};
+use crate::process::process::{Limits, Node, Origin, ParamSpec, Process, Retry};
+use crate::process::schedule::Schedule;
+use crate::process::schedule_shape::ScheduleRead;
 use crate::process::sketch::{Sketch, Station};
 use crate::process::yaml;
 
 /// Hexadecimal digits of a version: 64 bits tell all versions of one process apart.
 const VERSION_DIGITS: usize = 16;
-/// What stands before the template's name in a cloned process.
-const ORIGIN: &str = "# from template ";
+/// How the line begins that says which template a clone is of: `# from template NAME@VERSION`.
+pub const ORIGIN: &str = "# from template ";
 
 /// Reads a process and checks it.
 ///
@@ -53,6 +57,8 @@ pub(crate) fn parse_with(kinds: &'static [Spec], text: &str) -> Result<Process, 
     let nodes = tree.get("nodes");
     let sketch = Sketch {
         params: tree.get("params").map(|tree| params(tree, &mut problems)).unwrap_or_default(),
+        hooks: tree.get("hooks").map(|tree| hooks(tree, &mut problems)).unwrap_or_default(),
+        schedules: tree.get("schedule").map(|tree| schedules(tree, &mut problems)).unwrap_or_default(),
         nodes_spot: key_spot(&tree, "nodes"),
         nodes: nodes.map(|tree| stations(kinds, tree, &mut problems)).unwrap_or_default(),
     };
@@ -88,7 +94,10 @@ fn finish(file: File, sketch: Sketch, text: &str) -> Result<Process, Problem> {
         about: file.about.unwrap_or_default(),
         limits: file.limits.map_or_else(Limits::default, |it| it.limits()),
         start,
+        watched: nodes.iter().filter(|it| it.alarm.is_some()).map(|it| it.name.clone()).collect(),
         nodes,
+        schedules: sketch.schedules.into_iter().filter_map(|(schedule, _)| schedule).collect(),
+        hooks: sketch.hooks.into_iter().filter_map(|(hook, ..)| hook).collect(),
         secret: named(|it| it.secret),
         hidden: named(|it| it.secret && !it.shared),
         origin: origin(text),
@@ -125,6 +134,43 @@ fn params(tree: &Tree, problems: &mut Vec<Problem>) -> Vec<(ParamSpec, Key, Tree
                 all.push((ParamShape::default().spec(&key.text), key.clone(), tree.clone()));
             }
         }
+    }
+    all
+}
+
+fn hooks(tree: &Tree, problems: &mut Vec<Problem>) -> Vec<(Option<Hook>, Key, Tree)> {
+    if !matches!(tree.branch, Branch::Map(_) | Branch::Null) {
+        let hint = "write `name: {check: …, ref: …}` for each";
+        problems.push(Problem::new(tree.spot, "the hooks are a map").hint(hint));
+    }
+    let mut all = Vec::new();
+    for (key, tree) in tree.entries() {
+        if NodeName::new(&key.text).is_err() {
+            let message = "a hook's name has 1 to 64 letters, digits, `-` and `_`";
+            problems.push(Problem::new(key.spot, message));
+        }
+        let hook = tree.read::<HookRead>().map(|it| it.hook(&key.text));
+        let hook = hook.map_err(|errors| problems.extend(errors.into_iter().map(Problem::from)));
+        all.push((hook.ok(), key.clone(), tree.clone()));
+    }
+    all
+}
+
+fn schedules(tree: &Tree, problems: &mut Vec<Problem>) -> Vec<(Option<Schedule>, Tree)> {
+    let items: &[Tree] = match &tree.branch {
+        Branch::List(items) => items,
+        Branch::Null => &[],
+        Branch::Bool(_) | Branch::Number(_) | Branch::Text(_) | Branch::Map(_) => {
+            let hint = "write `- {cron: \"0 9 * * MON-FRI\", params: {…}}` for each";
+            problems.push(Problem::new(tree.spot, "`schedule` is a list").hint(hint));
+            &[]
+        }
+    };
+    let mut all = Vec::new();
+    for (at, tree) in items.iter().enumerate() {
+        let schedule = tree.read::<ScheduleRead>().map(|it| it.schedule(at + 1));
+        let schedule = schedule.map_err(|errors| problems.extend(errors.into_iter().map(Problem::from)));
+        all.push((schedule.ok(), tree.clone()));
     }
     all
 }
@@ -225,10 +271,11 @@ fn node(spec: &Spec, name: &NodeName, key: &Key, tree: &Tree, problems: &mut Vec
         kind_name: spec.name,
         title: common.title.unwrap_or_else(|| name.to_string()),
         about: common.about.unwrap_or_default(),
+        retry: common.retry.unwrap_or_else(|| Retry::unsaid(kind.as_ref())),
         kind,
         on_error: common.on_error,
-        retry: common.retry,
         limit: common.limit,
+        alarm: common.alarm,
     })
 }
 

@@ -10,6 +10,8 @@ use serde_json::Value;
 use crate::model::kind::Kind;
 use crate::model::names::{NodeName, ProcessId};
 use crate::model::time::Span;
+use crate::process::hook::Hook;
+use crate::process::schedule::Schedule;
 
 /// A checked process.
 #[derive(Debug)]
@@ -30,6 +32,12 @@ pub struct Process {
     pub start: NodeName,
     /// The nodes, in the order written.
     pub nodes: Vec<Node>,
+    /// The ways in from outside, in the order written.
+    pub hooks: Vec<Hook>,
+    /// When it submits tasks by itself, in the order written.
+    pub schedules: Vec<Schedule>,
+    /// Those with an alarm.
+    pub watched: BTreeSet<NodeName>,
     /// Names of the params that are secret.
     pub secret: Arc<BTreeSet<String>>,
     /// Names of the params that no other process may read: secret and not shared.
@@ -57,9 +65,16 @@ pub struct Node {
     pub retry: Retry,
     /// Where a task goes that stands here too long.
     pub limit: Option<Limit>,
+    /// How many tasks are too many here.
+    pub alarm: Option<Crowd>,
 }
 
 impl Process {
+    /// The hook of that name.
+    pub fn hook(&self, name: &str) -> Option<&Hook> {
+        self.hooks.iter().find(|hook| hook.name == name)
+    }
+
     /// The node of that name. Processes are small: a look through the list is as fast as a map.
     pub fn node(&self, name: &NodeName) -> Option<&Node> {
         self.nodes.iter().find(|node| node.name == *name)
@@ -88,7 +103,25 @@ pub struct ParamSpec {
     pub about: String,
     /// For people.
     pub example: Option<Value>,
+    /// That its value dies, and when.
+    pub life: Option<LifeSpec>,
 }
+
+/// Where the life of a param's value stands: in other params of the same task.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LifeSpec {
+    /// The param with its end, in Unix seconds.
+    pub dies_at: String,
+    /// The param with its beginning, in Unix seconds.
+    pub born_at: Option<String>,
+    /// How long before its end a person must be woken at the latest.
+    pub warn: Span,
+    /// The param with that moment, in Unix seconds, if it is not simply so long before the end.
+    pub warn_at: Option<String>,
+}
+
+/// How long before its end a person is woken if the file does not say.
+pub const WARN_DEFAULT: Span = Span::mins(10);
 
 /// The type of a param.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, JsonSchema)]
@@ -156,6 +189,14 @@ impl Default for Retry {
     }
 }
 
+impl Retry {
+    /// What holds where the file says nothing.
+    pub fn unsaid(kind: &dyn Kind) -> Retry {
+        let times = if kind.tries_again() { Retry::default().times } else { 1 };
+        Retry { times, ..Retry::default() }
+    }
+}
+
 /// How long a task may stand on a node, and where it goes then.
 #[derive(Clone, Debug, PartialEq, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
@@ -164,6 +205,26 @@ pub struct Limit {
     pub time: Span,
     /// Where to.
     pub next: NodeName,
+}
+
+/// How many tasks on a node are told of, and where. One task is born at `next` when so many stand on the
+/// node, and one when they no longer do. Its param `alarm` is `{node, on, count, limit}`.
+#[derive(Clone, Debug, PartialEq, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Crowd {
+    /// When so many stand there.
+    pub count: u64,
+    /// It is over when no more than so many do; one less than `count` if not given.
+    pub clear: Option<u64>,
+    /// Where the task that tells of it begins.
+    pub next: NodeName,
+}
+
+impl Crowd {
+    /// How many may stand there when it is over.
+    pub fn clear(&self) -> u64 {
+        self.clear.unwrap_or(self.count.saturating_sub(1))
+    }
 }
 
 /// The template a process was cloned from.

@@ -8,6 +8,8 @@ use serde_json::{Map, Value, json};
 use crate::model::kind::Spec;
 use crate::nodes::KINDS;
 use crate::process::file::{Common, File, ParamShape};
+use crate::process::hook_shape::HookShape;
+use crate::process::schedule_shape::ScheduleShape;
 
 /// The schema of a process file: JSON Schema, draft 2020-12.
 pub fn schema() -> Value {
@@ -74,6 +76,8 @@ pub(crate) fn schema_of(kinds: &[Spec]) -> Value {
     let mut generator = SchemaGenerator::new(SchemaSettings::draft2020_12());
     let mut file = File::json_schema(&mut generator).to_value();
     let param = generator.subschema_for::<ParamShape>().to_value();
+    let hook = generator.subschema_for::<HookShape>().to_value();
+    let schedule = generator.subschema_for::<ScheduleShape>().to_value();
     let common = Common::json_schema(&mut generator).to_value();
     let nodes: Vec<Value> = kinds.iter().map(|spec| node(spec, &common, &mut generator)).collect();
     let mut defs = generator.take_definitions(true);
@@ -82,6 +86,12 @@ pub(crate) fn schema_of(kinds: &[Spec]) -> Value {
         &mut file["properties"]["params"],
         json!({"additionalProperties": {"anyOf": [param, {"type": "null"}]}}),
     );
+    let name = json!({"pattern": "^[A-Za-z0-9_-]{1,64}$"});
+    let entries = json!({"propertyNames": name, "additionalProperties": hook});
+    amend(&mut file["properties"]["hooks"], entries);
+    let items = &mut file["properties"]["schedule"];
+    amend(items, json!({"items": schedule}));
+    items["type"] = json!("array");
     let name = json!({"pattern": "^[A-Za-z0-9_-]{1,64}$"});
     let entries =
         json!({"minProperties": 1, "propertyNames": name, "additionalProperties": {"$ref": "#/$defs/Node"}});

@@ -6,12 +6,18 @@ use crate::model::kind::Spec;
 use crate::model::names::NodeName;
 use crate::model::tree::{Branch, Key, Spot, Tree};
 use crate::process::file::COMMON;
+use crate::process::hook::Hook;
 use crate::process::process::{Node, ParamSpec};
+use crate::process::schedule::Schedule;
 
 /// A process as it was read.
 pub struct Sketch {
     /// The params, with what they were read from.
     pub params: Vec<(ParamSpec, Key, Tree)>,
+    /// The hooks, if nothing was wrong with each, with what they were read from.
+    pub hooks: Vec<(Option<Hook>, Key, Tree)>,
+    /// The schedules, if nothing was wrong with each, with what they were read from.
+    pub schedules: Vec<(Option<Schedule>, Tree)>,
     /// Where `nodes:` stood.
     pub nodes_spot: Spot,
     /// The nodes.
@@ -53,6 +59,8 @@ pub enum Turn {
     Error,
     /// After it has stood there too long.
     Limit,
+    /// No task takes it: one is born there when too many stand here.
+    Alarm,
 }
 
 /// All ways out of a node.
@@ -61,7 +69,8 @@ pub fn ways(node: &Node) -> Vec<Way> {
     let plain = node.kind.exits().into_iter().map(|(label, to)| way(label, to, Turn::Plain));
     let error = node.on_error.iter().map(|to| way("on error".to_owned(), to, Turn::Error));
     let limit = node.limit.iter().map(|it| way(format!("after {}", it.time), &it.next, Turn::Limit));
-    plain.chain(error).chain(limit).collect()
+    let alarm = node.alarm.iter().map(|it| way(format!("{} here", it.count), &it.next, Turn::Alarm));
+    plain.chain(error).chain(limit).chain(alarm).collect()
 }
 
 impl Station {
@@ -77,8 +86,9 @@ impl Station {
         // The next page of a list is no node.
         let entries = self.tree.entries().iter().filter(|(key, _)| key.text != "pages");
         let texts = entries.flat_map(|(own, tree)| {
-            let under = move |key| if key == "" { own.text.as_str() } else { key };
-            tree.texts().into_iter().map(move |(key, text, _)| (under(key), text))
+            let own = own.text.as_str();
+            let texts = tree.texts().into_iter();
+            texts.map(move |(key, text, _)| (if key.is_empty() { own } else { key }, text))
         });
         let texts = texts.filter(|(key, _)| is_way(key));
         let names = texts.filter_map(|(key, text)| Some((key, NodeName::new(text).ok()?)));
@@ -129,6 +139,10 @@ fn scalars<'a>(tree: &'a Tree, under: &'a str, all: &mut Vec<(&'a str, &'a Tree)
 pub fn known_names(sketch: &Sketch) -> BTreeSet<String> {
     let declared = sketch.params.iter().map(|(param, ..)| param.name.clone());
     let mut names: BTreeSet<String> = declared.collect();
+    let hooks = sketch.hooks.iter().map(|(_, _, tree)| tree);
+    let given = hooks.chain(sketch.schedules.iter().map(|(_, tree)| tree));
+    let given = given.filter_map(|tree| tree.get("params"));
+    names.extend(given.flat_map(|it| it.entries().iter().map(|(key, _)| key.text.clone())));
     for station in &sketch.nodes {
         written(&station.tree, &mut names);
     }

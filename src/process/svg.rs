@@ -14,14 +14,16 @@ const RULES: &str = "\
 .bl .k-input .shape{stroke:$start}\
 .bl .k-end .shape{stroke:$end}\
 .bl .k-delay .shape,.bl .k-wait .shape{stroke:$rest;stroke-dasharray:6 3}\
-.bl .k-http .shape,.bl .k-call .shape,.bl .k-send .shape,.bl .k-sql .shape{stroke:$ask}\
-.bl .k-escalation .shape,.bl .trouble .shape{stroke:$bad}\
+.bl .k-http .shape,.bl .k-call .shape,.bl .k-send .shape,.bl .k-each .shape,.bl .k-sql .shape{stroke:$ask}\
+.bl .k-escalation .shape,.bl .k-raise .shape,.bl .trouble .shape{stroke:$bad}\
 .bl .edge path{fill:none;stroke:$line;stroke-width:1.5}\
 .bl .edge text{font-size:12px;fill:$dim;paint-order:stroke;stroke:$bg;stroke-width:4px}\
 .bl .error path{stroke:$bad;stroke-dasharray:5 4}\
 .bl .error text{fill:$bad}\
 .bl .limit path{stroke:$rest;stroke-dasharray:2 4}\
-.bl marker path{fill:$line}.bl #bl-error path{fill:$bad}.bl #bl-limit path{fill:$rest}";
+.bl .alarm path{stroke:$bad;stroke-dasharray:1 4;stroke-linecap:round}\
+.bl .alarm text{fill:$bad}\
+.bl marker path{fill:$line}.bl #bl-error path,.bl #bl-alarm path{fill:$bad}.bl #bl-limit path{fill:$rest}";
 
 type Palette = [(&'static str, &'static str); 10];
 
@@ -77,7 +79,7 @@ pub fn svg(layout: &Layout, title: &str) -> String {
         escaped(title),
         style()
     );
-    for name in ["plain", "error", "limit"] {
+    for name in ["plain", "error", "limit", "alarm"] {
         put(
             &mut to,
             format_args!(
@@ -100,10 +102,11 @@ fn put(to: &mut String, what: std::fmt::Arguments) {
 }
 
 fn class(arrow: &Arrow) -> &'static str {
-    match (arrow.is_error, arrow.is_limit) {
-        (true, _) => "error",
-        (false, true) => "limit",
-        (false, false) => "plain",
+    match (arrow.is_error, arrow.is_limit, arrow.is_alarm) {
+        (true, ..) => "error",
+        (false, true, _) => "limit",
+        (false, false, true) => "alarm",
+        (false, false, false) => "plain",
     }
 }
 

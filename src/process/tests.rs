@@ -55,6 +55,16 @@ fn params_are_checked() {
 }
 
 #[test]
+fn the_lives_of_params_are_checked() {
+    let text = "process: p\nparams:\n  a: {dies_at: expire_at, warn: 5m, warn_at: word}\n  \
+                b: {warn: 5m, born_at: expires_at}\n  c: {dies_at: hidden, born_at: expires_at}\n  \
+                d: {dies_at: expires_at, warn: soon}\n  e: {dies_at: expires_at, warn_at: expires_at}\n  \
+                expires_at: {type: integer}\n  word: {type: string}\n  hidden: {secret: true}\n\
+                nodes:\n  start: {kind: input, next: done}\n  done: {kind: end}\n";
+    insta::assert_snapshot!(shown(text));
+}
+
+#[test]
 fn all_that_is_wrong_with_the_nodes_is_told_at_once() {
     let text = nodes(
         "a: {kind: htp, url: x, next: b}\n\

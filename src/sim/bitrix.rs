@@ -66,6 +66,8 @@ pub struct Bitrix {
     config: BitrixConfig,
     apps: BTreeMap<String, App>,
     static_tokens: BTreeSet<String>,
+    /// By application: what proves the portal's events to it.
+    application_tokens: BTreeMap<String, String>,
     leads: VecDeque<Lead>,
     leads_made: u64,
 }
@@ -90,6 +92,7 @@ impl Bitrix {
             tokens: Tokens::new(config.seed),
             apps,
             static_tokens: BTreeSet::new(),
+            application_tokens: BTreeMap::new(),
             leads: VecDeque::new(),
             leads_made: 0,
             config,
@@ -158,6 +161,15 @@ impl Bitrix {
         Some(self.tokens.code(client_id, now, life_ms))
     }
 
+    /// What the portal's events prove themselves with to an application: one for each installation.
+    pub fn application_token(&mut self, client_id: &str, new: bool) -> String {
+        if new {
+            let made = self.tokens.name();
+            self.application_tokens.insert(client_id.to_owned(), made);
+        }
+        self.application_tokens.get(client_id).cloned().unwrap_or_default()
+    }
+
     /// Offline mode: the portal itself issues a long-lived token.
     pub fn allow_static(&mut self, token: &str) -> Result<(), String> {
         if token.is_empty() {
@@ -173,6 +185,14 @@ impl Bitrix {
     /// Offline mode: the portal takes a long-lived token back.
     pub fn revoke_static(&mut self, token: &str) {
         self.static_tokens.remove(token);
+    }
+
+    /// Somebody else who has a copy of the newest pair of an application renews it, and keeps the new one.
+    pub fn renew_elsewhere(&mut self, client_id: &str, now: i64) -> Result<(), String> {
+        let pair = self.tokens.latest(client_id).ok_or("the app has no pair yet")?;
+        let (refresh, rules) = (pair.refresh.clone(), self.settings.rules(self.config.user_id));
+        let (result, _) = self.tokens.rotate(&refresh, client_id, now, rules);
+        result.map(drop).map_err(|_| "the app's newest refresh token is dead".to_owned())
     }
 
     /// The answer that carried this pair was not delivered.

@@ -5,6 +5,8 @@
 //! GET  /sim/messages  what the providers took, oldest first
 //! PUT  /sim/bitrix    {"access_life_s": 20, "fail": {"token": {"what": "502", "times": 2}, "rest": null}}
 //! PUT  /sim/telegram  {"fail": "blocked"}; likewise twilio, messagebird, unisender, mandrill, webhook, smtp
+//! PUT  /sim/oauth2    {"rotation": false, "expires_in": null, "fail": "503"}
+//! POST /sim/event     {"event": "install", "to": URL}; the portal tells a handler. Or `uninstall`
 //! POST /sim/reset     everything as at the start
 //! ```
 
@@ -23,6 +25,8 @@ use crate::sim::deliver;
 use crate::sim::mandrill::Mandrill;
 use crate::sim::messagebird::Messagebird;
 use crate::sim::notifiers::{MailDoor, Notifiers};
+use crate::sim::oauth2::Provider;
+use crate::sim::poster;
 use crate::sim::script::{Script, plans};
 use crate::sim::settings::App;
 use crate::sim::shared::Shared;
@@ -41,6 +45,8 @@ pub fn routes(shared: Shared) -> Router {
         .route("/sim/state", get(async |State(shared): State<Shared>| Json(state(&shared))))
         .route("/sim/messages", get(messages))
         .route("/sim/bitrix", put(bitrix))
+        .route("/sim/oauth2", put(oauth2))
+        .route("/sim/event", post(poster::event))
         .route("/sim/telegram", provider(|it, wish| put_telegram(&mut it.telegram, wish)))
         .route("/sim/twilio", provider(|it, wish| put_twilio(&mut it.twilio, wish)))
         .route("/sim/messagebird", provider(|it, wish| put_messagebird(&mut it.messagebird, wish)))
@@ -57,10 +63,12 @@ pub fn routes(shared: Shared) -> Router {
 pub fn state(shared: &Shared) -> Value {
     let now = shared.now();
     let bitrix = shared.bitrix().state(now);
+    let oauth2 = shared.oauth2().state();
     let notifiers = shared.notifiers();
     json!({
         "now": now,
         "bitrix": bitrix,
+        "oauth2": oauth2,
         "notifiers": notifiers.state(),
         "messages": notifiers.inbox.all(),
     })
@@ -75,6 +83,10 @@ async fn bitrix(State(shared): State<Shared>, body: Bytes) -> Response {
     said(object(&body).and_then(|it| put_bitrix(&mut shared.bitrix(), it, now)))
 }
 
+async fn oauth2(State(shared): State<Shared>, body: Bytes) -> Response {
+    said(object(&body).and_then(|it| put_oauth2(&mut shared.oauth2(), it)))
+}
+
 /// A handler that changes one of the providers.
 fn provider(change: fn(&mut Notifiers, Map<String, Value>) -> Result<(), String>) -> MethodRouter<Shared> {
     put(async move |State(shared): State<Shared>, body: Bytes| {
@@ -84,6 +96,7 @@ fn provider(change: fn(&mut Notifiers, Map<String, Value>) -> Result<(), String>
 
 async fn reset(State(shared): State<Shared>) -> Response {
     shared.bitrix().reset();
+    shared.oauth2().reset();
     shared.notifiers().reset();
     said(Ok(()))
 }
@@ -112,7 +125,8 @@ fn object(body: &[u8]) -> Result<Map<String, Value>, String> {
 }
 
 /// Changes the portal and the token server: all of `wish`, or nothing if any of it is wrong. Besides the
-/// settings it may name `fail`, `app`, `remove_app`, `allow_static`, `revoke_static` and `expire_access`.
+/// settings it may name `fail`, `app`, `remove_app`, `allow_static`, `revoke_static`, `expire_access`, and
+/// `renew_elsewhere` with an app whose pair somebody else renews.
 pub fn put_bitrix(bitrix: &mut Bitrix, mut wish: Map<String, Value>, now: i64) -> Result<(), String> {
     let fail = wish.shift_remove("fail");
     let app = taken(&mut wish, "app")?.map(App::checked).transpose()?;
@@ -120,8 +134,12 @@ pub fn put_bitrix(bitrix: &mut Bitrix, mut wish: Map<String, Value>, now: i64) -
     let allow_static: Option<String> = taken(&mut wish, "allow_static")?;
     let revoke_static: Option<String> = taken(&mut wish, "revoke_static")?;
     let expire_access: Option<bool> = taken(&mut wish, "expire_access")?;
+    let renew_elsewhere: Option<String> = taken(&mut wish, "renew_elsewhere")?;
     let settings = bitrix.settings.patched(wish)?;
     let troubles = fail.map_or(Ok(bitrix.troubles.clone()), |it| troubles(&bitrix.troubles, it))?;
+    if let Some(client_id) = renew_elsewhere {
+        bitrix.renew_elsewhere(&client_id, now)?;
+    }
     if let Some(token) = allow_static {
         bitrix.allow_static(&token)?;
     }
@@ -161,6 +179,25 @@ fn troubles(present: &Troubles, wish: Value) -> Result<Troubles, String> {
         _ => return Err("`fail` names places: authorize, token, app_info, rest".to_owned()),
     }
     Ok(troubles)
+}
+
+/// Changes the OAuth 2.0 provider: its habits, `redirect_uri`, `fail`, and `revoke`, which ends all grants.
+pub fn put_oauth2(provider: &mut Provider, mut wish: Map<String, Value>) -> Result<(), String> {
+    let fail = wish.shift_remove("fail").map(plans).transpose()?;
+    let redirect_uri: Option<String> = taken(&mut wish, "redirect_uri")?;
+    let revoke: Option<bool> = taken(&mut wish, "revoke")?;
+    let habits = provider.habits.patched(wish)?;
+    provider.habits = habits;
+    if let Some(plans) = fail {
+        provider.script.set(plans);
+    }
+    if let Some(uri) = redirect_uri {
+        provider.redirect_uri = uri;
+    }
+    if revoke == Some(true) {
+        provider.revoke();
+    }
+    Ok(())
 }
 
 /// Changes Telegram: `token`, `chats`, `fail`.
@@ -315,6 +352,21 @@ mod tests {
         assert!(bitrix.app("a").is_some() && bitrix.is_valid("t", 0));
         put_bitrix(&mut bitrix, map(&json!({"fail": null, "revoke_static": "t"})), 0).unwrap();
         assert!(bitrix.troubles.token.take().is_none() && !bitrix.is_valid("t", 0));
+    }
+
+    #[test]
+    fn somebody_else_renews_and_our_pair_is_spent() {
+        let mut bitrix = bitrix();
+        let elsewhere = || map(&json!({"renew_elsewhere": "a"}));
+        put_bitrix(&mut bitrix, map(&json!({"app": {"client_id": "a", "client_secret": "b"}})), 0).unwrap();
+        assert!(put_bitrix(&mut bitrix, elsewhere(), 0).is_err(), "there is no pair yet");
+        let (code, rules) = (bitrix.code("a", 0).unwrap(), bitrix.settings.rules(1));
+        let ours = bitrix.tokens.exchange(&code, "a", 0, rules).unwrap();
+        let ours = bitrix.tokens.pair(ours).unwrap().clone();
+        put_bitrix(&mut bitrix, elsewhere(), 0).unwrap();
+        assert!(!bitrix.is_valid(&ours.access, 0));
+        assert!(bitrix.tokens.rotate(&ours.refresh, "a", 0, rules).0.is_err());
+        assert!(bitrix.is_valid(&bitrix.tokens.latest("a").unwrap().access.clone(), 0), "theirs is good");
     }
 
     #[test]

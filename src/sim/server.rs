@@ -20,6 +20,7 @@ use crate::sim::deliver::{deliver, received};
 use crate::sim::inbox::Message;
 use crate::sim::listen::{accept, serve_http};
 use crate::sim::notifiers::Notifiers;
+use crate::sim::oauth2::Provider;
 use crate::sim::request::Request;
 use crate::sim::settings::App;
 use crate::sim::shared::Shared;
@@ -111,6 +112,11 @@ impl Sim {
         self.shared.notifiers()
     }
 
+    /// The OAuth 2.0 provider; held as shortly as [`Sim::bitrix`].
+    pub fn oauth2(&self) -> MutexGuard<'_, Provider> {
+        self.shared.oauth2()
+    }
+
     /// The state, for whoever must keep it beside the simulation.
     pub fn shared(&self) -> Shared {
         self.shared.clone()
@@ -163,7 +169,8 @@ fn token_answer(shared: &Shared, request: &Request) -> Answer {
 
 fn providers_answer(shared: &Shared, request: &Request) -> Answer {
     let now = shared.now();
-    shared.notifiers().answer(request, now)
+    let answer = shared.oauth2().answer(request, now);
+    answer.unwrap_or_else(|| shared.notifiers().answer(request, now))
 }
 
 #[cfg(test)]

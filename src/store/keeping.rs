@@ -1,6 +1,9 @@
 //! What every keeper does by itself, said once for all of them.
 
+use std::sync::Arc;
+
 use crate::engine::edges::StoreError;
+use crate::model::params::Params;
 use crate::model::task::{Letter, Task, To, Word};
 use crate::model::time::Timestamp;
 
@@ -14,8 +17,12 @@ pub const HOPS_MAX: usize = 1_100;
 /// An error if the runner has not said where the task begins, or given it a number. The commit is then
 /// refused as a whole: it is a mistake of ours and not of a process.
 pub fn born(letter: &Letter, now: Timestamp) -> Result<Option<Task>, StoreError> {
-    let Word::Create { params, caller, at, birth } = &letter.word else {
-        return Ok(None);
+    let (params, caller, at, birth, round) = match &letter.word {
+        Word::Create { params, caller, at, birth } => (params, caller.as_ref(), at.as_ref(), birth, None),
+        Word::Part { caller, at, round, birth } => {
+            (&Params::default(), Some(caller), Some(at), birth, Some(Arc::clone(round)))
+        }
+        Word::Modify { .. } | Word::Answer { .. } | Word::Order { .. } => return Ok(None),
     };
     let (To::Address(address), Some(at), Some(birth)) = (&letter.to, at, birth) else {
         let to = &letter.to;
@@ -24,7 +31,7 @@ pub fn born(letter: &Letter, now: Timestamp) -> Result<Option<Task>, StoreError>
         )));
     };
     let task = Task::born(*birth, address.clone(), at.clone(), params.clone(), now);
-    Ok(Some(Task { caller: caller.clone(), ..task }))
+    Ok(Some(Task { caller: caller.cloned(), round, ..task }))
 }
 
 /// When a task is due that has mail since `now`: at once, and no later than it was before.

@@ -79,6 +79,13 @@ impl State {
             Write::Post(letter, at) => {
                 self.deliver(letter, *at, &mut was).map(|letter| Receipt { letter, mail: false })
             }
+            Write::Noted(letter, record, at) => {
+                let done = self.deliver(letter, *at, &mut was);
+                if done.is_ok() {
+                    self.records.insert((record.shelf, record.name.clone()), record.clone());
+                }
+                done.map(|letter| Receipt { letter, mail: false })
+            }
         };
         if done.is_err() {
             for (id, row) in was.into_iter().rev() {
@@ -241,7 +248,7 @@ impl Store for Memory {
     async fn commit(&self, writes: Vec<Write>) -> Result<Vec<Result<Receipt, Refused>>, StoreError> {
         for write in &writes {
             match write {
-                Write::Post(letter, at) => drop(born(letter, *at)?),
+                Write::Post(letter, at) | Write::Noted(letter, _, at) => drop(born(letter, *at)?),
                 Write::Step(step) => {
                     step.letters.iter().try_for_each(|letter| born(letter, step.at).map(drop))?;
                 }

@@ -5,7 +5,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use sha2::{Digest, Sha256};
 
-use crate::engine::edges::{Claim, Entry, StoreError, Write};
+use crate::engine::edges::{Claim, Entry, Record, Shelf, StoreError, Write};
 use crate::engine::transition::{LetterId, Transition};
 use crate::model::names::{Address, NodeName, ProcessId, TaskId};
 use crate::model::task::{Letter, Phase, Task, To, Word};
@@ -31,6 +31,40 @@ pub(super) struct TaskRow {
 pub(super) enum Sealed {
     Step(Box<Step>),
     Post(Mail, i64),
+    Noted(Mail, RecordRow, i64),
+}
+
+/// A [`Record`], sealed.
+#[derive(Debug)]
+pub(super) struct RecordRow {
+    pub(super) shelf: &'static str,
+    pub(super) name: String,
+    pub(super) at: i64,
+    pub(super) value: Vec<u8>,
+}
+
+impl RecordRow {
+    pub(super) fn seal(record: &Record, sealer: &Sealer) -> Result<RecordRow, StoreError> {
+        let shelf = shelf_name(record.shelf);
+        let value = sealer.seal(&record_place(shelf, &record.name), &json(&record.value)?)?;
+        Ok(RecordRow { shelf, name: record.name.clone(), at: record.at.0, value })
+    }
+}
+
+pub(super) fn shelf_name(shelf: Shelf) -> &'static str {
+    match shelf {
+        Shelf::Process => "process",
+        Shelf::Version => "version",
+        Shelf::Secret => "secret",
+        Shelf::Var => "var",
+        Shelf::Channel => "channel",
+        Shelf::Token => "token",
+        Shelf::Audit => "audit",
+        Shelf::Alarm => "alarm",
+        Shelf::Health => "health",
+        Shelf::Replay => "replay",
+        Shelf::Schedule => "schedule",
+    }
 }
 
 /// A [`Transition`], sealed.
@@ -105,13 +139,17 @@ impl Sealed {
         match write {
             Write::Step(transition) => Ok(Sealed::Step(Box::new(Step::seal(transition, sealer)?))),
             Write::Post(letter, at) => Ok(Sealed::Post(Mail::seal(letter, *at, sealer)?, at.0)),
+            Write::Noted(letter, record, at) => {
+                let record = RecordRow::seal(record, sealer)?;
+                Ok(Sealed::Noted(Mail::seal(letter, *at, sealer)?, record, at.0))
+            }
         }
     }
 }
 
 impl Step {
     fn seal(transition: &Transition, sealer: &Sealer) -> Result<Step, StoreError> {
-        let Transition { task, before, letters, trail, read, at, gone, idempotency } = transition;
+        let Transition { task, before, letters, trail, read, at, gone, idempotency, reply: _ } = transition;
         let mail = |letter| Mail::seal(letter, *at, sealer);
         let revision = task.revision.cast_signed();
         let trail = match trail.len() {

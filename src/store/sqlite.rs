@@ -15,7 +15,7 @@ use crate::model::names::{Address, ProcessId, TaskId};
 use crate::model::task::{Phase, Task};
 use crate::model::time::{Span, Timestamp};
 use crate::store::rows::{
-    EntryRow, Sealed, Stand, Taken, json, name, open, phase, phase_number, record_place,
+    EntryRow, RecordRow, Sealed, Stand, Taken, name, open, phase, phase_number, record_place, shelf_name,
 };
 use crate::store::seal::Sealer;
 use crate::store::sqlite_batch::found;
@@ -208,23 +208,9 @@ impl Store for Sqlite {
     }
 
     async fn keep(&self, records: Vec<Record>) -> Result<(), StoreError> {
-        let seal = |record: Record| {
-            let on = shelf_name(record.shelf);
-            let place = record_place(on, &record.name);
-            let value = self.readers.sealer.seal(&place, &json(&record.value)?)?;
-            Ok::<_, StoreError>((on, record.name, record.at.0, value))
-        };
-        let sealed = records.into_iter().map(seal).collect::<Result<Vec<_>, _>>()?;
-        self.writer
-            .ask(move |batch| {
-                let keep = "INSERT OR REPLACE INTO records (shelf, name, at, value) VALUES (?1, ?2, ?3, ?4)";
-                let mut keep = batch.db.prepare_cached(keep)?;
-                for (on, name, at, value) in &sealed {
-                    keep.execute(params![on, name, at, value])?;
-                }
-                Ok(())
-            })
-            .await
+        let seal = |record: &Record| RecordRow::seal(record, &self.readers.sealer);
+        let sealed = records.iter().map(seal).collect::<Result<Vec<_>, _>>()?;
+        self.writer.ask(move |batch| sealed.iter().try_for_each(|record| batch.keep(record))).await
     }
 
     async fn forget(&self, on: Shelf, name: &str) -> Result<bool, StoreError> {
@@ -370,18 +356,6 @@ fn records(
         found.push(Record { shelf: on, name, value, at: Timestamp(row.get(1)?) });
     }
     Ok(found)
-}
-
-fn shelf_name(shelf: Shelf) -> &'static str {
-    match shelf {
-        Shelf::Process => "process",
-        Shelf::Version => "version",
-        Shelf::Secret => "secret",
-        Shelf::Var => "var",
-        Shelf::Channel => "channel",
-        Shelf::Token => "token",
-        Shelf::Audit => "audit",
-    }
 }
 
 fn one<T: rusqlite::types::FromSql>(db: &Connection, sql: &str) -> Result<T, StoreError> {

@@ -13,7 +13,8 @@ use crate::model::names::{Address, TaskId};
 use crate::model::task::{Phase, To};
 use crate::store::keeping::{HOPS_KEPT, HOPS_MAX};
 use crate::store::rows::{
-    Found, Mail, Sealed, Stand, Step, Taken, TaskRow, Trail, letter_place, name, phase, phase_number,
+    Found, Mail, RecordRow, Sealed, Stand, Step, Taken, TaskRow, Trail, letter_place, name, phase,
+    phase_number,
 };
 use crate::store::seal::Sealer;
 
@@ -97,12 +98,22 @@ impl<'c> Batch<'c> {
         let done = match write {
             Sealed::Step(step) => self.step(step),
             Sealed::Post(letter, at) => self.post(letter, *at),
+            Sealed::Noted(letter, record, at) => self.post(letter, *at).and_then(|receipt| {
+                self.keep(record)?;
+                Ok(receipt)
+            }),
         };
         match done {
             Ok(receipt) => Ok(Ok(receipt)),
             Err(No::Refused(refused)) => Ok(Err(refused)),
             Err(No::Failed(error)) => Err(error),
         }
+    }
+
+    pub(super) fn keep(&self, record: &RecordRow) -> Result<(), StoreError> {
+        self.sql("INSERT OR REPLACE INTO records (shelf, name, at, value) VALUES (?1, ?2, ?3, ?4)")?
+            .execute(params![record.shelf, record.name, record.at, record.value])?;
+        Ok(())
     }
 
     pub(super) fn claim(&mut self, now: i64, until: i64, limit: i64) -> Result<Vec<Taken>, StoreError> {

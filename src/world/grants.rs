@@ -85,7 +85,7 @@ impl Grants {
         let asked_at = SystemClock.now();
         let time = time.min(TIMEOUT);
         let mut opener = Opener::new(self.keyring.secrets());
-        let slot = self.slot(self.id(grant, tls, &mut opener)?);
+        let slot = self.slot(id(grant, tls, &mut opener)?);
         let getting = async {
             let mut kept = slot.lock().await;
             kept.token
@@ -114,23 +114,6 @@ impl Grants {
                 Err(Fault::passing("oauth2_failed", format!("`{place}` gave no access token within {time}")))
             }
         }
-    }
-
-    /// What tells one token from another. A changed secret makes another one.
-    fn id(&self, grant: &Grant, tls: Option<&Tls>, opener: &mut Opener) -> Result<[u8; 32], Fault> {
-        let mut hash = Sha256::new();
-        let none = String::new();
-        let secret = Zeroizing::new(opener.text(&grant.client_secret)?);
-        let tls = tls.cloned().unwrap_or_default();
-        let optional =
-            [&grant.scope, &grant.audience, &tls.cert, &tls.ca].map(|it| it.as_ref().unwrap_or(&none));
-        let style = format!("{:?}", grant.style);
-        let texts = [&opener.url(&grant.token_url)?, &opener.text(&grant.client_id)?, &*secret, &style];
-        for text in texts.into_iter().chain(optional) {
-            hash.update(text.len().to_be_bytes());
-            hash.update(text);
-        }
-        Ok(hash.finalize().into())
     }
 
     fn slot(&self, id: [u8; 32]) -> Arc<Slot> {
@@ -163,6 +146,22 @@ impl Grants {
             Err(fault) => Err(no_token(fault)),
         }
     }
+}
+
+/// What tells one token from another. A changed secret makes another one.
+fn id(grant: &Grant, tls: Option<&Tls>, opener: &mut Opener) -> Result<[u8; 32], Fault> {
+    let mut hash = Sha256::new();
+    let none = String::new();
+    let secret = Zeroizing::new(opener.text(&grant.client_secret)?);
+    let tls = tls.cloned().unwrap_or_default();
+    let optional = [&grant.scope, &grant.audience, &tls.cert, &tls.ca].map(|it| it.as_ref().unwrap_or(&none));
+    let style = format!("{:?}", grant.style);
+    let texts = [&opener.url(&grant.token_url)?, &opener.text(&grant.client_id)?, &*secret, &style];
+    for text in texts.into_iter().chain(optional) {
+        hash.update(text.len().to_be_bytes());
+        hash.update(text);
+    }
+    Ok(hash.finalize().into())
 }
 
 fn no_token(fault: Fault) -> Fault {

@@ -18,5 +18,6 @@ pub mod rooms;
 pub mod asker;
 pub mod mail;
 pub mod tell;
+pub mod storm;
 #[expect(clippy::module_inception, reason = "the floor is named for what it makes")]
 pub mod world;

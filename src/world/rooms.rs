@@ -253,13 +253,13 @@ impl Rooms {
     /// When those before `number` are likely to be through.
     fn again(&self, now: Timestamp, number: u64, want: &Want) -> Later {
         let place = self.places.get(&want.name);
-        let wait = place.map_or(AGAIN_MIN, |place| {
+        let pause = place.map_or(AGAIN_MIN, |place| {
             let first = place.order.first().copied().unwrap_or(number);
             let before = number.saturating_sub(first).min(place.order.len() as u64);
             let at_once = u64::from(place.limit.parallel.unwrap_or(1).max(1));
             Span(place.usual_ms.unwrap_or(USUAL_MS).saturating_mul(before + 1) / at_once)
         });
-        Later { until: now + wait.clamp(AGAIN_MIN, AGAIN_MAX), place: want.shown.clone() }
+        Later { until: now + pause.clamp(AGAIN_MIN, AGAIN_MAX), place: want.shown.clone() }
     }
 
     /// Forgets places that nobody is at or waits for.

@@ -11,6 +11,7 @@ use zeroize::Zeroizing;
 
 use crate::model::effect::{Encoding, Fact, HashName, Ingredient, KeyForm, Signing};
 use crate::model::fault::Fault;
+use crate::model::helpers::hex;
 use crate::model::time::Timestamp;
 use crate::world::headers::{header, name};
 use crate::world::secrets::Opener;
@@ -116,10 +117,6 @@ fn text(bytes: Vec<u8>) -> Result<String, Fault> {
 fn date(now: Timestamp) -> String {
     let zoned = jiff::Timestamp::from_millisecond(now.0).map(|it| it.to_zoned(jiff::tz::TimeZone::UTC));
     zoned.map(|it| it.strftime("%a, %d %b %Y %H:%M:%S GMT").to_string()).unwrap_or_default()
-}
-
-fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 fn unhex(text: &str) -> Option<Vec<u8>> {

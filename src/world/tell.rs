@@ -1,4 +1,5 @@
-//! [`Teller`]: tells a person, by the channels in the order given until one delivers, or by all of them.
+//! [`Teller`]: tells a person, by the channels in the order given until one delivers, or by all of them. How
+//! each fared is noted where the desk sees it.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -11,10 +12,13 @@ use crate::channels;
 use crate::channels::marks::{marked, masked};
 use crate::channels::spec::{Message, Post, Reply, Spec, bad};
 use crate::channels::words::{noted, one_line};
+use crate::engine::edges::Clock;
+use crate::engine::health::Moved;
 use crate::engine::shelf::{Channel, Keyring};
 use crate::model::effect::{Answer, Delivery, HttpAnswer, Outcome, TellAsk};
 use crate::model::fault::{Class, Fault};
 use crate::model::time::Span;
+use crate::world::clock::SystemClock;
 use crate::world::http::Http;
 use crate::world::mail::Mail;
 use crate::world::secrets::Opener;
@@ -43,14 +47,22 @@ impl Teller {
     /// # Errors
     /// `no_channel`, `not_delivered`: the message lists each channel and why.
     pub async fn tell(&self, ask: &TellAsk, key: &str, timeout: Span) -> Outcome {
+        let key = if ask.serial.is_empty() { key.to_owned() } else { format!("{key}-{}", ask.serial) };
         let mut seen = BTreeSet::new();
-        let names: Vec<&str> =
-            ask.channels.iter().map(String::as_str).filter(|it| seen.insert(*it)).collect();
-        let deliveries = if ask.all {
-            join_all(names.iter().map(|name| self.try_one(ask, name, key, timeout))).await
-        } else {
-            self.first(ask, &names, key, timeout).await
+        let mut fresh = |names: &'_ [String]| -> Vec<String> {
+            names.iter().filter(|it| seen.insert((*it).clone())).cloned().collect()
         };
+        let (names, fallback) = (fresh(&ask.channels), fresh(&ask.fallback));
+        let started = Instant::now();
+        let mut deliveries = if ask.all {
+            join_all(names.iter().map(|name| self.try_one(ask, name, &key, timeout))).await
+        } else {
+            self.first(ask, &names, &key, timeout).await
+        };
+        if !deliveries.iter().any(|it| it.result.is_ok()) {
+            let left = left(timeout, started);
+            deliveries.extend(self.first(ask, &fallback, &key, left).await);
+        }
         for failed in &deliveries {
             if let Err(fault) = &failed.result {
                 tracing::warn!(channel = failed.channel, code = fault.code, why = fault.message, "not told");
@@ -65,7 +77,7 @@ impl Teller {
     }
 
     /// Each gets its share of the time that is left, so that a slow one leaves some for the next.
-    async fn first(&self, ask: &TellAsk, names: &[&str], key: &str, timeout: Span) -> Vec<Delivery> {
+    async fn first(&self, ask: &TellAsk, names: &[String], key: &str, timeout: Span) -> Vec<Delivery> {
         let started = Instant::now();
         let mut deliveries = Vec::new();
         for (n, name) in names.iter().enumerate() {
@@ -85,13 +97,16 @@ impl Teller {
 
     async fn try_one(&self, ask: &TellAsk, name: &str, key: &str, timeout: Span) -> Delivery {
         let timeout = timeout.min(CHANNEL_MAX);
-        let result = match self.keyring.channels().get(name) {
-            Some(channel) => self.by(channel, name, ask, key, timeout).await,
-            None => Err(Fault::lasting(
-                "no_channel",
-                format!("there is no channel `{name}`; hint: `beltline channel add {name}`"),
-            )),
+        let Some(channel) = self.keyring.channels().get(name).cloned() else {
+            let message = format!("there is no channel `{name}`; hint: `beltline channel add {name}`");
+            return Delivery { channel: name.to_owned(), result: Err(Fault::lasting("no_channel", message)) };
         };
+        let result = self.by(&channel, name, ask, key, timeout).await;
+        // A message that cannot be sent by anything says nothing about the channel.
+        let fault = result.as_ref().err();
+        if fault.is_none_or(|it| it.code != "bad_value") {
+            self.keyring.health().heard(name, fault, SystemClock.now());
+        }
         Delivery { channel: name.to_owned(), result }
     }
 
@@ -117,13 +132,19 @@ impl Teller {
         let mut errand = Errand { spec, config, message, opener };
         let started = Instant::now();
         match self.send(&mut errand, timeout).await? {
-            Reply::Taken(id) => Ok(id),
+            Reply::Taken(id) => {
+                self.keyring.health().moved(name, None);
+                Ok(id)
+            }
             Reply::Moved { setting, to } => {
-                let hint = "it has moved; hint: `beltline channel test` says where to";
-                tracing::warn!(channel = name, setting, hint);
-                let left = timeout.duration().saturating_sub(started.elapsed());
-                let left = Span::millis(u64::try_from(left.as_millis()).unwrap_or(u64::MAX));
-                self.send_on(&mut errand, setting, &to, left).await
+                tracing::warn!(
+                    channel = name,
+                    setting,
+                    "it has moved; hint: `beltline channel list` says where"
+                );
+                let sent = self.send_on(&mut errand, setting, &to, left(timeout, started)).await;
+                self.keyring.health().moved(name, Some(Moved { setting: setting.to_owned(), to }));
+                sent
             }
         }
     }
@@ -161,6 +182,12 @@ impl Teller {
             Err(fault) => Err(Fault { message: format!("{}; {hint}", fault.message), ..fault }),
         }
     }
+}
+
+/// What is left of `timeout` since `started`.
+pub fn left(timeout: Span, started: Instant) -> Span {
+    let left = timeout.duration().saturating_sub(started.elapsed());
+    Span::millis(u64::try_from(left.as_millis()).unwrap_or(u64::MAX))
 }
 
 /// One message on its way by one channel.

@@ -15,6 +15,7 @@ use crate::world::guard::Guard;
 use crate::world::hosts::{OauthHosts, is_pattern};
 use crate::world::http::Http;
 use crate::world::mail::Mail;
+use crate::world::storm::{Digest, Storm};
 use crate::world::tell::Teller;
 
 /// What the operator allows beyond the public internet.
@@ -24,6 +25,8 @@ pub struct WorldConfig {
     pub allow_addresses: Vec<IpNet>,
     /// OAuth token hosts beside the vendor's two: hosts, for https, or whole origins.
     pub oauth_hosts: Vec<String>,
+    /// How long the messages of many tasks are gathered into one.
+    pub digest: Digest,
     /// How much may happen at hosts at a time; the first pattern that fits holds.
     pub host_limits: Vec<(String, Limit)>,
 }
@@ -46,7 +49,7 @@ pub enum WorldError {
 #[derive(Debug)]
 pub struct RealWorld {
     asker: Asker,
-    teller: Teller,
+    storm: Storm,
 }
 
 impl RealWorld {
@@ -59,7 +62,7 @@ impl RealWorld {
         let http = http.map_err(|it| WorldError::Client(it.without_url().to_string()))?;
         let teller = Teller::new(http.clone(), Mail::new(guard), Arc::clone(&keyring));
         let asker = Asker::new(http, keyring, config.host_limits);
-        Ok(RealWorld { asker, teller })
+        Ok(RealWorld { asker, storm: Storm::new(teller, config.digest) })
     }
 }
 
@@ -79,7 +82,7 @@ impl World for RealWorld {
     async fn perform(&self, effect: &Effect) -> Outcome {
         match &effect.ask {
             Ask::Http(ask) => self.asker.ask(ask, &effect.key, effect.timeout).await,
-            Ask::Tell(ask) => self.teller.tell(ask, &effect.key, effect.timeout).await,
+            Ask::Tell(ask) => self.storm.tell(ask, &effect.key, effect.timeout).await,
         }
     }
 }

@@ -3,10 +3,14 @@
 mod deploying;
 mod events;
 mod hooks;
+mod hooks_named;
+mod lease;
 mod orders;
 mod pace;
 mod rights;
 mod shapes;
 mod shelves;
 mod tasks;
+mod urgent;
 mod templates;
+mod upstream;

@@ -88,11 +88,6 @@ impl Browser {
         self.tell("Emulation.setEmulatedMedia", json!({"features": features})).await;
     }
 
-    /// The language and the zone of the reader.
-    pub(super) async fn zone(&self, zone: &str) {
-        self.tell("Emulation.setTimezoneOverride", json!({"timezoneId": zone})).await;
-    }
-
     async fn tell(&self, command: &str, params: Value) {
         self.driver.cdp().send_raw(command, params).await.unwrap();
     }
@@ -164,15 +159,18 @@ impl Browser {
     }
 
     /// Waits until it is so.
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "a page tells nobody that it has changed: it is looked at again"
+    )]
     pub(super) async fn until(&self, what: &str, mut so: impl AsyncFnMut() -> bool) {
         let wait = async {
             while !so().await {
                 tokio::time::sleep(LOOK_PAUSE).await;
             }
         };
-        if tokio::time::timeout(PATIENCE, wait).await.is_err() {
-            panic!("it never came to that: {what}\n{}\n{}", self.path().await, self.text().await);
-        }
+        let done = tokio::time::timeout(PATIENCE, wait).await.is_ok();
+        assert!(done, "it never came to that: {what}\n{}\n{}", self.path().await, self.text().await);
     }
 
     /// Runs a script on the page.

@@ -70,7 +70,7 @@ const walker = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT);
 const seen = new Set();
 for (let node = walker.nextNode(); node; node = walker.nextNode()) {
   const it = node.parentElement;
-  if (!node.data.trim() || seen.has(it) || it.closest("svg, script, style, .hidden, :disabled") || !shown(it)) continue;
+  if (!node.data.trim() || seen.has(it) || it.closest("svg, script, style, .hidden, .under, :disabled") || !shown(it)) continue;
   seen.add(it);
   const style = getComputedStyle(it);
   const ground = behind(it);
@@ -79,6 +79,15 @@ for (let node = walker.nextNode(); node; node = walker.nextNode()) {
   const size = parseFloat(style.fontSize);
   const large = size >= 24 || (size >= 18.66 && Number(style.fontWeight) >= 700);
   if (ratio < (large ? 3 : 4.5)) wrong.push(`is hard to read (${ratio.toFixed(2)} to 1): ${which(it)}`);
+}
+
+// Titles stay whole, within their boxes.
+for (const node of document.querySelectorAll("svg.bl .node")) {
+  const box = node.querySelector(".shape").getBBox();
+  for (const it of node.querySelectorAll("text")) {
+    const { x, width } = it.getBBox();
+    if (x < box.x - 1 || x + width > box.x + box.width + 1) wrong.push(`leaves its box: ${which(node)}`);
+  }
 }
 
 // What a finger must hit, and what does not fit.

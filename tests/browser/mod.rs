@@ -1,7 +1,8 @@
-//! The dashboard in a real browser: Debian's Chromium, driven over WebDriver.
+//! The dashboard in a real browser: Debian's Chromium, driven over `WebDriver`.
 
 #[expect(clippy::module_inception, reason = "the folder is named for what it drives")]
 mod browser;
 
 mod pages;
 mod story;
+mod work;

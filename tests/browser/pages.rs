@@ -37,10 +37,11 @@ async fn lived_in() -> House {
 }
 
 /// The pages there are, with names for their pictures.
-const PAGES: [(&str, &str); 13] = [
+const PAGES: [(&str, &str); 14] = [
     ("home", "/dashboard"),
     ("process", "/dashboard/p/bitrix"),
     ("yaml", "/dashboard/p/bitrix/yaml"),
+    ("edit", "/dashboard/p/bitrix/edit"),
     ("add", "/dashboard/p/bitrix/add"),
     ("task-link", "/dashboard/p/bitrix/task?ref=token"),
     ("task", "/dashboard/p/shop/task?ref=one"),

@@ -43,6 +43,42 @@ fn a_template_becomes_a_file_that_is_never_overwritten() {
 }
 
 #[test]
+fn a_clone_asks_its_questions_and_writes_no_secret() {
+    let place = Place::new();
+    let _served = place.serve();
+    let ran = place.run_with(&["clone", "bitrix-oauth", "--as", "bitrix", "--ask"], "acme\nlocal.1\n\n\n");
+    assert_eq!(ran.code, Some(0), "{ran:?}");
+    for word in ["a bare name (`acme` is", "such as local.5f1a", "renew_every [25m]: ", "client_secret"] {
+        assert!(ran.err.contains(word), "no {word:?} in {ran:?}");
+    }
+    assert!(!ran.err.contains("client_secret:"), "a secret is not asked for a file: {ran:?}");
+    assert!(ran.out.contains("next: beltline submit bitrix client_secret=-\n"), "{ran:?}");
+    let text = fs::read_to_string(place.path("processes/bitrix.yaml")).unwrap();
+    assert!(text.contains("default: \"acme\"") && text.contains("default: \"local.1\""), "{text}");
+    place.run(&["clone", "bitrix-outh"]).failed(1, &["did you mean `bitrix-oauth`?"]);
+}
+
+#[test]
+fn a_clone_knows_its_template() {
+    let place = Place::new();
+    let _served = place.serve();
+    place.ok(&["clone", "notify-author", "--as", "tell", "--defaults"]);
+    assert!(place.ok(&["templates", "diff", "tell"]).contains("nothing has changed there since"));
+    assert!(place.ok(&["templates", "update", "tell"]).contains("already"));
+    assert!(place.ok(&["templates", "show", "notify-author"]).contains("process: notify-author"));
+    let text = fs::read_to_string(place.path("processes/tell.yaml")).unwrap();
+    let (head, rest) = text.split_once('\n').unwrap();
+    let (name, _) = head.split_once('@').unwrap();
+    place.write("older.yaml", &format!("{name}@0123456789abcdef\n{rest}").replace("times: 12", "times: 9"));
+    place.ok(&["deploy", "older.yaml"]);
+    place.write("processes/tell.yaml", &fs::read_to_string(place.path("older.yaml")).unwrap());
+    let diff = place.ok(&["templates", "diff", "tell"]);
+    assert!(diff.contains("is not known here any more") && diff.contains("times: 9"), "{diff}");
+    place.run(&["templates", "update", "tell"]).failed(1, &["is not known here", "templates diff tell"]);
+    place.run(&["templates", "diff", "tel"]).failed(1, &["did you mean `tell`?"]);
+}
+
+#[test]
 fn a_paused_process_rests_and_goes_on() {
     let place = Place::new();
     let _served = place.serve();

@@ -32,6 +32,7 @@ const WRITES: &[&str] = &[
     "/dashboard/p/shop/task/wake",
     "/dashboard/p/shop/task/retry",
     "/dashboard/p/shop/task/move",
+    "/dashboard/p/shop/task/ack",
     "/dashboard/p/shop/task/cancel",
 ];
 

@@ -3,7 +3,8 @@
 use serde_json::json;
 
 use crate::dashboard::visitor::{Visitor, shop, whole};
-use crate::support::house::House;
+use crate::support::house::{House, task_path};
+use crate::support::issuer::{Issuer, KEEPER};
 
 #[tokio::test]
 async fn home_shows_what_runs() {
@@ -181,4 +182,24 @@ async fn a_page_is_told_when_it_is_old() {
     let told = tokio::time::timeout(std::time::Duration::from_secs(20), line.chunk()).await;
     let told = told.expect("it is told").unwrap().unwrap();
     assert!(told.starts_with(b"event: old\ndata: "), "{told:?}");
+}
+
+#[tokio::test]
+async fn tokens_are_shown_with_how_long_they_live() {
+    let (house, issuer) = (shop().await, Issuer::new(&[(0, 3_600), (3_600, -60)]).await);
+    house.deploy(KEEPER).await;
+    for name in ["alive", "dead"] {
+        house.submit("keeper", name, issuer.params()).await;
+        house.until(&task_path("keeper", name), |it| it["node"] == "nap").await;
+    }
+    let visitor = Visitor::operator(&house).await;
+    let home = visitor.page("/dashboard").await;
+    let (dead, alive) = (home.find("<bdi>dead</bdi>").unwrap(), home.find("<bdi>alive</bdi>").unwrap());
+    assert!(dead < alive, "what needs a person is first");
+    assert!(home.contains("59 min") || home.contains("1 h"), "{home}");
+    let task = visitor.page("/dashboard/p/keeper/task?ref=alive").await;
+    assert!(task.contains("lives for") && task.contains("The last safe moment to wake a person:"), "{task}");
+    let task = visitor.page("/dashboard/p/keeper/task?ref=dead").await;
+    assert!(task.contains("<strong class=\"badtext\">dead</strong>"), "{task}");
+    assert!(!home.contains("token-1") && !task.contains("token-2"));
 }

@@ -6,5 +6,7 @@ pub(crate) mod partners;
 pub(crate) mod portal;
 pub(crate) mod universe;
 
+mod crowds;
 mod deaths;
+mod rounds;
 mod year;

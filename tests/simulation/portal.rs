@@ -2,6 +2,8 @@
 
 use std::sync::{Arc, Mutex, MutexGuard};
 
+use base64::Engine as _;
+use base64::prelude::BASE64_STANDARD;
 use beltline::model::effect::{Accept, Answer as Got, Auth, Body, Effect, HttpAnswer, HttpAsk, Outcome};
 use beltline::model::fault::Fault;
 use beltline::model::time::{Span, Timestamp};
@@ -119,23 +121,29 @@ impl Partner for Portal {
 
 impl Portal {
     fn deliver(&self, answer: &Answer, ask: &HttpAsk, effect: &Effect) -> Reply {
-        let late = |took: u64| Span::millis(took) >= effect.timeout;
-        let (outcome, took) = match answer.deliver {
-            Deliver::Whole => (read(answer, ask), 100),
-            Deliver::After(ms) if !late(ms) => (read(answer, ask), ms),
-            Deliver::After(_) | Deliver::Endless => {
-                (Err(Fault::passing("http_timeout", "no answer in time")), effect.timeout.0)
-            }
-            Deliver::Closed => (Err(Fault::passing("http_lost", "the connection was closed")), 100),
-        };
+        let (outcome, took) = delivered(answer, ask, effect);
         let mut pair = answer.pair;
         if outcome.is_err()
             && let Some(lost) = pair.take()
         {
             self.bitrix().lose(lost);
         }
-        Reply { outcome, took: Span::millis(took), pair }
+        Reply { outcome, took, pair }
     }
+}
+
+/// What arrives of an answer, and when.
+pub(crate) fn delivered(answer: &Answer, ask: &HttpAsk, effect: &Effect) -> (Outcome, Span) {
+    let late = |took: u64| Span::millis(took) >= effect.timeout;
+    let (outcome, took) = match answer.deliver {
+        Deliver::Whole => (read(answer, ask), 100),
+        Deliver::After(ms) if !late(ms) => (read(answer, ask), ms),
+        Deliver::After(_) | Deliver::Endless => {
+            (Err(Fault::passing("http_timeout", "no answer in time")), effect.timeout.0)
+        }
+        Deliver::Closed => (Err(Fault::passing("http_lost", "the connection was closed")), 100),
+    };
+    (outcome, Span::millis(took))
 }
 
 /// As the world reads an answer.
@@ -152,7 +160,8 @@ fn read(answer: &Answer, ask: &HttpAsk) -> Outcome {
     Ok(Got::Http(HttpAnswer { status: answer.status, headers, body }))
 }
 
-fn request(ask: &HttpAsk, url: &Url) -> Request {
+/// What is asked, as a simulated server gets it.
+pub(crate) fn request(ask: &HttpAsk, url: &Url) -> Request {
     let target = match url.query() {
         Some(query) => format!("{}?{query}", url.path()),
         None => url.path().to_owned(),
@@ -163,13 +172,21 @@ fn request(ask: &HttpAsk, url: &Url) -> Request {
             Request::form(&target, &form)
         }
         Body::Json(json) => Request::json(&target, json),
-        // The portal takes nothing else.
+        Body::Text(text) => Request { body: text.clone().into_bytes(), ..Request::get(&target) },
+        // Nobody here takes anything else.
         _ => Request::get(&target),
     };
+    if let Some((_, kind)) = ask.headers.iter().find(|(name, _)| name.eq_ignore_ascii_case("content-type")) {
+        request.content_type.clone_from(kind);
+    }
     request.method.clone_from(&ask.method);
     url.host_str().unwrap_or_default().clone_into(&mut request.host);
     match &ask.auth {
         Some(Auth::Bearer(token)) => request.authorized(&format!("Bearer {token}")),
+        Some(Auth::Basic { user, password }) => {
+            let encoded = BASE64_STANDARD.encode(format!("{user}:{password}"));
+            request.authorized(&format!("Basic {encoded}"))
+        }
         Some(_) | None => request,
     }
 }

@@ -11,7 +11,7 @@ use beltline::model::fault::{Class, Fault};
 use beltline::model::names::{Address, NodeName, Ref, TaskId};
 use beltline::model::params::Params;
 use beltline::model::scope::{Other, Scope};
-use beltline::model::task::{Caller, Hop, Letter, Order, Seed, State, Task, To, Word};
+use beltline::model::task::{Caller, Hop, Letter, Order, Seed, State, Task, Ticket, To, Word};
 use beltline::model::time::{Span, Timestamp};
 use beltline::process::process::Process;
 use serde_json::{Map, Value};
@@ -44,7 +44,7 @@ impl Bench {
         let (word, rest) = line.split_once(' ').unwrap_or((line, ""));
         let cause = match word {
             "new" => return self.begin(None),
-            "called" => return self.begin(Some(Caller { task: TaskId(7), visit: 3 })),
+            "called" => return self.begin(Some(Caller { task: TaskId(7), visit: 3, ticket: None })),
             "pause" | "resume" => {
                 self.scope.paused = word == "pause";
                 return Vec::new();
@@ -62,6 +62,8 @@ impl Bench {
             "order" => self.letter(Word::Order { order: order(rest), by: "ann".to_owned() }),
             "reply" => self.reply(Ok(params(json(rest))), 0),
             "late-reply" => self.reply(Ok(params(json(rest))), 1),
+            "item" => self.item_reply(rest, 0),
+            "old-item" => self.item_reply(rest, 1),
             "bad-reply" => self.reply(Err(fault(rest)), 0),
             "answer" => Cause::Answered(Ok(answer(rest))),
             "told" => Cause::Answered(Ok(Answer::Told(vec![Delivery {
@@ -96,6 +98,7 @@ impl Bench {
             fault: None,
             alarm: None,
             caller,
+            round: None,
             result: None,
             kept_until: None,
             link: None,
@@ -124,8 +127,20 @@ impl Bench {
     }
 
     fn reply(&self, answer: Result<Params, Fault>, late: u64) -> Cause {
-        let visit = self.task.as_ref().unwrap().visit - late;
-        self.letter(Word::Answer { visit, answer })
+        let task = self.task.as_ref().unwrap();
+        self.letter(Word::Answer { visit: task.visit - late, ticket: None, answer })
+    }
+
+    /// `3 {"a": 1}` or `3 fault passing busy: later`: what came back of one of the calls of an `each`.
+    fn item_reply(&self, text: &str, tries_ago: u32) -> Cause {
+        let task = self.task.as_ref().unwrap();
+        let (index, rest) = text.split_once(' ').unwrap_or((text, ""));
+        let ticket = Ticket { attempt: task.attempt - tries_ago, index: index.parse().unwrap() };
+        let answer = match rest.strip_prefix("fault ") {
+            Some(text) => Err(fault(text)),
+            None => Ok(params(json(rest))),
+        };
+        self.letter(Word::Answer { visit: task.visit, ticket: Some(ticket), answer })
     }
 
     fn tell(&self, transition: &Transition) -> Vec<String> {
@@ -140,7 +155,9 @@ impl Bench {
         parts.extend(task.awaits.as_ref().map(|it| format!(", awaits {it}")));
         if let Some(alarm) = &task.alarm {
             let told = if alarm.told.is_some() { "" } else { " untold" };
-            parts.push(format!(", alarm `{}`{told}", alarm.once));
+            let rung = if alarm.rung > 0 { format!(" on rung {}", alarm.rung + 1) } else { String::new() };
+            let acked = if alarm.acknowledged.is_some() { " in hand" } else { "" };
+            parts.push(format!(", alarm `{}`{told}{rung}{acked}", alarm.once));
         }
         parts.extend(task.link.as_ref().map(|_| ", link".to_owned()));
         parts.extend(task.result.as_ref().map(|result| format!(", result {result}")));
@@ -182,6 +199,7 @@ fn letter(letter: &Letter) -> String {
         Word::Answer { answer: Err(fault), .. } => {
             format!("answers {to} fault {}: {}", fault.code, fault.message)
         }
+        Word::Part { round, .. } => format!("runs {} items from {} in {to}", round.of, round.first),
         Word::Order { order, .. } => format!("orders {to} {}", order.as_str()),
     }
 }
@@ -213,6 +231,7 @@ fn order(text: &str) -> Order {
         "wake" => Order::Wake,
         "retry" => Order::Retry,
         "cancel" => Order::Cancel,
+        "ack" => Order::Acknowledge { key: (!rest.is_empty()).then(|| rest.to_owned()) },
         "move" => Order::Move { to: NodeName::new(rest).unwrap() },
         "modify" => Order::Modify { params: params(json(rest)), revision: None },
         "modify-if-99" => Order::Modify { params: params(json(rest)), revision: Some(99) },

@@ -3,7 +3,9 @@
 
 mod bench;
 mod cases;
+mod commons;
 mod faults;
 mod heads;
 mod http;
+mod ladder;
 mod limits;

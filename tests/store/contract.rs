@@ -1,6 +1,6 @@
 //! What every store must do. To add a store: add its line to [`contract!`].
 
-use beltline::engine::edges::{Refused, Store, StoreError, Write};
+use beltline::engine::edges::{Record, Refused, Shelf, Store, StoreError, Write};
 use beltline::engine::transition::Transition;
 use beltline::model::names::TaskId;
 use beltline::model::task::{State, Task, To, Word};
@@ -57,6 +57,7 @@ contract! {
     a_trail_is_cut_and_a_number_is_never_given_twice
     open_alarms_are_listed
     records_are_kept_replaced_and_forgotten
+    a_record_is_kept_with_its_letter_or_not_at_all
     many_at_once_all_get_their_answer
     nothing_is_asked_for_nothing
 }
@@ -410,6 +411,19 @@ async fn tasks_without_due_are_roused(store: &dyn Store) {
         all.push(due(store, id).await);
     }
     assert_eq!(all, [Some(7), Some(7), None, Some(99), None, None]);
+}
+
+async fn a_record_is_kept_with_its_letter_or_not_at_all(store: &dyn Store) {
+    let record = |n: i64| Record { shelf: Shelf::Alarm, name: "shop/a".into(), value: json!(n), at: at(n) };
+    let note = |letter, n| Write::Noted(letter, record(n), at(n));
+    let writes = vec![note(create(1, "shop/one"), 1), note(create(2, "shop/one"), 2)];
+    let results = commit(store, writes).await;
+    assert_eq!(results[1], Err(Refused::RefTaken(address("shop/one"))));
+    assert_eq!(get(store, 1).await.unwrap().due, Some(at(1)));
+    assert_eq!(store.shelf(Shelf::Alarm).await.unwrap(), [record(1)]);
+    commit(store, vec![note(modify(to("shop/one")), 3)]).await.remove(0).unwrap();
+    assert_eq!(store.record(Shelf::Alarm, "shop/a").await.unwrap(), Some(record(3)));
+    assert_eq!(claim(store, 3).await[0].letters.len(), 1);
 }
 
 async fn many_at_once_all_get_their_answer(store: &dyn Store) {

@@ -135,7 +135,7 @@ pub(super) async fn records_are_kept_replaced_and_forgotten(store: &dyn Store) {
     assert!(store.forget(Shelf::Var, "a").await.unwrap());
     assert!(!store.forget(Shelf::Var, "a").await.unwrap());
     assert_eq!(store.shelf(Shelf::Var).await.unwrap(), [b]);
-    for shelf in [Shelf::Process, Shelf::Version, Shelf::Channel, Shelf::Token, Shelf::Audit] {
+    for shelf in [Shelf::Process, Shelf::Version, Shelf::Channel, Shelf::Health, Shelf::Token, Shelf::Audit] {
         store.keep(vec![record(shelf, "it", 1)]).await.unwrap();
         assert_eq!(store.shelf(shelf).await.unwrap(), [record(shelf, "it", 1)]);
     }

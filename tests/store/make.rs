@@ -5,7 +5,7 @@ use beltline::engine::transition::{LetterId, Reading, Transition};
 use beltline::model::effect::{Ask, Effect, TellAsk};
 use beltline::model::names::{Address, NodeName, ProcessId, Ref, TaskId};
 use beltline::model::params::Params;
-use beltline::model::task::{Alarm, Birth, Hop, Letter, Order, Seed, State, Task, To, Word};
+use beltline::model::task::{Acknowledged, Alarm, Birth, Hop, Letter, Order, Seed, State, Task, To, Word};
 use beltline::model::time::{Span, Timestamp};
 
 pub(super) const LEASE: Span = Span::secs(30);
@@ -49,6 +49,7 @@ pub(super) fn task(id: i64, name: &str) -> Task {
         fault: None,
         alarm: None,
         caller: None,
+        round: None,
         result: None,
         kept_until: None,
         link: None,
@@ -70,7 +71,7 @@ pub(super) fn done(id: i64, name: &str) -> Task {
 
 /// The world owes it an answer.
 pub(super) fn doing() -> State {
-    let tell = TellAsk { channels: Vec::new(), all: false, subject: String::new(), text: "hi".into() };
+    let tell = TellAsk { text: "hi".into(), ..TellAsk::default() };
     State::Doing(Box::new(Effect {
         key: "k".into(),
         ask: Ask::Tell(tell),
@@ -88,6 +89,12 @@ pub(super) fn alarm() -> Alarm {
         by: Vec::new(),
         text: "help".into(),
         trouble: None,
+        rung: 1,
+        rung_told: Some(at(1)),
+        climbing: Some(2),
+        reached: vec!["author".into()],
+        visit: 1,
+        acknowledged: Some(Acknowledged { at: at(2), by: "ann".into() }),
     }
 }
 
@@ -116,6 +123,7 @@ pub(super) fn born(task: Task) -> Transition {
         at: at(0),
         gone: false,
         idempotency: None,
+        reply: None,
     }
 }
 
@@ -147,7 +155,10 @@ pub(super) fn order(to: To) -> Letter {
 }
 
 pub(super) fn answer(to: i64) -> Letter {
-    Letter { to: To::Task(TaskId(to)), word: Word::Answer { visit: 1, answer: Ok(Params::default()) } }
+    Letter {
+        to: To::Task(TaskId(to)),
+        word: Word::Answer { visit: 1, ticket: None, answer: Ok(Params::default()) },
+    }
 }
 
 /// A letter that creates.

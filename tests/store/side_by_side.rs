@@ -29,6 +29,7 @@ const SIGHTS: &[&str] = &[
     "letter",
     "letter dropped",
     "letter creates",
+    "noted",
     "stale",
     "taken",
     "no task",
@@ -154,7 +155,8 @@ impl Pair {
                 self.saw(before.is_some() && step.gone, "gone");
                 self.saw(step.trail.len() > 1_000, "cut");
             }
-            Write::Post(letter, _) => {
+            Write::Post(letter, _) | Write::Noted(letter, ..) => {
+                self.saw(matches!(write, Write::Noted(..)), "noted");
                 let creates = matches!(letter.word, Word::Create { .. });
                 self.saw(creates, "letter creates");
                 self.saw(receipt.letter.is_some(), "letter");
@@ -167,8 +169,13 @@ impl Pair {
         let claim = self.chance.pick(&self.claims).cloned();
         match (self.chance.below(10), claim) {
             (0..=1, _) => {
-                let letter = self.letter();
-                Write::Post(letter, at(self.now))
+                let (letter, now) = (self.letter(), at(self.now));
+                let value = json!({"at": self.now});
+                let record = Record { shelf: Shelf::Var, name: "1".to_owned(), value, at: now };
+                match self.now % 3 {
+                    0 => Write::Noted(letter, record, now),
+                    _ => Write::Post(letter, now),
+                }
             }
             (2..=6, Some(claim)) => {
                 let mut step = self.step(claim.task.clone(), Some(&claim));

@@ -18,6 +18,7 @@ use beltline::engine::shelf::{Channel, Keyring};
 use beltline::engine::turns::Turns;
 use beltline::store::memory::Memory;
 use beltline::world::clock::SystemClock;
+use beltline::world::storm::Digest;
 use beltline::world::world::{RealWorld, WorldConfig};
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use reqwest::Client;
@@ -39,12 +40,23 @@ pub(crate) struct Plan {
     pub(crate) processes: Option<PathBuf>,
     /// The channels of the configuration file.
     pub(crate) channels: BTreeMap<String, Channel>,
+    /// How long alarms of one kind are gathered.
+    pub(crate) digest: Digest,
+    /// How many effects are performed at once.
+    pub(crate) effects_max: usize,
 }
 
 impl Default for Plan {
     fn default() -> Plan {
         let store: Arc<dyn Store> = Arc::new(Memory::default());
-        Plan { store, clock: Arc::new(SystemClock), processes: None, channels: BTreeMap::new() }
+        Plan {
+            store,
+            clock: Arc::new(SystemClock),
+            processes: None,
+            channels: BTreeMap::new(),
+            digest: Digest::default(),
+            effects_max: 512,
+        }
     }
 }
 
@@ -71,8 +83,11 @@ impl House {
         let address = listener.local_addr().unwrap();
         let public_url = format!("http://{address}");
         let keyring = Arc::new(Keyring::default());
-        let allow =
-            WorldConfig { allow_addresses: vec!["127.0.0.0/8".parse().unwrap()], ..WorldConfig::default() };
+        let allow = WorldConfig {
+            allow_addresses: vec!["127.0.0.0/8".parse().unwrap()],
+            digest: plan.digest,
+            ..WorldConfig::default()
+        };
         let turns = Arc::new(Turns {
             store: Arc::clone(&plan.store),
             world: Arc::new(RealWorld::new(allow, Arc::clone(&keyring)).unwrap()),
@@ -94,8 +109,12 @@ impl House {
         let stop = CancellationToken::new();
         let pages = pages(Arc::clone(&desk), stop.clone());
         let app = App::new(Arc::clone(&desk), stop.clone()).on_loopback().with_pages(pages);
-        let running =
-            vec![tokio::spawn(runner.run(stop.clone())), tokio::spawn(serve(listener, app, stop.clone()))];
+        let running = vec![
+            tokio::spawn(runner.at_once(plan.effects_max).run(stop.clone())),
+            tokio::spawn(Arc::clone(&desk).watch_channels(stop.clone())),
+            tokio::spawn(serve(listener, app, stop.clone())),
+            tokio::spawn(Arc::clone(&desk).run_schedules(stop.clone())),
+        ];
         let client = Client::builder().no_proxy().build().unwrap();
         House { desk, store: plan.store, address, client, stop, running }
     }
@@ -105,6 +124,16 @@ impl House {
         self.stop.cancel();
         for running in std::mem::take(&mut self.running) {
             running.await.unwrap();
+        }
+        Arc::clone(&self.store)
+    }
+
+    /// Dies on the spot, and gives back what was kept.
+    pub(crate) async fn crash(mut self) -> Arc<dyn Store> {
+        for running in std::mem::take(&mut self.running) {
+            running.abort();
+            // It was aborted, as it should be.
+            drop(running.await);
         }
         Arc::clone(&self.store)
     }

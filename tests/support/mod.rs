@@ -2,3 +2,5 @@
 
 pub(crate) mod call;
 pub(crate) mod house;
+pub(crate) mod shifted;
+pub(crate) mod issuer;

@@ -1,8 +1,12 @@
 //! Every template, against the simulated partners, in virtual time.
 
+mod bitrix_install;
 mod bitrix_lead;
 mod bitrix_oauth;
 mod bitrix_offline;
 mod keeper;
+mod keeping;
+mod oauth2_keeper;
+mod provider;
 mod small;
 mod token_failures;

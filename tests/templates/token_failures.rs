@@ -76,8 +76,8 @@ const CASES: &[Case] = &[
     person(Trouble::InvalidToken, "shut_out", "invalid_token", Heals::Link),
     person(Trouble::OtherMember, "other_portal", "answered for another portal", Heals::Link),
     // The pair before is tried once, a minute later.
-    case(Trouble::InvalidGrant, "breathe", "", "refresh token is not taken any more", 2, Heals::Link),
-    case(Trouble::BadVerificationCode, "breathe", "", "refresh token is not taken any more", 2, Heals::Link),
+    case(Trouble::InvalidGrant, "breathe", "", "someone else has renewed this grant", 2, Heals::Link),
+    case(Trouble::BadVerificationCode, "breathe", "", "someone else has renewed this grant", 2, Heals::Link),
     case(Trouble::PaymentRequired, "tell_unpaid", "payment", "subscription or trial", 1, Heals::Itself),
     passing(Trouble::QueryLimitExceeded, "query_limit_exceeded: Too many requests"),
     passing(Trouble::OperationTimeLimit, "operation_time_limit"),

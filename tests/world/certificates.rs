@@ -111,7 +111,7 @@ async fn a_private_ca_is_trusted_where_it_is_named_and_nowhere_else() {
         assert!(fault.message.contains("`tls.ca`"), "{}", fault.message);
     }
     // Several CAs in one bundle.
-    let both = knowing(&[("ca", theirs.ca.pem() + &*ours.ca.pem())]);
+    let both = knowing(&[("ca", theirs.ca.pem() + ours.ca.pem().as_str())]);
     assert_eq!(fetch(&both, address, tls(None, None, Some("ca"))).await.unwrap(), "nobody");
 }
 

@@ -100,7 +100,7 @@ fn keyring(config: Value) -> Keyring {
 async fn tell(world: &RealWorld, timeout: Span) -> Result<String, Fault> {
     let (subject, text) =
         ("Тревога\r\nBcc: evil@example.org".to_owned(), "the portal is gone\n.\nreally".to_owned());
-    let ask = TellAsk { channels: vec!["m".into()], all: false, subject, text };
+    let ask = TellAsk { channels: vec!["m".into()], subject, text, ..TellAsk::default() };
     match world.perform(&effect(Ask::Tell(ask), timeout)).await? {
         Answer::Told(mut told) => told.remove(0).result,
         Answer::Http(_) | Answer::Later(_) => panic!("not told"),

@@ -66,7 +66,7 @@ async fn tell(world: &RealWorld, name: &str) -> Result<String, Fault> {
     let rest = if name == "twilio" { "telegram" } else { "twilio" };
     let text = format!("the portal is gone: {name}");
     let channels = vec![name.to_owned(), rest.to_owned()];
-    let ask = TellAsk { channels, all: false, subject: "Alarm".into(), text };
+    let ask = TellAsk { channels, subject: "Alarm".into(), text, ..TellAsk::default() };
     match world.perform(&effect(Ask::Tell(ask), Span::secs(5))).await? {
         Answer::Told(told) => told.into_iter().next().unwrap().result,
         Answer::Http(_) | Answer::Later(_) => panic!("not told"),
@@ -360,9 +360,9 @@ async fn no_key_is_in_any_fault_or_log() {
     for world in [&wrong, &echoing, &hanging] {
         let ask = |name: &str| TellAsk {
             channels: vec![name.to_owned()],
-            all: false,
             subject: "Alarm".into(),
             text: "gone".into(),
+            ..TellAsk::default()
         };
         for name in CHANNELS {
             let asked = world.perform(&effect(Ask::Tell(ask(name)), Span::secs(2))).await;

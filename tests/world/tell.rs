@@ -2,8 +2,9 @@
 
 use beltline::engine::edges::World;
 use beltline::engine::shelf::{Channel, Keyring, Secret};
-use beltline::model::effect::{Answer, Ask, Delivery, TellAsk, mark};
+use beltline::model::effect::{About, Answer, Ask, Delivery, Effect, TellAsk, mark};
 use beltline::model::fault::{Class, Fault};
+use beltline::model::names::{NodeName, ProcessId, Ref};
 use beltline::model::time::Span;
 use beltline::world::world::RealWorld;
 use serde_json::{Value, json};
@@ -38,7 +39,7 @@ fn with(channels: Vec<(&str, Channel)>) -> RealWorld {
 
 async fn tell_as(world: &RealWorld, names: &[&str], all: bool, text: &str) -> Result<Vec<Delivery>, Fault> {
     let channels = names.iter().map(|&it| it.to_owned()).collect();
-    let ask = TellAsk { channels, all, subject: "Alarm".into(), text: text.into() };
+    let ask = TellAsk { channels, all, subject: "Alarm".into(), text: text.into(), ..TellAsk::default() };
     match world.perform(&effect(Ask::Tell(ask), Span::secs(2))).await? {
         Answer::Told(deliveries) => Ok(deliveries),
         Answer::Http(_) | Answer::Later(_) => panic!("not told"),
@@ -160,9 +161,83 @@ async fn the_log_tells_of_it_without_keys_or_links() {
     let world = with(vec![("a", telegram(&server)), ("b", twilio(&server))]);
     let channels = vec!["a".to_owned(), "b".to_owned()];
     let text = "renew at https://x/?state=CANARY now".to_owned();
-    let ask = TellAsk { channels, all: false, subject: String::new(), text };
+    let ask = TellAsk { channels, text, ..TellAsk::default() };
     world.perform(&effect(Ask::Tell(ask), Span::secs(2))).await.unwrap_err();
     let logged = log.text();
     assert!(logged.contains("Unauthorized") && logged.contains("renew at (link) now"), "{logged}");
     assert!(!logged.contains("CANARY"), "{logged}");
+}
+
+#[tokio::test]
+async fn the_fallback_is_told_only_if_nobody_else_can_be() {
+    let (sad, good, rest) = (refusing().await, queueing().await, delivering().await);
+    let world = with(vec![("a", telegram(&sad)), ("b", twilio(&good)), ("c", telegram(&rest))]);
+    let ask = |channels: &[&str]| TellAsk {
+        channels: channels.iter().map(|&it| it.to_owned()).collect(),
+        all: true,
+        fallback: vec!["a".into(), "c".into()],
+        text: "it is over".into(),
+        ..TellAsk::default()
+    };
+    let by = |told: Answer| match told {
+        Answer::Told(told) => told.into_iter().filter(|it| it.result.is_ok()).map(|it| it.channel).collect(),
+        Answer::Http(_) | Answer::Later(_) => Vec::new(),
+    };
+    let tell = |channels: &[&str]| effect(Ask::Tell(ask(channels)), Span::secs(2));
+    assert_eq!(by(world.perform(&tell(&["a", "b"])).await.unwrap()), ["b"]);
+    assert_eq!(rest.asked().len(), 0);
+    assert_eq!(by(world.perform(&tell(&["a"])).await.unwrap()), ["c"]);
+    assert_eq!(sad.asked().len(), 2, "nobody is asked twice for one message");
+}
+
+#[tokio::test]
+async fn a_reminder_is_another_message_than_the_first() {
+    let good = queueing().await;
+    let world = with(vec![("b", twilio(&good))]);
+    for serial in ["", "one", "one", "two"] {
+        let (channels, text) = (vec!["b".to_owned()], "help".to_owned());
+        let ask = TellAsk { channels, text, serial: serial.into(), ..TellAsk::default() };
+        world.perform(&effect(Ask::Tell(ask), Span::secs(2))).await.unwrap();
+    }
+    let key = |asked: &String| {
+        let asked = asked.to_lowercase();
+        asked.split("idempotency-key: ").nth(1).unwrap().lines().next().unwrap().to_owned()
+    };
+    let keys: Vec<String> = good.asked().iter().map(key).collect();
+    assert_eq!(keys, ["the-key-b", "the-key-one-b", "the-key-one-b", "the-key-two-b"]);
+}
+
+#[tokio::test]
+async fn ten_thousand_messages_of_one_kind_are_a_handful() {
+    const STORM: usize = 10_000;
+    let person = delivering().await;
+    let world = with(vec![("a", telegram(&person))]);
+    let tell = |at: usize| {
+        let about = About {
+            process: ProcessId::new("flood").unwrap(),
+            node: NodeName::new("tell").unwrap(),
+            reference: Ref::new(&format!("t{at}")).unwrap(),
+            code: "http_status".into(),
+            why: "the answer's status is 503".into(),
+            over: false,
+            see: "http://localhost/dashboard/p/flood".into(),
+        };
+        let (channels, text) = (vec!["a".to_owned()], format!("t{at} is broken"));
+        let ask = TellAsk { channels, text, about: Some(Box::new(about)), ..TellAsk::default() };
+        Effect { key: format!("key-{at}"), ..effect(Ask::Tell(ask), Span::mins(2)) }
+    };
+    let effects: Vec<Effect> = (0..STORM).map(tell).collect();
+    let told = futures::future::join_all(effects.iter().map(|it| world.perform(it))).await;
+    assert!(told.iter().all(Result::is_ok), "each of them was told");
+    let asked = person.asked();
+    assert!(asked.len() < 10, "{asked:#?}");
+    assert!(asked[0].ends_with(r#""text":"t0 is broken"}"#), "{}", asked[0]);
+    let counts = asked[1..].iter().map(|it| {
+        let text = it.split("\"text\":\"").nth(1).unwrap();
+        let (many, rest) = text.split_once(' ').unwrap();
+        assert!(rest.starts_with("more tasks of flood stand at tell: http_status."), "{rest}");
+        assert!(rest.contains("t9999") || asked.len() > 2, "the newest is named: {rest}");
+        many.parse::<usize>().unwrap()
+    });
+    assert_eq!(1 + counts.sum::<usize>(), STORM);
 }

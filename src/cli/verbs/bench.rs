@@ -22,12 +22,18 @@ use crate::model::time::Span;
 
 const COMPUTE: &str = include_str!("bench/compute.yaml");
 const HTTP: &str = include_str!("bench/http.yaml");
+const EACH: &str = include_str!("bench/each.yaml");
+const EACH_CALLED: &str = include_str!("bench/each-called.yaml");
 const SLEEP: &str = include_str!("bench/sleep.yaml");
 
 /// How many sleepers go in one request.
 const SLEEPERS_PIECE: u64 = 1_000;
 /// How many such requests are under way at once.
 const PIECES_MAX: usize = 4;
+/// How many items a round has if nothing else is said.
+const ITEMS: u64 = 20_000;
+/// How often the memory is measured while a round runs.
+const LOOK_PAUSE: Span = Span::millis(50);
 /// How often the start is measured.
 const STARTS: usize = 5;
 /// An engine has settled after that, and is idle.
@@ -41,7 +47,8 @@ Starts an engine of its own on a folder that is thrown away, unless --server nam
 Examples:
   beltline bench                      # everything, in about a minute
   beltline bench compute --clients 256
-  beltline bench sleep --count 1000000")]
+  beltline bench sleep --count 1000000
+  beltline bench each --count 1000000")]
 pub struct Bench {
     /// What to measure [default: all of them]
     scenario: Vec<Scenario>,
@@ -51,7 +58,7 @@ pub struct Bench {
     /// How long each scenario takes
     #[arg(long, default_value = "10s", value_name = "TIME")]
     time: Span,
-    /// How many requests at most; for `sleep`, how many tasks
+    /// How many requests at most; for `sleep`, how many tasks; for `each`, how many items
     #[arg(long, value_name = "N")]
     count: Option<u64>,
 }
@@ -68,6 +75,8 @@ enum Scenario {
     Http,
     /// 100,000 tasks asleep: how fast they are taken, and what they weigh
     Sleep,
+    /// One task that calls another process for each of 20,000 items: how fast, and what it weighs
+    Each,
 }
 
 /// What is asked.
@@ -140,6 +149,7 @@ impl Bench {
                 self.load(target, "bench-http", &text, self.clients, "?wait=30s").await
             }
             Scenario::Sleep => self.sleep(target).await,
+            Scenario::Each => self.each(target).await,
             Scenario::Start => bail!("the start is measured without a target"),
         }
     }
@@ -188,6 +198,36 @@ impl Bench {
         Ok(json!({
             "count": taken, "errors": errors, "elapsed_s": elapsed.as_secs_f64(), "per_s": per_s,
             "rss_before_mb": before, "rss_mb": megabytes(target.child.as_ref()),
+        }))
+    }
+}
+
+impl Bench {
+    async fn each(&self, target: &Target) -> Result<Value> {
+        deploy(&target.remote, "bench-each-called", EACH_CALLED).await?;
+        deploy(&target.remote, "bench-each", EACH).await?;
+        let before = megabytes(target.child.as_ref());
+        let items = self.count.unwrap_or(ITEMS);
+        let path = format!("{}/tasks", process_path("bench-each"));
+        let submit = json!({"ref": "all", "params": {"items": items}});
+        let begin = instant();
+        target.remote.json(target.remote.request(Method::POST, &path).json(&submit)).await?;
+        let mut highest = 0;
+        let result = loop {
+            rest(LOOK_PAUSE).await;
+            highest = highest.max(target.child.as_ref().and_then(Child::rss_bytes).unwrap_or(0));
+            let task = target.remote.get(&format!("{path}/all")).await?;
+            match task["state"].as_str() {
+                Some("ready" | "waiting" | "doing") => {}
+                Some("done") => break task["result"].clone(),
+                _ => bail!("the round ended badly: {}", task["fault"]["message"]),
+            }
+        };
+        let elapsed = begin.elapsed();
+        let per_s = u32::try_from(items).map_or(f64::MAX, f64::from) / elapsed.as_secs_f64();
+        Ok(json!({
+            "count": result["count"], "errors": result["failed"], "elapsed_s": elapsed.as_secs_f64(),
+            "per_s": per_s, "rss_before_mb": before, "rss_mb": highest / 1024 / 1024,
         }))
     }
 }

@@ -30,6 +30,7 @@ enum Verb {
     #[command(after_help = "\
 Examples:
   beltline channel add author --via telegram chat_id=1234 token=-
+  beltline channel add duty --via telegram chat_id=-99 token=- canary=weekly
   beltline channel add office --via smtp host=smtp.example.org user=bot password=- \\
     from=bot@example.org to=me@example.org")]
     Add {
@@ -98,12 +99,7 @@ async fn list(remote: &Remote, session: &Session) -> Result<()> {
             let settings = item.get("config").and_then(Value::as_object).into_iter().flatten();
             let settings: Vec<String> =
                 settings.map(|(name, value)| format!("{name}={}", shown(value))).collect();
-            let last = &item["last"];
-            let (told, look) = match last.get("delivered").and_then(Value::as_bool) {
-                None => ("never used".to_owned(), Look::Dim),
-                Some(true) => (format!("delivered {}", far(last.get("at"), now())), Look::Good),
-                Some(false) => (format!("failed: {}", text(last, "detail")), Look::Bad),
-            };
+            let (told, look) = fares(&item["health"]);
             vec![
                 (text(item, "name").to_owned(), Look::Bold),
                 (text(item, "via").to_owned(), Look::Plain),
@@ -113,6 +109,24 @@ async fn list(remote: &Remote, session: &Session) -> Result<()> {
         });
         out.table(&["CHANNEL", "VIA", "SETTINGS", "LAST"], rows.collect())
     })
+}
+
+/// How a channel fares, in a line.
+fn fares(health: &Value) -> (String, Look) {
+    let when = |name: &str| far(health.get(name), now());
+    if health["failing"].as_bool() == Some(true) {
+        let (many, detail) = (health["failures"].as_u64().unwrap_or(0), text(health, "detail"));
+        return (format!("failing (since {}, {many} in a row): {detail}", when("since")), Look::Bad);
+    }
+    let told = match health["delivered_at"].is_null() {
+        true => "never used".to_owned(),
+        false => format!("delivered {}", when("delivered_at")),
+    };
+    match text(health, "remedy") {
+        "" if health["delivered_at"].is_null() => (told, Look::Dim),
+        "" => (told, Look::Good),
+        remedy => (format!("{told}; {remedy}"), Look::Warn),
+    }
 }
 
 fn path(name: &str) -> String {

@@ -10,8 +10,8 @@ use serde_json::{Value, json};
 use crate::cli::config::StoreChoice;
 use crate::cli::data::{DataDir, Standing};
 use crate::cli::files::yaml_files;
-use crate::cli::moment::now;
-use crate::cli::out::{Look, named, text};
+use crate::cli::moment::{far, now};
+use crate::cli::out::{Look, named, one_line, text};
 use crate::cli::remote::{Refusal, Remote};
 use crate::cli::session::Session;
 use crate::model::time::Timestamp;
@@ -46,19 +46,19 @@ struct Finding {
     level: Level,
     what: &'static str,
     found: String,
-    remedy: &'static str,
+    remedy: String,
 }
 
 fn ok(what: &'static str, found: impl Into<String>) -> Finding {
-    Finding { level: Level::Ok, what, found: found.into(), remedy: "" }
+    Finding { level: Level::Ok, what, found: found.into(), remedy: String::new() }
 }
 
-fn warn(what: &'static str, found: impl Into<String>, remedy: &'static str) -> Finding {
-    Finding { level: Level::Warn, what, found: found.into(), remedy }
+fn warn(what: &'static str, found: impl Into<String>, remedy: impl Into<String>) -> Finding {
+    Finding { level: Level::Warn, what, found: found.into(), remedy: remedy.into() }
 }
 
-fn fail(what: &'static str, found: impl Into<String>, remedy: &'static str) -> Finding {
-    Finding { level: Level::Fail, what, found: found.into(), remedy }
+fn fail(what: &'static str, found: impl Into<String>, remedy: impl Into<String>) -> Finding {
+    Finding { level: Level::Fail, what, found: found.into(), remedy: remedy.into() }
 }
 
 impl Doctor {
@@ -250,34 +250,77 @@ async fn status_findings(remote: &Remote, status: &Value) -> Vec<Finding> {
         let found = named(text(problem, "file"), text(problem, "message"));
         findings.push(fail("processes", found, "the version before it goes on; see `beltline check`"));
     }
-    findings.extend(channels(remote).await);
-    let alarms = |name: &str| status["alarms"][name].as_u64().unwrap_or(0);
-    findings.push(match (alarms("open"), alarms("undelivered")) {
-        (0, _) => ok("alarms", "none open"),
-        (open, 0) => warn("alarms", format!("{open} open"), "see `beltline alarms`"),
-        (open, missed) => {
-            fail("alarms", format!("{open} open, {missed} told to no one"), "see `beltline alarms`")
-        }
-    });
+    findings.extend(channels(status));
+    findings.extend(tokens(remote).await);
+    findings.push(alarms(status));
     findings
 }
 
-async fn channels(remote: &Remote) -> Vec<Finding> {
-    const WHAT: &str = "channels";
-    let Ok(answer) = remote.get("/api/v1/channels").await else { return Vec::new() };
+fn alarms(status: &Value) -> Finding {
+    const WHAT: &str = "alarms";
+    let many = |name: &str| status["alarms"][name].as_u64().unwrap_or(0);
+    match (many("open"), many("undelivered"), many("acknowledged")) {
+        (0, ..) => ok(WHAT, "none open"),
+        (open, 0, in_hand) => {
+            warn(WHAT, format!("{open} open, {in_hand} of them in hand"), "see `beltline alarms`")
+        }
+        (open, missed, _) => fail(
+            WHAT,
+            format!("{open} open, {missed} told to no one"),
+            "see `beltline alarms`; they are told again every five minutes, once a channel works",
+        ),
+    }
+}
+
+/// The values that are dead, or whose last safe moment to wake a person has passed.
+async fn tokens(remote: &Remote) -> Vec<Finding> {
+    const WHAT: &str = "tokens";
+    let Ok(answer) = remote.get("/api/v1/lives?limit=500").await else { return Vec::new() };
     let items = answer.get("items").and_then(Value::as_array).cloned().unwrap_or_default();
-    if items.is_empty() {
+    let mut findings = Vec::new();
+    for task in &items {
+        for life in task["lives"].as_array().into_iter().flatten().filter(|it| it["urgent"] == true) {
+            let verb = if life["dead"] == true { "died" } else { "dies" };
+            let (param, far) = (text(life, "param"), far(life.get("dies_at"), now()));
+            let name = format!("{}/{}", text(task, "process"), one_line(text(task, "ref")));
+            let found = format!("{param} of {name} {verb} {far}");
+            let remedy = "`beltline show` says why it is not renewed";
+            findings.push(if life["dead"] == true {
+                fail(WHAT, found, remedy)
+            } else {
+                warn(WHAT, found, remedy)
+            });
+        }
+    }
+    if findings.is_empty() && !items.is_empty() {
+        findings.push(ok(WHAT, format!("of {} tasks, none near its death", items.len())));
+    }
+    findings
+}
+
+fn channels(status: &Value) -> Vec<Finding> {
+    const WHAT: &str = "channels";
+    let set_up = status["channels"]["set_up"].as_u64().unwrap_or(0);
+    if set_up == 0 {
         let found = "none: alarms are seen on the dashboard and in the log only";
         return vec![warn(WHAT, found, "`beltline channel add --help`")];
     }
-    let failed: Vec<&str> = items
+    let failing = status["channels_failing"].as_array().cloned().unwrap_or_default();
+    let mut findings: Vec<Finding> = failing
         .iter()
-        .filter(|it| it["last"]["delivered"].as_bool() == Some(false))
-        .map(|it| text(it, "name"))
+        .map(|it| {
+            let (name, detail) = (text(it, "name"), text(it, "detail"));
+            let (since, many) = (far(it.get("at"), now()), it["failures"].as_u64().unwrap_or(0));
+            let found = format!("`{name}` is failing (since {since}, {many} in a row): {detail}");
+            fail(WHAT, found, text(it, "remedy"))
+        })
         .collect();
-    vec![if failed.is_empty() {
-        ok(WHAT, format!("{} set up", items.len()))
-    } else {
-        fail(WHAT, format!("failing: {}", failed.join(", ")), "see `beltline channel test NAME`")
-    }]
+    if status["channels"]["dead"].as_bool() == Some(true) {
+        let found = "none of them delivers: alarms reach no one";
+        findings.push(fail(WHAT, found, "put one right, or add another: `beltline channel add --help`"));
+    }
+    if findings.is_empty() {
+        findings.push(ok(WHAT, format!("{set_up} set up, none is failing")));
+    }
+    findings
 }

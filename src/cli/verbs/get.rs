@@ -8,12 +8,14 @@ use serde_json::Value;
 
 use crate::cli::remote::{encoded, task_path};
 use crate::cli::session::Session;
+use crate::model::time::Span;
 
 /// Print one param of a task, bare
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Example:
-  curl -H \"Authorization: Bearer $(beltline get bitrix token access_token)\" …")]
+  curl -H \"Authorization: Bearer $(beltline get bitrix token access_token)\" …
+  beltline get bitrix token access_token --fresh-for 10m    # renewed first if it dies earlier")]
 pub struct Get {
     /// The process
     process: String,
@@ -23,6 +25,12 @@ pub struct Get {
     /// The param; a dot or a slash goes deeper, as in body.items.0
     #[arg(value_name = "PARAM")]
     path: String,
+    /// Only if it lives so long yet, as in 10m; if not, have it renewed first
+    #[arg(long, value_name = "TIME")]
+    fresh_for: Option<Span>,
+    /// How long to wait for that
+    #[arg(long, value_name = "TIME", requires = "fresh_for")]
+    wait: Option<Span>,
 }
 
 impl Get {
@@ -30,7 +38,10 @@ impl Get {
     pub async fn run(self, session: &Session) -> Result<()> {
         let remote = session.remote()?;
         let parts: Vec<String> = self.path.split('/').map(encoded).collect();
-        let path = format!("{}/params/{}", task_path(&self.process, &self.reference), parts.join("/"));
+        let lease = self.fresh_for.map(|it| format!("?fresh_for={it}")).unwrap_or_default();
+        let wait = self.wait.map(|it| format!("&wait={it}")).unwrap_or_default();
+        let task = task_path(&self.process, &self.reference);
+        let path = format!("{task}/params/{}{lease}{wait}", parts.join("/"));
         let answer = match remote.send(remote.request(Method::GET, &path)).await {
             Ok(answer) => answer,
             Err(error) => return Err(remote.explained(error, &self.process).await),

@@ -1,11 +1,15 @@
 //! The verbs, one a file.
 
 pub mod check;
+pub mod try_out;
+pub mod test;
 pub mod graph;
 pub mod schema;
 pub mod explain;
+pub mod clone;
 pub mod templates;
 pub mod deploy;
+pub mod schedule;
 pub mod processes;
 pub mod submit;
 pub mod list;

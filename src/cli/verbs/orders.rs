@@ -1,4 +1,4 @@
-//! `modify`, `wake`, `retry`, `move`, `cancel`: what a person may want done with a task.
+//! `modify`, `wake`, `retry`, `move`, `cancel`, `ack`: what a person may want done with a task.
 //! Siblings of one shape.
 
 use anyhow::Result;
@@ -79,6 +79,18 @@ pub struct Cancel {
     whom: Whom,
 }
 
+/// Say that a task's alarm is in hand: no more reminders, no next rung
+#[derive(Debug, Args)]
+#[command(after_help = "\
+The task itself goes on as before. A new trouble tells people again.
+
+Example:
+  beltline ack bitrix token")]
+pub struct Ack {
+    #[command(flatten)]
+    whom: Whom,
+}
+
 impl Modify {
     /// Modifies.
     pub async fn run(self, session: &Session) -> Result<()> {
@@ -112,6 +124,13 @@ impl Cancel {
     /// Cancels.
     pub async fn run(self, session: &Session) -> Result<()> {
         order(session, &self.whom, "cancel", &json!({}), None).await
+    }
+}
+
+impl Ack {
+    /// Acknowledges.
+    pub async fn run(self, session: &Session) -> Result<()> {
+        order(session, &self.whom, "ack", &json!({}), None).await
     }
 }
 

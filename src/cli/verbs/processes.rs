@@ -8,6 +8,7 @@ use crate::cli::moment::{far, now};
 use crate::cli::out::{Look, Out, text};
 use crate::cli::remote::{PROCESSES, process_path};
 use crate::cli::session::Session;
+use crate::cli::verbs::schedule;
 
 /// List the processes
 #[derive(Debug, Args)]
@@ -50,7 +51,12 @@ impl Processes {
             return out.answer(&json!({"items": processes}), || table(&processes, out));
         };
         match remote.get(&process_path(process)).await {
-            Ok(answer) => out.answer(&answer, || one(&answer, out)),
+            Ok(answer) => {
+                let path = format!("{}/schedule", process_path(process));
+                let mut answer = answer;
+                answer["schedule"] = remote.get(&path).await?["items"].take();
+                out.answer(&answer, || one(&answer, out))
+            }
             Err(error) => Err(remote.explained(error, process).await),
         }
     }
@@ -113,10 +119,31 @@ fn one(process: &Value, out: &Out) -> Result<()> {
         out.line("")?;
         out.table(&["PARAM", "TYPE", "", "ABOUT"], params)?;
     }
+    let hooks = list("hooks").iter().map(hook).collect::<Vec<_>>();
+    if !hooks.is_empty() {
+        out.line("")?;
+        out.table(&["HOOK", "CHECK", "ADDRESS"], hooks)?;
+    }
+    let schedules = list("schedule");
+    if !schedules.is_empty() {
+        out.line("")?;
+        schedule::lines(&schedules, out)?;
+    }
     let node =
         |node: &Value| ["name", "kind", "title"].map(|it| (text(node, it).to_owned(), Look::Plain)).to_vec();
     out.line("")?;
     out.table(&["NODE", "KIND", "TITLE"], list("nodes").iter().map(node).collect())
+}
+
+fn hook(hook: &Value) -> Vec<(String, Look)> {
+    let check = text(hook, "check");
+    let methods = hook.get("methods").and_then(Value::as_array).into_iter().flatten();
+    let methods: Vec<&str> = methods.filter_map(Value::as_str).collect();
+    vec![
+        (text(hook, "name").to_owned(), Look::Bold),
+        (check.to_owned(), if check == "public" { Look::Warn } else { Look::Plain }),
+        (format!("{} {}", methods.join(", "), text(hook, "url")), Look::Plain),
+    ]
 }
 
 fn param(param: &Value) -> Vec<(String, Look)> {

@@ -1,158 +1,170 @@
-//! `templates` and `clone`: processes to start from.
+//! `templates`: what can be cloned, and what became of it since.
 
-use std::io::{self, BufRead, IsTerminal, Write};
+use std::fs;
+use std::path::PathBuf;
 
 use anyhow::{Context, Result, anyhow};
-use clap::Args;
+use clap::{Args, Subcommand};
 use serde_json::{Map, Value, json};
 
-use crate::cli::out::{Look, shown, text};
-use crate::cli::pairs;
-use crate::cli::remote::{Refusal, Remote, encoded};
+use crate::cli::failure::Usage;
+use crate::cli::out::{Look, Out, text};
+use crate::cli::remote::{Refusal, process_path};
 use crate::cli::session::Session;
-use crate::cli::suggest::nearest;
+use crate::cli::verbs::clone::{PATH, template};
 
-const PATH: &str = "/api/v1/templates";
-
-/// List what can be cloned
+/// List what can be cloned, and take over what changed in it since
 #[derive(Debug, Args)]
-#[command(after_help = "\
+#[command(
+    args_conflicts_with_subcommands = true,
+    after_help = "\
 Examples:
   beltline templates
-  beltline templates bitrix-oauth                    # its YAML")]
+  beltline templates bitrix-oauth                    # its YAML
+  beltline templates diff bitrix                     # what changed since `bitrix` was cloned
+  beltline templates update bitrix --dry-run"
+)]
 pub struct Templates {
+    #[command(subcommand)]
+    verb: Option<Verb>,
     /// Only this one, as YAML
     template: Option<String>,
 }
 
-/// Make a process from a template
-#[derive(Debug, Args)]
-#[command(after_help = "\
+#[derive(Debug, Subcommand)]
+enum Verb {
+    /// List what can be cloned
+    List,
+    /// Print one as YAML
+    Show {
+        /// The template
+        template: String,
+    },
+    /// Show what changed in the template of a process since it was cloned
+    Diff {
+        /// The process
+        process: String,
+    },
+    /// Take over what changed: merge it with your own changes, check, deploy
+    #[command(after_help = "\
+The file is kept as it was beside it. If you and the template have changed the same lines, nothing is
+written, and what must be chosen is listed.
+
 Examples:
-  beltline clone bitrix-oauth --as bitrix
-  beltline clone bitrix-lead --as leads --set keeper=bitrix")]
-pub struct Clone {
-    /// The template
-    template: String,
-    /// The new process [default: the template's name]
-    #[arg(long = "as", value_name = "PROCESS")]
-    name: Option<String>,
-    /// Its title
-    #[arg(long)]
-    title: Option<String>,
-    /// The answer to a question of the template; may be given again. With it, nothing else is asked
-    #[arg(long = "set", value_name = "NAME=VALUE")]
-    values: Vec<String>,
-    /// Ask nothing: what the template says holds
-    #[arg(long)]
-    defaults: bool,
+  beltline templates update bitrix
+  beltline templates update bitrix --marked bitrix.merged.yaml")]
+    Update {
+        /// The process
+        process: String,
+        /// Only say what would happen
+        #[arg(long)]
+        dry_run: bool,
+        /// Where the tasks of a node go that is no longer there; may be given again
+        #[arg(long = "move", value_name = "OLD=NEW")]
+        moves: Vec<String>,
+        /// If it cannot be merged, write all of it here, with marks around what must be chosen
+        #[arg(long, value_name = "FILE")]
+        marked: Option<PathBuf>,
+    },
 }
 
 impl Templates {
-    /// Lists.
+    /// Does what was asked.
     pub async fn run(self, session: &Session) -> Result<()> {
-        let (remote, out) = (session.remote()?, &session.out);
-        let Some(name) = &self.template else {
-            let answer = remote.get(PATH).await?;
-            let row = |item: &Value| {
-                vec![
-                    (text(item, "name").to_owned(), Look::Bold),
-                    (text(item, "about").to_owned(), Look::Plain),
-                ]
-            };
-            return out.answer(&answer, || {
-                out.items(&answer, "no templates", &["TEMPLATE", "WHAT IT IS FOR"], row)
-            });
-        };
-        let answer = template(&remote, name).await?;
-        out.answer(&answer, || out.raw(text(&answer, "text").as_bytes()))
-    }
-}
-
-impl Clone {
-    /// Clones.
-    pub async fn run(self, session: &Session) -> Result<()> {
-        let (remote, out) = (session.remote()?, &session.out);
-        let found = template(&remote, &self.template).await?;
-        let ask = self.values.is_empty() && !self.defaults && !out.json && io::stdin().is_terminal();
-        let values = if ask { asked(&found)? } else { pairs::read(&self.values)? };
-        let mut body = json!({"as": self.name.as_deref().unwrap_or(&self.template), "values": values});
-        if let Some(title) = &self.title {
-            body["title"] = Value::from(title.as_str());
+        match (self.verb, self.template) {
+            (None, None) | (Some(Verb::List), _) => list(session).await,
+            (None, Some(name)) | (Some(Verb::Show { template: name }), _) => show(session, &name).await,
+            (Some(Verb::Diff { process }), _) => diff(session, &process).await,
+            (Some(Verb::Update { process, dry_run, moves, marked }), _) => {
+                let body = json!({"dry_run": dry_run, "move": moved(&moves)?});
+                update(session, &process, &body, marked).await
+            }
         }
-        let answer = remote.post(&format!("{PATH}/{}/clone", encoded(&self.template)), &body).await?;
-        out.answer(&answer, || {
-            let id = text(&answer, "id");
-            let path = text(&answer, "path");
-            let place =
-                if path.is_empty() { String::new() } else { format!("; it is yours to edit in {path}") };
-            out.line(format!("{id} is deployed{place}"))?;
-            out.line(format!("next: {}", next(id, &found)))
-        })
     }
 }
 
-async fn template(remote: &Remote, name: &str) -> Result<Value> {
-    let error = match remote.get(&format!("{PATH}/{}", encoded(name))).await {
-        Ok(template) => return Ok(template),
-        Err(error) => error,
+async fn list(session: &Session) -> Result<()> {
+    let (remote, out) = (session.remote()?, &session.out);
+    let answer = remote.get(PATH).await?;
+    let row = |item: &Value| {
+        vec![(text(item, "name").to_owned(), Look::Bold), (text(item, "about").to_owned(), Look::Plain)]
     };
-    if error.downcast_ref::<Refusal>().is_none_or(|it| it.status != 404) {
-        return Err(error);
-    }
-    let known = remote.get(PATH).await?;
-    let names = known.get("items").and_then(Value::as_array).into_iter().flatten().map(|it| text(it, "name"));
-    let names: Vec<&str> = names.collect();
-    Err(match nearest(name, names.iter().copied()) {
-        Some(near) => anyhow!("there is no template `{name}`; hint: did you mean `{near}`?"),
-        None => anyhow!("there is no template `{name}`; hint: there are {}", names.join(", ")),
+    out.answer(&answer, || out.items(&answer, "no templates", &["TEMPLATE", "WHAT IT IS FOR"], row))
+}
+
+async fn show(session: &Session, name: &str) -> Result<()> {
+    let answer = template(&session.remote()?, name).await?;
+    session.out.answer(&answer, || session.out.raw(text(&answer, "text").as_bytes()))
+}
+
+async fn diff(session: &Session, id: &str) -> Result<()> {
+    let (remote, out) = (session.remote()?, &session.out);
+    let answer = remote.get(&format!("{}/template", process_path(id))).await?;
+    out.answer(&answer, || {
+        let (name, from) = (text(&answer, "template"), text(&answer, "from"));
+        if from == text(&answer, "to") {
+            return out.line(format!("{id}  is of {name}@{from}, and nothing has changed there since"));
+        }
+        if answer["known"] == Value::Bool(false) {
+            out.line(format!(
+                "{name}@{from} is not known here any more; this is how {id} differs from the template of now"
+            ))?;
+        }
+        colored(out, text(&answer, "diff"))
     })
 }
 
-/// Asks at the terminal for every param that may stand in the file. An empty answer leaves it as it is.
-fn asked(template: &Value) -> Result<Map<String, Value>> {
-    let mut values = Map::new();
-    eprintln!("What you answer holds for every task; Enter leaves it open, to be given with each.");
-    let params = template.get("params").and_then(Value::as_array).into_iter().flatten();
-    for param in params.filter(|it| is_question(it)) {
-        let (name, default) = (text(param, "name"), shown(&param["default"]));
-        let about = match text(param, "about") {
-            "" => String::new(),
-            about => format!(" ({about})"),
-        };
-        let default = if default.is_empty() { String::new() } else { format!(" [{default}]") };
-        eprint!("{name}{about}{default}: ");
-        io::stderr().flush()?;
-        let mut line = String::new();
-        io::stdin().lock().read_line(&mut line).context("nothing was typed")?;
-        let line = line.trim();
-        if !line.is_empty() {
-            values.insert(name.to_owned(), typed(line, text(param, "type")));
+async fn update(session: &Session, id: &str, body: &Value, marked: Option<PathBuf>) -> Result<()> {
+    let (remote, out) = (session.remote()?, &session.out);
+    let answer = match remote.post(&format!("{}/template/update", process_path(id)), body).await {
+        Ok(answer) => answer,
+        Err(error) => return Err(unmerged(error, marked)?),
+    };
+    out.answer(&answer, || {
+        let (name, to) = (text(&answer, "template"), text(&answer, "to"));
+        if answer["changed"] == Value::Bool(false) {
+            return out.line(format!("{id}  is of {name}@{to} already"));
         }
-    }
-    Ok(values)
+        colored(out, text(&answer, "diff"))?;
+        if body["dry_run"] == Value::Bool(true) {
+            return out.line(format!("{id}  would be deployed as {}", text(&answer, "version")));
+        }
+        let kept = match text(&answer, "backup") {
+            "" => String::new(),
+            backup => format!("; as it was it is in {backup}"),
+        };
+        out.line(format!("{id}  deployed as {}, of {name}@{to}{kept}", text(&answer, "version")))
+    })
 }
 
-/// A secret is never written into a file, and what the process writes itself is asked of no one.
-fn is_question(param: &Value) -> bool {
-    let is = |name: &str| param.get(name).and_then(Value::as_bool);
-    is("secret") != Some(true) && is("input") != Some(false)
+/// Writes down what could not be merged, if that is wanted, and gives the error back.
+fn unmerged(error: anyhow::Error, marked: Option<PathBuf>) -> Result<anyhow::Error> {
+    let refusal = error.downcast_ref::<Refusal>().filter(|it| it.code() == "merge_conflicts");
+    let (Some(refusal), Some(path)) = (refusal, marked) else { return Ok(error) };
+    let cannot = || format!("`{}` cannot be written", path.display());
+    fs::write(&path, text(&refusal.problem, "marked")).with_context(cannot)?;
+    let hint = format!("choose in {0}, then `beltline deploy {0}`", path.display());
+    Ok(anyhow!("{refusal}; hint: {hint}"))
 }
 
-fn typed(line: &str, kind: &str) -> Value {
-    match kind {
-        "string" => Value::from(line),
-        _ => serde_json::from_str(line).unwrap_or_else(|_| Value::from(line)),
-    }
+fn moved(moves: &[String]) -> Result<Map<String, Value>> {
+    let one = |it: &String| {
+        let (old, new) = it
+            .split_once(['=', ':'])
+            .ok_or_else(|| Usage(format!("`{it}` is no move; hint: write --move old=new")))?;
+        Ok((old.to_owned(), Value::from(new)))
+    };
+    moves.iter().map(one).collect()
 }
 
-/// The command that puts the first task in.
-fn next(id: &str, template: &Value) -> String {
-    let params = template.get("params").and_then(Value::as_array).into_iter().flatten();
-    let required = params.filter(|it| it["required"].as_bool() == Some(true));
-    let pairs = required.map(|it| match it["secret"].as_bool() {
-        Some(true) => format!(" {}=-", text(it, "name")),
-        _ => format!(" {}=…", text(it, "name")),
-    });
-    format!("beltline submit {id}{}", pairs.collect::<String>())
+fn colored(out: &Out, diff: &str) -> Result<()> {
+    diff.lines().try_for_each(|line| {
+        let look = match line.as_bytes().first() {
+            Some(b'+') => Look::Good,
+            Some(b'-') => Look::Bad,
+            Some(b'@') => Look::Dim,
+            _ => Look::Plain,
+        };
+        out.line(out.paint(look, line))
+    })
 }

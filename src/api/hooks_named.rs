@@ -1,0 +1,113 @@
+//! Named hooks over HTTP: a request becomes what the desk takes, and what became of it an answer.
+
+use axum::Json;
+use axum::extract::Request as HttpRequest;
+use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
+use serde_json::{Value, json};
+
+use crate::api::app::App;
+use crate::api::body::{BODY_TIMEOUT, whole};
+use crate::api::problem::Problem;
+use crate::api::take::media_type;
+use crate::desk::hooks_knock::Knock;
+use crate::desk::hooks_named::{Hooked, Request};
+use crate::desk::refusal::Refusal;
+use crate::model::names::Address;
+
+/// Takes a request to a named hook.
+pub async fn take(app: &App, knock: &Knock, request: HttpRequest) -> Response {
+    match taken(app, knock, request).await {
+        Ok(response) => response,
+        Err(problem) => {
+            let asks = problem.status == StatusCode::UNAUTHORIZED && knock.asks_password();
+            let scheme = if asks { "Basic realm=\"hook\", charset=\"UTF-8\"" } else { "Hook" };
+            let unproven = problem.status == StatusCode::UNAUTHORIZED;
+            let mut response = problem.into_response();
+            if unproven {
+                response.headers_mut().insert(header::WWW_AUTHENTICATE, HeaderValue::from_static(scheme));
+            }
+            response
+        }
+    }
+}
+
+async fn taken(app: &App, knock: &Knock, request: HttpRequest) -> Result<Response, Problem> {
+    let methods = knock.methods();
+    if !methods.contains(&request.method().as_str()) {
+        return Ok(not_so(request.method().as_str(), &methods));
+    }
+    let (head, body) = request.into_parts();
+    let mut request = Request {
+        method: head.method.as_str().to_owned(),
+        headers: pairs(&head.headers),
+        media_type: media_type(&head.headers),
+        query: head.uri.query().unwrap_or_default().to_owned(),
+        body: Vec::new(),
+    };
+    app.desk.check_head(knock, &request)?;
+    let mut body = whole(&app.room, &head.headers, body, knock.bytes_max(), BODY_TIMEOUT).await?;
+    request.body = std::mem::take(&mut body.bytes);
+    let done = app.desk.hooked(knock, request).await?;
+    Ok(answer(done))
+}
+
+fn pairs(headers: &HeaderMap) -> Vec<(String, String)> {
+    let text = |value: &HeaderValue| String::from_utf8_lossy(value.as_bytes()).into_owned();
+    let pair = |(name, value): (&HeaderName, &HeaderValue)| (name.as_str().to_owned(), text(value));
+    headers.iter().map(pair).collect()
+}
+
+fn not_so(method: &str, methods: &[&str]) -> Response {
+    let detail = format!("this hook does not take {method}");
+    let problem = Problem::new(StatusCode::METHOD_NOT_ALLOWED, "method_not_allowed", detail);
+    let mut response = problem.into_response();
+    if let Ok(allow) = HeaderValue::from_str(&methods.join(", ")) {
+        response.headers_mut().insert(header::ALLOW, allow);
+    }
+    response
+}
+
+fn answer(done: Hooked) -> Response {
+    match done {
+        Hooked::Ignored => (StatusCode::OK, Json(json!({"result": "ignored"}))).into_response(),
+        Hooked::Taken { address, created } => {
+            placed(StatusCode::ACCEPTED, &address, "accepted", Some(created))
+        }
+        Hooked::Repeated { address } => placed(StatusCode::OK, &address, "repeated", None),
+        Hooked::Replied(Ok(values)) => Json(Value::Object(values.map().clone())).into_response(),
+        Hooked::Replied(Err(fault)) => {
+            let status = fault.status.and_then(|it| StatusCode::from_u16(it).ok());
+            let status = status.filter(|it| it.is_client_error() || it.is_server_error());
+            let status = status.unwrap_or(StatusCode::UNPROCESSABLE_ENTITY);
+            Problem { code: fault.code.into(), ..Problem::new(status, "fault", fault.message) }
+                .into_response()
+        }
+        Hooked::Silent { address } => {
+            let detail = format!("task `{}` ended badly, and did not reply", address.reference);
+            Problem::new(StatusCode::BAD_GATEWAY, "no_reply", detail).into_response()
+        }
+    }
+}
+
+/// The answer that says which task it was, and where it is.
+fn placed(status: StatusCode, address: &Address, result: &str, created: Option<bool>) -> Response {
+    let reference = utf8_percent_encode(address.reference.as_str(), NON_ALPHANUMERIC);
+    let place = format!("/api/v1/processes/{}/tasks/{reference}", address.process);
+    let mut body =
+        json!({"result": result, "process": address.process, "ref": address.reference, "task": place});
+    if let Some(created) = created {
+        body["created"] = Value::Bool(created);
+    }
+    let mut response = (status, Json(body)).into_response();
+    if let Ok(place) = HeaderValue::from_str(&place) {
+        response.headers_mut().insert(header::LOCATION, place);
+    }
+    response
+}
+
+/// The answer where there is neither a hook nor a key.
+pub fn nowhere() -> Problem {
+    Problem::from(Refusal::missing("link", "of that key"))
+}

@@ -1,0 +1,50 @@
+//! `/api/v1/processes/ID/schedule`: when a process submits tasks by itself.
+
+use axum::Json;
+use axum::extract::State;
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
+
+use crate::api::app::App;
+use crate::api::problem::Problem;
+use crate::api::take::{At, Who, process};
+use crate::desk::schedule_views::ScheduleView;
+use crate::desk::view::Page;
+
+/// The routes.
+pub fn routes() -> OpenApiRouter<App> {
+    OpenApiRouter::new().routes(routes!(list)).routes(routes!(pause)).routes(routes!(resume))
+}
+
+/// The schedules of a process, each with its next five times.
+#[utoipa::path(get, path = "/api/v1/processes/{id}/schedule", tag = "processes",
+    params(("id" = String, Path)), responses((status = 200, body = Page<ScheduleView>)))]
+async fn list(
+    State(app): State<App>,
+    Who(by): Who,
+    At(id): At<String>,
+) -> Result<Json<Page<ScheduleView>>, Problem> {
+    Ok(Json(app.desk.schedules(&by, &process(&id)?).await?))
+}
+
+/// Lets a schedule rest. What it would have submitted meanwhile is not made up for.
+#[utoipa::path(post, path = "/api/v1/processes/{id}/schedule/{name}/pause", tag = "processes",
+    params(("id" = String, Path), ("name" = String, Path)), responses((status = 200, body = ScheduleView)))]
+async fn pause(
+    State(app): State<App>,
+    Who(by): Who,
+    At((id, name)): At<(String, String)>,
+) -> Result<Json<ScheduleView>, Problem> {
+    Ok(Json(app.desk.pause_schedule(&by, &process(&id)?, &name).await?))
+}
+
+/// Lets it go on, from now.
+#[utoipa::path(post, path = "/api/v1/processes/{id}/schedule/{name}/resume", tag = "processes",
+    params(("id" = String, Path), ("name" = String, Path)), responses((status = 200, body = ScheduleView)))]
+async fn resume(
+    State(app): State<App>,
+    Who(by): Who,
+    At((id, name)): At<(String, String)>,
+) -> Result<Json<ScheduleView>, Problem> {
+    Ok(Json(app.desk.resume_schedule(&by, &process(&id)?, &name).await?))
+}

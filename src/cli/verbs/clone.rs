@@ -1,0 +1,102 @@
+//! `clone`: a template becomes a process of one's own.
+
+use std::io::{self, IsTerminal};
+
+use anyhow::{Result, anyhow};
+use clap::Args;
+use serde_json::{Map, Value, json};
+
+use crate::cli::out::text;
+use crate::cli::pairs;
+use crate::cli::questions::{ask, still_needed};
+use crate::cli::remote::{Refusal, Remote, encoded};
+use crate::cli::session::Session;
+use crate::cli::suggest::nearest;
+
+/// Where templates are.
+pub const PATH: &str = "/api/v1/templates";
+
+/// Make a process from a template
+#[derive(Debug, Args)]
+#[command(after_help = "\
+At a terminal the template's questions are asked, unless --set or --defaults is given. What is secret
+is never asked here and never written into the file: it is given with each task.
+
+Examples:
+  beltline clone bitrix-oauth --as bitrix
+  beltline clone bitrix-lead --as leads --set keeper_process=bitrix
+  beltline clone oauth2-keeper --as drive --ask      # the answers are the lines of stdin")]
+pub struct Clone {
+    /// The template
+    template: String,
+    /// The new process [default: the template's name]
+    #[arg(long = "as", value_name = "PROCESS")]
+    name: Option<String>,
+    /// Its title
+    #[arg(long)]
+    title: Option<String>,
+    /// The answer to a question of the template; may be given again. With it, nothing else is asked
+    #[arg(long = "set", value_name = "NAME=VALUE")]
+    values: Vec<String>,
+    /// Ask nothing: what the template says holds
+    #[arg(long, conflicts_with = "ask")]
+    defaults: bool,
+    /// Ask also where nobody types: the answers are the lines of stdin
+    #[arg(long)]
+    ask: bool,
+}
+
+impl Clone {
+    /// Clones.
+    pub async fn run(self, session: &Session) -> Result<()> {
+        let (remote, out) = (session.remote()?, &session.out);
+        let found = template(&remote, &self.template).await?;
+        let mut values = pairs::read(&self.values)?;
+        let typed = self.values.is_empty() && !self.defaults && !out.json && io::stdin().is_terminal();
+        if self.ask || typed {
+            let mut asked = ask(&found, &mut io::stdin().lock(), &mut io::stderr())?;
+            asked.extend(values);
+            values = asked;
+        }
+        let mut body = json!({"as": self.name.as_deref().unwrap_or(&self.template), "values": values});
+        if let Some(title) = &self.title {
+            body["title"] = Value::from(title.as_str());
+        }
+        let answer = remote.post(&format!("{PATH}/{}/clone", encoded(&self.template)), &body).await?;
+        out.answer(&answer, || {
+            let id = text(&answer, "id");
+            let path = text(&answer, "path");
+            let place =
+                if path.is_empty() { String::new() } else { format!("; it is yours to edit in {path}") };
+            out.line(format!("{id} is deployed{place}"))?;
+            out.line(format!("next: {}", next(id, &found, &values)))
+        })
+    }
+}
+
+/// The template of that name, or which one may have been meant.
+pub async fn template(remote: &Remote, name: &str) -> Result<Value> {
+    let error = match remote.get(&format!("{PATH}/{}", encoded(name))).await {
+        Ok(template) => return Ok(template),
+        Err(error) => error,
+    };
+    if error.downcast_ref::<Refusal>().is_none_or(|it| it.status != 404) {
+        return Err(error);
+    }
+    let known = remote.get(PATH).await?;
+    let names = known.get("items").and_then(Value::as_array).into_iter().flatten().map(|it| text(it, "name"));
+    let names: Vec<&str> = names.collect();
+    Err(match nearest(name, names.iter().copied()) {
+        Some(near) => anyhow!("there is no template `{name}`; hint: did you mean `{near}`?"),
+        None => anyhow!("there is no template `{name}`; hint: there are {}", names.join(", ")),
+    })
+}
+
+/// The command that puts the first task in, with all that it still needs.
+fn next(id: &str, template: &Value, answered: &Map<String, Value>) -> String {
+    let pairs = still_needed(template, answered).into_iter().map(|it| match it["secret"].as_bool() {
+        Some(true) => format!(" {}=-", text(it, "name")),
+        _ => format!(" {}=…", text(it, "name")),
+    });
+    format!("beltline submit {id}{}", pairs.collect::<String>())
+}

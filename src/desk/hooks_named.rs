@@ -1,0 +1,380 @@
+//! Named hooks: the ways in that a process declares. A request knocks, proves that it may come in, and then
+//! makes a task or is a letter to one. Whatever cannot be known is refused: a hook fails closed.
+
+use serde_json::{Map, Value};
+use tokio::sync::oneshot;
+use zeroize::Zeroizing;
+
+use crate::channels::marks::{Piece, pieces};
+use crate::desk::desk::Desk;
+use crate::desk::hooks_knock::Knock;
+use crate::desk::orders::writable;
+use crate::desk::refusal::{Done, Refusal};
+use crate::desk::replays::Held;
+use crate::desk::submit::admitted;
+use crate::engine::board::Reply;
+use crate::engine::runner::Entry;
+use crate::engine::turns::NotTaken;
+use crate::model::fault::Fault;
+use crate::model::names::{Address, Ref};
+use crate::model::params::Params;
+use crate::model::scope::{Scope, View};
+use crate::model::task::{Letter, Order, Phase, Task, To, Word};
+use crate::model::text::Text;
+use crate::process::hook::{Answer, Check, First, Hook, IfExists, IfMissing};
+use crate::process::hook_body::{self, BadBody};
+use crate::process::hook_fill::{Seen, view};
+use crate::process::hook_proof::{Came, Signature, Unproven, prove, same};
+
+/// How often a request looks again at a name that changes hands under it.
+const TRIES_MAX: usize = 5;
+/// Headers that no text sees: they carry what proves.
+const UNSEEN: [&str; 3] = ["authorization", "cookie", "proxy-authorization"];
+
+/// A request as it came, whole.
+#[derive(Debug, Default)]
+pub struct Request {
+    /// How it called: `POST`.
+    pub method: String,
+    /// Its headers, names in lower case.
+    pub headers: Vec<(String, String)>,
+    /// What it says its body is, without parameters, in lower case.
+    pub media_type: String,
+    /// The query of its address, without `?`.
+    pub query: String,
+    /// Its raw body.
+    pub body: Vec<u8>,
+}
+
+/// What became of a request.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Hooked {
+    /// It made a task, or was a letter to one.
+    Taken {
+        /// The task.
+        address: Address,
+        /// It is new.
+        created: bool,
+    },
+    /// The very same request came before; nothing changed.
+    Repeated {
+        /// The task it was for.
+        address: Address,
+    },
+    /// It does not count.
+    Ignored,
+    /// The task replied.
+    Replied(Result<Params, Fault>),
+    /// The task came to a bad end before it replied.
+    Silent {
+        /// The task.
+        address: Address,
+    },
+}
+
+impl Desk {
+    /// Makes what of the check can be made before the body is read: who may not come in is not listened to.
+    pub fn check_head(&self, knock: &Knock, request: &Request) -> Done<()> {
+        let hook = knock.hook().ok_or_else(no_hook)?;
+        match hook.check.is_of_the_head() {
+            true => self.proved(knock, hook, request).map(drop),
+            false => Ok(()),
+        }
+    }
+
+    /// Takes a request. What it made is on disk when this answers.
+    pub async fn hooked(&self, knock: &Knock, request: Request) -> Done<Hooked> {
+        let hook = knock.hook().ok_or_else(no_hook)?;
+        let done = self.come_in(knock, hook, request).await;
+        let outcome = match &done {
+            Ok(Hooked::Ignored) => "ignored",
+            Ok(Hooked::Repeated { .. }) => "repeated",
+            Ok(_) => "taken",
+            Err(_) => "refused",
+        };
+        count(knock, outcome);
+        done
+    }
+
+    async fn come_in(&self, knock: &Knock, hook: &Hook, request: Request) -> Done<Hooked> {
+        let signature = self.proved(knock, hook, &request)?;
+        let held = match &signature {
+            Some(signature) => Some(self.hold(knock, signature).await?),
+            None => None,
+        };
+        if let Some(Held::Before(reference)) = &held {
+            return Ok(Hooked::Repeated { address: address(knock, reference) });
+        }
+        let query = hook_body::form(request.query.as_bytes()).map_err(bad_body)?;
+        let body = hook_body::read(&hook.accept, &request.media_type, &request.body, &request.query);
+        let body = body.map_err(bad_body)?;
+        let proof = proof_header(hook);
+        let open = |(name, _): &&(String, String)| !UNSEEN.contains(&name.as_str()) && proof != Some(name);
+        let headers = request.headers.iter().filter(open);
+        let headers: Map<String, Value> =
+            headers.map(|(name, value)| (name.clone(), Value::from(value.as_str()))).collect();
+        drop(request.body);
+        let seen = Seen { method: request.method, headers, query, body };
+        let view = view(&knock.process, seen, &self.facts(), self.now()).map_err(unfilled)?;
+        if !hook.wants(&view).map_err(unfilled)? {
+            return Ok(Hooked::Ignored);
+        }
+        let key = signature.as_ref().map(|it| format!("{}/{}/{}", knock.process.id, hook.name, it.id));
+        let done = self.delivered(knock, hook, &view, key).await?;
+        if let (Some(signature), Some(address)) = (&signature, done.address()) {
+            self.remember_signature(knock, signature, &address.reference).await?;
+        }
+        drop(held);
+        self.answered(hook, done).await
+    }
+
+    /// Makes the check, and tells the log why it was not good.
+    fn proved(&self, knock: &Knock, hook: &Hook, request: &Request) -> Done<Option<Signature>> {
+        let came = Came { headers: &request.headers, body: &request.body, now: self.now() };
+        let facts = self.facts();
+        let open = |text: &Text| self.opened(knock, text, &facts);
+        prove(&hook.check, came, &open).map_err(|why| self.unproven(knock, hook, why))
+    }
+
+    fn unproven(&self, knock: &Knock, hook: &Hook, why: Unproven) -> Refusal {
+        let process = &knock.process.id;
+        match why {
+            Unproven::Refused(why) => {
+                tracing::warn!(%process, hook = hook.name, why, "a request to a hook was refused");
+                count(knock, "unproven");
+                Refusal::Unproven
+            }
+            Unproven::Unready(fault) => {
+                let why = &fault.message;
+                tracing::error!(%process, hook = hook.name, why, "a hook cannot check who comes in");
+                count(knock, "unready");
+                Refusal::Unready
+            }
+        }
+    }
+
+    /// A text of a check with its secrets in it.
+    fn opened(&self, knock: &Knock, text: &Text, facts: &Scope) -> Result<Zeroizing<String>, Fault> {
+        let view = view(&knock.process, Seen::default(), facts, self.now())?.with_secrets();
+        let marked = text.fill(&view)?;
+        let secrets = self.keyring.secrets();
+        let mut whole = Zeroizing::new(String::new());
+        for piece in pieces(&marked) {
+            match piece {
+                Piece::Plain(text) => whole.push_str(text),
+                Piece::Secret(name) => {
+                    let missing = || Fault::lasting("missing_secret", format!("there is no secret `{name}`"));
+                    let secret = &secrets.get(name).ok_or_else(missing)?.value;
+                    if secret.is_empty() {
+                        return Err(Fault::lasting("missing_secret", format!("secret `{name}` is empty")));
+                    }
+                    whole.push_str(secret);
+                }
+            }
+        }
+        Ok(whole)
+    }
+
+    fn facts(&self) -> Scope {
+        (self.handle.turns().facts)()
+    }
+
+    /// Makes the task, or writes to the one that is there.
+    async fn delivered(
+        &self,
+        knock: &Knock,
+        hook: &Hook,
+        view: &View,
+        key: Option<String>,
+    ) -> Done<Delivered> {
+        let given = hook.reference(view).map_err(unfilled)?;
+        let named = given.is_some();
+        let reference = self.reference(given)?;
+        let params = hook.params(&knock.process, view).map_err(unfilled)?;
+        writable(&params)?;
+        let address = Address { process: knock.process.id.clone(), reference };
+        for _ in 0..TRIES_MAX {
+            let live = if named { self.live(&address).await? } else { None };
+            self.known(knock, hook, view, live.as_ref())?;
+            match (live, hook.if_exists, hook.if_missing) {
+                (Some(task), IfExists::Refuse, _) => return Err(Refusal::RefTaken(Box::new(task))),
+                (Some(task), IfExists::Return, _) => return Ok(Delivered::Known(task.address())),
+                (Some(task), IfExists::Modify, _) => match self.modify(hook, task, params.clone()).await {
+                    // It ended between the look and the letter.
+                    Err(Refusal::Conflict { code: "task_ended", .. }) => {}
+                    done => return done,
+                },
+                (None, _, IfMissing::Refuse) => {
+                    return Err(Refusal::missing("task", address.to_string()));
+                }
+                (None, _, IfMissing::Create) => {
+                    match self.create(knock, hook, &address, params.clone(), key.clone()).await {
+                        // Somebody was faster with the name.
+                        Err(Refusal::Conflict { code: "ref_taken", .. }) => {}
+                        done => return done,
+                    }
+                }
+            }
+        }
+        Err(Refusal::conflict("busy", "the task changes all the time; hint: try again"))
+    }
+
+    /// Makes the check that asks the task itself.
+    fn known(&self, knock: &Knock, hook: &Hook, view: &View, live: Option<&Task>) -> Done<()> {
+        let Check::Param { name, value, first } = &hook.check else { return Ok(()) };
+        let refused = |why| Err(self.unproven(knock, hook, Unproven::Refused(why)));
+        let Ok(brought) = value.text(view) else { return refused("it does not bring what must be the same") };
+        let known = live.and_then(|it| it.params.get(name)).and_then(known_as);
+        match (known, first) {
+            (Some(known), _) if same(&known, &brought) => Ok(()),
+            (Some(_), _) => refused("it brings another value than the task has"),
+            (None, First::Accept) if !brought.is_empty() => Ok(()),
+            (None, First::Accept) => refused("what must be the same later is empty"),
+            (None, First::Refuse) => refused("no task knows what it brings"),
+        }
+    }
+
+    async fn create(
+        &self,
+        knock: &Knock,
+        hook: &Hook,
+        address: &Address,
+        params: Params,
+        idempotency: Option<String>,
+    ) -> Done<Delivered> {
+        let params = admitted(&knock.process, params)?;
+        self.room(&knock.process)?;
+        let Address { process, reference } = address.clone();
+        let entry = Entry { process, reference, params, idempotency, by: Some(by(hook)) };
+        let made = match hook.answer {
+            Answer::Reply => self.handle.ask(entry).await.map(|(task, reply)| (task, Some(reply))),
+            Answer::Accepted => self.handle.submit(entry).await.map(|task| (task, None)),
+        };
+        match made {
+            Ok((task, reply)) => Ok(Delivered::Created(task, reply)),
+            Err(NotTaken::Repeated(id)) => {
+                let task = self.store().task(id).await?.ok_or(NotTaken::Repeated(id))?;
+                Ok(Delivered::Known(task.address()))
+            }
+            Err(not) => Err(not.into()),
+        }
+    }
+
+    async fn modify(&self, hook: &Hook, task: Task, params: Params) -> Done<Delivered> {
+        let address = task.address();
+        let order = Order::Modify { params, revision: None };
+        let word = Word::Order { order, by: by(hook) };
+        let letter = self.handle.post(Letter { to: To::Task(task.id), word }).await?;
+        if let Some(letter) = letter {
+            self.read(letter).await?;
+        }
+        Ok(Delivered::Modified(address))
+    }
+
+    /// What the caller is told.
+    async fn answered(&self, hook: &Hook, done: Delivered) -> Done<Hooked> {
+        let (task, reply) = match done {
+            Delivered::Modified(address) | Delivered::Known(address) => {
+                return Ok(Hooked::Taken { address, created: false });
+            }
+            Delivered::Created(task, None) => {
+                return Ok(Hooked::Taken { address: task.address(), created: true });
+            }
+            Delivered::Created(task, Some(reply)) => (task, reply),
+        };
+        let address = task.address();
+        let deadline = self.now() + hook.timeout;
+        tokio::select! {
+            biased;
+            reply = reply => match reply {
+                Ok(reply) => Ok(Hooked::Replied(reply)),
+                Err(_) => self.unreplied(task, address).await,
+            },
+            () = self.clock().at(deadline) => {
+                self.board().forget_reply(task.id);
+                Ok(Hooked::Taken { address, created: true })
+            }
+        }
+    }
+
+    /// The task ended and did not reply: well, or not.
+    async fn unreplied(&self, task: Task, address: Address) -> Done<Hooked> {
+        let task = self.store().task(task.id).await?.unwrap_or(task);
+        match task.state.phase() {
+            Phase::Failed | Phase::Cancelled => Ok(Hooked::Silent { address }),
+            Phase::Ready | Phase::Doing | Phase::Waiting | Phase::Done => {
+                Ok(Hooked::Taken { address, created: true })
+            }
+        }
+    }
+}
+
+/// What was done with a request.
+enum Delivered {
+    Created(Task, Option<oneshot::Receiver<Reply>>),
+    Modified(Address),
+    Known(Address),
+}
+
+impl Delivered {
+    fn address(&self) -> Option<Address> {
+        Some(match self {
+            Delivered::Created(task, _) => task.address(),
+            Delivered::Modified(address) | Delivered::Known(address) => address.clone(),
+        })
+    }
+}
+
+/// A param as it is compared; what is empty is not known yet.
+fn known_as(value: &Value) -> Option<String> {
+    match value {
+        Value::Null => None,
+        Value::String(text) => Some(text.clone()).filter(|it| !it.is_empty()),
+        other => Some(other.to_string()),
+    }
+}
+
+/// As it stands in the trail.
+fn by(hook: &Hook) -> String {
+    format!("hook {}", hook.name)
+}
+
+fn address(knock: &Knock, reference: &Ref) -> Address {
+    Address { process: knock.process.id.clone(), reference: reference.clone() }
+}
+
+fn count(knock: &Knock, outcome: &'static str) {
+    let (process, hook) = (knock.process.id.to_string(), knock.name.clone());
+    metrics::counter!("beltline_hook_requests_total", "process" => process, "hook" => hook,
+        "outcome" => outcome)
+    .increment(1);
+}
+
+/// The header that proves: no text sees it.
+fn proof_header(hook: &Hook) -> Option<&String> {
+    match &hook.check {
+        Check::Hmac(hmac) => Some(&hmac.header),
+        Check::Header { name, .. } => Some(name),
+        Check::Public | Check::Basic { .. } | Check::Param { .. } => None,
+    }
+}
+
+fn no_hook() -> Refusal {
+    Refusal::missing("link", "of that key")
+}
+
+fn bad_body(bad: BadBody) -> Refusal {
+    match bad {
+        BadBody::Kind(message) => Refusal::bad("unsupported_media_type", message),
+        BadBody::Form(message) => Refusal::bad("bad_body", message),
+    }
+}
+
+/// What a hook could not read of a request.
+fn unfilled(fault: Fault) -> Refusal {
+    let code = match fault.code.as_str() {
+        "missing_param" => "missing_field",
+        _ => "bad_body",
+    };
+    Refusal::bad(code, fault.message)
+}

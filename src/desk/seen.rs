@@ -1,0 +1,29 @@
+//! What the desk remembers while it runs, of signed requests and of schedules.
+
+use std::collections::{BTreeSet, HashMap, HashSet};
+use std::sync::Mutex;
+
+use tokio::sync::Notify;
+
+use crate::model::names::ProcessId;
+use crate::model::time::Timestamp;
+
+/// What is remembered of signed requests.
+#[derive(Debug, Default)]
+pub(super) struct Replays {
+    /// Their requests are under way.
+    pub(super) under_way: Mutex<HashSet<String>>,
+    /// The names of those on disk, oldest first.
+    pub(super) known: Mutex<BTreeSet<String>>,
+}
+
+/// What is remembered of schedules while the engine runs.
+#[derive(Debug, Default)]
+pub(super) struct Schedules {
+    /// Something was deployed, paused or resumed.
+    pub(super) changed: Notify,
+    /// One look at a time.
+    pub(super) looking: tokio::sync::Mutex<()>,
+    /// Since when each process has been looked after without a break.
+    pub(super) since: Mutex<HashMap<ProcessId, Timestamp>>,
+}

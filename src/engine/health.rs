@@ -1,0 +1,145 @@
+//! [`Health`]: how the channels fare, by what became of their messages. In memory, shared by the world, which
+//! hears it first, and the desk, which keeps it.
+
+use std::collections::BTreeMap;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use serde::{Deserialize, Serialize};
+use tokio::sync::Notify;
+
+use crate::model::fault::Fault;
+use crate::model::time::Timestamp;
+
+/// How one channel fares.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Standing {
+    /// It delivered last at.
+    pub delivered_at: Option<Timestamp>,
+    /// It has delivered nothing since then; none while it works.
+    pub failing_since: Option<Timestamp>,
+    /// How many messages it has failed to deliver since, in a row.
+    pub failures: u64,
+    /// Why the last of them was not delivered.
+    pub fault: Option<Fault>,
+    /// Who is to be told is known by another name now.
+    pub moved: Option<Moved>,
+    /// From when on the next canary is counted: the last one, or when the channel was seen first.
+    pub canary_at: Option<Timestamp>,
+}
+
+impl Standing {
+    /// What must be kept at once: whether it fails, where it moved, when its canary sang.
+    pub fn weighty(&self) -> (Option<Timestamp>, Option<&Moved>, Option<Timestamp>) {
+        (self.failing_since, self.moved.as_ref(), self.canary_at)
+    }
+}
+
+/// A setting that the provider knows better.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Moved {
+    /// The setting.
+    pub setting: String,
+    /// What it is now.
+    pub to: String,
+}
+
+/// How the channels fare, by name. A channel that was never used has no standing.
+#[derive(Debug, Default)]
+pub struct Health {
+    all: Mutex<BTreeMap<String, Standing>>,
+    changed: Notify,
+}
+
+impl Health {
+    /// A channel delivered a message, or did not.
+    pub fn heard(&self, channel: &str, fault: Option<&Fault>, now: Timestamp) {
+        self.change(channel, |it| match fault {
+            None => {
+                let moved = it.moved.take();
+                *it = Standing {
+                    delivered_at: Some(now),
+                    canary_at: it.canary_at,
+                    moved,
+                    ..Standing::default()
+                };
+            }
+            Some(fault) => {
+                it.failing_since = it.failing_since.or(Some(now));
+                it.failures = it.failures.saturating_add(1);
+                it.fault = Some(fault.clone());
+            }
+        });
+    }
+
+    /// The provider says where the person is now; none: where the settings say.
+    pub fn moved(&self, channel: &str, moved: Option<Moved>) {
+        if self.of(channel).moved != moved {
+            self.change(channel, |it| it.moved = moved);
+        }
+    }
+
+    /// The canary of a channel is counted from `at` on.
+    pub fn canary(&self, channel: &str, at: Timestamp) {
+        self.change(channel, |it| it.canary_at = Some(at));
+    }
+
+    /// How that channel fares.
+    pub fn of(&self, channel: &str) -> Standing {
+        self.lock().get(channel).cloned().unwrap_or_default()
+    }
+
+    /// How all fare that were ever used.
+    pub fn all(&self) -> BTreeMap<String, Standing> {
+        self.lock().clone()
+    }
+
+    /// Takes what was kept of a channel.
+    pub fn load(&self, channel: &str, standing: Standing) {
+        self.change(channel, |it| *it = standing);
+    }
+
+    /// The channel is gone, or another now: what was known of it says nothing.
+    pub fn forget(&self, channel: &str) {
+        let known = self.lock().remove(channel).is_some();
+        if known {
+            measure(channel, &Standing::default());
+        }
+        self.changed.notify_one();
+    }
+
+    /// Returns when something has changed since the last return; for one who waits.
+    pub async fn changed(&self) {
+        self.changed.notified().await;
+    }
+
+    fn change(&self, channel: &str, change: impl FnOnce(&mut Standing)) {
+        let mut all = self.lock();
+        let standing = all.entry(channel.to_owned()).or_default();
+        change(standing);
+        measure(channel, standing);
+        drop(all);
+        self.changed.notify_one();
+    }
+
+    fn lock(&self) -> MutexGuard<'_, BTreeMap<String, Standing>> {
+        self.all.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Shows it to whoever watches.
+fn measure(channel: &str, standing: &Standing) {
+    let name = || channel.to_owned();
+    let failing = if standing.failing_since.is_some() { 1.0 } else { 0.0 };
+    metrics::gauge!("beltline_channel_failing", "channel" => name()).set(failing);
+    let since = standing.failing_since.map_or(0.0, seconds);
+    metrics::gauge!("beltline_channel_failing_since_seconds", "channel" => name()).set(since);
+    if let Some(at) = standing.delivered_at {
+        metrics::gauge!("beltline_channel_delivered_seconds", "channel" => name()).set(seconds(at));
+    }
+}
+
+#[expect(clippy::cast_precision_loss, reason = "seconds since 1970 need no more than 52 bits")]
+fn seconds(at: Timestamp) -> f64 {
+    at.seconds() as f64
+}

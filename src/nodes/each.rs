@@ -1,0 +1,387 @@
+//! `each`: runs another process for every item of a list, and takes the replies in order.
+//!
+//! ```yaml
+//! prices:
+//!   kind: each
+//!   items: ["a", "{{sku}}"]
+//!   process: pricing
+//!   params: {sku: "{{item}}", place: "{{index}}"}
+//!   parallel: 5
+//!   save: {prices: "= response.body|map(attribute='price')|list"}
+//!   next: order
+//! ```
+//!
+//! `items` is a list, `"{{skus}}"` or an expression such as `= range(1000)`; `process`, `ref` and `params`
+//! see `item` and `index`. At most `parallel` calls run at once. With `failures: first` the first failed call
+//! ends the round with its fault; with `failures: all` every call is made, and a failed one is
+//! `{fault: {code, class, message}}`. `save` sees `response.body` (the replies in the order of the list),
+//! `response.count` and `response.failed`; replies that it does not read are not kept. Without `save` nothing
+//! is.
+//!
+//! ```yaml
+//! mail:
+//!   kind: each
+//!   items: "= range(3)"
+//!   process: pricing
+//!   failures: all
+//!   save: {sent: "= response.count - response.failed"}
+//!   next: done
+//! ```
+//!
+//! A list of more than 500 items is run in parts, one after the other: tasks beside this one, on the same
+//! node, that are removed when they are over. Parts of parts keep each of them small, so a million items
+//! need no memory. The list must not be changed meanwhile: the fault is `items_changed`. When the round ends
+//! early, by a fault, a limit or an order, no further call is made; those under way go on, and their replies
+//! are refused. Where `retry` is written, a passing fault makes all the calls again.
+
+use schemars::JsonSchema;
+use serde::Deserialize;
+use serde_json::{Value, json};
+
+use crate::model::fault::Fault;
+use crate::model::kind::{Event, Kind, Reply, Spec, Verdict, parse, schema};
+use crate::model::list::{Items, List};
+use crate::model::names::NodeName;
+use crate::model::params::Params;
+use crate::model::round::{Call, Calling, Held, Out, Round};
+use crate::model::scope::View;
+use crate::model::task::{Caller, Letter, Ticket, To, Word};
+use crate::model::text::Text;
+use crate::model::time::Span;
+use crate::nodes::call::{address, free};
+use crate::nodes::fields::{Drafts, fill, refuse_reserved};
+
+/// The register's line.
+pub const SPEC: Spec = Spec {
+    name: "each",
+    about: "runs another process for every item of a list",
+    source: include_str!("each.rs"),
+    secrets: false,
+    parse: parse::<Each>,
+    schema: schema::<Shape>,
+};
+
+/// How long a reply may take if nothing else is said.
+const TIMEOUT_DEFAULT: Span = Span::hours(1);
+/// How many calls run at once if nothing else is said.
+const PARALLEL_DEFAULT: u64 = 10;
+/// The most items whose calls one task makes by itself. A task is rewritten whole with every reply: more
+/// would make that slow, fewer would make parts wait for their last call more often.
+const CALLS_MAX: u64 = 500;
+/// A long list is run in about so many parts: the task that reads the list is rewritten with every one.
+const PARTS: u64 = 64;
+
+#[derive(Debug, Deserialize)]
+#[serde(try_from = "Shape")]
+struct Each {
+    shape: Shape,
+    /// Whether `save` reads the replies.
+    keeps: bool,
+}
+
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+struct Shape {
+    /// The list: `"{{skus}}"`, `= expression`, or as it is.
+    items: List,
+    /// Which process.
+    process: Text,
+    /// The called task's ref; one of its own if not given.
+    r#ref: Option<Text>,
+    /// What it is submitted with; `item` and `index` are seen here.
+    #[serde(default)]
+    params: Drafts,
+    /// How many calls run at once at most, from 1 to 500.
+    #[serde(default = "parallel")]
+    parallel: u64,
+    /// How long each reply may take.
+    timeout: Option<Span>,
+    /// What a failed call means.
+    #[serde(default)]
+    failures: Failures,
+    /// What is kept: `response.body` holds the replies in order, `response.count` and `response.failed` how
+    /// many there are.
+    #[serde(default)]
+    save: Drafts,
+    /// Where to.
+    next: NodeName,
+}
+
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+enum Failures {
+    /// The first one ends the round.
+    #[default]
+    First,
+    /// All calls are made, and failed ones stand among the replies.
+    All,
+}
+
+fn parallel() -> u64 {
+    PARALLEL_DEFAULT
+}
+
+impl TryFrom<Shape> for Each {
+    type Error = String;
+
+    fn try_from(shape: Shape) -> Result<Each, String> {
+        if !(1..=CALLS_MAX).contains(&shape.parallel) {
+            return Err(format!("`parallel` is from 1 to {CALLS_MAX}"));
+        }
+        refuse_reserved(shape.save.keys())?;
+        let answers: Vec<_> = shape.save.values().flat_map(|it| it.uses().answers).collect();
+        let keeps = answers.iter().any(|name| name.is_empty() || name == "body");
+        Ok(Each { shape, keeps })
+    }
+}
+
+impl Kind for Each {
+    fn exits(&self) -> Vec<(String, &NodeName)> {
+        vec![(String::new(), &self.shape.next)]
+    }
+
+    fn decide(&self, event: Event, view: &View) -> Verdict {
+        let verdict = match event {
+            Event::Came => self.begin(view),
+            Event::Replied(Reply { index: Some(index), answer }) => self.take(index, answer, view),
+            Event::Due => self.give_up_late(view),
+            Event::Letter(_) | Event::Answered(_) | Event::Order(_) | Event::Replied(_) => Ok(Verdict::Stay),
+        };
+        verdict.unwrap_or_else(Verdict::Fail)
+    }
+
+    fn rests(&self) -> bool {
+        true
+    }
+
+    /// A round that is tried again makes all of its calls again: only where that is asked for.
+    fn tries_again(&self) -> bool {
+        false
+    }
+
+    fn names(&self) -> &'static [&'static str] {
+        &["item", "index"]
+    }
+
+    fn calls(&self) -> Vec<&str> {
+        self.shape.process.literal().into_iter().collect()
+    }
+}
+
+impl Each {
+    fn begin(&self, view: &View) -> Result<Verdict, Fault> {
+        let (round, said) = match &view.task.round {
+            // A part, which has its round from birth.
+            Some(round) => (Round::clone(round), None),
+            None => {
+                let round = self.round(view)?;
+                let of =
+                    format!("{} calls of {}", round.of, self.shape.process.literal().unwrap_or("processes"));
+                (round, Some(of))
+            }
+        };
+        self.go_on(round, said, view)
+    }
+
+    /// A round for the whole list.
+    fn round(&self, view: &View) -> Result<Round, Fault> {
+        let items = self.shape.items.read(view)?;
+        let of = items.count();
+        let (held, print) = match of <= CALLS_MAX {
+            true => (Some(Held::new(self.calls_of(&items, 0, of, view))), None),
+            false => (None, Some(items.print())),
+        };
+        Ok(Round { of, held, print, ..Round::default() })
+    }
+
+    /// The calls for so many items from `first` on.
+    fn calls_of(&self, items: &Items, first: u64, count: u64, view: &View) -> Vec<Call> {
+        let all = (first..first + count).filter_map(|index| Some((index, items.get(index)?)));
+        all.map(|(index, item)| self.call(&view.with_item(index, item.into_owned()), index)).collect()
+    }
+
+    fn call(&self, view: &View, index: u64) -> Call {
+        let task = &view.task;
+        let reference = match &self.shape.r#ref {
+            Some(text) => text.fill(view)?,
+            None => format!("each-{}-{}-{}-{index}", task.id, task.visit, task.attempt),
+        };
+        let to = address(&self.shape.process.fill(view)?, &reference)?;
+        Ok(Calling { to, params: fill(&self.shape.params, view)? })
+    }
+
+    /// Hands out as much as may run at once, or ends the round.
+    fn go_on(&self, mut round: Round, said: Option<String>, view: &View) -> Result<Verdict, Fault> {
+        let mut letters = Vec::new();
+        self.look_ahead(&round, view);
+        match round.of <= CALLS_MAX {
+            true => {
+                while round.given < round.of && (round.out.len() as u64) < self.shape.parallel {
+                    self.hand_out(&mut round, &mut letters, view)?;
+                }
+            }
+            false if round.out.is_empty() && round.given < round.of => {
+                letters.push(self.part(&mut round, view)?);
+            }
+            false => {}
+        }
+        if round.is_over() {
+            return self.end(&round, view);
+        }
+        Ok(Verdict::Run { round: Box::new(round), letters, said })
+    }
+
+    /// Looks whether the tasks that are to be made in this step are there, so that they are fetched together:
+    /// each reply that is still unread makes room for one more call.
+    fn look_ahead(&self, round: &Round, view: &View) {
+        if round.of > CALLS_MAX {
+            return;
+        }
+        let free = usize::try_from(self.shape.parallel).unwrap_or(usize::MAX).saturating_sub(round.out.len());
+        let calls = round.held.iter().flat_map(|held| held.next(free + view.unread));
+        for call in calls.flatten() {
+            // What is found is read when it is their turn.
+            drop(view.scope.other(&call.to));
+        }
+    }
+
+    /// Makes the next call.
+    fn hand_out(&self, round: &mut Round, letters: &mut Vec<Letter>, view: &View) -> Result<(), Fault> {
+        let index = round.first + round.given;
+        round.given += 1;
+        let call = round.held.as_mut().and_then(|held| held.take(1).pop());
+        let call = call.unwrap_or_else(|| Err(Fault::lasting("items_changed", "the item is gone")));
+        let call = call.and_then(|Calling { to, params }| {
+            free(&to, view)?;
+            let to = To::Address(to);
+            if letters.iter().any(|letter: &Letter| letter.to == to) {
+                let message = "two items have the same ref; hint: put `{{index}}` into `ref`";
+                return Err(Fault::lasting("ref_taken", message));
+            }
+            Ok((to, params))
+        });
+        match call {
+            Ok((to, params)) => {
+                let until = Some(view.now + self.shape.timeout.unwrap_or(TIMEOUT_DEFAULT));
+                round.out.push(Out { index, until });
+                let caller = Some(caller(index, view));
+                letters.push(Letter { to, word: Word::Create { params, caller, at: None, birth: None } });
+                Ok(())
+            }
+            Err(fault) => self.count(round, index, Err(fault)),
+        }
+    }
+
+    /// The next part of a long list.
+    fn part(&self, round: &mut Round, view: &View) -> Result<Letter, Fault> {
+        let width = (round.of.div_ceil(PARTS)).max(CALLS_MAX);
+        let index = round.first + round.given;
+        let count = width.min(round.of - round.given);
+        let calls = match &mut round.held {
+            Some(held) => held.take(usize::try_from(count).unwrap_or(usize::MAX)),
+            None => {
+                let items = self.shape.items.read(view)?;
+                if round.print.as_ref() != Some(&items.print()) {
+                    let message = "the list was changed while its items were run; \
+                                   hint: keep it under another name";
+                    return Err(Fault::lasting("items_changed", message));
+                }
+                self.calls_of(&items, index, count, view)
+            }
+        };
+        round.given += count;
+        round.out.push(Out { index, until: None });
+        let held = Some(Held::new(calls));
+        let part = Round { part: true, first: index, of: count, held, ..Round::default() };
+        let (caller, at) = (caller(index, view), view.task.at.clone());
+        let word = Word::Part { caller, at, round: part.into(), birth: None };
+        Ok(Letter { to: To::Address(view.task.part(index)), word })
+    }
+
+    /// What came back of a call, or of a part.
+    fn take(&self, index: u64, answer: Result<Params, Fault>, view: &View) -> Result<Verdict, Fault> {
+        let Some(mut round) = view.task.round.as_deref().cloned() else { return Ok(Verdict::Stay) };
+        if !round.take_back(index) {
+            return Ok(Verdict::Stay);
+        }
+        match round.of <= CALLS_MAX {
+            true => self.count(&mut round, index, answer)?,
+            false => self.add(&mut round, index, &answer?),
+        }
+        self.go_on(round, None, view)
+    }
+
+    /// Counts a call that came to its end.
+    fn count(&self, round: &mut Round, index: u64, answer: Result<Params, Fault>) -> Result<(), Fault> {
+        let reply = match (answer, self.shape.failures) {
+            (Ok(reply), _) => reply,
+            (Err(fault), Failures::First) => {
+                return Err(Fault { message: format!("item {index}: {}", fault.message), ..fault });
+            }
+            (Err(fault), Failures::All) => {
+                round.failed += 1;
+                let Fault { code, class, message, .. } = fault;
+                let fault = json!({"code": code, "class": class.as_str(), "message": message});
+                [("fault".to_owned(), fault)].into_iter().collect()
+            }
+        };
+        round.done += 1;
+        if self.keeps {
+            round.keep(index, reply);
+        }
+        Ok(())
+    }
+
+    /// Adds what a part brought.
+    fn add(&self, round: &mut Round, index: u64, part: &Params) {
+        let number = |name: &str| part.get(name).and_then(Value::as_u64).unwrap_or_default();
+        round.done += number("done");
+        round.failed += number("failed");
+        if self.keeps {
+            let replies = part.get("replies").and_then(Value::as_array).into_iter().flatten();
+            for (reply, at) in replies.filter_map(Value::as_object).zip(index..) {
+                round.keep(at, reply.clone().into());
+            }
+        }
+    }
+
+    /// Calls whose replies are late have failed.
+    fn give_up_late(&self, view: &View) -> Result<Verdict, Fault> {
+        let Some(mut round) = view.task.round.as_deref().cloned() else { return Ok(Verdict::Stay) };
+        let is_late = |out: &Out| out.until.is_some_and(|until| until <= view.now);
+        let late: Vec<Out> = round.out.iter().copied().filter(is_late).collect();
+        round.out.retain(|out| !is_late(out));
+        for Out { index, .. } in late {
+            let timeout = self.shape.timeout.unwrap_or(TIMEOUT_DEFAULT);
+            let process = self.shape.process.literal().unwrap_or("it called");
+            let message = format!("process `{process}` did not reply within {timeout}");
+            self.count(&mut round, index, Err(Fault::unsure("call_timeout", message)))?;
+        }
+        self.go_on(round, None, view)
+    }
+
+    fn end(&self, round: &Round, view: &View) -> Result<Verdict, Fault> {
+        let replies: Vec<Value> =
+            round.replies.iter().flatten().map(|reply| Value::Object(reply.map().clone())).collect();
+        if round.part {
+            let told = [
+                ("done", Value::from(round.done)),
+                ("failed", Value::from(round.failed)),
+                ("replies", Value::Array(replies)),
+            ];
+            return Ok(Verdict::Part(told.into_iter().map(|(name, it)| (name.to_owned(), it)).collect()));
+        }
+        let mut response = json!({"count": round.done, "failed": round.failed});
+        if self.keeps {
+            response["body"] = Value::Array(replies);
+        }
+        let set = fill(&self.shape.save, &view.with_response(response))?;
+        Ok(Verdict::go_with(&self.shape.next, set))
+    }
+}
+
+fn caller(index: u64, view: &View) -> Caller {
+    let task = &view.task;
+    let ticket = Some(Ticket { attempt: task.attempt, index });
+    Caller { task: task.id, visit: task.visit, ticket }
+}

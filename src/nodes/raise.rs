@@ -1,0 +1,50 @@
+//! `raise`: a fault of the author's own. It is handled like any other: it goes to `on_error`, or the task
+//! fails here; a passing one is tried again where `retry` says so.
+//!
+//! ```yaml
+//! refuse: {kind: raise, code: out_of_stock, message: "there is no {{sku}} left", on_error: again}
+//! ```
+//!
+//! A task that was called and fails here gives the fault to its caller: `class: passing` lets that one try
+//! the call again.
+
+use serde::Deserialize;
+
+use crate::model::fault::Fault;
+use crate::model::kind::{Event, Kind, Spec, Verdict, parse, schema};
+use crate::model::names::NodeName;
+use crate::model::scope::View;
+use crate::nodes::fields::Raised;
+
+/// The register's line.
+pub const SPEC: Spec = Spec {
+    name: "raise",
+    about: "a fault of the author's own",
+    source: include_str!("raise.rs"),
+    secrets: false,
+    parse: parse::<Raise>,
+    schema: schema::<Raised>,
+};
+
+#[derive(Debug, Deserialize)]
+#[serde(transparent)]
+struct Raise(Raised);
+
+impl Kind for Raise {
+    fn exits(&self) -> Vec<(String, &NodeName)> {
+        Vec::new()
+    }
+
+    fn decide(&self, event: Event, view: &View) -> Verdict {
+        match event {
+            Event::Came | Event::Due | Event::Order(_) => {
+                Verdict::Fail(self.0.fault(view).unwrap_or_else(|fault: Fault| fault))
+            }
+            Event::Answered(_) | Event::Letter(_) | Event::Replied(_) => Verdict::Stay,
+        }
+    }
+
+    fn tries_again(&self) -> bool {
+        false
+    }
+}

@@ -1,0 +1,210 @@
+//! What a hook was sent, as a value: JSON, a form, XML or a query.
+
+use serde_json::{Map, Value};
+
+use crate::model::xml;
+use crate::process::hook::Format;
+
+/// The most fields of one form: more are no form.
+const FIELDS_MAX: usize = 10_000;
+/// The deepest nesting of a form's names: `a[b][c]` is three.
+const DEPTH_MAX: usize = 16;
+
+/// Why a body is none.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum BadBody {
+    /// The hook does not read such bodies.
+    Kind(String),
+    /// It is not what it says it is.
+    Form(String),
+}
+
+/// Reads a body.
+///
+/// # Errors
+/// Why it cannot be read; never with what it holds.
+pub fn read(accept: &[Format], media_type: &str, body: &[u8], query: &str) -> Result<Value, BadBody> {
+    match format(accept, media_type, body.is_empty())? {
+        Format::Query => form(query.as_bytes()),
+        Format::Form => form(body),
+        Format::Json => serde_json::from_slice(body).map_err(|error| {
+            let (line, column) = (error.line(), error.column());
+            BadBody::Form(format!("the body is no JSON: something is wrong at line {line}, column {column}"))
+        }),
+        Format::Xml => {
+            let text = std::str::from_utf8(body);
+            let text = text.map_err(|_| BadBody::Form("the XML is not UTF-8".to_owned()))?;
+            xml::read(text).map_err(|_| BadBody::Form("the body is no XML that is read here".to_owned()))
+        }
+    }
+}
+
+/// What a media type says a body is.
+fn said(media_type: &str) -> Option<Format> {
+    match media_type {
+        "application/x-www-form-urlencoded" => Some(Format::Form),
+        "application/json" | "text/json" => Some(Format::Json),
+        "application/xml" | "text/xml" => Some(Format::Xml),
+        other if other.ends_with("+json") => Some(Format::Json),
+        other if other.ends_with("+xml") => Some(Format::Xml),
+        _ => None,
+    }
+}
+
+/// How a body is to be read. What it says of itself holds, if the hook takes that; a hook that reads one kind
+/// of body alone reads so whatever says nothing.
+fn format(accept: &[Format], media_type: &str, empty: bool) -> Result<Format, BadBody> {
+    let takes = |it: Format| accept.is_empty() || accept.contains(&it);
+    match (said(media_type), accept) {
+        (_, [Format::Query]) => Ok(Format::Query),
+        (Some(format), _) if takes(format) && !empty => Ok(format),
+        (None, [only]) if !empty => Ok(*only),
+        _ if empty && takes(Format::Query) => Ok(Format::Query),
+        (None, _) if media_type.is_empty() => {
+            Err(BadBody::Kind("the body does not say what it is; hint: send a `Content-Type`".to_owned()))
+        }
+        _ => Err(BadBody::Kind("the hook does not read bodies of that `Content-Type`".to_owned())),
+    }
+}
+
+/// The fields of a form, nested as their names are: `auth[token]=x` is `{"auth": {"token": "x"}}`, `a[]=1`
+/// and a name that comes again make lists.
+pub fn form(text: &[u8]) -> Result<Value, BadBody> {
+    let mut whole = Map::new();
+    for (count, (name, value)) in url::form_urlencoded::parse(text).enumerate() {
+        if count >= FIELDS_MAX {
+            return Err(BadBody::Form(format!("the form has more than {FIELDS_MAX} fields")));
+        }
+        let path = path(&name);
+        if path.len() > DEPTH_MAX {
+            return Err(BadBody::Form(format!("the form is nested deeper than {DEPTH_MAX} levels")));
+        }
+        put(&mut whole, &path, value.into_owned()).map_err(|()| {
+            BadBody::Form("the form has one name for a value and for what holds others".to_owned())
+        })?;
+    }
+    Ok(Value::Object(whole.into_iter().map(|(name, it)| (name, listed(it))).collect()))
+}
+
+/// The parts of a name. One that is not well formed is a name as it is.
+fn path(name: &str) -> Vec<&str> {
+    let Some((first, rest)) = name.split_once('[').filter(|(first, _)| !first.is_empty()) else {
+        return vec![name];
+    };
+    match rest.strip_suffix(']') {
+        Some(inner) => {
+            let inner: Vec<&str> = inner.split("][").collect();
+            match inner.iter().any(|part| part.contains(['[', ']'])) {
+                true => vec![name],
+                false => std::iter::once(first).chain(inner).collect(),
+            }
+        }
+        None => vec![name],
+    }
+}
+
+fn put(into: &mut Map<String, Value>, path: &[&str], value: String) -> Result<(), ()> {
+    let Some((first, rest)) = path.split_first() else { return Ok(()) };
+    // `a[]` is the next of a list.
+    let name = if first.is_empty() { into.len().to_string() } else { (*first).to_owned() };
+    match (into.get_mut(&name), rest.is_empty()) {
+        (None, true) => drop(into.insert(name, Value::String(value))),
+        (None, false) => {
+            let mut inner = Map::new();
+            put(&mut inner, rest, value)?;
+            into.insert(name, Value::Object(inner));
+        }
+        (Some(Value::Object(inner)), false) => put(inner, rest, value)?,
+        (Some(Value::Array(items)), true) => items.push(Value::String(value)),
+        (Some(there @ Value::String(_)), true) => {
+            *there = Value::Array(vec![there.take(), Value::String(value)]);
+        }
+        (Some(_), _) => return Err(()),
+    }
+    Ok(())
+}
+
+/// What is numbered from 0 in order is a list.
+fn listed(value: Value) -> Value {
+    let Value::Object(map) = value else { return value };
+    let numbered = map.keys().enumerate().all(|(at, name)| *name == at.to_string());
+    match numbered && !map.is_empty() {
+        true => Value::Array(map.into_iter().map(|(_, it)| listed(it)).collect()),
+        false => Value::Object(map.into_iter().map(|(name, it)| (name, listed(it))).collect()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn a_form_is_nested_as_its_names_are() {
+        for (text, value) in [
+            ("", json!({})),
+            ("a=1&b=x+y%21", json!({"a": "1", "b": "x y!"})),
+            ("event=ONAPPINSTALL&auth[access_token]=t&auth[scope]=crm", {
+                json!({"event": "ONAPPINSTALL", "auth": {"access_token": "t", "scope": "crm"}})
+            }),
+            ("auth%5Baccess_token%5D=t", json!({"auth": {"access_token": "t"}})),
+            ("data[FIELDS][ID]=7", json!({"data": {"FIELDS": {"ID": "7"}}})),
+            ("a[]=1&a[]=2", json!({"a": ["1", "2"]})),
+            ("a[0]=1&a[1][b]=2", json!({"a": ["1", {"b": "2"}]})),
+            ("a[1]=1&a[0]=2", json!({"a": {"1": "1", "0": "2"}})),
+            ("a=1&a=2&a=3", json!({"a": ["1", "2", "3"]})),
+            ("a[b=1&[c]=2&a]=3&d[e]f=4", json!({"a[b": "1", "[c]": "2", "a]": "3", "d[e]f": "4"})),
+            ("0=a&1=b", json!({"0": "a", "1": "b"})),
+        ] {
+            assert_eq!(form(text.as_bytes()), Ok(value), "{text}");
+        }
+    }
+
+    #[test]
+    fn a_form_has_limits() {
+        for text in ["a=1&a[b]=2".to_owned(), "a[b]=2&a=1".to_owned(), format!("a{}=1", "[b]".repeat(16)), {
+            "a=1&".repeat(FIELDS_MAX + 1)
+        }] {
+            assert!(matches!(form(text.as_bytes()), Err(BadBody::Form(_))), "{}", &text[..9]);
+        }
+        assert!(form(format!("a{}=1", "[b]".repeat(15)).as_bytes()).is_ok());
+    }
+
+    #[test]
+    fn a_body_is_read_as_it_says_and_as_the_hook_takes() {
+        use Format::{Form, Json, Query, Xml};
+        let (form, json) = ("application/x-www-form-urlencoded", "application/json");
+        let order = || Some(json!({"order": {"@id": "7", "item": ["a", "b"]}}));
+        let document = "<order id='7'><item>a</item><item>b</item></order>";
+        let cases: [(&[Format], &str, &str, &str, Option<Value>); 16] = [
+            (&[], "application/xml", document, "", order()),
+            (&[], "application/soap+xml", document, "", order()),
+            (&[Xml], "text/plain", document, "", order()),
+            (
+                &[Xml],
+                "text/xml",
+                "<!DOCTYPE a [<!ENTITY x SYSTEM 'file:///etc/passwd'>]><a>&x;</a>",
+                "",
+                None,
+            ),
+            (&[], json, "{\"a\": 1}", "", Some(json!({"a": 1}))),
+            (&[], "application/vnd.shop+json", "[1]", "", Some(json!([1]))),
+            (&[], form, "a=1", "b=2", Some(json!({"a": "1"}))),
+            (&[], "", "", "b=2", Some(json!({"b": "2"}))),
+            (&[Query], "", "", "b[c]=2", Some(json!({"b": {"c": "2"}}))),
+            (&[Query], json, "{}", "b=2", Some(json!({"b": "2"}))),
+            (&[Json], "text/plain", "{}", "", Some(json!({}))),
+            (&[Json, Form], form, "a=1", "", Some(json!({"a": "1"}))),
+            (&[Json], form, "a=1", "", None),
+            (&[], "text/plain", "{}", "", None),
+            (&[], "", "{}", "", None),
+            (&[Json], json, "", "", None),
+        ];
+        for (accept, kind, body, query, wanted) in cases {
+            assert_eq!(read(accept, kind, body.as_bytes(), query).ok(), wanted, "{accept:?} {kind} {body}");
+        }
+        let bad = read(&[], json, b"{\"password\": \"hunter2", "");
+        assert_eq!(bad.clone().is_err(), !format!("{bad:?}").contains("hunter2"));
+    }
+}

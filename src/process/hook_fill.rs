@@ -1,0 +1,79 @@
+//! What a hook makes of a request: whether it counts, which task it is for, what that is given.
+
+use serde_json::{Map, Value};
+
+use crate::model::fault::Fault;
+use crate::model::names::{Address, Ref, TaskId};
+use crate::model::params::Params;
+use crate::model::scope::{Scope, View};
+use crate::model::task::{Birth, Seed, Task};
+use crate::model::time::Timestamp;
+use crate::process::hook::Hook;
+use crate::process::process::Process;
+
+/// A request as the texts of a hook see it.
+#[derive(Clone, Debug, Default)]
+pub struct Seen {
+    /// How it called.
+    pub method: String,
+    /// Its headers, names in lower case.
+    pub headers: Map<String, Value>,
+    /// The query of its address.
+    pub query: Value,
+    /// Its body.
+    pub body: Value,
+}
+
+/// What the texts of a hook of `process` see. A hook belongs to no task: what it sees stands where a task's
+/// params would.
+pub fn view(process: &Process, seen: Seen, scope: &Scope, now: Timestamp) -> Result<View, Fault> {
+    let bad = |error: crate::model::names::BadName| Fault::lasting("bad_name", error.to_string());
+    let address = Address { process: process.id.clone(), reference: Ref::new("hook").map_err(bad)? };
+    let Seen { method, headers, query, body } = seen;
+    let params = [
+        ("method", Value::from(method)),
+        ("headers", Value::Object(headers)),
+        ("query", query),
+        ("body", body),
+    ];
+    let params = params.into_iter().map(|(name, value)| (name.to_owned(), value)).collect();
+    let birth = Birth { id: TaskId(0), seed: Seed([0; 16]) };
+    Ok(View::new(Task::born(birth, address, process.start.clone(), params, now), scope, now))
+}
+
+impl Hook {
+    /// Whether a request counts.
+    ///
+    /// # Errors
+    /// What `when` could not read.
+    pub fn wants(&self, view: &View) -> Result<bool, Fault> {
+        self.when.as_ref().map_or(Ok(true), |when| when.truth(view))
+    }
+
+    /// The name of the task it is for, if the hook gives one.
+    ///
+    /// # Errors
+    /// What `ref` could not read.
+    pub fn reference(&self, view: &View) -> Result<Option<String>, Fault> {
+        self.reference.as_ref().map(|it| it.text(view)).transpose()
+    }
+
+    /// What the task is given.
+    ///
+    /// # Errors
+    /// What `params` could not read; `bad_value` if nothing says what to take of a body that has no fields.
+    pub fn params(&self, process: &Process, view: &View) -> Result<Params, Fault> {
+        if let Some(drafts) = &self.params {
+            return drafts.iter().map(|(name, it)| Ok((name.clone(), it.fill(view)?))).collect();
+        }
+        let body = view.task.params.get("body").and_then(Value::as_object);
+        let Some(body) = body else {
+            let message =
+                "the body has no fields by name; hint: the hook can say `params: {body: \"= body\"}`";
+            return Err(Fault::lasting("bad_value", message));
+        };
+        let declared = process.params.iter().filter(|it| it.input);
+        let given = declared.filter_map(|it| Some((it.name.clone(), body.get(&it.name)?.clone())));
+        Ok(given.collect())
+    }
+}

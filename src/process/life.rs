@@ -1,0 +1,89 @@
+//! [`Life`]: how long a param's value lives, as the process says and the task's other params have it.
+
+use crate::model::params::Params;
+use crate::model::time::Timestamp;
+use crate::process::process::{LifeSpec, ParamSpec, Process};
+
+/// The last second that a date of four digits has. What a token server says beyond it is cut to it.
+const SECONDS_MAX: i64 = 253_402_207_200;
+
+/// The life of one value.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Life {
+    /// The param.
+    pub param: String,
+    /// Since when it has lived, if the process knows.
+    pub born_at: Option<Timestamp>,
+    /// When it dies.
+    pub dies_at: Timestamp,
+    /// The last safe moment to wake a person: an alarm at this moment still leaves one the time to act before
+    /// the value dies.
+    pub warn_at: Timestamp,
+}
+
+impl Process {
+    /// Whether any of its params has a life.
+    pub fn has_lives(&self) -> bool {
+        self.params.iter().any(|param| param.life.is_some())
+    }
+
+    /// The lives of a task's values, in the order of the params. What is not there has none.
+    pub fn lives(&self, params: &Params) -> Vec<Life> {
+        self.params.iter().filter_map(|param| life(param, params)).collect()
+    }
+
+    /// The life of one of them.
+    pub fn life(&self, name: &str, params: &Params) -> Option<Life> {
+        self.params.iter().find(|param| param.name == name).and_then(|param| life(param, params))
+    }
+}
+
+fn life(param: &ParamSpec, params: &Params) -> Option<Life> {
+    let LifeSpec { dies_at, born_at, warn, warn_at } = param.life.as_ref()?;
+    let there = params.get(&param.name).is_some_and(|it| !it.is_null() && it != "");
+    let dies_at = moment(params, dies_at).filter(|_| there)?;
+    let warn_at = warn_at.as_ref().and_then(|name| moment(params, name)).unwrap_or(dies_at - *warn);
+    let born_at = born_at.as_ref().and_then(|name| moment(params, name));
+    Some(Life { param: param.name.clone(), born_at, dies_at, warn_at })
+}
+
+/// Unix seconds in a param.
+fn moment(params: &Params, name: &str) -> Option<Timestamp> {
+    let value = params.get(name)?;
+    #[expect(clippy::cast_possible_truncation, reason = "a float is cut to the range right after")]
+    let seconds = value.as_i64().or_else(|| value.as_f64().map(|it| it as i64))?;
+    Some(Timestamp(seconds.clamp(0, SECONDS_MAX) * 1_000))
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::{Value, json};
+
+    use super::*;
+    use crate::process::parse::parse;
+
+    const TEXT: &str = "process: p\nparams:\n  \
+                        token: {secret: true, dies_at: end, born_at: start, warn: 1h}\n  key: {dies_at: end, warn_at: wake}\n  end: {}\n  start: {}\n  wake: {}\n\
+                        nodes:\n  in: {kind: input, next: out}\n  out: {kind: end}\n";
+
+    fn lives(params: Value) -> Vec<(String, Option<i64>, i64, i64)> {
+        let params = serde_json::from_value(params).unwrap();
+        let one = |it: Life| (it.param, it.born_at.map(|it| it.0), it.dies_at.0, it.warn_at.0);
+        parse(TEXT).unwrap().lives(&params).into_iter().map(one).collect()
+    }
+
+    #[test]
+    fn a_life_stands_in_other_params() {
+        let both = json!({"token": "t", "key": 1, "end": 10_000, "start": 100.5, "wake": 7_000});
+        let token = ("token".to_owned(), Some(100_000), 10_000_000, 6_400_000);
+        assert_eq!(lives(both), [token, ("key".to_owned(), None, 10_000_000, 7_000_000)]);
+    }
+
+    #[test]
+    fn what_is_not_there_has_no_life() {
+        assert!(lives(json!({"end": 10_000})).is_empty());
+        assert!(lives(json!({"token": "", "key": null, "end": 10_000})).is_empty());
+        assert!(lives(json!({"token": "t", "end": "soon"})).is_empty());
+        assert_eq!(lives(json!({"token": "t", "end": 1e300}))[0].2, SECONDS_MAX * 1_000);
+    }
+}

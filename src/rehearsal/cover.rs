@@ -1,0 +1,126 @@
+//! [`Cover`]: which nodes and ways of a process were taken.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde::Serialize;
+
+use crate::model::task::Hop;
+use crate::process::process::{Node, Process};
+use crate::process::sketch::{Turn, Way, ways};
+
+/// Which nodes and ways were taken, by process.
+#[derive(Clone, Debug, Default)]
+pub struct Cover {
+    taken: BTreeMap<String, Taken>,
+}
+
+#[derive(Clone, Debug, Default)]
+struct Taken {
+    nodes: BTreeSet<String>,
+    /// A node and the place of a way among its ways.
+    ways: BTreeSet<(String, usize)>,
+}
+
+/// What was taken of one process.
+#[derive(Clone, Debug, Serialize)]
+pub struct Sum {
+    /// Its id.
+    pub process: String,
+    /// How many nodes it has.
+    pub nodes: usize,
+    /// How many ways out of them.
+    pub ways: usize,
+    /// The nodes that no task came to.
+    pub nodes_missed: Vec<String>,
+    /// The ways that no task took: `node → node`, with the word on the arrow.
+    pub ways_missed: Vec<String>,
+}
+
+impl Cover {
+    /// Takes note of a hop.
+    pub fn see(&mut self, process: &Process, hop: &Hop) {
+        let taken = match self.taken.get_mut(process.id.as_str()) {
+            Some(taken) => taken,
+            None => self.taken.entry(process.id.to_string()).or_default(),
+        };
+        see_name(&mut taken.nodes, hop.node.as_str());
+        let Some(to) = &hop.to else { return };
+        see_name(&mut taken.nodes, to.as_str());
+        let Some(node) = process.node(&hop.node) else { return };
+        if ordered(&hop.event) {
+            return;
+        }
+        for way in way_of(node, hop) {
+            taken.ways.insert((hop.node.to_string(), way));
+        }
+    }
+
+    /// Adds what another rehearsal took.
+    pub fn add(&mut self, other: Cover) {
+        for (process, more) in other.taken {
+            let taken = self.taken.entry(process).or_default();
+            taken.nodes.extend(more.nodes);
+            taken.ways.extend(more.ways);
+        }
+    }
+
+    /// What was taken of `process`, and what was not.
+    pub fn sum(&self, process: &Process) -> Sum {
+        let none = Taken::default();
+        let taken = self.taken.get(process.id.as_str()).unwrap_or(&none);
+        let mut sum = Sum {
+            process: process.id.to_string(),
+            nodes: process.nodes.len(),
+            ways: 0,
+            nodes_missed: Vec::new(),
+            ways_missed: Vec::new(),
+        };
+        for node in &process.nodes {
+            if !taken.nodes.contains(node.name.as_str()) {
+                sum.nodes_missed.push(node.name.to_string());
+            }
+            for (place, way) in ways(node).iter().enumerate() {
+                sum.ways += 1;
+                if !taken.ways.contains(&(node.name.to_string(), place)) {
+                    sum.ways_missed.push(told(node, way));
+                }
+            }
+        }
+        sum
+    }
+}
+
+fn see_name(names: &mut BTreeSet<String>, name: &str) {
+    if !names.contains(name) {
+        names.insert(name.to_owned());
+    }
+}
+
+/// Whether a person moved the task, and not the node.
+fn ordered(event: &str) -> bool {
+    event.starts_with("move by ") || event.starts_with("retry by ")
+}
+
+/// The places of the ways that the hop may have taken: two that lead to the same node cannot always be told
+/// apart.
+fn way_of(node: &Node, hop: &Hop) -> Vec<usize> {
+    let turn = if hop.event.starts_with("stood here for ") {
+        Turn::Limit
+    } else if hop.fault.is_some() {
+        Turn::Error
+    } else {
+        Turn::Plain
+    };
+    let all = ways(node);
+    let leads = |way: &&(usize, Way)| way.1.turn == turn && Some(&way.1.to) == hop.to.as_ref();
+    let all: Vec<(usize, Way)> = all.into_iter().enumerate().collect();
+    let found: Vec<&(usize, Way)> = all.iter().filter(leads).collect();
+    let timeout = |way: &&&(usize, Way)| (way.1.label == "timeout") == (hop.event == "due");
+    let better: Vec<usize> = found.iter().filter(timeout).map(|(place, _)| *place).collect();
+    if better.is_empty() { found.into_iter().map(|(place, _)| *place).collect() } else { better }
+}
+
+fn told(node: &Node, way: &Way) -> String {
+    let label = if way.label.is_empty() { String::new() } else { format!(" ({})", way.label) };
+    format!("{} → {}{label}", node.name, way.to)
+}

@@ -1,0 +1,15 @@
+//! Floor 6, rehearsals: processes that run against a scripted world in virtual time.
+
+pub mod scenario;
+pub mod shapes;
+pub mod read;
+pub mod diff;
+pub mod compare;
+pub mod request;
+pub mod script;
+pub mod cover;
+pub mod story;
+pub mod stage;
+pub mod look;
+pub mod play;
+pub mod record;

@@ -1,0 +1,9 @@
+//! Alarms from end to end: ladders, acknowledging, storms, and channels that fail, with real HTTP to the
+//! simulated providers.
+
+mod scene;
+
+mod acks;
+mod health;
+mod real;
+mod storms;

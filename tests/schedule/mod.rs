@@ -1,0 +1,6 @@
+//! Schedules: each planned time makes one task, whatever the night, the clock or the machine does.
+
+mod hands;
+mod kills;
+mod policies;
+mod times;

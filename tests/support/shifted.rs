@@ -1,0 +1,48 @@
+//! [`Shifted`]: the system's clock, and then some. Moving it on wakes whoever waits.
+
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use async_trait::async_trait;
+use beltline::engine::edges::Clock;
+use beltline::model::time::{Span, Timestamp};
+use beltline::world::clock::SystemClock;
+use tokio::sync::Notify;
+
+/// A clock that can be moved on.
+#[derive(Debug, Default)]
+pub(crate) struct Shifted {
+    millis: AtomicU64,
+    moved: Notify,
+}
+
+impl Shifted {
+    /// From now on it is so much later.
+    pub(crate) fn later(&self, span: Span) {
+        self.millis.fetch_add(span.0, Ordering::SeqCst);
+        self.moved.notify_waiters();
+    }
+
+    fn shift(&self) -> Span {
+        Span(self.millis.load(Ordering::SeqCst))
+    }
+}
+
+#[async_trait]
+impl Clock for Shifted {
+    fn now(&self) -> Timestamp {
+        SystemClock.now() + self.shift()
+    }
+
+    async fn at(&self, at: Timestamp) {
+        loop {
+            let moved = self.moved.notified();
+            if self.now() >= at {
+                return;
+            }
+            tokio::select! {
+                () = SystemClock.at(at - self.shift()) => {}
+                () = moved => {}
+            }
+        }
+    }
+}
