@@ -8,7 +8,6 @@ use axum::extract::{RawQuery, Request, State};
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use serde_json::{Map, Value, json};
-use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use crate::api::app::App;
@@ -16,17 +15,23 @@ use crate::api::body::{BODY_TIMEOUT, whole};
 use crate::api::hooks_named;
 use crate::api::pages::{asks, says};
 use crate::api::problem::Problem;
+use crate::api::routes::Routes;
 use crate::api::take::{self, At, is_json, media_type, process};
 use crate::desk::hooks::Opened;
 use crate::desk::hooks_knock::Knock;
+use crate::desk::need::Need;
 use crate::model::names::ProcessId;
 
 /// The largest body that a link takes: 1 MiB.
 const BROUGHT_BYTES_MAX: usize = 1024 * 1024;
 
 /// The routes.
-pub fn routes() -> OpenApiRouter<App> {
-    OpenApiRouter::new().routes(routes!(look, open, put)).routes(routes!(callback))
+pub fn routes() -> Routes {
+    Routes::new()
+        .add(Need::Key, routes!(look))
+        .add(Need::Key, routes!(open))
+        .add(Need::Key, routes!(put))
+        .add(Need::Key, routes!(callback))
 }
 
 /// Asks a person whether to go on. Nothing happens: messengers follow links to preview them. A named hook
