@@ -116,7 +116,8 @@ impl Walk<'_> {
         }
     }
 
-    /// The task comes to its node anew, under whichever runner is next: nothing was asked, so nothing is unsure.
+    /// The task comes to its node anew, under whichever runner is next: nothing was asked, so nothing is
+    /// unsure.
     fn unasked(&mut self) {
         if let State::Doing(_) = &self.task.state {
             self.task.state = State::Ready { at: self.now };

@@ -3,3 +3,4 @@
 mod ours;
 mod record;
 mod told;
+mod year;

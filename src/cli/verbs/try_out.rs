@@ -92,9 +92,11 @@ impl Try {
         };
         let Recorded { text, holds } = recorded(process, reference, session).await?;
         if let Some(path) = &self.output {
+            let folder = path.parent().filter(|it| !it.as_os_str().is_empty());
+            folder.map_or(Ok(()), fs::create_dir_all).with_context(|| cannot(path))?;
             let file = fs::OpenOptions::new().write(true).create_new(true).open(path);
             let written = file.and_then(|mut file| file.write_all(text.as_bytes()));
-            written.with_context(|| format!("`{}` cannot be written", path.display()))?;
+            written.with_context(|| cannot(path))?;
         }
         let out = &session.out;
         match (out.json, &self.output) {
@@ -109,6 +111,10 @@ impl Try {
         }
         Ok(())
     }
+}
+
+fn cannot(path: &Path) -> String {
+    format!("`{}` cannot be written", path.display())
 }
 
 fn tell(done: &Done, session: &Session) -> Result<()> {
