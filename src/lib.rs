@@ -9,7 +9,8 @@
 //! 5. [`engine`]: the pure `step`, the traits of the edges, and the runner between them.
 //! 6. [`store`], [`world`], [`sim`], [`desk`], [`rehearsal`]: what keeps, what performs, what is asked in
 //!    tests, every verb a person has, and processes in virtual time.
-//! 7. [`api`], [`dashboard`], [`cli`]: the ways in. They hold no rule of the domain.
+//! 7. [`gate`]: what every request passes.
+//! 8. [`api`], [`dashboard`], [`cli`]: the ways in. They hold no rule of the domain.
 
 pub mod model;
 pub mod channels;
@@ -21,6 +22,7 @@ pub mod world;
 pub mod sim;
 pub mod desk;
 pub mod rehearsal;
+pub mod gate;
 pub mod api;
 pub mod dashboard;
 pub mod cli;

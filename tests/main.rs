@@ -8,6 +8,7 @@ mod canary;
 mod cli;
 mod corpora;
 mod kill;
+mod people;
 mod readme;
 mod schedule;
 mod rehearsal;

@@ -5,19 +5,20 @@ use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Response};
 use serde_json::json;
-use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use crate::api::app::App;
 use crate::api::hooks::{refused, wants_page};
 use crate::api::pages::{asks_to, says};
 use crate::api::problem::Problem;
+use crate::api::routes::Routes;
 use crate::api::take::{At, process};
 use crate::desk::acks::Acked;
+use crate::desk::need::Need;
 
 /// The routes.
-pub fn routes() -> OpenApiRouter<App> {
-    OpenApiRouter::new().routes(routes!(look, acknowledge))
+pub fn routes() -> Routes {
+    Routes::new().add(Need::Key, routes!(look)).add(Need::Key, routes!(acknowledge))
 }
 
 /// Asks a person whether the alarm is in hand. Nothing happens: mail scanners and messengers follow links.

@@ -8,6 +8,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::api::body::Room;
 use crate::desk::desk::Desk;
+use crate::gate::client::Front;
 
 /// Gives the metrics as text.
 pub type Metrics = Arc<dyn Fn() -> String + Send + Sync>;
@@ -23,6 +24,8 @@ pub struct App {
     pub hosts: Option<Arc<[String]>>,
     /// The pages for people, if there are any; they have doors of their own.
     pub pages: Option<Router>,
+    /// What stands in front of the server.
+    pub front: Arc<Front>,
     /// Where bodies from anybody are held while they are read.
     pub room: Room,
     /// The server is stopping: streams end.
@@ -32,7 +35,8 @@ pub struct App {
 impl App {
     /// Without metrics, for any host.
     pub fn new(desk: Arc<Desk>, stop: CancellationToken) -> App {
-        App { desk, metrics: None, hosts: None, pages: None, room: Room::default(), stop }
+        let (front, room) = (Arc::default(), Room::default());
+        App { desk, metrics: None, hosts: None, pages: None, front, room, stop }
     }
 
     /// With metrics.
@@ -45,6 +49,19 @@ impl App {
     #[must_use]
     pub fn with_pages(self, pages: Router) -> App {
         App { pages: Some(pages), ..self }
+    }
+
+    /// Behind that.
+    #[must_use]
+    pub fn behind(self, front: Front) -> App {
+        App { front: Arc::new(front), ..self }
+    }
+
+    /// Where strangers come by: only requests that call the server by the host of its public URL, or by a
+    /// name of loopback. Without a public URL of its own, by any name: certificates tell who it is.
+    #[must_use]
+    pub fn in_public(self, has_url: bool) -> App {
+        if has_url { self.on_loopback() } else { self }
     }
 
     /// On loopback: only requests that call the server by a name of loopback or by the host of its public

@@ -2,39 +2,58 @@
 //! a verb half done, and every answer carries the same headers.
 
 use std::any::Any;
+use std::net::{IpAddr, Ipv4Addr};
+use std::sync::{Arc, Once};
 
 use axum::extract::{Request, State};
-use axum::http::{HeaderName, HeaderValue, Method, StatusCode, header};
+use axum::http::request::Parts;
+use axum::http::{HeaderValue, StatusCode, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 
 use crate::api::app::App;
 use crate::api::problem::Problem;
 use crate::api::take::{Who, unknown};
+use crate::gate::client::{Client, Peer};
+use crate::gate::doors::{Doors, Found, process_of};
+use crate::gate::headers::guard;
+use crate::gate::origin::{Site, is_read, site};
 
-/// What is open to everybody. All else needs a token: what is not named here is closed.
-const OPEN: [&str; 3] = ["/healthz", "/readyz", "/oauth/callback"];
-/// Below this the key in the path is the right.
-const HOOKS: &str = "/hooks/";
+/// What the doors know: everything, and which doors there are.
+#[derive(Clone)]
+pub struct Doorman {
+    /// Everything.
+    pub app: App,
+    /// Which doors there are, and what each asks.
+    pub doors: Arc<Doors>,
+}
 
-/// What every answer carries, unless the page says otherwise.
-const HEADERS: [(HeaderName, HeaderValue); 5] = [
-    (header::CONTENT_SECURITY_POLICY, HeaderValue::from_static("default-src 'none'; frame-ancestors 'none'")),
-    (header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff")),
-    (header::REFERRER_POLICY, HeaderValue::from_static("no-referrer")),
-    (header::CACHE_CONTROL, HeaderValue::from_static("no-store")),
-    (header::X_FRAME_OPTIONS, HeaderValue::from_static("DENY")),
-];
+/// It is said once.
+static UNDECLARED: Once = Once::new();
 
-/// Puts the headers on an answer.
-pub async fn with_headers(request: Request, next: Next) -> Response {
-    let mut response = next.run(request).await;
-    let headers = response.headers_mut();
-    for (name, value) in &HEADERS {
-        if !headers.contains_key(name) {
-            headers.insert(name.clone(), value.clone());
-        }
+/// Notes who is at the other end, lets nobody in who came around the proxy, and puts the headers on the
+/// answer.
+pub async fn guarded(State(app): State<App>, mut request: Request, next: Next) -> Response {
+    let here = Peer { address: IpAddr::V4(Ipv4Addr::LOCALHOST), tls: false };
+    let peer = request.extensions().get::<Peer>().copied().unwrap_or(here);
+    let client = app.front.client(peer, request.headers());
+    if app.front.is_undeclared(peer, request.headers()) {
+        UNDECLARED.call_once(|| {
+            tracing::warn!(
+                "a proxy on this machine is not declared, so all who come through it look like one; \
+                 hint: set `proxy.trust`, or --behind-proxy 127.0.0.1"
+            );
+        });
     }
+    request.extensions_mut().insert(client);
+    let mut response = match client.welcome {
+        true => next.run(request).await,
+        false => {
+            let detail = "this server is reached through its proxy; hint: use the address people use";
+            Problem::new(StatusCode::FORBIDDEN, "around_the_proxy", detail).into_response()
+        }
+    };
+    guard(response.headers_mut(), client.https);
     response
 }
 
@@ -56,27 +75,79 @@ pub async fn known_host(State(app): State<App>, request: Request, next: Next) ->
     }
 }
 
-/// Lets in who has a token, and notes who it is.
-pub async fn known_actor(State(app): State<App>, mut request: Request, next: Next) -> Response {
-    let path = request.uri().path();
-    if OPEN.contains(&path) || path.starts_with(HOOKS) {
-        return next.run(request).await;
+/// Lets in who may, and notes who it is. What is on no list is closed to all.
+pub async fn known_actor(State(man): State<Doorman>, request: Request, next: Next) -> Response {
+    let (mut parts, body) = request.into_parts();
+    match man.admit(&mut parts).await {
+        Ok(()) => next.run(Request::from_parts(parts, body)).await,
+        Err(response) => response,
     }
-    let header = request.headers().get(header::AUTHORIZATION).and_then(|it| it.to_str().ok());
-    let token =
-        header.and_then(|it| it.split_once(' ')).filter(|(kind, _)| kind.eq_ignore_ascii_case("bearer"));
-    let Some((_, token)) = token else { return unknown().into_response() };
-    let Some(actor) = app.desk.actor(token.trim()) else {
-        let detail = "this token is not known, or has expired";
-        return Problem::new(StatusCode::UNAUTHORIZED, "bad_token", detail).into_response();
-    };
-    request.extensions_mut().insert(Who(actor));
-    next.run(request).await
+}
+
+impl Doorman {
+    async fn admit(&self, parts: &mut Parts) -> Result<(), Response> {
+        let found = self.doors.find(parts);
+        if let Found::Door(need) = found
+            && need.is_open()
+        {
+            return Ok(());
+        }
+        if let Found::Methods(allow, true) = &found {
+            return Err(wrong_method(parts, allow));
+        }
+        let header = parts.headers.get(header::AUTHORIZATION).and_then(|it| it.to_str().ok());
+        let token =
+            header.and_then(|it| it.split_once(' ')).filter(|(kind, _)| kind.eq_ignore_ascii_case("bearer"));
+        let Some((_, token)) = token else { return Err(unknown().into_response()) };
+        let Some(actor) = self.app.desk.actor(token.trim()) else {
+            let detail = "this token is not known, or has expired";
+            return Err(Problem::new(StatusCode::UNAUTHORIZED, "bad_token", detail).into_response());
+        };
+        match found {
+            Found::Nothing => {}
+            Found::Methods(allow, _) => return Err(wrong_method(parts, &allow)),
+            Found::Forgotten => {
+                let detail = "this route says nowhere whom it is for, so it is for nobody";
+                return Err(Problem::new(StatusCode::FORBIDDEN, "undeclared", detail).into_response());
+            }
+            Found::Door(need) => {
+                self.comes_from_here(parts)?;
+                let process = process_of(parts).await;
+                need.ask(&actor, process.as_ref()).map_err(|it| Problem::from(it).into_response())?;
+            }
+        }
+        parts.extensions.insert(Who(actor));
+        Ok(())
+    }
+
+    /// Programs say nothing about where a write comes from, and browsers do.
+    fn comes_from_here(&self, parts: &Parts) -> Result<(), Response> {
+        if is_read(&parts.method) {
+            return Ok(());
+        }
+        match site(&parts.headers, &Client::of(&parts.extensions), &self.app.desk.public_url()) {
+            Site::Here | Site::Unsaid => Ok(()),
+            Site::Elsewhere => {
+                let detail = "this did not come from a page of this server";
+                Err(Problem::new(StatusCode::FORBIDDEN, "cross_origin", detail).into_response())
+            }
+        }
+    }
+}
+
+fn wrong_method(parts: &Parts, allow: &str) -> Response {
+    let detail = format!("`{}` does not take {}", parts.uri.path(), parts.method);
+    let mut response =
+        Problem::new(StatusCode::METHOD_NOT_ALLOWED, "method_not_allowed", detail).into_response();
+    if let Ok(allow) = HeaderValue::from_str(allow) {
+        response.headers_mut().insert(header::ALLOW, allow);
+    }
+    response
 }
 
 /// What changes something is carried to its end, also if the caller hangs up.
 pub async fn to_the_end(request: Request, next: Next) -> Response {
-    if matches!(*request.method(), Method::GET | Method::HEAD) {
+    if is_read(request.method()) {
         return next.run(request).await;
     }
     match tokio::spawn(next.run(request)).await {

@@ -12,19 +12,20 @@ use futures::stream;
 use serde::Deserialize;
 use tokio::sync::watch;
 use utoipa::IntoParams;
-use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use crate::api::app::App;
 use crate::api::problem::Problem;
+use crate::api::routes::Routes;
 use crate::api::take::{Ask, Who};
-use crate::desk::actor::Actor;
+use crate::desk::actor::{Actor, Right};
+use crate::desk::need::Need;
 use crate::desk::view::EventView;
 use crate::model::names::ProcessId;
 
 /// The routes.
-pub fn routes() -> OpenApiRouter<App> {
-    OpenApiRouter::new().routes(routes!(events))
+pub fn routes() -> Routes {
+    Routes::new().add(Need::Somewhere(Right::Read), routes!(events))
 }
 
 #[derive(Deserialize, IntoParams)]
@@ -86,6 +87,8 @@ impl Ear {
             }
             // Noted before the look: a commit in between is not slept through.
             self.commits.mark_unchanged();
+            // They may have lost their rights since, or some of them.
+            self.by = self.app.desk.again(&self.by)?;
             // A store out of reach ends the stream; the listener comes back and begins behind the last event.
             let (heard, last) =
                 self.app.desk.events(&self.by, self.process.as_ref(), self.after).await.ok()?;

@@ -8,7 +8,6 @@ use axum::extract::{RawQuery, Request, State};
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use serde_json::{Map, Value, json};
-use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use crate::api::app::App;
@@ -16,17 +15,23 @@ use crate::api::body::{BODY_TIMEOUT, whole};
 use crate::api::hooks_named;
 use crate::api::pages::{asks, says};
 use crate::api::problem::Problem;
+use crate::api::routes::Routes;
 use crate::api::take::{self, At, is_json, media_type, process};
 use crate::desk::hooks::Opened;
 use crate::desk::hooks_knock::Knock;
+use crate::desk::need::Need;
 use crate::model::names::ProcessId;
 
 /// The largest body that a link takes: 1 MiB.
 const BROUGHT_BYTES_MAX: usize = 1024 * 1024;
 
 /// The routes.
-pub fn routes() -> OpenApiRouter<App> {
-    OpenApiRouter::new().routes(routes!(look, open, put)).routes(routes!(callback))
+pub fn routes() -> Routes {
+    Routes::new()
+        .add(Need::Key, routes!(look))
+        .add(Need::Key, routes!(open))
+        .add(Need::Key, routes!(put))
+        .add(Need::Key, routes!(callback))
 }
 
 /// Asks a person whether to go on. Nothing happens: messengers follow links to preview them. A named hook
@@ -118,7 +123,12 @@ async fn callback(State(app): State<App>, RawQuery(query): RawQuery) -> Response
         url::form_urlencoded::parse(query.unwrap_or_default().as_bytes()).into_owned().collect();
     if let Some(error) = query.get("error") {
         let about = query.get("error_description").unwrap_or(error);
-        return says(StatusCode::BAD_REQUEST, "Not authorized", &format!("The portal said: {about}"));
+        let heard = match app.desk.callback(&query).await {
+            Ok(Opened::WentOn | Opened::Kept) => " The task that asked for it knows.",
+            Ok(Opened::Waits) | Err(_) => "",
+        };
+        let text = format!("The other side said: {about}.{heard} You can close this page.");
+        return says(StatusCode::BAD_REQUEST, "Not authorized", &text);
     }
     match app.desk.callback(&query).await {
         Ok(Opened::WentOn) => says(

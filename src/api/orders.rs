@@ -6,13 +6,15 @@ use axum::response::Response;
 use serde::Deserialize;
 use serde_json::{Map, Value};
 use utoipa::ToSchema;
-use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use crate::api::app::App;
 use crate::api::problem::Problem;
+use crate::api::routes::Routes;
 use crate::api::take::{Ask, At, Read, Who, address, task_id};
 use crate::api::tasks::{IdQuery, tagged};
+use crate::desk::actor::Right;
+use crate::desk::need::Need;
 use crate::desk::orders::Ordered;
 use crate::desk::view::TaskView;
 use crate::model::names::NodeName;
@@ -20,14 +22,14 @@ use crate::model::params::Params;
 use crate::model::task::Order;
 
 /// The routes.
-pub fn routes() -> OpenApiRouter<App> {
-    OpenApiRouter::new()
-        .routes(routes!(modify))
-        .routes(routes!(wake))
-        .routes(routes!(retry))
-        .routes(routes!(move_to))
-        .routes(routes!(cancel))
-        .routes(routes!(ack))
+pub fn routes() -> Routes {
+    Routes::new()
+        .add(Need::Here(Right::Run), routes!(modify))
+        .add(Need::Here(Right::Run), routes!(wake))
+        .add(Need::Here(Right::Run), routes!(retry))
+        .add(Need::Here(Right::Run), routes!(move_to))
+        .add(Need::Here(Right::Run), routes!(cancel))
+        .add(Need::Here(Right::Run), routes!(ack))
 }
 
 type Place = At<(String, String)>;

@@ -7,29 +7,33 @@ use axum::response::{IntoResponse, Response};
 use serde::Deserialize;
 use serde_json::{Value, json};
 use utoipa::IntoParams;
-use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use crate::api::app::App;
 use crate::api::problem::Problem;
+use crate::api::routes::Routes;
 use crate::api::take::{Ask, At, ReadText, Who, process};
+use crate::desk::actor::Right;
 use crate::desk::deploy::{Deployment, Report};
+use crate::desk::need::Need;
 use crate::desk::processes::{Picture, ProcessView, VersionView};
 use crate::desk::view::Page;
 use crate::model::names::NodeName;
 
 /// The routes.
-pub fn routes() -> OpenApiRouter<App> {
-    OpenApiRouter::new()
-        .routes(routes!(list))
-        .routes(routes!(get, put, delete))
-        .routes(routes!(versions))
-        .routes(routes!(version))
-        .routes(routes!(graph))
-        .routes(routes!(pause))
-        .routes(routes!(resume))
-        .routes(routes!(check))
-        .routes(routes!(schema))
+pub fn routes() -> Routes {
+    Routes::new()
+        .add(Need::Somewhere(Right::Read), routes!(list))
+        .add(Need::Here(Right::Read), routes!(get))
+        .add(Need::Here(Right::Edit), routes!(put))
+        .add(Need::Here(Right::Edit), routes!(delete))
+        .add(Need::Here(Right::Read), routes!(versions))
+        .add(Need::Here(Right::Read), routes!(version))
+        .add(Need::Here(Right::Read), routes!(graph))
+        .add(Need::Here(Right::Edit), routes!(pause))
+        .add(Need::Here(Right::Edit), routes!(resume))
+        .add(Need::Known, routes!(check))
+        .add(Need::Known, routes!(schema))
 }
 
 /// The processes you may see, without their nodes.

@@ -2,18 +2,23 @@
 
 use axum::Json;
 use axum::extract::State;
-use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use crate::api::app::App;
 use crate::api::problem::Problem;
+use crate::api::routes::Routes;
 use crate::api::take::{At, Who, process};
+use crate::desk::actor::Right;
+use crate::desk::need::Need;
 use crate::desk::schedule_views::ScheduleView;
 use crate::desk::view::Page;
 
 /// The routes.
-pub fn routes() -> OpenApiRouter<App> {
-    OpenApiRouter::new().routes(routes!(list)).routes(routes!(pause)).routes(routes!(resume))
+pub fn routes() -> Routes {
+    Routes::new()
+        .add(Need::Here(Right::Read), routes!(list))
+        .add(Need::Here(Right::Edit), routes!(pause))
+        .add(Need::Here(Right::Edit), routes!(resume))
 }
 
 /// The schedules of a process, each with its next five times.

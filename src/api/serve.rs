@@ -3,10 +3,14 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use hyper::Request;
+use hyper::body::Incoming;
 use hyper::server::conn::http1;
+use hyper::service::{Service as _, service_fn};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::service::TowerToHyperService;
-use tokio::net::{TcpListener, TcpStream};
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::net::TcpListener;
 use tokio::sync::Semaphore;
 use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
@@ -14,6 +18,8 @@ use tokio_util::task::TaskTracker;
 
 use crate::api::app::App;
 use crate::api::router::router;
+use crate::api::tls::Tls;
+use crate::gate::client::Peer;
 
 /// How many connections are open at once; more wait in the system's queue.
 const CONNECTIONS_MAX: usize = 10_000;
@@ -26,8 +32,20 @@ const FINISH_MAX: Duration = Duration::from_secs(10);
 /// How long to rest when the system has no room for another connection.
 const FULL_PAUSE: Duration = Duration::from_millis(100);
 
+/// How long the two ends may take to agree on a sealed line.
+const HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(10);
+
 /// Serves `app` on `listener` until `stop`.
 pub async fn serve(listener: TcpListener, app: App, stop: CancellationToken) {
+    take_all(listener, None, app, stop).await;
+}
+
+/// The same over TLS.
+pub async fn serve_sealed(listener: TcpListener, tls: Arc<Tls>, app: App, stop: CancellationToken) {
+    take_all(listener, Some(tls), app, stop).await;
+}
+
+async fn take_all(listener: TcpListener, tls: Option<Arc<Tls>>, app: App, stop: CancellationToken) {
     let service = TowerToHyperService::new(router(app));
     let (connections, permits) = (TaskTracker::new(), Arc::new(Semaphore::new(CONNECTIONS_MAX)));
     loop {
@@ -38,11 +56,11 @@ pub async fn serve(listener: TcpListener, app: App, stop: CancellationToken) {
         };
         // The semaphore is never closed.
         let Ok(permit) = permit else { break };
-        let stream = tokio::select! {
+        let (stream, from) = tokio::select! {
             biased;
             () = stop.cancelled() => break,
             accepted = listener.accept() => match accepted {
-                Ok((stream, _)) => stream,
+                Ok(accepted) => accepted,
                 Err(error) => {
                     tracing::warn!(%error, "no connection could be taken");
                     drop(timeout(FULL_PAUSE, stop.cancelled()).await);
@@ -51,8 +69,19 @@ pub async fn serve(listener: TcpListener, app: App, stop: CancellationToken) {
             },
         };
         let (service, stop) = (service.clone(), stop.clone());
+        let acceptor = tls.as_ref().map(|tls| tls.acceptor());
         connections.spawn(async move {
-            talk(stream, service, stop).await;
+            // Answers are small and waited for.
+            drop(stream.set_nodelay(true));
+            let peer = Peer { address: from.ip(), tls: acceptor.is_some() };
+            match acceptor {
+                None => talk(stream, peer, service, stop).await,
+                Some(acceptor) => match timeout(HANDSHAKE_TIMEOUT, acceptor.accept(stream)).await {
+                    Ok(Ok(stream)) => talk(stream, peer, service, stop).await,
+                    Ok(Err(error)) => tracing::debug!(%error, "no sealed line came about"),
+                    Err(_) => tracing::debug!("no sealed line came about in time"),
+                },
+            }
             drop(permit);
         });
     }
@@ -65,9 +94,17 @@ pub async fn serve(listener: TcpListener, app: App, stop: CancellationToken) {
 
 type Service = TowerToHyperService<axum::Router>;
 
-async fn talk(stream: TcpStream, service: Service, stop: CancellationToken) {
-    // Answers are small and waited for.
-    drop(stream.set_nodelay(true));
+async fn talk(
+    stream: impl AsyncRead + AsyncWrite + Unpin,
+    peer: Peer,
+    service: Service,
+    stop: CancellationToken,
+) {
+    // Each request knows which connection brought it.
+    let service = service_fn(move |mut request: Request<Incoming>| {
+        request.extensions_mut().insert(peer);
+        service.call(request)
+    });
     let connection = http1::Builder::new()
         .timer(TokioTimer::new())
         .header_read_timeout(HEAD_TIMEOUT)

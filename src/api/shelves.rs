@@ -8,14 +8,15 @@ use axum::http::StatusCode;
 use serde::Deserialize;
 use serde_json::{Map, Value};
 use utoipa::ToSchema;
-use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use crate::api::app::App;
 use crate::api::problem::Problem;
+use crate::api::routes::Routes;
 use crate::api::take::{At, Read, Who};
 use crate::desk::actor::Right;
 use crate::desk::channels::{ChannelView, TestView};
+use crate::desk::need::Need;
 use crate::desk::shelves::{SecretView, VarView};
 use crate::desk::tokens::{TokenView, Wanted};
 use crate::desk::view::Page;
@@ -23,17 +24,21 @@ use crate::model::names::ProcessId;
 use crate::model::time::Timestamp;
 
 /// The routes.
-pub fn routes() -> OpenApiRouter<App> {
-    OpenApiRouter::new()
-        .routes(routes!(channels))
-        .routes(routes!(put_channel, delete_channel))
-        .routes(routes!(test_channel))
-        .routes(routes!(secrets))
-        .routes(routes!(put_secret, delete_secret))
-        .routes(routes!(vars))
-        .routes(routes!(put_var, delete_var))
-        .routes(routes!(tokens, make_token))
-        .routes(routes!(delete_token))
+pub fn routes() -> Routes {
+    Routes::new()
+        .add(Need::Everywhere(Right::Read), routes!(channels))
+        .add(Need::Everywhere(Right::Secrets), routes!(put_channel))
+        .add(Need::Everywhere(Right::Secrets), routes!(delete_channel))
+        .add(Need::Everywhere(Right::Run), routes!(test_channel))
+        .add(Need::Everywhere(Right::Secrets), routes!(secrets))
+        .add(Need::Everywhere(Right::Secrets), routes!(put_secret))
+        .add(Need::Everywhere(Right::Secrets), routes!(delete_secret))
+        .add(Need::Everywhere(Right::Read), routes!(vars))
+        .add(Need::Everywhere(Right::Edit), routes!(put_var))
+        .add(Need::Everywhere(Right::Edit), routes!(delete_var))
+        .add(Need::Everywhere(Right::Admin), routes!(tokens))
+        .add(Need::Everywhere(Right::Admin), routes!(make_token))
+        .add(Need::Everywhere(Right::Admin), routes!(delete_token))
 }
 
 /// All channels; their keys are masked.

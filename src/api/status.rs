@@ -1,4 +1,4 @@
-//! How it goes: `/api/v1/status`, `/api/v1/audit`, `/healthz`, `/readyz`, `/metrics`.
+//! How it goes: `/api/v1/status`, `/healthz`, `/readyz`, `/metrics`.
 
 use std::fmt::Write;
 
@@ -6,14 +6,15 @@ use axum::Json;
 use axum::extract::State;
 use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
-use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use crate::api::app::App;
 use crate::api::problem::Problem;
+use crate::api::routes::Routes;
 use crate::api::take::Who;
-use crate::desk::status::{AuditView, Status};
-use crate::desk::view::Page;
+use crate::desk::actor::Right;
+use crate::desk::need::Need;
+use crate::desk::status::Status;
 use crate::engine::lives::Living;
 use crate::model::time::Timestamp;
 
@@ -24,26 +25,18 @@ const WARN_AT: &str = "beltline_param_warn_at_seconds";
 const UNLISTED: &str = "beltline_param_lives_unlisted";
 
 /// The routes.
-pub fn routes() -> OpenApiRouter<App> {
-    OpenApiRouter::new()
-        .routes(routes!(status))
-        .routes(routes!(audit))
-        .routes(routes!(healthz))
-        .routes(routes!(readyz))
-        .routes(routes!(metrics))
+pub fn routes() -> Routes {
+    Routes::new()
+        .add(Need::Everywhere(Right::Read), routes!(status))
+        .add(Need::Nothing, routes!(healthz))
+        .add(Need::Nothing, routes!(readyz))
+        .add(Need::Everywhere(Right::Read), routes!(metrics))
 }
 
 /// How it goes, for `doctor` and whoever watches.
 #[utoipa::path(get, path = "/api/v1/status", tag = "status", responses((status = 200, body = Status)))]
 async fn status(State(app): State<App>, Who(by): Who) -> Result<Json<Status>, Problem> {
     Ok(Json(app.desk.status(&by).await?))
-}
-
-/// Who did what, the newest first.
-#[utoipa::path(get, path = "/api/v1/audit", tag = "status",
-    responses((status = 200, body = Page<AuditView>)))]
-async fn audit(State(app): State<App>, Who(by): Who) -> Result<Json<Page<AuditView>>, Problem> {
-    Ok(Json(app.desk.audit_lines(&by).await?))
 }
 
 /// The program runs.

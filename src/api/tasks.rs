@@ -9,19 +9,21 @@ use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use serde::Deserialize;
 use serde_json::Value;
 use utoipa::IntoParams;
-use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use crate::api::app::App;
 use crate::api::many::many;
 use crate::api::problem::Problem;
+use crate::api::routes::Routes;
 use crate::api::submission::SubmitBody;
 use crate::api::take::{
     Ask, At, Who, address, is_json, json, media_type, not_json, process, task_id, too_large,
 };
+use crate::desk::actor::Right;
 use crate::desk::lease::Wish;
 use crate::desk::lives::LivingView;
 use crate::desk::look::Filter;
+use crate::desk::need::Need;
 use crate::desk::submit::Submitted;
 use crate::desk::view::{HopView, Page, TaskView};
 use crate::model::names::{NodeName, ProcessId};
@@ -29,15 +31,16 @@ use crate::model::task::Phase;
 use crate::model::time::Span;
 
 /// The routes.
-pub fn routes() -> OpenApiRouter<App> {
-    OpenApiRouter::new()
-        .routes(routes!(list, submit))
-        .routes(routes!(list_all))
-        .routes(routes!(get))
-        .routes(routes!(trail))
-        .routes(routes!(param))
-        .routes(routes!(lives))
-        .routes(routes!(alarms))
+pub fn routes() -> Routes {
+    Routes::new()
+        .add(Need::Here(Right::Read), routes!(list))
+        .add(Need::Here(Right::Run), routes!(submit))
+        .add(Need::Somewhere(Right::Read), routes!(list_all))
+        .add(Need::Here(Right::Read), routes!(get))
+        .add(Need::Here(Right::Read), routes!(trail))
+        .add(Need::Here(Right::Read), routes!(param))
+        .add(Need::Somewhere(Right::Read), routes!(lives))
+        .add(Need::Somewhere(Right::Read), routes!(alarms))
 }
 
 #[derive(Deserialize, IntoParams)]

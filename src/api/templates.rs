@@ -8,25 +8,27 @@ use axum::http::StatusCode;
 use serde::Deserialize;
 use serde_json::{Map, Value};
 use utoipa::ToSchema;
-use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use crate::api::app::App;
 use crate::api::problem::Problem;
+use crate::api::routes::Routes;
 use crate::api::take::{At, Read, Who, process};
+use crate::desk::actor::Right;
 use crate::desk::cloning::{Cloned, Cloning, TemplateView};
+use crate::desk::need::Need;
 use crate::desk::upstream::{Update, Updated, UpstreamView};
 use crate::desk::view::Page;
 use crate::model::names::NodeName;
 
 /// The routes.
-pub fn routes() -> OpenApiRouter<App> {
-    OpenApiRouter::new()
-        .routes(routes!(list))
-        .routes(routes!(get))
-        .routes(routes!(clone))
-        .routes(routes!(upstream))
-        .routes(routes!(update))
+pub fn routes() -> Routes {
+    Routes::new()
+        .add(Need::Known, routes!(list))
+        .add(Need::Known, routes!(get))
+        .add(Need::Somewhere(Right::Edit), routes!(clone))
+        .add(Need::Here(Right::Read), routes!(upstream))
+        .add(Need::Here(Right::Edit), routes!(update))
 }
 
 /// All templates, without their texts.

@@ -71,6 +71,8 @@ enum Verb {
     Secret(verbs::secret::Secret),
     Var(verbs::var::Var),
     Token(verbs::token::Token),
+    User(verbs::user::User),
+    Audit(verbs::audit::Audit),
     Config(verbs::config::ShowConfig),
     Doctor(verbs::doctor::Doctor),
     Completions(verbs::completions::Completions),
@@ -104,8 +106,8 @@ const GROUPS: [(&str, &[&str]); 5] = [
             "alarms",
         ],
     ),
-    ("Set up", &["channel", "secret", "var", "token"]),
-    ("Look after it", &["config", "doctor", "completions"]),
+    ("Set up", &["channel", "secret", "var", "token", "user"]),
+    ("Look after it", &["config", "doctor", "audit", "completions"]),
 ];
 
 /// Arguments in, exit code out.
@@ -188,6 +190,8 @@ async fn dispatch(verb: Verb, session: &Session) -> Result<()> {
         Verb::Secret(verb) => verb.run(session).await,
         Verb::Var(verb) => verb.run(session).await,
         Verb::Token(verb) => verb.run(session).await,
+        Verb::User(verb) => verb.run(session).await,
+        Verb::Audit(verb) => verb.run(session).await,
         Verb::Config(verb) => verb.run(session).await,
         Verb::Doctor(verb) => verb.run(session).await,
         Verb::Completions(verb) => verb.run(&session.out),

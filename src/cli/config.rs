@@ -30,6 +30,10 @@ pub struct Config {
     pub listen: SocketAddr,
     /// What links are made of.
     pub public_url: Option<Url>,
+    /// The files of the certificate and of its key.
+    pub tls: Option<(PathBuf, PathBuf)>,
+    /// The proxies in front that are believed.
+    pub proxies: Vec<IpNet>,
     /// The data folder.
     pub data: PathBuf,
     /// What keeps the tasks.
@@ -94,6 +98,8 @@ impl Config {
         Ok(Config {
             listen: one("listen").map_or_else(|| bail!("`listen` is empty"), listen)?,
             public_url: one("public_url").map(url).transpose()?,
+            tls: tls(one("tls.cert"), one("tls.key"))?,
+            proxies: one("proxy.trust").map_or(Ok(Vec::new()), addresses)?,
             data: PathBuf::from(text("data").unwrap_or_default()),
             store: one("store").map_or(Ok(StoreChoice::Sqlite), store)?,
             processes: PathBuf::from(text("processes").unwrap_or_default()),
@@ -120,17 +126,24 @@ impl Config {
     /// What links and callbacks are made of.
     pub fn public_url(&self, address: SocketAddr) -> String {
         let url = self.public_url.as_ref().map(|it| it.as_str().trim_end_matches('/').to_owned());
-        url.unwrap_or_else(|| format!("http://{address}"))
+        let scheme = if self.tls.is_some() { "https" } else { "http" };
+        url.unwrap_or_else(|| format!("{scheme}://{address}"))
     }
 
-    /// Refuses to listen where strangers could come in.
+    /// Whether only this machine can come in.
+    pub fn is_local(&self) -> bool {
+        self.listen.ip().is_loopback()
+    }
+
+    /// Refuses to listen where strangers could read along.
     pub fn check_listen(&self) -> Result<()> {
-        if self.listen.ip().is_loopback() {
+        if self.is_local() || self.tls.is_some() || !self.proxies.is_empty() {
             return Ok(());
         }
         bail!(
-            "`listen` is {}, which others can reach, and there are no users and no TLS yet; hint: listen on \
-             127.0.0.1 and let a proxy with TLS and a login stand in front",
+            "`listen` is {}, which others can reach, and nothing seals what they say; hint: give a \
+             certificate with --tls-cert and --tls-key, or name the proxy with TLS in front with \
+             --behind-proxy",
             self.listen
         )
     }
@@ -208,6 +221,21 @@ fn listen(held: &Held) -> Result<SocketAddr> {
         return Ok(address);
     }
     Err(bad(held, "address", "127.0.0.1:7700"))
+}
+
+fn tls(cert: Option<&Held>, key: Option<&Held>) -> Result<Option<(PathBuf, PathBuf)>> {
+    let path = |held: &Held| PathBuf::from(&held.values[0]);
+    match (cert, key) {
+        (Some(cert), Some(key)) => Ok(Some((path(cert), path(key)))),
+        (None, None) => Ok(None),
+        (Some(one), None) => Err(lone(one, "tls.key")),
+        (None, Some(one)) => Err(lone(one, "tls.cert")),
+    }
+}
+
+fn lone(one: &Held, other: &str) -> anyhow::Error {
+    Usage(format!("`{}` is given ({}) and `{other}` is not; hint: both or none", one.key.name, one.origin))
+        .into()
 }
 
 fn url(held: &Held) -> Result<Url> {
@@ -296,6 +324,14 @@ mod tests {
     fn others_cannot_reach_it() {
         let open = config(&[("listen", vec!["0.0.0.0:7700".to_owned()])], &Env::default()).unwrap();
         assert!(open.check_listen().is_err());
+        let all = ("listen", vec!["0.0.0.0:7700".to_owned()]);
+        let proxy = config(&[all.clone(), ("proxy.trust", vec!["10.0.0.1".to_owned()])], &Env::default());
+        assert!(proxy.unwrap().check_listen().is_ok());
+        let file = |name| (name, vec!["x.pem".to_owned()]);
+        let tls = config(&[all.clone(), file("tls.cert"), file("tls.key")], &Env::default()).unwrap();
+        assert!(tls.check_listen().is_ok());
+        assert_eq!(tls.public_url(tls.listen), "https://0.0.0.0:7700");
+        assert!(config(&[all, file("tls.cert")], &Env::default()).is_err());
         let here = config(&[("listen", vec!["[::1]:7700".to_owned()])], &Env::default()).unwrap();
         assert!(here.check_listen().is_ok());
     }

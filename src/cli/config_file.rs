@@ -41,9 +41,24 @@ struct Shape {
     log: Option<String>,
     log_format: Option<String>,
     allow: Allow,
+    tls: TlsFiles,
+    proxy: Proxy,
     digest: DigestShape,
     limits: Limits,
     channels: Map<String, Value>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+struct TlsFiles {
+    cert: Option<String>,
+    key: Option<String>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+struct Proxy {
+    trust: Option<Vec<String>>,
 }
 
 #[derive(Debug, Default, Deserialize)]
@@ -102,6 +117,9 @@ fn taken(shape: Shape, tree: Option<&Tree>, file: &str, base: &Path) -> ConfigFi
         ("server", one(shape.server), origin(&["server"])),
         ("log", one(shape.log), origin(&["log"])),
         ("log_format", one(shape.log_format), origin(&["log_format"])),
+        ("tls.cert", one(shape.tls.cert.map(from_here)), origin(&["tls", "cert"])),
+        ("tls.key", one(shape.tls.key.map(from_here)), origin(&["tls", "key"])),
+        ("proxy.trust", shape.proxy.trust, origin(&["proxy", "trust"])),
         ("allow.addresses", shape.allow.addresses, origin(&["allow", "addresses"])),
         ("allow.oauth_hosts", shape.allow.oauth_hosts, origin(&["allow", "oauth_hosts"])),
         ("digest.first", one(shape.digest.first), origin(&["digest", "first"])),

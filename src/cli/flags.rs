@@ -31,12 +31,21 @@ pub struct Common {
 /// Flags of the engine.
 #[derive(Clone, Debug, Default, Args)]
 pub struct Engine {
-    /// Where to listen, on loopback; port 0 takes a free one [default: 127.0.0.1:7700]
+    /// Where to listen; beyond loopback only with users, and TLS or a proxy [default: 127.0.0.1:7700]
     #[arg(long, value_name = "ADDRESS")]
     pub listen: Option<String>,
     /// What links and OAuth callbacks are made of [default: http:// and the address]
     #[arg(long, value_name = "URL")]
     pub public_url: Option<String>,
+    /// The certificate to show, with its chain, as PEM; read again when it changes
+    #[arg(long, value_name = "FILE")]
+    pub tls_cert: Option<String>,
+    /// The certificate's key, as PEM
+    #[arg(long, value_name = "FILE")]
+    pub tls_key: Option<String>,
+    /// A proxy in front whose X-Forwarded-For and -Proto are believed, such as 127.0.0.1; may be given again
+    #[arg(long, value_name = "NETWORK")]
+    pub behind_proxy: Vec<String>,
     /// The folder whose processes are deployed, now and when they change [default: ./processes]
     #[arg(long, value_name = "DIR")]
     pub processes: Option<String>,
@@ -73,11 +82,14 @@ impl Engine {
         let mut all = said([
             ("listen", &self.listen),
             ("public_url", &self.public_url),
+            ("tls.cert", &self.tls_cert),
+            ("tls.key", &self.tls_key),
             ("processes", &self.processes),
             ("store", &self.store),
             ("log", &self.log),
             ("log_format", &self.log_format),
         ]);
+        all.push(("proxy.trust", self.behind_proxy.clone()));
         all.push(("allow.addresses", self.allow_address.clone()));
         all.push(("allow.oauth_hosts", self.allow_oauth_host.clone()));
         all

@@ -40,9 +40,15 @@ impl Key {
 /// All of them, in the order they are shown.
 pub const KEYS: &[Key] = &[
     key("listen", "BELTLINE_LISTEN", "--listen", "127.0.0.1:7700")
-        .about("where `serve` listens; loopback only"),
+        .about("where `serve` listens; beyond loopback only with users, and TLS or a proxy"),
     key("public_url", "BELTLINE_PUBLIC_URL", "--public-url", "")
         .about("what links and OAuth callbacks are made of; else http:// and `listen`"),
+    key("tls.cert", "BELTLINE_TLS_CERT", "--tls-cert", "")
+        .about("the certificate `serve` shows, with its chain, as PEM; read again when it changes"),
+    key("tls.key", "BELTLINE_TLS_KEY", "--tls-key", "").about("the certificate's key, as PEM"),
+    key("proxy.trust", "BELTLINE_PROXY_TRUST", "--behind-proxy", "")
+        .about("the proxies in front, as 127.0.0.1/32: whom they speak for is believed")
+        .many(),
     key("data", "BELTLINE_DATA", "--data", "./data").about("the folder of beltline.db, key and token"),
     key("store", "BELTLINE_STORE", "--store", "sqlite").about("`sqlite`, or `memory`, which forgets"),
     key("processes", "BELTLINE_PROCESSES", "--processes", "./processes").about("the folder that is deployed"),

@@ -11,6 +11,7 @@ use serde_json::{Value, json};
 use crate::cli::failure::Usage;
 use crate::cli::files::yaml_files;
 use crate::cli::out::{Look, Out, one_line};
+use crate::cli::remote::{process_path, task_path};
 use crate::cli::session::Session;
 use crate::cli::suggest::nearest;
 use crate::cli::timeline;
@@ -23,6 +24,7 @@ use crate::process::process::Process;
 use crate::rehearsal::diff::{Miss, Side};
 use crate::rehearsal::play::{Cast, Played, play, unknown_names};
 use crate::rehearsal::read::{is_scenario, read};
+use crate::rehearsal::record::{Seen, guesses, record};
 use crate::rehearsal::scenario::{Case, Scenario};
 use crate::rehearsal::story::{Beat, Chapter};
 use crate::store::memory::Memory;
@@ -139,10 +141,53 @@ async fn by_name(name: &str, session: &Session) -> Result<String> {
     Err(anyhow::Error::new(Usage(format!("there is no process `{name}`; hint: {hint}"))))
 }
 
+/// A scenario that was made of a real task.
+pub struct Recorded {
+    /// It, as YAML.
+    pub text: String,
+    /// Whether it holds when it is played.
+    pub holds: bool,
+}
+
+/// Makes a scenario of the task at `process` and `reference`, and plays it.
+pub async fn recorded(process: &str, reference: &str, session: &Session) -> Result<Recorded> {
+    let remote = session.remote()?;
+    let path = task_path(process, reference);
+    let task = match remote.get(&path).await {
+        Ok(task) => task,
+        Err(error) => return Err(remote.explained(error, process).await),
+    };
+    let trail = remote.list(&format!("{path}/trail"), usize::MAX).await?;
+    let source = deployed(process, session).await?;
+    let known = parse(&source).map_err(|_| anyhow!("process `{process}` cannot be read here"))?;
+    let seen = Seen { process: &known, source: &source, task: &task, hops: trail.iter().collect() };
+    let texts: Vec<String> = guesses(&seen).iter().map(|guess| record(&seen, guess)).collect();
+    let process = Arc::new(known);
+    for text in &texts {
+        let Ok(scenario) = read(text) else { continue };
+        let cast = Cast { process: Arc::clone(&process), with: others(&scenario, session).await };
+        let plays = scenario.cases.iter().map(|case| play(case, &cast, Arc::new(Memory::default())));
+        if futures::future::join_all(plays).await.iter().all(|it| it.misses.is_empty()) {
+            return Ok(Recorded { text: text.clone(), holds: true });
+        }
+    }
+    let text = texts.into_iter().next().unwrap_or_default();
+    Ok(Recorded { text, holds: false })
+}
+
+/// The other processes of a scenario, as far as they are found.
+async fn others(scenario: &Scenario, session: &Session) -> Vec<Arc<Process>> {
+    let mut all = Vec::new();
+    for name in &scenario.with {
+        all.extend(found(&name.it, Path::new(""), session).await.ok());
+    }
+    all
+}
+
 /// The text of a deployed process.
 pub async fn deployed(id: &str, session: &Session) -> Result<String> {
     let remote = session.remote()?;
-    let path = crate::cli::remote::process_path(id);
+    let path = process_path(id);
     let version = remote.get(&path).await?;
     let version = version.get("version").and_then(Value::as_str).unwrap_or_default().to_owned();
     let answer = remote.get(&format!("{path}/versions/{version}")).await?;

@@ -135,6 +135,11 @@ impl Remote {
         self.json(self.request(Method::PUT, path).json(body)).await
     }
 
+    /// Changes what is at `path` as `body` says.
+    pub async fn patch(&self, path: &str, body: &Value) -> Result<Value> {
+        self.json(self.request(Method::PATCH, path).json(body)).await
+    }
+
     /// Removes what is at `path`.
     pub async fn delete(&self, path: &str) -> Result<Value> {
         self.json(self.request(Method::DELETE, path)).await

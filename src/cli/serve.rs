@@ -1,10 +1,11 @@
 //! [`Engine`]: everything that runs, put together. The only file that knows all edges.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
-use std::net::SocketAddr;
-use std::path::Path;
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, OnceLock};
+use std::time::Duration;
 
 use anyhow::{Context, Result, anyhow, bail};
 use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusHandle};
@@ -12,9 +13,11 @@ use serde_json::{Map, Value};
 use tokio::net::TcpListener;
 use tokio::task::{JoinError, JoinHandle};
 use tokio_util::sync::CancellationToken;
+use zeroize::Zeroizing;
 
 use crate::api::app::{App, Metrics};
-use crate::api::serve::serve;
+use crate::api::serve::{serve, serve_sealed};
+use crate::api::tls::Tls;
 use crate::cli::config::{Config, StoreChoice};
 use crate::cli::data::{DataDir, Lock};
 use crate::cli::watch::Watch;
@@ -29,6 +32,7 @@ use crate::engine::registry::Registry;
 use crate::engine::runner::Runner;
 use crate::engine::shelf::{Channel, Keyring};
 use crate::engine::turns::Turns;
+use crate::gate::client::Front;
 use crate::model::scope::Scope;
 use crate::store::memory::Memory;
 use crate::store::seal::Sealer;
@@ -36,16 +40,22 @@ use crate::store::sqlite::Sqlite;
 use crate::world::clock::SystemClock;
 use crate::world::world::{RealWorld, WorldConfig};
 
+/// How often it is kept when sessions and tokens were used last.
+const USES_PAUSE: Duration = Duration::from_mins(1);
+
 /// An engine that runs.
 pub struct Engine {
     /// Where it listens.
     pub address: SocketAddr,
     /// What became of the process files at the start.
     pub files: Vec<FileResult>,
+    /// The one-time link that lets the first admin be made, while there is none.
+    pub setup: Option<Zeroizing<String>>,
     data: DataDir,
+    tls: Option<Arc<Tls>>,
     stop_answers: CancellationToken,
     stop_runner: CancellationToken,
-    answers: JoinHandle<()>,
+    answers: Vec<JoinHandle<()>>,
     schedules: JoinHandle<()>,
     runner: JoinHandle<()>,
     channels: JoinHandle<()>,
@@ -62,6 +72,7 @@ impl Engine {
         let data = DataDir::at(&config.data);
         data.make()?;
         let lock = data.lock()?;
+        let tls = config.tls.as_ref().map(|(cert, key)| Tls::read(cert, key)).transpose()?.map(Arc::new);
         let listener = bind(config.listen).await?;
         let address = listener.local_addr()?;
         let token = data.token()?;
@@ -76,21 +87,28 @@ impl Engine {
         };
         let desk = Arc::new(Desk::new(handle, keyring, desk_config));
         desk.load_all().await.context("what was kept cannot be loaded")?;
+        check_people(config, &desk)?;
+        let setup = desk.open_setup().await.context("the link of the first start cannot be made")?;
+        let setup = setup.map(|key| Zeroizing::new(setup_link(&config.public_url(address), &key)));
         let (stop_answers, stop_runner) = (CancellationToken::new(), CancellationToken::new());
         let runner = tokio::spawn(runner.run(stop_runner.clone()));
         let channels = tokio::spawn(Arc::clone(&desk).watch_channels(stop_runner.clone()));
         let (watch, files) = deploy_folder(config, &desk).await?;
         let schedules = tokio::spawn(Arc::clone(&desk).run_schedules(stop_answers.clone()));
-        let pages = pages(Arc::clone(&desk), stop_answers.clone());
-        let app = App::new(Arc::clone(&desk), stop_answers.clone()).on_loopback();
-        let app = app.with_metrics(metrics).with_pages(pages);
-        let answers = tokio::spawn(serve(listener, app, stop_answers.clone()));
+        let (answers, local) =
+            answer(config, listener, tls.clone(), Arc::clone(&desk), metrics, &stop_answers).await?;
+        tokio::spawn(keep_uses(Arc::clone(&desk), stop_answers.clone()));
+        if let Some(tls) = &tls {
+            tokio::spawn(follow(config, Arc::clone(tls), stop_answers.clone()));
+        }
         let watcher = watch.map(|watch| tokio::spawn(redeploy(watch, desk)));
-        data.set_address(address)?;
+        data.set_address(local)?;
         Ok(Engine {
             address,
             files,
+            setup,
             data,
+            tls,
             stop_answers,
             stop_runner,
             answers,
@@ -102,6 +120,13 @@ impl Engine {
         })
     }
 
+    /// Reads the certificate again, if there is one.
+    pub fn reload(&self) {
+        if let Some(tls) = &self.tls {
+            reload(tls);
+        }
+    }
+
     /// Stops: no new requests, then those under way, then what was taken in.
     pub async fn stop(self) {
         self.data.forget_address();
@@ -109,11 +134,103 @@ impl Engine {
             watcher.abort();
         }
         self.stop_answers.cancel();
-        ended("the server", self.answers.await);
+        for answers in self.answers {
+            ended("the server", answers.await);
+        }
         ended("the schedules", self.schedules.await);
         self.stop_runner.cancel();
         ended("the runner", self.runner.await);
         ended("the channels' watch", self.channels.await);
+    }
+}
+
+/// Where others come by there is somebody who may let them in or not.
+fn check_people(config: &Config, desk: &Desk) -> Result<()> {
+    if config.is_local() || desk.has_admin() {
+        return Ok(());
+    }
+    bail!(
+        "`listen` is {}, which others can reach, and there is no admin yet; hint: start once on 127.0.0.1 \
+         and open the link it prints, or run `beltline user add NAME --role admin` there, and start here \
+         again",
+        config.listen
+    )
+}
+
+fn setup_link(base: &str, key: &str) -> String {
+    format!("{base}/dashboard/setup?key={key}")
+}
+
+/// Answers where it is configured; and where that is not plain HTTP on loopback, there too, for the command
+/// line of this machine. Gives the address of the latter.
+async fn answer(
+    config: &Config,
+    listener: TcpListener,
+    tls: Option<Arc<Tls>>,
+    desk: Arc<Desk>,
+    metrics: Metrics,
+    stop: &CancellationToken,
+) -> Result<(Vec<JoinHandle<()>>, SocketAddr)> {
+    let pages = pages(Arc::clone(&desk), stop.clone());
+    let app = App::new(desk, stop.clone()).with_metrics(metrics).with_pages(pages);
+    let front = Front { trust: config.proxies.clone(), guarded: !config.is_local() };
+    let main = app.clone().behind(front);
+    let main =
+        if config.is_local() { main.on_loopback() } else { main.in_public(config.public_url.is_some()) };
+    let mut local = listener.local_addr()?;
+    let mut answers = Vec::new();
+    if tls.is_some() || !config.is_local() {
+        let beside = bind(SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 0)).await?;
+        local = beside.local_addr()?;
+        answers.push(tokio::spawn(serve(beside, app.on_loopback(), stop.clone())));
+    }
+    answers.push(match tls {
+        None => tokio::spawn(serve(listener, main, stop.clone())),
+        Some(tls) => tokio::spawn(serve_sealed(listener, tls, main, stop.clone())),
+    });
+    Ok((answers, local))
+}
+
+/// Keeps now and then when sessions and tokens were used last.
+async fn keep_uses(desk: Arc<Desk>, stop: CancellationToken) {
+    while tokio::time::timeout(USES_PAUSE, stop.cancelled()).await.is_err() {
+        if let Err(error) = desk.keep_uses().await {
+            tracing::warn!(%error, "when sessions and tokens were used last is not kept");
+        }
+    }
+}
+
+/// Reads the certificate again whenever something watches where it lies.
+fn follow(config: &Config, tls: Arc<Tls>, stop: CancellationToken) -> impl Future<Output = ()> + use<> {
+    let files = config.tls.iter().flat_map(|(cert, key)| [cert.clone(), key.clone()]);
+    let folders: BTreeSet<PathBuf> = files
+        .map(|it| it.parent().filter(|it| *it != Path::new("")).unwrap_or(Path::new(".")).into())
+        .collect();
+    async move {
+        let mut watches: Vec<Watch> = Vec::new();
+        for folder in &folders {
+            match Watch::new(folder) {
+                Ok(watch) => watches.push(watch),
+                Err(error) => tracing::warn!("{error:#}; a new certificate is read after SIGHUP"),
+            }
+        }
+        while !watches.is_empty() {
+            let next = futures::future::select_all(watches.iter_mut().map(|it| Box::pin(it.next())));
+            tokio::select! {
+                () = stop.cancelled() => return,
+                (changed, ..) = next => match changed {
+                    Some(_) => reload(&tls),
+                    None => return,
+                },
+            }
+        }
+    }
+}
+
+fn reload(tls: &Tls) {
+    match tls.reload() {
+        Ok(()) => tracing::info!("the certificate was read again"),
+        Err(error) => tracing::error!(%error, "the certificate stays as it was"),
     }
 }
 

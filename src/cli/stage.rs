@@ -44,6 +44,8 @@ impl Stage {
         let config = Config {
             listen: SocketAddr::new(HERE, 0),
             public_url: None,
+            tls: None,
+            proxies: Vec::new(),
             data: dir.path().join("data"),
             processes: dir.path().join("processes"),
             store: StoreChoice::Sqlite,

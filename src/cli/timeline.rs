@@ -33,6 +33,7 @@ pub fn task(task: &Value, out: &Out, now: Timestamp) -> Vec<String> {
     for life in task.get("lives").and_then(Value::as_array).into_iter().flatten() {
         line("dies", dies(life, out, now));
     }
+    line("waits", text(task, "waits_for").to_owned());
     line("fault", fault(task.get("fault")));
     line("alarm", alarm(task.get("alarm"), now));
     line("link", one_line(text(task, "link")));

@@ -8,7 +8,8 @@ use crate::dashboard::page::{Frame, Given, Place, ok};
 use crate::dashboard::show::{When, span};
 use crate::dashboard::take::Who;
 use crate::desk::actor::Right;
-use crate::desk::status::{AuditView, Status};
+use crate::desk::audit::AuditView;
+use crate::desk::status::Status;
 
 /// How many lines of the audit the page shows.
 const LINES_MAX: usize = 50;
@@ -38,16 +39,15 @@ struct Line {
 pub(super) async fn look(State(dash): State<Dash>, Who(by): Who) -> Given {
     let it = dash.desk.status(&by).await?;
     let lines: Vec<AuditView> = match by.may_everywhere(Right::Admin) {
-        true => dash.desk.audit_lines(&by).await?.items,
+        true => dash.desk.audit_lines(&by, None, Some(LINES_MAX)).await?.items,
         false => Vec::new(),
     };
-    let rights: Vec<&str> = by.rights.scopes.iter().map(|it| it.as_str()).collect();
     ok(AboutPage {
         f: Frame::new(&by, Place::About),
         uptime: span(it.uptime_s),
         late: it.lateness_s > LATE,
         lateness: format!("{:.1} s", it.lateness_s.max(0.0)),
-        rights: rights.join(", "),
+        rights: by.rights_line(),
         lines: lines
             .into_iter()
             .take(LINES_MAX)

@@ -5,7 +5,6 @@ use std::sync::Arc;
 use tokio_util::sync::CancellationToken;
 
 use crate::dashboard::picture::Pictures;
-use crate::dashboard::sessions::Sessions;
 use crate::desk::desk::Desk;
 
 /// What every page may use. Cheap to clone.
@@ -13,8 +12,6 @@ use crate::desk::desk::Desk;
 pub(super) struct Dash {
     /// Every verb.
     pub(super) desk: Arc<Desk>,
-    /// Who is logged in.
-    pub(super) sessions: Arc<Sessions>,
     /// The pictures of processes, drawn once.
     pub(super) pictures: Arc<Pictures>,
     /// The server is stopping: streams end.

@@ -1,24 +1,31 @@
 //! The doors every request to the dashboard passes: nothing is open that is not named here, a write comes
 //! from a page of ours, and every answer tells the browser to run and to load nothing but ours.
 
+use std::sync::Arc;
+
 use axum::extract::{Request, State};
-use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header};
+use axum::http::request::Parts;
+use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
 use axum::middleware::Next;
 use axum::response::{Html, IntoResponse, Redirect, Response};
 
-use crate::dashboard::assets::FOLDER;
 use crate::dashboard::dash::Dash;
 use crate::dashboard::links;
-use crate::dashboard::page::Oops;
+use crate::dashboard::page::{Given, Oops};
 use crate::dashboard::take::Who;
+use crate::gate::client::Client;
+use crate::gate::doors::{Doors, Found, process_of};
+use crate::gate::origin::{Site, is_read, site};
 
 /// Where one logs in.
 pub(super) const LOGIN: &str = "/dashboard/login";
+/// Where the first admin is made.
+pub(super) const SETUP: &str = "/dashboard/setup";
 /// The name of the cookie; the port stands behind it, for cookies know no ports.
 const COOKIE: &str = "beltline";
 const FETCH_SITE: HeaderName = HeaderName::from_static("sec-fetch-site");
 
-const HEADERS: [(HeaderName, HeaderValue); 3] = [
+const HEADERS: [(HeaderName, HeaderValue); 2] = [
     (
         header::CONTENT_SECURITY_POLICY,
         HeaderValue::from_static(
@@ -28,10 +35,6 @@ const HEADERS: [(HeaderName, HeaderValue); 3] = [
     ),
     // Without any referrer a browser does not say either where a form comes from.
     (header::REFERRER_POLICY, HeaderValue::from_static("same-origin")),
-    (
-        HeaderName::from_static("permissions-policy"),
-        HeaderValue::from_static("camera=(), geolocation=(), microphone=()"),
-    ),
 ];
 
 /// Asks the browser to come again, now from a page of ours.
@@ -42,15 +45,23 @@ const AGAIN: &str = "<!doctype html><html lang=\"en\"><meta charset=\"utf-8\"><t
 pub(super) async fn with_policy(request: Request, next: Next) -> Response {
     let mut response = next.run(request).await;
     for (name, value) in &HEADERS {
-        response.headers_mut().insert(name.clone(), value.clone());
+        response.headers_mut().entry(name).or_insert_with(|| value.clone());
     }
     response
 }
 
-/// Lets a write in only from a page of ours.
-pub(super) async fn from_here(request: Request, next: Next) -> Response {
-    let reads = matches!(*request.method(), Method::GET | Method::HEAD);
-    match reads || is_from_here(request.headers()) {
+/// What the doors know: everything, and which doors there are.
+#[derive(Clone)]
+pub(super) struct Doorman {
+    pub(super) dash: Dash,
+    pub(super) doors: Arc<Doors>,
+}
+
+/// Lets a write in only from a page of ours. Who says nothing is no browser, and has the REST API.
+pub(super) async fn from_here(State(dash): State<Dash>, request: Request, next: Next) -> Response {
+    let client = Client::of(request.extensions());
+    let from = site(request.headers(), &client, &dash.desk.public_url());
+    match is_read(request.method()) || from == Site::Here {
         true => next.run(request).await,
         false => {
             let text =
@@ -60,45 +71,49 @@ pub(super) async fn from_here(request: Request, next: Next) -> Response {
     }
 }
 
-/// Browsers say where a write comes from; who says nothing is no browser, and has the REST API.
-fn is_from_here(headers: &HeaderMap) -> bool {
-    let text = |name: HeaderName| headers.get(name).and_then(|it| it.to_str().ok());
-    let origin = text(header::ORIGIN).map(|it| it.split_once("://").map(|(_, host)| host));
-    let same_host = origin.map(|it| it.is_some() && it == text(header::HOST));
-    match (text(FETCH_SITE), same_host) {
-        (Some("same-origin"), None | Some(true)) | (None, Some(true)) => true,
-        (Some(_), _) | (None, None | Some(false)) => false,
+/// Lets in who may, and notes who it is. What is on no list is closed to all.
+pub(super) async fn known(State(man): State<Doorman>, request: Request, next: Next) -> Response {
+    let (mut parts, body) = request.into_parts();
+    let found = man.doors.find(&parts);
+    if let Found::Door(need) = found
+        && need.is_open()
+    {
+        return next.run(Request::from_parts(parts, body)).await;
     }
+    let actor = session(&parts.headers).and_then(|id| man.dash.desk.actor_in(&id));
+    let Some(actor) = actor else { return stranger(&parts) };
+    match found {
+        Found::Door(need) => {
+            let process = process_of(&mut parts).await;
+            if let Err(refusal) = need.ask(&actor, process.as_ref()) {
+                return Oops::from(refusal).into_response();
+            }
+        }
+        Found::Methods(..) => {
+            let text = format!("`{}` does not take {}", parts.uri.path(), parts.method);
+            return Oops::new(StatusCode::METHOD_NOT_ALLOWED, &text).into_response();
+        }
+        Found::Forgotten | Found::Nothing => {
+            let text = "this page says nowhere whom it is for, so it is for nobody";
+            return Oops::new(StatusCode::FORBIDDEN, text).into_response();
+        }
+    }
+    parts.extensions.insert(Who(actor));
+    next.run(Request::from_parts(parts, body)).await
 }
 
-/// Lets in who is logged in, and notes who it is. What they may do is asked each time.
-pub(super) async fn known(State(dash): State<Dash>, mut request: Request, next: Next) -> Response {
-    let path = request.uri().path();
-    if path == LOGIN || path.starts_with(FOLDER) {
-        return next.run(request).await;
-    }
-    let now = dash.desk.now();
-    let id = session(request.headers());
-    let token = id.and_then(|id| dash.sessions.token(&id, now));
-    let Some(actor) = token.and_then(|hash| dash.desk.actor_of(&hash)) else {
-        return stranger(&request);
-    };
-    request.extensions_mut().insert(Who(actor));
-    next.run(request).await
-}
-
-fn stranger(request: &Request) -> Response {
-    let reads = *request.method() == Method::GET;
-    let accept = request.headers().get(header::ACCEPT).and_then(|it| it.to_str().ok()).unwrap_or_default();
+fn stranger(request: &Parts) -> Response {
+    let reads = is_read(&request.method);
+    let accept = request.headers.get(header::ACCEPT).and_then(|it| it.to_str().ok()).unwrap_or_default();
     if !reads || accept.contains("text/event-stream") {
         let text = "you are not logged in, or no longer; hint: log in and try again";
         return Oops::stranger(StatusCode::UNAUTHORIZED, text).into_response();
     }
     // Who follows a link in a message brings no strict cookie at first. Asked to come again, they do.
-    if request.headers().get(FETCH_SITE).is_some_and(|it| it == "cross-site") {
+    if request.headers.get(FETCH_SITE).is_some_and(|it| it == "cross-site") {
         return Html(AGAIN).into_response();
     }
-    let to = request.uri().path_and_query().map_or(links::HOME, |it| it.as_str());
+    let to = request.uri.path_and_query().map_or(links::HOME, |it| it.as_str());
     Redirect::to(&links::with(LOGIN, &[("to", to)])).into_response()
 }
 
@@ -110,10 +125,17 @@ pub(super) fn session(headers: &HeaderMap) -> Option<String> {
     pairs.find(|(it, _)| *it == name).map(|(_, id)| id.to_owned())
 }
 
-/// The header that gives the browser an id, or takes it away.
-pub(super) fn cookie(headers: &HeaderMap, id: Option<&str>) -> HeaderValue {
-    let secure = headers.get(header::ORIGIN).is_some_and(|it| it.as_bytes().starts_with(b"https://"));
-    let secure = if secure { "; Secure" } else { "" };
+/// The answer with the header that gives the browser an id, or takes it away.
+pub(super) fn with_cookie(headers: &HeaderMap, client: &Client, id: Option<&str>, given: Given) -> Given {
+    let mut answer: Response = given?;
+    answer.headers_mut().insert(header::SET_COOKIE, cookie(headers, client, id));
+    Ok(answer)
+}
+
+fn cookie(headers: &HeaderMap, client: &Client, id: Option<&str>) -> HeaderValue {
+    // Behind a proxy that nobody declared the browser still knows how it came here.
+    let said = headers.get(header::ORIGIN).is_some_and(|it| it.as_bytes().starts_with(b"https://"));
+    let secure = if said || client.https { "; Secure" } else { "" };
     let gone = if id.is_none() { "; Max-Age=0" } else { "" };
     let (name, id) = (cookie_name(headers), id.unwrap_or_default());
     let text = format!("{name}={id}; Path=/; HttpOnly; SameSite=Strict{secure}{gone}");
@@ -141,31 +163,23 @@ mod tests {
         pairs.iter().map(pair).collect()
     }
 
-    #[test]
-    fn a_write_comes_from_here() {
-        let host = ("host", "localhost:7700");
-        let good = [
-            vec![host, ("origin", "http://localhost:7700")],
-            vec![host, ("origin", "http://localhost:7700"), ("sec-fetch-site", "same-origin")],
-        ];
-        assert!(good.iter().all(|it| is_from_here(&headers(it))));
-        let bad = [
-            vec![host],
-            vec![host, ("origin", "null")],
-            vec![host, ("origin", "http://localhost:7701")],
-            vec![host, ("origin", "http://localhost:7700"), ("sec-fetch-site", "cross-site")],
-            vec![host, ("origin", "http://localhost:7700"), ("sec-fetch-site", "same-site")],
-            vec![host, ("origin", "http://evil.example"), ("sec-fetch-site", "same-origin")],
-        ];
-        assert!(!bad.iter().any(|it| is_from_here(&headers(it))));
+    fn client(https: bool) -> Client {
+        Client { https, ..Client::of(&axum::http::Extensions::new()) }
     }
 
     #[test]
     fn a_cookie_is_of_its_port() {
         let mine = headers(&[("host", "localhost:7700"), ("cookie", "beltline-7701=b; beltline-7700=a; x")]);
         assert_eq!(session(&mine).as_deref(), Some("a"));
-        assert_eq!(cookie(&mine, Some("z")), "beltline-7700=z; Path=/; HttpOnly; SameSite=Strict");
+        assert_eq!(
+            cookie(&mine, &client(false), Some("z")),
+            "beltline-7700=z; Path=/; HttpOnly; SameSite=Strict"
+        );
         let safe = headers(&[("host", "b.example"), ("origin", "https://b.example")]);
-        assert_eq!(cookie(&safe, None), "beltline=; Path=/; HttpOnly; SameSite=Strict; Secure; Max-Age=0");
+        assert!(cookie(&mine, &client(true), Some("z")).to_str().unwrap().ends_with("; Secure"));
+        assert_eq!(
+            cookie(&safe, &client(false), None),
+            "beltline=; Path=/; HttpOnly; SameSite=Strict; Secure; Max-Age=0"
+        );
     }
 }

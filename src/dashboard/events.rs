@@ -55,6 +55,8 @@ impl Ear {
                 return None;
             }
             self.commits.mark_unchanged();
+            // They may have lost their rights since, or some of them.
+            self.by = self.dash.desk.again(&self.by)?;
             if self.heard().await? {
                 return Some(Event::default().event("old").data(self.after.to_string()));
             }

@@ -1,66 +1,90 @@
-//! Logging in with a token, and out.
+//! Logging in with a name and a password, or with a token; and out.
 
 use askama::Template;
 use axum::extract::State;
-use axum::http::{HeaderMap, StatusCode, header};
-use axum::response::{IntoResponse, Response};
+use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
+use axum::response::IntoResponse;
 
 use crate::dashboard::dash::Dash;
-use crate::dashboard::doors::{LOGIN, cookie, session};
+use crate::dashboard::doors::{LOGIN, session, with_cookie};
 use crate::dashboard::links;
-use crate::dashboard::page::{Frame, Given, Page, go, ok};
-use crate::dashboard::take::{Asked, Form, Who};
-use crate::desk::hash;
+use crate::dashboard::page::{Frame, Given, Oops, Page, go, ok};
+use crate::dashboard::take::{Asked, Form, Knocks, Who};
+use crate::desk::login::NotIn;
+use crate::model::time::Span;
 
 #[derive(Template)]
 #[template(path = "login.html", config = ".askama.toml")]
 struct LoginPage {
     f: Frame,
     to: String,
+    name: String,
     wrong: Option<&'static str>,
+    /// It was a token that was wrong.
+    token: bool,
+    /// Nobody can log in with a name yet.
+    first: bool,
 }
 
-/// Asks for a token.
-pub(super) async fn look(asked: Asked) -> Given {
+/// Asks who it is.
+pub(super) async fn look(State(dash): State<Dash>, asked: Asked) -> Given {
     let to = links::ours(asked.get("to").map_or(links::HOME, String::as_str)).to_owned();
-    ok(LoginPage { f: Frame::bare(), to, wrong: None })
+    let first = !dash.desk.has_admin();
+    ok(LoginPage { f: Frame::bare(), to, name: String::new(), wrong: None, token: first, first })
 }
 
-/// Begins a session for who has a good token.
-pub(super) async fn enter(State(dash): State<Dash>, headers: HeaderMap, form: Form) -> Given {
+/// Begins a session for who is known.
+pub(super) async fn enter(State(dash): State<Dash>, knocks: Knocks, headers: HeaderMap, form: Form) -> Given {
     let to = links::ours(form.get("to")).to_owned();
-    let (token, now) = (form.get("token").trim(), dash.desk.now());
-    let Some(actor) = dash.desk.actor(token) else {
-        let f = Frame::bare();
-        let (status, wrong) = match dash.sessions.wrong(now) {
-            false => (StatusCode::UNAUTHORIZED, f.w.login_wrong),
-            true => (StatusCode::TOO_MANY_REQUESTS, f.w.login_slow),
-        };
-        let mut answer = Page(status, LoginPage { f, to, wrong: Some(wrong) }).into_response();
-        if status == StatusCode::TOO_MANY_REQUESTS {
-            answer.headers_mut().insert(header::RETRY_AFTER, header::HeaderValue::from_static("6"));
-        }
-        return Ok(answer);
+    let token = form.has("token");
+    let name = form.get("name").to_owned();
+    let entered = match token {
+        true => dash.desk.log_in_with_token(form.get("token").trim(), &knocks.caller).await,
+        false => dash.desk.log_in(&name, form.get("password"), &knocks.caller).await,
     };
-    // The id from before, if any, opens nothing any more.
-    if let Some(old) = session(&headers) {
-        dash.sessions.end(&old);
+    let (status, wait) = match entered {
+        Ok(id) => {
+            // The id from before, if any, opens nothing any more.
+            if let Some(old) = session(&headers) {
+                dash.desk.leave(&old).await?;
+            }
+            return with_cookie(&headers, &knocks.client, Some(&id), go(&to));
+        }
+        Err(NotIn::Wrong) => (StatusCode::UNAUTHORIZED, None),
+        Err(NotIn::Wait(wait)) => (StatusCode::TOO_MANY_REQUESTS, Some(wait)),
+        Err(not @ NotIn::Refused(_)) => return Err(not_in(not)),
+    };
+    let f = Frame::bare();
+    let wrong = match (wait, token) {
+        (Some(_), _) => f.w.login_slow,
+        (None, true) => f.w.login_wrong_token,
+        (None, false) => f.w.login_wrong,
+    };
+    let page = LoginPage { f, to, name, wrong: Some(wrong), token, first: !dash.desk.has_admin() };
+    let mut answer = Page(status, page).into_response();
+    if let Some(wait) = wait {
+        answer.headers_mut().insert(header::RETRY_AFTER, seconds(wait));
     }
-    dash.desk.logged_in(&actor).await?;
-    let id = dash.sessions.begin(hash::of_token(token), now);
-    with_cookie(&headers, Some(&id), go(&to))
+    Ok(answer)
 }
 
 /// Ends the session.
-pub(super) async fn leave(State(dash): State<Dash>, _: Who, headers: HeaderMap) -> Given {
+pub(super) async fn leave(State(dash): State<Dash>, _: Who, knocks: Knocks, headers: HeaderMap) -> Given {
     if let Some(id) = session(&headers) {
-        dash.sessions.end(&id);
+        dash.desk.leave(&id).await?;
     }
-    with_cookie(&headers, None, go(LOGIN))
+    with_cookie(&headers, &knocks.client, None, go(LOGIN))
 }
 
-fn with_cookie(headers: &HeaderMap, id: Option<&str>, given: Given) -> Given {
-    let mut answer: Response = given?;
-    answer.headers_mut().insert(header::SET_COOKIE, cookie(headers, id));
-    Ok(answer)
+/// Why somebody was not let in, on a page of its own.
+pub(super) fn not_in(not: NotIn) -> Oops {
+    match not {
+        NotIn::Refused(refusal) => Oops::from(refusal),
+        NotIn::Wait(_) => Oops::stranger(StatusCode::TOO_MANY_REQUESTS, &not.to_string()),
+        NotIn::Wrong => Oops::stranger(StatusCode::UNAUTHORIZED, &not.to_string()),
+    }
+}
+
+fn seconds(wait: Span) -> HeaderValue {
+    HeaderValue::from(wait.0.div_ceil(1_000))
 }

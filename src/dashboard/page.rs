@@ -11,7 +11,7 @@ use crate::dashboard::assets::ASSETS;
 use crate::dashboard::links;
 use crate::dashboard::show::sentence;
 use crate::dashboard::words::{ENGLISH, Words};
-use crate::desk::actor::Actor;
+use crate::desk::actor::{Actor, Right};
 use crate::desk::refusal::Refusal;
 use crate::engine::edges::StoreError;
 
@@ -23,6 +23,9 @@ pub(super) enum Place {
     Home,
     Templates,
     Channels,
+    Users,
+    Audit,
+    Account,
     About,
 }
 
@@ -35,6 +38,8 @@ pub(super) struct Frame {
     pub(super) icon: &'static str,
     /// Who is logged in.
     pub(super) who: Option<String>,
+    /// They may do everything.
+    pub(super) admin: bool,
     pub(super) place: Place,
     /// The stream that tells when the page is old.
     pub(super) live: Option<String>,
@@ -47,7 +52,8 @@ pub(super) struct Frame {
 impl Frame {
     /// For who is logged in.
     pub(super) fn new(by: &Arc<Actor>, place: Place) -> Frame {
-        Frame { who: Some(by.name.clone()), place, ..Frame::bare() }
+        let admin = by.may_everywhere(Right::Admin);
+        Frame { who: Some(by.name.clone()), admin, place, ..Frame::bare() }
     }
 
     /// For who is not.
@@ -58,6 +64,7 @@ impl Frame {
             script: &ASSETS.script.path,
             icon: &ASSETS.icon.path,
             who: None,
+            admin: false,
             place: Place::Nowhere,
             live: None,
             said: None,
@@ -80,6 +87,9 @@ impl Frame {
                 Place::Home => "home",
                 Place::Templates => "templates",
                 Place::Channels => "channels",
+                Place::Users => "users",
+                Place::Audit => "audit",
+                Place::Account => "account",
                 Place::About => "about",
             }
     }

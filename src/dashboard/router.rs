@@ -6,59 +6,98 @@ use axum::Router;
 use axum::http::{StatusCode, Uri};
 use axum::middleware::{from_fn, from_fn_with_state};
 use axum::response::Redirect;
-use axum::routing::{get, post};
 use tokio_util::sync::CancellationToken;
 
 use crate::dashboard::assets::asset;
 use crate::dashboard::dash::Dash;
-use crate::dashboard::doors::{from_here, known, with_policy};
+use crate::dashboard::doors::{Doorman, LOGIN, SETUP, from_here, known, with_policy};
 use crate::dashboard::links::HOME;
 use crate::dashboard::page::Oops;
 use crate::dashboard::picture::Pictures;
-use crate::dashboard::sessions::Sessions;
-use crate::dashboard::{about, add, channels, events, home, login, orders};
-use crate::dashboard::{edit, process, search, task, templates};
+use crate::dashboard::routes::Routes;
+use crate::dashboard::{about, account, add, audit, channels, edit, events, home, login, orders};
+use crate::dashboard::{process, search, setup, task, templates, tokens, users};
+use crate::desk::actor::Right;
 use crate::desk::desk::Desk;
+use crate::desk::need::Need;
+use crate::gate::doors::Door;
 
 /// All pages, behind all doors.
 pub fn pages(desk: Arc<Desk>, stop: CancellationToken) -> Router {
-    let (sessions, pictures) = (Arc::new(Sessions::default()), Arc::new(Pictures::default()));
-    let dash = Dash { desk, sessions, pictures, stop };
-    Router::new()
-        .route("/dashboard", get(home::look))
-        .route("/dashboard/login", get(login::look).post(login::enter))
-        .route("/dashboard/logout", post(login::leave))
-        .route("/dashboard/search", get(search::look))
-        .route("/dashboard/events", get(events::listen))
-        .route("/dashboard/about", get(about::look))
-        .route("/dashboard/templates", get(templates::gallery))
-        .route("/dashboard/templates/{template}", get(templates::look).post(templates::clone))
-        .route("/dashboard/channels", get(channels::list))
-        .route("/dashboard/channels/set", get(channels::look).post(channels::set))
-        .route("/dashboard/channels/test", post(channels::test))
-        .route("/dashboard/channels/forget", post(channels::forget))
-        .route("/dashboard/p/{process}", get(process::look))
-        .route("/dashboard/p/{process}/pause", post(process::pause))
-        .route("/dashboard/p/{process}/resume", post(process::resume))
-        .route("/dashboard/p/{process}/yaml", get(process::yaml))
-        .route("/dashboard/p/{process}/edit", get(edit::look).post(edit::deploy))
-        .route("/dashboard/p/{process}/check", post(edit::check))
-        .route("/dashboard/p/{process}/add", get(add::look).post(add::submit))
-        .route("/dashboard/p/{process}/task", get(task::look))
-        .route("/dashboard/p/{process}/task/reveal", post(task::reveal))
-        .route("/dashboard/p/{process}/task/modify", post(orders::modify))
-        .route("/dashboard/p/{process}/task/wake", post(orders::wake))
-        .route("/dashboard/p/{process}/task/retry", post(orders::retry))
-        .route("/dashboard/p/{process}/task/move", post(orders::shift))
-        .route("/dashboard/p/{process}/task/cancel", post(orders::cancel))
-        .route("/dashboard/p/{process}/task/ack", post(orders::ack))
-        .route("/dashboard/assets/{name}", get(asset))
-        .route("/dashboard/{*rest}", get(nowhere))
-        .layer(from_fn_with_state(dash.clone(), known))
-        .layer(from_fn(from_here))
+    let dash = Dash { desk, pictures: Arc::new(Pictures::default()), stop };
+    let (router, doors) = routes().split();
+    let man = Doorman { dash: dash.clone(), doors: Arc::new(doors) };
+    router
+        .layer(from_fn_with_state(man, known))
+        .layer(from_fn_with_state(dash.clone(), from_here))
         .layer(from_fn(with_policy))
-        .route("/", get(Redirect::to(HOME)))
         .with_state(dash)
+}
+
+/// All doors there are.
+pub fn doors() -> Vec<Door> {
+    routes().split().1.list()
+}
+
+fn routes() -> Routes {
+    use Need::{Everywhere, Here, Known, Nothing, Somewhere};
+    use Right::{Admin, Edit, Read, Run, Secrets};
+    let routes = Routes::default()
+        .get("/", Nothing, async || Redirect::to(HOME))
+        .get("/dashboard/assets/{name}", Nothing, asset)
+        .get(LOGIN, Nothing, login::look)
+        .post(LOGIN, Nothing, login::enter)
+        .get(SETUP, Need::Key, setup::look)
+        .post(SETUP, Need::Key, setup::enter)
+        .get("/dashboard", Somewhere(Read), home::look)
+        .get("/dashboard/search", Somewhere(Read), search::look)
+        .get("/dashboard/events", Somewhere(Read), events::listen)
+        .get("/dashboard/about", Everywhere(Read), about::look)
+        .get("/dashboard/templates", Known, templates::gallery)
+        .get("/dashboard/templates/{template}", Known, templates::look)
+        .post("/dashboard/templates/{template}", Somewhere(Edit), templates::clone)
+        .get("/dashboard/channels", Everywhere(Read), channels::list)
+        .get("/dashboard/channels/set", Everywhere(Read), channels::look)
+        .post("/dashboard/channels/set", Everywhere(Secrets), channels::set)
+        .post("/dashboard/channels/test", Everywhere(Run), channels::test)
+        .post("/dashboard/channels/forget", Everywhere(Secrets), channels::forget)
+        .get("/dashboard/p/{process}", Here(Read), process::look)
+        .post("/dashboard/p/{process}/pause", Here(Edit), process::pause)
+        .post("/dashboard/p/{process}/resume", Here(Edit), process::resume)
+        .get("/dashboard/p/{process}/yaml", Here(Read), process::yaml)
+        .get("/dashboard/p/{process}/edit", Here(Edit), edit::look)
+        .post("/dashboard/p/{process}/edit", Here(Edit), edit::deploy)
+        .post("/dashboard/p/{process}/check", Here(Edit), edit::check)
+        .get("/dashboard/p/{process}/edit", Here(Edit), edit::look)
+        .post("/dashboard/p/{process}/edit", Here(Edit), edit::deploy)
+        .post("/dashboard/p/{process}/check", Here(Edit), edit::check)
+        .get("/dashboard/p/{process}/edit", Here(Read), edit::look)
+        .post("/dashboard/p/{process}/edit", Here(Edit), edit::deploy)
+        .post("/dashboard/p/{process}/check", Here(Read), edit::check)
+        .get("/dashboard/p/{process}/add", Here(Read), add::look)
+        .post("/dashboard/p/{process}/add", Here(Run), add::submit)
+        .get("/dashboard/p/{process}/task", Here(Read), task::look)
+        .post("/dashboard/p/{process}/task/reveal", Here(Secrets), task::reveal)
+        .post("/dashboard/p/{process}/task/modify", Here(Run), orders::modify)
+        .post("/dashboard/p/{process}/task/wake", Here(Run), orders::wake)
+        .post("/dashboard/p/{process}/task/retry", Here(Run), orders::retry)
+        .post("/dashboard/p/{process}/task/move", Here(Run), orders::shift)
+        .post("/dashboard/p/{process}/task/cancel", Here(Run), orders::cancel)
+        .post("/dashboard/p/{process}/task/ack", Here(Run), orders::ack);
+    routes
+        .post("/dashboard/logout", Known, login::leave)
+        .get("/dashboard/account", Known, account::look)
+        .post("/dashboard/account/password", Known, account::password)
+        .post("/dashboard/account/end", Known, account::end)
+        .get("/dashboard/users", Everywhere(Admin), users::look)
+        .post("/dashboard/users/make", Everywhere(Admin), users::make)
+        .post("/dashboard/users/change", Everywhere(Admin), users::change)
+        .post("/dashboard/users/forget", Everywhere(Admin), users::forget)
+        .post("/dashboard/users/end", Everywhere(Admin), users::end)
+        .post("/dashboard/tokens/make", Everywhere(Admin), tokens::make)
+        .post("/dashboard/tokens/forget", Everywhere(Admin), tokens::forget)
+        .get("/dashboard/audit", Everywhere(Admin), audit::look)
+        .get("/dashboard/{*rest}", Known, nowhere)
 }
 
 async fn nowhere(uri: Uri) -> Oops {

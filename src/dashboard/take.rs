@@ -10,6 +10,8 @@ use axum::http::{StatusCode, header};
 
 use crate::dashboard::page::Oops;
 use crate::desk::actor::Actor;
+use crate::desk::sessions::Caller;
+use crate::gate::client::Client;
 use crate::model::names::{Address, ProcessId, Ref, TaskId};
 
 /// Who asks.
@@ -21,6 +23,23 @@ impl<S: Send + Sync> FromRequestParts<S> for Who {
     async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Who, Oops> {
         let none = || Oops::stranger(StatusCode::UNAUTHORIZED, "you are not logged in");
         parts.extensions.get::<Who>().cloned().ok_or_else(none)
+    }
+}
+
+/// Who knocks, known or not: from where, and with which browser.
+#[derive(Clone, Debug)]
+pub(super) struct Knocks {
+    pub(super) client: Client,
+    pub(super) caller: Caller,
+}
+
+impl<S: Send + Sync> FromRequestParts<S> for Knocks {
+    type Rejection = Oops;
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Knocks, Oops> {
+        let client = Client::of(&parts.extensions);
+        let agent = parts.headers.get(header::USER_AGENT).map(|it| String::from_utf8_lossy(it.as_bytes()));
+        let agent = agent.map(std::borrow::Cow::into_owned).unwrap_or_default();
+        Ok(Knocks { client, caller: Caller { address: client.address, agent } })
     }
 }
 

@@ -4,16 +4,19 @@
 use std::collections::{BTreeMap, HashMap};
 use std::fmt;
 use std::path::PathBuf;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::AtomicI64;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 
-use crate::desk::actor::Actor;
-use crate::desk::kept::{KeptAudit, KeptProcess, KeptToken, record};
+use crate::desk::actor::{Actor, Pass};
+use crate::desk::chain::{Chain, Line};
+use crate::desk::kept::{KeptProcess, KeptSession, KeptToken, KeptUser};
+use crate::desk::password::Passwords;
 use crate::desk::refusal::{Done, Refusal};
 use crate::desk::seen::{Replays, Schedules};
+use crate::desk::throttle::Throttle;
 use crate::desk::wakes::Wakes;
 use crate::engine::board::Board;
-use crate::engine::edges::{Clock, Shelf, Store};
+use crate::engine::edges::{Clock, Store};
 use crate::engine::registry::{Deployed, Registry};
 use crate::engine::runner::Handle;
 use crate::engine::shelf::{Channel, Keyring};
@@ -60,18 +63,43 @@ pub struct Desk {
     pub(super) wakes: Wakes,
     /// What became of the last test of a channel.
     pub(super) tests: Mutex<BTreeMap<String, Tested>>,
+    /// By name.
+    pub(super) users: RwLock<BTreeMap<String, Member>>,
+    /// By the hash of what the browser holds.
+    pub(super) sessions: RwLock<HashMap<String, Arc<Sitting>>>,
+    pub(super) passwords: Passwords,
+    pub(super) throttle: Mutex<Throttle>,
+    /// One first admin at a time.
+    pub(super) setting_up: tokio::sync::Mutex<()>,
+    pub(super) chain: Arc<Chain>,
     /// Signed requests that came by hooks.
     pub(super) replays: Replays,
     /// What schedules are looked after by.
     pub(super) schedules: Schedules,
-    audits: AtomicU64,
 }
 
 /// A token that is known, and who has it.
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 pub(super) struct Known {
     pub(super) kept: KeptToken,
     pub(super) actor: Arc<Actor>,
+    /// Used last, in milliseconds; kept now and then.
+    pub(super) used: AtomicI64,
+}
+
+/// A user, as the desk has them at hand.
+#[derive(Clone)]
+pub(super) struct Member {
+    pub(super) kept: KeptUser,
+    pub(super) actor: Arc<Actor>,
+}
+
+/// A session, as the desk has it at hand.
+#[derive(Debug)]
+pub(super) struct Sitting {
+    pub(super) kept: KeptSession,
+    /// Used last, in milliseconds; kept now and then.
+    pub(super) seen: AtomicI64,
 }
 
 /// A newer text that could not be deployed.
@@ -108,10 +136,12 @@ impl Desk {
     /// A desk that speaks to the runner behind `handle`. Nothing is loaded yet: see [`Desk::load_all`].
     pub fn new(handle: Handle, keyring: Arc<Keyring>, config: DeskConfig) -> Desk {
         let started = handle.turns().clock.now();
-        let local = config
-            .local_token
-            .as_deref()
-            .map(|token| (crate::desk::hash::of_token(token), Arc::new(Actor::local("local"))));
+        let local = config.local_token.as_deref().map(|token| {
+            (
+                crate::desk::hash::of_token(token),
+                Arc::new(Actor { pass: Pass::Local, ..Actor::local("local") }),
+            )
+        });
         Desk {
             handle,
             keyring,
@@ -125,9 +155,14 @@ impl Desk {
             local,
             wakes: Wakes::default(),
             tests: Mutex::default(),
+            users: RwLock::default(),
+            sessions: RwLock::default(),
+            passwords: Passwords::default(),
+            throttle: Mutex::default(),
+            setting_up: tokio::sync::Mutex::default(),
+            chain: Arc::default(),
             replays: Replays::default(),
             schedules: Schedules::default(),
-            audits: AtomicU64::new(0),
         }
     }
 
@@ -176,13 +211,8 @@ impl Desk {
 
     /// Notes who did what. Kept before the caller is answered.
     pub(super) async fn audit(&self, by: &Actor, did: &str, to: impl Into<String>) -> Done<()> {
-        let now = self.now();
-        // Two in one millisecond stay apart by the count, and two machines by chance.
-        let count = self.audits.fetch_add(1, Ordering::Relaxed);
-        let name = format!("{:015}-{count:010}-{:08x}", now.0, crate::desk::hash::chance());
-        let line = KeptAudit { by: by.name.clone(), did: did.to_owned(), to: to.into() };
-        self.store().keep(vec![record(Shelf::Audit, &name, &line, now)?]).await?;
-        Ok(())
+        let line = Line { by: by.name.clone(), did: did.to_owned(), to: to.into() };
+        Ok(self.chain.add(&self.handle.turns().store, line, self.now()).await?)
     }
 }
 

@@ -40,6 +40,13 @@ pub fn chance() -> u32 {
     u32::from_be_bytes(bytes)
 }
 
+/// So many bytes of chance.
+pub fn chance_bytes<const N: usize>() -> [u8; N] {
+    let mut bytes = [0u8; N];
+    fill(&mut bytes);
+    bytes
+}
+
 fn fill(bytes: &mut [u8]) {
     getrandom::fill(bytes).expect("the system gives chance; without it no token is safe, and none is made");
 }

@@ -6,7 +6,7 @@ use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
-use crate::desk::actor::Right;
+use crate::desk::actor::{Pass, Right, Role};
 use crate::engine::edges::{Record, Shelf, StoreError};
 use crate::model::names::{NodeName, ProcessId};
 use crate::model::time::Timestamp;
@@ -78,9 +78,64 @@ pub struct KeptToken {
     pub by: String,
     /// Made at.
     pub at: Timestamp,
+    /// Used last, or a little later.
+    #[serde(default)]
+    pub used: Option<Timestamp>,
 }
 
-/// One line of the audit, by time.
+/// A person who may log in, by their name.
+#[derive(Clone, PartialEq, Serialize, Deserialize)]
+pub struct KeptUser {
+    /// The hash of their password: argon2id with its settings, as PHC writes it.
+    pub password: String,
+    /// What they are to all processes.
+    #[serde(default)]
+    pub role: Option<Role>,
+    /// What they are, beside that, to some.
+    #[serde(default)]
+    pub within: BTreeMap<ProcessId, Role>,
+    /// They may not log in.
+    #[serde(default)]
+    pub disabled: bool,
+    /// Who made them.
+    pub by: String,
+    /// Made at.
+    pub at: Timestamp,
+    /// Where they logged in from before, the latest last: from there nobody else's guesses keep them out.
+    #[serde(default)]
+    pub known: Vec<String>,
+    /// Logged in last at.
+    #[serde(default)]
+    pub seen: Option<Timestamp>,
+}
+
+/// One who is logged in, by the hash of what their browser holds.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct KeptSession {
+    /// Who.
+    pub pass: Pass,
+    /// Since when.
+    pub since: Timestamp,
+    /// Used last, or a little later.
+    pub seen: Timestamp,
+    /// The address they logged in from.
+    #[serde(default)]
+    pub from: String,
+    /// The browser, as it names itself.
+    #[serde(default)]
+    pub agent: String,
+}
+
+/// The one-time link of the first start.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct KeptSetup {
+    /// The hash of its key.
+    pub hash: String,
+    /// Until when it opens.
+    pub until: Timestamp,
+}
+
+/// One line of the audit, by its number.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct KeptAudit {
     /// Who.
@@ -89,6 +144,21 @@ pub struct KeptAudit {
     pub did: String,
     /// To what.
     pub to: String,
+    /// Its number; lines from before there was a chain have none.
+    #[serde(default)]
+    pub seq: u64,
+    /// The hash of the line before.
+    #[serde(default)]
+    pub before: String,
+}
+
+/// Where the audit's chain begins or ends.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct KeptLink {
+    /// The number of the line.
+    pub seq: u64,
+    /// Its hash; nothing before the first line of all.
+    pub hash: String,
 }
 
 /// A record of `value`.

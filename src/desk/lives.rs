@@ -93,6 +93,8 @@ impl Desk {
 
     /// Reads the lives of a process's tasks, as at the start, or when it has just come to name them.
     pub(super) async fn load_lives(&self, process: &Process) -> Done<()> {
+        // What an earlier version said of them does not hold any more.
+        self.board().lives.clear(&process.id);
         if !process.has_lives() {
             return Ok(());
         }
@@ -110,7 +112,9 @@ impl Desk {
                 TaskQuery { process: id, phase: Some(phase), limit: PAGE, ..TaskQuery::default() };
             loop {
                 let tasks = self.store().tasks(&query).await?;
-                tasks.iter().for_each(|task| self.board().lives.note(process, task));
+                for task in &tasks {
+                    self.board().lives.note(process, task);
+                }
                 seen += tasks.len();
                 match tasks.last().filter(|_| tasks.len() == PAGE && seen < LIVES_MAX) {
                     Some(last) => query.after = Some(last.id),

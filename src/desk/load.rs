@@ -93,7 +93,9 @@ impl Desk {
         self.load_channels().await?;
         self.load_health().await?;
         self.load_tokens().await?;
-        self.load_replays().await
+        self.load_replays().await?;
+        self.load_users().await?;
+        Ok(self.load_sessions().await?)
     }
 
     /// Remembers why a newer text was not deployed.

@@ -9,15 +9,11 @@ use crate::desk::actor::{Actor, Right};
 use crate::desk::desk::Desk;
 use crate::desk::files::TroubleView;
 use crate::desk::health::HealthView;
-use crate::desk::kept::{KeptAudit, value};
 use crate::desk::refusal::Done;
-use crate::desk::view::{Page, time};
-use crate::engine::edges::{Shelf, StoreError};
+use crate::engine::edges::StoreError;
 
 /// How many alarms are counted.
 const ALARMS_MAX: usize = 1_000;
-/// How many lines of the audit are shown.
-const AUDIT_LINES_MAX: usize = 500;
 
 /// How it goes.
 #[derive(Clone, Debug, Serialize, ToSchema)]
@@ -107,19 +103,6 @@ pub struct FailingChannel {
     pub remedy: String,
 }
 
-/// A line of the audit.
-#[derive(Clone, Debug, Serialize, ToSchema)]
-pub struct AuditView {
-    /// When.
-    pub at: String,
-    /// Who.
-    pub by: String,
-    /// Did what.
-    pub did: String,
-    /// To what.
-    pub to: String,
-}
-
 impl Desk {
     /// How it goes. A store that does not answer is part of the answer.
     pub async fn status(&self, by: &Actor) -> Done<Status> {
@@ -144,18 +127,6 @@ impl Desk {
     pub async fn ready(&self) -> Done<()> {
         self.store().next_due().await?;
         Ok(())
-    }
-
-    /// Who did what, the newest first.
-    pub async fn audit_lines(&self, by: &Actor) -> Done<Page<AuditView>> {
-        by.need_everywhere(Right::Admin)?;
-        let mut items = Vec::new();
-        for record in self.store().shelf(Shelf::Audit).await?.into_iter().rev().take(AUDIT_LINES_MAX) {
-            let at = time(record.at);
-            let KeptAudit { by, did, to } = value(record)?;
-            items.push(AuditView { at, by, did, to });
-        }
-        Ok(Page::whole(items))
     }
 
     fn resting_status(&self) -> Status {

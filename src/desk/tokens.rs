@@ -1,13 +1,14 @@
 //! Tokens: shown once, kept as a hash, good until they expire or are forgotten.
 
 use std::collections::{BTreeSet, HashMap};
+use std::sync::atomic::{AtomicI64, Ordering};
 use std::sync::{Arc, PoisonError};
 
 use serde::Serialize;
 use subtle::ConstantTimeEq;
 use utoipa::ToSchema;
 
-use crate::desk::actor::{Actor, Right, Rights};
+use crate::desk::actor::{Actor, Pass, Right, Rights};
 use crate::desk::desk::{Desk, Known};
 use crate::desk::hash;
 use crate::desk::kept::{KeptToken, record, value};
@@ -16,7 +17,10 @@ use crate::desk::shelves::good_name;
 use crate::desk::view::{Page, time};
 use crate::engine::edges::Shelf;
 use crate::model::names::ProcessId;
-use crate::model::time::Timestamp;
+use crate::model::time::{Span, Timestamp};
+
+/// A token that was not used yet was used then.
+const NEVER: i64 = i64::MIN;
 
 /// What a new token is to open.
 #[derive(Clone, Debug, Default)]
@@ -47,6 +51,8 @@ pub struct TokenView {
     pub by: String,
     /// Made at.
     pub at: String,
+    /// Used last at.
+    pub used: Option<String>,
     /// The token itself; shown once, when it is made.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub token: Option<String>,
@@ -69,16 +75,19 @@ impl Desk {
         // same.
         let tokens = self.tokens.read().unwrap_or_else(PoisonError::into_inner);
         let (found, it) = tokens.get_key_value(hash)?;
-        let Known { kept, actor } = it;
-        let good = same(found, hash) && kept.expires.is_none_or(|at| at > self.now());
-        good.then(|| Arc::clone(actor))
+        let (Known { kept, actor, used }, now) = (it, self.now());
+        let good = same(found, hash) && kept.expires.is_none_or(|at| at > now);
+        good.then(|| {
+            used.fetch_max(now.0, Ordering::Relaxed);
+            Arc::clone(actor)
+        })
     }
 
     /// All tokens, by name.
     pub fn tokens(&self, by: &Actor) -> Done<Page<TokenView>> {
         by.need_everywhere(Right::Admin)?;
         let tokens = self.tokens.read().unwrap_or_else(PoisonError::into_inner);
-        let mut items: Vec<TokenView> = tokens.values().map(|it| view(&it.kept)).collect();
+        let mut items: Vec<TokenView> = tokens.values().map(|it| view(&it.now())).collect();
         items.sort_by(|a, b| a.name.cmp(&b.name));
         Ok(Page::whole(items))
     }
@@ -98,13 +107,17 @@ impl Desk {
             return Err(Refusal::bad("bad_expiry", "`expires` lies in the past"));
         }
         let _one = self.shelving.lock().await;
+        if self.member(&wanted.name.to_lowercase()).is_ok() {
+            let message = format!("a user is called `{}`, and one could not tell who did what", wanted.name);
+            return Err(Refusal::conflict("name_taken", message));
+        }
         if self.token_hash(&wanted.name).is_some() {
             let message = format!("there is a token `{}` already", wanted.name);
             return Err(Refusal::conflict("token_exists", message));
         }
         let token = hash::new_token();
         let Wanted { name, scopes, processes, expires } = wanted;
-        let kept = KeptToken { name, scopes, processes, expires, by: by.name.clone(), at: now };
+        let kept = KeptToken { name, scopes, processes, expires, by: by.name.clone(), at: now, used: None };
         self.store().keep(vec![record(Shelf::Token, &hash::of_token(&token), &kept, now)?]).await?;
         self.load_tokens().await?;
         self.audit(by, "token.make", kept.name.as_str()).await?;
@@ -121,9 +134,9 @@ impl Desk {
         self.audit(by, "token.forget", name).await
     }
 
-    /// Notes that somebody has logged in.
-    pub async fn logged_in(&self, by: &Actor) -> Done<()> {
-        self.audit(by, "login", "dashboard").await
+    pub(super) fn token_named(&self, name: &str) -> bool {
+        let tokens = self.tokens.read().unwrap_or_else(PoisonError::into_inner);
+        tokens.values().any(|it| it.kept.name.eq_ignore_ascii_case(name))
     }
 
     fn token_hash(&self, name: &str) -> Option<String> {
@@ -131,17 +144,51 @@ impl Desk {
         tokens.iter().find(|(_, it)| it.kept.name == name).map(|(hash, _)| hash.clone())
     }
 
+    /// Keeps when tokens were used last, where that changed by more than `coarse`. Nothing else changes them
+    /// meanwhile: the caller holds the shelves.
+    pub(super) async fn keep_token_uses(&self, coarse: Span) -> Done<()> {
+        let used: Vec<(String, KeptToken)> = {
+            let tokens = self.tokens.read().unwrap_or_else(PoisonError::into_inner);
+            let much = |it: &Known| {
+                let used = it.now().used;
+                used.is_some_and(|now| it.kept.used.is_none_or(|before| now >= before + coarse))
+            };
+            tokens.iter().filter(|(_, it)| much(it)).map(|(hash, it)| (hash.clone(), it.now())).collect()
+        };
+        if used.is_empty() {
+            return Ok(());
+        }
+        let records = used.iter().map(|(hash, kept)| record(Shelf::Token, hash, kept, kept.at));
+        self.store().keep(records.collect::<Result<_, _>>()?).await?;
+        self.load_tokens().await
+    }
+
     pub(super) async fn load_tokens(&self) -> Done<()> {
         let mut tokens = HashMap::new();
         for record in self.store().shelf(Shelf::Token).await? {
             let hash = record.name.clone();
             let kept: KeptToken = value(record)?;
-            let rights = Rights { scopes: kept.scopes.clone(), processes: kept.processes.clone() };
-            let actor = Arc::new(Actor { name: kept.name.clone(), rights });
-            tokens.insert(hash, Known { kept, actor });
+            let rights = Rights::of(&kept.scopes, kept.processes.as_ref());
+            let actor = Arc::new(Actor::new(&kept.name, Pass::Token(hash.clone()), rights));
+            let used = AtomicI64::new(kept.used.map_or(NEVER, |it| it.0));
+            tokens.insert(hash, Known { kept, actor, used });
         }
-        *self.tokens.write().unwrap_or_else(PoisonError::into_inner) = tokens;
+        let mut all = self.tokens.write().unwrap_or_else(PoisonError::into_inner);
+        for (hash, it) in &tokens {
+            if let Some(before) = all.get(hash) {
+                it.used.fetch_max(before.used.load(Ordering::Relaxed), Ordering::Relaxed);
+            }
+        }
+        *all = tokens;
         Ok(())
+    }
+}
+
+impl Known {
+    /// With when it was used last, as it is now.
+    fn now(&self) -> KeptToken {
+        let used = Some(self.used.load(Ordering::Relaxed)).filter(|it| *it != NEVER).map(Timestamp);
+        KeptToken { used, ..self.kept.clone() }
     }
 }
 
@@ -157,6 +204,7 @@ fn view(kept: &KeptToken) -> TokenView {
         expires: kept.expires.map(time),
         by: kept.by.clone(),
         at: time(kept.at),
+        used: kept.used.map(time),
         token: None,
     }
 }

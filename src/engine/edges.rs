@@ -73,6 +73,12 @@ pub trait Store: Send + Sync {
 
     /// One record.
     async fn record(&self, shelf: Shelf, name: &str) -> Result<Option<Record>, StoreError>;
+
+    /// The records of a stretch of a shelf, by name, and no more than was asked for.
+    async fn stretch(&self, stretch: &Stretch) -> Result<Vec<Record>, StoreError>;
+
+    /// Forgets all records of a shelf whose names come before `name`; says how many there were.
+    async fn forget_before(&self, shelf: Shelf, name: &str) -> Result<u64, StoreError>;
 }
 
 /// One thing to commit.
@@ -194,6 +200,27 @@ pub enum Shelf {
     Schedule,
     /// What was told of the crowds on nodes with an alarm, by `process/node`.
     Alarm,
+    /// People who may log in, by name.
+    User,
+    /// Who is logged in, by the hash of what their browser holds.
+    Session,
+    /// The one-time link of the first start.
+    Setup,
+}
+
+/// Which records of a shelf: those from `from` on and before `before`, the first or the last of them.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Stretch {
+    /// Which shelf.
+    pub shelf: Shelf,
+    /// The least name.
+    pub from: String,
+    /// The name that is no longer part of it.
+    pub before: String,
+    /// The greatest names first.
+    pub backwards: bool,
+    /// At most so many.
+    pub limit: usize,
 }
 
 /// One thing on a shelf.

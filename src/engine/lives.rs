@@ -5,7 +5,7 @@
 use std::collections::{BTreeSet, HashMap, HashSet};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use crate::model::names::{Address, TaskId};
+use crate::model::names::{Address, ProcessId, TaskId};
 use crate::model::task::Task;
 use crate::model::time::Timestamp;
 use crate::process::life::Life;
@@ -62,6 +62,18 @@ impl Lives {
     /// A task is gone.
     pub fn forget(&self, id: TaskId) {
         self.lock().remove(id);
+    }
+
+    /// Nothing is known of a process's tasks.
+    pub fn clear(&self, process: &ProcessId) {
+        let mut state = self.lock();
+        let all = state.tasks.values().filter(|it| it.address.process == *process);
+        let gone: Vec<TaskId> = all.map(|it| it.id).collect();
+        for id in gone {
+            if let Some(old) = state.tasks.remove(&id) {
+                state.order.remove(&(old.warn_at(), id));
+            }
+        }
     }
 
     /// The store is being read: from now to [`Lives::read`], what went is remembered.
@@ -128,7 +140,7 @@ mod tests {
     use serde_json::json;
 
     use super::*;
-    use crate::model::names::{NodeName, ProcessId, Ref};
+    use crate::model::names::{NodeName, Ref};
     use crate::model::task::{Birth, Seed, State as TaskState};
     use crate::process::parse::parse;
 

@@ -18,15 +18,25 @@ const SCRUBBED_CHARS_MIN: usize = 4;
 
 /// `params` as a person may see them: those in `secret` masked, and every other text in which one was copied.
 pub fn masked(params: &Params, task: &Task, secret: &BTreeSet<String>) -> Params {
-    if secret.is_empty() {
+    if secret.is_empty() || params.is_empty() {
         return params.clone();
     }
-    let forms = forms_of(task, secret);
+    let texts = params.map().iter().any(|(name, value)| !secret.contains(name) && has_text(value));
+    let forms = if texts { forms_of(task, secret) } else { Vec::new() };
     let mask = |(name, value): (&String, &Value)| match secret.contains(name) {
         true if !value.is_null() => (name.clone(), Value::from(MASK)),
         _ => (name.clone(), clean(value, &forms)),
     };
     params.map().iter().map(mask).collect()
+}
+
+/// Whether a secret could have been copied into it.
+fn has_text(value: &Value) -> bool {
+    match value {
+        Value::String(text) => text.len() >= SCRUBBED_CHARS_MIN,
+        Value::Array(_) | Value::Object(_) => true,
+        Value::Null | Value::Bool(_) | Value::Number(_) => false,
+    }
 }
 
 /// The same, with long values shortened, for a trail. Masked first: half a secret is one too.

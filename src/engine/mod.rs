@@ -14,5 +14,6 @@ pub mod lives;
 pub mod alarms;
 pub mod board;
 pub mod turns;
+mod crowds;
 pub mod queue;
 pub mod runner;

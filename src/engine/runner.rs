@@ -168,8 +168,8 @@ impl Runner {
         self
     }
 
-    /// Runs until `stop`; then commits what is under way and returns. Effects that are still out then are asked
-    /// again after a restart, as after a crash; those that were not asked yet are simply asked.
+    /// Runs until `stop`; then commits what is under way and returns. Effects that are still out then are
+    /// asked again after a restart, as after a crash; those that were not asked yet are simply asked.
     pub async fn run(mut self, stop: CancellationToken) {
         let turns = Arc::clone(&self.turns);
         let freed = Arc::clone(&self.freed);

@@ -10,10 +10,9 @@ use std::sync::Arc;
 use thiserror::Error;
 use tokio::sync::oneshot;
 
-use crate::engine::alarms::{self, concerns};
 use crate::engine::births::Births;
 use crate::engine::board::Board;
-use crate::engine::edges::{Clock, Receipt, Refused, Shelf, Store, StoreError, World, Write};
+use crate::engine::edges::{Clock, Receipt, Refused, Store, StoreError, World, Write};
 use crate::engine::registry::Registry;
 use crate::engine::step::{Cause, Step, step};
 use crate::engine::transition::{LetterId, Transition};
@@ -172,62 +171,6 @@ impl Turns {
         Ok(hands.collect())
     }
 
-    /// Tells what is to be told of crowds, if it is time to look.
-    async fn look_at_crowds(&self, now: Timestamp) {
-        match self.board.crowds.begin(now) {
-            Ok(()) => {
-                if let Err(error) = self.tell_crowds(now).await {
-                    tracing::error!(%error, "the alarms of nodes were not looked at");
-                    self.touch_crowds(now);
-                }
-            }
-            Err(Some(later)) => self.board.look_at(later),
-            Err(None) => {}
-        }
-    }
-
-    async fn tell_crowds(&self, now: Timestamp) -> Result<(), StoreError> {
-        let watched = self.registry.watched();
-        if watched.is_empty() {
-            return Ok(());
-        }
-        let (counts, told) = (self.store.counts().await?, self.store.shelf(Shelf::Alarm).await?);
-        let edges = alarms::edges(&watched, &counts, &told, now)?;
-        let noted =
-            edges.into_iter().map(|edge| Write::Noted(self.with_birth(edge.letter, now), edge.record, now));
-        let writes: Vec<Write> = noted.collect();
-        for (write, kept) in writes.iter().zip(self.store.commit(writes.clone()).await?) {
-            match (write, kept) {
-                (Write::Noted(letter, ..), Ok(_)) => self.born(letter, now),
-                // A task of that name lives already; the next look gives another one.
-                (_, Err(refused)) => {
-                    tracing::warn!(%refused, "an alarm was not told yet");
-                    self.touch_crowds(now);
-                }
-                (Write::Step(_) | Write::Post(..), Ok(_)) => {}
-            }
-        }
-        Ok(())
-    }
-
-    fn touch_crowds(&self, now: Timestamp) {
-        self.board.look_at(self.board.crowds.touch(now));
-    }
-
-    /// Counts the task that a letter makes, if it makes one.
-    fn born(&self, letter: &Letter, now: Timestamp) {
-        let (To::Address(to), true) = (&letter.to, letter.word.is_birth()) else { return };
-        self.board.add_live(&to.process, 1);
-        self.board.look_at(now);
-        let at = match &letter.word {
-            Word::Create { at: Some(at), .. } | Word::Part { at, .. } => at,
-            _ => return,
-        };
-        if self.registry.get(&to.process).is_some_and(|it| it.process.watched.contains(at)) {
-            self.touch_crowds(now);
-        }
-    }
-
     /// Runs all of `items` until each is committed or refused.
     pub async fn run(&self, items: Vec<Item>) -> Left {
         let mut left = Left::default();
@@ -270,7 +213,7 @@ impl Turns {
             let mut unsure = Vec::new();
             for item in open {
                 match self.try_step(item, &facts, &others, now) {
-                    Tried::Decided(item, write) => decided.push((item, write)),
+                    Tried::Decided(item, write) => decided.push((item, *write)),
                     Tried::Fetch(item, addresses) => {
                         missed.extend(addresses);
                         unsure.push(item);
@@ -309,7 +252,7 @@ impl Turns {
             Item::Post { letter, tell } => {
                 let letter = self.with_birth(letter, now);
                 let write = Write::Post(letter.clone(), now);
-                return Tried::Decided(Item::Post { letter, tell }, write);
+                return Tried::Decided(Item::Post { letter, tell }, Box::new(write));
             }
         };
         let Some(deployed) = self.registry.get(&hand.task.process) else {
@@ -328,14 +271,14 @@ impl Turns {
                 }
                 let letters = std::mem::take(&mut transition.letters);
                 transition.letters = letters.into_iter().map(|letter| self.with_birth(letter, now)).collect();
-                Tried::Decided(Item::Hand(hand), Write::Step(transition))
+                Tried::Decided(Item::Hand(hand), Box::new(Write::Step(transition)))
             }
             Step::Fetch(addresses) => Tried::Fetch(Item::Hand(hand), addresses),
         }
     }
 
     /// A letter that creates, with what only the runner can give.
-    fn with_birth(&self, mut letter: Letter, now: Timestamp) -> Letter {
+    pub(super) fn with_birth(&self, mut letter: Letter, now: Timestamp) -> Letter {
         if let To::Address(to) = &letter.to {
             match &mut letter.word {
                 Word::Create { at, birth, .. } => {
@@ -432,12 +375,6 @@ impl Turns {
         }
     }
 
-    fn crowds_changed(&self, transition: &Transition) -> bool {
-        let after = (!transition.gone).then(|| transition.task.place());
-        let deployed = self.registry.get(&transition.task.process);
-        deployed.is_some_and(|it| concerns(&it.process, transition.before.as_ref(), after.as_ref()))
-    }
-
     fn refused(&self, hand: Hand, refused: Refused) -> Option<Item> {
         let own = hand.task.address();
         match (refused, hand.tell) {
@@ -514,7 +451,7 @@ fn submitted(task: &Task, by: &str, now: Timestamp) -> Hop {
 }
 
 enum Tried {
-    Decided(Item, Write),
+    Decided(Item, Box<Write>),
     Fetch(Item, BTreeSet<Address>),
     Dropped,
 }

@@ -13,6 +13,17 @@ ask:
   on_error: tell
 ";
 
+/// A request that needs an access token.
+const GRANTED: &str = "\
+ask:
+  kind: http
+  url: \"https://api.example.com/orders\"
+  auth:
+    oauth2: {token_url: \"https://id.example.com/token\", client_id: me, client_secret: \"{{secret.shop}}\"}
+  next: done
+  on_error: tell
+";
+
 /// The faults of requests.
 pub const FAULTS: &[Entry] = &[
     Entry::new("http_timeout", Passing, "no answer came within `timeout`")
@@ -154,4 +165,38 @@ ask:
   on_error: tell
 ",
         ),
+    Entry::new("bad_tls", Lasting, "a certificate or key of `tls` cannot be used")
+        .of_request()
+        .remedy("All three are PEM, and the key is that of the certificate.")
+        .example(
+            "\
+ask:
+  kind: http
+  url: \"https://api.example.com/orders\"
+  tls: {ca: \"{{secret.bank_ca}}\"}
+  next: done
+  on_error: tell
+",
+        ),
+    Entry::new("bad_page", Lasting, "the next page of a list is where it may not be asked")
+        .of_request()
+        .remedy("Name the host it is on in `pages.hosts`, if it may have what the first page's host gets.")
+        .example(
+            "\
+ask:
+  kind: http
+  url: \"https://api.example.com/orders\"
+  pages: {next: link, items: \"= response.body\"}
+  next: done
+  on_error: tell
+",
+        ),
+    Entry::new("oauth2_failed", Passing, "the token server cannot give an access token now")
+        .of_request()
+        .remedy("It is tried again. The request itself was not made.")
+        .example(GRANTED),
+    Entry::new("oauth2_refused", Lasting, "the token server gives this client no access token")
+        .of_request()
+        .remedy("Look at the reason it gives, and at `client_id`, `client_secret` and `scope`.")
+        .example(GRANTED),
 ];

@@ -113,9 +113,10 @@ impl Items<'_> {
                 let mut hash = Hash(Sha256::new());
                 // Writing JSON into a hash cannot fail: it has no I/O, and keys are strings.
                 serde_json::to_writer(&mut hash, items).expect("a hash takes all that is written to it");
-                let digits =
-                    hash.0.finalize().iter().take(8).map(|byte| format!("{byte:02x}")).collect::<String>();
-                format!("{} {digits}", items.len())
+                let digest = hash.0.finalize();
+                let mut start = [0; 8];
+                start.copy_from_slice(&digest[..8]);
+                format!("{} {:016x}", items.len(), u64::from_be_bytes(start))
             }
             Items::Range { first, step, count } => format!("{count} from {first} by {step}"),
         }

@@ -33,7 +33,7 @@
 //! upload:
 //!   kind: http
 //!   url: "https://files.example.com/upload"
-//!   auth: {basic: {user: "{{name}}", password: "{{secret.files}}"}}
+//!   auth: {basic: {user: "{{name}}", password: "{{secret.shop}}"}}
 //!   multipart:
 //!     title: "{{name}}"
 //!     photo: {file: "{{name}}.png", type: image/png, base64: "{{picture}}"}
@@ -62,10 +62,11 @@
 //! leads:
 //!   kind: http
 //!   url: "https://crm.example.com/leads"
-//!   auth: {oauth2: {token_url: "https://crm.example.com/token", client_id: me, client_secret: "{{secret.crm}}"}}
+//!   auth:
+//!     oauth2: {token_url: "https://crm.example.com/token", client_id: me, client_secret: "{{secret.shop}}"}
 //!   max_parallel: 2
 //!   rate: 10/s
-//!   pages: {next: "= response.body.next", items: "= response.body.items ?? []", max: 50}
+//!   pages: {next: "= response.body.next", items: "= response.body.items", max: 50}
 //!   save: {leads: "= response.items|length", all: "= not response.truncated"}
 //!   next: done
 //! ```

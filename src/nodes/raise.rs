@@ -27,8 +27,18 @@ pub const SPEC: Spec = Spec {
 };
 
 #[derive(Debug, Deserialize)]
-#[serde(transparent)]
+#[serde(try_from = "Raised")]
 struct Raise(Raised);
+
+impl TryFrom<Raised> for Raise {
+    type Error = String;
+    fn try_from(raised: Raised) -> Result<Raise, String> {
+        match raised.has_good_status() {
+            true => Ok(Raise(raised)),
+            false => Err("the `status` of a fault is from 400 to 599".to_owned()),
+        }
+    }
+}
 
 impl Kind for Raise {
     fn exits(&self) -> Vec<(String, &NodeName)> {

@@ -38,8 +38,8 @@ fn life(param: &ParamSpec, key: &Key, tree: &Tree, all: &[(ParamSpec, Key, Tree)
         let message = format!("param `{name}` has both `warn` and `warn_at`");
         problems.push(Problem::new(spot("warn"), message).hint("leave one of them out"));
     }
-    let named = [("dies_at", Some(&life.dies_at)), ("born_at", life.born_at.as_ref())];
-    for (field, other) in named.into_iter().chain([("warn_at", life.warn_at.as_ref())]) {
+    let moments = [("dies_at", Some(&life.dies_at)), ("born_at", life.born_at.as_ref())];
+    for (field, other) in moments.into_iter().chain([("warn_at", life.warn_at.as_ref())]) {
         let Some(other) = other else { continue };
         let said = format!("`{field}` of param `{name}` names `{other}`");
         let numbers = "it is the name of a param with Unix seconds: `{type: integer, input: false}`";

@@ -62,9 +62,18 @@ mod tests {
     use super::*;
     use crate::process::parse::parse;
 
-    const TEXT: &str = "process: p\nparams:\n  \
-                        token: {secret: true, dies_at: end, born_at: start, warn: 1h}\n  key: {dies_at: end, warn_at: wake}\n  end: {}\n  start: {}\n  wake: {}\n\
-                        nodes:\n  in: {kind: input, next: out}\n  out: {kind: end}\n";
+    const TEXT: &str = "
+process: p
+params:
+  token: {secret: true, dies_at: end, born_at: start, warn: 1h}
+  key: {dies_at: end, warn_at: wake}
+  end: {}
+  start: {}
+  wake: {}
+nodes:
+  in: {kind: input, next: out}
+  out: {kind: end}
+";
 
     fn lives(params: Value) -> Vec<(String, Option<i64>, i64, i64)> {
         let params = serde_json::from_value(params).unwrap();

@@ -1,9 +1,10 @@
 //! [`Cover`]: which nodes and ways of a process were taken.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashSet};
 
 use serde::Serialize;
 
+use crate::model::names::NodeName;
 use crate::model::task::Hop;
 use crate::process::process::{Node, Process};
 use crate::process::sketch::{Turn, Way, ways};
@@ -19,6 +20,8 @@ struct Taken {
     nodes: BTreeSet<String>,
     /// A node and the place of a way among its ways.
     ways: BTreeSet<(String, usize)>,
+    /// What was seen before, and so is not looked at again: from, to, how, and whether the time had come.
+    seen: HashSet<(NodeName, Option<NodeName>, &'static str, bool)>,
 }
 
 /// What was taken of one process.
@@ -43,14 +46,15 @@ impl Cover {
             Some(taken) => taken,
             None => self.taken.entry(process.id.to_string()).or_default(),
         };
-        see_name(&mut taken.nodes, hop.node.as_str());
-        let Some(to) = &hop.to else { return };
-        see_name(&mut taken.nodes, to.as_str());
-        let Some(node) = process.node(&hop.node) else { return };
-        if ordered(&hop.event) {
+        let key = (hop.node.clone(), hop.to.clone(), how(hop), hop.event == "due");
+        if !taken.seen.insert(key) {
             return;
         }
-        for way in way_of(node, hop) {
+        taken.nodes.insert(hop.node.to_string());
+        let Some(to) = &hop.to else { return };
+        taken.nodes.insert(to.to_string());
+        let Some(node) = process.node(&hop.node) else { return };
+        for way in ways_of(node, hop) {
             taken.ways.insert((hop.node.to_string(), way));
         }
     }
@@ -90,26 +94,31 @@ impl Cover {
     }
 }
 
-fn see_name(names: &mut BTreeSet<String>, name: &str) {
-    if !names.contains(name) {
-        names.insert(name.to_owned());
-    }
-}
+/// A person moved the task, and not the node.
+const ORDERED: &str = "ordered";
+/// It stood there too long.
+const LIMIT: &str = "limit";
+/// It had a fault.
+const ERROR: &str = "error";
 
-/// Whether a person moved the task, and not the node.
-fn ordered(event: &str) -> bool {
-    event.starts_with("move by ") || event.starts_with("retry by ")
+/// How the task came to leave its node.
+fn how(hop: &Hop) -> &'static str {
+    match hop.event.as_str() {
+        event if event.starts_with("move by ") || event.starts_with("retry by ") => ORDERED,
+        event if event.starts_with("stood here for ") => LIMIT,
+        _ if hop.fault.is_some() => ERROR,
+        _ => "",
+    }
 }
 
 /// The places of the ways that the hop may have taken: two that lead to the same node cannot always be told
 /// apart.
-fn way_of(node: &Node, hop: &Hop) -> Vec<usize> {
-    let turn = if hop.event.starts_with("stood here for ") {
-        Turn::Limit
-    } else if hop.fault.is_some() {
-        Turn::Error
-    } else {
-        Turn::Plain
+fn ways_of(node: &Node, hop: &Hop) -> Vec<usize> {
+    let turn = match how(hop) {
+        ORDERED => return Vec::new(),
+        LIMIT => Turn::Limit,
+        ERROR => Turn::Error,
+        _ => Turn::Plain,
     };
     let all = ways(node);
     let leads = |way: &&(usize, Way)| way.1.turn == turn && Some(&way.1.to) == hop.to.as_ref();

@@ -12,3 +12,4 @@ pub mod story;
 pub mod stage;
 pub mod look;
 pub mod play;
+pub mod record;

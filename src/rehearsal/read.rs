@@ -34,6 +34,9 @@ pub(super) const IT: &str = "it";
 /// What happens without anything more to say.
 const WORDS: [&str; 4] = ["wake", "retry", "cancel", "restart"];
 
+/// The answers that are a word.
+const ANSWERS: &str = "`delivered`, `lost`, or the code of a fault, such as `http_timeout`";
+
 /// Whether that text is a scenario, and not a process or something else.
 pub fn is_scenario(text: &str) -> bool {
     let (tree, _) = yaml::read(text);
@@ -264,8 +267,10 @@ impl Reader {
         let word = if word == "lost" { "http_lost" } else { word };
         let fault = fault_of(word);
         if fault.is_none() {
-            let hint = near::hint(word, &fault_words(), "the words are `delivered`, `lost`, and the faults");
-            self.problems.push(Problem::new(spot, format!("no answer is called `{word}`")).hint_if(hint));
+            let known = fault_words().into_iter().chain(["delivered", "lost"]);
+            let near = near::nearest(word, known).map(|near| format!("did you mean `{near}`?"));
+            let hint = near.unwrap_or_else(|| ANSWERS.to_owned());
+            self.problems.push(Problem::new(spot, format!("no answer is called `{word}`")).hint(hint));
         }
         fault
     }

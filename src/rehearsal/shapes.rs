@@ -10,6 +10,7 @@ use serde::{Deserialize, Deserializer, de};
 use serde_json::{Map, Value};
 
 use crate::model::fault::{Class, Fault};
+use crate::model::faults;
 use crate::model::names::{Address, NodeName, ProcessId, Ref};
 use crate::model::time::{Span, Timestamp};
 use crate::rehearsal::scenario::AlarmWord;
@@ -227,29 +228,14 @@ impl<'de> Deserialize<'de> for Moment {
     }
 }
 
-/// The faults that the world gives instead of an answer: code, class, and what is said.
-const FAULTS: [(&str, Class, &str); 12] = [
-    ("http_timeout", Class::Passing, "there was no answer in time"),
-    ("http_lost", Class::Passing, "the connection was closed before the answer came"),
-    ("http_connect", Class::Passing, "the server refuses connections"),
-    ("dns_failed", Class::Passing, "no address was found"),
-    ("tls_failed", Class::Lasting, "the server cannot be trusted"),
-    ("blocked_address", Class::Lasting, "the address may not be reached"),
-    ("host_not_allowed", Class::Lasting, "this is no OAuth token host"),
-    ("bad_response", Class::Lasting, "the answer cannot be read"),
-    ("response_too_large", Class::Lasting, "the answer is too large"),
-    ("too_many_redirects", Class::Lasting, "it redirects too often"),
-    ("not_delivered", Class::Passing, "the message reached no one"),
-    ("no_channel", Class::Lasting, "there is no channel of that name"),
-];
-
-/// The words that stand for a fault.
+/// The words that stand for a fault: those that the world makes.
 pub(super) fn fault_words() -> Vec<&'static str> {
-    FAULTS.iter().map(|(code, ..)| *code).collect()
+    faults::all().filter(|it| it.outside).map(|it| it.code).collect()
 }
 
 /// The fault that a word stands for.
 pub(super) fn fault_of(word: &str) -> Option<Fault> {
-    let (code, class, message) = FAULTS.iter().find(|(code, ..)| *code == word)?;
-    Some(Fault { class: *class, ..Fault::lasting(code, *message) })
+    let entry = faults::find(word)?;
+    let class = entry.class.unwrap_or(Class::Lasting);
+    Some(Fault { class, ..Fault::lasting(entry.code, entry.about) })
 }

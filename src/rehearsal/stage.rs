@@ -27,7 +27,7 @@ use crate::rehearsal::script::{Performed, Script};
 use crate::rehearsal::story::{Beat, Story};
 
 /// How many turns may pass in one moment before it is called a hang.
-const TURNS_AT_ONCE_MAX: u32 = 10_000;
+const TURNS_AT_ONCE_MAX: u32 = 5_000;
 /// How many commits are fetched at once to be told of.
 const ENTRIES_MAX: usize = 1_000;
 /// As many nodes of a task's way are remembered until somebody looks.
@@ -100,7 +100,7 @@ struct Nowhere;
 #[async_trait]
 impl World for Nowhere {
     async fn perform(&self, _: &Effect) -> Outcome {
-        Err(Fault::lasting("rehearsal", "a rehearsal asks nobody"))
+        Err(Fault::lasting("blocked_address", "a rehearsal asks nobody"))
     }
 }
 

@@ -66,6 +66,8 @@ pub struct Bitrix {
     config: BitrixConfig,
     apps: BTreeMap<String, App>,
     static_tokens: BTreeSet<String>,
+    /// By application: what proves the portal's events to it.
+    application_tokens: BTreeMap<String, String>,
     leads: VecDeque<Lead>,
     leads_made: u64,
 }
@@ -90,6 +92,7 @@ impl Bitrix {
             tokens: Tokens::new(config.seed),
             apps,
             static_tokens: BTreeSet::new(),
+            application_tokens: BTreeMap::new(),
             leads: VecDeque::new(),
             leads_made: 0,
             config,
@@ -156,6 +159,15 @@ impl Bitrix {
         self.counts.codes_issued += 1;
         let life_ms = i64::from(self.settings.code_life_s) * 1_000;
         Some(self.tokens.code(client_id, now, life_ms))
+    }
+
+    /// What the portal's events prove themselves with to an application: one for each installation.
+    pub fn application_token(&mut self, client_id: &str, new: bool) -> String {
+        if new {
+            let made = self.tokens.name();
+            self.application_tokens.insert(client_id.to_owned(), made);
+        }
+        self.application_tokens.get(client_id).cloned().unwrap_or_default()
     }
 
     /// Offline mode: the portal itself issues a long-lived token.

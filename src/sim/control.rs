@@ -6,6 +6,7 @@
 //! PUT  /sim/bitrix    {"access_life_s": 20, "fail": {"token": {"what": "502", "times": 2}, "rest": null}}
 //! PUT  /sim/telegram  {"fail": "blocked"}; likewise twilio, messagebird, unisender, mandrill, webhook, smtp
 //! PUT  /sim/oauth2    {"rotation": false, "expires_in": null, "fail": "503"}
+//! POST /sim/event     {"event": "install", "to": URL}; the portal tells a handler. Or `uninstall`
 //! POST /sim/reset     everything as at the start
 //! ```
 
@@ -25,6 +26,7 @@ use crate::sim::mandrill::Mandrill;
 use crate::sim::messagebird::Messagebird;
 use crate::sim::notifiers::{MailDoor, Notifiers};
 use crate::sim::oauth2::Provider;
+use crate::sim::poster;
 use crate::sim::script::{Script, plans};
 use crate::sim::settings::App;
 use crate::sim::shared::Shared;
@@ -44,6 +46,7 @@ pub fn routes(shared: Shared) -> Router {
         .route("/sim/messages", get(messages))
         .route("/sim/bitrix", put(bitrix))
         .route("/sim/oauth2", put(oauth2))
+        .route("/sim/event", post(poster::event))
         .route("/sim/telegram", provider(|it, wish| put_telegram(&mut it.telegram, wish)))
         .route("/sim/twilio", provider(|it, wish| put_twilio(&mut it.twilio, wish)))
         .route("/sim/messagebird", provider(|it, wish| put_messagebird(&mut it.messagebird, wish)))

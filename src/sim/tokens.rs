@@ -132,6 +132,11 @@ impl Tokens {
         text
     }
 
+    /// Some name that does not repeat.
+    pub fn name(&mut self) -> String {
+        self.chance.hex(16)
+    }
+
     /// A first pair for a code; the code is used up.
     pub fn exchange(
         &mut self,

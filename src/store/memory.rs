@@ -6,7 +6,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use async_trait::async_trait;
 
 use crate::engine::edges::{
-    Claim, Count, Entry, Receipt, Record, Refused, Shelf, Store, StoreError, TaskQuery, Write,
+    Claim, Count, Entry, Receipt, Record, Refused, Shelf, Store, StoreError, Stretch, TaskQuery, Write,
 };
 use crate::engine::transition::{LetterId, Transition};
 use crate::model::names::{Address, ProcessId, TaskId};
@@ -360,5 +360,25 @@ impl Store for Memory {
 
     async fn record(&self, on: Shelf, name: &str) -> Result<Option<Record>, StoreError> {
         Ok(self.lock().records.get(&(on, name.to_owned())).cloned())
+    }
+
+    async fn stretch(&self, it: &Stretch) -> Result<Vec<Record>, StoreError> {
+        if it.from >= it.before {
+            return Ok(Vec::new());
+        }
+        let state = self.lock();
+        let range = state.records.range((it.shelf, it.from.clone())..(it.shelf, it.before.clone()));
+        let records = range.map(|(_, record)| record);
+        Ok(match it.backwards {
+            true => records.rev().take(it.limit).cloned().collect(),
+            false => records.take(it.limit).cloned().collect(),
+        })
+    }
+
+    async fn forget_before(&self, on: Shelf, name: &str) -> Result<u64, StoreError> {
+        let mut state = self.lock();
+        let before = state.records.len();
+        state.records.retain(|(shelf, it), _| *shelf != on || it.as_str() >= name);
+        Ok((before - state.records.len()) as u64)
     }
 }

@@ -9,7 +9,7 @@ use rusqlite::{Connection, OptionalExtension, params, params_from_iter};
 use tokio::sync::Semaphore;
 
 use crate::engine::edges::{
-    Claim, Count, Entry, Receipt, Record, Refused, Shelf, Store, StoreError, TaskQuery, Write,
+    Claim, Count, Entry, Receipt, Record, Refused, Shelf, Store, StoreError, Stretch, TaskQuery, Write,
 };
 use crate::model::names::{Address, ProcessId, TaskId};
 use crate::model::task::{Phase, Task};
@@ -225,13 +225,30 @@ impl Store for Sqlite {
     }
 
     async fn shelf(&self, on: Shelf) -> Result<Vec<Record>, StoreError> {
-        self.look(move |db, sealer| records(db, sealer, on, "?2 IS NULL", None)).await
+        self.look(move |db, sealer| records(db, sealer, on, "TRUE ORDER BY name", &[])).await
     }
 
     async fn record(&self, on: Shelf, name: &str) -> Result<Option<Record>, StoreError> {
         let name = name.to_owned();
-        let found = self.look(move |db, sealer| records(db, sealer, on, "name = ?2", Some(&name)));
+        let found = self.look(move |db, sealer| records(db, sealer, on, "name = ?2", &[name.into()]));
         Ok(found.await?.pop())
+    }
+
+    async fn stretch(&self, it: &Stretch) -> Result<Vec<Record>, StoreError> {
+        let order = if it.backwards { "DESC" } else { "ASC" };
+        let which = format!("name >= ?2 AND name < ?3 ORDER BY name {order} LIMIT ?4");
+        let (on, range) =
+            (it.shelf, [it.from.clone().into(), it.before.clone().into(), number(it.limit).into()]);
+        self.look(move |db, sealer| records(db, sealer, on, &which, &range)).await
+    }
+
+    async fn forget_before(&self, on: Shelf, name: &str) -> Result<u64, StoreError> {
+        let name = name.to_owned();
+        let forgot = self.writer.ask(move |batch| {
+            let forget = "DELETE FROM records WHERE shelf = ?1 AND name < ?2";
+            Ok(batch.db.prepare_cached(forget)?.execute([shelf_name(on), &name])?)
+        });
+        Ok(forgot.await? as u64)
     }
 }
 
@@ -343,12 +360,12 @@ fn records(
     sealer: &Sealer,
     on: Shelf,
     which: &str,
-    name: Option<&str>,
+    rest: &[Value],
 ) -> Result<Vec<Record>, StoreError> {
     let shelf = shelf_name(on);
-    let all = format!("SELECT name, at, value FROM records WHERE shelf = ?1 AND {which} ORDER BY name");
-    let mut records = db.prepare_cached(&all)?;
-    let mut rows = records.query(params![shelf, name])?;
+    let some = format!("SELECT name, at, value FROM records WHERE shelf = ?1 AND {which}");
+    let mut records = db.prepare_cached(&some)?;
+    let mut rows = records.query(params_from_iter([Value::from(shelf.to_owned())].iter().chain(rest)))?;
     let mut found = Vec::new();
     while let Some(row) = rows.next()? {
         let (name, value): (String, Vec<u8>) = (row.get(0)?, row.get(2)?);

@@ -6,6 +6,7 @@ mod hooks;
 mod hooks_named;
 mod lease;
 mod orders;
+mod pace;
 mod rights;
 mod shapes;
 mod shelves;

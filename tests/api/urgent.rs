@@ -95,11 +95,8 @@ async fn after_an_outage_the_tokens_nearest_to_their_death_are_renewed_first() {
             true => now + 600 + i64::try_from(place).unwrap(),
             false => now - 60,
         };
-        format!(
-            "{{\"ref\": \"{}\", \"params\": {{\"server\": \"{}\", \"token\": \"secret-{at}\", \"dies\": {dies}}}}}\n",
-            name(place),
-            slow.url,
-        )
+        let params = json!({"server": slow.url, "token": format!("secret-{at}"), "dies": dies});
+        format!("{}\n", json!({"ref": name(place), "params": params}))
     });
     let lines: String = lines.collect();
     let taken = house.api("POST", "/processes/many/tasks").body("application/x-ndjson", lines).send().await;

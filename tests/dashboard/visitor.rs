@@ -38,26 +38,27 @@ nodes:
   done: {kind: end, title: Sent}
 "#;
 
-pub(super) struct Visitor {
+pub(crate) struct Visitor {
     client: Client,
     base: String,
     cookie: String,
+    from: Option<String>,
 }
 
 impl Visitor {
     /// Somebody who is not logged in.
-    pub(super) fn stranger(house: &House) -> Visitor {
+    pub(crate) fn stranger(house: &House) -> Visitor {
         let client = Client::builder().no_proxy().redirect(Policy::none()).build().unwrap();
-        Visitor { client, base: format!("http://{}", house.address), cookie: String::new() }
+        Visitor { client, base: format!("http://{}", house.address), cookie: String::new(), from: None }
     }
 
     /// The operator, logged in.
-    pub(super) async fn operator(house: &House) -> Visitor {
+    pub(crate) async fn operator(house: &House) -> Visitor {
         Visitor::with(house, OPERATOR).await
     }
 
     /// Whoever has that token, logged in.
-    pub(super) async fn with(house: &House, token: &str) -> Visitor {
+    pub(crate) async fn with(house: &House, token: &str) -> Visitor {
         let mut visitor = Visitor::stranger(house);
         let answer = visitor.log_in(token).await;
         assert_eq!((answer.status, answer.header("location")), (303, "/dashboard"), "{}", answer.text);
@@ -65,41 +66,70 @@ impl Visitor {
     }
 
     /// Logs in, and keeps the cookie.
-    pub(super) async fn log_in(&mut self, token: &str) -> Answer {
+    pub(crate) async fn log_in(&mut self, token: &str) -> Answer {
         let answer = self.post("/dashboard/login", &[("token", token)]).await;
         let cookie = answer.header("set-cookie");
         cookie.split(';').next().unwrap_or_default().clone_into(&mut self.cookie);
         answer
     }
 
+    /// Logs in as a user, and keeps the cookie.
+    pub(crate) async fn log_in_as(&mut self, name: &str, password: &str) -> Answer {
+        let answer = self.post("/dashboard/login", &[("name", name), ("password", password)]).await;
+        let cookie = answer.header("set-cookie");
+        if !cookie.is_empty() {
+            cookie.split(';').next().unwrap_or_default().clone_into(&mut self.cookie);
+        }
+        answer
+    }
+
+    /// A user, logged in.
+    pub(crate) async fn user(house: &House, name: &str, password: &str) -> Visitor {
+        let mut visitor = Visitor::stranger(house);
+        let answer = visitor.log_in_as(name, password).await;
+        assert_eq!((answer.status, answer.header("location")), (303, "/dashboard"), "{}", answer.text);
+        visitor
+    }
+
+    /// As somebody behind a declared proxy, at that address.
+    pub(crate) fn at(mut self, address: &str) -> Visitor {
+        self.from = Some(address.to_owned());
+        self
+    }
+
+    /// What it keeps.
+    pub(crate) fn cookie(&self) -> &str {
+        &self.cookie
+    }
+
     /// Without its cookie.
-    pub(super) fn forget(&mut self) -> String {
+    pub(crate) fn forget(&mut self) -> String {
         std::mem::take(&mut self.cookie)
     }
 
     /// With that cookie.
-    pub(super) fn bring(&mut self, cookie: &str) {
+    pub(crate) fn bring(&mut self, cookie: &str) {
         cookie.clone_into(&mut self.cookie);
     }
 
-    pub(super) async fn get(&self, path: &str) -> Answer {
+    pub(crate) async fn get(&self, path: &str) -> Answer {
         self.send(self.client.get(format!("{}{path}", self.base)).header("accept", "text/html")).await
     }
 
     /// A page that is as it should be.
-    pub(super) async fn page(&self, path: &str) -> String {
+    pub(crate) async fn page(&self, path: &str) -> String {
         let answer = self.get(path).await;
         assert_eq!(answer.status, 200, "{path}: {}", answer.text);
         whole(path, answer)
     }
 
     /// A form, from a page of ours.
-    pub(super) async fn post(&self, path: &str, fields: &[(&str, &str)]) -> Answer {
+    pub(crate) async fn post(&self, path: &str, fields: &[(&str, &str)]) -> Answer {
         self.post_from(&self.base, path, fields).await
     }
 
     /// The same, from a page of `origin`.
-    pub(super) async fn post_from(&self, origin: &str, path: &str, fields: &[(&str, &str)]) -> Answer {
+    pub(crate) async fn post_from(&self, origin: &str, path: &str, fields: &[(&str, &str)]) -> Answer {
         let body = Serializer::new(String::new()).extend_pairs(fields).finish();
         let request = self.client.post(format!("{}{path}", self.base)).body(body);
         let request = request.header("content-type", "application/x-www-form-urlencoded");
@@ -108,7 +138,7 @@ impl Visitor {
     }
 
     /// A form, and the page it leads to.
-    pub(super) async fn done(&self, path: &str, fields: &[(&str, &str)]) -> String {
+    pub(crate) async fn done(&self, path: &str, fields: &[(&str, &str)]) -> String {
         let answer = self.post(path, fields).await;
         assert_eq!(answer.status, 303, "{path}: {}", answer.text);
         let to = answer.header("location").split('#').next().unwrap().to_owned();
@@ -116,14 +146,14 @@ impl Visitor {
     }
 
     /// A form whose page says why not.
-    pub(super) async fn refused(&self, status: u16, path: &str, fields: &[(&str, &str)]) -> String {
+    pub(crate) async fn refused(&self, status: u16, path: &str, fields: &[(&str, &str)]) -> String {
         let answer = self.post(path, fields).await;
         assert_eq!(answer.status, status, "{path}: {}", answer.text);
         whole(path, answer)
     }
 
     /// A stream.
-    pub(super) async fn listen(&self, path: &str) -> Response {
+    pub(crate) async fn listen(&self, path: &str) -> Response {
         let request = self.client.get(format!("{}{path}", self.base)).header("cookie", &self.cookie);
         let response = request.header("accept", "text/event-stream").send().await.unwrap();
         assert_eq!(response.status(), 200);
@@ -132,6 +162,10 @@ impl Visitor {
 
     async fn send(&self, request: RequestBuilder) -> Answer {
         let request = if self.cookie.is_empty() { request } else { request.header("cookie", &self.cookie) };
+        let request = match &self.from {
+            Some(address) => request.header("x-forwarded-for", address),
+            None => request,
+        };
         let response = request.send().await.unwrap();
         let (status, headers) = (response.status().as_u16(), response.headers().clone());
         Answer { status, headers, text: response.text().await.unwrap() }
@@ -140,7 +174,7 @@ impl Visitor {
 
 /// Every page is light, whole, strict, and runs nothing that stands in it.
 #[track_caller]
-pub(super) fn whole(path: &str, answer: Answer) -> String {
+pub(crate) fn whole(path: &str, answer: Answer) -> String {
     assert!(answer.text.len() < PAGE_BYTES_MAX, "{path} weighs {} bytes", answer.text.len());
     assert!(answer.header("content-type").starts_with("text/html"), "{path}");
     let policy = answer.header("content-security-policy");

@@ -6,7 +6,8 @@ use std::sync::{Mutex, MutexGuard};
 
 use async_trait::async_trait;
 use beltline::engine::edges::{
-    Claim, Clock, Count, Entry, Receipt, Record, Refused, Shelf, Store, StoreError, TaskQuery, World, Write,
+    Claim, Clock, Count, Entry, Receipt, Record, Refused, Shelf, Store, StoreError, Stretch, TaskQuery,
+    World, Write,
 };
 use beltline::model::effect::{Ask, Effect, Outcome};
 use beltline::model::names::{Address, ProcessId, TaskId};
@@ -164,6 +165,12 @@ impl Store for Edges {
     }
     async fn record(&self, kind: Shelf, name: &str) -> Result<Option<Record>, StoreError> {
         self.disk.record(kind, name).await
+    }
+    async fn stretch(&self, stretch: &Stretch) -> Result<Vec<Record>, StoreError> {
+        self.disk.stretch(stretch).await
+    }
+    async fn forget_before(&self, kind: Shelf, name: &str) -> Result<u64, StoreError> {
+        self.disk.forget_before(kind, name).await
     }
 }
 

@@ -252,6 +252,7 @@ fn turns(edges: &Arc<Edges>, registry: &Arc<Registry>) -> Turns {
 fn facts() -> Scope {
     let mut scope = Scope::default();
     scope.public_url = "https://beltline.test".into();
-    scope.secrets = Arc::new(["shop".to_owned()].into());
+    let secrets = ["shop", "bank", "bank_cert", "bank_key", "bank_ca"];
+    scope.secrets = Arc::new(secrets.map(str::to_owned).into());
     scope
 }

@@ -34,7 +34,9 @@ fn leads_to(value: &Value, found: &mut Vec<String>) {
                 let is_way = key == "else" || key == "on_error" || key.starts_with("next");
                 match value {
                     Value::String(node) if is_way && !found.contains(node) => found.push(node.clone()),
-                    value => leads_to(value, found),
+                    // The next page of a list is no node.
+                    value if key != "pages" => leads_to(value, found),
+                    _ => {}
                 }
             }
         }
@@ -49,6 +51,7 @@ fn given() -> Value {
         "city": "Riga", "key": "k", "temperature": 30, "wind": 1, "sku": "a", "count": 2, "attempts": 1,
         "name": "Ada", "draft": "x", "due_at": "2026-12-24T18:00:00Z", "portal": "acme", "text": "a line",
         "order": 5, "total": 7, "price": 3, "sum": 4,
+        "picture": "aGVsbG8=",
     })
 }
 
@@ -77,7 +80,7 @@ fn embedded(block: &str) -> String {
 
 /// Lives through one example: where it ended.
 fn live(text: &str) -> String {
-    let body = json!({"main": {"temp": 21}, "id": 5, "price": 3});
+    let body = json!({"main": {"temp": 21}, "id": 5, "price": 3, "items": [{"id": 1}]});
     let partner = Scripted::new(vec![answer(404, "no"), answer(201, body)]);
     let mut processes = NEIGHBOURS.to_vec();
     processes.push(text);
@@ -118,9 +121,9 @@ fn every_example_of_every_kind_is_without_problems_and_does_what_it_says() {
     }
     assert_eq!(
         ends.join(", "),
-        "input ask, http warm, http done, delay refresh, delay report, delay close, condition hot, set ask, \
-         escalation nap, escalation again, escalation nap, notify done, notify nap, call order, \
-         each order, each done, reply done, reply done, raise again, send again, send done, wait decide, \
-         end done, end refused"
+        "input ask, http warm, http done, http done, http done, http done, delay refresh, delay report, \
+         delay close, condition hot, set ask, escalation nap, escalation again, escalation nap, notify done, \
+         notify nap, call order, each order, each done, reply done, reply done, raise again, send again, \
+         send done, wait decide, end done, end refused"
     );
 }

@@ -6,5 +6,6 @@ mod cases;
 mod commons;
 mod faults;
 mod heads;
+mod http;
 mod ladder;
 mod limits;

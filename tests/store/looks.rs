@@ -1,6 +1,6 @@
 //! The part of the contract that is about looking things up: lists, counts, trails, alarms and records.
 
-use beltline::engine::edges::{Record, Shelf, Store, TaskQuery};
+use beltline::engine::edges::{Record, Shelf, Store, Stretch, TaskQuery};
 use beltline::engine::transition::Transition;
 use beltline::model::names::TaskId;
 use beltline::model::task::{Phase, Task};
@@ -135,8 +135,40 @@ pub(super) async fn records_are_kept_replaced_and_forgotten(store: &dyn Store) {
     assert!(store.forget(Shelf::Var, "a").await.unwrap());
     assert!(!store.forget(Shelf::Var, "a").await.unwrap());
     assert_eq!(store.shelf(Shelf::Var).await.unwrap(), [b]);
-    for shelf in [Shelf::Process, Shelf::Version, Shelf::Channel, Shelf::Health, Shelf::Token, Shelf::Audit] {
+    let rest = [
+        Shelf::Process,
+        Shelf::Version,
+        Shelf::Channel,
+        Shelf::Health,
+        Shelf::Token,
+        Shelf::Audit,
+        Shelf::User,
+        Shelf::Session,
+        Shelf::Setup,
+    ];
+    for shelf in rest {
         store.keep(vec![record(shelf, "it", 1)]).await.unwrap();
         assert_eq!(store.shelf(shelf).await.unwrap(), [record(shelf, "it", 1)]);
     }
+}
+
+pub(super) async fn a_stretch_of_a_shelf_is_read_and_cut(store: &dyn Store) {
+    let record = |shelf, name: &str| Record { shelf, name: name.to_owned(), value: json!(name), at: at(1) };
+    let names = ["a", "b1", "b2", "b3", "c"];
+    store.keep(names.iter().map(|it| record(Shelf::Audit, it)).collect()).await.unwrap();
+    store.keep(vec![record(Shelf::Token, "b2"), record(Shelf::Version, "b2")]).await.unwrap();
+    let read = async |from: &str, before: &str, backwards, limit| -> Vec<String> {
+        let (from, before) = (from.to_owned(), before.to_owned());
+        let stretch = Stretch { shelf: Shelf::Audit, from, before, backwards, limit };
+        store.stretch(&stretch).await.unwrap().into_iter().map(|it| it.name).collect()
+    };
+    assert_eq!(read("b", "c", false, 9).await, ["b1", "b2", "b3"]);
+    assert_eq!(read("b", "c", true, 2).await, ["b3", "b2"]);
+    assert_eq!(read("b2", "b3", false, 9).await, ["b2"]);
+    assert_eq!(read("c", "b", false, 9).await, [""; 0]);
+    assert_eq!(read("", "z", true, 0).await, [""; 0]);
+    assert_eq!(store.forget_before(Shelf::Audit, "b2").await.unwrap(), 2);
+    assert_eq!(store.forget_before(Shelf::Audit, "b2").await.unwrap(), 0);
+    assert_eq!(read("", "z", false, 9).await, ["b2", "b3", "c"]);
+    assert!(store.record(Shelf::Token, "b2").await.unwrap().is_some(), "other shelves stay as they are");
 }

@@ -16,6 +16,7 @@ use beltline::engine::registry::Registry;
 use beltline::engine::runner::Runner;
 use beltline::engine::shelf::{Channel, Keyring};
 use beltline::engine::turns::Turns;
+use beltline::gate::client::Front;
 use beltline::store::memory::Memory;
 use beltline::world::clock::SystemClock;
 use beltline::world::storm::Digest;
@@ -32,6 +33,9 @@ use crate::support::call::Call;
 /// The operator's token.
 pub(crate) const OPERATOR: &str = "blt_the-operator-of-the-tests";
 
+/// The password of every user.
+pub(crate) const PASSWORD: &str = "correct horse battery";
+
 /// What a house is built of.
 pub(crate) struct Plan {
     pub(crate) store: Arc<dyn Store>,
@@ -40,6 +44,8 @@ pub(crate) struct Plan {
     pub(crate) processes: Option<PathBuf>,
     /// The channels of the configuration file.
     pub(crate) channels: BTreeMap<String, Channel>,
+    /// The proxies in front that are believed.
+    pub(crate) proxies: Vec<ipnet::IpNet>,
     /// How long alarms of one kind are gathered.
     pub(crate) digest: Digest,
     /// How many effects are performed at once.
@@ -54,6 +60,7 @@ impl Default for Plan {
             clock: Arc::new(SystemClock),
             processes: None,
             channels: BTreeMap::new(),
+            proxies: Vec::new(),
             digest: Digest::default(),
             effects_max: 512,
         }
@@ -109,6 +116,7 @@ impl House {
         let stop = CancellationToken::new();
         let pages = pages(Arc::clone(&desk), stop.clone());
         let app = App::new(Arc::clone(&desk), stop.clone()).on_loopback().with_pages(pages);
+        let app = app.behind(Front { trust: plan.proxies, guarded: false });
         let running = vec![
             tokio::spawn(runner.at_once(plan.effects_max).run(stop.clone())),
             tokio::spawn(Arc::clone(&desk).watch_channels(stop.clone())),
@@ -170,6 +178,12 @@ impl House {
         let body = json!({"name": name, "scopes": scopes, "processes": processes});
         let made = self.api("POST", "/tokens").json(&body).send().await.ok(201);
         made["token"].as_str().unwrap().to_owned()
+    }
+
+    /// A new user with such roles: of all processes, and of some.
+    pub(crate) async fn user(&self, name: &str, role: Option<&str>, within: Value) {
+        let body = json!({"name": name, "password": PASSWORD, "role": role, "processes": within});
+        self.api("POST", "/users").json(&body).send().await.ok(201);
     }
 
     /// The task when `good` is true of it: looked at again after every commit.

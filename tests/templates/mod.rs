@@ -1,5 +1,6 @@
 //! Every template, against the simulated partners, in virtual time.
 
+mod bitrix_install;
 mod bitrix_lead;
 mod bitrix_oauth;
 mod bitrix_offline;

@@ -108,6 +108,13 @@ fn configuration(session: &Session) -> Finding {
     if let Err(error) = session.config.check_listen() {
         return fail(WHAT, error.to_string(), "`beltline config` shows where the value comes from");
     }
+    let files = session.config.tls.iter().flat_map(|(cert, key)| [cert, key]);
+    for path in files {
+        if let Err(error) = fs::read(path) {
+            let found = format!("`{}` cannot be read: {error}", path.display());
+            return fail(WHAT, found, "without its certificate `serve` does not start");
+        }
+    }
     match session.config.notes.first() {
         Some(note) => warn(WHAT, note.as_str(), "`beltline config` lists what is known"),
         None => ok(WHAT, format!("listens on {}", session.config.listen)),
@@ -211,7 +218,11 @@ async fn server(session: &Session, data: &DataDir) -> Vec<Finding> {
         Err(error) => return vec![fail(WHAT, format!("{error:#}"), "")],
     };
     let error = match remote.get("/api/v1/status").await {
-        Ok(status) => return status_findings(&remote, &status).await,
+        Ok(status) => {
+            let mut findings = status_findings(&remote, &status).await;
+            findings.extend(people(session, &remote).await);
+            return findings;
+        }
         Err(error) => error,
     };
     if error.downcast_ref::<Refusal>().is_some() {
@@ -254,6 +265,22 @@ async fn status_findings(remote: &Remote, status: &Value) -> Vec<Finding> {
     findings.extend(tokens(remote).await);
     findings.push(alarms(status));
     findings
+}
+
+/// Whether somebody can log in who may do everything.
+async fn people(session: &Session, remote: &Remote) -> Vec<Finding> {
+    const WHAT: &str = "people";
+    const REMEDY: &str = "open the link that `serve` printed, or `beltline user add NAME --role admin`";
+    // Who may not look at users is told nothing about them.
+    let Ok(answer) = remote.get("/api/v1/users").await else { return Vec::new() };
+    let users = answer["items"].as_array().cloned().unwrap_or_default();
+    let admins = users.iter().filter(|it| it["role"] == "admin" && it["disabled"] == false).count();
+    let found = format!("{} can log in, {admins} of them as admin", users.len());
+    vec![match (admins, session.config.is_local()) {
+        (0, true) => warn(WHAT, "no admin can log in; there is only the operator's token", REMEDY),
+        (0, false) => fail(WHAT, "others can reach it, and no admin can log in", REMEDY),
+        _ => ok(WHAT, found),
+    }]
 }
 
 fn alarms(status: &Value) -> Finding {

@@ -21,6 +21,8 @@ pub mod channel;
 pub mod secret;
 pub mod var;
 pub mod token;
+pub mod user;
+pub mod audit;
 pub mod config;
 pub mod doctor;
 pub mod completions;

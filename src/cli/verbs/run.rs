@@ -20,6 +20,8 @@ Everything here can stand in beltline.yaml, or in BELTLINE_ variables; `beltline
 Examples:
   beltline serve --data ./data --processes ./processes
   beltline serve --listen 127.0.0.1:0 --log-format json
+  beltline serve --listen 0.0.0.0:443 --tls-cert fullchain.pem --tls-key privkey.pem
+  beltline serve --listen 10.0.0.5:7700 --behind-proxy 10.0.0.1
   BELTLINE_KEY=$(cat /run/secrets/beltline) beltline serve")]
 pub struct Serve {
     /// What to run
@@ -33,11 +35,15 @@ impl Serve {
         logs::begin(&session.config, session.no_color)?;
         let (mut interrupt, mut terminate) =
             (signal(SignalKind::interrupt())?, signal(SignalKind::terminate())?);
+        let mut hangup = signal(SignalKind::hangup())?;
         let engine = Engine::start(&session.config).await?;
         greet(session, &engine)?;
-        tokio::select! {
-            _ = interrupt.recv() => {}
-            _ = terminate.recv() => {}
+        loop {
+            tokio::select! {
+                _ = interrupt.recv() => break,
+                _ = terminate.recv() => break,
+                _ = hangup.recv() => engine.reload(),
+            }
         }
         if session.out.tty {
             eprintln!("stopping; once more stops at once, and nothing is lost");
@@ -53,7 +59,8 @@ impl Serve {
 
 fn greet(session: &Session, engine: &Engine) -> Result<()> {
     let (config, out) = (&session.config, &session.out);
-    let address = format!("http://{}", engine.address);
+    let scheme = if config.tls.is_some() { "https" } else { "http" };
+    let address = format!("{scheme}://{}", engine.address);
     let deployed: Vec<&str> =
         engine.files.iter().filter_map(|it| Some(it.result.as_ref().ok()?.id.as_str())).collect();
     let problems: Vec<String> = engine
@@ -63,7 +70,7 @@ fn greet(session: &Session, engine: &Engine) -> Result<()> {
         .collect();
     let answer = json!({
         "version": env!("CARGO_PKG_VERSION"), "address": address, "data": config.data,
-        "processes": deployed, "problems": problems,
+        "processes": deployed, "problems": problems, "setup": engine.setup.as_ref().map(|it| it.as_str()),
     });
     out.answer(&answer, || {
         let line = |label: &str, text: &str| {
@@ -83,6 +90,10 @@ fn greet(session: &Session, engine: &Engine) -> Result<()> {
             line("processes", &format!("{} ({folder})", deployed.join(", ")))?;
         }
         problems.iter().try_for_each(|it| line("problem", &out.paint(Look::Bad, it)))?;
+        if let Some(link) = &engine.setup {
+            line("setup", link)?;
+            line("", "opens once, for a day: choose a name and a password, and you are the first admin")?;
+        }
         line("stop", "Ctrl-C")
     })
 }

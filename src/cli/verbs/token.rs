@@ -116,7 +116,10 @@ fn list(session: &Session, answer: &Value) -> Result<()> {
             (names(item, "scopes"), Look::Plain),
             (if processes.is_empty() { "all".to_owned() } else { processes }, Look::Plain),
             (far(item.get("expires"), now()), Look::Dim),
+            (far(item.get("used"), now()), Look::Dim),
         ]
     };
-    out.answer(answer, || out.items(answer, "no tokens", &["TOKEN", "SCOPES", "PROCESSES", "EXPIRES"], row))
+    out.answer(answer, || {
+        out.items(answer, "no tokens", &["TOKEN", "SCOPES", "PROCESSES", "EXPIRES", "USED"], row)
+    })
 }

@@ -1,14 +1,16 @@
 //! `try`: a process against a scripted world, in virtual time.
 
-use std::path::Path;
+use std::fs;
+use std::io::Write;
+use std::path::{Path, PathBuf};
 
-use anyhow::{Result, bail};
+use anyhow::{Context, Result, bail};
 use clap::Args;
 use serde_json::{Value, json};
 
 use crate::cli::failure::Usage;
 use crate::cli::out::Look;
-use crate::cli::rehearse::{Done, Rehearsal};
+use crate::cli::rehearse::{Done, Recorded, Rehearsal, recorded};
 use crate::cli::session::Session;
 
 /// Run a process against a scripted world, in virtual time
@@ -21,6 +23,7 @@ Examples:
   beltline try scenarios/token.yaml                    # the process is the one that the scenario names
   beltline try processes/bitrix.yaml scenarios/token.yaml
   beltline try bitrix-oauth token.yaml --case heals    # a template; only the cases with that in their name
+  beltline try --record bitrix token -o token.yaml     # what became of a real task, as a scenario
 
 A scenario:
   process: hello
@@ -29,9 +32,16 @@ A scenario:
     - after: 2s
     - expect: {state: done, result: [\"Hello, Ada!\", \"Hello, Ada!\"]}")]
 pub struct Try {
-    /// The process (a file, a template, or one that is deployed), then the scenario; or the scenario alone
+    /// The process (a file, a template, or one that is deployed), then the scenario; or the scenario alone.
+    /// With --record: a deployed process and a task's ref
     #[arg(required = true, num_args = 1..=2, value_names = ["PROCESS", "SCENARIO"])]
     what: Vec<String>,
+    /// Write a scenario of what became of a real task; its secrets are made up
+    #[arg(long, conflicts_with = "case")]
+    record: bool,
+    /// Where the recorded scenario goes, instead of stdout; nothing is overwritten
+    #[arg(short, long, value_name = "FILE", requires = "record")]
+    output: Option<PathBuf>,
     /// Only the cases with that in their name
     #[arg(long, value_name = "TEXT")]
     case: Option<String>,
@@ -40,6 +50,9 @@ pub struct Try {
 impl Try {
     /// Tries.
     pub async fn run(self, session: &Session) -> Result<()> {
+        if self.record {
+            return self.recorded(session).await;
+        }
         let (process, file) = match self.what.as_slice() {
             [process, file] => (Some(process.as_str()), file),
             [file] => (None, file),
@@ -70,6 +83,38 @@ impl Try {
             many => bail!("{many} cases failed"),
         }
     }
+}
+
+impl Try {
+    async fn recorded(self, session: &Session) -> Result<()> {
+        let [process, reference] = self.what.as_slice() else {
+            bail!(Usage("name the process and the ref of the task to record".to_owned()));
+        };
+        let Recorded { text, holds } = recorded(process, reference, session).await?;
+        if let Some(path) = &self.output {
+            let folder = path.parent().filter(|it| !it.as_os_str().is_empty());
+            folder.map_or(Ok(()), fs::create_dir_all).with_context(|| cannot(path))?;
+            let file = fs::OpenOptions::new().write(true).create_new(true).open(path);
+            let written = file.and_then(|mut file| file.write_all(text.as_bytes()));
+            written.with_context(|| cannot(path))?;
+        }
+        let out = &session.out;
+        match (out.json, &self.output) {
+            (true, _) => out.json(&json!({"scenario": text, "holds": holds}))?,
+            (false, None) => out.raw(text.as_bytes())?,
+            (false, Some(path)) => out.line(format!("{}: written", path.display()))?,
+        }
+        if !holds {
+            let text = "note: it does not hold yet: complete by hand what the trail does not show";
+            // With stderr gone there is no one left to tell.
+            drop(writeln!(std::io::stderr(), "{text}"));
+        }
+        Ok(())
+    }
+}
+
+fn cannot(path: &Path) -> String {
+    format!("`{}` cannot be written", path.display())
 }
 
 fn tell(done: &Done, session: &Session) -> Result<()> {

@@ -1,0 +1,76 @@
+//! What [`Turns`] do for the alarms of nodes: they look at the counts when it is time, and commit what is to
+//! be told.
+
+use crate::engine::alarms::{concerns, edges};
+use crate::engine::edges::{Shelf, StoreError, Write};
+use crate::engine::transition::Transition;
+use crate::engine::turns::Turns;
+use crate::model::task::{Letter, To, Word};
+use crate::model::time::Timestamp;
+
+impl Turns {
+    /// Tells what is to be told of crowds, if it is time to look.
+    pub(super) async fn look_at_crowds(&self, now: Timestamp) {
+        match self.board.crowds.begin(now) {
+            Ok(()) => {
+                if let Err(error) = self.tell_crowds(now).await {
+                    tracing::error!(%error, "the alarms of nodes were not looked at");
+                    self.touch_crowds(now);
+                }
+            }
+            Err(Some(later)) => self.board.look_at(later),
+            Err(None) => {}
+        }
+    }
+
+    async fn tell_crowds(&self, now: Timestamp) -> Result<(), StoreError> {
+        let watched = self.registry.watched();
+        if watched.is_empty() {
+            return Ok(());
+        }
+        let (counts, told) = (self.store.counts().await?, self.store.shelf(Shelf::Alarm).await?);
+        let all = edges(&watched, &counts, &told, now)?;
+        let noted =
+            all.into_iter().map(|edge| Write::Noted(self.with_birth(edge.letter, now), edge.record, now));
+        let writes: Vec<Write> = noted.collect();
+        for (write, kept) in writes.iter().zip(self.store.commit(writes.clone()).await?) {
+            match (write, kept) {
+                (Write::Noted(letter, ..), Ok(_)) => self.born(letter, now),
+                // A task of that name lives already; the next look gives another one.
+                (_, Err(refused)) => {
+                    tracing::warn!(%refused, "an alarm was not told yet");
+                    self.touch_crowds(now);
+                }
+                (Write::Step(_) | Write::Post(..), Ok(_)) => {}
+            }
+        }
+        Ok(())
+    }
+
+    pub(super) fn touch_crowds(&self, now: Timestamp) {
+        self.board.look_at(self.board.crowds.touch(now));
+    }
+
+    /// Counts the task that a letter makes, if it makes one.
+    pub(super) fn born(&self, letter: &Letter, now: Timestamp) {
+        let (To::Address(to), true) = (&letter.to, letter.word.is_birth()) else { return };
+        self.board.add_live(&to.process, 1);
+        self.board.look_at(now);
+        let at = match &letter.word {
+            Word::Create { at: Some(at), .. } | Word::Part { at, .. } => at,
+            Word::Create { at: None, .. }
+            | Word::Modify { .. }
+            | Word::Answer { .. }
+            | Word::Order { .. } => return,
+        };
+        if self.registry.get(&to.process).is_some_and(|it| it.process.watched.contains(at)) {
+            self.touch_crowds(now);
+        }
+    }
+
+    pub(super) fn crowds_changed(&self, transition: &Transition) -> bool {
+        let after = (!transition.gone).then(|| transition.task.place());
+        let deployed = self.registry.get(&transition.task.process);
+        deployed.is_some_and(|it| concerns(&it.process, transition.before.as_ref(), after.as_ref()))
+    }
+}

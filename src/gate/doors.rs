@@ -1,0 +1,92 @@
+//! [`Doors`]: the routes there are, and what each of them asks. A way in is built through this list, and what
+//! is not on it is closed: a route that nobody thought about is refused, whoever asks.
+
+use std::collections::BTreeMap;
+
+use axum::extract::{FromRequestParts, MatchedPath, RawPathParams};
+use axum::http::Method;
+use axum::http::request::Parts;
+
+use crate::desk::need::Need;
+use crate::model::names::ProcessId;
+
+/// The names that paths have for a process.
+const PROCESS: [&str; 2] = ["process", "id"];
+
+/// One way in.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Door {
+    /// The method.
+    pub method: Method,
+    /// The path, with its names in braces.
+    pub path: String,
+    /// What it asks.
+    pub need: Need,
+}
+
+/// All of them.
+#[derive(Clone, Debug, Default)]
+pub struct Doors(BTreeMap<String, Vec<(Method, Need)>>);
+
+/// What stands where a request wants to go.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Found {
+    /// A door.
+    Door(Need),
+    /// A path that takes other methods; whether one of them is open to everybody.
+    Methods(String, bool),
+    /// A route that is on no list: a mistake of ours.
+    Forgotten,
+    /// Nothing.
+    Nothing,
+}
+
+impl Doors {
+    /// Puts a door on the list.
+    pub fn add(&mut self, method: Method, path: &str, need: Need) {
+        self.0.entry(path.to_owned()).or_default().push((method, need));
+    }
+
+    /// Puts all of the other's on this one.
+    pub fn extend(&mut self, other: &Doors) {
+        for Door { method, path, need } in other.list() {
+            self.add(method, &path, need);
+        }
+    }
+
+    /// All of them, by path.
+    pub fn list(&self) -> Vec<Door> {
+        let doors = self.0.iter().flat_map(|(path, doors)| {
+            doors.iter().map(|(method, need)| Door {
+                method: method.clone(),
+                path: path.clone(),
+                need: *need,
+            })
+        });
+        doors.collect()
+    }
+
+    /// What stands where the request wants to go, once the router has found its way.
+    pub fn find(&self, parts: &Parts) -> Found {
+        let Some(path) = parts.extensions.get::<MatchedPath>() else { return Found::Nothing };
+        let Some(doors) = self.0.get(path.as_str()) else { return Found::Forgotten };
+        let method = if parts.method == Method::HEAD { &Method::GET } else { &parts.method };
+        match doors.iter().find(|(it, _)| it == method) {
+            Some((_, need)) => Found::Door(*need),
+            None => {
+                let mut names: Vec<&str> = doors.iter().map(|(it, _)| it.as_str()).collect();
+                if names.contains(&"GET") {
+                    names.push("HEAD");
+                }
+                Found::Methods(names.join(","), doors.iter().any(|(_, need)| need.is_open()))
+            }
+        }
+    }
+}
+
+/// The process that the path of a request names, if it is one there can be.
+pub async fn process_of(parts: &mut Parts) -> Option<ProcessId> {
+    let params = RawPathParams::from_request_parts(parts, &()).await.ok()?;
+    let named = params.iter().find(|(name, _)| PROCESS.contains(name));
+    named.and_then(|(_, text)| ProcessId::new(text).ok())
+}
