@@ -209,7 +209,8 @@ async fn a_process_shows_its_ways_in_and_when_it_runs() {
     let house = House::open().await;
     house
         .deploy(
-            "process: doors\nparams: {a: {type: string}}\nhooks:\n  in: {public: true, about: \"<b>Anybody</b>\"}\n\
+            "process: doors\nparams: {a: {type: string}}\nhooks:\n  \
+             in: {public: true, about: \"<b>Anybody</b>\"}\n\
              schedule:\n  - {name: yearly, cron: \"0 9 1 1 *\", zone: Europe/Riga}\nnodes:\n  \
              start: {kind: input, next: done}\n  done: {kind: end}\n",
         )
