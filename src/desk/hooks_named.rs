@@ -178,7 +178,7 @@ impl Desk {
         let address = Address { process: knock.process.id.clone(), reference };
         for _ in 0..TRIES_MAX {
             let live = if named { self.live(&address).await? } else { None };
-            self.known(knock, hook, view, live.as_ref())?;
+            asked(knock, hook, view, live.as_ref())?;
             match (live, hook.if_exists, hook.if_missing) {
                 (Some(task), IfExists::Refuse, _) => return Err(Refusal::RefTaken(Box::new(task))),
                 (Some(task), IfExists::Return, _) => return Ok(Delivered::Known(task.address())),
@@ -200,21 +200,6 @@ impl Desk {
             }
         }
         Err(Refusal::conflict("busy", "the task changes all the time; hint: try again"))
-    }
-
-    /// Makes the check that asks the task itself.
-    fn known(&self, knock: &Knock, hook: &Hook, view: &View, live: Option<&Task>) -> Done<()> {
-        let Check::Param { name, value, first } = &hook.check else { return Ok(()) };
-        let refused = |why| Err(unproven(knock, hook, Unproven::Refused(why)));
-        let Ok(brought) = value.text(view) else { return refused("it does not bring what must be the same") };
-        let known = live.and_then(|it| it.params.get(name)).and_then(known_as);
-        match (known, first) {
-            (Some(known), _) if same(&known, &brought) => Ok(()),
-            (Some(_), _) => refused("it brings another value than the task has"),
-            (None, First::Accept) if !brought.is_empty() => Ok(()),
-            (None, First::Accept) => refused("what must be the same later is empty"),
-            (None, First::Refuse) => refused("no task knows what it brings"),
-        }
     }
 
     async fn create(
@@ -307,6 +292,21 @@ fn unproven(knock: &Knock, hook: &Hook, why: Unproven) -> Refusal {
             count(knock, "unready");
             Refusal::Unready
         }
+    }
+}
+
+/// Makes the check that asks the task itself.
+fn asked(knock: &Knock, hook: &Hook, view: &View, live: Option<&Task>) -> Done<()> {
+    let Check::Param { name, value, first } = &hook.check else { return Ok(()) };
+    let refused = |why| Err(unproven(knock, hook, Unproven::Refused(why)));
+    let Ok(brought) = value.text(view) else { return refused("it does not bring what must be the same") };
+    let known = live.and_then(|it| it.params.get(name)).and_then(known_as);
+    match (known, first) {
+        (Some(known), _) if same(&known, &brought) => Ok(()),
+        (Some(_), _) => refused("it brings another value than the task has"),
+        (None, First::Accept) if !brought.is_empty() => Ok(()),
+        (None, First::Accept) => refused("what must be the same later is empty"),
+        (None, First::Refuse) => refused("no task knows what it brings"),
     }
 }
 
