@@ -3,15 +3,18 @@
 //! to the desk.
 
 pub mod words;
+pub mod words_ru;
 pub mod assets;
 pub mod show;
 pub mod links;
 pub mod picture;
 pub mod dash;
+pub mod tongue;
 pub mod page;
 pub mod take;
 pub mod routes;
 pub mod doors;
+pub mod language;
 pub mod login;
 pub mod setup;
 pub mod account;

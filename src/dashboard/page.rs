@@ -10,7 +10,8 @@ use axum::response::{Html, IntoResponse, Redirect, Response};
 use crate::dashboard::assets::ASSETS;
 use crate::dashboard::links;
 use crate::dashboard::show::sentence;
-use crate::dashboard::words::{ENGLISH, Words};
+use crate::dashboard::tongue::words;
+use crate::dashboard::words::Words;
 use crate::desk::actor::{Actor, Right};
 use crate::desk::refusal::Refusal;
 use crate::engine::edges::StoreError;
@@ -59,7 +60,7 @@ impl Frame {
     /// For who is not.
     pub(super) fn bare() -> Frame {
         Frame {
-            w: &ENGLISH,
+            w: words(),
             style: &ASSETS.style.path,
             script: &ASSETS.script.path,
             icon: &ASSETS.icon.path,

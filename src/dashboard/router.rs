@@ -11,10 +11,12 @@ use tokio_util::sync::CancellationToken;
 use crate::dashboard::assets::asset;
 use crate::dashboard::dash::Dash;
 use crate::dashboard::doors::{Doorman, LOGIN, SETUP, from_here, known, with_policy};
+use crate::dashboard::language::choose;
 use crate::dashboard::links::HOME;
 use crate::dashboard::page::Oops;
 use crate::dashboard::picture::Pictures;
 use crate::dashboard::routes::Routes;
+use crate::dashboard::tongue::answered;
 use crate::dashboard::{about, account, add, audit, channels, edit, events, home, login, orders};
 use crate::dashboard::{process, search, setup, task, templates, tokens, users};
 use crate::desk::actor::Right;
@@ -31,6 +33,7 @@ pub fn pages(desk: Arc<Desk>, stop: CancellationToken) -> Router {
         .layer(from_fn_with_state(man, known))
         .layer(from_fn_with_state(dash.clone(), from_here))
         .layer(from_fn(with_policy))
+        .layer(from_fn(answered))
         .with_state(dash)
 }
 
@@ -47,6 +50,7 @@ fn routes() -> Routes {
         .get("/dashboard/assets/{name}", Nothing, asset)
         .get(LOGIN, Nothing, login::look)
         .post(LOGIN, Nothing, login::enter)
+        .post("/dashboard/language", Nothing, choose)
         .get(SETUP, Need::Key, setup::look)
         .post(SETUP, Need::Key, setup::enter)
         .get("/dashboard", Somewhere(Read), home::look)

@@ -171,13 +171,15 @@ mod tests {
         assert!(form(format!("a{}=1", "[b]".repeat(15)).as_bytes()).is_ok());
     }
 
+    /// What a hook takes, what comes, and what is read.
+    type Case<'a> = (&'a [Format], &'a str, &'a str, &'a str, Option<Value>);
+
     #[test]
     fn a_body_is_read_as_it_says_and_as_the_hook_takes() {
         use Format::{Form, Json, Query, Xml};
         let (form, json) = ("application/x-www-form-urlencoded", "application/json");
         let order = || Some(json!({"order": {"@id": "7", "item": ["a", "b"]}}));
         let document = "<order id='7'><item>a</item><item>b</item></order>";
-        type Case<'a> = (&'a [Format], &'a str, &'a str, &'a str, Option<Value>);
         let cases: [Case; 16] = [
             (&[], "application/xml", document, "", order()),
             (&[], "application/soap+xml", document, "", order()),

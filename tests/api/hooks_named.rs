@@ -92,7 +92,8 @@ async fn set_secret(house: &House) {
 fn signed(house: &House, time: i64, body: &str) -> Call {
     let mut mac = Hmac::<Sha256>::new_from_slice(KEY.as_bytes()).unwrap();
     mac.update(format!("{time}.{body}").as_bytes());
-    let hex: String = mac.finalize().into_bytes().iter().map(|it| format!("{it:02x}")).collect();
+    let hex: Vec<String> = mac.finalize().into_bytes().iter().map(|it| format!("{it:02x}")).collect();
+    let hex = hex.concat();
     let call = house.call("POST", "/hooks/shop/orders").token("").body("application/json", body);
     call.header("x-signature", &format!("sha256={hex}")).header("x-time", &time.to_string())
 }

@@ -73,7 +73,7 @@ fn a_real_task_becomes_a_scenario_that_holds() {
     let served = place.serve_with(&["--allow-address", "127.0.0.1/32"]);
     place.ok(&["submit", "order", "--ref", "o-1", "sku=S1", "key=hush-hush-1"]);
     let at = |node: &str| {
-        until(node, || (place.json(&["show", "order", "o-1"])["task"]["node"] == node).then_some(()))
+        until(node, || (place.json(&["show", "order", "o-1"])["task"]["node"] == node).then_some(()));
     };
     at("approve");
     place.ok(&["modify", "order", "o-1", "approved:=true"]);

@@ -48,9 +48,15 @@ fn live(deaths: Vec<u64>) -> (Vec<String>, u64) {
         universe.modify(&format!("queue/{name}"), json!({"go": true}));
         universe.run(Span::secs(30));
     };
-    ["a", "b", "c", "d", "e"].iter().for_each(|name| come(&mut universe, name));
-    ["a", "b", "c", "d"].iter().for_each(|name| leave(&mut universe, name));
-    ["f", "g", "h"].iter().for_each(|name| come(&mut universe, name));
+    for name in ["a", "b", "c", "d", "e"] {
+        come(&mut universe, name);
+    }
+    for name in ["a", "b", "c", "d"] {
+        leave(&mut universe, name);
+    }
+    for name in ["f", "g", "h"] {
+        come(&mut universe, name);
+    }
     (told(&universe), universe.edges.doors())
 }
 

@@ -24,11 +24,10 @@ fn node(kind: &str) -> &'static str {
         "condition" => "branches: [{when: nope, next: done}], else: done",
         "set" => "set: {a: \"{{nope}}\"}, next: done",
         "escalation" | "notify" => "message: \"{{nope}}\", notify: [author], next: done",
-        "call" => "process: other, ref: r, params: {a: \"{{nope}}\"}, next: done",
+        "call" | "send" => "process: other, ref: r, params: {a: \"{{nope}}\"}, next: done",
         "each" => "items: \"{{nope}}\", process: other, next: done",
         "reply" => "values: {a: \"{{nope}}\"}, next: done",
         "raise" => "code: \"{{nope}}\", message: no",
-        "send" => "process: other, ref: r, params: {a: \"{{nope}}\"}, next: done",
         "wait" => "link: \"https://x.example/{{nope}}\", next: done",
         "end" => "result: \"{{nope}}\"",
         other => panic!("say here what a node of kind `{other}` needs"),
@@ -42,11 +41,12 @@ fn text(kind: &str, fields: &str) -> String {
         _ => ("x", ""),
     };
     let start = if kind == "input" { "" } else { "  start: {kind: input, next: x}\n" };
-    let ends: String = ["done", "hurt", "late", "full"]
+    let ends: Vec<String> = ["done", "hurt", "late", "full"]
         .iter()
         .filter(|end| fields.contains(**end) || node(kind).contains(**end))
         .map(|end| format!("  {end}: {{kind: end}}\n"))
         .collect();
+    let ends = ends.concat();
     format!("process: p\n{before}\nnodes:\n{start}  {x}: {{kind: {kind}, {}, {fields}}}\n{ends}", node(kind))
 }
 

@@ -52,7 +52,8 @@ async fn files_and_fields_go_out_as_browsers_send_them() {
         "Content-Disposition: form-data; name=\"file\"; filename=\"empty\"\r\n\
          Content-Type: application/octet-stream\r\n\r\n",
     ];
-    let wanted: String = wanted.iter().map(|it| format!("--{boundary}\r\n{it}\r\n")).collect();
+    let wanted: Vec<String> = wanted.iter().map(|it| format!("--{boundary}\r\n{it}\r\n")).collect();
+    let wanted = wanted.concat();
     assert_eq!(body, format!("{wanted}--{boundary}--\r\n"));
     // Asked again, it is the same to the byte.
     assert_eq!(carried(Body::Multipart(parts())).await.1, body);

@@ -1,7 +1,8 @@
 // Keeps a page fresh and its times in the reader's zone. Without it every page still reads and every form still works.
 
-const times = new Intl.DateTimeFormat(undefined, { dateStyle: "medium", timeStyle: "medium" });
-const near = new Intl.RelativeTimeFormat(undefined, { numeric: "auto", style: "short" });
+const language = document.documentElement.lang;
+const times = new Intl.DateTimeFormat(language, { dateStyle: "medium", timeStyle: "medium" });
+const near = new Intl.RelativeTimeFormat(language, { numeric: "auto", style: "short" });
 
 function ago(at) {
   const seconds = (at - Date.now()) / 1000;
@@ -127,6 +128,8 @@ for (const form of document.querySelectorAll("form[method=post]")) {
     for (const button of form.querySelectorAll("button")) button.disabled = true;
   }));
 }
+// Another language shows the same page.
+for (const here of document.querySelectorAll("[data-here]")) here.value = location.pathname + location.search;
 // Back from the cache of the browser, buttons work again.
 addEventListener("pageshow", (event) => event.persisted && location.reload());
 document.querySelector(".field.bad input, .field.bad textarea")?.focus();
