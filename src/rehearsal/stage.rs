@@ -115,9 +115,20 @@ impl Stage {
     ) -> Stage {
         let now = Arc::new(Now(watch::channel(start).0));
         let turns = turns(&store, &registry, &facts, &now, 0);
-        let (story, cover, paths) = (Story::default(), Cover::default(), BTreeMap::new());
-        let (lives, coming, told_of) = (0, Vec::new(), 0);
-        Stage { now, store, registry, facts, turns, lives, coming, told_of, script, story, cover, paths }
+        Stage {
+            now,
+            store,
+            registry,
+            facts,
+            turns,
+            lives: 0,
+            coming: Vec::new(),
+            told_of: 0,
+            script,
+            story: Story::default(),
+            cover: Cover::default(),
+            paths: BTreeMap::new(),
+        }
     }
 
     /// The present moment.
