@@ -88,18 +88,18 @@ pub fn unknown_names(scenario: &Scenario, process: &Process) -> Vec<Problem> {
 }
 
 /// Plays a case on a store that is empty.
-pub async fn play(case: &Case, players: &Cast, store: Arc<dyn Store>) -> Played {
+pub async fn play(case: &Case, processes: &Cast, store: Arc<dyn Store>) -> Played {
     let registry = Registry::default();
-    for process in players.with.iter().chain([&players.process]) {
+    for process in processes.with.iter().chain([&processes.process]) {
         registry.put(Deployed { process: Arc::clone(process), paused: false });
     }
     let mut facts = Scope::default();
     facts.public_url = PUBLIC_URL.into();
     facts.vars = Arc::new(case.vars.clone());
     facts.secrets = Arc::new(case.secrets.keys().cloned().collect::<BTreeSet<_>>());
-    let script = Script::new(&case.world, &case.secrets, &players.process.id, case.spot);
+    let script = Script::new(&case.world, &case.secrets, &processes.process.id, case.spot);
     let stage = Stage::new(store, Arc::new(registry), facts, script, case.start);
-    let home = Address { process: players.process.id.clone(), reference: case.submit.reference.clone() };
+    let home = Address { process: processes.process.id.clone(), reference: case.submit.reference.clone() };
     let mut player = Player { stage, home };
     let misses = player.all(case).await.err().unwrap_or_default();
     let Player { stage, .. } = player;
@@ -232,6 +232,7 @@ impl Player {
     }
 }
 
+/// What a rehearsal that cannot go on is told as.
 fn halted(done: Result<(), Halt>, spot: Spot, what: &str) -> Done {
     done.map_err(|halt| match halt {
         Halt::World(misses) => misses,

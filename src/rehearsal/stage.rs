@@ -115,22 +115,19 @@ impl Stage {
     ) -> Stage {
         let now = Arc::new(Now(watch::channel(start).0));
         let turns = turns(&store, &registry, &facts, &now, 0);
-        let cover = Cover::default();
-        let (paths, lives) = (BTreeMap::new(), 0);
-        let (coming, told_of) = (Vec::new(), 0);
         Stage {
             now,
             store,
             registry,
             facts,
             turns,
-            lives,
-            coming,
-            told_of,
+            lives: 0,
+            coming: Vec::new(),
+            told_of: 0,
             script,
             story: Story::default(),
-            cover,
-            paths,
+            cover: Cover::default(),
+            paths: BTreeMap::new(),
         }
     }
 
