@@ -123,7 +123,12 @@ async fn callback(State(app): State<App>, RawQuery(query): RawQuery) -> Response
         url::form_urlencoded::parse(query.unwrap_or_default().as_bytes()).into_owned().collect();
     if let Some(error) = query.get("error") {
         let about = query.get("error_description").unwrap_or(error);
-        return says(StatusCode::BAD_REQUEST, "Not authorized", &format!("The portal said: {about}"));
+        let heard = match app.desk.callback(&query).await {
+            Ok(Opened::WentOn | Opened::Kept) => " The task that asked for it knows.",
+            Ok(Opened::Waits) | Err(_) => "",
+        };
+        let text = format!("The other side said: {about}.{heard} You can close this page.");
+        return says(StatusCode::BAD_REQUEST, "Not authorized", &text);
     }
     match app.desk.callback(&query).await {
         Ok(Opened::WentOn) => says(

@@ -17,7 +17,7 @@ use crate::process::process::Process;
 /// How often a hook looks again at a task that changed under it.
 const TRIES_MAX: usize = 5;
 /// The params of an OAuth redirect that are handed on beside the code.
-const CALLBACK: [&str; 4] = ["domain", "member_id", "scope", "server_domain"];
+const CALLBACK: [&str; 6] = ["domain", "member_id", "scope", "server_domain", "error", "error_description"];
 
 /// What a link opens, for the page that asks before it acts.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -91,18 +91,21 @@ impl Desk {
         Err(Refusal::conflict("busy", "the task changes all the time; hint: try again"))
     }
 
-    /// Takes an OAuth redirect: `state` is the key.
+    /// Takes an OAuth redirect: `state` is the key. An `error` instead of a code goes to a task that accepts
+    /// `callback`; another one does not hear of it.
     pub async fn callback(&self, query: &BTreeMap<String, String>) -> Done<Opened> {
         let state = query.get("state").map(String::as_str).unwrap_or_default();
         let code = query.get("code").map(String::as_str).unwrap_or_default();
-        if state.is_empty() || code.is_empty() {
+        if state.is_empty() || (code.is_empty() && !query.contains_key("error")) {
             return Err(Refusal::bad("bad_callback", "the redirect brought no `code` or no `state`"));
         }
         let rest = CALLBACK.iter().filter_map(|name| {
             query.get(*name).map(|value| ((*name).to_owned(), Value::from(value.as_str())))
         });
         let mut brought = Map::new();
-        brought.insert("code".to_owned(), Value::from(code));
+        if !code.is_empty() {
+            brought.insert("code".to_owned(), Value::from(code));
+        }
         brought.insert("callback".to_owned(), Value::Object(rest.collect()));
         let opened = self.open(None, state, &brought).await?;
         self.audit(

@@ -169,7 +169,7 @@ impl Walk<'_> {
     }
 
     fn answered(&mut self, outcome: Outcome) {
-        if let Ok(Answer::Later(later)) = outcome {
+        if let Ok(Answer::Later(later)) = &outcome {
             return self.no_room(later);
         }
         let event = match &outcome {
@@ -185,12 +185,13 @@ impl Walk<'_> {
     }
 
     /// Nothing was asked: the task comes again when there is room, on the same visit and with the same try.
-    fn no_room(&mut self, later: Later) {
+    fn no_room(&mut self, later: &Later) {
+        let place = self.scrubbed(&later.place);
         // A task that comes again and again tells it once.
         if self.task.awaits.is_none() {
-            self.hop(&format!("waits for room at {} until {}", later.place, later.until), |_| {});
+            self.hop(&format!("waits for room at {place} until {}", later.until), |_| {});
         }
-        self.task.awaits = Some(format!("room at {}", later.place));
+        self.task.awaits = Some(format!("room at {place}"));
         self.task.state = State::Ready { at: later.until };
         match self.scope.paused {
             true => self.park(),

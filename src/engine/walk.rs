@@ -385,7 +385,7 @@ impl Walk<'_> {
         fault
     }
 
-    fn scrubbed(&self, text: &str) -> String {
+    pub(super) fn scrubbed(&self, text: &str) -> String {
         scrub(text, &self.task, &self.process.secret)
     }
 

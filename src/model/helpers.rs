@@ -96,7 +96,8 @@ pub(crate) fn date(moment: &serde_json::Value, format: &str, zone: Option<&str>)
     jiff::fmt::strtime::format(format, &zoned).map_err(|_| format!("`{format}` is no format for a date"))
 }
 
-fn hex(bytes: &[u8]) -> String {
+/// Bytes in hex.
+pub(crate) fn hex(bytes: &[u8]) -> String {
     const DIGITS: &[u8; 16] = b"0123456789abcdef";
     bytes.iter().flat_map(|it| [it >> 4, it & 15]).map(|it| char::from(DIGITS[usize::from(it)])).collect()
 }

@@ -62,7 +62,8 @@
 //! leads:
 //!   kind: http
 //!   url: "https://crm.example.com/leads"
-//!   auth: {oauth2: {token_url: "https://crm.example.com/token", client_id: me, client_secret: "{{secret.shop}}"}}
+//!   auth:
+//!     oauth2: {token_url: "https://crm.example.com/token", client_id: me, client_secret: "{{secret.shop}}"}
 //!   max_parallel: 2
 //!   rate: 10/s
 //!   pages: {next: "= response.body.next", items: "= response.body.items", max: 50}

@@ -1,7 +1,7 @@
 //! Lists that come in pages: the shape of an `http` node's `pages`, and how far a task has come through them.
 //!
-//! Each page is an effect of its own, and what was gathered is kept with the task: after a crash the same page
-//! is asked again, and not all of them.
+//! Each page is an effect of its own, and what was gathered is kept with the task: after a crash the same
+//! page is asked again, and not all of them.
 
 use std::fmt;
 
@@ -180,7 +180,7 @@ impl PagesShape {
         let mut at = None;
         match (&self.next, &progress.next) {
             (NextShape::Link | NextShape::Address(_), Some(Value::String(address))) => {
-                at = Some(address.clone())
+                at = Some(address.clone());
             }
             (NextShape::Link | NextShape::Address(_), _) => {}
             (NextShape::Query(query, _), next) => {
@@ -221,8 +221,8 @@ impl PagesShape {
         let bytes = serde_json::to_vec(&items).map_or(0, |it| it.len());
         if bytes > ITEMS_BYTES_MAX {
             let message = format!(
-                "the items of {pages} pages are more than {ITEMS_BYTES_MAX} bytes; hint: take less of each in \
-                 `items`, or set `max_items`"
+                "the items of {pages} pages are more than {ITEMS_BYTES_MAX} bytes; hint: take less of each \
+                 in `items`, or set `max_items`"
             );
             return Err(Fault::lasting("response_too_large", message));
         }

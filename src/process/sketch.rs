@@ -83,8 +83,15 @@ impl Station {
     }
 
     fn guess(&self) -> Vec<Way> {
-        let texts = self.tree.texts().into_iter().filter(|(key, ..)| is_way(key));
-        let names = texts.filter_map(|(key, text, _)| Some((key, NodeName::new(text).ok()?)));
+        // The next page of a list is no node.
+        let entries = self.tree.entries().iter().filter(|(key, _)| key.text != "pages");
+        let texts = entries.flat_map(|(own, tree)| {
+            let own = own.text.as_str();
+            let texts = tree.texts().into_iter();
+            texts.map(move |(key, text, _)| (if key.is_empty() { own } else { key }, text))
+        });
+        let texts = texts.filter(|(key, _)| is_way(key));
+        let names = texts.filter_map(|(key, text)| Some((key, NodeName::new(text).ok()?)));
         let turn = |key: &str| if key == "on_error" { Turn::Error } else { Turn::Plain };
         names.map(|(key, to)| Way { label: String::new(), to, turn: turn(key) }).collect()
     }

@@ -1,5 +1,5 @@
-//! [`Asker`]: asks in turn. A request waits for room at its host and its node, gets the access token it needs,
-//! and what the host says of its limits holds for all who ask it.
+//! [`Asker`]: asks in turn. A request waits for room at its host and its node, gets the access token it
+//! needs, and what the host says of its limits holds for all who ask it.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -124,7 +124,7 @@ impl Asker {
             Some(pause) => {
                 let until = now + pause;
                 let place = &host.shown;
-                tracing::info!(place, status = answer.status, %until, "asks to be left alone");
+                tracing::debug!(place, status = answer.status, %until, "asks to be left alone");
                 self.rooms().close(now, host, key, until);
             }
             None if answer.status == 429 => {}

@@ -1,5 +1,5 @@
-//! [`Grants`]: access tokens by OAuth 2 client credentials. A token is kept in memory until shortly before its
-//! end; while one task gets it, the others who need the same wait for it.
+//! [`Grants`]: access tokens by OAuth 2 client credentials. A token is kept in memory until shortly before
+//! its end; while one task gets it, the others who need the same wait for it.
 
 use std::collections::HashMap;
 use std::fmt;
@@ -73,8 +73,8 @@ impl Grants {
     /// A token for `grant`, but not `refused`, within `time`.
     ///
     /// # Errors
-    /// `oauth2_failed` (passing), `oauth2_refused` (lasting), and what keeps the token server from being asked
-    /// at all.
+    /// `oauth2_failed` (passing), `oauth2_refused` (lasting), and what keeps the token server from being
+    /// asked at all.
     pub async fn token(
         &self,
         grant: &Grant,
@@ -85,7 +85,7 @@ impl Grants {
         let asked_at = SystemClock.now();
         let time = time.min(TIMEOUT);
         let mut opener = Opener::new(self.keyring.secrets());
-        let slot = self.slot(self.id(grant, tls, &mut opener)?);
+        let slot = self.slot(id(grant, tls, &mut opener)?);
         let getting = async {
             let mut kept = slot.lock().await;
             kept.token
@@ -116,23 +116,6 @@ impl Grants {
         }
     }
 
-    /// What tells one token from another. A changed secret makes another one.
-    fn id(&self, grant: &Grant, tls: Option<&Tls>, opener: &mut Opener) -> Result<[u8; 32], Fault> {
-        let mut hash = Sha256::new();
-        let none = String::new();
-        let secret = Zeroizing::new(opener.text(&grant.client_secret)?);
-        let tls = tls.cloned().unwrap_or_default();
-        let optional =
-            [&grant.scope, &grant.audience, &tls.cert, &tls.ca].map(|it| it.as_ref().unwrap_or(&none));
-        let style = format!("{:?}", grant.style);
-        let texts = [&opener.url(&grant.token_url)?, &opener.text(&grant.client_id)?, &*secret, &style];
-        for text in texts.into_iter().chain(optional) {
-            hash.update(text.len().to_be_bytes());
-            hash.update(text);
-        }
-        Ok(hash.finalize().into())
-    }
-
     fn slot(&self, id: [u8; 32]) -> Arc<Slot> {
         let mut slots = self.slots.lock().unwrap_or_else(PoisonError::into_inner);
         if slots.len() >= KEPT_MAX {
@@ -156,13 +139,29 @@ impl Grants {
         // A token server that knows the key again must not give the token of before.
         let key = uuid::Uuid::now_v7().to_string();
         match self.http.ask(&ask, &key, time, opener).await {
-            Ok(answer) => read(&answer, &place, asked_at),
+            Ok(answer) => read(&answer, &place, asked_at).map_err(|fault| opener.scrubbed(fault)),
             Err(fault) if fault.class == Class::Passing => {
                 Err(Fault { code: "oauth2_failed".to_owned(), ..no_token(fault) })
             }
             Err(fault) => Err(no_token(fault)),
         }
     }
+}
+
+/// What tells one token from another. A changed secret makes another one.
+fn id(grant: &Grant, tls: Option<&Tls>, opener: &mut Opener) -> Result<[u8; 32], Fault> {
+    let mut hash = Sha256::new();
+    let none = String::new();
+    let secret = Zeroizing::new(opener.text(&grant.client_secret)?);
+    let tls = tls.cloned().unwrap_or_default();
+    let optional = [&grant.scope, &grant.audience, &tls.cert, &tls.ca].map(|it| it.as_ref().unwrap_or(&none));
+    let style = format!("{:?}", grant.style);
+    let texts = [&opener.url(&grant.token_url)?, &opener.text(&grant.client_id)?, &*secret, &style];
+    for text in texts.into_iter().chain(optional) {
+        hash.update(text.len().to_be_bytes());
+        hash.update(text);
+    }
+    Ok(hash.finalize().into())
 }
 
 fn no_token(fault: Fault) -> Fault {

@@ -50,6 +50,12 @@ pub fn fits(pattern: &str, host: &str, port: u16) -> bool {
     same_port && url.host().is_some_and(|it| same_host(&it, host))
 }
 
+/// Whether `pattern` can mean a host at all.
+pub fn is_pattern(pattern: &str) -> bool {
+    let pattern = pattern.trim();
+    origin(pattern.strip_prefix("*.").unwrap_or(pattern)).is_some()
+}
+
 fn same_host(pattern: &Host<&str>, host: &str) -> bool {
     pattern.to_string().trim_end_matches('.') == host.trim_end_matches('.')
 }

@@ -8,6 +8,7 @@ use url::form_urlencoded::Serializer;
 use crate::channels::marks::{Piece, pieces};
 use crate::model::effect::{Body, Content, Part, mark};
 use crate::model::fault::Fault;
+use crate::model::helpers::hex;
 use crate::model::xml;
 use crate::world::secrets::Opener;
 
@@ -89,8 +90,8 @@ fn bytes_of(content: &Content, opener: &mut Opener) -> Result<Vec<u8>, Fault> {
     }
 }
 
-/// `multipart/form-data` as browsers write it. The boundary is made of what it bounds, so that it cannot occur
-/// in it, and a repeated request is the same.
+/// `multipart/form-data` as browsers write it. The boundary is made of what it bounds, so that it cannot
+/// occur in it, and a repeated request is the same.
 fn multipart(parts: &[Part], opener: &mut Opener) -> Result<(Vec<u8>, String), Fault> {
     let mut hash = Sha256::new();
     let mut loads = Vec::with_capacity(parts.len());
@@ -101,7 +102,7 @@ fn multipart(parts: &[Part], opener: &mut Opener) -> Result<(Vec<u8>, String), F
         hash.update(&bytes);
         loads.push((head, bytes));
     }
-    let hash: String = hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect();
+    let hash = hex(&hash.finalize());
     let boundary = format!("beltline-{}", &hash[..BOUNDARY_CHARS]);
     let mut whole = Vec::new();
     for (head, bytes) in loads {
@@ -116,7 +117,7 @@ fn multipart(parts: &[Part], opener: &mut Opener) -> Result<(Vec<u8>, String), F
 fn head(part: &Part, opener: &mut Opener) -> Result<String, Fault> {
     let mut head = format!("Content-Disposition: form-data; name=\"{}\"", quoted(&opener.text(&part.name)?));
     if let Some(file) = &part.file {
-        head += &format!("; filename=\"{}\"", quoted(&opener.text(file)?));
+        head.extend(["; filename=\"", &quoted(&opener.text(file)?), "\""]);
     }
     let content_type = part.content_type.as_ref().map(|it| opener.text(it)).transpose()?;
     let default = part.file.as_ref().map(|_| "application/octet-stream".to_owned());
@@ -126,7 +127,7 @@ fn head(part: &Part, opener: &mut Opener) -> Result<String, Fault> {
                 format!("the content type of the part `{}` holds a control character", quoted(&part.name));
             return Err(Fault::lasting("bad_value", message));
         }
-        head += &format!("\r\nContent-Type: {content_type}");
+        head.extend(["\r\nContent-Type: ", &content_type]);
     }
     Ok(head)
 }

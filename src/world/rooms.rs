@@ -22,7 +22,8 @@ const GAP_FIRST_US: i64 = 50_000;
 const GAP_MAX_US: i64 = 10_000_000;
 /// A pace that nobody would notice.
 const GAP_MIN_US: i64 = 5_000;
-/// Whoever comes so long after its time has lost it, in microseconds: many who are late must not come at once.
+/// Whoever comes so long after its time has lost it, in microseconds: many who are late must not come at
+/// once.
 const LATE_US: i64 = 1_000_000;
 /// How long a ticket is kept whose holder does not come.
 const TICKET_TIME: Span = Span::mins(10);
@@ -252,13 +253,13 @@ impl Rooms {
     /// When those before `number` are likely to be through.
     fn again(&self, now: Timestamp, number: u64, want: &Want) -> Later {
         let place = self.places.get(&want.name);
-        let wait = place.map_or(AGAIN_MIN, |place| {
+        let pause = place.map_or(AGAIN_MIN, |place| {
             let first = place.order.first().copied().unwrap_or(number);
             let before = number.saturating_sub(first).min(place.order.len() as u64);
             let at_once = u64::from(place.limit.parallel.unwrap_or(1).max(1));
             Span(place.usual_ms.unwrap_or(USUAL_MS).saturating_mul(before + 1) / at_once)
         });
-        Later { until: now + wait.clamp(AGAIN_MIN, AGAIN_MAX), place: want.shown.clone() }
+        Later { until: now + pause.clamp(AGAIN_MIN, AGAIN_MAX), place: want.shown.clone() }
     }
 
     /// Forgets places that nobody is at or waits for.

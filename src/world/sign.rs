@@ -11,6 +11,7 @@ use zeroize::Zeroizing;
 
 use crate::model::effect::{Encoding, Fact, HashName, Ingredient, KeyForm, Signing};
 use crate::model::fault::Fault;
+use crate::model::helpers::hex;
 use crate::model::time::Timestamp;
 use crate::world::headers::{header, name};
 use crate::world::secrets::Opener;
@@ -118,10 +119,6 @@ fn date(now: Timestamp) -> String {
     zoned.map(|it| it.strftime("%a, %d %b %Y %H:%M:%S GMT").to_string()).unwrap_or_default()
 }
 
-fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
-}
-
 fn unhex(text: &str) -> Option<Vec<u8>> {
     let digits: Vec<u8> =
         text.chars().map(|it| it.to_digit(16).and_then(|it| u8::try_from(it).ok())).collect::<Option<_>>()?;
@@ -170,8 +167,8 @@ mod tests {
             (HashName::Sha256, "5bdcc146bf60754e6a042426089575c75a003f089d2739839dec58b964ec3843"),
             (
                 HashName::Sha512,
-                "164b7a7bfcf819e2e395fbe73b56e0a387bd64222e831fd610270cd7ea2505549758bf75c05a994a6d034f65f8f0e6fd\
-                 caeab1a34d4a6b4b636e070a38bce737",
+                "164b7a7bfcf819e2e395fbe73b56e0a387bd64222e831fd610270cd7ea2505549758bf75c05a994a6d034f65\
+                 f8f0e6fdcaeab1a34d4a6b4b636e070a38bce737",
             ),
         ] {
             assert_eq!(signed(&how(hash)).unwrap()["x-sign"], wanted);
@@ -200,8 +197,8 @@ mod tests {
         let hash = "b381e7fec653fc3ab9b178272366b8ac87fed8d31cb25ed1d0e1f3318644c89c";
         let hash64 = "s4Hn/sZT/Dq5sXgnI2a4rIf+2NMcsl7R0OHzMYZEyJw=";
         let wanted = format!(
-            "POST|/v1/orders|a=1|api.example.org:8443|784111777|784111777123|Sun, 06 Nov 1994 08:49:37 GMT|what do ya \
-             want for nothing?|{hash}|{hash64}|visit|"
+            "POST|/v1/orders|a=1|api.example.org:8443|784111777|784111777123|Sun, 06 Nov 1994 08:49:37 GMT|\
+             what do ya want for nothing?|{hash}|{hash64}|visit|"
         );
         assert_eq!(headers["x-all"], wanted);
         assert_eq!(headers["x-sign"], "t=784111777,v1=effcdf6ae5eb2fa2d27416d5f184df9c259a7c79");

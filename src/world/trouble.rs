@@ -19,7 +19,7 @@ pub fn in_request(error: &reqwest::Error, shown: &Shown) -> Fault {
         return in_connect(error, place);
     }
     // With TLS 1.3 a server refuses a client only after the client thinks that all is well.
-    if let Some(why) = cause::<rustls::Error>(error) {
+    if let Some(why) = cause::<rustls::Error>(error).filter(|it| refuses_client(it)) {
         return untrusted(why, place);
     }
     match cause::<hyper::Error>(error) {
@@ -97,6 +97,26 @@ fn in_connect(error: &reqwest::Error, place: &str) -> Fault {
     }
     let why = if error.is_timeout() { "it does not answer" } else { why_unreachable(error) };
     Fault::passing("http_connect", format!("`{place}` cannot be reached: {why}"))
+}
+
+/// Whether the server breaks off because of who we are, and not because something is wrong with it.
+fn refuses_client(error: &rustls::Error) -> bool {
+    use rustls::AlertDescription as Alert;
+    matches!(
+        error,
+        rustls::Error::AlertReceived(
+            Alert::CertificateRequired
+                | Alert::BadCertificate
+                | Alert::UnsupportedCertificate
+                | Alert::CertificateRevoked
+                | Alert::CertificateExpired
+                | Alert::CertificateUnknown
+                | Alert::UnknownCA
+                | Alert::AccessDenied
+                | Alert::HandshakeFailure
+                | Alert::DecryptError
+        )
+    )
 }
 
 fn untrusted(why: &rustls::Error, place: &str) -> Fault {

@@ -12,7 +12,7 @@ use crate::model::effect::{Ask, Effect, Outcome};
 use crate::model::rate::Limit;
 use crate::world::asker::Asker;
 use crate::world::guard::Guard;
-use crate::world::hosts::OauthHosts;
+use crate::world::hosts::{OauthHosts, is_pattern};
 use crate::world::http::Http;
 use crate::world::mail::Mail;
 use crate::world::storm::{Digest, Storm};
@@ -37,6 +37,9 @@ pub enum WorldError {
     /// An entry of the list cannot be read.
     #[error("`{0}` is no OAuth host; hint: write `oauth.example.org` or `https://oauth.example.org`")]
     OauthHost(String),
+    /// An entry of the limits cannot be read, or lets nobody in.
+    #[error("`limits.hosts` cannot be used at `{0}`: {1}")]
+    HostLimit(String, &'static str),
     /// The system's certificates cannot be read.
     #[error("the HTTP client cannot be made: {0}")]
     Client(String),
@@ -54,11 +57,23 @@ impl RealWorld {
     pub fn new(config: WorldConfig, keyring: Arc<Keyring>) -> Result<RealWorld, WorldError> {
         let guard = Arc::new(Guard::new(config.allow_addresses));
         let oauth_hosts = OauthHosts::new(&config.oauth_hosts).map_err(WorldError::OauthHost)?;
+        config.host_limits.iter().try_for_each(check_limit)?;
         let http = Http::new(Arc::clone(&guard), oauth_hosts);
         let http = http.map_err(|it| WorldError::Client(it.without_url().to_string()))?;
         let teller = Teller::new(http.clone(), Mail::new(guard), Arc::clone(&keyring));
         let asker = Asker::new(http, keyring, config.host_limits);
         Ok(RealWorld { asker, storm: Storm::new(teller, config.digest) })
+    }
+}
+
+/// A limit that means no host, or lets nobody in, is a slip that would never be seen.
+fn check_limit((pattern, limit): &(String, Limit)) -> Result<(), WorldError> {
+    let bad = |why| Err(WorldError::HostLimit(pattern.clone(), why));
+    match (is_pattern(pattern), limit.parallel, limit.rate) {
+        (false, _, _) => bad("it is no host; hint: write `api.example.org` or `*.example.org`"),
+        (true, Some(0), _) => bad("`parallel` is at least 1"),
+        (true, None, None) => bad("there is neither `parallel` nor `rate`"),
+        (true, _, _) => Ok(()),
     }
 }
 

@@ -39,7 +39,8 @@ async fn shy(seconds: u64) -> (String, Arc<AtomicUsize>) {
 
 fn process(url: &str) -> String {
     format!(
-        "process: p\nnodes:\n  start: {{kind: input, next: ask}}\n  ask:\n    kind: http\n    url: \"{url}\"\n    \
+        "process: p\nnodes:\n  start: {{kind: input, next: ask}}\n  ask:\n    kind: http\n    \
+         url: \"{url}\"\n    \
          retry: {{times: 2, first: 1s}}\n    next: done\n  done: {{kind: end}}\n"
     )
 }

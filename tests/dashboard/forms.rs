@@ -163,3 +163,24 @@ async fn a_process_rests_and_goes_on() {
     let page = visitor.done("/dashboard/p/shop/resume", &[]).await;
     assert!(page.contains("The process goes on."), "{page}");
 }
+
+#[tokio::test]
+async fn an_alarm_is_taken_in_hand_from_its_page() {
+    let house = shop().await;
+    let text = "process: ring\nnodes:\n  start: {kind: input, next: tell}\n  tell: {kind: escalation, \
+                message: it rings, notify: [nobody], retry: {times: 1}, wait: {}, next: done}\n  \
+                done: {kind: end}\n";
+    house.deploy(text).await;
+    house.submit("ring", "one", json!({})).await;
+    house.until("/processes/ring/tasks/one", |it| it["alarm"].is_object()).await;
+    let visitor = Visitor::operator(&house).await;
+    let button = "action=\"/dashboard/p/ring/task/ack\"";
+    let home = visitor.page("/dashboard").await;
+    assert!(home.contains("it rings") && home.contains(button), "{home}");
+    let page = visitor.page("/dashboard/p/ring/task?ref=one").await;
+    assert!(page.contains(button), "{page}");
+    let page = visitor.done("/dashboard/p/ring/task/ack", &[("ref", "one")]).await;
+    assert!(page.contains("The alarm is acknowledged") && page.contains("In hand, says local"), "{page}");
+    assert!(!page.contains(button), "{page}");
+    assert!(!visitor.page("/dashboard").await.contains(button));
+}

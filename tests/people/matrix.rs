@@ -1,5 +1,5 @@
-//! The authorization matrix: every route there is, and everybody there may be. What each route asks is written
-//! here once more; a route that is not in the table fails the test.
+//! The authorization matrix: every route there is, and everybody there may be. What each route asks is
+//! written here once more; a route that is not in the table fails the test.
 
 use std::collections::{BTreeMap, BTreeSet};
 

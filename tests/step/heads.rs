@@ -34,7 +34,9 @@ fn leads_to(value: &Value, found: &mut Vec<String>) {
                 let is_way = key == "else" || key == "on_error" || key.starts_with("next");
                 match value {
                     Value::String(node) if is_way && !found.contains(node) => found.push(node.clone()),
-                    value => leads_to(value, found),
+                    // The next page of a list is no node.
+                    value if key != "pages" => leads_to(value, found),
+                    _ => {}
                 }
             }
         }

@@ -1,11 +1,17 @@
 //! `bitrix-offline`: a long-lived token that a portal in a closed network has issued.
 
+use std::io::ErrorKind;
+use std::net::TcpListener;
+
 use beltline::model::time::Span;
+use beltline::sim::config::SimConfig;
 use beltline::sim::script::Plan;
+use beltline::sim::server::Sim;
 use beltline::sim::settings::Settings;
 use beltline::sim::troubles::Trouble;
 use serde_json::json;
 
+use crate::cli::place::{Place, until};
 use crate::simulation::portal::{PORTAL, Portal};
 use crate::simulation::universe::{Universe, template};
 
@@ -66,4 +72,47 @@ fn a_portal_out_of_reach_is_asked_again_and_told_after_an_hour() {
     universe.run(Span::mins(10));
     assert_eq!((universe.node(TASK).as_str(), universe.edges.author().told.len()), ("nap", 2));
     assert!(universe.task(TASK).alarm.is_none());
+}
+
+/// Everything that could be asked by mistake leads to a listener that must hear nothing: the one token host
+/// that is allowed, every proxy of the environment, and where the portal itself sends a redirect.
+#[tokio::test(flavor = "multi_thread")]
+async fn no_host_but_the_portal_is_ever_contacted() {
+    let silent = TcpListener::bind("127.0.0.1:0").unwrap();
+    silent.set_nonblocking(true).unwrap();
+    let elsewhere = format!("http://{}", silent.local_addr().unwrap());
+    let sim = Sim::start(SimConfig::default()).await.unwrap();
+    sim.bitrix().allow_static("demo.longlived").unwrap();
+    let proxies = ["HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "http_proxy", "https_proxy", "all_proxy"];
+    let place = proxies.iter().fold(Place::new(), |place, name| place.env(name, &elsewhere));
+    let _served = place.serve_with(&["--allow-address", "127.0.0.1", "--allow-oauth-host", &elsewhere]);
+    place.ok(&["clone", "bitrix-offline", "--as", "offline", "--defaults"]);
+    let submit = |name: &str, token: &str| {
+        let portal = format!("portal_url={}", sim.portal_url);
+        let words = ["submit", "offline", "--ref", name, &portal, "token=-"];
+        assert_eq!(place.run_with(&words, &format!("{token}\n")).code, Some(0));
+    };
+    let comes_to = |name: &str, node: &str| {
+        let task = || place.json(&["show", "offline", name])["task"].clone();
+        until(node, || (task()["node"] == node).then_some(()));
+        task()
+    };
+    submit("good", "demo.longlived");
+    comes_to("good", "nap");
+    submit("wrong", "demo.another");
+    comes_to("wrong", "escalate");
+    sim.bitrix().settings.renamed_to = Some(elsewhere);
+    submit("moved", "demo.longlived");
+    assert_eq!(comes_to("moved", "escalate")["params"]["said"], "redirect: the answer's status is 302");
+    assert_eq!(place.ok(&["get", "offline", "good", "access_token"]).trim(), "demo.longlived");
+
+    let counts = sim.counts();
+    let asked: Vec<&str> = counts.requests.keys().map(String::as_str).collect();
+    assert_eq!(asked, ["portal/moved", "rest/profile"], "the token server heard nothing");
+    assert!(sim.messages().is_empty(), "nor did any provider");
+    let heard = silent.accept().map(|(_, from)| from);
+    assert!(heard.as_ref().is_err_and(|it| it.kind() == ErrorKind::WouldBlock), "{heard:?}");
+    drop(std::net::TcpStream::connect(silent.local_addr().unwrap()).unwrap());
+    until("it hears what is said", || silent.accept().ok());
+    sim.stop().await;
 }

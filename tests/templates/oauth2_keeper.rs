@@ -67,7 +67,7 @@ fn a_rotating_provider_is_renewed_for_ever() {
     let first = office.param("refresh_token");
     office.universe.run(Span::days(1));
     office.is_well();
-    assert_eq!(office.asked("refresh_token"), 28, "every fifty minutes");
+    assert_eq!(office.asked("refresh_token"), 36, "every forty minutes");
     assert_ne!(office.param("refresh_token"), first);
     assert_ne!(office.param("previous_refresh_token"), office.param("refresh_token"));
     assert_eq!((office.provider().counts.reuses_plain, office.told().len()), (0, 0));
@@ -82,7 +82,7 @@ fn a_lasting_refresh_token_stays_in_its_place() {
     office.is_well();
     assert_eq!(office.param("refresh_token"), refresh);
     assert_ne!(office.param("access_token"), access);
-    assert_eq!(office.asked("refresh_token"), 6);
+    assert_eq!(office.asked("refresh_token"), 7);
     office.tells_no_secret();
 }
 

@@ -73,8 +73,8 @@ async fn a_client_may_name_itself_in_the_form() {
     ask(&strict(), request).await.unwrap();
     let asked = tokens.asked().remove(0);
     assert!(!asked.to_lowercase().contains("authorization:"), "{asked}");
-    let wanted = "grant_type=client_credentials&scope=read+write&audience=https%3A%2F%2Fapi.example.org&client_id=me\
-                  %3A1&client_secret=CANARY%2B%2F%3Dsecret";
+    let wanted = "grant_type=client_credentials&scope=read+write&audience=https%3A%2F%2Fapi.example.org\
+                  &client_id=me%3A1&client_secret=CANARY%2B%2F%3Dsecret";
     assert!(asked.ends_with(wanted), "{asked}");
 }
 

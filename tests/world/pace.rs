@@ -9,7 +9,7 @@ use beltline::model::effect::{Answer, Ask, Effect, HttpAsk, Later, Outcome, Pace
 use beltline::model::rate::Limit;
 use beltline::model::time::{Span, Timestamp};
 use beltline::world::clock::SystemClock;
-use beltline::world::world::{RealWorld, WorldConfig};
+use beltline::world::world::{RealWorld, WorldConfig, WorldError};
 use futures::future::join_all;
 
 use super::servers::{Server, get, say, world};
@@ -125,10 +125,10 @@ async fn a_node_asks_no_more_at_once_than_it_may() {
 async fn a_host_is_asked_as_often_as_its_operator_says() {
     let (address, most, _) = counting().await;
     let limit = |parallel, rate: Option<&str>| Limit { parallel, rate: rate.map(|it| it.parse().unwrap()) };
-    let with = |pattern: String, limit| {
+    let with = |pattern: String, given| {
         let config = WorldConfig {
             allow_addresses: vec!["127.0.0.0/8".parse().unwrap()],
-            host_limits: vec![("api.example.org".into(), Limit::default()), (pattern, limit)],
+            host_limits: vec![("api.example.org".into(), limit(Some(1), None)), (pattern, given)],
             ..WorldConfig::default()
         };
         RealWorld::new(config, Arc::new(Keyring::default())).unwrap()
@@ -146,4 +146,20 @@ async fn a_host_is_asked_as_often_as_its_operator_says() {
     let world = with(address.to_string(), limit(None, Some("1/h")));
     assert_eq!(status(perform(&world, "a", url.clone()).await), 200);
     assert!(later(perform(&world, "b", url).await).until >= begin + Span::mins(59));
+}
+
+#[tokio::test]
+async fn a_limit_that_can_mean_nothing_is_refused() {
+    let rate = Limit { parallel: None, rate: "1/s".parse().ok() };
+    for (pattern, limit) in [
+        ("http//x", rate),
+        ("", rate),
+        ("x/y", rate),
+        ("x.org", Limit::default()),
+        ("x.org", Limit { parallel: Some(0), rate: None }),
+    ] {
+        let config = WorldConfig { host_limits: vec![(pattern.into(), limit)], ..WorldConfig::default() };
+        let error = RealWorld::new(config, Arc::new(Keyring::default())).unwrap_err();
+        assert!(matches!(error, WorldError::HostLimit(ref it, _) if it == pattern), "{error}");
+    }
 }
