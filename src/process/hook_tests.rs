@@ -79,7 +79,8 @@ fn proved(check: &str, headers: &[(&str, &str)]) -> Result<Option<Signature>, Un
 }
 
 fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|it| format!("{it:02x}")).collect()
+    let digits: Vec<String> = bytes.iter().map(|it| format!("{it:02x}")).collect();
+    digits.concat()
 }
 
 fn mac<M: Mac + KeyInit>(text: &str) -> Vec<u8> {
