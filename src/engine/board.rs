@@ -194,6 +194,8 @@ impl Waiting {
             // Who left does not want to know.
             Some(tell) => drop(tell.send(read)),
             None => {
+                // Most were written by tasks, and nobody will ask: a round of calls is too much to remember.
+                let read = read.map(|task| Task { round: None, ..task });
                 self.read_before.push_back((id, read));
                 if self.read_before.len() > READ_BEFORE_MAX {
                     self.read_before.pop_front();

@@ -85,8 +85,8 @@ fn a_long_round_outlives_the_engine_and_stays_small() {
         "the parts are gone"
     );
     let list: Vec<u64> = (0..1_200).collect();
-    place.write("list.json", &serde_json::to_string(&list).unwrap());
-    place.ok(&["submit", "many", "--ref", "b", "list=@list.json"]);
+    let list = format!("list:={}", serde_json::to_string(&list).unwrap());
+    place.ok(&["submit", "many", "--ref", "b", &list]);
     assert_eq!(ended(&place, "b"), 1_199 * 1_200);
     let rss = served.rss_mib();
     assert!(rss < RSS_MIB_MAX, "{rss} MiB");
