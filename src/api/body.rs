@@ -34,7 +34,8 @@ impl Default for Room {
 pub struct Whole {
     /// The bytes.
     pub bytes: Vec<u8>,
-    _place: Vec<OwnedSemaphorePermit>,
+    /// Given back when this is dropped.
+    place: Vec<OwnedSemaphorePermit>,
 }
 
 /// Reads a body of at most `bytes_max` bytes, within `within`.
@@ -72,7 +73,7 @@ pub async fn whole(
 }
 
 async fn gather(room: &Room, stream: &mut BodyDataStream, bytes_max: usize) -> Result<Whole, Problem> {
-    let mut whole = Whole { bytes: Vec::new(), _place: Vec::new() };
+    let mut whole = Whole { bytes: Vec::new(), place: Vec::new() };
     let mut kib = 0;
     while let Some(part) = stream.next().await {
         let bad = |_| Problem::new(StatusCode::BAD_REQUEST, "bad_body", "the body did not arrive whole");
@@ -85,7 +86,7 @@ async fn gather(room: &Room, stream: &mut BodyDataStream, bytes_max: usize) -> R
         if more > 0 {
             let more = u32::try_from(more).unwrap_or(u32::MAX);
             let place = Arc::clone(&room.0).try_acquire_many_owned(more).map_err(|_| busy())?;
-            whole._place.push(place);
+            whole.place.push(place);
             kib = bytes.div_ceil(1024);
         }
         whole.bytes.extend_from_slice(&part);

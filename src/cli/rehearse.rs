@@ -103,7 +103,8 @@ fn text_of(path: &Path) -> Result<String> {
 
 /// The process of that name: a file, one in the processes folder, a template, or one that is deployed.
 async fn found(name: &str, beside: &Path, session: &Session) -> Result<Arc<Process>> {
-    let is_path = name.contains('/') || name.ends_with(".yaml") || name.ends_with(".yml");
+    let is_yaml = Path::new(name).extension().is_some_and(|it| it == "yaml" || it == "yml");
+    let is_path = name.contains('/') || is_yaml;
     let (what, source) = match is_path {
         true => {
             let path = beside.join(name);

@@ -80,7 +80,8 @@ impl Refusal {
 /// What two texts have in the same place.
 fn conflict(it: &Value) -> String {
     let side = |name: &str, mark: &str| {
-        text(it, name).lines().map(|line| format!("\n    {mark} {line}")).collect::<String>()
+        let lines: Vec<String> = text(it, name).lines().map(|line| format!("\n    {mark} {line}")).collect();
+        lines.concat()
     };
     format!(
         "line {}, yours (-) and the template's (+):{}{}",

@@ -16,6 +16,7 @@ use crate::dashboard::take::{Asked, Of, Who};
 use crate::desk::actor::Right;
 use crate::desk::look::Filter;
 use crate::desk::processes::{NodeView, ProcessView, VersionView};
+use crate::desk::schedule_views::ScheduleView;
 use crate::desk::view::TaskView;
 use crate::model::names::{NodeName, ProcessId};
 use crate::model::task::Phase;
@@ -45,6 +46,7 @@ struct ProcessPage {
     tasks: Vec<TaskRow>,
     next: Option<String>,
     versions: Vec<VersionRow>,
+    schedules: Vec<ScheduleView>,
     runs: bool,
     edits: bool,
 }
@@ -118,6 +120,7 @@ pub(super) async fn look(State(dash): State<Dash>, Who(by): Who, Of(id): Of, ask
     let (node, phase) = (filter.node.clone(), filter.phase);
     let tasks = dash.desk.tasks(&by, filter).await?;
     let versions = dash.desk.versions(&by, &id).await?.items;
+    let schedules = dash.desk.schedules(&by, &id).await?.items;
     let find = asked.get("ref").cloned().unwrap_or_default();
     let next = tasks.next.as_deref().map(|cursor| next_page(&id, &asked, cursor));
     let drawn = dash.pictures.of(&dash.desk, &by, &id, &it.version)?;
@@ -143,6 +146,7 @@ pub(super) async fn look(State(dash): State<Dash>, Who(by): Who, Of(id): Of, ask
         tasks: tasks.items.iter().map(TaskRow::of).collect(),
         next,
         versions: versions.into_iter().take(VERSIONS_MAX).map(|one| version_row(&id, &it, one)).collect(),
+        schedules,
         runs: by.may(Right::Run, &id),
         edits: by.may(Right::Edit, &id),
         it,

@@ -150,6 +150,9 @@ words! {
     // A process.
     version: "version",
     versions: "Versions",
+    hooks: "Hooks",
+    schedule: "Schedule",
+    left_out: "left out",
     from_template: "from template",
     add_task: "Add task",
     pause: "Pause",

@@ -121,8 +121,8 @@ impl Desk {
         }
         let key = signature.as_ref().map(|it| format!("{}/{}/{}", knock.process.id, hook.name, it.id));
         let done = self.delivered(knock, hook, &view, key).await?;
-        if let (Some(signature), Some(address)) = (&signature, done.address()) {
-            self.remember_signature(knock, signature, &address.reference).await?;
+        if let Some(signature) = &signature {
+            self.remember_signature(knock, signature, &done.address().reference).await?;
         }
         drop(held);
         self.answered(hook, done).await
@@ -133,24 +133,7 @@ impl Desk {
         let came = Came { headers: &request.headers, body: &request.body, now: self.now() };
         let facts = self.facts();
         let open = |text: &Text| self.opened(knock, text, &facts);
-        prove(&hook.check, came, &open).map_err(|why| self.unproven(knock, hook, why))
-    }
-
-    fn unproven(&self, knock: &Knock, hook: &Hook, why: Unproven) -> Refusal {
-        let process = &knock.process.id;
-        match why {
-            Unproven::Refused(why) => {
-                tracing::warn!(%process, hook = hook.name, why, "a request to a hook was refused");
-                count(knock, "unproven");
-                Refusal::Unproven
-            }
-            Unproven::Unready(fault) => {
-                let why = &fault.message;
-                tracing::error!(%process, hook = hook.name, why, "a hook cannot check who comes in");
-                count(knock, "unready");
-                Refusal::Unready
-            }
-        }
+        prove(&hook.check, came, &open).map_err(|why| unproven(knock, hook, why))
     }
 
     /// A text of a check with its secrets in it.
@@ -195,7 +178,7 @@ impl Desk {
         let address = Address { process: knock.process.id.clone(), reference };
         for _ in 0..TRIES_MAX {
             let live = if named { self.live(&address).await? } else { None };
-            self.known(knock, hook, view, live.as_ref())?;
+            asked(knock, hook, view, live.as_ref())?;
             match (live, hook.if_exists, hook.if_missing) {
                 (Some(task), IfExists::Refuse, _) => return Err(Refusal::RefTaken(Box::new(task))),
                 (Some(task), IfExists::Return, _) => return Ok(Delivered::Known(task.address())),
@@ -219,21 +202,6 @@ impl Desk {
         Err(Refusal::conflict("busy", "the task changes all the time; hint: try again"))
     }
 
-    /// Makes the check that asks the task itself.
-    fn known(&self, knock: &Knock, hook: &Hook, view: &View, live: Option<&Task>) -> Done<()> {
-        let Check::Param { name, value, first } = &hook.check else { return Ok(()) };
-        let refused = |why| Err(self.unproven(knock, hook, Unproven::Refused(why)));
-        let Ok(brought) = value.text(view) else { return refused("it does not bring what must be the same") };
-        let known = live.and_then(|it| it.params.get(name)).and_then(known_as);
-        match (known, first) {
-            (Some(known), _) if same(&known, &brought) => Ok(()),
-            (Some(_), _) => refused("it brings another value than the task has"),
-            (None, First::Accept) if !brought.is_empty() => Ok(()),
-            (None, First::Accept) => refused("what must be the same later is empty"),
-            (None, First::Refuse) => refused("no task knows what it brings"),
-        }
-    }
-
     async fn create(
         &self,
         knock: &Knock,
@@ -251,7 +219,7 @@ impl Desk {
             Answer::Accepted => self.handle.submit(entry).await.map(|task| (task, None)),
         };
         match made {
-            Ok((task, reply)) => Ok(Delivered::Created(task, reply)),
+            Ok((task, reply)) => Ok(Delivered::Created(Box::new(task), reply)),
             Err(NotTaken::Repeated(id)) => {
                 let task = self.store().task(id).await?.ok_or(NotTaken::Repeated(id))?;
                 Ok(Delivered::Known(task.address()))
@@ -288,7 +256,7 @@ impl Desk {
             biased;
             reply = reply => match reply {
                 Ok(reply) => Ok(Hooked::Replied(reply)),
-                Err(_) => self.unreplied(task, address).await,
+                Err(_) => self.unreplied(*task, address).await,
             },
             () = self.clock().at(deadline) => {
                 self.board().forget_reply(task.id);
@@ -309,19 +277,52 @@ impl Desk {
     }
 }
 
+/// Tells the log why a request may not come in, and its caller only that.
+fn unproven(knock: &Knock, hook: &Hook, why: Unproven) -> Refusal {
+    let process = &knock.process.id;
+    match why {
+        Unproven::Refused(why) => {
+            tracing::warn!(%process, hook = hook.name, why, "a request to a hook was refused");
+            count(knock, "unproven");
+            Refusal::Unproven
+        }
+        Unproven::Unready(fault) => {
+            let why = &fault.message;
+            tracing::error!(%process, hook = hook.name, why, "a hook cannot check who comes in");
+            count(knock, "unready");
+            Refusal::Unready
+        }
+    }
+}
+
+/// Makes the check that asks the task itself.
+fn asked(knock: &Knock, hook: &Hook, view: &View, live: Option<&Task>) -> Done<()> {
+    let Check::Param { name, value, first } = &hook.check else { return Ok(()) };
+    let refused = |why| Err(unproven(knock, hook, Unproven::Refused(why)));
+    let Ok(brought) = value.text(view) else { return refused("it does not bring what must be the same") };
+    let known = live.and_then(|it| it.params.get(name)).and_then(known_as);
+    match (known, first) {
+        (Some(known), _) if same(&known, &brought) => Ok(()),
+        (Some(_), _) => refused("it brings another value than the task has"),
+        (None, First::Accept) if !brought.is_empty() => Ok(()),
+        (None, First::Accept) => refused("what must be the same later is empty"),
+        (None, First::Refuse) => refused("no task knows what it brings"),
+    }
+}
+
 /// What was done with a request.
 enum Delivered {
-    Created(Task, Option<oneshot::Receiver<Reply>>),
+    Created(Box<Task>, Option<oneshot::Receiver<Reply>>),
     Modified(Address),
     Known(Address),
 }
 
 impl Delivered {
-    fn address(&self) -> Option<Address> {
-        Some(match self {
+    fn address(&self) -> Address {
+        match self {
             Delivered::Created(task, _) => task.address(),
             Delivered::Modified(address) | Delivered::Known(address) => address.clone(),
-        })
+        }
     }
 }
 

@@ -133,7 +133,9 @@ mod tests {
 
     fn order(tasks: Vec<Task>) -> Vec<i64> {
         let (process, mut queue) = (parse(TEXT).unwrap(), Queue::default());
-        tasks.into_iter().for_each(|task| queue.push(Some(&process), task, NOW));
+        for task in tasks {
+            queue.push(Some(&process), task, NOW);
+        }
         let order = std::iter::from_fn(|| queue.pop()).map(|it| it.id.0).collect();
         assert_eq!((queue.short_at(), queue.len()), (None, 0));
         order

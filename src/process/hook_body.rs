@@ -177,7 +177,8 @@ mod tests {
         let (form, json) = ("application/x-www-form-urlencoded", "application/json");
         let order = || Some(json!({"order": {"@id": "7", "item": ["a", "b"]}}));
         let document = "<order id='7'><item>a</item><item>b</item></order>";
-        let cases: [(&[Format], &str, &str, &str, Option<Value>); 16] = [
+        type Case<'a> = (&'a [Format], &'a str, &'a str, &'a str, Option<Value>);
+        let cases: [Case; 16] = [
             (&[], "application/xml", document, "", order()),
             (&[], "application/soap+xml", document, "", order()),
             (&[Xml], "text/plain", document, "", order()),

@@ -35,6 +35,8 @@ pub mod sample;
 #[cfg(test)]
 pub mod yaml_tests;
 #[cfg(test)]
+pub mod hook_tests;
+#[cfg(test)]
 pub mod schedule_tests;
 #[cfg(test)]
 pub mod tests;

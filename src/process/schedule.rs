@@ -106,7 +106,7 @@ impl Schedule {
                 let span = i64::try_from(span.0).ok()?;
                 Some(Timestamp(at.0.div_euclid(span).checked_add(1)?.checked_mul(span)?))
             }
-            Rhythm::Cron(cron) => moment(&cron.find_next_occurrence(&self.local(at)?, false).ok()?),
+            Rhythm::Cron(cron) => Some(moment(&cron.find_next_occurrence(&self.local(at)?, false).ok()?)),
         }
     }
 
@@ -117,7 +117,7 @@ impl Schedule {
                 let span = i64::try_from(span.0).ok()?;
                 Some(Timestamp(at.0.div_euclid(span).checked_mul(span)?))
             }
-            Rhythm::Cron(cron) => moment(&cron.find_previous_occurrence(&self.local(at)?, true).ok()?),
+            Rhythm::Cron(cron) => Some(moment(&cron.find_previous_occurrence(&self.local(at)?, true).ok()?)),
         }
     }
 
@@ -221,8 +221,8 @@ impl Schedule {
     }
 }
 
-fn moment(time: &Zoned) -> Option<Timestamp> {
-    Some(Timestamp(time.timestamp().as_millisecond()))
+fn moment(time: &Zoned) -> Timestamp {
+    Timestamp(time.timestamp().as_millisecond())
 }
 
 /// How far off a moment is: `in 1 d 19 h`, `in 40 s`, `now`.

@@ -88,18 +88,18 @@ pub fn unknown_names(scenario: &Scenario, process: &Process) -> Vec<Problem> {
 }
 
 /// Plays a case on a store that is empty.
-pub async fn play(case: &Case, cast: &Cast, store: Arc<dyn Store>) -> Played {
+pub async fn play(case: &Case, players: &Cast, store: Arc<dyn Store>) -> Played {
     let registry = Registry::default();
-    for process in cast.with.iter().chain([&cast.process]) {
+    for process in players.with.iter().chain([&players.process]) {
         registry.put(Deployed { process: Arc::clone(process), paused: false });
     }
     let mut facts = Scope::default();
     facts.public_url = PUBLIC_URL.into();
     facts.vars = Arc::new(case.vars.clone());
     facts.secrets = Arc::new(case.secrets.keys().cloned().collect::<BTreeSet<_>>());
-    let script = Script::new(&case.world, &case.secrets, &cast.process.id, case.spot);
+    let script = Script::new(&case.world, &case.secrets, &players.process.id, case.spot);
     let stage = Stage::new(store, Arc::new(registry), facts, script, case.start);
-    let home = Address { process: cast.process.id.clone(), reference: case.submit.reference.clone() };
+    let home = Address { process: players.process.id.clone(), reference: case.submit.reference.clone() };
     let mut player = Player { stage, home };
     let misses = player.all(case).await.err().unwrap_or_default();
     let Player { stage, .. } = player;
@@ -136,7 +136,7 @@ impl Player {
         let title = format!("`{address}` is there");
         self.stage.story.begin(title, self.stage.now());
         let done = self.stage.submit(address, params.clone()).await;
-        self.halted(done, spot, "put `others` there")
+        halted(done, spot, "put `others` there")
     }
 
     async fn submit(&mut self, submit: &Submit, process: ProcessId) -> Done {
@@ -149,7 +149,7 @@ impl Player {
         }
         self.stage.story.begin(format!("submit {address}"), self.stage.now());
         let done = self.stage.submit(&address, submit.params.clone()).await;
-        self.halted(done, submit.spot, "submit")
+        halted(done, submit.spot, "submit")
     }
 
     async fn step(&mut self, step: &Step) -> Done {
@@ -165,7 +165,7 @@ impl Player {
             Act::Restart => {
                 self.stage.restart();
                 let done = self.stage.settle().await;
-                self.halted(done, step.spot, "restart")?;
+                halted(done, step.spot, "restart")?;
             }
             Act::Modify(params) => {
                 let order = Order::Modify { params: params.clone(), revision: None };
@@ -189,7 +189,7 @@ impl Player {
             return Err(vec![Miss::new(spot, what)]);
         }
         let done = self.stage.run_until(until).await;
-        self.halted(done, spot, "go on")
+        halted(done, spot, "go on")
     }
 
     async fn order(&mut self, address: &Address, order: Order, by: &str, spot: Spot) -> Done {
@@ -201,7 +201,7 @@ impl Player {
             Ok(Some(fault)) => {
                 Err(vec![Miss::new(spot, format!("`{address}` does not take `{what}`: {}", fault.message))])
             }
-            Err(halt) => self.halted(Err(halt), spot, what),
+            Err(halt) => halted(Err(halt), spot, what),
         }
     }
 
@@ -230,18 +230,18 @@ impl Player {
             Err(error) => Err(vec![Miss::new(spot, error.to_string())]),
         }
     }
+}
 
-    fn halted(&self, done: Result<(), Halt>, spot: Spot, what: &str) -> Done {
-        done.map_err(|halt| match halt {
-            Halt::World(misses) => misses,
-            other => {
-                let text = format!("failed to {what}: {other}");
-                let mut parts = text.splitn(2, "; hint: ");
-                let miss = Miss::new(spot, parts.next().unwrap_or_default());
-                vec![Miss { hint: parts.next().map(str::to_owned), ..miss }]
-            }
-        })
-    }
+fn halted(done: Result<(), Halt>, spot: Spot, what: &str) -> Done {
+    done.map_err(|halt| match halt {
+        Halt::World(misses) => misses,
+        other => {
+            let text = format!("failed to {what}: {other}");
+            let mut parts = text.splitn(2, "; hint: ");
+            let miss = Miss::new(spot, parts.next().unwrap_or_default());
+            vec![Miss { hint: parts.next().map(str::to_owned), ..miss }]
+        }
+    })
 }
 
 /// What a step is called in the story.

@@ -115,9 +115,23 @@ impl Stage {
     ) -> Stage {
         let now = Arc::new(Now(watch::channel(start).0));
         let turns = turns(&store, &registry, &facts, &now, 0);
-        let (story, cover, paths) = (Story::default(), Cover::default(), BTreeMap::new());
-        let (lives, coming, told_of) = (0, Vec::new(), 0);
-        Stage { now, store, registry, facts, turns, lives, coming, told_of, script, story, cover, paths }
+        let cover = Cover::default();
+        let (paths, lives) = (BTreeMap::new(), 0);
+        let (coming, told_of) = (Vec::new(), 0);
+        Stage {
+            now,
+            store,
+            registry,
+            facts,
+            turns,
+            lives,
+            coming,
+            told_of,
+            script,
+            story: Story::default(),
+            cover,
+            paths,
+        }
     }
 
     /// The present moment.

@@ -203,3 +203,19 @@ async fn tokens_are_shown_with_how_long_they_live() {
     assert!(task.contains("<strong class=\"badtext\">dead</strong>"), "{task}");
     assert!(!home.contains("token-1") && !task.contains("token-2"));
 }
+
+#[tokio::test]
+async fn a_process_shows_its_ways_in_and_when_it_runs() {
+    let house = House::open().await;
+    house
+        .deploy(
+            "process: doors\nparams: {a: {type: string}}\nhooks:\n  \
+             in: {public: true, about: \"<b>Anybody</b>\"}\n\
+             schedule:\n  - {name: yearly, cron: \"0 9 1 1 *\", zone: Europe/Riga}\nnodes:\n  \
+             start: {kind: input, next: done}\n  done: {kind: end}\n",
+        )
+        .await;
+    let page = Visitor::operator(&house).await.page("/dashboard/p/doors").await;
+    assert!(page.contains("/hooks/doors/in") && !page.contains("<b>Anybody"), "{page}");
+    assert_eq!(page.matches(" 1 Jan ").count(), 5, "{page}");
+}

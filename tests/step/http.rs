@@ -17,75 +17,80 @@ use crate::step::bench::Bench;
 
 fn process(node: &str) -> String {
     format!(
-        "process: p\nparams: {{city: {{}}, note: {{}}, picture: {{}}}}\nnodes:\n  start: {{kind: input, next: ask}}\n  \
+        "process: p\nparams: {{city: {{}}, note: {{}}, picture: {{}}}}\nnodes:\n  \
+         start: {{kind: input, next: ask}}\n  \
          ask:\n    kind: http\n    url: \"https://x.example/\"\n    next: done\n{node}  done: {{kind: end}}\n"
     )
 }
 
-#[test]
-fn all_that_is_wrong_with_a_request_is_told_at_once_and_where() {
-    for (node, wanted) in [
-        (
-            "    method: FETCH\n    form: {}\n    json: {}\n    timeout: 1h\n    max_bytes: 99999999999\n    \
+/// What is wrong with a node, and where.
+const WRONG: &[(&str, &str)] = &[
+    (
+        "    method: FETCH\n    form: {}\n    json: {}\n    timeout: 1h\n    max_bytes: 99999999999\n    \
              max_parallel: 0\n    save: {task: 1}\n",
-            "9: `FETCH` is no method (GET, POST, PUT, PATCH, DELETE, HEAD, OPTIONS)\n\
-             11: `form` is carried already (a request carries one of `form`, `json`, `body`, `xml` and `multipart`)\n\
+        "9: `FETCH` is no method (GET, POST, PUT, PATCH, DELETE, HEAD, OPTIONS)\n\
+             11: `form` is carried already (a request carries one of `form`, `json`, `body`, `xml` \
+             and `multipart`)\n\
              12: `timeout` is more than 0s and at most 10m\n\
              13: `max_bytes` is at most 16777216\n\
              14: `max_parallel` is from 1 to 10000\n\
              15: `task` is a reserved name and cannot be a param (choose another name)",
-        ),
-        (
-            "    method: GET\n    multipart: {a: b}\n",
-            "9: a GET carries no `multipart` (leave `method` out, or write POST or PUT)",
-        ),
-        ("    multipart: {}\n", "9: there is no part (write `name: text` for each)"),
-        ("    multipart: {a: {file: x}}\n", "9: what is sent is one of `text` and `base64`"),
-        (
-            "    multipart: {a: {fiel: x, text: b}}\n",
-            "9: unknown key `fiel` (did you mean `file`? the keys here are: `file`, `type`, \
+    ),
+    (
+        "    method: GET\n    multipart: {a: b}\n",
+        "9: a GET carries no `multipart` (leave `method` out, or write POST or PUT)",
+    ),
+    ("    multipart: {}\n", "9: there is no part (write `name: text` for each)"),
+    ("    multipart: {a: {file: x}}\n", "9: what is sent is one of `text` and `base64`"),
+    (
+        "    multipart: {a: {fiel: x, text: b}}\n",
+        "9: unknown key `fiel` (did you mean `file`? the keys here are: `file`, `type`, \
              `text`, `base64`)",
-        ),
-        ("    body: {type: a/b, text: x, base64: y}\n", "9: what is sent is one of `text` and `base64`"),
-        (
-            "    xml: \"<a><b></a>\"\n",
-            "9: the XML cannot be read at byte 6: ill-formed document: expected `</b>`, but `</a>` was \
+    ),
+    ("    body: {type: a/b, text: x, base64: y}\n", "9: what is sent is one of `text` and `base64`"),
+    (
+        "    xml: \"<a><b></a>\"\n",
+        "9: the XML cannot be read at byte 6: ill-formed document: expected `</b>`, but `</a>` was \
              found",
-        ),
-        ("    xml: {a: 1, b: 2}\n", "9: the XML is made of a map with one key, its root"),
-        (
-            "    xml: \"<a>{{#if city}}x{{/if}}</a>\"\n",
-            "9: blocks and helpers cannot be escaped (make the document of a value, or make the \
+    ),
+    ("    xml: {a: 1, b: 2}\n", "9: the XML is made of a map with one key, its root"),
+    (
+        "    xml: \"<a>{{#if city}}x{{/if}}</a>\"\n",
+        "9: blocks and helpers cannot be escaped (make the document of a value, or make the \
              text in a `set` before)",
-        ),
-        ("    rate: fast\n", "9: `fast` is no rate (write `10/s`, `300/m` or `5/10s`)"),
-        ("    tls: {cert: x}\n", "9: a `cert` needs its `key`"),
-        ("    tls: {key: x, ca: y}\n", "9: a `key` needs its `cert`"),
-        ("    tls: {}\n", "9: there is nothing in it (`cert` and `key`, or `ca`)"),
-        (
-            "    auth: {hmac: {key: k, header: \"X A\"}}\n",
-            "9: `X A` cannot name a header (such as `X-Signature`)",
-        ),
-        (
-            "    auth: {hmac: {key: k, header: X, of: \"{{request.boddy}}\"}}\n",
-            "9: a request has no `boddy` (did you mean `body`? there are: `method`, `path`, `query`, \
+    ),
+    ("    rate: fast\n", "9: `fast` is no rate (write `10/s`, `300/m` or `5/10s`)"),
+    ("    tls: {cert: x}\n", "9: a `cert` needs its `key`"),
+    ("    tls: {key: x, ca: y}\n", "9: a `key` needs its `cert`"),
+    ("    tls: {}\n", "9: there is nothing in it (`cert` and `key`, or `ca`)"),
+    (
+        "    auth: {hmac: {key: k, header: \"X A\"}}\n",
+        "9: `X A` cannot name a header (such as `X-Signature`)",
+    ),
+    (
+        "    auth: {hmac: {key: k, header: X, of: \"{{request.boddy}}\"}}\n",
+        "9: a request has no `boddy` (did you mean `body`? there are: `method`, `path`, `query`, \
              `host`, `time`, `time_ms`, `date`, `body`, `body_sha256`, `body_sha256_base64`, `key`)",
-        ),
-        (
-            "    pages: {next: more, items: \"= response.body\"}\n",
-            "9: `more` says nothing about the answer (write `link`, or an expression such as \
+    ),
+    (
+        "    pages: {next: more, items: \"= response.body\"}\n",
+        "9: `more` says nothing about the answer (write `link`, or an expression such as \
              `= response.body.next`)",
-        ),
-        (
-            "    pages: {next: link, items: [1]}\n",
-            "9: `items` says nothing about the answer (`= response.body.items`)",
-        ),
-        ("    pages: {next: link, items: \"= response.body\", max: 0}\n", "9: `max` is from 1 to 1000"),
-        (
-            "    pages: {next: {query: a, value: \"= response.body.x\", by: 2}, items: \"= response.body\"}\n",
-            "9: a param of the query has a `value` or counts, and not both",
-        ),
-    ] {
+    ),
+    (
+        "    pages: {next: link, items: [1]}\n",
+        "9: `items` says nothing about the answer (`= response.body.items`)",
+    ),
+    ("    pages: {next: link, items: \"= response.body\", max: 0}\n", "9: `max` is from 1 to 1000"),
+    (
+        "    pages: {next: {query: a, value: \"= response.body.x\", by: 2}, items: \"= response.body\"}\n",
+        "9: a param of the query has a `value` or counts, and not both",
+    ),
+];
+
+#[test]
+fn all_that_is_wrong_with_a_request_is_told_at_once_and_where() {
+    for (node, wanted) in WRONG {
         let problems = parse(&process(node)).unwrap_err();
         let told: Vec<String> = problems
             .iter()
@@ -94,7 +99,7 @@ fn all_that_is_wrong_with_a_request_is_told_at_once_and_where() {
                 format!("{}: {}{hint}", it.spot.line, it.message)
             })
             .collect();
-        assert_eq!(told.join("\n"), wanted, "{node}");
+        assert_eq!(told.join("\n"), *wanted, "{node}");
     }
 }
 
@@ -116,7 +121,8 @@ fn asked(node: &str, given: Value) -> HttpAsk {
 fn a_body_is_filled_in_whatever_its_form() {
     let given = json!({"city": "<Rīga> & \"co\"", "note": [1, 2], "picture": "aGk="});
     let body = |node: &str| asked(node, given.clone()).body;
-    let node = "    multipart:\n      b: \"{{city}}\"\n      a:\n        - 3\n        - {file: \"{{city}}.png\", \
+    let node = "    multipart:\n      b: \"{{city}}\"\n      a:\n        - 3\n        \
+                - {file: \"{{city}}.png\", \
                 type: image/png, base64: \"{{picture}}\"}\n      k: \"{{secret.k}}\"\n";
     let Body::Multipart(parts) = body(node) else { panic!("no parts") };
     let told: Vec<(&str, &Content)> = parts.iter().map(|it| (it.name.as_str(), &it.content)).collect();
