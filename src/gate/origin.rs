@@ -29,7 +29,7 @@ pub fn site(headers: &HeaderMap, client: &Client, public_url: &str) -> Site {
         let (scheme, host) = origin.split_once("://").unwrap_or_default();
         let sealed = !client.https || scheme == "https";
         let asked = !host.is_empty() && text(header::HOST) == Some(host);
-        (asked && sealed) || is_origin_of(origin, public_url)
+        sealed && (asked || is_origin_of(origin, public_url))
     };
     match (text(FETCH_SITE), text(header::ORIGIN).map(ours)) {
         (None, None) => Site::Unsaid,

@@ -137,12 +137,17 @@ async fn nobody_is_told_who_is_a_user() {
 async fn a_cookie_of_a_sealed_line_stays_on_sealed_lines() {
     let house = behind_a_proxy().await;
     house.user("ann", Some("viewer"), json!({})).await;
-    let post = |origin: String| {
-        let call = house.call("POST", "/dashboard/login").header("x-forwarded-proto", "https");
-        let body = format!("name=ann&password={}", PASSWORD.replace(' ', "+"));
-        call.header("origin", &origin).body("application/x-www-form-urlencoded", body).send()
+    let client = reqwest::Client::builder().no_proxy().redirect(reqwest::redirect::Policy::none());
+    let client = client.build().unwrap();
+    let post = async |origin: String| {
+        let request = client.post(format!("http://{}/dashboard/login", house.address));
+        let request = request.header("x-forwarded-proto", "https").header("origin", origin);
+        let answer = request.form(&[("name", "ann"), ("password", PASSWORD)]).send().await.unwrap();
+        let cookie = answer.headers().get("set-cookie").map_or("", |it| it.to_str().unwrap()).to_owned();
+        (answer.status().as_u16(), cookie)
     };
-    let answer = post(format!("https://{}", house.address)).await;
-    assert!(answer.header("set-cookie").ends_with("; Secure"), "{} {}", answer.status, answer.text);
-    assert_eq!(post(format!("http://{}", house.address)).await.status, 403, "who reads along is not us");
+    let (status, cookie) = post(format!("https://{}", house.address)).await;
+    assert!(status == 303 && cookie.ends_with("; Secure"), "{status} {cookie}");
+    let (status, cookie) = post(format!("http://{}", house.address)).await;
+    assert_eq!((status, cookie.as_str()), (403, ""), "who reads along is not us");
 }

@@ -355,11 +355,13 @@ async fn the_pages_let_in_whom_the_table_says() {
     for (scope, place) in SCOPES.iter().flat_map(|it| PLACES.map(|place| (*it, place))) {
         let name = format!("{scope}-{}", place.unwrap_or("all"));
         let name = format!("token-{name}");
-        let token = house.token(&name, &[scope], place.as_ref().map(std::slice::from_ref)).await;
+        // Pages show things around what is done, so who does it there looks as well.
+        let scopes: Vec<&str> = BTreeSet::from(["read", scope]).into_iter().collect();
+        let token = house.token(&name, &scopes, place.as_ref().map(std::slice::from_ref)).await;
         let visitor = Visitor::with(&house, &token).await;
         all.push(Somebody {
             name,
-            rights: vec![scope],
+            rights: vec!["read", scope],
             place,
             shows: ("cookie", visitor.cookie().to_owned()),
         });

@@ -5,25 +5,18 @@ use std::io::{Read, Write};
 use std::net::TcpStream;
 use std::sync::Arc;
 
-use base64::Engine;
-use base64::prelude::BASE64_STANDARD;
 use rustls::pki_types::{CertificateDer, ServerName};
 use rustls::{ClientConfig, ClientConnection, RootCertStore, StreamOwned};
 
 use crate::cli::place::{Place, Served, until};
 
-const CERT: &[u8] = include_bytes!("../world/cert.der");
-const KEY: &[u8] = include_bytes!("../world/key.der");
-
-fn pem(kind: &str, der: &[u8]) -> String {
-    let text = BASE64_STANDARD.encode(der);
-    let lines: Vec<&str> = text.as_bytes().chunks(64).map(|it| std::str::from_utf8(it).unwrap()).collect();
-    format!("-----BEGIN {kind}-----\n{}\n-----END {kind}-----\n", lines.join("\n"))
-}
-
-fn with_certificate(place: &Place) {
-    place.write("cert.pem", &pem("CERTIFICATE", CERT));
-    place.write("key.pem", &pem("PRIVATE KEY", KEY));
+/// A certificate of ours, put where `serve` is told to look.
+fn with_certificate(place: &Place) -> CertificateDer<'static> {
+    let made = rcgen::generate_simple_self_signed(vec!["localhost".to_owned()]).unwrap();
+    // The key first: a certificate that is seen is seen with its key.
+    place.write("key.pem", &made.signing_key.serialize_pem());
+    place.write("cert.pem", &made.cert.pem());
+    made.cert.der().clone()
 }
 
 /// A first admin, made on loopback.
@@ -56,11 +49,11 @@ fn status(text: &str) -> &str {
     text.split(' ').nth(1).unwrap_or_default()
 }
 
-/// What a request over TLS is answered with, of a server that shows our certificate.
-fn sealed(address: &str, path: &str) -> std::io::Result<String> {
+/// What a request over TLS is answered with, of a server that shows that certificate.
+fn sealed(shown: &CertificateDer<'static>, address: &str, path: &str) -> std::io::Result<String> {
     drop(rustls::crypto::ring::default_provider().install_default());
     let mut roots = RootCertStore::empty();
-    roots.add(CertificateDer::from(CERT)).unwrap();
+    roots.add(shown.clone()).unwrap();
     let config = ClientConfig::builder().with_root_certificates(roots).with_no_client_auth();
     let name = ServerName::try_from("localhost").unwrap();
     let connection = ClientConnection::new(Arc::new(config), name).unwrap();
@@ -139,7 +132,7 @@ fn a_line_that_was_taken_out_of_the_file_is_named() {
     let place = Place::new();
     let served = place.serve();
     for at in 0..5 {
-        place.ok(&["var", "set", &format!("v{at}"), "x"]);
+        place.ok(&["var", "set", &format!("v{at}=x")]);
     }
     served.stop();
     let db = rusqlite::Connection::open(place.path("data/beltline.db")).unwrap();
@@ -164,7 +157,7 @@ fn a_line_that_was_taken_out_of_the_file_is_named() {
 #[test]
 fn it_listens_for_others_only_with_users_and_a_sealed_line() {
     let place = Place::new();
-    with_certificate(&place);
+    let ours = with_certificate(&place);
     let tls = ["--tls-cert", "cert.pem", "--tls-key", "key.pem"];
     let open = |args: &[&str]| place.run(&[&["serve", "--listen", "0.0.0.0:0"], args].concat());
     open(&[]).failed(1, &["others can reach", "--tls-cert", "--behind-proxy"]);
@@ -176,7 +169,7 @@ fn it_listens_for_others_only_with_users_and_a_sealed_line() {
     with_admin(&place);
     let served = place.serve_at("0.0.0.0:0", &tls);
     let port = listens(&served).rsplit(':').next().unwrap().to_owned();
-    let answer = sealed(&format!("127.0.0.1:{port}"), "/healthz").unwrap();
+    let answer = sealed(&ours, &format!("127.0.0.1:{port}"), "/healthz").unwrap();
     assert_eq!(status(&answer), "200", "{answer}");
     assert!(answer.contains("strict-transport-security: max-age=31536000"), "{answer}");
     // The command line of this machine has a door of its own.
@@ -188,21 +181,21 @@ fn it_listens_for_others_only_with_users_and_a_sealed_line() {
 #[test]
 fn a_certificate_is_read_again_when_it_changes() {
     let place = Place::new();
-    with_certificate(&place);
+    let first = with_certificate(&place);
     let served = place.serve_with(&["--tls-cert", "cert.pem", "--tls-key", "key.pem"]);
     let address = listens(&served);
-    assert_eq!(status(&sealed(&address, "/healthz").unwrap()), "200");
+    let shows = |it: &CertificateDer<'static>| sealed(it, &address, "/healthz").ok();
+    assert_eq!(shows(&first).as_deref().map(status), Some("200"));
     place.write("cert.pem", "broken\n");
     until("the bad one is told", || served.log().contains("stays as it was").then_some(()));
-    assert_eq!(status(&sealed(&address, "/healthz").unwrap()), "200", "and changes nothing");
-    // Another one, which our client does not know.
-    place.write("key.pem", include_str!("other-key.pem"));
-    place.write("cert.pem", include_str!("other-cert.pem"));
-    until("the new one is shown", || sealed(&address, "/healthz").is_err().then_some(()));
+    assert!(shows(&first).is_some(), "and changes nothing");
+    let second = with_certificate(&place);
+    until("the new one is shown", || shows(&second));
+    assert!(shows(&first).is_none());
     assert!(said(&place.address(), "/healthz", "").starts_with("HTTP/1.1 200"), "it runs on");
-    with_certificate(&place);
+    let third = with_certificate(&place);
     served.signal("HUP");
-    until("the old one is shown again", || sealed(&address, "/healthz").ok());
+    until("the next one is shown", || shows(&third));
     assert_eq!(served.stop(), Some(0));
 }
 
@@ -211,7 +204,7 @@ fn behind_a_proxy_nobody_comes_around_it() {
     let place = Place::new();
     with_admin(&place);
     // A network that no interface of ours has: nobody is the proxy.
-    let served = place.serve_at("0.0.0.0:0", &["--behind-proxy", "192.0.2.0/24"]);
+    let served = place.serve_at("0.0.0.0:0", &["--behind-proxy", "203.0.113.0/24"]);
     let port = listens(&served).rsplit(':').next().unwrap().to_owned();
     let here = format!("127.0.0.1:{port}");
     assert_eq!(status(&said(&here, "/healthz", "")), "200", "this machine is no stranger");
