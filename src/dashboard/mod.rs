@@ -30,6 +30,8 @@ pub mod task;
 pub mod orders;
 pub mod templates;
 pub mod channels;
+pub mod secrets;
+pub mod vars;
 pub mod about;
 pub mod search;
 pub mod events;

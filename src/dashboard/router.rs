@@ -18,7 +18,7 @@ use crate::dashboard::picture::Pictures;
 use crate::dashboard::routes::Routes;
 use crate::dashboard::tongue::answered;
 use crate::dashboard::{about, account, add, audit, channels, edit, events, home, login, orders};
-use crate::dashboard::{process, search, setup, task, templates, tokens, users};
+use crate::dashboard::{process, search, secrets, setup, task, templates, tokens, users, vars};
 use crate::desk::actor::Right;
 use crate::desk::desk::Desk;
 use crate::desk::need::Need;
@@ -65,6 +65,13 @@ fn routes() -> Routes {
         .post("/dashboard/channels/set", Everywhere(Secrets), channels::set)
         .post("/dashboard/channels/test", Everywhere(Run), channels::test)
         .post("/dashboard/channels/forget", Everywhere(Secrets), channels::forget)
+        .get("/dashboard/secrets", Everywhere(Read), secrets::list)
+        .get("/dashboard/secrets/set", Everywhere(Secrets), secrets::look)
+        .post("/dashboard/secrets/set", Everywhere(Secrets), secrets::set)
+        .post("/dashboard/secrets/forget", Everywhere(Secrets), secrets::forget)
+        .get("/dashboard/vars/set", Everywhere(Edit), vars::look)
+        .post("/dashboard/vars/set", Everywhere(Edit), vars::set)
+        .post("/dashboard/vars/forget", Everywhere(Edit), vars::forget)
         .get("/dashboard/p/{process}", Here(Read), process::look)
         .post("/dashboard/p/{process}/pause", Here(Edit), process::pause)
         .post("/dashboard/p/{process}/resume", Here(Edit), process::resume)

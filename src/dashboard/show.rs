@@ -5,6 +5,8 @@ use std::fmt;
 use askama::filters::HtmlSafe;
 use serde_json::Value;
 
+use crate::desk::refusal::Refusal;
+
 /// The longest value shown whole on a page, in characters.
 const VALUE_CHARS_MAX: usize = 1_500;
 
@@ -87,6 +89,12 @@ pub(super) fn sentence(text: &str) -> (String, Option<String>) {
         None => (text, None),
     };
     (capital(text), hint)
+}
+
+/// A refusal as one line beside a field.
+pub(super) fn beside(refusal: &Refusal) -> String {
+    let (text, hint) = sentence(&refusal.to_string());
+    hint.map_or_else(|| text.clone(), |hint| format!("{text} {hint}"))
 }
 
 fn capital(text: &str) -> String {
