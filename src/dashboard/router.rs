@@ -17,7 +17,7 @@ use crate::dashboard::page::Oops;
 use crate::dashboard::picture::Pictures;
 use crate::dashboard::routes::Routes;
 use crate::dashboard::tongue::answered;
-use crate::dashboard::{about, account, add, audit, channels, edit, events, home, login, orders};
+use crate::dashboard::{about, account, add, audit, channels, edit, events, fault, home, login, orders};
 use crate::dashboard::{process, search, secrets, setup, task, templates, tokens, users, vars};
 use crate::desk::actor::Right;
 use crate::desk::desk::Desk;
@@ -57,6 +57,7 @@ fn routes() -> Routes {
         .get("/dashboard/search", Somewhere(Read), search::look)
         .get("/dashboard/events", Somewhere(Read), events::listen)
         .get("/dashboard/about", Everywhere(Read), about::look)
+        .get("/dashboard/faults/{code}", Known, fault::look)
         .get("/dashboard/templates", Known, templates::gallery)
         .get("/dashboard/templates/{template}", Known, templates::look)
         .post("/dashboard/templates/{template}", Somewhere(Edit), templates::clone)

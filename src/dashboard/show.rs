@@ -81,6 +81,15 @@ pub(super) fn span(seconds: i64) -> String {
     if words.is_empty() { "0 s".to_owned() } else { words.join(" ") }
 }
 
+/// A short length of time, in milliseconds.
+pub(super) fn pause(millis: i64) -> String {
+    match millis {
+        ..1_000 => format!("{} ms", millis.max(0)),
+        1_000..60_000 => format!("{}.{} s", millis / 1_000, millis % 1_000 / 100),
+        _ => span(millis / 1_000),
+    }
+}
+
 /// A sentence of the desk as a sentence of a page: it begins with a capital letter and ends with a full stop.
 /// What stands behind `hint:` comes apart.
 pub(super) fn sentence(text: &str) -> (String, Option<String>) {

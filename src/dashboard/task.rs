@@ -13,9 +13,12 @@ use crate::dashboard::form::{Field, MORE, optional};
 use crate::dashboard::links;
 use crate::dashboard::page::{Frame, Given, Page, Place, status};
 use crate::dashboard::picture::Mark;
-use crate::dashboard::show::{self, When, short, shown, when};
+use crate::dashboard::show::{self, When, shown, when};
 use crate::dashboard::take::{self, Asked, Form, Of, Who};
+use crate::dashboard::tongue::words;
+use crate::dashboard::trail::{HopRow, explained, rows, walked};
 use crate::desk::actor::{Actor, Right};
+use crate::desk::kin::{KinView, RelativeView};
 use crate::desk::processes::ProcessView;
 use crate::desk::refusal::{Done, Refusal};
 use crate::desk::view::{HopView, LifeView, TaskView};
@@ -55,6 +58,11 @@ struct TaskPage {
     result: Option<String>,
     hops: Vec<HopRow>,
     older: Option<String>,
+    waits: Vec<String>,
+    awaited: Vec<Relative>,
+    parent: Option<Relative>,
+    children: Vec<Relative>,
+    children_more: bool,
     newer: Option<String>,
     picture: Option<String>,
     fields: Vec<Field>,
@@ -68,6 +76,7 @@ struct FaultCard {
     class: &'static str,
     text: String,
     hint: Option<String>,
+    explained: Option<String>,
     node: Option<String>,
     at: Option<When>,
 }
@@ -89,16 +98,13 @@ struct ParamRow {
     revealed: bool,
 }
 
-struct HopRow {
-    at: When,
-    node: String,
-    event: String,
-    to: Option<String>,
-    attempt: u32,
-    asked: Option<String>,
-    set: Vec<(String, String)>,
-    unset: String,
-    fault: Option<(String, String)>,
+/// A task that this one is told of with.
+struct Relative {
+    reference: String,
+    process: String,
+    to: String,
+    state: &'static str,
+    title: String,
 }
 
 /// What a page shows beside the task.
@@ -147,6 +153,8 @@ pub(super) async fn page(
     let it = dash.desk.task(by, address, id).await?;
     let process = dash.desk.process(by, &address.process).await?;
     let hops = hops(dash, by, address, id).await?;
+    let kin = dash.desk.kin(by, address, id).await?;
+    let (awaited, children): (Vec<_>, Vec<_>) = kin.children.iter().partition(|it| it.awaited);
     let picture = dash.pictures.of(&dash.desk, by, &address.process, &process.version)?;
     let live = ["ready", "doing", "waiting"].contains(&it.state);
     let (here, before) = (links::task(&it), beside.before.and_then(|it| it.parse::<u64>().ok()));
@@ -159,6 +167,7 @@ pub(super) async fn page(
     let f = Frame::new(by, Place::Home).said(beside.said).refused(beside.refusal);
     let page = TaskPage {
         next: next(&it, &process, &f),
+        waits: waits(&it, &kin, &hops, &f),
         // A secret that was asked for stays until one leaves.
         f: if beside.revealed.is_some() || before.is_some() { f } else { f.live(Some(&process.id)) },
         process_to: links::process(&process.id),
@@ -177,10 +186,14 @@ pub(super) async fn page(
         params: params(&it, &process, beside.revealed.as_ref()),
         params_more: it.params.map().len().saturating_sub(PARAMS_MAX),
         result: it.result.as_ref().map(shown_whole),
-        hops: shown.iter().map(|it| hop(it)).collect(),
+        hops: rows(&hops, &shown, &process, words()),
         older,
+        awaited: awaited.into_iter().map(relative).collect(),
+        parent: kin.parent.as_ref().map(relative),
+        children: children.into_iter().map(relative).collect(),
+        children_more: kin.more,
         newer: before.is_some().then(|| format!("{here}#trail")),
-        picture: picture.with(&marks(&it, &hops)),
+        picture: picture.lit(&marks(&it, &hops), &walked(&hops)),
         fields: optional(&process.params, beside.typed),
         more: beside.typed.map(|it| it.get(MORE).to_owned()).unwrap_or_default(),
         runs,
@@ -239,6 +252,7 @@ fn fault(it: &crate::desk::view::FaultView) -> FaultCard {
         class: it.class,
         text,
         hint,
+        explained: explained(&it.code),
         node: it.node.clone(),
         at: when(it.at.as_ref()),
     }
@@ -270,19 +284,42 @@ fn params(it: &TaskView, process: &ProcessView, revealed: Option<&(String, Value
     it.params.map().iter().take(PARAMS_MAX).map(row).collect()
 }
 
-fn hop(it: &HopView) -> HopRow {
-    let set = it.set.map().iter().map(|(name, value)| (name.clone(), short(&show::text(value), 160).0));
-    HopRow {
-        at: When(it.at.clone()),
-        node: it.node.clone(),
-        event: it.event.clone(),
-        to: it.to.clone(),
-        attempt: it.attempt,
-        asked: it.asked.clone(),
-        set: set.collect(),
-        unset: it.unset.join(", "),
-        fault: it.fault.as_ref().map(|it| (it.code.clone(), it.message.clone())),
+fn relative(it: &RelativeView) -> Relative {
+    let page = format!("/dashboard/p/{}/task", it.process);
+    Relative {
+        to: links::with(&page, &[("ref", &it.reference), ("id", &it.id)]),
+        reference: it.reference.clone(),
+        process: it.process.clone(),
+        state: it.state,
+        title: it.title.clone(),
     }
+}
+
+/// What it waits for, in words.
+fn waits(it: &TaskView, kin: &KinView, hops: &[HopView], f: &Frame) -> Vec<String> {
+    let mut words = Vec::new();
+    if let Some(place) = &it.waits_for {
+        let place = place.strip_prefix("room at ").unwrap_or(place);
+        words.push(format!("{} {place}. {}", f.w.waits_room, f.w.waits_room_about));
+    }
+    match (it.state, &it.each) {
+        ("waiting", Some(each)) => {
+            words.push(format!("{}: {} {} {}", f.w.waits_each, each.done, f.w.of, each.of));
+            if each.failed > 0 {
+                words.push(format!("{}: {}", f.w.waits_each_failed, each.failed));
+            }
+        }
+        ("waiting", None) if !kin.calls.is_empty() => {
+            words.push(format!("{} {}", f.w.waits_reply, kin.calls.join(", ")));
+        }
+        ("doing", _) => {
+            let asked = hops.iter().rev().find_map(|hop| hop.asked.as_ref().filter(|_| hop.node == it.node));
+            words.extend(asked.map(|it| format!("{} {it}", f.w.waits_answer)));
+        }
+        ("ready", _) if it.attempt > 1 => words.push(format!("{} {}", f.w.waits_try, it.attempt)),
+        _ => {}
+    }
+    words
 }
 
 /// Where it is, and where it was.

@@ -24,11 +24,35 @@ pub(super) async fn look(browser: &Browser) -> Vec<String> {
     wrong.as_array().unwrap().iter().map(|it| it.as_str().unwrap().to_owned()).collect()
 }
 
+/// A process that names secrets and variables, one of each that nobody has set.
+const ASKS: &str = r#"process: asks
+title: Asks the shop
+nodes:
+  start: {kind: input, next: ask}
+  ask:
+    kind: http
+    url: "https://{{var.host}}/x?most={{var.most}}"
+    headers: {Authorization: "Bearer {{secret.shop-key}}", X-Api-Key: "{{secret.missing-key}}"}
+    next: done
+  done: {kind: end}
+"#;
+
 /// A house with something on every page.
 async fn lived_in() -> House {
     let house = shop().await;
     let channel = json!({"via": "webhook", "config": {"url": "http://127.0.0.1:9/", "secret": "made-up-1"}});
     house.api("PUT", "/channels/author").json(&channel).send().await.ok(200);
+    house.deploy(ASKS).await;
+    let (long, hosts) = ("k".repeat(64), ["api.example.org", "*.shop.example.org:8443"]);
+    let all = [("shop-key", &hosts[..]), ("unused", &[]), (&long, &hosts)];
+    for (name, hosts) in all {
+        let secret = json!({"value": "made-up-3", "hosts": hosts});
+        house.api("PUT", &format!("/secrets/{name}")).json(&secret).send().await.ok(200);
+    }
+    for (name, value) in [("host", json!("shop.example.org")), ("limits", json!({"orders": 40, "on": true}))]
+    {
+        house.api("PUT", &format!("/vars/{name}")).json(&json!({"value": value})).send().await.ok(200);
+    }
     house.api("POST", "/templates/bitrix-oauth/clone").json(&json!({"as": "bitrix"})).send().await.ok(201);
     let params = json!({"portal": "acme", "client_id": "local.1", "client_secret": "made-up-2"});
     house.submit("bitrix", "token", params).await;
@@ -37,7 +61,7 @@ async fn lived_in() -> House {
 }
 
 /// The pages there are, with names for their pictures.
-const PAGES: [(&str, &str); 14] = [
+const PAGES: [(&str, &str); 17] = [
     ("home", "/dashboard"),
     ("process", "/dashboard/p/bitrix"),
     ("yaml", "/dashboard/p/bitrix/yaml"),
@@ -49,6 +73,9 @@ const PAGES: [(&str, &str); 14] = [
     ("template", "/dashboard/templates/bitrix-oauth"),
     ("channels", "/dashboard/channels"),
     ("channel", "/dashboard/channels/set?via=telegram"),
+    ("secrets", "/dashboard/secrets"),
+    ("secret", "/dashboard/secrets/set?name=shop-key"),
+    ("var", "/dashboard/vars/set?name=limits"),
     ("search", "/dashboard/search?q=o"),
     ("about", "/dashboard/about"),
     ("nowhere", "/dashboard/no-such-page"),

@@ -5,3 +5,4 @@ pub(crate) mod visitor;
 mod doors;
 mod forms;
 mod pages;
+mod secrets;

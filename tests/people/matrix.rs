@@ -100,6 +100,7 @@ const PAGES: &[(&str, &str, &str)] = &[
     ("POST", "/dashboard/channels/test", "run everywhere"),
     ("POST", "/dashboard/channels/forget", "secrets everywhere"),
     ("GET", "/dashboard/events", "read somewhere"),
+    ("GET", "/dashboard/faults/{code}", "known"),
     ("GET", "/dashboard/login", "open"),
     ("POST", "/dashboard/login", "open"),
     ("GET", "/dashboard/p/{process}", "read here"),
