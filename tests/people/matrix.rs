@@ -142,6 +142,7 @@ const PAGES: &[(&str, &str, &str)] = &[
     ("GET", "/dashboard/vars/set", "edit everywhere"),
     ("POST", "/dashboard/vars/set", "edit everywhere"),
     ("GET", "/dashboard/{*rest}", "known"),
+    ("POST", "/dashboard/language", "open"),
     ("POST", "/dashboard/logout", "known"),
 ];
 
