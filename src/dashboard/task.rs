@@ -165,6 +165,7 @@ pub(super) async fn page(
     let link = links::outward(it.link.as_ref()).filter(|_| live);
     let runs = by.may(Right::Run, &address.process);
     let f = Frame::new(by, Place::Home).said(beside.said).refused(beside.refusal);
+    let lives = it.lives.iter().map(|life| life_row(life, dash.desk.now().seconds(), &f)).collect();
     let page = TaskPage {
         next: next(&it, &process, &f),
         waits: waits(&it, &kin, &hops, &f),
@@ -178,7 +179,7 @@ pub(super) async fn page(
         about: node_about(&process, &it.node),
         host: link.as_deref().map(links::host).unwrap_or_default(),
         link,
-        lives: it.lives.iter().map(|life| life_row(life, dash.desk.now().seconds())).collect(),
+        lives,
         fault: it.fault.as_ref().map(fault),
         alarm_told: it.alarm.as_ref().and_then(|it| when(it.told.as_ref())),
         alarm_by: it.alarm.as_ref().map(|it| it.by.join(", ")).unwrap_or_default(),
@@ -258,11 +259,11 @@ fn fault(it: &crate::desk::view::FaultView) -> FaultCard {
     }
 }
 
-fn life_row(it: &LifeView, now: i64) -> LifeRow {
+fn life_row(it: &LifeView, now: i64, f: &Frame) -> LifeRow {
     let left = show::seconds(&it.dies_at).map_or(0, |at| at - now);
     LifeRow {
         param: it.param.clone(),
-        left: (!it.dead).then(|| show::span(left)),
+        left: (!it.dead).then(|| show::span(left, f.w)),
         dies: When(it.dies_at.clone()),
         warn: When(it.warn_at.clone()),
         dying: it.urgent,

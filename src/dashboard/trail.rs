@@ -84,7 +84,7 @@ fn row(
         title: named,
         event,
         until,
-        took: took.map(|it| pause(*it)),
+        took: took.map(|it| pause(*it, w)),
         to: it.to.as_deref().map(title),
         attempt: it.attempt,
         asked: it.asked.clone(),

@@ -38,7 +38,7 @@ async fn a_secret_is_set_changed_and_removed_and_never_shown() {
     let fields = [("name", "api_key"), ("value", "hush-hush-1"), ("hosts", "api.example.org, *.example.com")];
     let page = visitor.done(SET, &fields).await;
     assert!(page.contains("The secret is set.") && page.contains("api.example.org, *.example.com"), "{page}");
-    assert!(page.contains("named by no process") && page.contains("by local"), "{page}");
+    assert!(page.contains("no process</span>") && page.contains("by local"), "{page}");
     assert!(!page.contains("hush-hush-1"));
     let form = visitor.page("/dashboard/secrets/set?name=api_key").await;
     assert!(form.contains("type=\"password\" autocomplete=\"off\"") && form.contains("readonly"), "{form}");
