@@ -165,9 +165,10 @@ pub(super) async fn page(
     let link = links::outward(it.link.as_ref()).filter(|_| live);
     let runs = by.may(Right::Run, &address.process);
     let f = Frame::new(by, Place::Home).said(beside.said).refused(beside.refusal);
+    let due = due(&it, dash.desk.now().seconds());
     let lives = it.lives.iter().map(|life| life_row(life, dash.desk.now().seconds(), &f)).collect();
     let page = TaskPage {
-        next: next(&it, &process, &f),
+        next: next(&it, &process, due.as_ref(), &f),
         waits: waits(&it, &kin, &hops, &f),
         // A secret that was asked for stays until one leaves.
         f: if beside.revealed.is_some() || before.is_some() { f } else { f.live(Some(&process.id)) },
@@ -175,7 +176,7 @@ pub(super) async fn page(
         live,
         created: When(it.created_at.clone()),
         since: When(it.since.clone()),
-        due: when(it.due.as_ref()),
+        due,
         about: node_about(&process, &it.node),
         host: link.as_deref().map(links::host).unwrap_or_default(),
         link,
@@ -228,10 +229,17 @@ async fn hops(dash: &Dash, by: &Actor, address: &Address, id: Option<TaskId>) ->
     }
 }
 
+/// When it is looked at next. What is ready now is looked at at once.
+fn due(it: &TaskView, now: i64) -> Option<When> {
+    let later = |due: &&String| it.state != "ready" || show::seconds(due).is_some_and(|due| due > now);
+    when(it.due.as_ref().filter(later))
+}
+
 /// What wakes it.
-fn next(it: &TaskView, process: &ProcessView, f: &Frame) -> &'static str {
-    match (it.state, process.paused, it.due.is_some()) {
+fn next(it: &TaskView, process: &ProcessView, due: Option<&When>, f: &Frame) -> &'static str {
+    match (it.state, process.paused, due.is_some()) {
         ("ready" | "waiting" | "doing", true, _) => f.w.next_paused,
+        ("ready", _, true) => f.w.next_again,
         ("ready", ..) => f.w.next_ready,
         ("doing", ..) => f.w.next_doing,
         ("waiting", _, true) => f.w.next_due,

@@ -76,11 +76,29 @@ impl Desk {
 
     /// The task that called: the one that waits for the reply, or the one that the ref tells of.
     async fn parent(&self, by: &Actor, task: &Task) -> Done<Option<RelativeView>> {
+        if let Some(caller) = &task.caller {
+            let parent = self.store().task(caller.task).await?;
+            return Ok(self.seen(by, parent));
+        }
         let told = PREFIXES.iter().find_map(|it| task.reference.as_str().strip_prefix(it));
         let told = told.and_then(|it| it.split('-').next()?.parse().ok()).map(TaskId);
-        let Some(id) = task.caller.as_ref().map(|it| it.task).or(told) else { return Ok(None) };
-        let parent = self.store().task(id).await?.filter(|it| by.may(Right::Read, &it.process));
-        Ok(parent.filter(|it| it.id != task.id).map(|it| self.relative(&it, None)))
+        let Some(id) = told.filter(|it| *it != task.id) else { return Ok(None) };
+        // Anybody may call a task so; only a process that calls this one can have done it.
+        let parent = self.store().task(id).await?.filter(|it| self.may_call(it, task));
+        Ok(self.seen(by, parent))
+    }
+
+    fn seen(&self, by: &Actor, parent: Option<Task>) -> Option<RelativeView> {
+        parent.filter(|it| by.may(Right::Read, &it.process)).map(|it| self.relative(&it, None))
+    }
+
+    fn may_call(&self, parent: &Task, child: &Task) -> bool {
+        let deployed = self.registry().get(&parent.process);
+        let mut nodes = deployed.iter().flat_map(|it| &it.process.nodes).filter(|it| is_call(it));
+        nodes.any(|it| {
+            let calls = it.kind.calls();
+            calls.is_empty() || calls.contains(&child.process.as_str())
+        })
     }
 
     fn relative(&self, it: &Task, caller: Option<&Task>) -> RelativeView {

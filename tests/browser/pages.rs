@@ -4,6 +4,7 @@
 use serde_json::json;
 
 use crate::browser::browser::{Browser, NARROW, WIDE};
+use crate::dashboard::timeline::{DEAF, PART, ROUNDS};
 use crate::dashboard::visitor::{SHOP, shop};
 use crate::support::house::{House, OPERATOR};
 
@@ -42,7 +43,14 @@ async fn lived_in() -> House {
     let house = shop().await;
     let channel = json!({"via": "webhook", "config": {"url": "http://127.0.0.1:9/", "secret": "made-up-1"}});
     house.api("PUT", "/channels/author").json(&channel).send().await.ok(200);
-    house.deploy(ASKS).await;
+    for text in [ASKS, PART, ROUNDS, DEAF] {
+        house.deploy(text).await;
+    }
+    house.submit("rounds", "one", json!({})).await;
+    house.until("/processes/rounds/tasks/one", |it| it["state"] == "waiting").await;
+    house.submit("deaf", "one", json!({"long": "Once upon a time. ".repeat(10)})).await;
+    house.until("/processes/deaf/tasks/one", |it| it["node"] == "rest").await;
+    house.api("POST", "/channels/author/test").send().await;
     let (long, hosts) = ("k".repeat(64), ["api.example.org", "*.shop.example.org:8443"]);
     let all = [("shop-key", &hosts[..]), ("unused", &[]), (&long, &hosts)];
     for (name, hosts) in all {
@@ -61,7 +69,7 @@ async fn lived_in() -> House {
 }
 
 /// The pages there are, with names for their pictures.
-const PAGES: [(&str, &str); 17] = [
+const PAGES: [(&str, &str); 21] = [
     ("home", "/dashboard"),
     ("process", "/dashboard/p/bitrix"),
     ("yaml", "/dashboard/p/bitrix/yaml"),
@@ -69,11 +77,15 @@ const PAGES: [(&str, &str); 17] = [
     ("add", "/dashboard/p/bitrix/add"),
     ("task-link", "/dashboard/p/bitrix/task?ref=token"),
     ("task", "/dashboard/p/shop/task?ref=one"),
+    ("task-calls", "/dashboard/p/rounds/task?ref=one"),
+    ("task-fault", "/dashboard/p/deaf/task?ref=one"),
+    ("fault", "/dashboard/faults/http_connect"),
     ("templates", "/dashboard/templates"),
     ("template", "/dashboard/templates/bitrix-oauth"),
     ("channels", "/dashboard/channels"),
     ("channel", "/dashboard/channels/set?via=telegram"),
     ("secrets", "/dashboard/secrets"),
+    ("secrets-viewer-empty", "/dashboard/secrets?after=z&vars_after=z"),
     ("secret", "/dashboard/secrets/set?name=shop-key"),
     ("var", "/dashboard/vars/set?name=limits"),
     ("search", "/dashboard/search?q=o"),

@@ -111,7 +111,7 @@ async fn a_variable_is_text_or_json_as_it_was_said() {
     assert_eq!(values, [&json!("42"), &json!([42])]);
     let page = visitor.refused(422, SET_VAR, &[("name", "c"), ("as", "json"), ("value", "{\"x\": }")]).await;
     assert!(page.contains("id=\"value-wrong\">This is no JSON: expected value at line 1"), "{page}");
-    assert!(page.contains("{&#34;x&#34;: }") && page.contains("value=\"json\" checked"), "{page}");
+    assert!(page.contains("{&#34;x&#34;: }") && page.contains("value=\"json\" selected"), "{page}");
     let page = visitor.refused(422, SET_VAR, &[("name", "c d"), ("as", "text"), ("value", "")]).await;
     assert!(page.contains("id=\"name-wrong\""), "{page}");
     let page = visitor.done("/dashboard/vars/forget", &[("name", "b")]).await;
