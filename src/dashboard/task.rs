@@ -58,11 +58,7 @@ struct TaskPage {
     result: Option<String>,
     hops: Vec<HopRow>,
     older: Option<String>,
-    waits: Vec<String>,
-    awaited: Vec<Relative>,
-    parent: Option<Relative>,
-    children: Vec<Relative>,
-    children_more: bool,
+    kin: KinCard,
     newer: Option<String>,
     picture: Option<String>,
     fields: Vec<Field>,
@@ -96,6 +92,15 @@ struct ParamRow {
     value: String,
     masked: bool,
     revealed: bool,
+}
+
+/// Its relatives, and what it waits for.
+struct KinCard {
+    waits: Vec<String>,
+    awaited: Vec<Relative>,
+    parent: Option<Relative>,
+    children: Vec<Relative>,
+    more: bool,
 }
 
 /// A task that this one is told of with.
@@ -154,7 +159,6 @@ pub(super) async fn page(
     let process = dash.desk.process(by, &address.process).await?;
     let hops = hops(dash, by, address, id).await?;
     let kin = dash.desk.kin(by, address, id).await?;
-    let (awaited, children): (Vec<_>, Vec<_>) = kin.children.iter().partition(|it| it.awaited);
     let picture = dash.pictures.of(&dash.desk, by, &address.process, &process.version)?;
     let live = ["ready", "doing", "waiting"].contains(&it.state);
     let (here, before) = (links::task(&it), beside.before.and_then(|it| it.parse::<u64>().ok()));
@@ -169,7 +173,7 @@ pub(super) async fn page(
     let lives = it.lives.iter().map(|life| life_row(life, dash.desk.now().seconds(), &f)).collect();
     let page = TaskPage {
         next: next(&it, &process, due.as_ref(), &f),
-        waits: waits(&it, &kin, &hops, &f),
+        kin: kin_card(&it, &kin, &hops, &f),
         // A secret that was asked for stays until one leaves.
         f: if beside.revealed.is_some() || before.is_some() { f } else { f.live(Some(&process.id)) },
         process_to: links::process(&process.id),
@@ -190,10 +194,6 @@ pub(super) async fn page(
         result: it.result.as_ref().map(shown_whole),
         hops: rows(&hops, &shown, &process, words()),
         older,
-        awaited: awaited.into_iter().map(relative).collect(),
-        parent: kin.parent.as_ref().map(relative),
-        children: children.into_iter().map(relative).collect(),
-        children_more: kin.more,
         newer: before.is_some().then(|| format!("{here}#trail")),
         picture: picture.lit(&marks(&it, &hops), &walked(&hops)),
         fields: optional(&process.params, beside.typed),
@@ -291,6 +291,17 @@ fn params(it: &TaskView, process: &ProcessView, revealed: Option<&(String, Value
         }
     };
     it.params.map().iter().take(PARAMS_MAX).map(row).collect()
+}
+
+fn kin_card(it: &TaskView, kin: &KinView, hops: &[HopView], f: &Frame) -> KinCard {
+    let (awaited, children): (Vec<_>, Vec<_>) = kin.children.iter().partition(|it| it.awaited);
+    KinCard {
+        waits: waits(it, kin, hops, f),
+        awaited: awaited.into_iter().map(relative).collect(),
+        parent: kin.parent.as_ref().map(relative),
+        children: children.into_iter().map(relative).collect(),
+        more: kin.more,
+    }
 }
 
 fn relative(it: &RelativeView) -> Relative {

@@ -112,6 +112,17 @@ async fn every_page_is_easy_to_use_light_and_dark_wide_and_narrow() {
             }
         }
     }
+    // Words are longer in Russian, and a phone has the least room.
+    browser.dark(false).await;
+    browser.press("По-русски").await;
+    browser.reads("In English").await;
+    for (name, path) in PAGES {
+        browser.go(&format!("http://{}{path}", house.address)).await;
+        browser.find("main").await;
+        let found = look(&browser).await;
+        wrong.extend(found.into_iter().map(|it| format!("{name} in Russian: {it}")));
+        browser.picture(&format!("{name}-ru-narrow")).await;
+    }
     browser.close().await;
     assert!(wrong.is_empty(), "{} things are wrong:\n{}", wrong.len(), wrong.join("\n"));
 }

@@ -21,14 +21,14 @@ nodes:
   done: {kind: end}
 "#;
 
-pub(crate) const PART: &str = r#"process: part
+pub(crate) const PART: &str = "process: part
 title: One part
 nodes:
   start: {kind: input, next: hold}
   hold: {kind: wait, title: Holds until somebody writes, next: say}
   say: {kind: reply, values: {said: true}, next: done}
   done: {kind: end}
-"#;
+";
 
 /// Asks where nobody answers, and goes another way.
 pub(crate) const DEAF: &str = r#"process: deaf
