@@ -164,6 +164,17 @@ impl Desk {
         Ok(self.store().last_event().await?)
     }
 
+    /// How many times tasks have moved, as far as this engine knows.
+    pub fn last_move(&self) -> u64 {
+        self.board().last_move()
+    }
+
+    /// Whether a task has moved since that `by` may see, of that process if one is given. From memory: it costs
+    /// the same however much happens.
+    pub fn moved_since(&self, by: &Actor, last: u64, process: Option<&ProcessId>) -> bool {
+        self.board().moved_since(last, process, |it| by.may(Right::Read, it))
+    }
+
     /// Changes with every commit.
     pub fn commits(&self) -> watch::Receiver<u64> {
         self.board().commits()

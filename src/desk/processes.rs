@@ -1,6 +1,6 @@
 //! Processes as people see them: list, one, versions, picture, pause, resume, delete.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 use std::sync::PoisonError;
 
 use serde::Serialize;
@@ -154,13 +154,18 @@ impl Desk {
         if !by.has(Right::Read) {
             return Err(Refusal::Denied { right: Right::Read, process: None });
         }
-        let counts = self.store().counts().await?;
+        let mut counts: HashMap<ProcessId, Vec<Count>> = HashMap::new();
+        for count in self.store().counts(None).await? {
+            counts.entry(count.process.clone()).or_default().push(count);
+        }
         let all = self.registry().all();
         let mut mine: Vec<&Deployed> =
             all.values().filter(|it| by.may(Right::Read, &it.process.id)).collect();
         mine.sort_by(|a, b| a.process.id.cmp(&b.process.id));
-        let items =
-            mine.into_iter().map(|it| ProcessView { nodes: None, hooks: None, ..self.view(it, &counts) });
+        let items = mine.into_iter().map(|it| {
+            let counts = counts.get(&it.process.id).map(Vec::as_slice).unwrap_or_default();
+            ProcessView { nodes: None, hooks: None, ..self.view(it, counts) }
+        });
         Ok(Page::whole(items.collect()))
     }
 
@@ -168,15 +173,16 @@ impl Desk {
     pub async fn process(&self, by: &Actor, id: &ProcessId) -> Done<ProcessView> {
         by.need(Right::Read, id)?;
         let deployed = self.deployed(id)?;
-        Ok(self.view(&deployed, &self.store().counts().await?))
+        Ok(self.view(&deployed, &self.store().counts(Some(id)).await?))
     }
 
+    /// `counts` are those of the process.
     fn view(&self, deployed: &Deployed, counts: &[Count]) -> ProcessView {
         let process = &deployed.process;
         let kept = self.kept_of(&process.id);
         let mut by_node: BTreeMap<String, BTreeMap<&'static str, u64>> = BTreeMap::new();
         let (mut live, mut failed) = (0, 0);
-        for count in counts.iter().filter(|it| it.process == process.id) {
+        for count in counts {
             let empty = || Phase::ALL.iter().map(|phase| (phase.as_str(), 0)).collect();
             let node = by_node.entry(count.node.to_string()).or_insert_with(empty);
             *node.entry(count.phase.as_str()).or_default() += count.tasks;
@@ -260,7 +266,7 @@ impl Desk {
             self.rouse(id).await?;
         }
         self.schedules.changed.notify_one();
-        Ok(self.view(&self.deployed(id)?, &self.store().counts().await?))
+        Ok(self.view(&self.deployed(id)?, &self.store().counts(Some(id)).await?))
     }
 
     /// Forgets a process and its ended tasks. Refused while it has live ones. Its versions are kept.
@@ -284,9 +290,8 @@ impl Desk {
     }
 
     async fn emptied(&self, id: &ProcessId) -> Done<()> {
-        let counts = self.store().counts().await?;
-        let live: u64 =
-            counts.iter().filter(|it| it.process == *id && it.phase.is_live()).map(|it| it.tasks).sum();
+        let counts = self.store().counts(Some(id)).await?;
+        let live: u64 = counts.iter().filter(|it| it.phase.is_live()).map(|it| it.tasks).sum();
         if live > 0 {
             let message = format!("process `{id}` has {live} live tasks; hint: cancel them first");
             return Err(Refusal::conflict("process_has_tasks", message));

@@ -56,8 +56,8 @@ pub trait Store: Send + Sync {
     /// The number of the newest entry of all trails; 0 if there is none.
     async fn last_event(&self) -> Result<u64, StoreError>;
 
-    /// How many tasks stand where. Places without tasks may be left out.
-    async fn counts(&self) -> Result<Vec<Count>, StoreError>;
+    /// How many tasks stand where, of one process or of all. Places without tasks may be left out.
+    async fn counts(&self, process: Option<&ProcessId>) -> Result<Vec<Count>, StoreError>;
 
     /// Live tasks with an open alarm, those that wait for a person, oldest first.
     async fn alarms(&self, limit: usize) -> Result<Vec<Task>, StoreError>;

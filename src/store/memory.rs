@@ -325,9 +325,10 @@ impl Store for Memory {
         Ok(self.lock().last_event)
     }
 
-    async fn counts(&self) -> Result<Vec<Count>, StoreError> {
+    async fn counts(&self, process: Option<&ProcessId>) -> Result<Vec<Count>, StoreError> {
         let mut counts = BTreeMap::new();
-        for task in self.lock().rows.values().map(|row| &row.task) {
+        let of = |task: &&Task| process.is_none_or(|it| *it == task.process);
+        for task in self.lock().rows.values().map(|row| &row.task).filter(of) {
             *counts.entry((task.process.clone(), task.place())).or_default() += 1;
         }
         let count = |((process, place), tasks): ((_, Place), _)| Count {

@@ -186,14 +186,15 @@ impl Store for Sqlite {
         Ok(last.cast_unsigned())
     }
 
-    async fn counts(&self) -> Result<Vec<Count>, StoreError> {
+    async fn counts(&self, process: Option<&ProcessId>) -> Result<Vec<Count>, StoreError> {
         let count = |((process, node, phase), tasks): (Stand, i64)| Count {
             process,
             node,
             phase,
             tasks: tasks.cast_unsigned(),
         };
-        let stands = self.look(|db, _| stands(db)).await?;
+        let process = process.cloned();
+        let stands = self.look(move |db, _| stands(db, process.as_ref())).await?;
         Ok(stands.into_iter().map(count).collect())
     }
 
@@ -292,11 +293,9 @@ fn places(db: &Connection, query: &TaskQuery) -> Result<(&'static str, Vec<Vec<V
     if process.is_none() && node.is_none() && phase.is_none() && ref_prefix.is_none() {
         return Ok(("TRUE", vec![Vec::new()]));
     }
-    let mut stands: Vec<Stand> = stands(db)?.into_iter().map(|(stand, _)| stand).collect();
+    let mut stands: Vec<Stand> = stands(db, process.as_ref())?.into_iter().map(|(stand, _)| stand).collect();
     stands.retain(|stand| {
-        process.as_ref().is_none_or(|it| *it == stand.0)
-            && node.as_ref().is_none_or(|it| *it == stand.1)
-            && phase.is_none_or(|it| it == stand.2)
+        node.as_ref().is_none_or(|it| *it == stand.1) && phase.is_none_or(|it| it == stand.2)
     });
     let text = |it: &str| Value::from(it.to_owned());
     let Some(prefix) = ref_prefix else {
@@ -316,10 +315,13 @@ fn places(db: &Connection, query: &TaskQuery) -> Result<(&'static str, Vec<Vec<V
     Ok((which, stands.iter().map(place).collect()))
 }
 
-/// Where tasks stand, and how many.
-fn stands(db: &Connection) -> Result<Vec<(Stand, i64)>, StoreError> {
-    let mut stands = db.prepare_cached("SELECT process, node, phase, tasks FROM counts ORDER BY process")?;
-    let mut rows = stands.query([])?;
+/// Where tasks stand, and how many; of all processes if none is given.
+fn stands(db: &Connection, process: Option<&ProcessId>) -> Result<Vec<(Stand, i64)>, StoreError> {
+    let which = if process.is_some() { "WHERE process = ?1" } else { "WHERE ?1 IS NULL" };
+    let mut stands = db.prepare_cached(&format!(
+        "SELECT process, node, phase, tasks FROM counts {which} ORDER BY process"
+    ))?;
+    let mut rows = stands.query([process.map(ProcessId::as_str)])?;
     let mut found = Vec::new();
     while let Some(row) = rows.next()? {
         let (process, node): (String, String) = (row.get(0)?, row.get(1)?);

@@ -148,8 +148,8 @@ impl Store for Edges {
     async fn last_event(&self) -> Result<u64, StoreError> {
         self.disk.last_event().await
     }
-    async fn counts(&self) -> Result<Vec<Count>, StoreError> {
-        self.disk.counts().await
+    async fn counts(&self, process: Option<&ProcessId>) -> Result<Vec<Count>, StoreError> {
+        self.disk.counts(process).await
     }
     async fn alarms(&self, limit: usize) -> Result<Vec<Task>, StoreError> {
         self.disk.alarms(limit).await
