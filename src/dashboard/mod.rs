@@ -3,6 +3,7 @@
 //! to the desk.
 
 pub mod words;
+pub mod words_of;
 pub mod words_ru;
 pub mod assets;
 pub mod show;

@@ -144,8 +144,6 @@ words! {
     doing: "Working",
     failed: "Failed",
     done: "Done",
-    cancelled: "Cancelled",
-    ready: "Ready",
     store_bad: "The store does not answer.",
     wake_by_short: "Wake a person by",
     wake_by_over: "The last safe moment to wake a person was",
@@ -155,6 +153,13 @@ words! {
     unit_min: "min",
     unit_s: "s",
     unit_ms: "ms",
+    // What state a task is in.
+    is_ready: "Ready",
+    is_doing: "Working",
+    is_waiting: "Waiting",
+    is_done: "Done",
+    is_failed: "Failed",
+    is_cancelled: "Cancelled",
     // A process.
     version: "version",
     versions: "Versions",
@@ -333,6 +338,7 @@ words! {
     secret_add: "Set a secret",
     secret_one: "Secret",
     secret_missing: "not set",
+    var_missing: "not set",
     secret_set: "Set it",
     secret_value: "Value",
     secret_value_about: "Sealed on disk, and shown nowhere. Of several lines: beltline secret set NAME < \
@@ -425,63 +431,4 @@ words! {
     said_ended: "The session is over.",
     said_password: "The password is changed, and all other sessions are over.",
     said_undelivered: "The test did not arrive; see what came back.",
-}
-
-impl Words {
-    /// What was just done, by the word in the query; a strange word says nothing.
-    pub(super) fn said(&self, code: &str) -> Option<&'static str> {
-        Some(match code {
-            "added" => self.said_added,
-            "modify" => self.said_modify,
-            "wake" => self.said_wake,
-            "retry" => self.said_retry,
-            "move" => self.said_move,
-            "cancel" => self.said_cancel,
-            "ack" => self.said_ack,
-            "kept" => self.said_kept,
-            "paused" => self.said_paused,
-            "resumed" => self.said_resumed,
-            "deployed" => self.said_deployed,
-            "cloned" => self.said_cloned,
-            "secret_set" => self.said_secret_set,
-            "secret_forgotten" => self.said_secret_forgotten,
-            "var_text" => self.said_var_text,
-            "var_json" => self.said_var_json,
-            "var_forgotten" => self.said_var_forgotten,
-            "channel_set" => self.said_channel_set,
-            "channel_forgotten" => self.said_channel_forgotten,
-            "delivered" => self.said_delivered,
-            "undelivered" => self.said_undelivered,
-            "user_made" => self.said_user_made,
-            "user_changed" => self.said_user_changed,
-            "user_forgotten" => self.said_user_forgotten,
-            "token_forgotten" => self.said_token_forgotten,
-            "ended" => self.said_ended,
-            "password" => self.said_password,
-            _ => return None,
-        })
-    }
-
-    /// The word for a state.
-    pub(super) fn state_of(&self, state: &str) -> &'static str {
-        match state {
-            "ready" => self.ready,
-            "doing" => self.doing,
-            "waiting" => self.waiting,
-            "done" => self.done,
-            "failed" => self.failed,
-            "cancelled" => self.cancelled,
-            _ => "?",
-        }
-    }
-
-    /// The words for a class of faults.
-    pub(super) fn class_of(&self, class: &str) -> &'static str {
-        match class {
-            "passing" => self.class_passing,
-            "lasting" => self.class_lasting,
-            "unsure" => self.class_unsure,
-            _ => "?",
-        }
-    }
 }
