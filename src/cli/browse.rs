@@ -1,5 +1,5 @@
-//! [`Browse`]: what a browser on the dashboard asks of the server, without a screen: pages with their style and
-//! script, and the stream that tells when a page is old.
+//! [`Browse`]: what a browser on the dashboard asks of the server, without a screen: pages with their style
+//! and script, and the stream that tells when a page is old.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;

@@ -131,8 +131,8 @@ async fn measure(browse: &Browse, path: &str) -> Result<Histogram<u64>> {
     Ok(times)
 }
 
-/// Measures `load` without and with open dashboards, in turn. Half of them show the home page, half the page of
-/// the process `id`.
+/// Measures `load` without and with open dashboards, in turn. Half of them show the home page, half the page
+/// of the process `id`.
 pub async fn dashboards(remote: &Remote, load: &Load, id: &str) -> Result<Value> {
     let browse = Browse::login(remote).await?;
     let process = format!("/dashboard/p/{id}");

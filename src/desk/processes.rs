@@ -13,7 +13,7 @@ use crate::desk::hook_views::HookView;
 use crate::desk::kept::{KeptProcess, KeptVersion, value};
 use crate::desk::refusal::{Done, Refusal};
 use crate::desk::view::{Page, time};
-use crate::engine::edges::{Count, Refused, Shelf, TaskQuery, Write};
+use crate::engine::edges::{Count, Refused, Shelf, Stretch, TaskQuery, Write};
 use crate::engine::registry::Deployed;
 use crate::engine::transition::Transition;
 use crate::model::names::{NodeName, ProcessId};
@@ -164,7 +164,7 @@ impl Desk {
         mine.sort_by(|a, b| a.process.id.cmp(&b.process.id));
         let items = mine.into_iter().map(|it| {
             let counts = counts.get(&it.process.id).map(Vec::as_slice).unwrap_or_default();
-            ProcessView { nodes: None, hooks: None, ..self.view(it, counts) }
+            self.brief(it, counts)
         });
         Ok(Page::whole(items.collect()))
     }
@@ -176,8 +176,17 @@ impl Desk {
         Ok(self.view(&deployed, &self.store().counts(Some(id)).await?))
     }
 
-    /// `counts` are those of the process.
+    /// With its nodes and hooks. `counts` are those of the process.
     fn view(&self, deployed: &Deployed, counts: &[Count]) -> ProcessView {
+        let process = &deployed.process;
+        ProcessView {
+            nodes: Some(process.nodes.iter().map(NodeView::from).collect()),
+            hooks: Some(process.hooks.iter().map(|it| self.hook_view(&process.id, it)).collect()),
+            ..self.brief(deployed, counts)
+        }
+    }
+
+    fn brief(&self, deployed: &Deployed, counts: &[Count]) -> ProcessView {
         let process = &deployed.process;
         let kept = self.kept_of(&process.id);
         let mut by_node: BTreeMap<String, BTreeMap<&'static str, u64>> = BTreeMap::new();
@@ -199,8 +208,8 @@ impl Desk {
             version: process.version.clone(),
             paused: kept.as_ref().map_or(deployed.paused, |it| it.paused),
             params: process.params.iter().map(ParamView::from).collect(),
-            nodes: Some(process.nodes.iter().map(NodeView::from).collect()),
-            hooks: Some(process.hooks.iter().map(|it| self.hook_view(&process.id, it)).collect()),
+            nodes: None,
+            hooks: None,
             counts: by_node,
             live,
             failed,
@@ -218,12 +227,12 @@ impl Desk {
         by.need(Right::Read, id)?;
         self.deployed(id)?;
         let mut mine = Vec::new();
-        for record in self.store().shelf(Shelf::Version).await? {
-            let Some(version) = record.name.strip_prefix(id.as_str()).and_then(|it| it.strip_prefix('@'))
-            else {
-                continue;
-            };
-            let (version, kept) = (version.to_owned(), value::<KeptVersion>(record)?);
+        // `A` comes right behind `@`: between them are the versions of this process, and nothing else.
+        let (shelf, from, before) = (Shelf::Version, format!("{id}@"), format!("{id}A"));
+        let own = Stretch { shelf, from, before, backwards: false, limit: usize::MAX };
+        for record in self.store().stretch(&own).await? {
+            let version = record.name.rsplit('@').next().unwrap_or_default().to_owned();
+            let kept = value::<KeptVersion>(record)?;
             mine.push((kept.at, VersionView { version, at: time(kept.at), by: kept.by, text: None }));
         }
         mine.sort_by_key(|(at, _)| std::cmp::Reverse(*at));

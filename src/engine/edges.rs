@@ -47,6 +47,10 @@ pub trait Store: Send + Sync {
     /// Tasks, oldest first.
     async fn tasks(&self, query: &TaskQuery) -> Result<Vec<Task>, StoreError>;
 
+    /// Some tasks of these processes whose ref begins so, at most `limit`, process by process. It is the way
+    /// to look for a name among very many: nothing is sorted.
+    async fn named(&self, among: &[ProcessId], prefix: &str, limit: usize) -> Result<Vec<Task>, StoreError>;
+
     /// A task's trail after `after`, oldest first. Each entry is what one commit wrote.
     async fn trail(&self, id: TaskId, after: u64, limit: usize) -> Result<Vec<Entry>, StoreError>;
 

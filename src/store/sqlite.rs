@@ -172,6 +172,24 @@ impl Store for Sqlite {
         .await
     }
 
+    async fn named(&self, among: &[ProcessId], prefix: &str, limit: usize) -> Result<Vec<Task>, StoreError> {
+        let (among, prefix) = (among.to_vec(), prefix.to_owned());
+        self.look(move |db, sealer| {
+            let mut ids: Vec<i64> = Vec::new();
+            let mut some = db.prepare_cached(&format!("SELECT id FROM tasks WHERE {BEGINS} LIMIT ?3"))?;
+            for process in among {
+                let left = number(limit.saturating_sub(ids.len()));
+                let found = some.query_map(params![process.as_str(), prefix, left], |row| row.get(0))?;
+                ids.extend(found.collect::<Result<Vec<i64>, _>>()?);
+                if ids.len() == limit {
+                    break;
+                }
+            }
+            ids.into_iter().filter_map(|id| task_of(db, sealer, id).transpose()).collect()
+        })
+        .await
+    }
+
     async fn trail(&self, id: TaskId, after: u64, limit: usize) -> Result<Vec<Entry>, StoreError> {
         self.look(move |db, sealer| entries(db, sealer, "trail.task = ?3 AND", after, limit, Some(id.0)))
             .await
@@ -252,6 +270,10 @@ impl Store for Sqlite {
         Ok(forgot.await? as u64)
     }
 }
+
+/// A ref of process `?1` that begins with `?2`. No UTF-8 has the byte FF: whatever begins so is less than the
+/// prefix with that byte behind it, and nothing else is.
+const BEGINS: &str = "process = ?1 AND ref >= ?2 AND ref < ?2 || CAST(x'FF' AS TEXT)";
 
 fn task_of(db: &Connection, sealer: &Sealer, id: i64) -> Result<Option<Task>, StoreError> {
     let mut task = db.prepare_cached("SELECT id, due, turn, body FROM tasks WHERE id = ?1")?;

@@ -139,6 +139,9 @@ impl Store for Edges {
     async fn tasks(&self, which: &TaskQuery) -> Result<Vec<Task>, StoreError> {
         self.disk.tasks(which).await
     }
+    async fn named(&self, among: &[ProcessId], prefix: &str, limit: usize) -> Result<Vec<Task>, StoreError> {
+        self.disk.named(among, prefix, limit).await
+    }
     async fn trail(&self, id: TaskId, after: u64, limit: usize) -> Result<Vec<Entry>, StoreError> {
         self.disk.trail(id, after, limit).await
     }
