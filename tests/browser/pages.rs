@@ -85,7 +85,7 @@ const PAGES: [(&str, &str); 21] = [
     ("channels", "/dashboard/channels"),
     ("channel", "/dashboard/channels/set?via=telegram"),
     ("secrets", "/dashboard/secrets"),
-    ("secrets-viewer-empty", "/dashboard/secrets?after=z&vars_after=z"),
+    ("secrets-end", "/dashboard/secrets?after=z&vars_after=z"),
     ("secret", "/dashboard/secrets/set?name=shop-key"),
     ("var", "/dashboard/vars/set?name=limits"),
     ("search", "/dashboard/search?q=o"),
