@@ -18,6 +18,7 @@ pub mod need;
 pub mod orders;
 pub mod submit;
 pub mod look;
+pub mod kin;
 pub mod deploy;
 pub mod shelves;
 pub mod health;

@@ -1,7 +1,11 @@
 //! The dashboard over real HTTP, as a browser asks: pages, forms, doors.
 
+pub(crate) mod timeline;
 pub(crate) mod visitor;
 
+mod channels;
 mod doors;
 mod forms;
+mod home;
 mod pages;
+mod secrets;
