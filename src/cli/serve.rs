@@ -84,6 +84,7 @@ impl Engine {
             channels: channels(&config.channels)?,
             local_token: Some(token.to_string()),
             store: store_name(config).to_owned(),
+            data: (config.store != StoreChoice::Memory).then(|| data.path().to_owned()),
         };
         let desk = Arc::new(Desk::new(handle, keyring, desk_config));
         desk.load_all().await.context("what was kept cannot be loaded")?;

@@ -10,6 +10,7 @@ use crate::dashboard::show::{When, seconds, sentence, span, when};
 use crate::dashboard::take::{Asked, Who};
 use crate::dashboard::tongue::words;
 use crate::desk::actor::{Actor, Right};
+use crate::desk::disk::Room;
 use crate::desk::lives::LivingView;
 use crate::desk::processes::ProcessView;
 use crate::desk::status::Status;
@@ -29,7 +30,7 @@ const URGENT_MAX: usize = 10;
 #[template(path = "home.html", config = ".askama.toml")]
 struct HomePage {
     f: Frame,
-    status: Option<Status>,
+    shouts: Vec<&'static str>,
     alarms: Vec<AlarmCard>,
     alarms_more: usize,
     alarms_next: Option<String>,
@@ -155,8 +156,16 @@ pub(super) async fn look(State(dash): State<Dash>, Who(by): Who, asked: Asked) -
         begun: from > 0 || asked.get("after").is_some(),
         processes: processes.iter().take(PROCESSES_MAX).map(row).collect(),
         edits: by.may_everywhere(Right::Edit),
-        status,
+        shouts: status.iter().flat_map(shouts).collect(),
     })
+}
+
+/// What concerns everything that runs.
+fn shouts(it: &Status) -> impl Iterator<Item = &'static str> {
+    let w = words();
+    let scarce = it.disk.is_some_and(|it| it.room() != Room::Enough);
+    let all = [(!it.store.ok, w.store_bad), (scarce, w.disk_scarce), (it.channels.dead, w.channels_dead)];
+    all.into_iter().filter_map(|(holds, text)| holds.then_some(text))
 }
 
 fn alarm(task: &TaskView, by: &Actor) -> Option<AlarmCard> {

@@ -66,6 +66,11 @@ pub(super) fn shown(value: &Value) -> String {
     if cut { format!("{text}…") } else { text }
 }
 
+/// A size in words.
+pub(super) fn bytes(many: u64) -> String {
+    indicatif::HumanBytes(many).to_string()
+}
+
 /// A length of time in words of at most two units.
 pub(super) fn span(seconds: i64, w: &Words) -> String {
     let parts = [(86_400, w.unit_d), (3_600, w.unit_h), (60, w.unit_min), (1, w.unit_s)];

@@ -39,6 +39,8 @@ pub struct DeskConfig {
     pub local_token: Option<String>,
     /// What the store is, for the status: `sqlite`, `postgres`, `memory`.
     pub store: String,
+    /// The folder of all that is kept, if anything is.
+    pub data: Option<PathBuf>,
 }
 
 /// Every verb a person has.

@@ -14,6 +14,7 @@ pub mod wakes;
 #[expect(clippy::module_inception, reason = "the floor is named for what it is")]
 pub mod desk;
 pub mod audit;
+pub mod disk;
 pub mod need;
 pub mod orders;
 pub mod submit;

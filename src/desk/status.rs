@@ -7,6 +7,7 @@ use utoipa::ToSchema;
 
 use crate::desk::actor::{Actor, Right};
 use crate::desk::desk::Desk;
+use crate::desk::disk::Disk;
 use crate::desk::files::TroubleView;
 use crate::desk::health::HealthView;
 use crate::desk::refusal::Done;
@@ -22,6 +23,8 @@ pub struct Status {
     pub version: String,
     /// What keeps.
     pub store: StoreStatus,
+    /// The disk it is on; nothing if nothing is kept, or the system does not tell.
+    pub disk: Option<Disk>,
     /// How long it has been running, in seconds.
     pub uptime_s: i64,
     /// How late the task is that is due longest, in seconds; 0 if none is late.
@@ -139,6 +142,7 @@ impl Desk {
         Status {
             version: env!("CARGO_PKG_VERSION").to_owned(),
             store: StoreStatus { kind: self.config.store.clone(), ok: true, detail: None },
+            disk: self.disk(),
             uptime_s: self.now().seconds() - self.started.seconds(),
             lateness_s: 0.0,
             counts: BTreeMap::new(),
@@ -150,6 +154,10 @@ impl Desk {
             last_event: 0,
             public_url: self.public_url().to_string(),
         }
+    }
+
+    fn disk(&self) -> Option<Disk> {
+        Disk::at(self.config.data.as_ref()?)
     }
 
     fn failing_channels(&self) -> Vec<FailingChannel> {
@@ -182,6 +190,13 @@ impl Desk {
     pub async fn measure(&self) -> Done<()> {
         let status = self.alarm_status().await?;
         let number = |many: usize| f64::from(u32::try_from(many).unwrap_or(u32::MAX));
+        if let Some(disk) = self.disk() {
+            // Exact up to eight petabytes.
+            #[expect(clippy::cast_precision_loss, reason = "a gauge is a float")]
+            let bytes = |it: u64| it as f64;
+            metrics::gauge!("beltline_disk_free_bytes").set(bytes(disk.free_bytes));
+            metrics::gauge!("beltline_store_bytes").set(bytes(disk.store_bytes));
+        }
         metrics::gauge!("beltline_alarms_open").set(number(status.open));
         metrics::gauge!("beltline_alarms_undelivered").set(number(status.undelivered));
         Ok(())

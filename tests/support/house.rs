@@ -110,6 +110,7 @@ impl House {
             channels: plan.channels,
             local_token: Some(OPERATOR.to_owned()),
             store: "memory".to_owned(),
+            data: None,
         };
         let desk = Arc::new(Desk::new(handle, keyring, config));
         desk.load_all().await.unwrap();

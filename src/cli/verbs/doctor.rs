@@ -1,7 +1,6 @@
 //! `doctor`: looks at everything an engine needs, and says what to do about what is wrong.
 
 use std::fs::{self, OpenOptions};
-use std::process::Command;
 
 use anyhow::{Result, bail};
 use clap::Args;
@@ -14,13 +13,10 @@ use crate::cli::moment::{far, now};
 use crate::cli::out::{Look, named, one_line, text};
 use crate::cli::remote::{Refusal, Remote};
 use crate::cli::session::Session;
+use crate::desk::disk::{Disk, Room};
 use crate::model::time::Timestamp;
 use crate::process::parse::parse;
 
-/// Below this the disk is nearly full.
-const FREE_MB_WARN: u64 = 1_024;
-/// Below this the next checkpoint may fail.
-const FREE_MB_FAIL: u64 = 100;
 /// A task later than that is kept waiting by something.
 const LATE_S_MAX: f64 = 5.0;
 /// No machine of today believes it is earlier: 2025-01-01.
@@ -167,17 +163,14 @@ fn key(session: &Session, data: &DataDir) -> Finding {
 fn disk(data: &DataDir) -> Finding {
     const WHAT: &str = "disk";
     let path = if data.path().exists() { data.path().to_path_buf() } else { ".".into() };
-    let told = Command::new("df").arg("-Pk").arg(&path).output();
-    let free = told.ok().and_then(|it| {
-        let text = String::from_utf8(it.stdout).ok()?;
-        let kilobytes: u64 = text.lines().nth(1)?.split_whitespace().nth(3)?.parse().ok()?;
-        Some(kilobytes / 1_024)
-    });
-    match free {
-        None => warn(WHAT, "how much is free is not known", "look with `df`"),
-        Some(free) if free < FREE_MB_FAIL => fail(WHAT, format!("{free} MB free"), "make room, now"),
-        Some(free) if free < FREE_MB_WARN => warn(WHAT, format!("{free} MB free"), "make room soon"),
-        Some(free) => ok(WHAT, format!("{free} MB free")),
+    let Some(disk) = Disk::at(&path) else {
+        return warn(WHAT, "how much is free is not known", "look with `df`");
+    };
+    let free = format!("{} MB free", disk.free_bytes / 1_024 / 1_024);
+    match disk.room() {
+        Room::None => fail(WHAT, free, "make room, now"),
+        Room::Scarce => warn(WHAT, free, "make room soon"),
+        Room::Enough => ok(WHAT, free),
     }
 }
 
