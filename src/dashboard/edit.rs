@@ -21,7 +21,7 @@ use crate::desk::actor::{Actor, Right};
 use crate::desk::deploy::Deployment;
 use crate::desk::processes::ProcessView;
 use crate::desk::refusal::{Refusal, Stranded};
-use crate::model::names::NodeName;
+use crate::model::names::{NodeName, ProcessId};
 use crate::process::parse::parse;
 use crate::process::problem::Problem;
 
@@ -97,31 +97,42 @@ pub(super) async fn check(State(dash): State<Dash>, Who(by): Who, Of(id): Of, fo
 
 /// Deploys what was typed, or says why not, with the text as it is.
 pub(super) async fn deploy(State(dash): State<Dash>, Who(by): Who, Of(id): Of, form: Form) -> Given {
-    let (text, base) = (typed(&form), form.get("base"));
-    let process = dash.desk.process(&by, &id).await?;
+    attempt(&dash, &by, &id, typed(&form), &form).await
+}
+
+/// Deploys a text, or says why not, with the text as it is.
+pub(super) async fn attempt(
+    dash: &Dash,
+    by: &Arc<Actor>,
+    id: &ProcessId,
+    text: String,
+    form: &Form,
+) -> Given {
+    let base = form.get("base");
+    let process = dash.desk.process(by, id).await?;
     if !base.is_empty() && base != process.version {
         let refusal = overtaken(&process);
-        let answer = page(&by, &process, text, Beside { refusal: Some(refusal), ..Beside::default() });
+        let answer = page(by, &process, text, Beside { refusal: Some(refusal), ..Beside::default() });
         return Ok(Page(StatusCode::CONFLICT, answer).into_response());
     }
     let deployment = Deployment {
         text: text.clone(),
         expected: Some(id.clone()),
-        moves: moves(&form),
+        moves: moves(form),
         ..Deployment::default()
     };
-    let Err(refusal) = dash.desk.deploy(&by, deployment).await else {
+    let Err(refusal) = dash.desk.deploy(by, deployment).await else {
         return go(&links::with(&links::process(id.as_str()), &[("said", "deployed")]));
     };
     let status = status(&refusal);
     let beside = match refusal {
         Refusal::Problems { problems, .. } => Beside { problems, ..Beside::default() },
         Refusal::Stranded(stranded) => {
-            Beside { stranded: leaving(&stranded, &text, &form), ..Beside::default() }
+            Beside { stranded: leaving(&stranded, &text, form), ..Beside::default() }
         }
         refusal => Beside { refusal: Some(refusal), ..Beside::default() },
     };
-    Ok(Page(status, page(&by, &process, text, beside)).into_response())
+    Ok(Page(status, page(by, &process, text, beside)).into_response())
 }
 
 fn overtaken(process: &ProcessView) -> Refusal {

@@ -46,6 +46,7 @@ struct ProcessPage {
     tasks: Vec<TaskRow>,
     next: Option<String>,
     versions: Vec<VersionRow>,
+    versions_more: usize,
     schedules: Vec<ScheduleView>,
     runs: bool,
     edits: bool,
@@ -103,6 +104,9 @@ struct VersionRow {
     by: String,
     now: bool,
     to: String,
+    /// What changed; none for the first one of all.
+    diff: Option<String>,
+    version: String,
 }
 
 /// A process and its tasks.
@@ -145,7 +149,8 @@ pub(super) async fn look(State(dash): State<Dash>, Who(by): Who, Of(id): Of, ask
         find,
         tasks: tasks.items.iter().map(TaskRow::of).collect(),
         next,
-        versions: versions.into_iter().take(VERSIONS_MAX).map(|one| version_row(&id, &it, one)).collect(),
+        versions_more: versions.len().saturating_sub(VERSIONS_MAX),
+        versions: version_rows(&id, &it, &versions),
         schedules,
         runs: by.may(Right::Run, &id),
         edits: by.may(Right::Edit, &id),
@@ -188,14 +193,21 @@ fn node_row(it: &ProcessView, node: &NodeView, chosen: Option<&NodeName>) -> Nod
     }
 }
 
-fn version_row(id: &ProcessId, it: &ProcessView, one: VersionView) -> VersionRow {
-    VersionRow {
+/// The versions, the newest first, each with what it changed.
+fn version_rows(id: &ProcessId, it: &ProcessView, all: &[VersionView]) -> Vec<VersionRow> {
+    let row = |(at, one): (usize, &VersionView)| VersionRow {
         short: short(&one.version, 12).0,
-        at: When(one.at),
-        by: one.by,
+        at: When(one.at.clone()),
+        by: one.by.clone(),
         now: one.version == it.version,
         to: links::with(&links::below(id, "yaml"), &[("version", &one.version)]),
-    }
+        diff: all.get(at + 1).map(|before| {
+            let pairs = [("from", before.version.as_str()), ("to", one.version.as_str())];
+            links::with(&links::below(id, "diff"), &pairs)
+        }),
+        version: one.version.clone(),
+    };
+    all.iter().enumerate().take(VERSIONS_MAX).map(row).collect()
 }
 
 fn problem(it: &serde_json::Value) -> String {

@@ -17,7 +17,7 @@ use crate::dashboard::page::Oops;
 use crate::dashboard::picture::Pictures;
 use crate::dashboard::routes::Routes;
 use crate::dashboard::tongue::answered;
-use crate::dashboard::{about, account, add, audit, channels, edit, events, home, login, orders};
+use crate::dashboard::{about, account, add, audit, changes, channels, edit, events, home, login, orders};
 use crate::dashboard::{process, search, setup, task, templates, tokens, users};
 use crate::desk::actor::Right;
 use crate::desk::desk::Desk;
@@ -69,6 +69,8 @@ fn routes() -> Routes {
         .post("/dashboard/p/{process}/pause", Here(Edit), process::pause)
         .post("/dashboard/p/{process}/resume", Here(Edit), process::resume)
         .get("/dashboard/p/{process}/yaml", Here(Read), process::yaml)
+        .get("/dashboard/p/{process}/diff", Here(Read), changes::look)
+        .post("/dashboard/p/{process}/again", Here(Edit), changes::again)
         .get("/dashboard/p/{process}/edit", Here(Edit), edit::look)
         .post("/dashboard/p/{process}/edit", Here(Edit), edit::deploy)
         .post("/dashboard/p/{process}/check", Here(Edit), edit::check)

@@ -30,6 +30,7 @@ pub mod sessions;
 pub mod login;
 pub mod hook_views;
 pub mod processes;
+pub mod changes;
 pub mod files;
 pub mod load;
 pub mod templates;

@@ -13,7 +13,7 @@ use crate::desk::hook_views::HookView;
 use crate::desk::kept::{KeptProcess, KeptVersion, value};
 use crate::desk::refusal::{Done, Refusal};
 use crate::desk::view::{Page, time};
-use crate::engine::edges::{Count, Refused, Shelf, TaskQuery, Write};
+use crate::engine::edges::{Count, Refused, Shelf, Stretch, TaskQuery, Write};
 use crate::engine::registry::Deployed;
 use crate::engine::transition::Transition;
 use crate::model::names::{NodeName, ProcessId};
@@ -212,11 +212,17 @@ impl Desk {
         by.need(Right::Read, id)?;
         self.deployed(id)?;
         let mut mine = Vec::new();
-        for record in self.store().shelf(Shelf::Version).await? {
-            let Some(version) = record.name.strip_prefix(id.as_str()).and_then(|it| it.strip_prefix('@'))
-            else {
-                continue;
-            };
+        let from = format!("{id}@");
+        // `A` comes after `@`: all that begins with it stands before this, and nothing else does.
+        let stretch = Stretch {
+            shelf: Shelf::Version,
+            before: format!("{id}A"),
+            from: from.clone(),
+            backwards: false,
+            limit: usize::MAX,
+        };
+        for record in self.store().stretch(&stretch).await? {
+            let version = record.name.strip_prefix(&from).unwrap_or_default();
             let (version, kept) = (version.to_owned(), value::<KeptVersion>(record)?);
             mine.push((kept.at, VersionView { version, at: time(kept.at), by: kept.by, text: None }));
         }

@@ -29,6 +29,14 @@ async fn lived_in() -> House {
     let house = shop().await;
     let channel = json!({"via": "webhook", "config": {"url": "http://127.0.0.1:9/", "secret": "made-up-1"}});
     house.api("PUT", "/channels/author").json(&channel).send().await.ok(200);
+    house
+        .deploy(
+            &SHOP.replace(
+                "next_on_timeout: gone\n",
+                "next_on_timeout: done\n    limit: {time: 8d, next: gone}\n",
+            ),
+        )
+        .await;
     house.api("POST", "/templates/bitrix-oauth/clone").json(&json!({"as": "bitrix"})).send().await.ok(201);
     let params = json!({"portal": "acme", "client_id": "local.1", "client_secret": "made-up-2"});
     house.submit("bitrix", "token", params).await;
@@ -37,10 +45,11 @@ async fn lived_in() -> House {
 }
 
 /// The pages there are, with names for their pictures.
-const PAGES: [(&str, &str); 14] = [
+const PAGES: [(&str, &str); 15] = [
     ("home", "/dashboard"),
     ("process", "/dashboard/p/bitrix"),
     ("yaml", "/dashboard/p/bitrix/yaml"),
+    ("diff", "/dashboard/p/shop/diff"),
     ("edit", "/dashboard/p/bitrix/edit"),
     ("add", "/dashboard/p/bitrix/add"),
     ("task-link", "/dashboard/p/bitrix/task?ref=token"),

@@ -4,4 +4,5 @@ pub(crate) mod visitor;
 
 mod doors;
 mod forms;
+mod one;
 mod pages;
