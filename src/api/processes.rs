@@ -16,6 +16,7 @@ use crate::api::take::{Ask, At, ReadText, Who, process};
 use crate::desk::actor::Right;
 use crate::desk::changes::ChangesView;
 use crate::desk::deploy::{Deployment, Report};
+use crate::desk::flow::FlowView;
 use crate::desk::need::Need;
 use crate::desk::processes::{Picture, ProcessView, VersionView};
 use crate::desk::view::Page;
@@ -31,6 +32,7 @@ pub fn routes() -> Routes {
         .add(Need::Here(Right::Read), routes!(versions))
         .add(Need::Here(Right::Read), routes!(version))
         .add(Need::Here(Right::Read), routes!(diff))
+        .add(Need::Here(Right::Read), routes!(flow))
         .add(Need::Here(Right::Read), routes!(graph))
         .add(Need::Here(Right::Edit), routes!(pause))
         .add(Need::Here(Right::Edit), routes!(resume))
@@ -143,6 +145,13 @@ async fn diff(
     Ask(it): Ask<DiffQuery>,
 ) -> Result<Json<ChangesView>, Problem> {
     Ok(Json(app.desk.changes(&by, &process(&id)?, it.from.as_deref(), it.to.as_deref()).await?))
+}
+
+/// How many tasks came in and ended in each of the last 24 hours.
+#[utoipa::path(get, path = "/api/v1/processes/{id}/flow", tag = "processes", params(("id" = String, Path)),
+    responses((status = 200, body = FlowView)))]
+async fn flow(State(app): State<App>, Who(by): Who, At(id): At<String>) -> Result<Json<FlowView>, Problem> {
+    Ok(Json(app.desk.flow(&by, &process(&id)?)?))
 }
 
 #[derive(Deserialize, IntoParams)]

@@ -8,6 +8,7 @@ pub mod assets;
 pub mod show;
 pub mod difference;
 pub mod links;
+pub mod chart;
 pub mod picture;
 pub mod dash;
 pub mod tongue;

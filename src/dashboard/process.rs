@@ -7,6 +7,7 @@ use axum::extract::State;
 use axum::http::header;
 use axum::response::IntoResponse;
 
+use crate::dashboard::chart::Chart;
 use crate::dashboard::dash::Dash;
 use crate::dashboard::links;
 use crate::dashboard::page::{Frame, Given, Oops, Place, go, ok};
@@ -38,6 +39,7 @@ struct ProcessPage {
     short_version: String,
     deployed: Option<When>,
     picture: Option<String>,
+    flow: Chart,
     problems: Vec<String>,
     nodes: Vec<NodeRow>,
     states: Vec<Choice>,
@@ -127,9 +129,11 @@ pub(super) async fn look(State(dash): State<Dash>, Who(by): Who, Of(id): Of, ask
     let schedules = dash.desk.schedules(&by, &id).await?.items;
     let find = asked.get("ref").cloned().unwrap_or_default();
     let next = tasks.next.as_deref().map(|cursor| next_page(&id, &asked, cursor));
+    let f = Frame::new(&by, Place::Home).live(Some(&it.id)).said(asked.get("said"));
     let drawn = dash.pictures.of(&dash.desk, &by, &id, &it.version)?;
     ok(ProcessPage {
-        f: Frame::new(&by, Place::Home).live(Some(&it.id)).said(asked.get("said")),
+        flow: Chart::new(f.w, &dash.desk.flow(&by, &id)?),
+        f,
         short_version: short(&it.version, 12).0,
         deployed: when(it.deployed_at.as_ref()),
         picture: drawn.with(&marks(&id, &it)),

@@ -29,6 +29,7 @@ pub mod users;
 pub mod sessions;
 pub mod login;
 pub mod hook_views;
+pub mod flow;
 pub mod processes;
 pub mod changes;
 pub mod files;

@@ -298,6 +298,7 @@ impl Desk {
             return Err(Refusal::conflict("process_has_tasks", message));
         }
         self.store().forget(Shelf::Process, id.as_str()).await?;
+        self.forget_flow(id).await?;
         for told in self.store().shelf(Shelf::Alarm).await? {
             if told.name.split_once('/').is_some_and(|(process, _)| process == id.as_str()) {
                 self.store().forget(Shelf::Alarm, &told.name).await?;

@@ -1,7 +1,9 @@
-//! The page of one process: what its versions changed.
+//! The page of one process: what its versions changed, how much comes and goes.
+
+use serde_json::json;
 
 use crate::dashboard::visitor::{SHOP, Visitor, shop};
-use crate::support::house::{House, PASSWORD};
+use crate::support::house::{House, PASSWORD, Plan};
 
 /// The version that runs now.
 async fn version(house: &House) -> String {
@@ -50,7 +52,7 @@ async fn an_earlier_version_is_deployed_again_and_strands_no_task() {
     house.deploy(&wider).await;
     let second = version(&house).await;
     house.api("POST", "/processes/shop/tasks/one/wake").send().await;
-    let moved = house.api("POST", "/processes/shop/tasks/one/move").json(&serde_json::json!({"to": "hold"}));
+    let moved = house.api("POST", "/processes/shop/tasks/one/move").json(&json!({"to": "hold"}));
     moved.send().await.ok(200);
     let visitor = Visitor::operator(&house).await;
     let fields = [("version", first.as_str()), ("base", second.as_str())];
@@ -68,8 +70,44 @@ async fn an_earlier_version_is_deployed_again_and_strands_no_task() {
     assert!(page.contains("was deployed since you began"), "{page}");
     assert_eq!(visitor.post("/dashboard/p/shop/again", &[("version", "none")]).await.status, 404);
     // Who looks is not offered it.
-    house.user("vic", Some("viewer"), serde_json::json!({})).await;
+    house.user("vic", Some("viewer"), json!({})).await;
     let viewer = Visitor::user(&house, "vic", PASSWORD).await;
     assert!(!viewer.page("/dashboard/p/shop").await.contains("/again"));
     assert_eq!(viewer.post("/dashboard/p/shop/again", &[("version", second.as_str())]).await.status, 403);
+}
+
+#[tokio::test]
+async fn what_came_in_and_what_ended_is_counted_and_kept_over_a_restart() {
+    let house = shop().await;
+    let visitor = Visitor::operator(&house).await;
+    house.deploy("process: quiet\nnodes: {start: {kind: input, next: done}, done: {kind: end}}").await;
+    let quiet = visitor.page("/dashboard/p/quiet").await;
+    assert!(quiet.contains("No task came in or ended in the last 24 hours."), "{quiet}");
+    for name in ["two", "three", "four"] {
+        house.submit("shop", name, json!({"city": "Riga"})).await;
+    }
+    house.api("POST", "/processes/shop/tasks/two/cancel").json(&json!({})).send().await.ok(200);
+    let gone = house.api("POST", "/processes/shop/tasks/three/move").json(&json!({"to": "gone"}));
+    gone.send().await.ok(200);
+    // Taken up again, it has come in once more.
+    house.until("/processes/shop/tasks/three", |it| it["state"] == "failed").await;
+    house.submit("quiet", "one", json!({})).await;
+    let told = house.api("GET", "/processes/shop/flow").send().await.ok(200);
+    let hours = told["hours"].as_array().unwrap();
+    let newest = |at: &str| hours.iter().take(2).map(|it| it[at].as_u64().unwrap()).sum::<u64>();
+    assert_eq!((hours.len(), newest("came"), newest("ended"), newest("failed")), (24, 4, 2, 1), "{told}");
+    let told = house.api("GET", "/processes/quiet/flow").send().await.ok(200);
+    assert_eq!((&told["hours"][0]["came"], &told["hours"][0]["ended"]), (&json!(1), &json!(1)), "{told}");
+    let page = visitor.page("/dashboard/p/shop").await;
+    for part in ["<rect class=\"in\"", "<rect class=\"out\"", "<rect class=\"failed\"", "Counted since"] {
+        assert!(page.contains(part), "{part}: {page}");
+    }
+    assert!(page.contains("4 in, 2 out (1 failed)"), "{page}");
+    house.desk.keep_flows().await.unwrap();
+    let since = house.api("GET", "/processes/shop/flow").send().await.ok(200)["since"].clone();
+    let house = House::build(Plan { store: house.close().await, ..Plan::default() }).await;
+    let again = house.api("GET", "/processes/shop/flow").send().await.ok(200);
+    let came: u64 = again["hours"].as_array().unwrap().iter().map(|it| it["came"].as_u64().unwrap()).sum();
+    assert_eq!((came, &again["since"]), (4, &since), "{again}");
+    house.api("GET", "/processes/none/flow").send().await.problem(404, "no_such_process");
 }

@@ -31,6 +31,7 @@ const API: &[(&str, &str, &str)] = &[
     ("PUT", "/api/v1/processes/{id}", "edit here"),
     ("DELETE", "/api/v1/processes/{id}", "edit here"),
     ("GET", "/api/v1/processes/{id}/diff", "read here"),
+    ("GET", "/api/v1/processes/{id}/flow", "read here"),
     ("GET", "/api/v1/processes/{id}/graph", "read here"),
     ("POST", "/api/v1/processes/{id}/pause", "edit here"),
     ("POST", "/api/v1/processes/{id}/resume", "edit here"),

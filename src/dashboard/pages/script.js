@@ -40,9 +40,11 @@ function busy(part) {
 function put(part, fresh) {
   const { scrollLeft, scrollTop } = part;
   const width = part.querySelector("svg.bl")?.style.width;
+  const open = [...part.querySelectorAll("details[id][open]")].map((it) => it.id);
   const focused = part.contains(document.activeElement) ? document.activeElement.getAttribute("href") : null;
   part.replaceChildren(...fresh.childNodes);
   localise(part);
+  for (const id of open) document.getElementById(id)?.setAttribute("open", "");
   if (part.classList.contains("graph")) tools(part, width);
   part.scrollTo(scrollLeft, scrollTop);
   if (focused) part.querySelector(`a[href="${CSS.escape(focused)}"]`)?.focus({ preventScroll: true });
