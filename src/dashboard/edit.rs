@@ -44,12 +44,12 @@ struct EditPage {
 }
 
 /// Tasks that need a place to go.
-struct Leaving {
-    node: String,
-    field: String,
-    tasks: u64,
+pub(super) struct Leaving {
+    pub(super) node: String,
+    pub(super) field: String,
+    pub(super) tasks: u64,
     /// The nodes there are, and whether that one was chosen.
-    places: Vec<(String, bool)>,
+    pub(super) places: Vec<(String, bool)>,
 }
 
 /// The text of the present version.
@@ -58,6 +58,13 @@ pub(super) async fn look(State(dash): State<Dash>, Who(by): Who, Of(id): Of) -> 
     let process = dash.desk.process(&by, &id).await?;
     let text = dash.desk.version(&by, &id, &process.version).await?.text.unwrap_or_default();
     ok(page(&by, &process, text, Beside::default()))
+}
+
+/// Another text, to be worked on and deployed in place of the present one.
+pub(super) async fn with_text(dash: &Dash, by: &Arc<Actor>, id: &ProcessId, text: String) -> Given {
+    let process = dash.desk.process(by, id).await?;
+    let problems = dash.desk.check(&text);
+    ok(page(by, &process, text, Beside { problems, ..Beside::default() }))
 }
 
 /// What stands beside the text.
@@ -149,14 +156,16 @@ fn typed(form: &Form) -> String {
     form.get("text").replace("\r\n", "\n")
 }
 
-fn moves(form: &Form) -> BTreeMap<NodeName, NodeName> {
+/// Where tasks go, as the form says.
+pub(super) fn moves(form: &Form) -> BTreeMap<NodeName, NodeName> {
     let moves = form.all().filter_map(|(name, to)| {
         Some((NodeName::new(name.strip_prefix(MOVE)?).ok()?, NodeName::new(to).ok()?))
     });
     moves.collect()
 }
 
-fn leaving(stranded: &[Stranded], text: &str, form: &Form) -> Vec<Leaving> {
+/// What to ask about tasks that need a place to go in that text.
+pub(super) fn leaving(stranded: &[Stranded], text: &str, form: &Form) -> Vec<Leaving> {
     let process = parse(text).ok();
     let nodes: Vec<&NodeName> = process.iter().flat_map(|it| it.nodes.iter().map(|it| &it.name)).collect();
     let leaving = stranded.iter().map(|it| {

@@ -28,6 +28,8 @@ pub mod home;
 pub mod process;
 pub mod edit;
 pub mod changes;
+pub mod copy;
+pub mod upstream;
 pub mod add;
 pub mod task;
 pub mod orders;

@@ -12,13 +12,15 @@ use crate::dashboard::dash::Dash;
 use crate::dashboard::links;
 use crate::dashboard::page::{Frame, Given, Oops, Place, go, ok};
 use crate::dashboard::picture::Mark;
-use crate::dashboard::show::{When, short, when};
+use crate::dashboard::show::{When, sentence, short, when};
 use crate::dashboard::take::{Asked, Of, Who};
 use crate::desk::actor::Right;
 use crate::desk::look::Filter;
 use crate::desk::processes::{NodeView, ProcessView, VersionView};
+use crate::desk::refusal::Refusal;
 use crate::desk::schedule_views::ScheduleView;
-use crate::desk::view::TaskView;
+use crate::desk::sift::Sift;
+use crate::desk::view::{Page, TaskView};
 use crate::model::names::{NodeName, ProcessId};
 use crate::model::task::Phase;
 
@@ -44,6 +46,10 @@ struct ProcessPage {
     nodes: Vec<NodeRow>,
     states: Vec<Choice>,
     find: String,
+    param: String,
+    param_wrong: Option<String>,
+    param_names: Vec<String>,
+    looked: Option<u64>,
     filtered: bool,
     tasks: Vec<TaskRow>,
     next: Option<String>,
@@ -52,6 +58,9 @@ struct ProcessPage {
     schedules: Vec<ScheduleView>,
     runs: bool,
     edits: bool,
+    clones: bool,
+    /// The template it was cloned from is another one now.
+    newer: bool,
 }
 
 struct NodeRow {
@@ -115,16 +124,24 @@ struct VersionRow {
 pub(super) async fn look(State(dash): State<Dash>, Who(by): Who, Of(id): Of, asked: Asked) -> Given {
     let it = dash.desk.process(&by, &id).await?;
     let state = asked.get("state").map(String::as_str);
+    let (param, param_wrong) = sift(&asked);
     let filter = Filter {
         process: Some(id.clone()),
         node: asked.get("node").and_then(|it| NodeName::new(it).ok()),
         phase: Phase::ALL.into_iter().find(|it| Some(it.as_str()) == state),
         ref_prefix: asked.get("ref").cloned(),
+        param,
         cursor: asked.get("cursor").cloned(),
         limit: Some(TASKS_MAX),
     };
     let (node, phase) = (filter.node.clone(), filter.phase);
-    let tasks = dash.desk.tasks(&by, filter).await?;
+    let (tasks, param_wrong) = match dash.desk.tasks(&by, filter).await {
+        _ if param_wrong.is_some() => (Page::whole(Vec::new()), param_wrong),
+        Err(refusal) if refusal.code() == "secret_param_filter" => {
+            (Page::whole(Vec::new()), Some(beside(&refusal)))
+        }
+        done => (done?, None),
+    };
     let versions = dash.desk.versions(&by, &id).await?.items;
     let schedules = dash.desk.schedules(&by, &id).await?.items;
     let find = asked.get("ref").cloned().unwrap_or_default();
@@ -149,8 +166,12 @@ pub(super) async fn look(State(dash): State<Dash>, Who(by): Who, Of(id): Of, ask
             .into_iter()
             .map(|one| Choice { name: one.as_str(), chosen: Some(one) == phase })
             .collect(),
-        filtered: node.is_some() || phase.is_some() || !find.is_empty() || asked.get("cursor").is_some(),
+        filtered: ["node", "state", "ref", "param", "cursor"].iter().any(|it| asked.get(it).is_some()),
         find,
+        param: asked.get("param").cloned().unwrap_or_default(),
+        param_wrong,
+        param_names: it.params.iter().filter(|it| !it.secret).map(|it| it.name.clone()).collect(),
+        looked: tasks.looked,
         tasks: tasks.items.iter().map(TaskRow::of).collect(),
         next,
         versions_more: versions.len().saturating_sub(VERSIONS_MAX),
@@ -158,13 +179,32 @@ pub(super) async fn look(State(dash): State<Dash>, Who(by): Who, Of(id): Of, ask
         schedules,
         runs: by.may(Right::Run, &id),
         edits: by.may(Right::Edit, &id),
+        clones: by.has(Right::Edit),
+        newer: it.origin.as_ref().is_some_and(|it| it.newer.is_some()),
         it,
     })
 }
 
+/// By which param tasks are to be found, or why not.
+fn sift(asked: &Asked) -> (Option<Sift>, Option<String>) {
+    match asked.get("param").map(|it| it.parse()) {
+        None => (None, None),
+        Some(Ok(sift)) => (Some(sift), None),
+        Some(Err(refusal)) => (None, Some(beside(&refusal))),
+    }
+}
+
+/// What stands beside a field.
+fn beside(refusal: &Refusal) -> String {
+    match sentence(&refusal.to_string()) {
+        (text, Some(hint)) => format!("{text} {hint}"),
+        (text, None) => text,
+    }
+}
+
 fn next_page(id: &ProcessId, asked: &Asked, cursor: &str) -> String {
     let mut pairs = vec![("cursor", cursor)];
-    for name in ["node", "state", "ref"] {
+    for name in ["node", "state", "ref", "param"] {
         pairs.extend(asked.get(name).map(|it| (name, it.as_str())));
     }
     format!("{}#tasks", links::with(&links::process(id.as_str()), &pairs))

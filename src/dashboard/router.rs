@@ -17,8 +17,8 @@ use crate::dashboard::page::Oops;
 use crate::dashboard::picture::Pictures;
 use crate::dashboard::routes::Routes;
 use crate::dashboard::tongue::answered;
-use crate::dashboard::{about, account, add, audit, changes, channels, edit, events, home, login, orders};
-use crate::dashboard::{process, search, setup, task, templates, tokens, users};
+use crate::dashboard::{about, account, add, audit, changes, channels, copy, edit, events, home, login};
+use crate::dashboard::{orders, process, search, setup, task, templates, tokens, upstream, users};
 use crate::desk::actor::Right;
 use crate::desk::desk::Desk;
 use crate::desk::need::Need;
@@ -69,6 +69,10 @@ fn routes() -> Routes {
         .post("/dashboard/p/{process}/pause", Here(Edit), process::pause)
         .post("/dashboard/p/{process}/resume", Here(Edit), process::resume)
         .get("/dashboard/p/{process}/yaml", Here(Read), process::yaml)
+        .get("/dashboard/p/{process}/clone", Here(Read), copy::look)
+        .post("/dashboard/p/{process}/clone", Somewhere(Edit), copy::clone)
+        .get("/dashboard/p/{process}/template", Here(Read), upstream::look)
+        .post("/dashboard/p/{process}/template", Here(Edit), upstream::update)
         .get("/dashboard/p/{process}/diff", Here(Read), changes::look)
         .post("/dashboard/p/{process}/again", Here(Edit), changes::again)
         .get("/dashboard/p/{process}/edit", Here(Edit), edit::look)

@@ -25,6 +25,7 @@ words! {
     search_hint: "Search  /",
     leave: "Log out",
     lost: "The connection is lost; this page may be old.",
+    zoom: "Smaller|Larger|Fit",
     required: "required",
     back: "Back",
     and_more: "and more:",
@@ -37,8 +38,8 @@ words! {
     login_name: "Name",
     login_password: "Password",
     login_with_token: "With a token",
-    login_first: "Nobody can log in with a name yet. Open the one-time link that the engine printed when it \
-        started, or log in with the operator’s token.",
+    login_first: "Nobody can log in with a name yet. Open the one-time link that the engine printed when \
+        it started, or log in with the operator’s token.",
     login_wrong: "The name or the password is wrong.",
     login_wrong_token: "This token is not known, or has expired.",
     login_slow: "Too many wrong ones. Wait a moment, then try again.",
@@ -178,6 +179,12 @@ words! {
     state: "State",
     ref_: "Reference",
     ref_begins: "Reference begins with",
+    param_filter: "Param",
+    param_filter_about: "name=value, or name~part of the value. Nothing secret is found.",
+    param_looked: "Tasks looked through:",
+    param_more: "There are more to look through.",
+    param_further: "Look further",
+    param_none_yet: "None of those looked through is like that; there are more.",
     filter: "Filter",
     stands_on: "Stands on",
     since_: "Since",
@@ -206,9 +213,31 @@ words! {
     diff_sign: "Added or removed",
     again: "Deploy again",
     again_ask: "Deploy this one again…",
-    again_about: "It takes the place of the version that runs now. Tasks go on where they stand; if that version has \
-        no such node, you are asked where they go.",
+    again_about: "It takes the place of the version that runs now. Tasks go on where they stand; if that \
+        version has no such node, you are asked where they go.",
     again_go: "Yes, deploy",
+    copy_about: "The same text under another id, comments and all. No task goes along, and no secret. \
+        Where its text names its own id in conv[…], the clone still reads the process it was cloned \
+        from.",
+    copy_scheduled: "It has a schedule: the clone begins tasks by itself as soon as it is made. Pause it \
+        then if it should not.",
+    copy_no_right: "You may edit no process, so you cannot make one.",
+    upstream_newer: "The template this was cloned from has changed since.",
+    upstream_see: "See what changed",
+    upstream_title: "What changed in the template",
+    upstream_about: "What changed in the template since this process was cloned from it. Your own \
+        changes stay.",
+    upstream_unknown: "The template’s text of then is not known here, so nothing can be merged. This is \
+        how your process differs from the template of now: take over by hand what you want.",
+    upstream_same: "Nothing changed in the template.",
+    upstream_clash: "You and the template changed the same lines",
+    upstream_clash_about: "Nothing is changed yet. Open both in the editor, keep of each marked place \
+        what you want, take the marks out, and deploy.",
+    upstream_yours: "Yours",
+    upstream_theirs: "The template’s",
+    upstream_open: "Open both in the editor",
+    upstream_fits: "It fits together with your changes. The file is kept as it was beside the new one.",
+    upstream_go: "Take it over and deploy",
     text_of: "Text of",
     text_cut: "This is the beginning; all of it is in the plain text.",
     plain: "Plain text",
@@ -340,6 +369,8 @@ words! {
     said_resumed: "The process goes on.",
     said_deployed: "The process is deployed.",
     said_cloned: "The process was made and deployed. Add a first task.",
+    said_copied: "The process was cloned and deployed.",
+    said_updated: "What changed in the template is taken over.",
     said_channel_set: "The channel is set up. Send a test.",
     said_channel_forgotten: "The channel is forgotten.",
     said_delivered: "The test arrived.",
@@ -368,6 +399,8 @@ impl Words {
             "resumed" => self.said_resumed,
             "deployed" => self.said_deployed,
             "cloned" => self.said_cloned,
+            "copied" => self.said_copied,
+            "updated" => self.said_updated,
             "channel_set" => self.said_channel_set,
             "channel_forgotten" => self.said_channel_forgotten,
             "delivered" => self.said_delivered,

@@ -25,8 +25,8 @@ pub struct ChangesView {
 }
 
 impl Desk {
-    /// What changed from the version `from` to the version `to`. If nothing is said, `to` is the one that runs
-    /// now, and `from` the one that was deployed first before `to` was.
+    /// What changed from the version `from` to the version `to`. If nothing is said, `to` is the one that
+    /// runs now, and `from` the one that was deployed before `to`.
     pub async fn changes(
         &self,
         by: &Actor,
