@@ -26,6 +26,8 @@ pub mod temp;
 pub mod http1;
 pub mod child;
 pub mod load;
+pub mod browse;
+pub mod visits;
 pub mod stage;
 pub mod rehearse;
 pub mod verbs;

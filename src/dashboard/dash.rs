@@ -1,6 +1,7 @@
 //! [`Dash`]: what every page may use.
 
 use std::sync::Arc;
+use std::sync::atomic::AtomicU32;
 
 use tokio_util::sync::CancellationToken;
 
@@ -14,6 +15,8 @@ pub(super) struct Dash {
     pub(super) desk: Arc<Desk>,
     /// The pictures of processes, drawn once.
     pub(super) pictures: Arc<Pictures>,
+    /// How many pages listen for what happens.
+    pub(super) listeners: Arc<AtomicU32>,
     /// The server is stopping: streams end.
     pub(super) stop: CancellationToken,
 }

@@ -3,6 +3,7 @@
 
 use std::convert::Infallible;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
 
 use axum::extract::State;
 use axum::http::StatusCode;
@@ -14,22 +15,29 @@ use tokio::sync::watch;
 use crate::dashboard::dash::Dash;
 use crate::dashboard::page::{Given, Oops};
 use crate::dashboard::take::{Asked, Who};
-use crate::desk::actor::Actor;
+use crate::desk::actor::{Actor, Right};
+use crate::desk::refusal::Refusal;
 use crate::model::names::ProcessId;
 use crate::model::time::Span;
 
 /// How long a page rests between two tellings: many things happen at once, and a reader sees one change.
 const REST: Span = Span::secs(1);
+/// How much longer it rests for each page that listens, so that all of them together ask for no more than
+/// forty pages a second.
+const REST_MORE: Span = Span::millis(25);
 
 /// One word whenever something happened that the reader may see.
 pub(super) async fn listen(State(dash): State<Dash>, Who(by): Who, asked: Asked) -> Given {
     let process = asked.get("process").map(|id| ProcessId::new(id)).transpose();
     let process = process.map_err(|bad| Oops::new(StatusCode::NOT_FOUND, &bad.to_string()))?;
-    let commits = dash.desk.commits();
-    let after = dash.desk.last_event().await?;
-    // The first look also tells whether one may.
-    dash.desk.events(&by, process.as_ref(), after).await?;
-    let ear = Ear { dash, by, process, after, commits };
+    match &process {
+        Some(process) => by.need(Right::Read, process)?,
+        None if by.has(Right::Read) => {}
+        None => return Err(Refusal::Denied { right: Right::Read, process: None }.into()),
+    }
+    let (commits, after) = (dash.desk.commits(), dash.desk.last_move());
+    let here = Here::new(&dash.listeners);
+    let ear = Ear { dash, by, process, after, commits, here };
     let stream = stream::unfold(ear, |mut ear| async {
         ear.next().await.map(|event| (Ok::<_, Infallible>(event), ear))
     });
@@ -42,6 +50,28 @@ struct Ear {
     process: Option<ProcessId>,
     after: u64,
     commits: watch::Receiver<u64>,
+    here: Here,
+}
+
+/// Counted as long as it is there.
+struct Here(Arc<AtomicU32>);
+
+impl Here {
+    fn new(all: &Arc<AtomicU32>) -> Here {
+        all.fetch_add(1, Ordering::Relaxed);
+        Here(Arc::clone(all))
+    }
+
+    /// How long each rests.
+    fn rest(&self) -> Span {
+        REST.max(Span(REST_MORE.0.saturating_mul(self.0.load(Ordering::Relaxed).into())))
+    }
+}
+
+impl Drop for Here {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::Relaxed);
+    }
 }
 
 impl Ear {
@@ -51,29 +81,17 @@ impl Ear {
                 changed = self.commits.changed() => changed.ok()?,
                 () = self.dash.stop.cancelled() => return None,
             }
-            if tokio::time::timeout(REST.duration(), self.dash.stop.cancelled()).await.is_ok() {
+            if tokio::time::timeout(self.here.rest().duration(), self.dash.stop.cancelled()).await.is_ok() {
                 return None;
             }
             self.commits.mark_unchanged();
             // They may have lost their rights since, or some of them.
             self.by = self.dash.desk.again(&self.by)?;
-            if self.heard().await? {
-                return Some(Event::default().event("old").data(self.after.to_string()));
+            let last = self.dash.desk.last_move();
+            if self.dash.desk.moved_since(&self.by, self.after, self.process.as_ref()) {
+                self.after = last;
+                return Some(Event::default().event("old").data(last.to_string()));
             }
-        }
-    }
-
-    /// Whether something happened since; all that did is passed over.
-    async fn heard(&mut self) -> Option<bool> {
-        let mut heard = false;
-        loop {
-            let (events, last) =
-                self.dash.desk.events(&self.by, self.process.as_ref(), self.after).await.ok()?;
-            heard |= !events.is_empty();
-            if last == self.after {
-                return Some(heard);
-            }
-            self.after = last;
         }
     }
 }

@@ -46,6 +46,14 @@ pub(super) struct Mark {
 }
 
 impl Pictures {
+    /// The picture of a template.
+    pub(super) fn of_template(&self, name: &str, process: &Process) -> Arc<Drawn> {
+        // No process has a dot in its id.
+        let key = (format!("template.{name}"), process.version.clone());
+        let mut all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        Arc::clone(all.entry(key).or_insert_with(|| Arc::new(Drawn::plain(process))))
+    }
+
     /// The picture of that version of a process.
     pub(super) fn of(&self, desk: &Desk, by: &Actor, id: &ProcessId, version: &str) -> Done<Arc<Drawn>> {
         let key = (id.to_string(), version.to_owned());

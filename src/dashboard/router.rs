@@ -14,7 +14,6 @@ use crate::dashboard::doors::{Doorman, LOGIN, SETUP, from_here, known, with_poli
 use crate::dashboard::language::choose;
 use crate::dashboard::links::HOME;
 use crate::dashboard::page::Oops;
-use crate::dashboard::picture::Pictures;
 use crate::dashboard::routes::Routes;
 use crate::dashboard::tongue::answered;
 use crate::dashboard::{about, account, add, audit, changes, channels, copy, edit, events, home, login};
@@ -26,7 +25,7 @@ use crate::gate::doors::Door;
 
 /// All pages, behind all doors.
 pub fn pages(desk: Arc<Desk>, stop: CancellationToken) -> Router {
-    let dash = Dash { desk, pictures: Arc::new(Pictures::default()), stop };
+    let dash = Dash { desk, pictures: Arc::default(), listeners: Arc::default(), stop };
     let (router, doors) = routes().split();
     let man = Doorman { dash: dash.clone(), doors: Arc::new(doors) };
     router

@@ -8,7 +8,6 @@ use crate::dashboard::links;
 use crate::dashboard::page::{Frame, Given, Place, ok};
 use crate::dashboard::process::TaskRow;
 use crate::dashboard::take::{Asked, Who};
-use crate::desk::look::Filter;
 
 /// How many of each are shown.
 const FOUND_MAX: usize = 50;
@@ -35,23 +34,15 @@ pub(super) async fn look(State(dash): State<Dash>, Who(by): Who, asked: Asked) -
     let low = query.to_lowercase();
     let like =
         |name: &str, title: &str| !low.is_empty() && format!("{name} {title}").to_lowercase().contains(&low);
-    let processes = dash.desk.processes(&by).await?.items;
-    let processes = processes.iter().filter(|it| like(&it.id, &it.title));
+    let hits = dash.desk.search(&by, &query, FOUND_MAX).await?;
     let templates = dash.desk.templates().items;
     let templates = templates.iter().filter(|it| like(&it.name, &it.title));
-    let tasks = match low.is_empty() {
-        true => Vec::new(),
-        false => {
-            let filter =
-                Filter { ref_prefix: Some(query.clone()), limit: Some(FOUND_MAX), ..Filter::default() };
-            dash.desk.tasks(&by, filter).await?.items
-        }
-    };
     ok(SearchPage {
         f: Frame::new(&by, Place::Nowhere),
-        processes: processes
-            .take(FOUND_MAX)
-            .map(|it| Found { name: it.id.clone(), title: it.title.clone(), to: links::process(&it.id) })
+        processes: hits
+            .processes
+            .into_iter()
+            .map(|(id, title)| Found { to: links::process(id.as_str()), name: id.to_string(), title })
             .collect(),
         templates: templates
             .take(FOUND_MAX)
@@ -61,7 +52,7 @@ pub(super) async fn look(State(dash): State<Dash>, Who(by): Who, asked: Asked) -
                 to: format!("/dashboard/templates/{}", it.name),
             })
             .collect(),
-        tasks: tasks.iter().map(TaskRow::anywhere).collect(),
+        tasks: hits.tasks.iter().map(TaskRow::anywhere).collect(),
         query,
     })
 }

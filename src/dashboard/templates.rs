@@ -11,7 +11,7 @@ use crate::dashboard::dash::Dash;
 use crate::dashboard::form::{Field, fields, read};
 use crate::dashboard::links;
 use crate::dashboard::page::{Frame, Given, Page, Place, go, ok, status};
-use crate::dashboard::picture::Drawn;
+use crate::dashboard::picture::Pictures;
 use crate::dashboard::show::{sentence, short};
 use crate::dashboard::take::{Form, Who};
 use crate::desk::actor::Right;
@@ -55,6 +55,7 @@ fn questions(it: &TemplateView) -> Vec<ParamView> {
 }
 
 fn page(
+    pictures: &Pictures,
     f: Frame,
     it: &TemplateView,
     form: Option<&Form>,
@@ -77,7 +78,7 @@ fn page(
         title: it.title.clone(),
         about: it.about.clone(),
         version: short(&it.version, 12).0,
-        picture: process.and_then(|it| Drawn::plain(&it).with(&BTreeMap::new())),
+        picture: process.and_then(|own| pictures.of_template(&it.name, own).with(&BTreeMap::new())),
         id: typed("name").unwrap_or_else(|| it.name.clone()),
         new_title: typed("title").unwrap_or_default(),
         fields: fields(&questions(it), form, wrong).into_iter().map(blank).collect(),
@@ -89,7 +90,7 @@ fn page(
 /// One of them, with its questions.
 pub(super) async fn look(State(dash): State<Dash>, Who(by): Who, Path(name): Path<String>) -> Given {
     let it = dash.desk.template(&name)?;
-    ok(page(Frame::new(&by, Place::Templates), &it, None, None, by.has(Right::Edit)))
+    ok(page(&dash.pictures, Frame::new(&by, Place::Templates), &it, None, None, by.has(Right::Edit)))
 }
 
 /// Makes a process of it.
@@ -113,7 +114,7 @@ pub(super) async fn clone(
         Err(refusal) => {
             let f = Frame::new(&by, Place::Templates);
             let code: StatusCode = status(&refusal);
-            let page = page(f, &it, Some(&form), Some(&refusal), by.has(Right::Edit));
+            let page = page(&dash.pictures, f, &it, Some(&form), Some(&refusal), by.has(Right::Edit));
             Ok(Page(code, page).into_response())
         }
     }

@@ -162,7 +162,6 @@ pub(super) fn template(name: &str) -> Done<Template> {
 
 fn view(template: Template) -> TemplateView {
     let process = template.process();
-    let process = process.as_ref();
     TemplateView {
         name: template.name.to_owned(),
         title: process.map_or_else(|| template.name.to_owned(), |it| it.title.clone()),
@@ -193,7 +192,7 @@ async fn create(path: &PathBuf, text: &str) -> Done<()> {
 /// The text of a clone: the template's, with its own id, title and defaults.
 fn written(template: Template, id: &ProcessId, it: &Cloning) -> Done<String> {
     let process = template.process().ok_or_else(|| broken(template.name))?;
-    let mistakes: Vec<FieldMistake> = it.values.keys().filter_map(|name| refused(&process, name)).collect();
+    let mistakes: Vec<FieldMistake> = it.values.keys().filter_map(|name| refused(process, name)).collect();
     if !mistakes.is_empty() {
         return Err(Refusal::Fields(mistakes));
     }

@@ -267,10 +267,8 @@ impl Desk {
 
     /// How many tasks in such a phase stand on nodes that `process` has no more.
     async fn standing(&self, process: &Process, phase: fn(Phase) -> bool) -> Done<BTreeMap<NodeName, u64>> {
-        let counts = self.store().counts().await?;
-        let gone = |it: &&Count| {
-            it.process == process.id && it.tasks > 0 && phase(it.phase) && process.node(&it.node).is_none()
-        };
+        let counts = self.store().counts(Some(&process.id)).await?;
+        let gone = |it: &&Count| it.tasks > 0 && phase(it.phase) && process.node(&it.node).is_none();
         let mut standing = BTreeMap::new();
         for count in counts.iter().filter(gone) {
             *standing.entry(count.node.clone()).or_default() += count.tasks;

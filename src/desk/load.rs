@@ -78,7 +78,7 @@ impl Desk {
 
     async fn count_live(&self) -> Done<()> {
         let mut live: HashMap<ProcessId, i64> = HashMap::new();
-        for count in self.store().counts().await?.into_iter().filter(|it| it.phase.is_live()) {
+        for count in self.store().counts(None).await?.into_iter().filter(|it| it.phase.is_live()) {
             *live.entry(count.process).or_default() += i64::try_from(count.tasks).unwrap_or(i64::MAX);
         }
         for (process, tasks) in live {

@@ -12,6 +12,7 @@ use crate::engine::edges::TaskQuery;
 use crate::engine::mask::cleaned;
 use crate::model::names::{Address, NodeName, ProcessId, TaskId};
 use crate::model::task::Phase;
+use crate::process::process::Process;
 
 /// How many items a page has if nothing is said.
 pub const PAGE_DEFAULT: usize = 50;
@@ -44,6 +45,15 @@ pub struct Filter {
     pub cursor: Option<String>,
     /// How many.
     pub limit: Option<usize>,
+}
+
+/// What was found.
+#[derive(Clone, Debug, Default)]
+pub struct Hits {
+    /// Processes: id and title.
+    pub processes: Vec<(ProcessId, String)>,
+    /// Tasks.
+    pub tasks: Vec<TaskView>,
 }
 
 impl Desk {
@@ -98,6 +108,28 @@ impl Desk {
             }
         }
         Ok(Page { items, next: query.after.map(|it| it.to_string()), looked: told(looked) })
+    }
+
+    /// Processes and tasks that `by` may see: those with `text` in their id or title, and those whose ref
+    /// begins with it. At most `many` of each.
+    pub async fn search(&self, by: &Actor, text: &str, many: usize) -> Done<Hits> {
+        if !by.has(Right::Read) {
+            return Err(Refusal::Denied { right: Right::Read, process: None });
+        }
+        if text.is_empty() {
+            return Ok(Hits::default());
+        }
+        let low = text.to_lowercase();
+        let all = self.registry().all();
+        let mine = all.values().filter(|it| by.may(Right::Read, &it.process.id));
+        let mut mine: Vec<&Process> = mine.map(|it| &*it.process).collect();
+        mine.sort_by(|one, other| one.id.cmp(&other.id));
+        let like = |it: &&&Process| format!("{} {}", it.id, it.title).to_lowercase().contains(&low);
+        let processes = mine.iter().filter(like).take(many).map(|it| (it.id.clone(), it.title.clone()));
+        let among: Vec<ProcessId> = mine.iter().map(|it| it.id.clone()).collect();
+        let tasks = self.store().named(&among, text, many).await?;
+        let tasks = tasks.iter().map(|task| self.shown_if_deployed(by, task)).collect();
+        Ok(Hits { processes: processes.collect(), tasks })
     }
 
     /// A task's trail, oldest first, a page at a time.
@@ -172,6 +204,17 @@ impl Desk {
     /// The number of the newest event.
     pub async fn last_event(&self) -> Done<u64> {
         Ok(self.store().last_event().await?)
+    }
+
+    /// How many times tasks have moved, as far as this engine knows.
+    pub fn last_move(&self) -> u64 {
+        self.board().last_move()
+    }
+
+    /// Whether a task has moved since that `by` may see, of that process if one is given. From memory: it
+    /// costs the same however much happens.
+    pub fn moved_since(&self, by: &Actor, last: u64, process: Option<&ProcessId>) -> bool {
+        self.board().moved_since(last, process, |it| by.may(Right::Read, it))
     }
 
     /// Changes with every commit.

@@ -1,6 +1,6 @@
 //! Processes as people see them: list, one, versions, picture, pause, resume, delete.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 use std::sync::PoisonError;
 
 use serde::Serialize;
@@ -158,13 +158,18 @@ impl Desk {
         if !by.has(Right::Read) {
             return Err(Refusal::Denied { right: Right::Read, process: None });
         }
-        let counts = self.store().counts().await?;
+        let mut counts: HashMap<ProcessId, Vec<Count>> = HashMap::new();
+        for count in self.store().counts(None).await? {
+            counts.entry(count.process.clone()).or_default().push(count);
+        }
         let all = self.registry().all();
         let mut mine: Vec<&Deployed> =
             all.values().filter(|it| by.may(Right::Read, &it.process.id)).collect();
         mine.sort_by(|a, b| a.process.id.cmp(&b.process.id));
-        let items =
-            mine.into_iter().map(|it| ProcessView { nodes: None, hooks: None, ..self.view(it, &counts) });
+        let items = mine.into_iter().map(|it| {
+            let counts = counts.get(&it.process.id).map(Vec::as_slice).unwrap_or_default();
+            self.brief(it, counts)
+        });
         Ok(Page::whole(items.collect()))
     }
 
@@ -172,7 +177,7 @@ impl Desk {
     pub async fn process(&self, by: &Actor, id: &ProcessId) -> Done<ProcessView> {
         by.need(Right::Read, id)?;
         let deployed = self.deployed(id)?;
-        let mut view = self.view(&deployed, &self.store().counts().await?);
+        let mut view = self.view(&deployed, &self.store().counts(Some(id)).await?);
         if let Some(origin) = &mut view.origin {
             let now = find(&origin.template).map(|it| it.version());
             origin.newer = now.filter(|it| *it != origin.version);
@@ -180,12 +185,22 @@ impl Desk {
         Ok(view)
     }
 
+    /// With its nodes and hooks. `counts` are those of the process.
     fn view(&self, deployed: &Deployed, counts: &[Count]) -> ProcessView {
+        let process = &deployed.process;
+        ProcessView {
+            nodes: Some(process.nodes.iter().map(NodeView::from).collect()),
+            hooks: Some(process.hooks.iter().map(|it| self.hook_view(&process.id, it)).collect()),
+            ..self.brief(deployed, counts)
+        }
+    }
+
+    fn brief(&self, deployed: &Deployed, counts: &[Count]) -> ProcessView {
         let process = &deployed.process;
         let kept = self.kept_of(&process.id);
         let mut by_node: BTreeMap<String, BTreeMap<&'static str, u64>> = BTreeMap::new();
         let (mut live, mut failed) = (0, 0);
-        for count in counts.iter().filter(|it| it.process == process.id) {
+        for count in counts {
             let empty = || Phase::ALL.iter().map(|phase| (phase.as_str(), 0)).collect();
             let node = by_node.entry(count.node.to_string()).or_insert_with(empty);
             *node.entry(count.phase.as_str()).or_default() += count.tasks;
@@ -202,8 +217,8 @@ impl Desk {
             version: process.version.clone(),
             paused: kept.as_ref().map_or(deployed.paused, |it| it.paused),
             params: process.params.iter().map(ParamView::from).collect(),
-            nodes: Some(process.nodes.iter().map(NodeView::from).collect()),
-            hooks: Some(process.hooks.iter().map(|it| self.hook_view(&process.id, it)).collect()),
+            nodes: None,
+            hooks: None,
             counts: by_node,
             live,
             failed,
@@ -222,18 +237,12 @@ impl Desk {
         by.need(Right::Read, id)?;
         self.deployed(id)?;
         let mut mine = Vec::new();
-        let from = format!("{id}@");
-        // `A` comes after `@`: all that begins with it stands before this, and nothing else does.
-        let stretch = Stretch {
-            shelf: Shelf::Version,
-            before: format!("{id}A"),
-            from: from.clone(),
-            backwards: false,
-            limit: usize::MAX,
-        };
-        for record in self.store().stretch(&stretch).await? {
-            let version = record.name.strip_prefix(&from).unwrap_or_default();
-            let (version, kept) = (version.to_owned(), value::<KeptVersion>(record)?);
+        // `A` comes right behind `@`: between them are the versions of this process, and nothing else.
+        let (shelf, from, before) = (Shelf::Version, format!("{id}@"), format!("{id}A"));
+        let own = Stretch { shelf, from, before, backwards: false, limit: usize::MAX };
+        for record in self.store().stretch(&own).await? {
+            let version = record.name.rsplit('@').next().unwrap_or_default().to_owned();
+            let kept = value::<KeptVersion>(record)?;
             mine.push((kept.at, VersionView { version, at: time(kept.at), by: kept.by, text: None }));
         }
         mine.sort_by_key(|(at, _)| std::cmp::Reverse(*at));
@@ -276,7 +285,7 @@ impl Desk {
             self.rouse(id).await?;
         }
         self.schedules.changed.notify_one();
-        Ok(self.view(&self.deployed(id)?, &self.store().counts().await?))
+        Ok(self.view(&self.deployed(id)?, &self.store().counts(Some(id)).await?))
     }
 
     /// Forgets a process and its ended tasks. Refused while it has live ones. Its versions are kept.
@@ -300,9 +309,8 @@ impl Desk {
     }
 
     async fn emptied(&self, id: &ProcessId) -> Done<()> {
-        let counts = self.store().counts().await?;
-        let live: u64 =
-            counts.iter().filter(|it| it.process == *id && it.phase.is_live()).map(|it| it.tasks).sum();
+        let counts = self.store().counts(Some(id)).await?;
+        let live: u64 = counts.iter().filter(|it| it.phase.is_live()).map(|it| it.tasks).sum();
         if live > 0 {
             let message = format!("process `{id}` has {live} live tasks; hint: cancel them first");
             return Err(Refusal::conflict("process_has_tasks", message));

@@ -188,7 +188,7 @@ impl Desk {
     }
 
     async fn fill(&self, status: &mut Status) -> Result<(), StoreError> {
-        for count in self.store().counts().await? {
+        for count in self.store().counts(None).await? {
             *status.counts.entry(count.phase.as_str()).or_default() += count.tasks;
         }
         status.alarms = self.alarm_status().await?;

@@ -1,9 +1,16 @@
 //! The templates that are built into the binary: `templates/*.yaml`, gathered when it is built.
 
+use std::collections::BTreeMap;
+use std::sync::LazyLock;
+
 use crate::process::parse::{parse, version};
 use crate::process::process::Process;
 
 include!(concat!(env!("OUT_DIR"), "/templates.rs"));
+
+/// What they are as processes, read once.
+static PROCESSES: LazyLock<BTreeMap<&str, Process>> =
+    LazyLock::new(|| TEMPLATES.iter().filter_map(|(name, text)| Some((*name, parse(text).ok()?))).collect());
 
 /// A process to clone.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -31,7 +38,7 @@ impl Template {
     }
 
     /// What it is as a process; none only if it was built in with mistakes, which a test forbids.
-    pub fn process(&self) -> Option<Process> {
-        parse(self.text).ok()
+    pub fn process(&self) -> Option<&'static Process> {
+        PROCESSES.get(self.name)
     }
 }

@@ -49,7 +49,16 @@ struct Waiting {
     ends: HashMap<TaskId, Vec<oneshot::Sender<Task>>>,
     replies: HashMap<TaskId, oneshot::Sender<Reply>>,
     moves: HashMap<TaskId, Vec<oneshot::Sender<()>>>,
-    live: HashMap<ProcessId, i64>,
+    standings: HashMap<ProcessId, Standing>,
+    moved: u64,
+}
+
+/// How a process stands.
+#[derive(Debug, Default)]
+struct Standing {
+    live: i64,
+    /// The number of its last move, as [`Board::last_move`] counts them.
+    moved: u64,
 }
 
 impl Default for Board {
@@ -140,12 +149,32 @@ impl Board {
 
     /// How many live tasks a process has.
     pub fn live(&self, process: &ProcessId) -> u64 {
-        u64::try_from(self.lock().live.get(process).copied().unwrap_or(0)).unwrap_or(0)
+        let live = self.lock().standings.get(process).map_or(0, |it| it.live);
+        u64::try_from(live).unwrap_or(0)
     }
 
     /// Adds to the live tasks of a process.
     pub fn add_live(&self, process: &ProcessId, tasks: i64) {
-        *self.lock().live.entry(process.clone()).or_default() += tasks;
+        self.lock().standing(process).live += tasks;
+    }
+
+    /// How many times a task of any process has moved, as far as this runner knows.
+    pub fn last_move(&self) -> u64 {
+        self.lock().moved
+    }
+
+    /// Whether a task of that process has moved since; of any process that `mine` takes, if none is given.
+    pub fn moved_since(
+        &self,
+        last: u64,
+        process: Option<&ProcessId>,
+        mine: impl Fn(&ProcessId) -> bool,
+    ) -> bool {
+        let state = self.lock();
+        match process {
+            Some(process) => mine(process) && state.standings.get(process).is_some_and(|it| it.moved > last),
+            None => state.standings.iter().any(|(process, it)| it.moved > last && mine(process)),
+        }
     }
 
     /// Tells those whom a committed transition concerns.
@@ -155,10 +184,11 @@ impl Board {
         let was_live = transition.before.as_ref().is_some_and(|place| place.phase.is_live());
         let is_live = task.state.phase().is_live() && !transition.gone;
         self.note(transition, was_live, is_live);
-        if was_live != is_live {
-            let more = if is_live { 1 } else { -1 };
-            *state.live.entry(task.process.clone()).or_default() += more;
-        }
+        state.moved += 1;
+        let moved = state.moved;
+        let standing = state.standing(&task.process);
+        standing.moved = moved;
+        standing.live += i64::from(is_live) - i64::from(was_live);
         for reading in &transition.read {
             let read = reading.refused.clone().map_or_else(|| Ok(task.clone()), Err);
             state.tell_read(reading.letter, read);
@@ -205,6 +235,13 @@ impl Board {
 }
 
 impl Waiting {
+    fn standing(&mut self, process: &ProcessId) -> &mut Standing {
+        if !self.standings.contains_key(process) {
+            self.standings.insert(process.clone(), Standing::default());
+        }
+        self.standings.get_mut(process).expect("it was put there")
+    }
+
     fn tell_read(&mut self, id: LetterId, read: Read) {
         match self.letters.remove(&id) {
             // Who left does not want to know.

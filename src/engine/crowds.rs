@@ -28,7 +28,7 @@ impl Turns {
         if watched.is_empty() {
             return Ok(());
         }
-        let (counts, told) = (self.store.counts().await?, self.store.shelf(Shelf::Alarm).await?);
+        let (counts, told) = (self.store.counts(None).await?, self.store.shelf(Shelf::Alarm).await?);
         let all = edges(&watched, &counts, &told, now)?;
         let noted =
             all.into_iter().map(|edge| Write::Noted(self.with_birth(edge.letter, now), edge.record, now));

@@ -47,6 +47,10 @@ pub trait Store: Send + Sync {
     /// Tasks, oldest first.
     async fn tasks(&self, query: &TaskQuery) -> Result<Vec<Task>, StoreError>;
 
+    /// Some tasks of these processes whose ref begins so, at most `limit`, process by process. It is the way
+    /// to look for a name among very many: nothing is sorted.
+    async fn named(&self, among: &[ProcessId], prefix: &str, limit: usize) -> Result<Vec<Task>, StoreError>;
+
     /// A task's trail after `after`, oldest first. Each entry is what one commit wrote.
     async fn trail(&self, id: TaskId, after: u64, limit: usize) -> Result<Vec<Entry>, StoreError>;
 
@@ -56,8 +60,8 @@ pub trait Store: Send + Sync {
     /// The number of the newest entry of all trails; 0 if there is none.
     async fn last_event(&self) -> Result<u64, StoreError>;
 
-    /// How many tasks stand where. Places without tasks may be left out.
-    async fn counts(&self) -> Result<Vec<Count>, StoreError>;
+    /// How many tasks stand where, of one process or of all. Places without tasks may be left out.
+    async fn counts(&self, process: Option<&ProcessId>) -> Result<Vec<Count>, StoreError>;
 
     /// Live tasks with an open alarm, those that wait for a person, oldest first.
     async fn alarms(&self, limit: usize) -> Result<Vec<Task>, StoreError>;

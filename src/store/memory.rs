@@ -291,6 +291,14 @@ impl Store for Memory {
         Ok(found.map(|row| row.task.clone()))
     }
 
+    async fn named(&self, among: &[ProcessId], prefix: &str, limit: usize) -> Result<Vec<Task>, StoreError> {
+        let state = self.lock();
+        let all = || state.rows.values().map(|row| &row.task);
+        let begins = |it: &&Task| it.reference.as_str().starts_with(prefix);
+        let found = among.iter().flat_map(|own| all().filter(move |it| it.process == *own)).filter(begins);
+        Ok(found.take(limit).cloned().collect())
+    }
+
     async fn tasks(&self, query: &TaskQuery) -> Result<Vec<Task>, StoreError> {
         let wanted = |task: &Task| {
             query.process.as_ref().is_none_or(|it| task.process == *it)
@@ -325,9 +333,10 @@ impl Store for Memory {
         Ok(self.lock().last_event)
     }
 
-    async fn counts(&self) -> Result<Vec<Count>, StoreError> {
+    async fn counts(&self, process: Option<&ProcessId>) -> Result<Vec<Count>, StoreError> {
         let mut counts = BTreeMap::new();
-        for task in self.lock().rows.values().map(|row| &row.task) {
+        let of = |task: &&Task| process.is_none_or(|it| *it == task.process);
+        for task in self.lock().rows.values().map(|row| &row.task).filter(of) {
             *counts.entry((task.process.clone(), task.place())).or_default() += 1;
         }
         let count = |((process, place), tasks): ((_, Place), _)| Count {

@@ -172,6 +172,24 @@ impl Store for Sqlite {
         .await
     }
 
+    async fn named(&self, among: &[ProcessId], prefix: &str, limit: usize) -> Result<Vec<Task>, StoreError> {
+        let (among, prefix) = (among.to_vec(), prefix.to_owned());
+        self.look(move |db, sealer| {
+            let mut ids: Vec<i64> = Vec::new();
+            let mut some = db.prepare_cached(&format!("SELECT id FROM tasks WHERE {BEGINS} LIMIT ?3"))?;
+            for process in among {
+                let left = number(limit.saturating_sub(ids.len()));
+                let found = some.query_map(params![process.as_str(), prefix, left], |row| row.get(0))?;
+                ids.extend(found.collect::<Result<Vec<i64>, _>>()?);
+                if ids.len() == limit {
+                    break;
+                }
+            }
+            ids.into_iter().filter_map(|id| task_of(db, sealer, id).transpose()).collect()
+        })
+        .await
+    }
+
     async fn trail(&self, id: TaskId, after: u64, limit: usize) -> Result<Vec<Entry>, StoreError> {
         self.look(move |db, sealer| entries(db, sealer, "trail.task = ?3 AND", after, limit, Some(id.0)))
             .await
@@ -186,14 +204,15 @@ impl Store for Sqlite {
         Ok(last.cast_unsigned())
     }
 
-    async fn counts(&self) -> Result<Vec<Count>, StoreError> {
+    async fn counts(&self, process: Option<&ProcessId>) -> Result<Vec<Count>, StoreError> {
         let count = |((process, node, phase), tasks): (Stand, i64)| Count {
             process,
             node,
             phase,
             tasks: tasks.cast_unsigned(),
         };
-        let stands = self.look(|db, _| stands(db)).await?;
+        let process = process.cloned();
+        let stands = self.look(move |db, _| stands(db, process.as_ref())).await?;
         Ok(stands.into_iter().map(count).collect())
     }
 
@@ -252,6 +271,10 @@ impl Store for Sqlite {
     }
 }
 
+/// A ref of process `?1` that begins with `?2`. No UTF-8 has the byte FF: whatever begins so is less than the
+/// prefix with that byte behind it, and nothing else is.
+const BEGINS: &str = "process = ?1 AND ref >= ?2 AND ref < ?2 || CAST(x'FF' AS TEXT)";
+
 fn task_of(db: &Connection, sealer: &Sealer, id: i64) -> Result<Option<Task>, StoreError> {
     let mut task = db.prepare_cached("SELECT id, due, turn, body FROM tasks WHERE id = ?1")?;
     task.query_row([id], found).optional()?.map(|found| found.open(sealer)).transpose()
@@ -292,11 +315,9 @@ fn places(db: &Connection, query: &TaskQuery) -> Result<(&'static str, Vec<Vec<V
     if process.is_none() && node.is_none() && phase.is_none() && ref_prefix.is_none() {
         return Ok(("TRUE", vec![Vec::new()]));
     }
-    let mut stands: Vec<Stand> = stands(db)?.into_iter().map(|(stand, _)| stand).collect();
+    let mut stands: Vec<Stand> = stands(db, process.as_ref())?.into_iter().map(|(stand, _)| stand).collect();
     stands.retain(|stand| {
-        process.as_ref().is_none_or(|it| *it == stand.0)
-            && node.as_ref().is_none_or(|it| *it == stand.1)
-            && phase.is_none_or(|it| it == stand.2)
+        node.as_ref().is_none_or(|it| *it == stand.1) && phase.is_none_or(|it| it == stand.2)
     });
     let text = |it: &str| Value::from(it.to_owned());
     let Some(prefix) = ref_prefix else {
@@ -316,10 +337,13 @@ fn places(db: &Connection, query: &TaskQuery) -> Result<(&'static str, Vec<Vec<V
     Ok((which, stands.iter().map(place).collect()))
 }
 
-/// Where tasks stand, and how many.
-fn stands(db: &Connection) -> Result<Vec<(Stand, i64)>, StoreError> {
-    let mut stands = db.prepare_cached("SELECT process, node, phase, tasks FROM counts ORDER BY process")?;
-    let mut rows = stands.query([])?;
+/// Where tasks stand, and how many; of all processes if none is given.
+fn stands(db: &Connection, process: Option<&ProcessId>) -> Result<Vec<(Stand, i64)>, StoreError> {
+    let which = if process.is_some() { "WHERE process = ?1" } else { "WHERE ?1 IS NULL" };
+    let mut stands = db.prepare_cached(&format!(
+        "SELECT process, node, phase, tasks FROM counts {which} ORDER BY process"
+    ))?;
+    let mut rows = stands.query([process.map(ProcessId::as_str)])?;
     let mut found = Vec::new();
     while let Some(row) = rows.next()? {
         let (process, node): (String, String) = (row.get(0)?, row.get(1)?);

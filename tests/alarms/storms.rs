@@ -44,7 +44,7 @@ async fn stand(scene: &Scene, process: &str, node: &str, many: usize) {
     let wait = async {
         loop {
             commits.mark_unchanged();
-            let counts = scene.house.store.counts().await.unwrap();
+            let counts = scene.house.store.counts(None).await.unwrap();
             let here = counts.iter().filter(|it| it.process.as_str() == process && it.node.as_str() == node);
             if here.map(|it| it.tasks).sum::<u64>() == many as u64 {
                 return;

@@ -107,13 +107,13 @@ impl Browser {
         query.first().await.unwrap_or_else(|error| panic!("`{css}` is not there: {error}"))
     }
 
-    /// Presses what is called so: a button or a link.
+    /// Presses what is called so, or begins so if nothing is: a button or a link.
     pub(super) async fn press(&self, name: &str) {
-        let quoted = format!("\"{name}\"");
-        let path = format!(
-            "//*[(self::button or self::a or self::summary) and starts-with(normalize-space(.), {quoted})]"
-        );
-        let query = self.driver.query(By::XPath(path)).wait(PATIENCE, LOOK_PAUSE).and_displayed();
+        let those = "//*[(self::button or self::a or self::summary)";
+        let whole = format!("{those} and normalize-space(.) = \"{name}\"]");
+        let begins = format!("{those} and starts-with(normalize-space(.), \"{name}\")]");
+        let query = self.driver.query(By::XPath(whole)).and_displayed();
+        let query = query.or(By::XPath(begins)).wait(PATIENCE, LOOK_PAUSE).and_displayed();
         let found = query.first().await.unwrap_or_else(|error| panic!("no `{name}` to press: {error}"));
         let middle = "arguments[0].scrollIntoView({block: 'center', behavior: 'instant'})";
         self.driver.execute(middle, vec![found.to_json().unwrap()]).await.unwrap();

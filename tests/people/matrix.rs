@@ -144,6 +144,7 @@ const PAGES: &[(&str, &str, &str)] = &[
     ("POST", "/dashboard/users/forget", "admin everywhere"),
     ("POST", "/dashboard/users/make", "admin everywhere"),
     ("GET", "/dashboard/{*rest}", "known"),
+    ("POST", "/dashboard/language", "open"),
     ("POST", "/dashboard/logout", "known"),
 ];
 

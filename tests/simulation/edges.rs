@@ -139,6 +139,9 @@ impl Store for Edges {
     async fn tasks(&self, which: &TaskQuery) -> Result<Vec<Task>, StoreError> {
         self.disk.tasks(which).await
     }
+    async fn named(&self, among: &[ProcessId], prefix: &str, limit: usize) -> Result<Vec<Task>, StoreError> {
+        self.disk.named(among, prefix, limit).await
+    }
     async fn trail(&self, id: TaskId, after: u64, limit: usize) -> Result<Vec<Entry>, StoreError> {
         self.disk.trail(id, after, limit).await
     }
@@ -148,8 +151,8 @@ impl Store for Edges {
     async fn last_event(&self) -> Result<u64, StoreError> {
         self.disk.last_event().await
     }
-    async fn counts(&self) -> Result<Vec<Count>, StoreError> {
-        self.disk.counts().await
+    async fn counts(&self, process: Option<&ProcessId>) -> Result<Vec<Count>, StoreError> {
+        self.disk.counts(process).await
     }
     async fn alarms(&self, limit: usize) -> Result<Vec<Task>, StoreError> {
         self.disk.alarms(limit).await

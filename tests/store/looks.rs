@@ -56,6 +56,21 @@ pub(super) async fn tasks_are_listed_by_all_that_narrows(store: &dyn Store) {
         let found = store.tasks(&query).await.unwrap();
         assert_eq!(found.iter().map(|task| task.id.0).collect::<Vec<_>>(), expected, "{query:?}");
     }
+    let among = |names: &[&str]| names.iter().map(|it| process(it)).collect::<Vec<_>>();
+    for (names, prefix, limit, expected) in [
+        (among(&["shop"]), "a-1", 9, vec![1, 6]),
+        (among(&["none", "shop", "other"]), "a-1", 9, vec![1, 3, 6]),
+        (among(&["other", "shop"]), "a-1", 1, vec![3]),
+        (among(&["shop"]), "ä%", 9, vec![5]),
+        (among(&["shop"]), "%", 9, vec![]),
+        (among(&["shop"]), "a-1", 0, vec![]),
+        (vec![], "a-1", 9, vec![]),
+    ] {
+        let found = store.named(&names, prefix, limit).await.unwrap();
+        let mut ids = found.iter().map(|task| task.id.0).collect::<Vec<_>>();
+        ids.sort_unstable();
+        assert_eq!(ids, expected, "{prefix} {limit} among {names:?}");
+    }
 }
 
 pub(super) async fn a_trail_is_what_the_commits_wrote(store: &dyn Store) {

@@ -215,7 +215,7 @@ pub(super) fn letters(claim: &Claim) -> Vec<LetterId> {
 
 /// `process node phase tasks`, a line each.
 pub(super) async fn counts(store: &dyn Store) -> Vec<String> {
-    let counts = store.counts().await.unwrap();
+    let counts = store.counts(None).await.unwrap();
     let line = |it: &beltline::engine::edges::Count| {
         format!("{} {} {} {}", it.process, it.node, it.phase.as_str(), it.tasks)
     };

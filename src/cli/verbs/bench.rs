@@ -18,6 +18,7 @@ use crate::cli::remote::{Remote, process_path};
 use crate::cli::session::Session;
 use crate::cli::stream;
 use crate::cli::temp::TempDir;
+use crate::cli::visits::{dashboards, pages};
 use crate::model::time::Span;
 
 const COMPUTE: &str = include_str!("bench/compute.yaml");
@@ -25,6 +26,7 @@ const HTTP: &str = include_str!("bench/http.yaml");
 const EACH: &str = include_str!("bench/each.yaml");
 const EACH_CALLED: &str = include_str!("bench/each-called.yaml");
 const SLEEP: &str = include_str!("bench/sleep.yaml");
+const PAGES: &str = include_str!("bench/pages.yaml");
 
 /// How many sleepers go in one request.
 const SLEEPERS_PIECE: u64 = 1_000;
@@ -32,6 +34,8 @@ const SLEEPERS_PIECE: u64 = 1_000;
 const PIECES_MAX: usize = 4;
 /// How many items a round has if nothing else is said.
 const ITEMS: u64 = 20_000;
+/// How many tasks are in the store while pages are asked for, if nothing else is said.
+const TASKS: u64 = 1_000_000;
 /// How often the memory is measured while a round runs.
 const LOOK_PAUSE: Span = Span::millis(50);
 /// How often the start is measured.
@@ -45,12 +49,13 @@ const SETTLE: Span = Span::secs(1);
 Starts an engine of its own on a folder that is thrown away, unless --server names one.
 
 Examples:
-  beltline bench                      # everything, in about a minute
+  beltline bench                      # all but the dashboard, in about a minute
   beltline bench compute --clients 256
   beltline bench sleep --count 1000000
-  beltline bench each --count 1000000")]
+  beltline bench each --count 1000000
+  beltline bench pages dashboards     # the dashboard, in about three minutes")]
 pub struct Bench {
-    /// What to measure [default: all of them]
+    /// What to measure [default: all but pages and dashboards]
     scenario: Vec<Scenario>,
     /// How many clients ask at once
     #[arg(long, default_value_t = 64)]
@@ -58,7 +63,7 @@ pub struct Bench {
     /// How long each scenario takes
     #[arg(long, default_value = "10s", value_name = "TIME")]
     time: Span,
-    /// How many requests at most; for `sleep`, how many tasks; for `each`, how many items
+    /// How many requests at most; for `sleep` and `pages`, how many tasks; for `each`, how many items
     #[arg(long, value_name = "N")]
     count: Option<u64>,
 }
@@ -77,6 +82,10 @@ enum Scenario {
     Sleep,
     /// One task that calls another process for each of 20,000 items: how fast, and what it weighs
     Each,
+    /// Every kind of page, with 1,000 processes and a million tasks in the store
+    Pages,
+    /// Many clients, as in `compute`, without and with 200 open dashboards
+    Dashboards,
 }
 
 /// What is asked.
@@ -99,7 +108,8 @@ impl Bench {
     async fn all(&self, session: &Session) -> Result<()> {
         let mut all = Map::new();
         let scenarios = if self.scenario.is_empty() {
-            Scenario::value_variants().to_vec()
+            let long = |it: &&Scenario| !matches!(it, Scenario::Pages | Scenario::Dashboards);
+            Scenario::value_variants().iter().filter(long).copied().collect()
         } else {
             self.scenario.clone()
         };
@@ -150,6 +160,12 @@ impl Bench {
             }
             Scenario::Sleep => self.sleep(target).await,
             Scenario::Each => self.each(target).await,
+            Scenario::Pages => pages(&target.remote, PAGES, self.count.unwrap_or(TASKS)).await,
+            Scenario::Dashboards => {
+                deploy(&target.remote, "bench-compute", COMPUTE).await?;
+                let load = self.loading(target, "bench-compute", self.clients, "");
+                dashboards(&target.remote, &load, "bench-compute").await
+            }
             Scenario::Start => bail!("the start is measured without a target"),
         }
     }
@@ -163,15 +179,18 @@ impl Bench {
         query: &str,
     ) -> Result<Value> {
         deploy(&target.remote, id, text).await?;
-        let path = format!("{}/tasks{query}", process_path(id));
-        let request = request("POST", &target.host, &path, &target.token, r#"{"params":{"n":1}}"#);
-        let (time, count) = (self.time.duration(), self.count.unwrap_or(u64::MAX));
-        let load = Load { host: target.host.clone(), request, clients, time, count };
-        let measured = load.run().await?;
+        let measured = self.loading(target, id, clients, query).run().await?;
         let mut value = measured.json();
         value["clients"] = json!(clients);
         value["rss_mb"] = megabytes(target.child.as_ref());
         Ok(value)
+    }
+
+    fn loading(&self, target: &Target, id: &str, clients: usize, query: &str) -> Load {
+        let path = format!("{}/tasks{query}", process_path(id));
+        let request = request("POST", &target.host, &path, &target.token, r#"{"params":{"n":1}}"#);
+        let (time, count) = (self.time.duration(), self.count.unwrap_or(u64::MAX));
+        Load { host: target.host.clone(), request, clients, time, count }
     }
 
     async fn sleep(&self, target: &Target) -> Result<Value> {
@@ -285,6 +304,13 @@ fn told(name: &str, measured: &Value, session: &Session) -> String {
         ("elapsed_s", "in ", " s"),
         ("rss_before_mb", "rss before ", " MB"),
         ("rss_mb", "rss ", " MB"),
+        ("tasks", "", " tasks in the store"),
+        ("slowest_page_p99_ms", "p99 of the slowest page ", " ms"),
+        ("heaviest_page_kib", "heaviest page ", " KiB"),
+        ("dashboards", "", " dashboards"),
+        ("looks", "", " pages for them"),
+        ("alone_per_s", "without them ", "/s"),
+        ("cost_percent", "which costs ", " %"),
         ("errors", "", " errors"),
     ] {
         let shown = match measured.get(key) {
