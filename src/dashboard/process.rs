@@ -56,11 +56,15 @@ struct ProcessPage {
     versions: Vec<VersionRow>,
     versions_more: usize,
     schedules: Vec<ScheduleView>,
+    may: May,
+}
+
+/// What who looks may do as well.
+struct May {
     runs: bool,
     edits: bool,
+    /// Make another process of it.
     clones: bool,
-    /// The template it was cloned from is another one now.
-    newer: bool,
 }
 
 struct NodeRow {
@@ -177,10 +181,11 @@ pub(super) async fn look(State(dash): State<Dash>, Who(by): Who, Of(id): Of, ask
         versions_more: versions.len().saturating_sub(VERSIONS_MAX),
         versions: version_rows(&id, &it, &versions),
         schedules,
-        runs: by.may(Right::Run, &id),
-        edits: by.may(Right::Edit, &id),
-        clones: by.has(Right::Edit),
-        newer: it.origin.as_ref().is_some_and(|it| it.newer.is_some()),
+        may: May {
+            runs: by.may(Right::Run, &id),
+            edits: by.may(Right::Edit, &id),
+            clones: by.has(Right::Edit),
+        },
         it,
     })
 }

@@ -33,8 +33,6 @@ struct UpstreamPage {
     template: String,
     from: String,
     to: String,
-    /// Nothing changed in the template.
-    same: bool,
     /// The text of then is known, so the two can be merged.
     known: bool,
     diff: Difference,
@@ -101,7 +99,6 @@ async fn page(
         id: id.to_string(),
         title: process.title,
         up: links::process(id.as_str()),
-        same: it.from == it.to,
         from: short(&it.from, 12).0,
         to: short(&it.to, 12).0,
         known: it.known,

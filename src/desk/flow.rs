@@ -83,7 +83,9 @@ impl Desk {
         if !records.is_empty()
             && let Err(error) = self.store().keep(records).await
         {
-            changed.iter().for_each(|(id, _)| self.board().flow.unkept(id));
+            for (id, _) in &changed {
+                self.board().flow.unkept(id);
+            }
             return Err(error.into());
         }
         Ok(())

@@ -238,8 +238,8 @@ impl Desk {
         self.deployed(id)?;
         let mut mine = Vec::new();
         // `A` comes right behind `@`: between them are the versions of this process, and nothing else.
-        let (shelf, from, before) = (Shelf::Version, format!("{id}@"), format!("{id}A"));
-        let own = Stretch { shelf, from, before, backwards: false, limit: usize::MAX };
+        let (from, before) = (format!("{id}@"), format!("{id}A"));
+        let own = Stretch { shelf: Shelf::Version, from, before, backwards: false, limit: usize::MAX };
         for record in self.store().stretch(&own).await? {
             let version = record.name.rsplit('@').next().unwrap_or_default().to_owned();
             let kept = value::<KeptVersion>(record)?;

@@ -64,8 +64,8 @@ nodes:
   start: {kind: input, next: ask}
   ask: {kind: http, title: Asks once, url: "https://api.example.com/", next: all, on_error: refuse}
   all:
-    {kind: each, title: Asks for every item, items: ["a"], process: shop, params: {city: "{{item}}"}, next: done,
-     on_error: tell}
+    {kind: each, title: Asks for every item, items: ["a"], process: shop, params: {city: "{{item}}"},
+     next: done, on_error: tell}
   tell: {kind: escalation, title: Tells a person, message: it failed, notify: [author], next: lost}
   refuse: {kind: raise, title: There is none left, code: out_of_stock, message: there is none left}
   lost: {kind: end, ok: false, title: Lost}

@@ -29,8 +29,8 @@ async fn what_a_version_changed_is_shown_line_by_line() {
         assert!(diff.contains(part), "{part}: {diff}");
     }
     let row = diff.lines().find(|it| it.contains("class=\"add\"")).unwrap();
-    let line = SHOP.lines().position(|it| it.contains("title: Pack it")).unwrap() + 1;
-    let cells = format!("<td class=\"n\"></td><td class=\"n\">{line}</td><td class=\"sign\">+</td>");
+    let at = SHOP.lines().position(|it| it.contains("title: Pack it")).unwrap() + 1;
+    let cells = format!("<td class=\"n\"></td><td class=\"n\">{at}</td><td class=\"sign\">+</td>");
     assert!(row.contains(&cells), "{row}");
     // The one that runs, against the one before, is what is shown if nothing is said.
     assert!(visitor.page("/dashboard/p/shop/diff").await.contains("&#60;i&#62;Wrap"));
@@ -178,10 +178,10 @@ async fn what_is_not_looked_through_is_said() {
                  hold: {kind: wait, next: done}\n  done: {kind: end}\n",
         )
         .await;
-    let lines: String =
-        (0..2_010).map(|n| format!("{{\"ref\":\"t{n}\",\"params\":{{\"n\":{n}}}}}\n")).collect();
+    let lines: Vec<String> =
+        (0..2_010).map(|n| format!("{{\"ref\":\"t{n}\",\"params\":{{\"n\":{n}}}}}")).collect();
     let call = house.api("POST", "/processes/many/tasks");
-    call.body("application/x-ndjson", lines).send().await;
+    call.body("application/x-ndjson", lines.join("\n")).send().await;
     house.submit("many", "last", json!({"n": 2_010})).await;
     let visitor = Visitor::operator(&house).await;
     let page = visitor.page("/dashboard/p/many?param=n%3D2010").await;
