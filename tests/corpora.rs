@@ -7,7 +7,7 @@ use beltline::process::problem::render;
 use beltline::process::yaml;
 
 /// The texts of a folder of the corpora, with their names; none, and a loud word, if they are not there.
-fn texts(folder: &str) -> Vec<(String, String)> {
+pub(crate) fn texts(folder: &str) -> Vec<(String, String)> {
     let beside = || PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../shared/corpora");
     let root = std::env::var_os("BELTLINE_CORPORA").map_or_else(beside, PathBuf::from);
     let Ok(files) = std::fs::read_dir(root.join(folder)) else {

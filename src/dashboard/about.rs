@@ -7,6 +7,7 @@ use crate::dashboard::dash::Dash;
 use crate::dashboard::page::{Frame, Given, Place, ok};
 use crate::dashboard::show::{When, span};
 use crate::dashboard::take::Who;
+use crate::dashboard::tongue::words;
 use crate::desk::actor::Right;
 use crate::desk::audit::AuditView;
 use crate::desk::status::Status;
@@ -44,7 +45,7 @@ pub(super) async fn look(State(dash): State<Dash>, Who(by): Who) -> Given {
     };
     ok(AboutPage {
         f: Frame::new(&by, Place::About),
-        uptime: span(it.uptime_s),
+        uptime: span(it.uptime_s, words()),
         late: it.lateness_s > LATE,
         lateness: format!("{:.1} s", it.lateness_s.max(0.0)),
         rights: by.rights_line(),

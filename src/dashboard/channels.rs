@@ -5,12 +5,12 @@ use axum::extract::State;
 use axum::response::IntoResponse;
 use serde_json::{Map, Value};
 
-use crate::channels::spec::{COMMON, Spec};
+use crate::channels::spec::{COMMON, Field, Spec};
 use crate::channels::{CHANNELS, find};
 use crate::dashboard::dash::Dash;
 use crate::dashboard::links;
 use crate::dashboard::page::{Frame, Given, Page, Place, go, ok, status};
-use crate::dashboard::show::{self, When, sentence, when};
+use crate::dashboard::show::{self, When, beside, sentence, when};
 use crate::dashboard::take::{Asked, Form, Who};
 use crate::desk::actor::Right;
 use crate::desk::channels::ChannelView;
@@ -40,6 +40,7 @@ struct ChannelCard {
     tested: Option<TestCard>,
     failing: Option<FailingCard>,
     delivered: Option<When>,
+    canary: Option<When>,
     remedy: Option<String>,
     change: String,
 }
@@ -94,6 +95,7 @@ fn card(it: &ChannelView) -> ChannelCard {
             detail: it.health.detail.clone().unwrap_or_default(),
         }),
         delivered: when(it.health.delivered_at.as_ref()),
+        canary: when(it.canary_at.as_ref()),
         remedy: it.health.remedy.clone(),
         change: links::with(SET, &[("name", &it.name), ("via", &it.via)]),
     }
@@ -107,6 +109,7 @@ struct ChannelPage {
     about: &'static str,
     name: String,
     known: bool,
+    name_wrong: Option<String>,
     settings: Vec<Setting>,
 }
 
@@ -121,15 +124,21 @@ struct Setting {
     kept: bool,
     value: String,
     placeholder: &'static str,
+    wrong: Option<String>,
 }
 
-fn page(f: Frame, spec: &Spec, name: &str, old: Option<&ChannelView>, form: Option<&Form>) -> ChannelPage {
-    let setting = |(at, it): (usize, &crate::channels::spec::Field)| {
+/// What was typed, and what is wrong with it.
+type Typed<'a> = Option<(&'a Form, &'a Refusal)>;
+
+fn page(f: Frame, spec: &Spec, name: &str, old: Option<&ChannelView>, typed: Typed) -> ChannelPage {
+    let refusal = typed.map(|(_, refusal)| refusal);
+    let bad = typed.and_then(|(form, refusal)| field_of(spec, form, refusal));
+    let setting = |(at, it): (usize, &Field)| {
         let field = format!("{PREFIX}{}", it.name);
         let before = old.and_then(|old| old.config.get(it.name)).map(show::text);
         let kept = it.secret && before.as_deref() == Some(MASK);
-        let value = match form {
-            Some(form) if !it.secret => form.get(&field).to_owned(),
+        let value = match typed {
+            Some((form, _)) if !it.secret => form.get(&field).to_owned(),
             Some(_) => String::new(),
             None => before.filter(|_| !kept).unwrap_or_default(),
         };
@@ -143,16 +152,35 @@ fn page(f: Frame, spec: &Spec, name: &str, old: Option<&ChannelView>, form: Opti
             kept,
             value,
             placeholder: it.default.unwrap_or_default(),
+            wrong: refusal.filter(|_| bad == Some(it.name)).map(beside),
         }
     };
+    let settings: Vec<Setting> = spec.fields.iter().chain(&COMMON).enumerate().map(setting).collect();
+    let name_wrong = refusal.filter(|it| it.code() == "bad_name").map(beside);
+    let told = name_wrong.is_some() || bad.is_some();
     ChannelPage {
-        f,
+        f: f.refused(refusal.filter(|_| !told)),
         via: spec.name.to_owned(),
         about: spec.about,
         name: name.to_owned(),
         known: old.is_some(),
-        settings: spec.fields.iter().chain(&COMMON).enumerate().map(setting).collect(),
+        name_wrong,
+        settings,
     }
+}
+
+/// The field that a refusal speaks of: the one it names first, or the one whose value it names.
+fn field_of(spec: &Spec, form: &Form, refusal: &Refusal) -> Option<&'static str> {
+    if refusal.code() != "bad_channel" {
+        return None;
+    }
+    let text = refusal.to_string();
+    let at = |word: &str| text.find(&format!("`{word}`"));
+    let fields = || spec.fields.iter().chain(&COMMON);
+    let named = fields().filter_map(|it| Some((at(it.name)?, it.name))).min();
+    let typed = |it: &Field| form.get(&format!("{PREFIX}{}", it.name)).trim().to_owned();
+    let valued = || fields().find(|it| !it.secret && !typed(it).is_empty() && at(&typed(it)).is_some());
+    named.map(|(_, name)| name).or_else(|| valued().map(|it| it.name))
 }
 
 /// The form of one, new or known.
@@ -184,8 +212,8 @@ pub(super) async fn set(State(dash): State<Dash>, Who(by): Who, form: Form) -> G
     match dash.desk.set_channel(&by, name, via, config).await {
         Ok(_) => go(&links::with(PAGE, &[("said", "channel_set")])),
         Err(refusal) => {
-            let f = Frame::new(&by, Place::Channels).refused(Some(&refusal));
-            Ok(Page(status(&refusal), page(f, spec, name, old, Some(&form))).into_response())
+            let f = Frame::new(&by, Place::Channels);
+            Ok(Page(status(&refusal), page(f, spec, name, old, Some((&form, &refusal)))).into_response())
         }
     }
 }

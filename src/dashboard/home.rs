@@ -8,6 +8,7 @@ use crate::dashboard::links;
 use crate::dashboard::page::{Frame, Given, Place, ok};
 use crate::dashboard::show::{When, seconds, sentence, span, when};
 use crate::dashboard::take::{Asked, Who};
+use crate::dashboard::tongue::words;
 use crate::desk::actor::{Actor, Right};
 use crate::desk::lives::LivingView;
 use crate::desk::processes::ProcessView;
@@ -19,8 +20,10 @@ use crate::model::names::ProcessId;
 const ALARMS_MAX: usize = 30;
 /// Of how many tasks it shows the values that die, those first that need a person soonest.
 const TOKENS_MAX: usize = 50;
-/// How many processes it shows; the rest are found by searching.
+/// How many processes it shows; the rest are on the pages after it.
 const PROCESSES_MAX: usize = 150;
+/// How many values it shows whose last safe moment has come.
+const URGENT_MAX: usize = 10;
 
 #[derive(Template)]
 #[template(path = "home.html", config = ".askama.toml")]
@@ -29,11 +32,17 @@ struct HomePage {
     status: Option<Status>,
     alarms: Vec<AlarmCard>,
     alarms_more: usize,
+    alarms_next: Option<String>,
+    urgent: Vec<TokenRow>,
     failing: Vec<FailingCard>,
     problems: Vec<ProblemCard>,
     tokens: Vec<TokenRow>,
+    tokens_more: bool,
     processes: Vec<ProcessRow>,
     processes_more: usize,
+    processes_next: Option<String>,
+    /// A page that begins later.
+    begun: bool,
     edits: bool,
 }
 
@@ -72,12 +81,14 @@ struct ProblemCard {
 }
 
 /// A token and how long it lives.
+#[derive(Clone)]
 struct TokenRow {
     reference: String,
     param: String,
     process: String,
     to: String,
     expires: When,
+    warn: When,
     left: Option<String>,
     dying: bool,
 }
@@ -102,16 +113,28 @@ pub(super) async fn look(State(dash): State<Dash>, Who(by): Who, asked: Asked) -
         false => None,
     };
     let alarms = dash.desk.alarms(&by).await?.items;
-    let processes = dash.desk.processes(&by).await?.items;
+    let from = asked.get("alarms_from").and_then(|it| it.parse::<usize>().ok()).unwrap_or(0);
+    let alarms_left = alarms.len().saturating_sub(from);
+    let mut processes = dash.desk.processes(&by).await?.items;
+    if let Some(after) = asked.get("after") {
+        processes.retain(|it| it.id > *after);
+    }
     let (living, now) =
-        (dash.desk.lives(&by, None, Some(TOKENS_MAX)).await?.items, dash.desk.now().seconds());
-    let tokens = living.iter().flat_map(|it| it.lives.iter().map(move |life| token(it, life, now)));
-    let tokens = tokens.collect();
+        (dash.desk.lives(&by, None, Some(TOKENS_MAX + 1)).await?.items, dash.desk.now().seconds());
+    let tokens_more = living.len() > TOKENS_MAX;
+    let living = living.iter().take(TOKENS_MAX);
+    let tokens = living.flat_map(|it| it.lives.iter().map(move |life| token(it, life, now)));
+    let tokens: Vec<TokenRow> = tokens.collect();
+    let processes_more = processes.len().saturating_sub(PROCESSES_MAX);
+    let last = processes.iter().take(PROCESSES_MAX).next_back().filter(|_| processes_more > 0);
     let failing = status.iter().flat_map(|it| &it.channels_failing);
     let problems = status.iter().flat_map(|it| &it.problems);
     ok(HomePage {
         f: Frame::new(&by, Place::Home).live(None).said(asked.get("said")),
-        alarms_more: alarms.len().saturating_sub(ALARMS_MAX),
+        alarms_more: alarms_left.saturating_sub(ALARMS_MAX),
+        alarms_next: (alarms_left > ALARMS_MAX)
+            .then(|| links::with(links::HOME, &[("alarms_from", &(from + ALARMS_MAX).to_string())])),
+        urgent: tokens.iter().filter(|it| it.dying).take(URGENT_MAX).cloned().collect(),
         failing: failing
             .map(|it| FailingCard {
                 name: it.name.clone(),
@@ -123,9 +146,13 @@ pub(super) async fn look(State(dash): State<Dash>, Who(by): Who, asked: Asked) -
         problems: problems
             .map(|it| ProblemCard { file: it.file.clone(), message: sentence(&it.message).0 })
             .collect(),
-        alarms: alarms.iter().take(ALARMS_MAX).filter_map(|it| alarm(it, &by)).collect(),
+        alarms: alarms.iter().skip(from).take(ALARMS_MAX).filter_map(|it| alarm(it, &by)).collect(),
         tokens,
-        processes_more: processes.len().saturating_sub(PROCESSES_MAX),
+        tokens_more,
+        processes_more,
+        processes_next: last
+            .map(|it| format!("{}#processes", links::with(links::HOME, &[("after", &it.id)]))),
+        begun: from > 0 || asked.get("after").is_some(),
         processes: processes.iter().take(PROCESSES_MAX).map(row).collect(),
         edits: by.may_everywhere(Right::Edit),
         status,
@@ -165,7 +192,8 @@ fn token(it: &LivingView, life: &LifeView, now: i64) -> TokenRow {
             &[("ref", &it.reference), ("id", &it.id)],
         ),
         expires: When(life.dies_at.clone()),
-        left: (!life.dead).then(|| span(left)),
+        warn: When(life.warn_at.clone()),
+        left: (!life.dead).then(|| span(left, words())),
         dying: life.urgent,
     }
 }

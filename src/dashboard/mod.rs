@@ -3,6 +3,7 @@
 //! to the desk.
 
 pub mod words;
+pub mod words_of;
 pub mod words_ru;
 pub mod assets;
 pub mod show;
@@ -31,10 +32,14 @@ pub mod changes;
 pub mod copy;
 pub mod upstream;
 pub mod add;
+pub mod trail;
 pub mod task;
+pub mod fault;
 pub mod orders;
 pub mod templates;
 pub mod channels;
+pub mod secrets;
+pub mod vars;
 pub mod about;
 pub mod search;
 pub mod events;

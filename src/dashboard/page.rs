@@ -24,6 +24,7 @@ pub(super) enum Place {
     Home,
     Templates,
     Channels,
+    Secrets,
     Users,
     Audit,
     Account,
@@ -41,6 +42,8 @@ pub(super) struct Frame {
     pub(super) who: Option<String>,
     /// They may do everything.
     pub(super) admin: bool,
+    /// They may look at what belongs to no process.
+    pub(super) looks: bool,
     pub(super) place: Place,
     /// The stream that tells when the page is old.
     pub(super) live: Option<String>,
@@ -53,8 +56,8 @@ pub(super) struct Frame {
 impl Frame {
     /// For who is logged in.
     pub(super) fn new(by: &Arc<Actor>, place: Place) -> Frame {
-        let admin = by.may_everywhere(Right::Admin);
-        Frame { who: Some(by.name.clone()), admin, place, ..Frame::bare() }
+        let (admin, looks) = (by.may_everywhere(Right::Admin), by.may_everywhere(Right::Read));
+        Frame { who: Some(by.name.clone()), admin, looks, place, ..Frame::bare() }
     }
 
     /// For who is not.
@@ -66,6 +69,7 @@ impl Frame {
             icon: &ASSETS.icon.path,
             who: None,
             admin: false,
+            looks: false,
             place: Place::Nowhere,
             live: None,
             said: None,
@@ -88,6 +92,7 @@ impl Frame {
                 Place::Home => "home",
                 Place::Templates => "templates",
                 Place::Channels => "channels",
+                Place::Secrets => "secrets",
                 Place::Users => "users",
                 Place::Audit => "audit",
                 Place::Account => "account",

@@ -1,7 +1,7 @@
 //! [`Pictures`]: the picture of a process, drawn once for each version, and what a page lays over it: how
 //! many tasks stand where, where a task is and was.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::fmt::Write;
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -14,7 +14,7 @@ use crate::desk::refusal::Done;
 use crate::model::names::ProcessId;
 use crate::process::layout::layout;
 use crate::process::process::Process;
-use crate::process::svg::svg;
+use crate::process::svg::{escaped as svg_text, svg};
 
 /// How many are remembered; beyond, all are drawn anew.
 const KEPT_MAX: usize = 256;
@@ -30,6 +30,15 @@ pub(super) struct Pictures(Mutex<HashMap<(String, String), Arc<Drawn>>>);
 pub(super) struct Drawn {
     svg: String,
     boxes: Vec<(String, [f64; 4])>,
+}
+
+/// A way that a task took.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct Walked {
+    pub(super) from: String,
+    pub(super) to: String,
+    /// `plain`, `error` or `limit`.
+    pub(super) class: &'static str,
 }
 
 /// What stands over a node.
@@ -95,8 +104,18 @@ impl Drawn {
 
     /// The picture with marks; none if it is too large for a page.
     pub(super) fn with(&self, marks: &BTreeMap<String, Mark>) -> Option<String> {
+        self.lit(marks, &BTreeSet::new())
+    }
+
+    /// The same, with the ways that were walked.
+    pub(super) fn lit(&self, marks: &BTreeMap<String, Mark>, ways: &BTreeSet<Walked>) -> Option<String> {
         let bare = self.svg.strip_suffix("</svg>")?;
         let mut to = bare.to_owned();
+        for Walked { from, to: into, class } in ways {
+            let ends = format!("\" data-from=\"{}\" data-to=\"{}\"", svg_text(from), svg_text(into));
+            let way = format!("<g class=\"edge {class}{ends}");
+            to = to.replace(&way, &format!("<g class=\"edge {class} been{ends}"));
+        }
         for (name, place) in &self.boxes {
             if let Some(mark) = marks.get(name) {
                 put(&mut to, name, *place, mark).expect("a String takes all that is written to it");

@@ -16,8 +16,9 @@ use crate::dashboard::links::HOME;
 use crate::dashboard::page::Oops;
 use crate::dashboard::routes::Routes;
 use crate::dashboard::tongue::answered;
-use crate::dashboard::{about, account, add, audit, changes, channels, copy, edit, events, home, login};
-use crate::dashboard::{orders, process, search, setup, task, templates, tokens, upstream, users};
+use crate::dashboard::{about, account, add, audit, changes, channels, copy, edit, events, fault, home};
+use crate::dashboard::{login, orders, process, search, secrets, setup, task, templates, tokens, upstream};
+use crate::dashboard::{users, vars};
 use crate::desk::actor::Right;
 use crate::desk::desk::Desk;
 use crate::desk::need::Need;
@@ -56,6 +57,7 @@ fn routes() -> Routes {
         .get("/dashboard/search", Somewhere(Read), search::look)
         .get("/dashboard/events", Somewhere(Read), events::listen)
         .get("/dashboard/about", Everywhere(Read), about::look)
+        .get("/dashboard/faults/{code}", Known, fault::look)
         .get("/dashboard/templates", Known, templates::gallery)
         .get("/dashboard/templates/{template}", Known, templates::look)
         .post("/dashboard/templates/{template}", Somewhere(Edit), templates::clone)
@@ -64,6 +66,13 @@ fn routes() -> Routes {
         .post("/dashboard/channels/set", Everywhere(Secrets), channels::set)
         .post("/dashboard/channels/test", Everywhere(Run), channels::test)
         .post("/dashboard/channels/forget", Everywhere(Secrets), channels::forget)
+        .get("/dashboard/secrets", Everywhere(Read), secrets::list)
+        .get("/dashboard/secrets/set", Everywhere(Secrets), secrets::look)
+        .post("/dashboard/secrets/set", Everywhere(Secrets), secrets::set)
+        .post("/dashboard/secrets/forget", Everywhere(Secrets), secrets::forget)
+        .get("/dashboard/vars/set", Everywhere(Edit), vars::look)
+        .post("/dashboard/vars/set", Everywhere(Edit), vars::set)
+        .post("/dashboard/vars/forget", Everywhere(Edit), vars::forget)
         .get("/dashboard/p/{process}", Here(Read), process::look)
         .post("/dashboard/p/{process}/pause", Here(Edit), process::pause)
         .post("/dashboard/p/{process}/resume", Here(Edit), process::resume)

@@ -5,6 +5,9 @@ use std::fmt;
 use askama::filters::HtmlSafe;
 use serde_json::Value;
 
+use crate::dashboard::words::Words;
+use crate::desk::refusal::Refusal;
+
 /// The longest value shown whole on a page, in characters.
 const VALUE_CHARS_MAX: usize = 1_500;
 
@@ -64,8 +67,8 @@ pub(super) fn shown(value: &Value) -> String {
 }
 
 /// A length of time in words of at most two units.
-pub(super) fn span(seconds: i64) -> String {
-    let parts = [(86_400, "d"), (3_600, "h"), (60, "min"), (1, "s")];
+pub(super) fn span(seconds: i64, w: &Words) -> String {
+    let parts = [(86_400, w.unit_d), (3_600, w.unit_h), (60, w.unit_min), (1, w.unit_s)];
     let mut left = seconds.max(0);
     let mut words = Vec::new();
     for (size, unit) in parts {
@@ -76,7 +79,16 @@ pub(super) fn span(seconds: i64) -> String {
             break;
         }
     }
-    if words.is_empty() { "0 s".to_owned() } else { words.join(" ") }
+    if words.is_empty() { format!("0 {}", w.unit_s) } else { words.join(" ") }
+}
+
+/// A short length of time, in milliseconds.
+pub(super) fn pause(millis: i64, w: &Words) -> String {
+    match millis {
+        ..1_000 => format!("{} {}", millis.max(0), w.unit_ms),
+        1_000..60_000 => format!("{}.{} {}", millis / 1_000, millis % 1_000 / 100, w.unit_s),
+        _ => span(millis / 1_000, w),
+    }
 }
 
 /// A sentence of the desk as a sentence of a page: it begins with a capital letter and ends with a full stop.
@@ -89,6 +101,12 @@ pub(super) fn sentence(text: &str) -> (String, Option<String>) {
     (capital(text), hint)
 }
 
+/// A refusal as one line beside a field.
+pub(super) fn beside(refusal: &Refusal) -> String {
+    let (text, hint) = sentence(&refusal.to_string());
+    hint.map_or_else(|| text.clone(), |hint| format!("{text} {hint}"))
+}
+
 fn capital(text: &str) -> String {
     let mut chars = text.chars();
     let first = chars.next().map(|it| it.to_uppercase().to_string()).unwrap_or_default();
@@ -99,13 +117,14 @@ fn capital(text: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::dashboard::words::ENGLISH;
 
     #[test]
     fn lengths_of_time_are_read_at_a_glance() {
         for (seconds, words) in
             [(-5, "0 s"), (0, "0 s"), (59, "59 s"), (3_600, "1 h"), (3_660, "1 h 1 min"), (90_061, "1 d 1 h")]
         {
-            assert_eq!(span(seconds), words);
+            assert_eq!(span(seconds, &ENGLISH), words);
         }
     }
 

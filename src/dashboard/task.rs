@@ -13,9 +13,12 @@ use crate::dashboard::form::{Field, MORE, optional};
 use crate::dashboard::links;
 use crate::dashboard::page::{Frame, Given, Page, Place, status};
 use crate::dashboard::picture::Mark;
-use crate::dashboard::show::{self, When, short, shown, when};
+use crate::dashboard::show::{self, When, shown, when};
 use crate::dashboard::take::{self, Asked, Form, Of, Who};
+use crate::dashboard::tongue::words;
+use crate::dashboard::trail::{HopRow, explained, rows, walked};
 use crate::desk::actor::{Actor, Right};
+use crate::desk::kin::{KinView, RelativeView};
 use crate::desk::processes::ProcessView;
 use crate::desk::refusal::{Done, Refusal};
 use crate::desk::view::{HopView, LifeView, TaskView};
@@ -55,6 +58,7 @@ struct TaskPage {
     result: Option<String>,
     hops: Vec<HopRow>,
     older: Option<String>,
+    kin: KinCard,
     newer: Option<String>,
     picture: Option<String>,
     fields: Vec<Field>,
@@ -68,6 +72,7 @@ struct FaultCard {
     class: &'static str,
     text: String,
     hint: Option<String>,
+    explained: Option<String>,
     node: Option<String>,
     at: Option<When>,
 }
@@ -89,16 +94,22 @@ struct ParamRow {
     revealed: bool,
 }
 
-struct HopRow {
-    at: When,
-    node: String,
-    event: String,
-    to: Option<String>,
-    attempt: u32,
-    asked: Option<String>,
-    set: Vec<(String, String)>,
-    unset: String,
-    fault: Option<(String, String)>,
+/// Its relatives, and what it waits for.
+struct KinCard {
+    waits: Vec<String>,
+    awaited: Vec<Relative>,
+    parent: Option<Relative>,
+    children: Vec<Relative>,
+    more: bool,
+}
+
+/// A task that this one is told of with.
+struct Relative {
+    reference: String,
+    process: String,
+    to: String,
+    state: &'static str,
+    title: String,
 }
 
 /// What a page shows beside the task.
@@ -147,6 +158,7 @@ pub(super) async fn page(
     let it = dash.desk.task(by, address, id).await?;
     let process = dash.desk.process(by, &address.process).await?;
     let hops = hops(dash, by, address, id).await?;
+    let kin = dash.desk.kin(by, address, id).await?;
     let picture = dash.pictures.of(&dash.desk, by, &address.process, &process.version)?;
     let live = ["ready", "doing", "waiting"].contains(&it.state);
     let (here, before) = (links::task(&it), beside.before.and_then(|it| it.parse::<u64>().ok()));
@@ -157,19 +169,22 @@ pub(super) async fn page(
     let link = links::outward(it.link.as_ref()).filter(|_| live);
     let runs = by.may(Right::Run, &address.process);
     let f = Frame::new(by, Place::Home).said(beside.said).refused(beside.refusal);
+    let due = due(&it, dash.desk.now().seconds());
+    let lives = it.lives.iter().map(|life| life_row(life, dash.desk.now().seconds(), &f)).collect();
     let page = TaskPage {
-        next: next(&it, &process, &f),
+        next: next(&it, &process, due.as_ref(), &f),
+        kin: kin_card(&it, &kin, &hops, &f),
         // A secret that was asked for stays until one leaves.
         f: if beside.revealed.is_some() || before.is_some() { f } else { f.live(Some(&process.id)) },
         process_to: links::process(&process.id),
         live,
         created: When(it.created_at.clone()),
         since: When(it.since.clone()),
-        due: when(it.due.as_ref()),
+        due,
         about: node_about(&process, &it.node),
         host: link.as_deref().map(links::host).unwrap_or_default(),
         link,
-        lives: it.lives.iter().map(|life| life_row(life, dash.desk.now().seconds())).collect(),
+        lives,
         fault: it.fault.as_ref().map(fault),
         alarm_told: it.alarm.as_ref().and_then(|it| when(it.told.as_ref())),
         alarm_by: it.alarm.as_ref().map(|it| it.by.join(", ")).unwrap_or_default(),
@@ -177,10 +192,10 @@ pub(super) async fn page(
         params: params(&it, &process, beside.revealed.as_ref()),
         params_more: it.params.map().len().saturating_sub(PARAMS_MAX),
         result: it.result.as_ref().map(shown_whole),
-        hops: shown.iter().map(|it| hop(it)).collect(),
+        hops: rows(&hops, &shown, &process, words()),
         older,
         newer: before.is_some().then(|| format!("{here}#trail")),
-        picture: picture.with(&marks(&it, &hops)),
+        picture: picture.lit(&marks(&it, &hops), &walked(&hops)),
         fields: optional(&process.params, beside.typed),
         more: beside.typed.map(|it| it.get(MORE).to_owned()).unwrap_or_default(),
         runs,
@@ -214,10 +229,17 @@ async fn hops(dash: &Dash, by: &Actor, address: &Address, id: Option<TaskId>) ->
     }
 }
 
+/// When it is looked at next. What is ready now is looked at at once.
+fn due(it: &TaskView, now: i64) -> Option<When> {
+    let later = |due: &&String| it.state != "ready" || show::seconds(due).is_some_and(|due| due > now);
+    when(it.due.as_ref().filter(later))
+}
+
 /// What wakes it.
-fn next(it: &TaskView, process: &ProcessView, f: &Frame) -> &'static str {
-    match (it.state, process.paused, it.due.is_some()) {
+fn next(it: &TaskView, process: &ProcessView, due: Option<&When>, f: &Frame) -> &'static str {
+    match (it.state, process.paused, due.is_some()) {
         ("ready" | "waiting" | "doing", true, _) => f.w.next_paused,
+        ("ready", _, true) => f.w.next_again,
         ("ready", ..) => f.w.next_ready,
         ("doing", ..) => f.w.next_doing,
         ("waiting", _, true) => f.w.next_due,
@@ -239,16 +261,17 @@ fn fault(it: &crate::desk::view::FaultView) -> FaultCard {
         class: it.class,
         text,
         hint,
+        explained: explained(&it.code),
         node: it.node.clone(),
         at: when(it.at.as_ref()),
     }
 }
 
-fn life_row(it: &LifeView, now: i64) -> LifeRow {
+fn life_row(it: &LifeView, now: i64, f: &Frame) -> LifeRow {
     let left = show::seconds(&it.dies_at).map_or(0, |at| at - now);
     LifeRow {
         param: it.param.clone(),
-        left: (!it.dead).then(|| show::span(left)),
+        left: (!it.dead).then(|| show::span(left, f.w)),
         dies: When(it.dies_at.clone()),
         warn: When(it.warn_at.clone()),
         dying: it.urgent,
@@ -270,19 +293,53 @@ fn params(it: &TaskView, process: &ProcessView, revealed: Option<&(String, Value
     it.params.map().iter().take(PARAMS_MAX).map(row).collect()
 }
 
-fn hop(it: &HopView) -> HopRow {
-    let set = it.set.map().iter().map(|(name, value)| (name.clone(), short(&show::text(value), 160).0));
-    HopRow {
-        at: When(it.at.clone()),
-        node: it.node.clone(),
-        event: it.event.clone(),
-        to: it.to.clone(),
-        attempt: it.attempt,
-        asked: it.asked.clone(),
-        set: set.collect(),
-        unset: it.unset.join(", "),
-        fault: it.fault.as_ref().map(|it| (it.code.clone(), it.message.clone())),
+fn kin_card(it: &TaskView, kin: &KinView, hops: &[HopView], f: &Frame) -> KinCard {
+    let (awaited, children): (Vec<_>, Vec<_>) = kin.children.iter().partition(|it| it.awaited);
+    KinCard {
+        waits: waits(it, kin, hops, f),
+        awaited: awaited.into_iter().map(relative).collect(),
+        parent: kin.parent.as_ref().map(relative),
+        children: children.into_iter().map(relative).collect(),
+        more: kin.more,
     }
+}
+
+fn relative(it: &RelativeView) -> Relative {
+    let page = format!("/dashboard/p/{}/task", it.process);
+    Relative {
+        to: links::with(&page, &[("ref", &it.reference), ("id", &it.id)]),
+        reference: it.reference.clone(),
+        process: it.process.clone(),
+        state: it.state,
+        title: it.title.clone(),
+    }
+}
+
+/// What it waits for, in words.
+fn waits(it: &TaskView, kin: &KinView, hops: &[HopView], f: &Frame) -> Vec<String> {
+    let mut words = Vec::new();
+    if let Some(place) = &it.waits_for {
+        let place = place.strip_prefix("room at ").unwrap_or(place);
+        words.push(format!("{} {place}. {}", f.w.waits_room, f.w.waits_room_about));
+    }
+    match (it.state, &it.each) {
+        ("waiting", Some(each)) => {
+            words.push(format!("{}: {} {} {}", f.w.waits_each, each.done, f.w.of, each.of));
+            if each.failed > 0 {
+                words.push(format!("{}: {}", f.w.waits_each_failed, each.failed));
+            }
+        }
+        ("waiting", None) if !kin.calls.is_empty() => {
+            words.push(format!("{} {}", f.w.waits_reply, kin.calls.join(", ")));
+        }
+        ("doing", _) => {
+            let asked = hops.iter().rev().find_map(|hop| hop.asked.as_ref().filter(|_| hop.node == it.node));
+            words.extend(asked.map(|it| format!("{} {it}", f.w.waits_answer)));
+        }
+        ("ready", _) if it.attempt > 1 => words.push(format!("{} {}", f.w.waits_try, it.attempt)),
+        _ => {}
+    }
+    words
 }
 
 /// Where it is, and where it was.

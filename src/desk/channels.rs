@@ -7,10 +7,10 @@ use serde_json::{Map, Value};
 use utoipa::ToSchema;
 
 use crate::channels::find;
-use crate::channels::spec::{COMMON, Field, Settings, Spec};
+use crate::channels::spec::{COMMON, Field, Message, Settings, Spec};
 use crate::desk::actor::{Actor, Right};
 use crate::desk::canary::Canary;
-use crate::desk::desk::{Desk, Tested, lock};
+use crate::desk::desk::Desk;
 use crate::desk::hash::chance;
 use crate::desk::health::HealthView;
 use crate::desk::kept::{KeptChannel, record, value};
@@ -18,6 +18,7 @@ use crate::desk::refusal::{Done, Refusal};
 use crate::desk::shelves::good_name;
 use crate::desk::view::{Page, time};
 use crate::engine::edges::Shelf;
+use crate::engine::health::Tested;
 use crate::engine::mask::MASK;
 use crate::engine::shelf::{Channel, Channels};
 use crate::model::effect::{Answer, Ask, Effect, MARK_OPEN, TellAsk, mark};
@@ -41,6 +42,8 @@ pub struct ChannelView {
     pub fixed: bool,
     /// The last test.
     pub last: Option<TestView>,
+    /// When its canary sings next; none: it is off.
+    pub canary_at: Option<String>,
     /// How it fares, by what became of its messages.
     pub health: HealthView,
 }
@@ -85,12 +88,12 @@ impl Desk {
         let spec = find(via).ok_or_else(|| no_via(via))?;
         Settings::read(spec.fields, &config).map_err(|it| Refusal::bad("bad_channel", it.message))?;
         Canary::read(&config).map_err(|it| Refusal::bad("bad_channel", it))?;
+        sendable(spec, &config)?;
         let _one = self.shelving.lock().await;
         let kept = KeptChannel { via: via.to_owned(), config };
         self.store().keep(vec![record(Shelf::Channel, name, &kept, self.now())?]).await?;
         self.load_channels().await?;
         self.forget_health(name).await?;
-        lock(&self.tests).remove(name);
         self.audit(by, "channel.set", name).await?;
         Ok(self.channel_view(name, via, &kept.config, false))
     }
@@ -103,7 +106,6 @@ impl Desk {
         self.forget(Shelf::Channel, "channel", name).await?;
         self.load_channels().await?;
         self.forget_health(name).await?;
-        lock(&self.tests).remove(name);
         self.audit(by, "channel.forget", name).await
     }
 
@@ -141,7 +143,9 @@ impl Desk {
             Err(detail) => (false, detail),
         };
         let tested = Tested { at: now, delivered, detail };
-        lock(&self.tests).insert(name.to_owned(), tested.clone());
+        self.keyring.health().tested(name, tested.clone());
+        let standing = self.keyring.health().of(name);
+        self.store().keep(vec![record(Shelf::Health, name, &standing, now)?]).await?;
         self.audit(by, "channel.test", name).await?;
         Ok(TestView::from(tested))
     }
@@ -201,17 +205,29 @@ impl Desk {
 
     fn channel_view(&self, name: &str, via: &str, config: &Map<String, Value>, fixed: bool) -> ChannelView {
         let spec = find(via);
+        let canary = Canary::read(config).ok().flatten();
+        let canary_at = canary.and_then(|it| it.after(self.now())).map(time);
         let show = |(field, value): (&String, &Value)| (field.clone(), shown(spec, field, value));
         let config = config.iter().map(show).collect();
-        let last = lock(&self.tests).get(name).cloned().map(TestView::from);
-        let health = HealthView::new(name, &self.keyring.health().of(name), fixed);
-        ChannelView { name: name.to_owned(), via: via.to_owned(), config, fixed, last, health }
+        let standing = self.keyring.health().of(name);
+        let health = HealthView::new(name, &standing, fixed);
+        let last = standing.tested.map(TestView::from);
+        ChannelView { name: name.to_owned(), via: via.to_owned(), config, fixed, last, canary_at, health }
     }
 }
 
 impl From<Tested> for TestView {
     fn from(it: Tested) -> TestView {
         TestView { at: time(it.at), delivered: it.delivered, detail: it.detail }
+    }
+}
+
+/// Refuses settings of which no message could ever be made, such as a port that is no number.
+fn sendable(spec: &Spec, config: &Map<String, Value>) -> Done<()> {
+    let message = Message { subject: "x".to_owned(), text: "x".to_owned(), key: "x".to_owned() };
+    match (spec.request)(&with_marks(config.clone()), &message) {
+        Err(fault) if fault.code == "bad_channel" => Err(Refusal::bad("bad_channel", fault.message)),
+        Ok(_) | Err(_) => Ok(()),
     }
 }
 

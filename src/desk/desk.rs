@@ -61,8 +61,6 @@ pub struct Desk {
     pub(super) local: Option<(String, Arc<Actor>)>,
     /// The tasks that are being woken for somebody.
     pub(super) wakes: Wakes,
-    /// What became of the last test of a channel.
-    pub(super) tests: Mutex<BTreeMap<String, Tested>>,
     /// By name.
     pub(super) users: RwLock<BTreeMap<String, Member>>,
     /// By the hash of what the browser holds.
@@ -115,17 +113,6 @@ pub struct Trouble {
     pub problems: Vec<Problem>,
 }
 
-/// The last test of a channel.
-#[derive(Clone, Debug)]
-pub struct Tested {
-    /// When.
-    pub at: Timestamp,
-    /// Whether it arrived.
-    pub delivered: bool,
-    /// What the provider said.
-    pub detail: String,
-}
-
 impl fmt::Debug for Desk {
     fn fmt(&self, to: &mut fmt::Formatter<'_>) -> fmt::Result {
         to.debug_struct("Desk").field("config", &self.config.processes).finish_non_exhaustive()
@@ -154,7 +141,6 @@ impl Desk {
             tokens: RwLock::default(),
             local,
             wakes: Wakes::default(),
-            tests: Mutex::default(),
             users: RwLock::default(),
             sessions: RwLock::default(),
             passwords: Passwords::default(),

@@ -50,6 +50,9 @@ pub struct KeptSecret {
     /// The only hosts it may be sent to; none: any.
     #[serde(default)]
     pub hosts: Vec<String>,
+    /// Who set it; secrets from before this was kept have none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub by: Option<String>,
 }
 
 /// A channel, by its name.

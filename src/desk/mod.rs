@@ -19,6 +19,7 @@ pub mod orders;
 pub mod submit;
 pub mod sift;
 pub mod look;
+pub mod kin;
 pub mod deploy;
 pub mod shelves;
 pub mod health;

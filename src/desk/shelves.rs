@@ -1,6 +1,6 @@
 //! Secrets and variables: kept first, then shown to the engine.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde::Serialize;
 use serde_json::{Map, Value};
@@ -14,6 +14,9 @@ use crate::desk::refusal::{Done, Refusal};
 use crate::desk::view::{Page, time};
 use crate::engine::edges::Shelf;
 use crate::engine::shelf::{Secret, Secrets};
+use crate::model::effect::marks;
+use crate::model::hosts::is_pattern;
+use crate::model::names::ProcessId;
 
 /// The longest name of a secret, variable, channel or token.
 const NAME_CHARS_MAX: usize = 64;
@@ -30,6 +33,9 @@ pub struct SecretView {
     pub hosts: Vec<String>,
     /// When it was set.
     pub at: String,
+    /// Who set it, if that was kept.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub by: Option<String>,
 }
 
 /// A variable.
@@ -44,6 +50,24 @@ pub struct VarView {
     pub at: String,
 }
 
+/// Who names what.
+#[derive(Clone, Debug, Default)]
+pub struct Namers {
+    /// Of each secret that is named.
+    pub secrets: BTreeMap<String, NamedBy>,
+    /// Of each variable that is named.
+    pub vars: BTreeMap<String, NamedBy>,
+}
+
+/// Who names one thing.
+#[derive(Clone, Debug, Default)]
+pub struct NamedBy {
+    /// Deployed processes.
+    pub processes: BTreeSet<ProcessId>,
+    /// Channels.
+    pub channels: BTreeSet<String>,
+}
+
 impl Desk {
     /// The names of all secrets.
     pub async fn secrets(&self, by: &Actor) -> Done<Page<SecretView>> {
@@ -51,7 +75,8 @@ impl Desk {
         let mut items = Vec::new();
         for record in self.store().shelf(Shelf::Secret).await? {
             let (name, at) = (record.name.clone(), time(record.at));
-            items.push(SecretView { name, hosts: value::<KeptSecret>(record)?.hosts, at });
+            let KeptSecret { hosts, by, .. } = value(record)?;
+            items.push(SecretView { name, hosts, at, by });
         }
         Ok(Page::whole(items))
     }
@@ -70,13 +95,20 @@ impl Desk {
             let message = format!("a secret has 1 to {VALUE_BYTES_MAX} bytes");
             return Err(Refusal::bad("bad_value", message));
         }
+        if let Some(bad) = hosts.iter().find(|it| !is_pattern(it)) {
+            let message = format!(
+                "`{bad}` is no host; hint: write api.example.org, api.example.org:8443 or *.example.org"
+            );
+            return Err(Refusal::bad("bad_host", message));
+        }
         let _one = self.shelving.lock().await;
         let now = self.now();
-        let kept = KeptSecret { value: text, hosts: hosts.clone() };
+        let setter = Some(by.name.clone());
+        let kept = KeptSecret { value: text, hosts: hosts.clone(), by: setter.clone() };
         self.store().keep(vec![record(Shelf::Secret, name, &kept, now)?]).await?;
         self.load_secrets().await?;
         self.audit(by, "secret.set", name).await?;
-        Ok(SecretView { name: name.to_owned(), hosts, at: time(now) })
+        Ok(SecretView { name: name.to_owned(), hosts, at: time(now), by: setter })
     }
 
     /// Forgets a secret.
@@ -110,6 +142,27 @@ impl Desk {
         self.load_vars().await?;
         self.audit(by, "var.set", name).await?;
         Ok(VarView { name: name.to_owned(), value: it, at: time(now) })
+    }
+
+    /// Who names which secrets and variables; those that are not set are among them.
+    pub fn namers(&self, by: &Actor) -> Done<Namers> {
+        by.need_everywhere(Right::Read)?;
+        let mut namers = Namers::default();
+        for deployed in self.registry().all().values() {
+            let process = &deployed.process;
+            for name in &process.named.secrets {
+                namers.secrets.entry(name.clone()).or_default().processes.insert(process.id.clone());
+            }
+            for name in &process.named.vars {
+                namers.vars.entry(name.clone()).or_default().processes.insert(process.id.clone());
+            }
+        }
+        for (channel, it) in self.keyring.channels().iter() {
+            for name in it.config.values().filter_map(Value::as_str).flat_map(marks) {
+                namers.secrets.entry(name.to_owned()).or_default().channels.insert(channel.clone());
+            }
+        }
+        Ok(namers)
     }
 
     /// Forgets a variable.

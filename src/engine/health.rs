@@ -26,12 +26,29 @@ pub struct Standing {
     pub moved: Option<Moved>,
     /// From when on the next canary is counted: the last one, or when the channel was seen first.
     pub canary_at: Option<Timestamp>,
+    /// What became of the last test.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tested: Option<Tested>,
 }
 
+/// What became of a test.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Tested {
+    /// When.
+    pub at: Timestamp,
+    /// Whether it arrived.
+    pub delivered: bool,
+    /// What the provider said.
+    pub detail: String,
+}
+
+/// What of a standing must be kept at once.
+type Weighty<'a> = (Option<Timestamp>, Option<&'a Moved>, Option<Timestamp>, Option<&'a Tested>);
+
 impl Standing {
-    /// What must be kept at once: whether it fails, where it moved, when its canary sang.
-    pub fn weighty(&self) -> (Option<Timestamp>, Option<&Moved>, Option<Timestamp>) {
-        (self.failing_since, self.moved.as_ref(), self.canary_at)
+    /// What must be kept at once: whether it fails, where it moved, when its canary sang, how its test went.
+    pub fn weighty(&self) -> Weighty<'_> {
+        (self.failing_since, self.moved.as_ref(), self.canary_at, self.tested.as_ref())
     }
 }
 
@@ -56,11 +73,12 @@ impl Health {
     pub fn heard(&self, channel: &str, fault: Option<&Fault>, now: Timestamp) {
         self.change(channel, |it| match fault {
             None => {
-                let moved = it.moved.take();
+                let (moved, tested) = (it.moved.take(), it.tested.take());
                 *it = Standing {
                     delivered_at: Some(now),
                     canary_at: it.canary_at,
                     moved,
+                    tested,
                     ..Standing::default()
                 };
             }
@@ -82,6 +100,11 @@ impl Health {
     /// The canary of a channel is counted from `at` on.
     pub fn canary(&self, channel: &str, at: Timestamp) {
         self.change(channel, |it| it.canary_at = Some(at));
+    }
+
+    /// A channel was tested.
+    pub fn tested(&self, channel: &str, tested: Tested) {
+        self.change(channel, |it| it.tested = Some(tested));
     }
 
     /// How that channel fares.

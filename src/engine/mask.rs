@@ -21,11 +21,20 @@ pub fn masked(params: &Params, task: &Task, secret: &BTreeSet<String>) -> Params
     if secret.is_empty() || params.is_empty() {
         return params.clone();
     }
+    each_masked(params, task, secret, |value| value)
+}
+
+fn each_masked(
+    params: &Params,
+    task: &Task,
+    secret: &BTreeSet<String>,
+    then: impl Fn(Value) -> Value,
+) -> Params {
     let texts = params.map().iter().any(|(name, value)| !secret.contains(name) && has_text(value));
     let forms = if texts { forms_of(task, secret) } else { Vec::new() };
     let mask = |(name, value): (&String, &Value)| match secret.contains(name) {
         true if !value.is_null() => (name.clone(), Value::from(MASK)),
-        _ => (name.clone(), clean(value, &forms)),
+        _ => (name.clone(), then(clean(value, &forms))),
     };
     params.map().iter().map(mask).collect()
 }
@@ -41,8 +50,10 @@ fn has_text(value: &Value) -> bool {
 
 /// The same, with long values shortened, for a trail. Masked first: half a secret is one too.
 pub fn shown(params: &Params, task: &Task, secret: &BTreeSet<String>) -> Params {
-    let short = |(name, value): (&String, &Value)| (name.clone(), shorten(value));
-    masked(params, task, secret).map().iter().map(short).collect()
+    if params.is_empty() {
+        return params.clone();
+    }
+    each_masked(params, task, secret, shorten)
 }
 
 /// `value` with every secret of `task` masked in every text of it.
@@ -59,16 +70,17 @@ fn clean(value: &Value, forms: &[Zeroizing<String>]) -> Value {
     }
 }
 
-fn shorten(value: &Value) -> Value {
-    let text = match value {
-        Value::String(text) => text.clone(),
-        Value::Array(_) | Value::Object(_) => value.to_string(),
-        Value::Null | Value::Bool(_) | Value::Number(_) => return value.clone(),
+fn shorten(value: Value) -> Value {
+    let cut = |text: &str| {
+        let (end, _) = text.char_indices().nth(SHOWN_CHARS_MAX)?;
+        Some(Value::from(format!("{}…", &text[..end])))
     };
-    match text.char_indices().nth(SHOWN_CHARS_MAX) {
-        Some((cut, _)) => Value::from(format!("{}…", &text[..cut])),
-        None => value.clone(),
-    }
+    let short = match &value {
+        Value::String(text) if text.len() > SHOWN_CHARS_MAX => cut(text),
+        Value::Array(_) | Value::Object(_) => cut(&value.to_string()),
+        Value::String(_) | Value::Null | Value::Bool(_) | Value::Number(_) => None,
+    };
+    short.unwrap_or(value)
 }
 
 /// `text` with every secret of `task` masked.

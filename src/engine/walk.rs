@@ -289,8 +289,9 @@ impl Walk<'_> {
         let mut params = self.task.params.clone();
         params.merge(&changes.set);
         changes.unset.iter().for_each(|name| params.unset(name));
-        let (bytes, bytes_max) = (params.bytes(), self.process.limits.params_bytes);
-        if bytes > bytes_max {
+        let bytes_max = self.process.limits.params_bytes;
+        if !params.fit(bytes_max) {
+            let bytes = params.bytes();
             let message = format!("the params would take {bytes} bytes, and {bytes_max} are allowed");
             return Err(Fault::lasting("params_too_large", message));
         }

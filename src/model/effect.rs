@@ -445,3 +445,9 @@ pub const MARK_CLOSE: char = '\u{FDD1}';
 pub fn mark(name: &str) -> String {
     format!("{MARK_OPEN}{name}{MARK_CLOSE}")
 }
+
+/// The names in the marks of a text.
+pub fn marks(text: &str) -> impl Iterator<Item = &str> {
+    let opened = text.split(MARK_OPEN).skip(1);
+    opened.filter_map(|it| it.split_once(MARK_CLOSE).map(|(name, _)| name))
+}

@@ -11,6 +11,7 @@ pub mod faults_task;
 pub mod faults_person;
 pub mod faults;
 pub mod rate;
+pub mod hosts;
 pub mod xml;
 pub mod effect;
 pub mod round;

@@ -15,6 +15,7 @@ pub mod hook_body;
 pub mod hook_fill;
 pub mod schedule_fill;
 pub mod sketch;
+pub mod named;
 pub mod check_params;
 pub mod check_texts;
 pub mod check_ways;

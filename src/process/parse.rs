@@ -15,6 +15,7 @@ use crate::process::check::check;
 use crate::process::file::{COMMON, Common, File, ParamShape};
 use crate::process::hook::Hook;
 use crate::process::hook_shape::HookRead;
+use crate::process::named::named;
 use crate::process::problem::{Problem, settle};
 use crate::process::process::{Limits, Node, Origin, ParamSpec, Process, Retry};
 use crate::process::schedule::Schedule;
@@ -79,13 +80,14 @@ fn key_spot(tree: &Tree, name: &str) -> Spot {
 
 /// Makes the process of a sketch that nothing is wrong with.
 fn finish(file: File, sketch: Sketch, text: &str) -> Result<Process, Problem> {
+    let named = named(&sketch);
     let nodes: Vec<Node> = sketch.nodes.into_iter().filter_map(|station| station.node).collect();
     let start = nodes.iter().find(|node| node.kind_name == "input").map(|node| node.name.clone());
     let Some(start) = start else {
         return Err(Problem::new(sketch.nodes_spot, "there is no `input` node"));
     };
     let params: Vec<ParamSpec> = sketch.params.into_iter().map(|(param, ..)| param).collect();
-    let named = |pick: fn(&ParamSpec) -> bool| {
+    let those = |pick: fn(&ParamSpec) -> bool| {
         Arc::new(params.iter().filter(|it| pick(it)).map(|it| it.name.clone()).collect())
     };
     Ok(Process {
@@ -98,9 +100,10 @@ fn finish(file: File, sketch: Sketch, text: &str) -> Result<Process, Problem> {
         nodes,
         schedules: sketch.schedules.into_iter().filter_map(|(schedule, _)| schedule).collect(),
         hooks: sketch.hooks.into_iter().filter_map(|(hook, ..)| hook).collect(),
-        secret: named(|it| it.secret),
-        hidden: named(|it| it.secret && !it.shared),
+        secret: those(|it| it.secret),
+        hidden: those(|it| it.secret && !it.shared),
         origin: origin(text),
+        named,
         id: file.process,
         params,
     })

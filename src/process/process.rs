@@ -42,8 +42,19 @@ pub struct Process {
     pub secret: Arc<BTreeSet<String>>,
     /// Names of the params that no other process may read: secret and not shared.
     pub hidden: Arc<BTreeSet<String>>,
+    /// The secrets and variables its texts name.
+    pub named: Named,
     /// The template it was cloned from, and that template's version.
     pub origin: Option<Origin>,
+}
+
+/// What a process names beside its params.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Named {
+    /// `secret.NAME`.
+    pub secrets: BTreeSet<String>,
+    /// `var.NAME`.
+    pub vars: BTreeSet<String>,
 }
 
 /// A node of a process.

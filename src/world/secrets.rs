@@ -11,7 +11,7 @@ use crate::channels::marks::{Piece, forms, marked, pieces, url_part, without};
 use crate::engine::shelf::Secrets;
 use crate::model::effect::{HttpAnswer, mark};
 use crate::model::fault::Fault;
-use crate::world::hosts::fits;
+use crate::model::hosts::fits;
 
 /// A shorter secret is not taken out of messages: it would tear them apart, and so show itself.
 const SCRUBBED_BYTES_MIN: usize = 4;

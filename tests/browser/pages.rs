@@ -9,6 +9,7 @@ use serde_json::json;
 
 use crate::api::upstream::{NOW, THEN};
 use crate::browser::browser::{Browser, NARROW, WIDE};
+use crate::dashboard::timeline::{DEAF, PART, ROUNDS};
 use crate::dashboard::visitor::{SHOP, shop};
 use crate::support::house::{House, OPERATOR, task_path};
 
@@ -29,27 +30,45 @@ pub(super) async fn look(browser: &Browser) -> Vec<String> {
     wrong.as_array().unwrap().iter().map(|it| it.as_str().unwrap().to_owned()).collect()
 }
 
+/// A process that names secrets and variables, one of each that nobody has set.
+const ASKS: &str = r#"process: asks
+title: Asks the shop
+nodes:
+  start: {kind: input, next: ask}
+  ask:
+    kind: http
+    url: "https://{{var.host}}/x?most={{var.most}}"
+    headers: {Authorization: "Bearer {{secret.shop-key}}", X-Api-Key: "{{secret.missing-key}}"}
+    next: done
+  done: {kind: end}
+"#;
+
 /// A house with something on every page.
 async fn lived_in() -> House {
     let house = shop().await;
     let channel = json!({"via": "webhook", "config": {"url": "http://127.0.0.1:9/", "secret": "made-up-1"}});
     house.api("PUT", "/channels/author").json(&channel).send().await.ok(200);
-    house
-        .deploy(
-            &SHOP.replace(
-                "next_on_timeout: gone\n",
-                "next_on_timeout: done\n    limit: {time: 8d, next: gone}\n",
-            ),
-        )
-        .await;
-    for at in 0..12 {
-        house.submit("shop", &format!("order {at}"), json!({"city": "Riga"})).await;
-    }
-    for (name, to) in [("order 1", "gone"), ("order 2", "done"), ("order 3", "gone")] {
-        house.api("POST", &format!("{}/move", task_path("shop", name))).json(&json!({"to": to})).send().await;
-    }
+    orders(&house).await;
     clones(&house).await;
     house.deploy(KINDS).await;
+    for text in [ASKS, PART, ROUNDS, DEAF] {
+        house.deploy(text).await;
+    }
+    house.submit("rounds", "one", json!({})).await;
+    house.until("/processes/rounds/tasks/one", |it| it["state"] == "waiting").await;
+    house.submit("deaf", "one", json!({"long": "Once upon a time. ".repeat(10)})).await;
+    house.until("/processes/deaf/tasks/one", |it| it["node"] == "rest").await;
+    house.api("POST", "/channels/author/test").send().await;
+    let (long, hosts) = ("k".repeat(64), ["api.example.org", "*.shop.example.org:8443"]);
+    let all = [("shop-key", &hosts[..]), ("unused", &[]), (&long, &hosts)];
+    for (name, hosts) in all {
+        let secret = json!({"value": "made-up-3", "hosts": hosts});
+        house.api("PUT", &format!("/secrets/{name}")).json(&secret).send().await.ok(200);
+    }
+    for (name, value) in [("host", json!("shop.example.org")), ("limits", json!({"orders": 40, "on": true}))]
+    {
+        house.api("PUT", &format!("/vars/{name}")).json(&json!({"value": value})).send().await.ok(200);
+    }
     house.api("POST", "/templates/bitrix-oauth/clone").json(&json!({"as": "bitrix"})).send().await.ok(201);
     let params = json!({"portal": "acme", "client_id": "local.1", "client_secret": "made-up-2"});
     house.submit("bitrix", "token", params).await;
@@ -72,6 +91,24 @@ nodes:
   done: {kind: end, title: Done}
 "#;
 
+/// Another version of the shop, with tasks that came and ended.
+async fn orders(house: &House) {
+    house
+        .deploy(
+            &SHOP.replace(
+                "next_on_timeout: gone\n",
+                "next_on_timeout: done\n    limit: {time: 8d, next: gone}\n",
+            ),
+        )
+        .await;
+    for at in 0..12 {
+        house.submit("shop", &format!("order {at}"), json!({"city": "Riga"})).await;
+    }
+    for (name, to) in [("order 1", "gone"), ("order 2", "done"), ("order 3", "gone")] {
+        house.api("POST", &format!("{}/move", task_path("shop", name))).json(&json!({"to": to})).send().await;
+    }
+}
+
 /// Two clones of a template that has changed since: one fits together with it, one does not.
 async fn clones(house: &House) {
     let base = find("notify-author").unwrap().text.replace(NOW, THEN);
@@ -87,7 +124,7 @@ async fn clones(house: &House) {
 }
 
 /// The pages there are, with names for their pictures.
-const PAGES: [(&str, &str); 23] = [
+const PAGES: [(&str, &str); 30] = [
     ("home", "/dashboard"),
     ("process", "/dashboard/p/bitrix"),
     ("yaml", "/dashboard/p/bitrix/yaml"),
@@ -104,10 +141,17 @@ const PAGES: [(&str, &str); 23] = [
     ("add", "/dashboard/p/bitrix/add"),
     ("task-link", "/dashboard/p/bitrix/task?ref=token"),
     ("task", "/dashboard/p/shop/task?ref=one"),
+    ("task-calls", "/dashboard/p/rounds/task?ref=one"),
+    ("task-fault", "/dashboard/p/deaf/task?ref=one"),
+    ("fault", "/dashboard/faults/http_connect"),
     ("templates", "/dashboard/templates"),
     ("template", "/dashboard/templates/bitrix-oauth"),
     ("channels", "/dashboard/channels"),
     ("channel", "/dashboard/channels/set?via=telegram"),
+    ("secrets", "/dashboard/secrets"),
+    ("secrets-end", "/dashboard/secrets?after=z&vars_after=z"),
+    ("secret", "/dashboard/secrets/set?name=shop-key"),
+    ("var", "/dashboard/vars/set?name=limits"),
     ("search", "/dashboard/search?q=o"),
     ("about", "/dashboard/about"),
     ("nowhere", "/dashboard/no-such-page"),
@@ -131,6 +175,17 @@ async fn every_page_is_easy_to_use_light_and_dark_wide_and_narrow() {
                 browser.picture(&format!("{name}-{shade}-{size}")).await;
             }
         }
+    }
+    // Words are longer in Russian, and a phone has the least room.
+    browser.dark(false).await;
+    browser.press("По-русски").await;
+    browser.reads("In English").await;
+    for (name, path) in PAGES {
+        browser.go(&format!("http://{}{path}", house.address)).await;
+        browser.find("main").await;
+        let found = look(&browser).await;
+        wrong.extend(found.into_iter().map(|it| format!("{name} in Russian: {it}")));
+        browser.picture(&format!("{name}-ru-narrow")).await;
     }
     browser.close().await;
     assert!(wrong.is_empty(), "{} things are wrong:\n{}", wrong.len(), wrong.join("\n"));

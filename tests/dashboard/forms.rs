@@ -133,7 +133,7 @@ async fn a_channel_is_set_up_and_its_keys_are_not_shown() {
     assert!(visitor.page("/dashboard/channels").await.contains("No channel is set up"));
     let path = "/dashboard/channels/set";
     let page = visitor.refused(422, path, &[("via", "telegram"), ("name", "author")]).await;
-    assert!(page.contains("role=\"alert\""), "{page}");
+    assert!(page.contains("class=\"wrong\"") && page.contains("is missing"), "{page}");
     let fields =
         [("via", "telegram"), ("name", "author"), ("s.chat_id", "1234"), ("s.token", "1:very-hidden")];
     let more = [("s.base_url", "http://127.0.0.1:9")];

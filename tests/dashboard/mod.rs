@@ -1,8 +1,12 @@
 //! The dashboard over real HTTP, as a browser asks: pages, forms, doors.
 
+pub(crate) mod timeline;
 pub(crate) mod visitor;
 
+mod channels;
 mod doors;
 mod forms;
+mod home;
 mod one;
 mod pages;
+mod secrets;

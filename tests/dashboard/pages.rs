@@ -196,6 +196,10 @@ async fn tokens_are_shown_with_how_long_they_live() {
     let home = visitor.page("/dashboard").await;
     let (dead, alive) = (home.find("<bdi>dead</bdi>").unwrap(), home.find("<bdi>alive</bdi>").unwrap());
     assert!(dead < alive, "what needs a person is first");
+    let needs = home.split("<div id=\"tokens\"").next().unwrap();
+    assert!(needs.contains("The last safe moment to wake a person was <time"), "{home}");
+    assert!(needs.contains("<bdi>dead</bdi>") && !needs.contains("<bdi>alive</bdi>"), "{home}");
+    assert!(!home.contains("Nothing needs a person.") && home.contains("Wake a person by"), "{home}");
     assert!(home.contains("59 min") || home.contains("1 h"), "{home}");
     let task = visitor.page("/dashboard/p/keeper/task?ref=alive").await;
     assert!(task.contains("lives for") && task.contains("The last safe moment to wake a person:"), "{task}");
