@@ -14,7 +14,9 @@ use crate::api::problem::Problem;
 use crate::api::routes::Routes;
 use crate::api::take::{Ask, At, ReadText, Who, process};
 use crate::desk::actor::Right;
+use crate::desk::changes::ChangesView;
 use crate::desk::deploy::{Deployment, Report};
+use crate::desk::flow::FlowView;
 use crate::desk::need::Need;
 use crate::desk::processes::{Picture, ProcessView, VersionView};
 use crate::desk::view::Page;
@@ -29,6 +31,8 @@ pub fn routes() -> Routes {
         .add(Need::Here(Right::Edit), routes!(delete))
         .add(Need::Here(Right::Read), routes!(versions))
         .add(Need::Here(Right::Read), routes!(version))
+        .add(Need::Here(Right::Read), routes!(diff))
+        .add(Need::Here(Right::Read), routes!(flow))
         .add(Need::Here(Right::Read), routes!(graph))
         .add(Need::Here(Right::Edit), routes!(pause))
         .add(Need::Here(Right::Edit), routes!(resume))
@@ -120,6 +124,34 @@ async fn version(
     At((id, version)): At<(String, String)>,
 ) -> Result<Json<VersionView>, Problem> {
     Ok(Json(app.desk.version(&by, &process(&id)?, &version).await?))
+}
+
+#[derive(Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+struct DiffQuery {
+    /// The version it is told from; the one before `to` if nothing is said.
+    from: Option<String>,
+    /// The version it is told to; the one that runs now if nothing is said.
+    to: Option<String>,
+}
+
+/// What changed from one version to another, as a unified diff.
+#[utoipa::path(get, path = "/api/v1/processes/{id}/diff", tag = "processes",
+    params(("id" = String, Path), DiffQuery), responses((status = 200, body = ChangesView)))]
+async fn diff(
+    State(app): State<App>,
+    Who(by): Who,
+    At(id): At<String>,
+    Ask(it): Ask<DiffQuery>,
+) -> Result<Json<ChangesView>, Problem> {
+    Ok(Json(app.desk.changes(&by, &process(&id)?, it.from.as_deref(), it.to.as_deref()).await?))
+}
+
+/// How many tasks came in and ended in each of the last 24 hours.
+#[utoipa::path(get, path = "/api/v1/processes/{id}/flow", tag = "processes", params(("id" = String, Path)),
+    responses((status = 200, body = FlowView)))]
+async fn flow(State(app): State<App>, Who(by): Who, At(id): At<String>) -> Result<Json<FlowView>, Problem> {
+    Ok(Json(app.desk.flow(&by, &process(&id)?)?))
 }
 
 #[derive(Deserialize, IntoParams)]

@@ -24,6 +24,7 @@ use crate::desk::lease::Wish;
 use crate::desk::lives::LivingView;
 use crate::desk::look::Filter;
 use crate::desk::need::Need;
+use crate::desk::sift::Sift;
 use crate::desk::submit::Submitted;
 use crate::desk::view::{HopView, Page, TaskView};
 use crate::model::names::{NodeName, ProcessId};
@@ -127,10 +128,17 @@ struct ListQuery {
     state: Option<Phase>,
     /// Whose ref begins with that.
     r#ref: Option<String>,
+    /// With such a param: `name=value`, or `name~part of the value`; `address.city=Riga` looks within. One
+    /// answer looks through 2,000 tasks at most, and says how many; `next` looks on. Nothing secret is found.
+    param: Option<String>,
     /// `next` of the page before.
     cursor: Option<String>,
     /// How many, from 1 to 500; 50 if nothing is said.
     limit: Option<usize>,
+}
+
+fn sift(param: Option<&str>) -> Result<Option<Sift>, Problem> {
+    Ok(param.map(str::parse).transpose()?)
 }
 
 /// The tasks of a process, oldest first.
@@ -148,6 +156,7 @@ async fn list(
         node: it.node,
         phase: it.state,
         ref_prefix: it.r#ref,
+        param: sift(it.param.as_deref())?,
         cursor: it.cursor,
         limit: it.limit,
     };
@@ -168,6 +177,9 @@ struct ListAllQuery {
     state: Option<Phase>,
     /// Whose ref begins with that.
     r#ref: Option<String>,
+    /// With such a param: `name=value`, or `name~part of the value`; `address.city=Riga` looks within. One
+    /// answer looks through 2,000 tasks at most, and says how many; `next` looks on. Nothing secret is found.
+    param: Option<String>,
     /// `next` of the page before.
     cursor: Option<String>,
     /// How many, from 1 to 500; 50 if nothing is said.
@@ -187,6 +199,7 @@ async fn list_all(
         node: it.node,
         phase: it.state,
         ref_prefix: it.r#ref,
+        param: sift(it.param.as_deref())?,
         cursor: it.cursor,
         limit: it.limit,
     };

@@ -27,6 +27,7 @@ pub fn routes() -> Routes {
         .add(Need::Known, routes!(list))
         .add(Need::Known, routes!(get))
         .add(Need::Somewhere(Right::Edit), routes!(clone))
+        .add(Need::Somewhere(Right::Edit), routes!(clone_process))
         .add(Need::Here(Right::Read), routes!(upstream))
         .add(Need::Here(Right::Edit), routes!(update))
 }
@@ -70,6 +71,30 @@ async fn clone(
 ) -> Result<(StatusCode, Json<Cloned>), Problem> {
     let it = Cloning { name: body.r#as, title: body.title, values: body.values };
     Ok((StatusCode::CREATED, Json(app.desk.clone_template(&by, &name, it).await?)))
+}
+
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+struct CopyBody {
+    /// The id of the new process.
+    r#as: String,
+    /// Another title.
+    title: Option<String>,
+}
+
+/// Makes another process of the present text of one: writes its file and deploys it. No task goes along, and
+/// no secret.
+#[utoipa::path(post, path = "/api/v1/processes/{id}/clone", tag = "processes",
+    params(("id" = String, Path)),
+    request_body = CopyBody, responses((status = 201, body = Cloned)))]
+async fn clone_process(
+    State(app): State<App>,
+    Who(by): Who,
+    At(id): At<String>,
+    Read(body): Read<CopyBody>,
+) -> Result<(StatusCode, Json<Cloned>), Problem> {
+    let done = app.desk.clone_process(&by, &process(&id)?, &body.r#as, body.title.as_deref()).await?;
+    Ok((StatusCode::CREATED, Json(done)))
 }
 
 /// What changed in the template of a process since it was cloned, as a unified diff.

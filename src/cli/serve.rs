@@ -51,6 +51,7 @@ pub struct Engine {
     pub files: Vec<FileResult>,
     /// The one-time link that lets the first admin be made, while there is none.
     pub setup: Option<Zeroizing<String>>,
+    desk: Arc<Desk>,
     data: DataDir,
     tls: Option<Arc<Tls>>,
     stop_answers: CancellationToken,
@@ -102,12 +103,13 @@ impl Engine {
         if let Some(tls) = &tls {
             tokio::spawn(follow(config, Arc::clone(tls), stop_answers.clone()));
         }
-        let watcher = watch.map(|watch| tokio::spawn(redeploy(watch, desk)));
+        let watcher = watch.map(|watch| tokio::spawn(redeploy(watch, Arc::clone(&desk))));
         data.set_address(local)?;
         Ok(Engine {
             address,
             files,
             setup,
+            desk,
             data,
             tls,
             stop_answers,
@@ -142,6 +144,7 @@ impl Engine {
         self.stop_runner.cancel();
         ended("the runner", self.runner.await);
         ended("the channels' watch", self.channels.await);
+        keep_flows(&self.desk).await;
     }
 }
 
@@ -192,12 +195,20 @@ async fn answer(
     Ok((answers, local))
 }
 
-/// Keeps now and then when sessions and tokens were used last.
+/// Keeps how many tasks came and ended.
+async fn keep_flows(desk: &Desk) {
+    if let Err(error) = desk.keep_flows().await {
+        tracing::warn!(%error, "how many tasks came and ended is not kept");
+    }
+}
+
+/// Keeps now and then when sessions and tokens were used last, and how many tasks came and ended.
 async fn keep_uses(desk: Arc<Desk>, stop: CancellationToken) {
     while tokio::time::timeout(USES_PAUSE, stop.cancelled()).await.is_err() {
         if let Err(error) = desk.keep_uses().await {
             tracing::warn!(%error, "when sessions and tokens were used last is not kept");
         }
+        keep_flows(&desk).await;
     }
 }
 

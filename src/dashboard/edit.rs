@@ -21,7 +21,7 @@ use crate::desk::actor::{Actor, Right};
 use crate::desk::deploy::Deployment;
 use crate::desk::processes::ProcessView;
 use crate::desk::refusal::{Refusal, Stranded};
-use crate::model::names::NodeName;
+use crate::model::names::{NodeName, ProcessId};
 use crate::process::parse::parse;
 use crate::process::problem::Problem;
 
@@ -44,12 +44,12 @@ struct EditPage {
 }
 
 /// Tasks that need a place to go.
-struct Leaving {
-    node: String,
-    field: String,
-    tasks: u64,
+pub(super) struct Leaving {
+    pub(super) node: String,
+    pub(super) field: String,
+    pub(super) tasks: u64,
     /// The nodes there are, and whether that one was chosen.
-    places: Vec<(String, bool)>,
+    pub(super) places: Vec<(String, bool)>,
 }
 
 /// The text of the present version.
@@ -58,6 +58,13 @@ pub(super) async fn look(State(dash): State<Dash>, Who(by): Who, Of(id): Of) -> 
     let process = dash.desk.process(&by, &id).await?;
     let text = dash.desk.version(&by, &id, &process.version).await?.text.unwrap_or_default();
     ok(page(&by, &process, text, Beside::default()))
+}
+
+/// Another text, to be worked on and deployed in place of the present one.
+pub(super) async fn with_text(dash: &Dash, by: &Arc<Actor>, id: &ProcessId, text: String) -> Given {
+    let process = dash.desk.process(by, id).await?;
+    let problems = dash.desk.check(&text);
+    ok(page(by, &process, text, Beside { problems, ..Beside::default() }))
 }
 
 /// What stands beside the text.
@@ -97,31 +104,42 @@ pub(super) async fn check(State(dash): State<Dash>, Who(by): Who, Of(id): Of, fo
 
 /// Deploys what was typed, or says why not, with the text as it is.
 pub(super) async fn deploy(State(dash): State<Dash>, Who(by): Who, Of(id): Of, form: Form) -> Given {
-    let (text, base) = (typed(&form), form.get("base"));
-    let process = dash.desk.process(&by, &id).await?;
+    attempt(&dash, &by, &id, typed(&form), &form).await
+}
+
+/// Deploys a text, or says why not, with the text as it is.
+pub(super) async fn attempt(
+    dash: &Dash,
+    by: &Arc<Actor>,
+    id: &ProcessId,
+    text: String,
+    form: &Form,
+) -> Given {
+    let base = form.get("base");
+    let process = dash.desk.process(by, id).await?;
     if !base.is_empty() && base != process.version {
         let refusal = overtaken(&process);
-        let answer = page(&by, &process, text, Beside { refusal: Some(refusal), ..Beside::default() });
+        let answer = page(by, &process, text, Beside { refusal: Some(refusal), ..Beside::default() });
         return Ok(Page(StatusCode::CONFLICT, answer).into_response());
     }
     let deployment = Deployment {
         text: text.clone(),
         expected: Some(id.clone()),
-        moves: moves(&form),
+        moves: moves(form),
         ..Deployment::default()
     };
-    let Err(refusal) = dash.desk.deploy(&by, deployment).await else {
+    let Err(refusal) = dash.desk.deploy(by, deployment).await else {
         return go(&links::with(&links::process(id.as_str()), &[("said", "deployed")]));
     };
     let status = status(&refusal);
     let beside = match refusal {
         Refusal::Problems { problems, .. } => Beside { problems, ..Beside::default() },
         Refusal::Stranded(stranded) => {
-            Beside { stranded: leaving(&stranded, &text, &form), ..Beside::default() }
+            Beside { stranded: leaving(&stranded, &text, form), ..Beside::default() }
         }
         refusal => Beside { refusal: Some(refusal), ..Beside::default() },
     };
-    Ok(Page(status, page(&by, &process, text, beside)).into_response())
+    Ok(Page(status, page(by, &process, text, beside)).into_response())
 }
 
 fn overtaken(process: &ProcessView) -> Refusal {
@@ -138,14 +156,16 @@ fn typed(form: &Form) -> String {
     form.get("text").replace("\r\n", "\n")
 }
 
-fn moves(form: &Form) -> BTreeMap<NodeName, NodeName> {
+/// Where tasks go, as the form says.
+pub(super) fn moves(form: &Form) -> BTreeMap<NodeName, NodeName> {
     let moves = form.all().filter_map(|(name, to)| {
         Some((NodeName::new(name.strip_prefix(MOVE)?).ok()?, NodeName::new(to).ok()?))
     });
     moves.collect()
 }
 
-fn leaving(stranded: &[Stranded], text: &str, form: &Form) -> Vec<Leaving> {
+/// What to ask about tasks that need a place to go in that text.
+pub(super) fn leaving(stranded: &[Stranded], text: &str, form: &Form) -> Vec<Leaving> {
     let process = parse(text).ok();
     let nodes: Vec<&NodeName> = process.iter().flat_map(|it| it.nodes.iter().map(|it| &it.name)).collect();
     let leaving = stranded.iter().map(|it| {

@@ -7,17 +7,20 @@ use axum::extract::State;
 use axum::http::header;
 use axum::response::IntoResponse;
 
+use crate::dashboard::chart::Chart;
 use crate::dashboard::dash::Dash;
 use crate::dashboard::links;
 use crate::dashboard::page::{Frame, Given, Oops, Place, go, ok};
 use crate::dashboard::picture::Mark;
-use crate::dashboard::show::{When, short, when};
+use crate::dashboard::show::{When, sentence, short, when};
 use crate::dashboard::take::{Asked, Of, Who};
 use crate::desk::actor::Right;
 use crate::desk::look::Filter;
 use crate::desk::processes::{NodeView, ProcessView, VersionView};
+use crate::desk::refusal::Refusal;
 use crate::desk::schedule_views::ScheduleView;
-use crate::desk::view::TaskView;
+use crate::desk::sift::Sift;
+use crate::desk::view::{Page, TaskView};
 use crate::model::names::{NodeName, ProcessId};
 use crate::model::task::Phase;
 
@@ -38,17 +41,30 @@ struct ProcessPage {
     short_version: String,
     deployed: Option<When>,
     picture: Option<String>,
+    flow: Chart,
     problems: Vec<String>,
     nodes: Vec<NodeRow>,
     states: Vec<Choice>,
     find: String,
+    param: String,
+    param_wrong: Option<String>,
+    param_names: Vec<String>,
+    looked: Option<u64>,
     filtered: bool,
     tasks: Vec<TaskRow>,
     next: Option<String>,
     versions: Vec<VersionRow>,
+    versions_more: usize,
     schedules: Vec<ScheduleView>,
+    may: May,
+}
+
+/// What who looks may do as well.
+struct May {
     runs: bool,
     edits: bool,
+    /// Make another process of it.
+    clones: bool,
 }
 
 struct NodeRow {
@@ -103,29 +119,42 @@ struct VersionRow {
     by: String,
     now: bool,
     to: String,
+    /// What changed; none for the first one of all.
+    diff: Option<String>,
+    version: String,
 }
 
 /// A process and its tasks.
 pub(super) async fn look(State(dash): State<Dash>, Who(by): Who, Of(id): Of, asked: Asked) -> Given {
     let it = dash.desk.process(&by, &id).await?;
     let state = asked.get("state").map(String::as_str);
+    let (param, param_wrong) = sift(&asked);
     let filter = Filter {
         process: Some(id.clone()),
         node: asked.get("node").and_then(|it| NodeName::new(it).ok()),
         phase: Phase::ALL.into_iter().find(|it| Some(it.as_str()) == state),
         ref_prefix: asked.get("ref").cloned(),
+        param,
         cursor: asked.get("cursor").cloned(),
         limit: Some(TASKS_MAX),
     };
     let (node, phase) = (filter.node.clone(), filter.phase);
-    let tasks = dash.desk.tasks(&by, filter).await?;
+    let (tasks, param_wrong) = match dash.desk.tasks(&by, filter).await {
+        _ if param_wrong.is_some() => (Page::whole(Vec::new()), param_wrong),
+        Err(refusal) if refusal.code() == "secret_param_filter" => {
+            (Page::whole(Vec::new()), Some(beside(&refusal)))
+        }
+        done => (done?, None),
+    };
     let versions = dash.desk.versions(&by, &id).await?.items;
     let schedules = dash.desk.schedules(&by, &id).await?.items;
     let find = asked.get("ref").cloned().unwrap_or_default();
     let next = tasks.next.as_deref().map(|cursor| next_page(&id, &asked, cursor));
+    let f = Frame::new(&by, Place::Home).live(Some(&it.id)).said(asked.get("said"));
     let drawn = dash.pictures.of(&dash.desk, &by, &id, &it.version)?;
     ok(ProcessPage {
-        f: Frame::new(&by, Place::Home).live(Some(&it.id)).said(asked.get("said")),
+        flow: Chart::new(f.w, &dash.desk.flow(&by, &id)?),
+        f,
         short_version: short(&it.version, 12).0,
         deployed: when(it.deployed_at.as_ref()),
         picture: drawn.with(&marks(&id, &it)),
@@ -141,21 +170,46 @@ pub(super) async fn look(State(dash): State<Dash>, Who(by): Who, Of(id): Of, ask
             .into_iter()
             .map(|one| Choice { name: one.as_str(), chosen: Some(one) == phase })
             .collect(),
-        filtered: node.is_some() || phase.is_some() || !find.is_empty() || asked.get("cursor").is_some(),
+        filtered: ["node", "state", "ref", "param", "cursor"].iter().any(|it| asked.get(it).is_some()),
         find,
+        param: asked.get("param").cloned().unwrap_or_default(),
+        param_wrong,
+        param_names: it.params.iter().filter(|it| !it.secret).map(|it| it.name.clone()).collect(),
+        looked: tasks.looked,
         tasks: tasks.items.iter().map(TaskRow::of).collect(),
         next,
-        versions: versions.into_iter().take(VERSIONS_MAX).map(|one| version_row(&id, &it, one)).collect(),
+        versions_more: versions.len().saturating_sub(VERSIONS_MAX),
+        versions: version_rows(&id, &it, &versions),
         schedules,
-        runs: by.may(Right::Run, &id),
-        edits: by.may(Right::Edit, &id),
+        may: May {
+            runs: by.may(Right::Run, &id),
+            edits: by.may(Right::Edit, &id),
+            clones: by.has(Right::Edit),
+        },
         it,
     })
 }
 
+/// By which param tasks are to be found, or why not.
+fn sift(asked: &Asked) -> (Option<Sift>, Option<String>) {
+    match asked.get("param").map(|it| it.parse()) {
+        None => (None, None),
+        Some(Ok(sift)) => (Some(sift), None),
+        Some(Err(refusal)) => (None, Some(beside(&refusal))),
+    }
+}
+
+/// What stands beside a field.
+fn beside(refusal: &Refusal) -> String {
+    match sentence(&refusal.to_string()) {
+        (text, Some(hint)) => format!("{text} {hint}"),
+        (text, None) => text,
+    }
+}
+
 fn next_page(id: &ProcessId, asked: &Asked, cursor: &str) -> String {
     let mut pairs = vec![("cursor", cursor)];
-    for name in ["node", "state", "ref"] {
+    for name in ["node", "state", "ref", "param"] {
         pairs.extend(asked.get(name).map(|it| (name, it.as_str())));
     }
     format!("{}#tasks", links::with(&links::process(id.as_str()), &pairs))
@@ -188,14 +242,21 @@ fn node_row(it: &ProcessView, node: &NodeView, chosen: Option<&NodeName>) -> Nod
     }
 }
 
-fn version_row(id: &ProcessId, it: &ProcessView, one: VersionView) -> VersionRow {
-    VersionRow {
+/// The versions, the newest first, each with what it changed.
+fn version_rows(id: &ProcessId, it: &ProcessView, all: &[VersionView]) -> Vec<VersionRow> {
+    let row = |(at, one): (usize, &VersionView)| VersionRow {
         short: short(&one.version, 12).0,
-        at: When(one.at),
-        by: one.by,
+        at: When(one.at.clone()),
+        by: one.by.clone(),
         now: one.version == it.version,
         to: links::with(&links::below(id, "yaml"), &[("version", &one.version)]),
-    }
+        diff: all.get(at + 1).map(|before| {
+            let pairs = [("from", before.version.as_str()), ("to", one.version.as_str())];
+            links::with(&links::below(id, "diff"), &pairs)
+        }),
+        version: one.version.clone(),
+    };
+    all.iter().enumerate().take(VERSIONS_MAX).map(row).collect()
 }
 
 fn problem(it: &serde_json::Value) -> String {

@@ -16,8 +16,9 @@ use crate::dashboard::links::HOME;
 use crate::dashboard::page::Oops;
 use crate::dashboard::routes::Routes;
 use crate::dashboard::tongue::answered;
-use crate::dashboard::{about, account, add, audit, channels, edit, events, fault, home, login, orders};
-use crate::dashboard::{process, search, secrets, setup, task, templates, tokens, users, vars};
+use crate::dashboard::{about, account, add, audit, changes, channels, copy, edit, events, fault, home};
+use crate::dashboard::{login, orders, process, search, secrets, setup, task, templates, tokens, upstream};
+use crate::dashboard::{users, vars};
 use crate::desk::actor::Right;
 use crate::desk::desk::Desk;
 use crate::desk::need::Need;
@@ -76,6 +77,12 @@ fn routes() -> Routes {
         .post("/dashboard/p/{process}/pause", Here(Edit), process::pause)
         .post("/dashboard/p/{process}/resume", Here(Edit), process::resume)
         .get("/dashboard/p/{process}/yaml", Here(Read), process::yaml)
+        .get("/dashboard/p/{process}/clone", Here(Read), copy::look)
+        .post("/dashboard/p/{process}/clone", Somewhere(Edit), copy::clone)
+        .get("/dashboard/p/{process}/template", Here(Read), upstream::look)
+        .post("/dashboard/p/{process}/template", Here(Edit), upstream::update)
+        .get("/dashboard/p/{process}/diff", Here(Read), changes::look)
+        .post("/dashboard/p/{process}/again", Here(Edit), changes::again)
         .get("/dashboard/p/{process}/edit", Here(Edit), edit::look)
         .post("/dashboard/p/{process}/edit", Here(Edit), edit::deploy)
         .post("/dashboard/p/{process}/check", Here(Edit), edit::check)

@@ -18,6 +18,8 @@ impl Words {
             "resumed" => self.said_resumed,
             "deployed" => self.said_deployed,
             "cloned" => self.said_cloned,
+            "copied" => self.said_copied,
+            "updated" => self.said_updated,
             "secret_set" => self.said_secret_set,
             "secret_forgotten" => self.said_secret_forgotten,
             "var_text" => self.said_var_text,

@@ -85,7 +85,7 @@ impl Desk {
             let KeptAudit { by, did, to, seq, before } = value(record)?;
             items.push(AuditView { seq, at, by, did, to, before });
         }
-        Ok(Page { items, next })
+        Ok(Page { next, ..Page::whole(items) })
     }
 
     /// Walks along the whole chain. With an end that was noted before, `SEQ:HASH`, also whether that line is

@@ -1,4 +1,5 @@
-//! Cloning: a template becomes a process of one's own, as a file that can be read and changed.
+//! Cloning: a template, or a process that runs, becomes a process of one's own, as a file that can be read
+//! and changed.
 
 use std::path::PathBuf;
 
@@ -82,6 +83,41 @@ impl Desk {
             return Err(Refusal::conflict("process_exists", format!("process `{id}` exists already")));
         }
         let text = written(template, &id, &it)?;
+        self.place(by, id, text).await
+    }
+
+    /// Makes another process of the present text of one: its own id and title, and else as it is written. No
+    /// task goes along, and nothing secret: a text that has a secret in it is refused.
+    pub async fn clone_process(
+        &self,
+        by: &Actor,
+        from: &ProcessId,
+        name: &str,
+        title: Option<&str>,
+    ) -> Done<Cloned> {
+        by.need(Right::Read, from)?;
+        let process = self.deployed(from)?.process;
+        let id = ProcessId::new(name).map_err(|bad| Refusal::bad("bad_process_id", bad.to_string()))?;
+        by.need(Right::Edit, &id)?;
+        if self.registry().get(&id).is_some() {
+            return Err(Refusal::conflict("process_exists", format!("process `{id}` exists already")));
+        }
+        if let Some(param) = process.params.iter().find(|it| it.secret && is_plain(it.default.as_ref())) {
+            let message = format!(
+                "`{}` is secret and has its value in the text of `{from}`, and secrets are not copied; \
+                 hint: take the `default` out of the text, or write `{{{{secret.NAME}}}}` there",
+                param.name
+            );
+            return Err(Refusal::conflict("secret_in_text", message));
+        }
+        let text = self.version(by, from, &process.version).await?.text.unwrap_or_default();
+        let text = adapted(&text, &id, title, &Map::new());
+        let text = text.ok_or_else(|| Refusal::missing("version", &process.version))?;
+        self.place(by, id, text).await
+    }
+
+    /// Writes the file of a new process and deploys it.
+    async fn place(&self, by: &Actor, id: ProcessId, text: String) -> Done<Cloned> {
         let path = match &self.config.processes {
             Some(folder) => {
                 let path = folder.join(format!("{id}.yaml"));
@@ -103,6 +139,15 @@ impl Desk {
                 Err(refusal)
             }
         }
+    }
+}
+
+/// Whether a value is written out, and is none that only names a secret.
+fn is_plain(value: Option<&Value>) -> bool {
+    match value {
+        None | Some(Value::Null) => false,
+        Some(Value::String(text)) => !text.is_empty() && !text.contains("{{"),
+        Some(_) => true,
     }
 }
 

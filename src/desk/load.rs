@@ -92,6 +92,7 @@ impl Desk {
         self.load_vars().await?;
         self.load_channels().await?;
         self.load_health().await?;
+        self.load_flows().await?;
         self.load_tokens().await?;
         self.load_replays().await?;
         self.load_users().await?;

@@ -6,11 +6,12 @@ use tokio::sync::watch;
 use crate::desk::actor::{Actor, Right};
 use crate::desk::desk::Desk;
 use crate::desk::refusal::{Done, Refusal};
+use crate::desk::sift::{Sift, dig};
 use crate::desk::view::{EventView, HopView, Page, TaskView};
 use crate::engine::edges::TaskQuery;
 use crate::engine::mask::cleaned;
 use crate::model::names::{Address, NodeName, ProcessId, TaskId};
-use crate::model::task::{Phase, Task};
+use crate::model::task::Phase;
 use crate::process::process::Process;
 
 /// How many items a page has if nothing is said.
@@ -23,6 +24,9 @@ const ENTRIES_MAX: usize = 500;
 const ALARMS_MAX: usize = 1_000;
 /// How many pages are looked through for one page of what somebody may see.
 const LOOKS_MAX: usize = 20;
+/// How many tasks are read at once where they are found by what they carry, which is sealed: all the looks
+/// together are the most that one answer costs.
+const SIFTED_MAX: usize = 100;
 
 /// Which tasks to list.
 #[derive(Clone, Debug, Default)]
@@ -35,6 +39,8 @@ pub struct Filter {
     pub phase: Option<Phase>,
     /// Whose ref begins with that.
     pub ref_prefix: Option<String>,
+    /// With such a param. Of what is not looked at in one answer, a cursor says where to look on.
+    pub param: Option<Sift>,
     /// Where the page begins.
     pub cursor: Option<String>,
     /// How many.
@@ -63,41 +69,45 @@ impl Desk {
         match &filter.process {
             Some(process) => {
                 by.need(Right::Read, process)?;
-                self.deployed(process)?;
+                let deployed = self.deployed(process)?;
+                filter.param.as_ref().map_or(Ok(()), |it| it.allowed_in(&deployed.process))?;
             }
             None if by.has(Right::Read) => {}
             None => return Err(Refusal::Denied { right: Right::Read, process: None }),
         }
-        let limit = limit(filter.limit)?;
+        let (limit, sift) = (limit(filter.limit)?, filter.param);
         let mut query = TaskQuery {
             process: filter.process,
             node: filter.node,
             phase: filter.phase,
             ref_prefix: filter.ref_prefix.filter(|it| !it.is_empty()),
             after: filter.cursor.as_deref().map(cursor).transpose()?.map(TaskId),
-            limit,
+            limit: if sift.is_some() { SIFTED_MAX } else { limit },
         };
-        let mut items = Vec::new();
+        let (mut items, mut looked) = (Vec::new(), 0);
+        let told = |looked: u64| sift.is_some().then_some(looked);
         for _ in 0..LOOKS_MAX {
             let found = self.store().tasks(&query).await?;
-            let whole = found.len() < limit;
+            let whole = found.len() < query.limit;
             for task in found {
                 query.after = Some(task.id);
                 if by.may(Right::Read, &task.process) {
-                    items.push(self.shown_if_deployed(by, &task));
+                    looked += 1;
+                    let shown = self.shown_if_deployed(by, &task);
+                    items.extend(Some(shown).filter(|it| sift.as_ref().is_none_or(|sift| sift.finds(it))));
                 }
                 if items.len() == limit {
                     break;
                 }
             }
             if whole && items.len() < limit {
-                return Ok(Page::whole(items));
+                return Ok(Page { looked: told(looked), ..Page::whole(items) });
             }
             if items.len() == limit {
                 break;
             }
         }
-        Ok(Page { items, next: query.after.map(|it| it.to_string()) })
+        Ok(Page { items, next: query.after.map(|it| it.to_string()), looked: told(looked) })
     }
 
     /// Processes and tasks that `by` may see: those with `text` in their id or title, and those whose ref
@@ -142,14 +152,14 @@ impl Desk {
             let seq = entry.seq;
             entry.hops.into_iter().map(move |hop| HopView::new(seq, hop))
         });
-        Ok(Page { items: hops.collect(), next: next.flatten() })
+        Ok(Page { next: next.flatten(), ..Page::whole(hops.collect()) })
     }
 
     /// The value at `path` of a task's params. A secret needs the right, and is noted.
     pub async fn param(&self, by: &Actor, address: &Address, id: Option<TaskId>, path: &str) -> Done<Value> {
         by.need(Right::Read, &address.process)?;
         let task = self.task_at(address, id).await?;
-        let (name, value) = dig(&task, path).ok_or_else(|| Refusal::missing("param", path))?;
+        let (name, value) = dig(&task.params, path).ok_or_else(|| Refusal::missing("param", path))?;
         let deployed = self.registry().get(&task.process);
         let open = deployed.is_some_and(|it| {
             !it.process.secret.contains(name) && cleaned(value, &task, &it.process.secret) == *value
@@ -231,22 +241,4 @@ fn cursor(text: &str) -> Done<i64> {
 
 fn bad_cursor() -> Refusal {
     Refusal::bad("bad_cursor", "this is no cursor; hint: take `next` of the page before")
-}
-
-/// The value at `path`, and the name of the top-level param it is in. Parts stand between `/`, or else
-/// between `.`; a param may have dots in its name.
-fn dig<'a>(task: &'a Task, path: &'a str) -> Option<(&'a str, &'a Value)> {
-    if let Some((name, value)) = task.params.map().get_key_value(path) {
-        return Some((name, value));
-    }
-    let mut parts = path.split(if path.contains('/') { '/' } else { '.' });
-    let (name, mut value) = task.params.map().get_key_value(parts.next()?)?;
-    for part in parts {
-        value = match value {
-            Value::Object(map) => map.get(part)?,
-            Value::Array(items) => items.get(part.parse::<usize>().ok()?)?,
-            Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => return None,
-        };
-    }
-    Some((name, value))
 }

@@ -12,6 +12,7 @@ use crate::desk::desk::{Desk, Trouble, lock};
 use crate::desk::hook_views::HookView;
 use crate::desk::kept::{KeptProcess, KeptVersion, value};
 use crate::desk::refusal::{Done, Refusal};
+use crate::desk::templates::find;
 use crate::desk::view::{Page, time};
 use crate::engine::edges::{Count, Refused, Shelf, Stretch, TaskQuery, Write};
 use crate::engine::registry::Deployed;
@@ -120,6 +121,9 @@ pub struct OriginView {
     pub template: String,
     /// Its version.
     pub version: String,
+    /// The template's version now, if that is another; left out in lists.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub newer: Option<String>,
 }
 
 /// A version of a process.
@@ -173,7 +177,12 @@ impl Desk {
     pub async fn process(&self, by: &Actor, id: &ProcessId) -> Done<ProcessView> {
         by.need(Right::Read, id)?;
         let deployed = self.deployed(id)?;
-        Ok(self.view(&deployed, &self.store().counts(Some(id)).await?))
+        let mut view = self.view(&deployed, &self.store().counts(Some(id)).await?);
+        if let Some(origin) = &mut view.origin {
+            let now = find(&origin.template).map(|it| it.version());
+            origin.newer = now.filter(|it| *it != origin.version);
+        }
+        Ok(view)
     }
 
     /// With its nodes and hooks. `counts` are those of the process.
@@ -213,10 +222,11 @@ impl Desk {
             counts: by_node,
             live,
             failed,
-            origin: process
-                .origin
-                .as_ref()
-                .map(|it| OriginView { template: it.template.clone(), version: it.version.clone() }),
+            origin: process.origin.as_ref().map(|it| OriginView {
+                template: it.template.clone(),
+                version: it.version.clone(),
+                newer: None,
+            }),
             problems: (!mine.is_empty()).then(|| mine.into_iter().flat_map(Trouble::lines).collect()),
             deployed_at: kept.map(|it| time(it.at)),
         }
@@ -306,6 +316,7 @@ impl Desk {
             return Err(Refusal::conflict("process_has_tasks", message));
         }
         self.store().forget(Shelf::Process, id.as_str()).await?;
+        self.forget_flow(id).await?;
         for told in self.store().shelf(Shelf::Alarm).await? {
             if told.name.split_once('/').is_some_and(|(process, _)| process == id.as_str()) {
                 self.store().forget(Shelf::Alarm, &told.name).await?;

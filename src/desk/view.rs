@@ -217,12 +217,15 @@ pub struct Page<T> {
     pub items: Vec<T>,
     /// Where the next page begins, if there is one.
     pub next: Option<String>,
+    /// How many tasks were looked through, where they are found by what they carry.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub looked: Option<u64>,
 }
 
 impl<T> Page<T> {
     /// A list that is whole.
     pub fn whole(items: Vec<T>) -> Page<T> {
-        Page { items, next: None }
+        Page { items, next: None, looked: None }
     }
 }
 

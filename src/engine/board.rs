@@ -9,12 +9,13 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use tokio::sync::{Notify, oneshot, watch};
 
 use crate::engine::alarms::Watch;
+use crate::engine::flow::Flow;
 use crate::engine::lives::Lives;
 use crate::engine::transition::{LetterId, Transition};
 use crate::model::fault::Fault;
 use crate::model::names::{ProcessId, TaskId};
 use crate::model::params::Params;
-use crate::model::task::Task;
+use crate::model::task::{Phase, Task};
 use crate::model::time::Timestamp;
 
 /// How many letters are remembered that were read before anybody asked.
@@ -33,6 +34,8 @@ pub struct Board {
     pub lives: Lives,
     /// Whether the crowds on nodes with an alarm are to be looked at.
     pub crowds: Watch,
+    /// How many tasks came and ended of late.
+    pub flow: Flow,
     state: Mutex<Waiting>,
     due: AtomicI64,
     earlier: Notify,
@@ -62,8 +65,8 @@ impl Default for Board {
     fn default() -> Board {
         let (commits, _) = watch::channel(0);
         let (state, due) = (Mutex::default(), AtomicI64::new(i64::MIN));
-        let (lives, crowds) = (Lives::default(), Watch::default());
-        Board { lives, crowds, state, due, earlier: Notify::new(), commits }
+        let (lives, crowds, flow) = (Lives::default(), Watch::default(), Flow::default());
+        Board { lives, crowds, flow, state, due, earlier: Notify::new(), commits }
     }
 }
 
@@ -180,6 +183,7 @@ impl Board {
         let mut state = self.lock();
         let was_live = transition.before.as_ref().is_some_and(|place| place.phase.is_live());
         let is_live = task.state.phase().is_live() && !transition.gone;
+        self.note(transition, was_live, is_live);
         state.moved += 1;
         let moved = state.moved;
         let standing = state.standing(&task.process);
@@ -205,6 +209,18 @@ impl Board {
                 // Who left does not want to know.
                 drop(tell.send(task.clone()));
             }
+        }
+    }
+
+    /// Counts who came and who ended; a new task may have ended in its first step.
+    fn note(&self, transition: &Transition, was_live: bool, is_live: bool) {
+        let is_new = transition.before.is_none();
+        let came = !was_live && (is_live || is_new);
+        let ended = !is_live && (was_live || is_new);
+        if came || ended {
+            let failed = ended && transition.task.state.phase() == Phase::Failed;
+            let counts = [came, ended, failed].map(u64::from);
+            self.flow.note(&transition.task.process, transition.at, counts);
         }
     }
 

@@ -55,6 +55,7 @@ impl Turns {
     pub(super) fn born(&self, letter: &Letter, now: Timestamp) {
         let (To::Address(to), true) = (&letter.to, letter.word.is_birth()) else { return };
         self.board.add_live(&to.process, 1);
+        self.board.flow.note(&to.process, now, [1, 0, 0]);
         self.board.look_at(now);
         let at = match &letter.word {
             Word::Create { at: Some(at), .. } | Word::Part { at, .. } => at,

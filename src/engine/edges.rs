@@ -210,6 +210,8 @@ pub enum Shelf {
     Session,
     /// The one-time link of the first start.
     Setup,
+    /// How many tasks came and ended of late, by process.
+    Flow,
 }
 
 /// Which records of a shelf: those from `from` on and before `before`, the first or the last of them.

@@ -12,6 +12,7 @@ pub mod registry;
 pub mod births;
 pub mod lives;
 pub mod alarms;
+pub mod flow;
 pub mod board;
 pub mod turns;
 mod crowds;

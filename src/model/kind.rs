@@ -35,6 +35,11 @@ pub trait Kind: Debug + Send + Sync {
         true
     }
 
+    /// Whether a task that leaves here has failed.
+    fn ends_badly(&self) -> bool {
+        false
+    }
+
     /// The names that its texts see beside those that all see.
     fn names(&self) -> &'static [&'static str] {
         &[]

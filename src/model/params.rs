@@ -144,7 +144,9 @@ mod tests {
 
     proptest! {
         #[test]
-        fn what_fits_is_what_is_small_enough_when_written(value in values(), name in ".{0,8}", max in 0..400usize) {
+        fn what_fits_is_what_is_small_enough_when_written(
+            value in values(), name in ".{0,8}", max in 0..400usize
+        ) {
             let params = Params::from_iter([(name, value)]);
             prop_assert_eq!(params.fit(max), params.bytes() <= max);
         }

@@ -48,6 +48,10 @@ impl Kind for End {
         Vec::new()
     }
 
+    fn ends_badly(&self) -> bool {
+        !self.ok
+    }
+
     fn decide(&self, event: Event, view: &View) -> Verdict {
         match event {
             Event::Came | Event::Due | Event::Order(_) => self.leave(view),

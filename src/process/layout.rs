@@ -65,7 +65,7 @@ pub struct NodeBox {
     pub kind: String,
     /// Counted from the top.
     pub layer: usize,
-    /// Only arrows of errors lead here.
+    /// Only arrows of errors lead here, or a task fails here.
     pub is_trouble: bool,
 }
 
@@ -259,7 +259,7 @@ fn boxes(process: &Process, places: &[(f64, f64)], arrows: &[Arrow]) -> Vec<Node
             lines,
             kind: node.kind_name.to_owned(),
             layer: layers.partition_point(|layer| *layer < tenths(*y)),
-            is_trouble: into.get(node.name.as_str()).copied().unwrap_or(false),
+            is_trouble: node.kind.ends_badly() || into.get(node.name.as_str()).copied().unwrap_or(false),
         }
     };
     process.nodes.iter().zip(places).map(boxed).collect()

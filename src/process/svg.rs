@@ -15,6 +15,7 @@ const RULES: &str = "\
 .bl .k-end .shape{stroke:$end}\
 .bl .k-delay .shape,.bl .k-wait .shape{stroke:$rest;stroke-dasharray:6 3}\
 .bl .k-http .shape,.bl .k-call .shape,.bl .k-send .shape,.bl .k-each .shape,.bl .k-sql .shape{stroke:$ask}\
+.bl .back{fill:$box;stroke:$ask;stroke-width:1.5}\
 .bl .k-escalation .shape,.bl .k-raise .shape,.bl .trouble .shape{stroke:$bad}\
 .bl .edge path{fill:none;stroke:$line;stroke-width:1.5}\
 .bl .edge text{font-size:12px;fill:$dim;paint-order:stroke;stroke:$bg;stroke-width:4px}\
@@ -68,6 +69,9 @@ pub fn style() -> String {
 const KIND_PX: f64 = 14.0;
 /// How far the corners of a condition are cut, and the nose of an escalation sticks out.
 const CUT_PX: f64 = 12.0;
+/// How far the corners of a stop sign are cut, and how far a box behind another looks out.
+const STOP_PX: f64 = 9.0;
+const BEHIND_PX: f64 = 4.0;
 
 /// The picture.
 pub fn svg(layout: &Layout, title: &str) -> String {
@@ -153,7 +157,8 @@ fn put_node(to: &mut String, node: &NodeBox) {
 }
 
 /// Each sort of kind has its outline: where tasks enter and leave is round, what decides is cut, what tells a
-/// person has a nose, what rests is rounded; all else is a box.
+/// person has a nose, what rests is rounded, what raises a fault is a stop sign, what asks many times has
+/// another box behind it; all else is a box.
 fn put_shape(to: &mut String, node: &NodeBox) {
     let (x, y) = (node.x - node.w / 2.0, node.y - node.h / 2.0);
     let (right, below) = (x + node.w, y + node.h);
@@ -169,6 +174,15 @@ fn put_shape(to: &mut String, node: &NodeBox) {
         "escalation" | "notify" => {
             vec![(x, y), (right - cut, y), (right, middle), (right - cut, below), (x, below)]
         }
+        "raise" => {
+            let (left, cut) = (x, STOP_PX);
+            let (far, low) = (right - cut, below - cut);
+            let upper = [(left + cut, y), (far, y), (right, y + cut), (right, low)];
+            upper
+                .into_iter()
+                .chain([(far, below), (left + cut, below), (left, low), (left, y + cut)])
+                .collect()
+        }
         _ => Vec::new(),
     };
     if !outline.is_empty() {
@@ -181,17 +195,20 @@ fn put_shape(to: &mut String, node: &NodeBox) {
         "delay" | "wait" => CUT_PX,
         _ => 3.0,
     };
-    put_box(to, (x, y), (node.w, node.h), radius);
+    if node.kind == "each" {
+        put_box(to, "back", (x + BEHIND_PX, y + BEHIND_PX), (node.w, node.h), radius);
+    }
+    put_box(to, "shape", (x, y), (node.w, node.h), radius);
     if node.kind == "end" {
-        put_box(to, (x + 4.0, y + 4.0), (node.w - 8.0, node.h - 8.0), radius - 4.0);
+        put_box(to, "shape", (x + 4.0, y + 4.0), (node.w - 8.0, node.h - 8.0), radius - 4.0);
     }
 }
 
-fn put_box(to: &mut String, (x, y): (f64, f64), (w, h): (f64, f64), radius: f64) {
+fn put_box(to: &mut String, class: &str, (x, y): (f64, f64), (w, h): (f64, f64), radius: f64) {
     put(
         to,
         format_args!(
-            "<rect class=\"shape\" x=\"{x:.1}\" y=\"{y:.1}\" \
+            "<rect class=\"{class}\" x=\"{x:.1}\" y=\"{y:.1}\" \
              width=\"{w:.1}\" height=\"{h:.1}\" rx=\"{radius:.1}\"/>"
         ),
     );
@@ -251,6 +268,37 @@ mod tests {
         assert!(svg.contains("&quot;whatever&quot;") && svg.contains("&lt;it&gt;") && !svg.contains("<it>"));
         assert!(svg.contains("prefers-color-scheme") && svg.contains("class=\"edge error\""));
         assert!(well_formed(&svg));
+    }
+
+    #[test]
+    fn what_asks_many_times_and_what_raises_a_fault_have_outlines_of_their_own() {
+        let node = |kind: &str| NodeBox {
+            name: "n".to_owned(),
+            kind: kind.to_owned(),
+            title: "N".to_owned(),
+            layer: 0,
+            lines: vec!["N".to_owned()],
+            x: 50.0,
+            y: 30.0,
+            w: 80.0,
+            h: 40.0,
+            is_trouble: false,
+        };
+        let drawn = |kind: &str| {
+            let mut to = String::new();
+            put_node(&mut to, &node(kind));
+            to
+        };
+        let each = drawn("each");
+        assert!(each.contains("k-each") && each.matches("<rect").count() == 2, "{each}");
+        assert!(each.find("class=\"back\"") < each.find("class=\"shape\""), "{each}");
+        let raise = drawn("raise");
+        assert!(raise.contains("k-raise") && raise.contains("<polygon class=\"shape\""), "{raise}");
+        let points = raise.split("points=\"").nth(1).unwrap().split('"').next().unwrap();
+        assert_eq!(points.split(' ').count(), 8, "{points}");
+        for rule in [".bl .k-each .shape", ".bl .k-raise .shape"] {
+            assert_eq!(style().matches(rule).count(), 2, "{rule}: light and dark");
+        }
     }
 
     /// Whether every tag is closed by its like.

@@ -67,6 +67,7 @@ pub(super) fn shelf_name(shelf: Shelf) -> &'static str {
         Shelf::Health => "health",
         Shelf::Replay => "replay",
         Shelf::Schedule => "schedule",
+        Shelf::Flow => "flow",
     }
 }
 

@@ -13,4 +13,4 @@ mod shelves;
 mod tasks;
 mod urgent;
 mod templates;
-mod upstream;
+pub(crate) mod upstream;

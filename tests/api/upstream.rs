@@ -12,12 +12,12 @@ use tempfile::TempDir;
 use crate::support::house::{House, Plan};
 
 /// What the template said of its second node when the clone was made, and says now.
-const THEN: &str = "about: Tried for a while.";
-const NOW: &str = "about: Tried for some hours; a provider may be down that long.";
+pub(crate) const THEN: &str = "about: Tried for a while.";
+pub(crate) const NOW: &str = "about: Tried for some hours; a provider may be down that long.";
 
 /// A process that was cloned from `notify-author` as it was once, and changed by its owner.
-struct Old {
-    house: House,
+pub(crate) struct Old {
+    pub(crate) house: House,
     folder: TempDir,
     /// The template's version then.
     from: String,
@@ -25,7 +25,7 @@ struct Old {
 
 impl Old {
     /// `known`: the text of then was kept. `mine`: what the owner has changed, as old and new text.
-    async fn new(known: bool, mine: &[(&str, &str)]) -> Old {
+    pub(crate) async fn new(known: bool, mine: &[(&str, &str)]) -> Old {
         let folder = tempfile::tempdir().unwrap();
         let plan = Plan { processes: Some(folder.path().to_owned()), ..Plan::default() };
         let house = House::build(plan).await;

@@ -1,12 +1,17 @@
 //! Every page, light and dark, wide and narrow: looked at for what makes it hard to use, and kept as a
 //! picture.
 
+use beltline::desk::templates::find;
+use beltline::engine::edges::{Record, Shelf};
+use beltline::model::time::Timestamp;
+use beltline::process::parse::version;
 use serde_json::json;
 
+use crate::api::upstream::{NOW, THEN};
 use crate::browser::browser::{Browser, NARROW, WIDE};
 use crate::dashboard::timeline::{DEAF, PART, ROUNDS};
 use crate::dashboard::visitor::{SHOP, shop};
-use crate::support::house::{House, OPERATOR};
+use crate::support::house::{House, OPERATOR, task_path};
 
 /// What to look for, as a script for the page.
 const LOOK: &str = include_str!("look.js");
@@ -43,6 +48,9 @@ async fn lived_in() -> House {
     let house = shop().await;
     let channel = json!({"via": "webhook", "config": {"url": "http://127.0.0.1:9/", "secret": "made-up-1"}});
     house.api("PUT", "/channels/author").json(&channel).send().await.ok(200);
+    orders(&house).await;
+    clones(&house).await;
+    house.deploy(KINDS).await;
     for text in [ASKS, PART, ROUNDS, DEAF] {
         house.deploy(text).await;
     }
@@ -68,11 +76,67 @@ async fn lived_in() -> House {
     house
 }
 
+/// Kinds that are told apart by outline and colour.
+const KINDS: &str = r#"process: kinds
+title: Kinds that look alike
+nodes:
+  start: {kind: input, next: ask}
+  ask: {kind: http, title: Asks once, url: "https://api.example.com/", next: all, on_error: refuse}
+  all:
+    {kind: each, title: Asks for every item, items: ["a"], process: shop, params: {city: "{{item}}"},
+     next: done, on_error: tell}
+  tell: {kind: escalation, title: Tells a person, message: it failed, notify: [author], next: lost}
+  refuse: {kind: raise, title: There is none left, code: out_of_stock, message: there is none left}
+  lost: {kind: end, ok: false, title: Lost}
+  done: {kind: end, title: Done}
+"#;
+
+/// Another version of the shop, with tasks that came and ended.
+async fn orders(house: &House) {
+    house
+        .deploy(
+            &SHOP.replace(
+                "next_on_timeout: gone\n",
+                "next_on_timeout: done\n    limit: {time: 8d, next: gone}\n",
+            ),
+        )
+        .await;
+    for at in 0..12 {
+        house.submit("shop", &format!("order {at}"), json!({"city": "Riga"})).await;
+    }
+    for (name, to) in [("order 1", "gone"), ("order 2", "done"), ("order 3", "gone")] {
+        house.api("POST", &format!("{}/move", task_path("shop", name))).json(&json!({"to": to})).send().await;
+    }
+}
+
+/// Two clones of a template that has changed since: one fits together with it, one does not.
+async fn clones(house: &House) {
+    let base = find("notify-author").unwrap().text.replace(NOW, THEN);
+    let from = version(&base);
+    let value = json!({"text": base, "by": "template", "at": Timestamp(0)});
+    let name = format!("template:notify-author@{from}");
+    let record = Record { shelf: Shelf::Version, name, value, at: Timestamp(0) };
+    house.store.keep(vec![record]).await.unwrap();
+    for (id, mine) in [("tell", THEN), ("clash", "about: Tried as I like it.")] {
+        let text = base.replace("process: notify-author", &format!("process: {id}")).replace(THEN, mine);
+        house.deploy(&format!("# from template notify-author@{from}\n{text}")).await;
+    }
+}
+
 /// The pages there are, with names for their pictures.
-const PAGES: [(&str, &str); 21] = [
+const PAGES: [(&str, &str); 30] = [
     ("home", "/dashboard"),
     ("process", "/dashboard/p/bitrix"),
     ("yaml", "/dashboard/p/bitrix/yaml"),
+    ("process-shop", "/dashboard/p/shop"),
+    ("process-kinds", "/dashboard/p/kinds"),
+    ("versions", "/dashboard/p/shop#versions"),
+    ("param-wrong", "/dashboard/p/shop?param=key%3Dx#tasks"),
+    ("param-found", "/dashboard/p/shop?param=city~rig#tasks"),
+    ("diff", "/dashboard/p/shop/diff"),
+    ("clone", "/dashboard/p/bitrix/clone"),
+    ("upstream", "/dashboard/p/tell/template"),
+    ("upstream-clash", "/dashboard/p/clash/template"),
     ("edit", "/dashboard/p/bitrix/edit"),
     ("add", "/dashboard/p/bitrix/add"),
     ("task-link", "/dashboard/p/bitrix/task?ref=token"),

@@ -28,6 +28,25 @@ fn a_task_is_submitted_seen_changed_and_ended() {
 }
 
 #[test]
+fn tasks_are_found_by_what_they_carry_and_a_process_is_cloned() {
+    let place = Place::new();
+    let _served = place.serve();
+    for city in ["Riga", "Oslo"] {
+        place.ok(&["submit", "hello", "--ref", city, &format!("city={city}")]);
+    }
+    let found = place.json(&["list", "hello", "--param", "city=Oslo"]);
+    assert_eq!(found["items"].as_array().unwrap().len(), 1, "{found}");
+    assert_eq!(found["items"][0]["ref"], "Oslo");
+    place.run(&["list", "hello", "--param", "Oslo"]).failed(1, &["write `name=value`"]);
+    place.run(&["clone", "hello"]).failed(1, &["--as NAME"]);
+    place.run(&["clone", "hello", "--as", "other", "--set", "a=b"]).failed(1, &["leave --set out"]);
+    assert!(place.ok(&["clone", "hello", "--as", "other", "--title", "Other"]).contains("other is deployed"));
+    assert_eq!(place.json(&["processes", "other"])["title"], "Other");
+    place.run(&["clone", "hello", "--as", "other"]).failed(1, &["`other` exists already"]);
+    place.run(&["clone", "helo", "--as", "other"]).failed(1, &["there is no template `helo`"]);
+}
+
+#[test]
 fn everything_comes_as_json() {
     let place = Place::new();
     let _served = place.serve();

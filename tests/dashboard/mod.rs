@@ -7,5 +7,6 @@ mod channels;
 mod doors;
 mod forms;
 mod home;
+mod one;
 mod pages;
 mod secrets;

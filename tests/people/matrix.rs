@@ -30,6 +30,10 @@ const API: &[(&str, &str, &str)] = &[
     ("GET", "/api/v1/processes/{id}", "read here"),
     ("PUT", "/api/v1/processes/{id}", "edit here"),
     ("DELETE", "/api/v1/processes/{id}", "edit here"),
+    // And an editor of the process that the body names, which is neither of ours.
+    ("POST", "/api/v1/processes/{id}/clone", "read here + edit everywhere"),
+    ("GET", "/api/v1/processes/{id}/diff", "read here"),
+    ("GET", "/api/v1/processes/{id}/flow", "read here"),
     ("GET", "/api/v1/processes/{id}/graph", "read here"),
     ("POST", "/api/v1/processes/{id}/pause", "edit here"),
     ("POST", "/api/v1/processes/{id}/resume", "edit here"),
@@ -107,6 +111,10 @@ const PAGES: &[(&str, &str, &str)] = &[
     ("GET", "/dashboard/p/{process}/add", "read here"),
     ("POST", "/dashboard/p/{process}/add", "run here"),
     ("POST", "/dashboard/p/{process}/check", "edit here"),
+    ("POST", "/dashboard/p/{process}/again", "edit here"),
+    ("GET", "/dashboard/p/{process}/clone", "read here"),
+    ("POST", "/dashboard/p/{process}/clone", "read here + edit everywhere"),
+    ("GET", "/dashboard/p/{process}/diff", "read here"),
     ("GET", "/dashboard/p/{process}/edit", "edit here"),
     ("POST", "/dashboard/p/{process}/edit", "edit here"),
     ("POST", "/dashboard/p/{process}/pause", "edit here"),
@@ -120,6 +128,8 @@ const PAGES: &[(&str, &str, &str)] = &[
     // It shows the page around the secret, too.
     ("POST", "/dashboard/p/{process}/task/reveal", "secrets here"),
     ("POST", "/dashboard/p/{process}/task/wake", "run here"),
+    ("GET", "/dashboard/p/{process}/template", "read here"),
+    ("POST", "/dashboard/p/{process}/template", "edit here"),
     ("GET", "/dashboard/p/{process}/yaml", "read here"),
     ("GET", "/dashboard/search", "read somewhere"),
     ("GET", "/dashboard/secrets", "read everywhere"),
@@ -176,6 +186,10 @@ struct Somebody {
 impl Somebody {
     /// Whether the table lets them in.
     fn may(&self, asks: &str) -> bool {
+        asks.split(" + ").all(|asks| self.may_one(asks))
+    }
+
+    fn may_one(&self, asks: &str) -> bool {
         let Some((right, place)) = asks.split_once(' ') else { return true };
         let has = self.rights.contains(&right) || self.rights.contains(&"admin");
         let there = match place {

@@ -1,22 +1,22 @@
-//! `clone`: a template becomes a process of one's own.
+//! `clone`: a template, or a process, becomes a process of one's own.
 
 use std::io::{self, IsTerminal};
 
-use anyhow::{Result, anyhow};
+use anyhow::{Result, anyhow, bail};
 use clap::Args;
 use serde_json::{Map, Value, json};
 
-use crate::cli::out::text;
+use crate::cli::out::{Out, text};
 use crate::cli::pairs;
 use crate::cli::questions::{ask, still_needed};
-use crate::cli::remote::{Refusal, Remote, encoded};
+use crate::cli::remote::{Refusal, Remote, encoded, process_path};
 use crate::cli::session::Session;
 use crate::cli::suggest::nearest;
 
 /// Where templates are.
 pub const PATH: &str = "/api/v1/templates";
 
-/// Make a process from a template
+/// Make a process from a template, or from another process
 #[derive(Debug, Args)]
 #[command(after_help = "\
 At a terminal the template's questions are asked, unless --set or --defaults is given. What is secret
@@ -24,10 +24,11 @@ is never asked here and never written into the file: it is given with each task.
 
 Examples:
   beltline clone bitrix-oauth --as bitrix
+  beltline clone orders --as orders-test             # of a process: its text, no task and no secret
   beltline clone bitrix-lead --as leads --set keeper_process=bitrix
   beltline clone oauth2-keeper --as drive --ask      # the answers are the lines of stdin")]
 pub struct Clone {
-    /// The template
+    /// The template; if there is none of that name, the process
     template: String,
     /// The new process [default: the template's name]
     #[arg(long = "as", value_name = "PROCESS")]
@@ -50,7 +51,13 @@ impl Clone {
     /// Clones.
     pub async fn run(self, session: &Session) -> Result<()> {
         let (remote, out) = (session.remote()?, &session.out);
-        let found = template(&remote, &self.template).await?;
+        let found = match template(&remote, &self.template).await {
+            Ok(found) => found,
+            Err(_) if remote.get(&process_path(&self.template)).await.is_ok() => {
+                return self.copy(&remote, out).await;
+            }
+            Err(error) => return Err(error),
+        };
         let mut values = pairs::read(&self.values)?;
         let typed = self.values.is_empty() && !self.defaults && !out.json && io::stdin().is_terminal();
         if self.ask || typed {
@@ -71,6 +78,20 @@ impl Clone {
             out.line(format!("{id} is deployed{place}"))?;
             out.line(format!("next: {}", next(id, &found, &values)))
         })
+    }
+
+    /// Of a process: its text, under another id.
+    async fn copy(&self, remote: &Remote, out: &Out) -> Result<()> {
+        let from = &self.template;
+        if !self.values.is_empty() {
+            bail!("`{from}` is a process, and a process asks no questions; hint: leave --set out");
+        }
+        let Some(name) = &self.name else {
+            bail!("`{from}` is a process; hint: name the new one, `beltline clone {from} --as NAME`");
+        };
+        let body = json!({"as": name, "title": self.title});
+        let answer = remote.post(&format!("{}/clone", process_path(from)), &body).await?;
+        out.answer(&answer, || out.line(format!("{} is deployed", text(&answer, "id"))))
     }
 }
 

@@ -16,7 +16,8 @@ use crate::cli::timeline;
 Examples:
   beltline list                          # of all processes
   beltline list bitrix --state waiting
-  beltline list orders --ref 2026- --limit 500")]
+  beltline list orders --ref 2026- --limit 500
+  beltline list orders --param city=Riga")]
 pub struct List {
     /// The process [default: all]
     process: Option<String>,
@@ -29,6 +30,9 @@ pub struct List {
     /// Whose ref begins so
     #[arg(long = "ref", value_name = "PREFIX")]
     reference: Option<String>,
+    /// With such a param: name=value, or name~part of the value
+    #[arg(long, value_name = "NAME=VALUE")]
+    param: Option<String>,
     /// At most so many
     #[arg(long, default_value_t = 50)]
     limit: usize,
@@ -50,7 +54,8 @@ impl List {
             Some(process) => format!("{}/tasks", process_path(process)),
             None => "/api/v1/tasks".to_owned(),
         };
-        let filters = [("state", &self.state), ("node", &self.node), ("ref", &self.reference)];
+        let filters =
+            [("state", &self.state), ("node", &self.node), ("ref", &self.reference), ("param", &self.param)];
         let filters = filters.into_iter().filter_map(|(name, it)| Some((name, it.as_deref()?)));
         let query: Vec<String> = filters.map(|(name, it)| format!("{name}={}", encoded(it))).collect();
         let path = format!("{path}?{}", query.join("&"));
