@@ -123,8 +123,16 @@ async fn clones(house: &House) {
     }
 }
 
+/// Users with roles, and a token for a program.
+async fn people(house: &House) {
+    house.user("ann", Some("admin"), json!({})).await;
+    house.user("bob.of-a-long-name@example.org", Some("viewer"), json!({"shop": "operator"})).await;
+    let token = json!({"name": "ci", "scopes": ["run"], "processes": ["shop"]});
+    house.api("POST", "/tokens").json(&token).send().await.ok(201);
+}
+
 /// The pages there are, with names for their pictures.
-const PAGES: [(&str, &str); 30] = [
+const PAGES: [(&str, &str); 34] = [
     ("home", "/dashboard"),
     ("process", "/dashboard/p/bitrix"),
     ("yaml", "/dashboard/p/bitrix/yaml"),
@@ -153,40 +161,56 @@ const PAGES: [(&str, &str); 30] = [
     ("secret", "/dashboard/secrets/set?name=shop-key"),
     ("var", "/dashboard/vars/set?name=limits"),
     ("search", "/dashboard/search?q=o"),
+    ("users", "/dashboard/users"),
+    ("account", "/dashboard/account"),
+    ("audit", "/dashboard/audit"),
+    ("audit-verified", "/dashboard/audit?verify=1"),
     ("about", "/dashboard/about"),
     ("nowhere", "/dashboard/no-such-page"),
 ];
 
-#[tokio::test(flavor = "multi_thread")]
-async fn every_page_is_easy_to_use_light_and_dark_wide_and_narrow() {
-    let house = lived_in().await;
-    let browser = Browser::open().await;
-    enter(&browser, &house).await;
+/// Looks at pages and keeps their pictures; says what is wrong with them.
+async fn tour(browser: &Browser, house: &House, pages: &[(&str, &str)], manner: &str) -> Vec<String> {
+    let mut wrong = Vec::new();
+    for (name, path) in pages {
+        browser.go(&format!("http://{}{path}", house.address)).await;
+        browser.find("main").await;
+        let found = look(browser).await;
+        wrong.extend(found.into_iter().map(|it| format!("{name} {manner}: {it}")));
+        browser.picture(&format!("{name}-{manner}")).await;
+    }
+    wrong
+}
+
+/// The same, light and dark, wide and narrow.
+async fn tours(browser: &Browser, house: &House, pages: &[(&str, &str)]) -> Vec<String> {
     let mut wrong = Vec::new();
     for (size, screen) in [("wide", WIDE), ("narrow", NARROW)] {
         browser.size(screen).await;
         for (shade, dark) in [("light", false), ("dark", true)] {
             browser.dark(dark).await;
-            for (name, path) in PAGES {
-                browser.go(&format!("http://{}{path}", house.address)).await;
-                browser.find("main").await;
-                let found = look(&browser).await;
-                wrong.extend(found.into_iter().map(|it| format!("{name} {shade} {size}: {it}")));
-                browser.picture(&format!("{name}-{shade}-{size}")).await;
-            }
+            wrong.extend(tour(browser, house, pages, &format!("{shade}-{size}")).await);
         }
     }
+    wrong
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn every_page_is_easy_to_use_light_and_dark_wide_and_narrow() {
+    let house = lived_in().await;
+    let browser = Browser::open().await;
+    let key = house.desk.open_setup().await.unwrap().unwrap();
+    let setup = format!("/dashboard/setup?key={}", *key);
+    let outside = [("login", "/dashboard/login"), ("setup", setup.as_str())];
+    let mut wrong = tours(&browser, &house, &outside).await;
+    enter(&browser, &house).await;
+    people(&house).await;
+    wrong.extend(tours(&browser, &house, &PAGES).await);
     // Words are longer in Russian, and a phone has the least room.
     browser.dark(false).await;
     browser.press("По-русски").await;
     browser.reads("In English").await;
-    for (name, path) in PAGES {
-        browser.go(&format!("http://{}{path}", house.address)).await;
-        browser.find("main").await;
-        let found = look(&browser).await;
-        wrong.extend(found.into_iter().map(|it| format!("{name} in Russian: {it}")));
-        browser.picture(&format!("{name}-ru-narrow")).await;
-    }
+    wrong.extend(tour(&browser, &house, &PAGES, "ru-narrow").await);
     browser.close().await;
     assert!(wrong.is_empty(), "{} things are wrong:\n{}", wrong.len(), wrong.join("\n"));
 }
