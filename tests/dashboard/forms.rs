@@ -58,7 +58,7 @@ async fn orders_are_given_and_what_is_refused_is_told() {
     let page = visitor.refused(422, &order("modify"), &[("ref", "one")]).await;
     assert!(page.contains("Nothing was filled in"));
     let page = visitor.done(&order("move"), &[("ref", "one"), ("to", "rest")]).await;
-    assert!(page.contains("Rests for a day") && page.contains("Wakes at the latest at"), "{page}");
+    assert!(page.contains("Rests for a day") && page.contains("Wakes by itself at the latest"), "{page}");
     let page = visitor.refused(422, &order("move"), &[("ref", "one"), ("to", "nowhere")]).await;
     assert!(page.contains("role=\"alert\""), "{page}");
     let page = visitor.done(&order("wake"), &[("ref", "one")]).await;

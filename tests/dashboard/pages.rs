@@ -52,7 +52,7 @@ async fn a_task_shows_where_it_stands_and_what_is_next() {
     for words in [
         "Waits for a person",
         "Whoever opens the link lets the order go on.",
-        "Wakes at the latest at",
+        "Wakes by itself at the latest",
         "class=\"button go big\"",
         "Yes, cancel this task",
         "class=\"trail\"",

@@ -17,7 +17,8 @@ use crate::cli::session::Session;
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Nothing real is asked and nothing is waited for: a scenario says what the world answers, what happens and
-what is expected then, and the clock jumps to whatever is due next. A year takes about a second.
+what is expected then, and the clock jumps to whatever is due next. A year takes a few
+seconds.
 
 Examples:
   beltline try scenarios/token.yaml                    # the process is the one that the scenario names
