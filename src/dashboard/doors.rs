@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use axum::extract::{Request, State};
 use axum::http::request::Parts;
-use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
+use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header};
 use axum::middleware::Next;
 use axum::response::{Html, IntoResponse, Redirect, Response};
 
@@ -89,6 +89,10 @@ pub(super) async fn known(State(man): State<Doorman>, request: Request, next: Ne
                 return Oops::from(refusal).into_response();
             }
         }
+        // The address of a page that said what was wrong with a form, opened again.
+        Found::Methods(..) if is_read(&parts.method) => {
+            return Redirect::to(&above(&man.doors, parts.uri.path())).into_response();
+        }
         Found::Methods(..) => {
             let text = format!("`{}` does not take {}", parts.uri.path(), parts.method);
             return Oops::new(StatusCode::METHOD_NOT_ALLOWED, &text).into_response();
@@ -100,6 +104,23 @@ pub(super) async fn known(State(man): State<Doorman>, request: Request, next: Ne
     }
     parts.extensions.insert(Who(actor));
     next.run(Request::from_parts(parts, body)).await
+}
+
+/// The nearest page above that can be looked at.
+fn above(doors: &Doors, path: &str) -> String {
+    if let Some((id, _)) = path.strip_prefix("/dashboard/p/").and_then(|it| it.split_once('/')) {
+        return format!("/dashboard/p/{id}");
+    }
+    let pages = doors.list().into_iter().filter(|it| it.method == Method::GET);
+    let all: Vec<String> = pages.map(|it| it.path).collect();
+    let mut way = path;
+    while let Some((above, _)) = way.rsplit_once('/') {
+        way = above;
+        if all.iter().any(|it| it == way) {
+            return way.to_owned();
+        }
+    }
+    links::HOME.to_owned()
 }
 
 fn stranger(request: &Parts) -> Response {

@@ -163,3 +163,21 @@ async fn who_may_see_one_process_sees_one() {
         assert_eq!(bob.get(path).await.status, 403, "{path}");
     }
 }
+
+#[tokio::test]
+async fn the_address_of_a_refused_form_leads_to_the_page_above_when_it_is_opened_again() {
+    let house = shop().await;
+    let mut visitor = Visitor::stranger(&house);
+    visitor.log_in(OPERATOR).await;
+    for (path, above) in [
+        ("/dashboard/p/shop/task/modify", "/dashboard/p/shop"),
+        ("/dashboard/p/shop/pause", "/dashboard/p/shop"),
+        ("/dashboard/users/make", "/dashboard/users"),
+        ("/dashboard/channels/test", "/dashboard/channels"),
+        ("/dashboard/tokens/make", "/dashboard"),
+        ("/dashboard/logout", "/dashboard"),
+    ] {
+        let answer = visitor.get(path).await;
+        assert_eq!((answer.status, answer.header("location")), (303, above), "{path}");
+    }
+}
