@@ -15,7 +15,7 @@ use crate::process::svg;
 /// Where they are.
 pub(super) const FOLDER: &str = "/dashboard/assets/";
 /// As long as browsers keep anything.
-const FOR_EVER: &str = "public, max-age=31536000, immutable";
+pub(super) const FOR_EVER: &str = "public, max-age=31536000, immutable";
 
 /// All three. The colours of the page are laid over those of a picture.
 pub(super) static ASSETS: LazyLock<Assets> = LazyLock::new(|| Assets {

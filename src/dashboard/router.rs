@@ -60,6 +60,7 @@ fn routes() -> Routes {
         .get("/dashboard/faults/{code}", Known, fault::look)
         .get("/dashboard/templates", Known, templates::gallery)
         .get("/dashboard/templates/{template}", Known, templates::look)
+        .get("/dashboard/templates/{template}/graph", Known, templates::graph)
         .post("/dashboard/templates/{template}", Somewhere(Edit), templates::clone)
         .get("/dashboard/channels", Everywhere(Read), channels::list)
         .get("/dashboard/channels/set", Everywhere(Read), channels::look)

@@ -4,9 +4,10 @@ use std::collections::BTreeMap;
 
 use askama::Template;
 use axum::extract::{Path, State};
-use axum::http::StatusCode;
-use axum::response::IntoResponse;
+use axum::http::{StatusCode, header};
+use axum::response::{IntoResponse, Response};
 
+use crate::dashboard::assets::FOR_EVER;
 use crate::dashboard::dash::Dash;
 use crate::dashboard::form::{Field, fields, read};
 use crate::dashboard::links;
@@ -19,6 +20,8 @@ use crate::desk::cloning::{Cloning, TemplateView};
 use crate::desk::processes::ParamView;
 use crate::desk::refusal::Refusal;
 use crate::desk::templates::find;
+use crate::process::layout::layout;
+use crate::process::svg::svg;
 
 #[derive(Template)]
 #[template(path = "templates.html", config = ".askama.toml")]
@@ -30,6 +33,15 @@ struct GalleryPage {
 /// All of them.
 pub(super) async fn gallery(State(dash): State<Dash>, Who(by): Who) -> Given {
     ok(GalleryPage { f: Frame::new(&by, Place::Templates), items: dash.desk.templates().items })
+}
+
+/// The graph of one, as a picture that stands alone. Its address has the version, so it is kept for ever.
+pub(super) async fn graph(Path(name): Path<String>) -> Response {
+    let Some(process) = find(&name).and_then(|it| it.process()) else {
+        return StatusCode::NOT_FOUND.into_response();
+    };
+    let headers = [(header::CONTENT_TYPE, "image/svg+xml"), (header::CACHE_CONTROL, FOR_EVER)];
+    (headers, svg(&layout(process), &process.title)).into_response()
 }
 
 #[derive(Template)]

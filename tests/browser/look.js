@@ -21,6 +21,7 @@ const named = (it) => {
 for (const it of document.querySelectorAll("a[href], button, input:not([type=hidden]), select, textarea, summary, [role=region]"))
   if (!named(it)) wrong.push(`has no name: ${which(it)}`);
 for (const it of document.querySelectorAll("img:not([alt])")) wrong.push(`has no alt: ${which(it)}`);
+for (const it of document.querySelectorAll("img")) if (it.complete && !it.naturalWidth) wrong.push(`shows nothing: ${which(it)}`);
 for (const it of document.querySelectorAll("[aria-labelledby], label[for]")) {
   const ids = (it.getAttribute("aria-labelledby") ?? it.getAttribute("for")).split(/\s+/);
   for (const id of ids) if (!document.getElementById(id)) wrong.push(`leads to no element \`${id}\`: ${which(it)}`);

@@ -223,9 +223,16 @@ async fn the_look_finds_what_is_wrong() {
     browser.go(page).await;
     let wrong = look(&browser).await.join("\n");
     browser.close().await;
-    for word in
-        ["has no name", "has no alt", "no language", "no title", "0 h1", "skips a level", "hard to read"]
-    {
+    for word in [
+        "has no name",
+        "has no alt",
+        "shows nothing",
+        "no language",
+        "no title",
+        "0 h1",
+        "skips a level",
+        "hard to read",
+    ] {
         assert!(wrong.contains(word), "{word}: {wrong}");
     }
     assert!(wrong.contains("and the screen"), "{wrong}");

@@ -140,6 +140,7 @@ const PAGES: &[(&str, &str, &str)] = &[
     ("POST", "/dashboard/setup", "key"),
     ("GET", "/dashboard/templates", "known"),
     ("GET", "/dashboard/templates/{template}", "known"),
+    ("GET", "/dashboard/templates/{template}/graph", "known"),
     ("POST", "/dashboard/templates/{template}", "edit everywhere"),
     ("POST", "/dashboard/tokens/forget", "admin everywhere"),
     ("POST", "/dashboard/tokens/make", "admin everywhere"),
