@@ -65,16 +65,15 @@ pub fn address(process: &str, reference: &str) -> Address {
     Address { process: ProcessId::new(process).unwrap(), reference: Ref::new(reference).unwrap() }
 }
 
-/// The 515 naughty strings, or none, loudly, where the corpora are not.
+/// Texts that break programs: our own, and those of a folder of corpora where there is one.
 #[expect(clippy::disallowed_methods, reason = "a test's configuration is its own")]
 pub fn naughty_strings() -> Vec<String> {
     let here = concat!(env!("CARGO_MANIFEST_DIR"), "/../shared/corpora").to_owned();
     let folder = std::env::var("BELTLINE_CORPORA").unwrap_or(here);
-    match std::fs::read_to_string(format!("{folder}/naughty-strings/blns.json")) {
-        Ok(text) => serde_json::from_str(&text).unwrap(),
-        Err(error) => {
-            eprintln!("SKIPPED: no corpora in {folder} ({error}); set BELTLINE_CORPORA");
-            Vec::new()
-        }
-    }
+    let own = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/naughty.json").to_owned();
+    let outside = format!("{folder}/naughty-strings/blns.json");
+    let read = |path: String| std::fs::read_to_string(path).ok();
+    let mut all: Vec<String> = serde_json::from_str(&read(own).unwrap()).unwrap();
+    all.extend(read(outside).iter().flat_map(|it| serde_json::from_str::<Vec<String>>(it).unwrap()));
+    all
 }

@@ -2,6 +2,7 @@
 
 use serde_json::{Value, json};
 
+use crate::corpora::naughty_strings;
 use crate::support::house::{House, task_path};
 
 pub(super) const HOLD: &str = r#"
@@ -282,14 +283,4 @@ async fn whatever_is_a_name_comes_back_as_it_was() {
         let city = house.call("GET", &format!("{place}/params/city")).send().await;
         assert_eq!((city.status, city.text.as_str()), (200, &*name));
     }
-}
-
-fn naughty_strings() -> Vec<String> {
-    let beside = || std::path::PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../shared/corpora");
-    let root = std::env::var_os("BELTLINE_CORPORA").map_or_else(beside, std::path::PathBuf::from);
-    let Ok(text) = std::fs::read_to_string(root.join("naughty-strings/blns.json")) else {
-        eprintln!("SKIPPED: no corpora at {}; set BELTLINE_CORPORA", root.display());
-        return Vec::new();
-    };
-    serde_json::from_str(&text).unwrap()
 }

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use crate::corpora::texts;
+use crate::corpora::naughty_strings;
 use crate::dashboard::visitor::Visitor;
 use crate::support::house::{House, PASSWORD};
 
@@ -143,8 +143,7 @@ async fn a_viewer_sees_variables_and_no_secret() {
 async fn naughty_values_are_kept_as_they_are_and_many_have_pages() {
     let house = House::open().await;
     let visitor = Visitor::operator(&house).await;
-    let corpus = texts("naughty-strings").into_iter().find(|(name, _)| name == "blns.json");
-    let list: Vec<String> = corpus.map(|(_, it)| serde_json::from_str(&it).unwrap()).unwrap_or_default();
+    let list = naughty_strings();
     let own = ["</textarea><script>x()</script>", "\u{202e}x\u{0}y", "{{secret.api_key}}", " two\nlines "];
     let all: Vec<&str> = own.into_iter().chain(list.iter().map(String::as_str)).collect();
     for (at, text) in all.iter().enumerate() {
