@@ -10,7 +10,7 @@ use serde_json::json;
 use crate::alarms::scene::{AUTHOR, DUTY, Scene};
 
 /// How many tasks fail.
-const STORM: usize = 2_000;
+const STORM: usize = 10_000;
 /// A handful of messages, for each of the two storms.
 const HANDFUL: usize = 12;
 
