@@ -1,0 +1,13 @@
+//! Torture: the real binary does its work on one ledger workload while everything around it fails. What was
+//! acknowledged must be there and right at the end, what was asked must be asked once, and no pair of tokens
+//! that was received may be lost. `tests/torture/run` runs all rows and writes their table.
+
+mod outside;
+mod tokens;
+mod story;
+mod life;
+mod judge;
+mod tally;
+mod scene;
+mod kills;
+mod terms;
