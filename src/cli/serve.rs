@@ -78,6 +78,8 @@ impl Engine {
         let address = listener.local_addr()?;
         let token = data.token()?;
         let store = open_store(config, &data)?;
+        #[cfg(debug_assertions)]
+        let store = crate::store::broken::broken(store);
         let keyring = Arc::new(Keyring::default());
         let (runner, handle) = Runner::new(Arc::new(turns(config, store, &keyring, address)?));
         let desk_config = DeskConfig {

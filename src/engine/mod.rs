@@ -6,6 +6,8 @@ pub mod transition;
 pub mod walk;
 pub mod step;
 pub mod health;
+#[cfg(debug_assertions)]
+pub mod broken;
 pub mod shelf;
 pub mod edges;
 pub mod registry;

@@ -23,7 +23,7 @@ impl Scene {
         let mut tally = Tally { rounds, ..Tally::default() };
         let acknowledged = self.all_acknowledged();
         tally.acknowledged = acknowledged.len().try_into().unwrap();
-        let orders = self.at_rest(&life, &mut tally).await;
+        let orders = self.rest(&life, &mut tally).await;
         self.compare(&acknowledged, &orders, &mut tally);
         self.compare_keepers(&life, &mut tally).await;
         self.compare_asks(&mut tally);
@@ -40,12 +40,16 @@ impl Scene {
     }
 
     /// All orders, once none lives any more.
-    #[expect(clippy::disallowed_methods, reason = "the engine is another program; a hang is found by the clock")]
-    async fn at_rest(&self, life: &Life, tally: &mut Tally) -> BTreeMap<String, Value> {
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "the engine is another program; a hang is found by the clock"
+    )]
+    pub(crate) async fn rest(&self, life: &Life, tally: &mut Tally) -> BTreeMap<String, Value> {
         let (mut before, mut moved) = (usize::MAX, Instant::now());
         loop {
             let mut orders = BTreeMap::new();
-            for process in (0..4).map(Story::process).chain(["double", "nudge", "journal"].map(str::to_owned)) {
+            for process in (0..4).map(Story::process).chain(["double", "nudge", "journal"].map(str::to_owned))
+            {
                 for task in self.tasks(life, &process).await {
                     let reference = task["ref"].as_str().unwrap().to_owned();
                     orders.insert(format!("{process}/{reference}"), task);
@@ -180,24 +184,7 @@ impl Scene {
             if !self.outside.book.families.lock().unwrap().by_name.contains_key(name) {
                 continue;
             }
-            let Some(task) = self.get(life, &format!("processes/keeper/tasks/{name}")).await else {
-                tally.lost.push(format!("keeper {name} is not there"));
-                continue;
-            };
-            let number = |param: &str| {
-                let value = task["params"][param].as_str().unwrap_or_default();
-                value.rsplit('-').next().unwrap_or_default().to_owned()
-            };
-            let (access, refresh) = (number("access_token"), number("refresh_token"));
-            if access != refresh && !access.is_empty() {
-                let granted = refresh.parse::<u64>().is_ok_and(|it| it % 1_000 == 0);
-                if !granted {
-                    tally.wrong.push(format!("keeper {name} has half a pair: {access} and {refresh}"));
-                }
-            }
-            if task["due"].is_null() && task["node"] != "over" && task["state"] != "doing" {
-                tally.wrong.push(format!("keeper {name} waits for nothing on {}", task["node"]));
-            }
+            tally.wrong.extend(self.halves(life, name).await);
         }
     }
 
@@ -232,8 +219,10 @@ impl Scene {
                 tally.wrong.push(format!("there are {many} tasks of `{process}`, and not {expected}"));
             }
         }
-        let gaps = "SELECT 'seq', count(*) FROM trail
-             WHERE seq > 1 AND seq - 1 NOT IN (SELECT seq FROM trail) AND seq > (SELECT min(seq) FROM trail)";
+        // The long histories of keepers are cut at their beginnings.
+        let gaps = "SELECT 'seq', count(*) FROM trail WHERE seq - 1 NOT IN (SELECT seq FROM trail) AND seq >
+             (SELECT coalesce(max(first), 1) FROM (SELECT min(seq) AS first FROM trail WHERE task IN
+                 (SELECT id FROM tasks WHERE process = 'keeper') GROUP BY task))";
         let back = "SELECT 'revision', count(*) FROM trail a JOIN trail b
              ON a.task = b.task AND a.seq < b.seq AND a.revision >= b.revision";
         let orphans = "SELECT 'orphan', count(*) FROM trail WHERE task NOT IN (SELECT id FROM tasks)";

@@ -30,10 +30,10 @@ async fn killed_under_load() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn killed_under_load_sees_what_is_acknowledged_before_the_commit() {
-    caught("sigkill", "early_acknowledge", &killed(30, Some("early_acknowledge")).await);
+    caught("sigkill", "early_acknowledge", &killed(8, Some("early_acknowledge")).await);
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn killed_under_load_sees_signals_that_are_kept_after_the_commit() {
-    caught("sigkill", "late_signals", &killed(30, Some("late_signals")).await);
+    caught("sigkill", "late_signals", &killed(8, Some("late_signals")).await);
 }

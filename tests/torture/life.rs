@@ -38,6 +38,12 @@ pub(crate) struct Refusal {
     pub(crate) log: String,
 }
 
+/// The binary of this build, unless another is to be measured.
+#[expect(clippy::disallowed_methods, reason = "a test is told from outside what to measure")]
+fn engine() -> String {
+    std::env::var("BELTLINE_BINARY").unwrap_or_else(|_| env!("CARGO_BIN_EXE_beltline").to_owned())
+}
+
 impl Start {
     pub(crate) fn at(home: &Path) -> Start {
         let data = home.join("data");
@@ -47,7 +53,7 @@ impl Start {
     /// Runs a verb of the command line to its end.
     pub(crate) fn verb(&self, args: &[&str]) -> (Option<i32>, String) {
         let data = self.data.to_str().unwrap();
-        let mut command = Command::new(env!("CARGO_BIN_EXE_beltline"));
+        let mut command = Command::new(engine());
         let command = command.args(args).args(["--data", data]).current_dir(&self.home);
         let output = command.env_clear().env("PATH", "/usr/bin:/bin").stdin(Stdio::null()).output().unwrap();
         let both = [output.stdout, output.stderr].concat();
@@ -56,9 +62,9 @@ impl Start {
 
     /// Starts it, and waits until it answers or has ended.
     pub(crate) fn go(&self) -> Result<Life, Refusal> {
-        let engine = env!("CARGO_BIN_EXE_beltline");
+        let engine = engine();
         let mut words: Vec<&str> = self.tracer.iter().map(String::as_str).collect();
-        words.push(engine);
+        words.push(&engine);
         let data = self.data.to_str().unwrap();
         words.extend(["serve", "--listen", "127.0.0.1:0", "--data", data]);
         words.extend(["--allow-address", "127.0.0.0/8"]);

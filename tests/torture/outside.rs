@@ -19,6 +19,8 @@ use crate::torture::tokens::{Families, Told};
 /// How long an answer may lie unwritten to the disk of the engine when a fault comes: an answer that came so
 /// long before it or less was in flight.
 const IN_FLIGHT: Duration = Duration::from_secs(3);
+/// How much later than it was sent a request may be read here.
+const READ_LATE: Duration = Duration::from_secs(1);
 
 /// One request.
 #[derive(Clone, Debug)]
@@ -60,10 +62,11 @@ pub(crate) enum Mood {
     Cuts,
 }
 
-struct Request {
-    what: String,
+/// A request as it came.
+pub(crate) struct Request {
+    pub(crate) what: String,
     key: String,
-    body: String,
+    pub(crate) body: String,
 }
 
 /// A number that depends on all of these alone.
@@ -118,7 +121,7 @@ impl Book {
     /// Whether a fault came while the engine could still hold that answer in its memory alone.
     pub(crate) fn in_flight(&self, asked: Duration, answered: Option<Duration>, again: Duration) -> bool {
         let until = answered.map_or(again, |answered| again.min(answered + IN_FLIGHT));
-        self.faults.lock().unwrap().iter().any(|fault| asked <= *fault && *fault <= until)
+        self.faults.lock().unwrap().iter().any(|fault| asked <= *fault + READ_LATE && *fault <= until)
     }
 
     /// All requests by what they asked for.
@@ -233,7 +236,7 @@ async fn pause(time: Duration) {
 }
 
 /// The next request of a connection; none when it is over.
-async fn read(stream: &mut TcpStream, buffer: &mut Vec<u8>) -> Option<Request> {
+pub(crate) async fn read(stream: &mut TcpStream, buffer: &mut Vec<u8>) -> Option<Request> {
     loop {
         if let Some(head) = buffer.windows(4).position(|it| it == b"\r\n\r\n") {
             let text = String::from_utf8_lossy(&buffer[..head]).into_owned();

@@ -110,16 +110,18 @@ impl Scene {
         self.log.acknowledged.lock().unwrap().clone()
     }
 
-    /// How many orders were ever submitted, acknowledged or not.
-    pub(crate) fn submitted(&self) -> u64 {
-        self.log.next.load(Ordering::Relaxed)
-    }
-
     /// No new orders; those that are not acknowledged yet are submitted until they are.
     pub(crate) async fn no_more(&mut self) {
         self.log.stop.store(true, Ordering::Relaxed);
         for client in self.clients.drain(..) {
             client.await.unwrap();
+        }
+    }
+
+    /// The clients go away.
+    pub(crate) fn no_more_at_all(&mut self) {
+        for client in self.clients.drain(..) {
+            client.abort();
         }
     }
 
@@ -137,22 +139,48 @@ impl Scene {
     /// Begins to keep tokens, and authorizes again where a grant is over, as a person would.
     pub(crate) async fn authorize(&self, life: &Life) {
         for name in KEEPERS {
-            let task = self.get(life, &format!("processes/keeper/tasks/{name}")).await;
-            let (path, body) = match task {
-                Some(task) if task["node"] == "over" => {
-                    let pair = self.outside.book.families.lock().unwrap().grant(name);
-                    let path = format!("processes/keeper/tasks/{name}/modify");
-                    (path, json!({"params": {"refresh_token": pair}}))
-                }
-                Some(_) => continue,
-                None => {
-                    let pair = self.outside.book.families.lock().unwrap().grant(name);
-                    ("processes/keeper/tasks".to_owned(), json!({"ref": name, "params": {"refresh_token": pair}}))
-                }
-            };
-            let status = self.post(life, &path, &body).await;
-            assert!(status.is_some_and(|it| it < 300), "{name}: {status:?} {}", life.log());
+            self.keep(life, name).await;
         }
+    }
+
+    /// The same for one.
+    pub(crate) async fn keep(&self, life: &Life, name: &str) {
+        let task = self.get(life, &format!("processes/keeper/tasks/{name}")).await;
+        let is_over = match &task {
+            Some(task) if task["node"] == "over" => true,
+            Some(_) => return,
+            None => false,
+        };
+        let pair = self.outside.book.families.lock().unwrap().grant(name);
+        let given = json!({"refresh_token": pair});
+        let (path, body) = match is_over {
+            true => (format!("processes/keeper/tasks/{name}/modify"), json!({"params": given})),
+            false => ("processes/keeper/tasks".to_owned(), json!({"ref": name, "params": given})),
+        };
+        let status = self.post(life, &path, &body).await;
+        assert!(status.is_some_and(|it| it < 300), "{name}: {status:?} {}", life.log());
+    }
+
+    /// What is not as it must be with what that keeper holds: one whole pair.
+    pub(crate) async fn halves(&self, life: &Life, name: &str) -> Vec<String> {
+        let Some(task) = self.get(life, &format!("processes/keeper/tasks/{name}")).await else {
+            return vec![format!("keeper {name} is not there")];
+        };
+        let number = |param: &str| {
+            let value = task["params"][param].as_str().unwrap_or_default();
+            value.rsplit('-').next().unwrap_or_default().to_owned()
+        };
+        let (access, refresh) = (number("access_token"), number("refresh_token"));
+        let mut wrong = Vec::new();
+        // The first refresh token of a grant comes alone.
+        let is_granted = refresh.parse::<u64>().is_ok_and(|it| it % 1_000 == 0);
+        if access != refresh && !is_granted {
+            wrong.push(format!("keeper {name} has half a pair: {access} and {refresh}"));
+        }
+        if task["due"].is_null() && task["node"] != "over" && task["state"] != "doing" {
+            wrong.push(format!("keeper {name} waits for nothing on {}", task["node"]));
+        }
+        wrong
     }
 }
 

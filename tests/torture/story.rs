@@ -222,9 +222,9 @@ impl Part {
                  {{whose: '{{{{task.process}}}}', name: '{{{{task.ref}}}}'}}, next: {node}w}}\n  \
                  {node}w: {{kind: wait, accept: {{poked: {{required: true}}}}, next: {next}}}"
             ),
-            Part::Send => format!(
-                "{{kind: send, process: journal, params: {{of: '{{{{task.ref}}}}'}}, next: {next}}}"
-            ),
+            Part::Send => {
+                format!("{{kind: send, process: journal, params: {{of: '{{{{task.ref}}}}'}}, next: {next}}}")
+            }
             Part::Escalate => format!(
                 "{{kind: escalation, message: '{{{{task.process}}}}/{{{{task.ref}}}} {node}', notify: [ops], \
                  retry: {{times: 1}}, next: {next}}}"

@@ -81,6 +81,12 @@ fn write(name: &str, value: &serde_json::Value) {
     fs::rename(beside, path).unwrap();
 }
 
+/// What was kept under that name by the last run.
+pub(crate) fn kept(name: &str) -> Option<serde_json::Value> {
+    let text = fs::read_to_string(folder().join(format!("{name}.json"))).ok()?;
+    Some(serde_json::from_str(&text).unwrap())
+}
+
 /// How many rounds: few, unless all are asked for.
 #[expect(clippy::disallowed_methods, reason = "a test is told from outside how long it may take")]
 pub(crate) fn rounds(few: u64, all: u64) -> u64 {

@@ -67,8 +67,7 @@ impl Families {
             (family.asked, family.answered) = (now, None);
             return Told::Pair(pair(name, family.number));
         }
-        let excused =
-            family.answered.is_none() || book.in_flight(family.asked, family.answered, now);
+        let excused = family.answered.is_none() || book.in_flight(family.asked, family.answered, now);
         if !excused || shown + 1 != family.number {
             self.lost.push(format!("{name}: pair {} was received, and {shown} was shown", family.number));
         }
