@@ -13,7 +13,7 @@ use crate::model::names::{Address, TaskId};
 use crate::model::task::{Phase, To};
 use crate::store::keeping::{HOPS_KEPT, HOPS_MAX};
 use crate::store::rows::{
-    Found, Mail, RecordRow, Sealed, Stand, Step, Taken, TaskRow, Trail, letter_place, name, phase,
+    Found, Mail, No, RecordRow, Sealed, Stand, Step, Taken, TaskRow, Trail, letter_place, name, phase,
     phase_number,
 };
 use crate::store::seal::Sealer;
@@ -26,12 +26,10 @@ pub(super) struct Batch<'c> {
     last_letter: i64,
     began: (i64, i64),
     counts: BTreeMap<Stand, i64>,
-}
-
-/// Why a write did not happen.
-enum No {
-    Refused(Refused),
-    Failed(StoreError),
+    /// A write has failed in a way that may be its own.
+    pub(super) suspect: bool,
+    /// Each write stands by itself: if one fails in a way that is its own, the others go on.
+    careful: bool,
 }
 
 /// A row as a step found it.
@@ -50,15 +48,18 @@ struct Plan<'w> {
     deliveries: Vec<Delivery<'w>>,
 }
 
+/// A row for each table that no task and no record can have.
+const CANARIES: [&str; 5] = [
+    "INSERT INTO tasks VALUES (-1, '', '', '', 0, 0, NULL, 0, 0, 0, NULL, x'')",
+    "INSERT INTO letters VALUES (-1, -1, x'')",
+    "INSERT INTO trail VALUES (-1, -1, 0, 0, 0, x'')",
+    "INSERT INTO counts VALUES ('', '', 0, 0)",
+    "INSERT INTO records VALUES ('', '', 0, x'')",
+];
+
 enum Delivery<'w> {
     Birth(&'w TaskRow),
     Word { task: i64, json: &'w [u8] },
-}
-
-impl<E: Into<StoreError>> From<E> for No {
-    fn from(error: E) -> No {
-        No::Failed(error.into())
-    }
 }
 
 impl<'c> Batch<'c> {
@@ -66,7 +67,15 @@ impl<'c> Batch<'c> {
         db.prepare_cached("BEGIN IMMEDIATE")?.execute([])?;
         let mut last = db.prepare_cached("SELECT last_event, last_letter FROM store")?;
         let began: (i64, i64) = last.query_row([], |row| Ok((row.get(0)?, row.get(1)?)))?;
-        Ok(Batch { db, sealer, last_event: began.0, last_letter: began.1, began, counts: BTreeMap::new() })
+        let (last_event, last_letter) = began;
+        let counts = BTreeMap::new();
+        Ok(Batch { db, sealer, last_event, last_letter, began, counts, suspect: false, careful: false })
+    }
+
+    /// The same, and each write stands by itself. It costs a savepoint for each, so it is for batches in which
+    /// one has failed.
+    pub(super) fn begin_careful(db: &'c Connection, sealer: &'c Sealer) -> Result<Batch<'c>, StoreError> {
+        Ok(Batch { careful: true, ..Batch::begin(db, sealer)? })
     }
 
     /// Writes what is gathered over the batch; to be called once, before the commit.
@@ -95,19 +104,73 @@ impl<'c> Batch<'c> {
     }
 
     pub(super) fn write(&mut self, write: &Sealed) -> Result<Result<Receipt, Refused>, StoreError> {
-        let done = match write {
-            Sealed::Step(step) => self.step(step),
-            Sealed::Post(letter, at) => self.post(letter, *at),
-            Sealed::Noted(letter, record, at) => self.post(letter, *at).and_then(|receipt| {
-                self.keep(record)?;
-                Ok(receipt)
-            }),
-        };
+        let done = if self.careful { self.write_apart(write) } else { self.try_write(write) };
         match done {
             Ok(receipt) => Ok(Ok(receipt)),
             Err(No::Refused(refused)) => Ok(Err(refused)),
+            Err(No::Suspect(error)) => {
+                self.suspect = true;
+                Err(error)
+            }
             Err(No::Failed(error)) => Err(error),
         }
+    }
+
+    fn try_write(&mut self, write: &Sealed) -> Result<Receipt, No> {
+        match write {
+            Sealed::Step(step) => self.step(step),
+            Sealed::Post(letter, at) => self.post(letter, *at),
+            Sealed::Noted(letter, record, at) => {
+                let receipt = self.post(letter, *at)?;
+                self.keep(record)?;
+                Ok(receipt)
+            }
+        }
+    }
+
+    /// What of a write that failed was done is undone. Then it is seen whether the others can be written: if
+    /// so, this one is unwritable, and if not, the store is.
+    fn write_apart(&mut self, write: &Sealed) -> Result<Receipt, No> {
+        let before = (self.last_event, self.last_letter, std::mem::take(&mut self.counts));
+        self.sql("SAVEPOINT apart")?.execute([])?;
+        let done = self.try_write(write);
+        let (last_event, last_letter, mut counts) = before;
+        match done {
+            Ok(_) => std::mem::take(&mut self.counts).into_iter().for_each(|(stand, tasks)| {
+                *counts.entry(stand).or_default() += tasks;
+            }),
+            Err(_) => (self.last_event, self.last_letter) = (last_event, last_letter),
+        }
+        self.counts = counts;
+        if let Err(No::Suspect(_) | No::Refused(_)) = &done {
+            self.sql("ROLLBACK TO apart")?.execute([])?;
+        }
+        if !matches!(done, Err(No::Failed(_))) {
+            self.sql("RELEASE apart")?.execute([])?;
+        }
+        match done {
+            Err(No::Suspect(error)) => match self.takes_rows() {
+                Ok(()) => Err(Refused::Unwritable(reason(&error)).into()),
+                Err(_) => Err(No::Failed(error)),
+            },
+            done => done,
+        }
+    }
+
+    /// Whether every table takes a row: one is put into each and taken back.
+    fn takes_rows(&self) -> Result<(), StoreError> {
+        self.sql("SAVEPOINT canary")?.execute([])?;
+        let done = CANARIES.iter().try_for_each(|canary| self.sql(canary)?.execute([]).map(drop));
+        self.sql("ROLLBACK TO canary")?.execute([])?;
+        self.sql("RELEASE canary")?.execute([])?;
+        Ok(done?)
+    }
+
+    /// Proves that the store can be written: each table takes a row, and the commit has something to sync.
+    pub(super) fn probe(&self) -> Result<(), StoreError> {
+        self.takes_rows()?;
+        self.sql("UPDATE store SET last_event = last_event")?.execute([])?;
+        Ok(())
     }
 
     pub(super) fn keep(&self, record: &RecordRow) -> Result<(), StoreError> {
@@ -264,7 +327,7 @@ impl<'c> Batch<'c> {
         Ok(ended.query_row([id], |row| row.get(0)).optional()?)
     }
 
-    fn put(&mut self, step: &Step, was: Option<&Was>) -> Result<(), StoreError> {
+    fn put(&mut self, step: &Step, was: Option<&Was>) -> Result<(), No> {
         let row = &step.row;
         let hops = self.keep_trail(row, step.trail.as_ref(), was.map_or(0, |was| was.hops))?;
         let ended = match (row.phase.is_live(), was.map_or(0, |was| was.ended)) {
@@ -296,13 +359,7 @@ impl<'c> Batch<'c> {
         }
     }
 
-    fn insert(
-        &mut self,
-        row: &TaskRow,
-        ended: i64,
-        hops: i64,
-        idempotency: Option<&[u8]>,
-    ) -> Result<(), StoreError> {
+    fn insert(&mut self, row: &TaskRow, ended: i64, hops: i64, idempotency: Option<&[u8]>) -> Result<(), No> {
         self.sql("INSERT INTO tasks VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12)")?.execute(
             params![
                 row.id,
@@ -323,7 +380,7 @@ impl<'c> Batch<'c> {
         Ok(())
     }
 
-    fn remove(&mut self, id: i64, was: &Was) -> Result<(), StoreError> {
+    fn remove(&mut self, id: i64, was: &Was) -> Result<(), No> {
         self.sql("DELETE FROM tasks WHERE id = ?1")?.execute([id])?;
         self.sql("DELETE FROM trail WHERE task = ?1")?.execute([id])?;
         self.count(was.stand.clone(), -1);
@@ -331,7 +388,7 @@ impl<'c> Batch<'c> {
     }
 
     /// Takes from the inbox what was read, or everything when there is no one left to read it.
-    fn clear(&self, step: &Step, lives: bool) -> Result<(), StoreError> {
+    fn clear(&self, step: &Step, lives: bool) -> Result<(), No> {
         if !lives {
             self.sql("DELETE FROM letters WHERE task = ?1")?.execute([step.row.id])?;
             return Ok(());
@@ -343,7 +400,7 @@ impl<'c> Batch<'c> {
     }
 
     /// Adds an entry to a trail of so many hops; says how many it has then.
-    fn keep_trail(&mut self, row: &TaskRow, trail: Option<&Trail>, before: i64) -> Result<i64, StoreError> {
+    fn keep_trail(&mut self, row: &TaskRow, trail: Option<&Trail>, before: i64) -> Result<i64, No> {
         let Some(trail) = trail else {
             return Ok(before);
         };
@@ -364,7 +421,7 @@ impl<'c> Batch<'c> {
     }
 
     /// Removes the oldest entries, as long as the rest has hops enough; says how many hops that has.
-    fn cut_trail(&self, task: i64) -> Result<i64, StoreError> {
+    fn cut_trail(&self, task: i64) -> Result<i64, No> {
         let mut entries = self.sql("SELECT seq, hops FROM trail WHERE task = ?1 ORDER BY seq DESC")?;
         let mut entries = entries.query([task])?;
         let mut kept = 0_i64;
@@ -379,7 +436,7 @@ impl<'c> Batch<'c> {
         Ok(kept)
     }
 
-    fn deliver(&mut self, delivery: &Delivery<'_>, at: i64) -> Result<Option<LetterId>, StoreError> {
+    fn deliver(&mut self, delivery: &Delivery<'_>, at: i64) -> Result<Option<LetterId>, No> {
         match delivery {
             Delivery::Birth(row) => self.insert(row, 0, 0, None).map(|()| None),
             Delivery::Word { task, json } => {
@@ -393,13 +450,13 @@ impl<'c> Batch<'c> {
         }
     }
 
-    fn has_mail(&self, task: i64) -> Result<bool, StoreError> {
+    fn has_mail(&self, task: i64) -> Result<bool, No> {
         let mut mail = self.sql("SELECT EXISTS (SELECT 1 FROM letters WHERE task = ?1)")?;
         Ok(mail.query_row([task], |row| row.get(0))?)
     }
 
     /// Makes a task due that has mail, unless it is doing something.
-    fn wake(&self, task: i64, at: i64) -> Result<(), StoreError> {
+    fn wake(&self, task: i64, at: i64) -> Result<(), No> {
         self.sql("UPDATE tasks SET due = ?2 WHERE id = ?1 AND phase <> ?3 AND (due IS NULL OR due > ?2)")?
             .execute([task, at, phase_number(Phase::Doing)])?;
         Ok(())
@@ -411,6 +468,13 @@ impl<'c> Batch<'c> {
 
     fn sql(&self, text: &str) -> Result<CachedStatement<'c>, rusqlite::Error> {
         self.db.prepare_cached(text)
+    }
+}
+
+/// What is wrong, without what a person is told of the store as a whole.
+fn reason(error: &StoreError) -> String {
+    match error {
+        StoreError::Lost(why) | StoreError::Corrupt(why) => why.clone(),
     }
 }
 
