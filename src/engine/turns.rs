@@ -393,11 +393,7 @@ impl Turns {
                 drop(tell.send(Err(NotTaken::RefTaken(address))));
                 None
             }
-            (refused @ Refused::Repeated(_), Some(tell)) => {
-                drop(tell.send(Err(not_taken(refused))));
-                None
-            }
-            (refused @ Refused::Unwritable(_), Some(tell)) => {
+            (refused @ (Refused::Repeated(_) | Refused::Unwritable(_)), Some(tell)) => {
                 drop(tell.send(Err(not_taken(refused))));
                 None
             }

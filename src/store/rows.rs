@@ -193,7 +193,7 @@ impl Sealed {
     /// Refused if it cannot be sealed; an error is of the sealer, and of all writes.
     pub(super) fn try_seal(write: &Write, sealer: &Sealer) -> Result<Result<Sealed, Refused>, StoreError> {
         match Sealed::seal(write, sealer) {
-            Ok(sealed) => Ok(Ok(sealed)),
+            Ok(row) => Ok(Ok(row)),
             Err(No::Refused(refused)) => Ok(Err(refused)),
             Err(No::Suspect(error)) => Ok(Err(Refused::Unwritable(error.to_string()))),
             Err(No::Failed(error)) => Err(error),

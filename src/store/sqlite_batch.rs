@@ -13,8 +13,7 @@ use crate::model::names::{Address, TaskId};
 use crate::model::task::{Phase, To};
 use crate::store::keeping::{HOPS_KEPT, HOPS_MAX};
 use crate::store::rows::{
-    Found, Mail, No, RecordRow, Sealed, Stand, Step, Taken, TaskRow, Trail, letter_place, name, phase,
-    phase_number,
+    Found, Mail, No, RecordRow, Stand, Step, Taken, TaskRow, Trail, letter_place, name, phase, phase_number,
 };
 use crate::store::seal::Sealer;
 
@@ -22,14 +21,14 @@ use crate::store::seal::Sealer;
 pub(super) struct Batch<'c> {
     pub(super) db: &'c Connection,
     sealer: &'c Sealer,
-    last_event: i64,
-    last_letter: i64,
+    pub(super) last_event: i64,
+    pub(super) last_letter: i64,
     began: (i64, i64),
-    counts: BTreeMap<Stand, i64>,
+    pub(super) counts: BTreeMap<Stand, i64>,
     /// A write has failed in a way that may be its own.
     pub(super) suspect: bool,
     /// Each write stands by itself: if one fails in a way that is its own, the others go on.
-    careful: bool,
+    pub(super) careful: bool,
 }
 
 /// A row as a step found it.
@@ -47,15 +46,6 @@ struct Plan<'w> {
     living: Vec<&'w TaskRow>,
     deliveries: Vec<Delivery<'w>>,
 }
-
-/// A row for each table that no task and no record can have.
-const CANARIES: [&str; 5] = [
-    "INSERT INTO tasks VALUES (-1, '', '', '', 0, 0, NULL, 0, 0, 0, NULL, x'')",
-    "INSERT INTO letters VALUES (-1, -1, x'')",
-    "INSERT INTO trail VALUES (-1, -1, 0, 0, 0, x'')",
-    "INSERT INTO counts VALUES ('', '', 0, 0)",
-    "INSERT INTO records VALUES ('', '', 0, x'')",
-];
 
 enum Delivery<'w> {
     Birth(&'w TaskRow),
@@ -103,76 +93,6 @@ impl<'c> Batch<'c> {
         Ok(())
     }
 
-    pub(super) fn write(&mut self, write: &Sealed) -> Result<Result<Receipt, Refused>, StoreError> {
-        let done = if self.careful { self.write_apart(write) } else { self.try_write(write) };
-        match done {
-            Ok(receipt) => Ok(Ok(receipt)),
-            Err(No::Refused(refused)) => Ok(Err(refused)),
-            Err(No::Suspect(error)) => {
-                self.suspect = true;
-                Err(error)
-            }
-            Err(No::Failed(error)) => Err(error),
-        }
-    }
-
-    fn try_write(&mut self, write: &Sealed) -> Result<Receipt, No> {
-        match write {
-            Sealed::Step(step) => self.step(step),
-            Sealed::Post(letter, at) => self.post(letter, *at),
-            Sealed::Noted(letter, record, at) => {
-                let receipt = self.post(letter, *at)?;
-                self.keep(record)?;
-                Ok(receipt)
-            }
-        }
-    }
-
-    /// What of a write that failed was done is undone. Then it is seen whether the others can be written: if
-    /// so, this one is unwritable, and if not, the store is.
-    fn write_apart(&mut self, write: &Sealed) -> Result<Receipt, No> {
-        let before = (self.last_event, self.last_letter, std::mem::take(&mut self.counts));
-        self.sql("SAVEPOINT apart")?.execute([])?;
-        let done = self.try_write(write);
-        let (last_event, last_letter, mut counts) = before;
-        match done {
-            Ok(_) => std::mem::take(&mut self.counts).into_iter().for_each(|(stand, tasks)| {
-                *counts.entry(stand).or_default() += tasks;
-            }),
-            Err(_) => (self.last_event, self.last_letter) = (last_event, last_letter),
-        }
-        self.counts = counts;
-        if let Err(No::Suspect(_) | No::Refused(_)) = &done {
-            self.sql("ROLLBACK TO apart")?.execute([])?;
-        }
-        if !matches!(done, Err(No::Failed(_))) {
-            self.sql("RELEASE apart")?.execute([])?;
-        }
-        match done {
-            Err(No::Suspect(error)) => match self.takes_rows() {
-                Ok(()) => Err(Refused::Unwritable(reason(&error)).into()),
-                Err(_) => Err(No::Failed(error)),
-            },
-            done => done,
-        }
-    }
-
-    /// Whether every table takes a row: one is put into each and taken back.
-    fn takes_rows(&self) -> Result<(), StoreError> {
-        self.sql("SAVEPOINT canary")?.execute([])?;
-        let done = CANARIES.iter().try_for_each(|canary| self.sql(canary)?.execute([]).map(drop));
-        self.sql("ROLLBACK TO canary")?.execute([])?;
-        self.sql("RELEASE canary")?.execute([])?;
-        Ok(done?)
-    }
-
-    /// Proves that the store can be written: each table takes a row, and the commit has something to sync.
-    pub(super) fn probe(&self) -> Result<(), StoreError> {
-        self.takes_rows()?;
-        self.sql("UPDATE store SET last_event = last_event")?.execute([])?;
-        Ok(())
-    }
-
     pub(super) fn keep(&self, record: &RecordRow) -> Result<(), StoreError> {
         self.sql("INSERT OR REPLACE INTO records (shelf, name, at, value) VALUES (?1, ?2, ?3, ?4)")?
             .execute(params![record.shelf, record.name, record.at, record.value])?;
@@ -193,7 +113,7 @@ impl<'c> Batch<'c> {
         due.into_iter().map(take).collect()
     }
 
-    fn post(&mut self, letter: &Mail, at: i64) -> Result<Receipt, No> {
+    pub(super) fn post(&mut self, letter: &Mail, at: i64) -> Result<Receipt, No> {
         let mut plan = Plan { own: None, living: Vec::new(), deliveries: Vec::new() };
         self.address(letter, &mut plan)?;
         let mut receipt = Receipt::default();
@@ -203,7 +123,7 @@ impl<'c> Batch<'c> {
         Ok(receipt)
     }
 
-    fn step(&mut self, step: &Step) -> Result<Receipt, No> {
+    pub(super) fn step(&mut self, step: &Step) -> Result<Receipt, No> {
         let row = &step.row;
         let was = self.check(step)?;
         let lives = row.phase.is_live() && !step.gone;
@@ -466,15 +386,8 @@ impl<'c> Batch<'c> {
         *self.counts.entry(stand).or_default() += tasks;
     }
 
-    fn sql(&self, text: &str) -> Result<CachedStatement<'c>, rusqlite::Error> {
+    pub(super) fn sql(&self, text: &str) -> Result<CachedStatement<'c>, rusqlite::Error> {
         self.db.prepare_cached(text)
-    }
-}
-
-/// What is wrong, without what a person is told of the store as a whole.
-fn reason(error: &StoreError) -> String {
-    match error {
-        StoreError::Lost(why) | StoreError::Corrupt(why) => why.clone(),
     }
 }
 

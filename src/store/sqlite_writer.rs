@@ -114,11 +114,11 @@ fn serve(
         }
         let changes = db.total_changes();
         let succeeded = commit(db, sealer, group);
-        let changed = db.total_changes() != changes;
-        if changed || !succeeded {
+        let wrote = db.total_changes() != changes;
+        if wrote || !succeeded {
             *lock(last) = succeeded.then(now);
         }
-        if changed {
+        if wrote {
             log.grew();
         }
     }
@@ -168,7 +168,9 @@ fn try_commit(batch: Result<Batch<'_>, StoreError>, mut group: Vec<Box<dyn Job>>
             Err(error) => return Tried::Failed(group, error),
         },
     }
-    group.into_iter().for_each(|job| job.answer(Ok(())));
+    for job in group {
+        job.answer(Ok(()));
+    }
     Tried::Done
 }
 

@@ -28,7 +28,7 @@ async fn one_row_of_a_thousand_that_cannot_be_written_costs_itself_alone() {
     for (place, result) in results.iter().enumerate() {
         match (place, result) {
             (500 | 700, Err(Refused::Unwritable(why))) => {
-                assert!(why.contains("no room for the bad"), "{why}")
+                assert!(why.contains("no room for the bad"), "{why}");
             }
             (500 | 700, other) => panic!("{place}: {other:?}"),
             (_, result) => assert!(result.is_ok(), "{place}: {result:?}"),
