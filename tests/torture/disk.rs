@@ -50,6 +50,10 @@ impl Disk {
         run("perl", &["-e", CUT, self.at.to_str().unwrap()]);
     }
 
+    pub(crate) fn sync(&self) {
+        run("sync", &["-f", self.at.to_str().unwrap()]);
+    }
+
     /// To be called when nobody has it open.
     pub(crate) fn power_on(&self) {
         run("umount", &[self.at.to_str().unwrap()]);

@@ -50,15 +50,13 @@ async fn failing(rounds: u64) -> Tally {
     let mut died = Vec::new();
     for round in 0..rounds {
         let drawn = chance(seed(), &format!("failing {round}"));
-        let from = 2 + drawn % 150;
-        let until = from + (drawn >> 16) % 20;
         let (calls, error) = match round % 3 {
             0 => ("fsync,fdatasync", "EIO"),
             1 => ("pwrite64", "EIO"),
             _ => ("pwrite64", "EROFS"),
         };
-        let from = if calls == "pwrite64" { from * 4 } else { from };
-        let until = if calls == "pwrite64" { until * 4 } else { until };
+        let from = (2 + drawn % 150) * if calls == "pwrite64" { 4 } else { 1 };
+        let until = from + (drawn >> 16) % 6;
         let inject = format!("inject={calls}:error={error}:when={from}..{until}");
         let trace = format!("trace={calls}");
         let words = ["strace", "-D", "-f", "--seccomp-bpf", "-o", "/dev/null", "-e", &trace, "-e", &inject];

@@ -27,7 +27,7 @@ async fn cut(rounds: u64, broken: Option<&'static str>, lies: bool) -> Tally {
     scene.start.data = disk.at.join("data");
     // The key is made once, and is no matter of this row.
     scene.live().kill();
-    run_sync();
+    disk.sync();
     if lies {
         scene.start.tracer = LIES.map(str::to_owned).to_vec();
     }
@@ -65,10 +65,6 @@ async fn cut(rounds: u64, broken: Option<&'static str>, lies: bool) -> Tally {
             end
         }
     }
-}
-
-fn run_sync() {
-    assert!(std::process::Command::new("sync").status().unwrap().success());
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -94,8 +94,10 @@ impl Story {
             // A part of each kind is in some order, whatever chance says.
             let sure = (0..ALL.len()).filter(|at| u64::try_from(*at).unwrap() % ORDERS == order);
             let mut parts: Vec<Part> = sure.map(|at| ALL[at]).collect();
+            let mut draws = 0;
             while u64::try_from(parts.len()).unwrap() < many {
-                let drawn = chance(seed, &format!("part {order} {}", parts.len()));
+                draws += 1;
+                let drawn = chance(seed, &format!("part {order} {draws}"));
                 let part = ALL[usize::try_from(drawn % 9).unwrap()];
                 if part != Part::Wait || !parts.contains(&Part::Wait) {
                     parts.push(part);
