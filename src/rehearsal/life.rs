@@ -14,7 +14,7 @@ use crate::engine::edges::{
 use crate::model::effect::{Effect, Outcome};
 use crate::model::names::{Address, ProcessId, TaskId};
 use crate::model::task::Task;
-use crate::model::time::{Span, Timestamp};
+use crate::model::time::{Span, Ticks, Timestamp};
 use crate::rehearsal::director::{Asked, Director, Door, Passage, Unheard, What};
 use crate::rehearsal::virtual_time::{Trouble, VirtualTime};
 
@@ -153,8 +153,21 @@ impl Clock for Life {
         self.time.look().wall
     }
 
+    fn ticks(&self) -> Ticks {
+        Ticks(u64::try_from(self.time.look().lived).unwrap_or(0))
+    }
+
+    fn up(&self) -> Span {
+        Span(u64::try_from(self.time.look().up).unwrap_or(0))
+    }
+
     async fn at(&self, at: Timestamp) {
         self.time.at_wall(at).await;
+        self.lives().await;
+    }
+
+    async fn at_tick(&self, at: Ticks) {
+        self.time.at_lived(i64::try_from(at.0).unwrap_or(i64::MAX)).await;
         self.lives().await;
     }
 }

@@ -142,18 +142,18 @@ impl Simulation {
         stopped
     }
 
-    /// Lives on until ticks have come so far, and all that is to be done then is done.
+    /// Lives on until the uptime has come so far, and all that is to be done then is done.
     ///
     /// # Errors
     /// There was trouble before.
     ///
     /// # Panics
     /// The runner did: that is passed on.
-    pub async fn run_until(&mut self, ticks: i64) -> Result<(), Trouble> {
+    pub async fn run_until(&mut self, up: i64) -> Result<(), Trouble> {
         let time = Arc::clone(&self.premises.time);
         let done = time
             .unless_trouble(async {
-                time.at_ticks(ticks).await;
+                time.at_up(up).await;
                 time.quiet().await;
             })
             .await;

@@ -225,9 +225,9 @@ impl Stage {
 
     /// Lives on until then.
     pub async fn run_until(&mut self, end: Timestamp) -> Result<(), Halt> {
-        let Moment { ticks, wall } = self.simulation.premises().time.moment();
+        let Moment { up, wall, .. } = self.simulation.premises().time.moment();
         let left = i64::try_from(end.since(wall).0).unwrap_or(i64::MAX);
-        let done = self.simulation.run_until(ticks + left).await;
+        let done = self.simulation.run_until(up.saturating_add(left)).await;
         done.map_err(|trouble| self.halted(trouble))
     }
 

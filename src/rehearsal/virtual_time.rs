@@ -1,8 +1,8 @@
 //! [`VirtualTime`]: time that passes only when nothing else can happen. It moves to the next moment that
 //! somebody waits for, in one jump, so a year costs no more than what happens in it.
 //!
-//! There are two clocks, as on a machine: *ticks* count on whatever happens, and the *wall clock* is ticks
-//! plus an offset that may be stepped.
+//! There are three clocks, as on a machine: its *uptime* counts on whatever happens, the *wall clock* is uptime
+//! plus an offset that may be stepped, and the *life* of the process is uptime without its pauses.
 
 use std::collections::BTreeMap;
 use std::pin::Pin;
@@ -18,13 +18,18 @@ const CALLS_AT_ONCE_MAX: u64 = 12_000;
 /// So many looks at the clock at one moment are a hang without any call.
 const LOOKS_AT_ONCE_MAX: u64 = 50_000_000;
 
-/// A moment on both clocks.
+/// A pause of the process counts as no more of its life than this, in milliseconds.
+const PAUSE_MAX: i64 = 1_000;
+
+/// A moment, by what every clock shows.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Moment {
     /// Milliseconds since the simulation began; never steps.
-    pub ticks: i64,
+    pub up: i64,
     /// What the wall clock shows.
     pub wall: Timestamp,
+    /// Milliseconds that the process has lived: a pause counts as a second at most.
+    pub lived: i64,
 }
 
 /// Why a simulation cannot simply go on.
@@ -46,14 +51,12 @@ pub struct VirtualTime(Mutex<Inner>);
 
 #[derive(Debug)]
 struct Inner {
-    ticks: i64,
-    /// Wall clock minus ticks.
-    offset: i64,
+    up: i64,
+    /// Wall clock and life, each minus uptime.
+    offsets: Offsets,
     serial: u64,
-    /// By moment in ticks and serial number.
-    timers: BTreeMap<(i64, u64), Waker>,
-    /// By moment on the wall clock and serial number.
-    alarms: BTreeMap<(i64, u64), Waker>,
+    /// By clock, moment on it, and serial number.
+    timers: [BTreeMap<(i64, u64), Waker>; 3],
     /// Woken when nothing is left to do at this moment.
     quiet: Vec<Waker>,
     trouble: Option<Trouble>,
@@ -63,18 +66,23 @@ struct Inner {
     looks: u64,
 }
 
-/// What is waited for.
+/// How far each clock is ahead of the uptime.
+type Offsets = [i64; 3];
+
+/// The clocks, by their places.
 #[derive(Clone, Copy, Debug)]
-enum Until {
-    Ticks(i64),
-    Wall(i64),
+enum Dial {
+    Up,
+    Wall,
+    Lived,
 }
 
 /// Returns when its moment has come.
 #[derive(Debug)]
 struct Sleep<'a> {
     time: &'a VirtualTime,
-    until: Until,
+    dial: Dial,
+    at: i64,
     serial: Option<u64>,
 }
 
@@ -93,11 +101,10 @@ impl VirtualTime {
     /// Time that begins at `start`.
     pub fn new(start: Timestamp) -> Arc<VirtualTime> {
         Arc::new(VirtualTime(Mutex::new(Inner {
-            ticks: 0,
-            offset: start.0,
+            up: 0,
+            offsets: [0, start.0, 0],
             serial: 0,
-            timers: BTreeMap::new(),
-            alarms: BTreeMap::new(),
+            timers: Default::default(),
             quiet: Vec::new(),
             trouble: None,
             driver: None,
@@ -136,18 +143,23 @@ impl VirtualTime {
 
     /// Returns when so much time has passed.
     pub async fn sleep(&self, span: Span) {
-        let ticks = self.moment().ticks.saturating_add(i64::try_from(span.0).unwrap_or(i64::MAX));
-        self.at_ticks(ticks).await;
+        let at = self.moment().up.saturating_add(millis(span));
+        self.at_up(at).await;
     }
 
-    /// Returns when ticks have come so far.
-    pub async fn at_ticks(&self, ticks: i64) {
-        Sleep { time: self, until: Until::Ticks(ticks), serial: None }.await;
+    /// Returns when the uptime has come so far.
+    pub async fn at_up(&self, at: i64) {
+        Sleep { time: self, dial: Dial::Up, at, serial: None }.await;
     }
 
     /// Returns when the wall clock shows `at` or more.
     pub async fn at_wall(&self, at: Timestamp) {
-        Sleep { time: self, until: Until::Wall(at.0), serial: None }.await;
+        Sleep { time: self, dial: Dial::Wall, at: at.0, serial: None }.await;
+    }
+
+    /// Returns when the process has lived so long.
+    pub async fn at_lived(&self, at: i64) {
+        Sleep { time: self, dial: Dial::Lived, at, serial: None }.await;
     }
 
     /// Returns when nothing is left to do at this moment.
@@ -170,7 +182,7 @@ impl VirtualTime {
     /// The wall clock is set ahead by so many milliseconds, or back.
     pub fn step(&self, millis: i64) {
         let mut inner = self.lock();
-        inner.offset = inner.offset.saturating_add(millis);
+        inner.offsets[Dial::Wall as usize] += millis;
     }
 
     /// So much time passes in which nothing can run: a process that is stopped, a machine that sleeps. What
@@ -178,7 +190,8 @@ impl VirtualTime {
     pub fn freeze(&self, span: Span, mut shuffle: impl FnMut(usize) -> usize) {
         let mut woken = {
             let mut inner = self.lock();
-            inner.ticks = inner.ticks.saturating_add(i64::try_from(span.0).unwrap_or(i64::MAX));
+            inner.up = inner.up.saturating_add(millis(span));
+            inner.offsets[Dial::Lived as usize] -= millis(span).saturating_sub(PAUSE_MAX).max(0);
             inner.begin_moment();
             inner.due()
         };
@@ -215,7 +228,10 @@ impl VirtualTime {
         let woken = {
             let mut inner = self.lock();
             match (&inner.trouble, inner.quiet.is_empty()) {
-                (Some(_), _) => inner.driver.take().into_iter().collect(),
+                (Some(trouble), _) => {
+                    assert!(inner.driver.is_some(), "there is trouble, and nobody listens: {trouble:?}");
+                    inner.driver.take().into_iter().collect()
+                }
                 (None, false) => std::mem::take(&mut inner.quiet),
                 (None, true) => inner.advance(),
             }
@@ -230,20 +246,23 @@ impl VirtualTime {
 
 impl Inner {
     fn moment(&self) -> Moment {
-        Moment { ticks: self.ticks, wall: Timestamp(self.ticks.saturating_add(self.offset)) }
+        let [up, wall, lived] = self.offsets.map(|offset| self.up.saturating_add(offset));
+        Moment { up, wall: Timestamp(wall), lived }
     }
 
     /// Goes to the next moment that somebody waits for, and gives those who do.
     fn advance(&mut self) -> Vec<Waker> {
-        let timer = self.timers.first_key_value().map(|((at, _), _)| *at);
-        let alarm = self.alarms.first_key_value().map(|((at, _), _)| at.saturating_sub(self.offset));
+        let firsts = self.timers.iter().zip(self.offsets);
+        let next = firsts.filter_map(|(timers, offset)| {
+            timers.first_key_value().map(|((at, _), _)| at.saturating_sub(offset))
+        });
         // Nobody lives to see the end of time.
-        let Some(next) = timer.into_iter().chain(alarm).min().filter(|next| *next < i64::MAX / 2) else {
+        let Some(next) = next.min().filter(|next| *next < i64::MAX / 2) else {
             self.trouble.get_or_insert(Trouble::Stuck);
             return self.driver.take().into_iter().collect();
         };
-        if next > self.ticks {
-            self.ticks = next;
+        if next > self.up {
+            self.up = next;
             self.begin_moment();
         }
         self.due()
@@ -256,17 +275,25 @@ impl Inner {
 
     /// Takes out who waits for this moment or one before it, in the order of the moments.
     fn due(&mut self) -> Vec<Waker> {
-        let (ticks, offset) = (self.ticks, self.offset);
-        let wall = ticks.saturating_add(offset).saturating_add(1);
-        let later_timers = self.timers.split_off(&(ticks + 1, 0));
-        let later_alarms = self.alarms.split_off(&(wall, 0));
-        let timers = std::mem::replace(&mut self.timers, later_timers);
-        let alarms = std::mem::replace(&mut self.alarms, later_alarms);
-        let alarms = alarms.into_iter().map(|((at, serial), it)| ((at.saturating_sub(offset), serial), it));
-        let mut due: Vec<((i64, u64), Waker)> = timers.into_iter().chain(alarms).collect();
+        let mut due = Vec::new();
+        for (timers, offset) in self.timers.iter_mut().zip(self.offsets) {
+            let first = timers.first_key_value().map(|((at, _), _)| *at);
+            let end = self.up.saturating_add(offset).saturating_add(1);
+            if first.is_none_or(|at| at >= end) {
+                continue;
+            }
+            let later = timers.split_off(&(end, 0));
+            let now = std::mem::replace(timers, later).into_iter();
+            due.extend(now.map(|((at, serial), waker)| ((at.saturating_sub(offset), serial), waker)));
+        }
         due.sort_by_key(|(place, _)| *place);
         due.into_iter().map(|(_, waker)| waker).collect()
     }
+}
+
+/// A span as moments count.
+fn millis(span: Span) -> i64 {
+    i64::try_from(span.0).unwrap_or(i64::MAX)
 }
 
 impl Future for Sleep<'_> {
@@ -275,34 +302,24 @@ impl Future for Sleep<'_> {
     fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<()> {
         let time = self.time;
         let mut inner = time.lock();
-        let now = inner.moment();
-        let is_over = match self.until {
-            Until::Ticks(at) => at <= now.ticks,
-            Until::Wall(at) => at <= now.wall.0,
-        };
-        if is_over {
+        let dial = self.dial as usize;
+        if self.at <= inner.up.saturating_add(inner.offsets[dial]) {
             return Poll::Ready(());
         }
         let serial = *self.serial.get_or_insert_with(|| {
             inner.serial += 1;
             inner.serial
         });
-        match self.until {
-            Until::Ticks(at) => inner.timers.insert((at, serial), context.waker().clone()),
-            Until::Wall(at) => inner.alarms.insert((at, serial), context.waker().clone()),
-        };
+        inner.timers[dial].insert((self.at, serial), context.waker().clone());
         Poll::Pending
     }
 }
 
 impl Drop for Sleep<'_> {
     fn drop(&mut self) {
-        let Some(serial) = self.serial else { return };
-        let mut inner = self.time.lock();
-        match self.until {
-            Until::Ticks(at) => inner.timers.remove(&(at, serial)),
-            Until::Wall(at) => inner.alarms.remove(&(at, serial)),
-        };
+        if let Some(serial) = self.serial {
+            self.time.lock().timers[self.dial as usize].remove(&(self.at, serial));
+        }
     }
 }
 

@@ -187,8 +187,8 @@ impl Universe {
 
     pub(crate) fn run_until(&mut self, end: Timestamp) {
         loop {
-            let ticks = end.0 - BEGINNING.0;
-            match self.runtime.block_on(self.simulation.run_until(ticks)) {
+            let up = end.0 - BEGINNING.0;
+            match self.runtime.block_on(self.simulation.run_until(up)) {
                 Ok(()) => return,
                 Err(Trouble::Died) => self.live_again(),
                 Err(trouble) => panic!("{trouble:?} at {}", self.now()),
