@@ -1,8 +1,8 @@
 //! [`VirtualTime`]: time that passes only when nothing else can happen. It moves to the next moment that
 //! somebody waits for, in one jump, so a year costs no more than what happens in it.
 //!
-//! There are three clocks, as on a machine: its *uptime* counts on whatever happens, the *wall clock* is uptime
-//! plus an offset that may be stepped, and the *life* of the process is uptime without its pauses.
+//! There are three clocks, as on a machine: its *uptime* counts on whatever happens, the *wall clock* is
+//! uptime plus an offset that may be stepped, and the *life* of the process is uptime without its pauses.
 
 use std::collections::BTreeMap;
 use std::pin::Pin;

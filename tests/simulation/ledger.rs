@@ -12,6 +12,7 @@ use beltline::rehearsal::virtual_time::Moment;
 
 /// One asking.
 #[derive(Clone, Debug)]
+#[expect(dead_code, reason = "what is known of an asking is printed when something is wrong")]
 pub(crate) struct Ask {
     pub(crate) key: String,
     pub(crate) life: u64,
