@@ -161,8 +161,8 @@ impl Book {
             (0..=9, false) => Mood::Refuses,
             (10..=19, _) => Mood::Slow,
             (20..=23, _) => Mood::Resets,
-            (24..=25, _) => Mood::Hangs,
-            (26..=29, _) => Mood::Cuts,
+            (24, _) => Mood::Hangs,
+            (25..=28, _) => Mood::Cuts,
             _ => Mood::Good,
         }
     }

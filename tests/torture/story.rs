@@ -74,7 +74,7 @@ nodes:
     method: POST
     url: "http://AT/token/{{task.ref}}"
     form: {refresh_token: "{{refresh_token}}"}
-    timeout: 3s
+    timeout: 6s
     retry: {times: 1}
     save: {access_token: "= response.body.access_token", refresh_token: "= response.body.refresh_token"}
     next: nap
@@ -194,13 +194,13 @@ impl Part {
         let url = |kind: &str| format!("\"http://{at}/{kind}/{{{{task.process}}}}/{{{{task.ref}}}}/{node}\"");
         let text = match self {
             Part::Ask => format!(
-                "{{kind: http, method: POST, url: {}, timeout: 3s, json: {{of: 1}}, \
+                "{{kind: http, method: POST, url: {}, timeout: 6s, json: {{of: 1}}, \
                  retry: {{times: 40, first: 200ms, factor: 1.5, max: 1s}}, \
                  save: {{{node}: '= response.body.n'}}, next: {next}}}",
                 url("ask")
             ),
             Part::Once => format!(
-                "{{kind: http, method: POST, url: {}, timeout: 3s, json: {{of: 1}}, unsure: stop, \
+                "{{kind: http, method: POST, url: {}, timeout: 6s, json: {{of: 1}}, unsure: stop, \
                  save: {{{node}: asked}}, next: {next}, on_error: {node}x}}\n  \
                  {node}x: {{kind: set, set: {{{node}: \"{{{{fault.code}}}}\"}}, next: {next}}}",
                 url("once")
