@@ -311,6 +311,8 @@ fn turns(
         board: Board::default(),
         facts: Arc::new(facts),
         births: Births::new(),
+        in_flight: InFlight::default(),
+        resumed: AtomicBool::new(false),
     })
 }
 

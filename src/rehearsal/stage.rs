@@ -292,5 +292,7 @@ fn turns(
         board: Board::default(),
         facts: Arc::new(move || facts.clone()),
         births: Births::foreseen(lives),
+        in_flight: InFlight::default(),
+        resumed: AtomicBool::new(false),
     }
 }

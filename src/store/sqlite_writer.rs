@@ -9,6 +9,7 @@ use rusqlite::Connection;
 use tokio::sync::{mpsc, oneshot};
 
 use crate::engine::edges::StoreError;
+use crate::store::leases::Leases;
 use crate::store::seal::Sealer;
 use crate::store::sqlite_batch::Batch;
 
@@ -55,11 +56,17 @@ where
 }
 
 impl Writer {
-    pub(super) fn start(db: Connection, sealer: Arc<Sealer>, log: Arc<Log>) -> Result<Writer, StoreError> {
+    pub(super) fn start(
+        db: Connection,
+        sealer: Arc<Sealer>,
+        leases: Arc<Mutex<Leases>>,
+        log: Arc<Log>,
+    ) -> Result<Writer, StoreError> {
         let (jobs, waiting) = mpsc::channel(QUEUE_MAX);
         let thread = Builder::new().name("store-writer".to_owned());
-        let thread =
-            thread.spawn(move || serve(&db, &sealer, waiting, &log)).map_err(|error| lost(&error))?;
+        let thread = thread
+            .spawn(move || serve(&db, (&sealer, &leases), waiting, &log))
+            .map_err(|error| lost(&error))?;
         Ok(Writer { jobs: Some(jobs), thread: Some(thread) })
     }
 
@@ -85,7 +92,10 @@ impl Drop for Writer {
     }
 }
 
-fn serve(db: &Connection, sealer: &Sealer, mut waiting: mpsc::Receiver<Box<dyn Job>>, log: &Log) {
+/// What a batch works with beside its connection.
+type With<'a> = (&'a Sealer, &'a Mutex<Leases>);
+
+fn serve(db: &Connection, with: With<'_>, mut waiting: mpsc::Receiver<Box<dyn Job>>, log: &Log) {
     while let Some(first) = waiting.blocking_recv() {
         let mut group = vec![first];
         while group.len() < QUEUE_MAX
@@ -94,7 +104,7 @@ fn serve(db: &Connection, sealer: &Sealer, mut waiting: mpsc::Receiver<Box<dyn J
             group.push(next);
         }
         let changes = db.total_changes();
-        commit(db, sealer, group);
+        commit(db, with, group);
         if db.total_changes() != changes {
             log.grew();
         }
@@ -103,8 +113,8 @@ fn serve(db: &Connection, sealer: &Sealer, mut waiting: mpsc::Receiver<Box<dyn J
 
 /// Commits a group and answers it. If one of the group fails, each gets a transaction of its own: the others
 /// must not suffer for it.
-fn commit(db: &Connection, sealer: &Sealer, mut group: Vec<Box<dyn Job>>) {
-    let mut batch = match Batch::begin(db, sealer) {
+fn commit(db: &Connection, with: With<'_>, mut group: Vec<Box<dyn Job>>) {
+    let mut batch = match Batch::begin(db, with) {
         Ok(batch) => batch,
         Err(error) => return fail(db, group, &error),
     };
@@ -115,7 +125,7 @@ fn commit(db: &Connection, sealer: &Sealer, mut group: Vec<Box<dyn Job>>) {
         Err(_) => {
             roll_back(db);
             for job in group {
-                commit(db, sealer, vec![job]);
+                commit(db, with, vec![job]);
             }
             return;
         }

@@ -246,6 +246,8 @@ fn turns(edges: &Arc<Edges>, registry: &Arc<Registry>) -> Turns {
         board: Board::default(),
         facts: Arc::new(facts),
         births: Births::new(),
+        in_flight: InFlight::default(),
+        resumed: AtomicBool::new(false),
     }
 }
 

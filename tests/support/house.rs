@@ -103,6 +103,8 @@ impl House {
             board: Board::default(),
             facts: facts(Arc::clone(&keyring), &public_url),
             births: Births::new(),
+        in_flight: InFlight::default(),
+        resumed: AtomicBool::new(false),
         });
         let (runner, handle) = Runner::new(turns);
         let config = DeskConfig {
