@@ -9,7 +9,7 @@ use crate::engine::transition::{LetterId, Transition};
 use crate::model::effect::{Effect, Outcome};
 use crate::model::names::{Address, NodeName, ProcessId, Ref, TaskId};
 use crate::model::task::{Hop, Letter, Phase, Task};
-use crate::model::time::{Span, Timestamp};
+use crate::model::time::{Span, Ticks, Timestamp};
 
 /// Keeps tasks. Every method is atomic, and durable when it returns.
 ///
@@ -267,11 +267,27 @@ pub trait World: Send + Sync {
     async fn perform(&self, effect: &Effect) -> Outcome;
 }
 
-/// Tells the time, and wakes at a time.
+/// Tells the time, and wakes at a time. There are two: the *wall clock* is what people mean and what moments
+/// are stored in, and it may be set; *ticks* are what this process has lived, and what lies in the process
+/// alone is counted in them.
 #[async_trait]
 pub trait Clock: Send + Sync {
-    /// The present moment.
+    /// The present moment, by the wall clock. It may step, ahead and back.
     fn now(&self) -> Timestamp;
-    /// Returns at `at` or soon after, never before.
+    /// What this process has lived until now. It never goes back, and neither a step of the wall clock nor a
+    /// pause of the process (a stop, a suspend, a starved machine) makes it jump: a pause counts as a second
+    /// at most.
+    fn ticks(&self) -> Ticks;
+    /// How long the machine has been up, suspends included, from any beginning. It goes with the wall clock
+    /// for as long as nobody sets that: where the two part, the wall clock has stepped.
+    fn up(&self) -> Span;
+    /// Returns at `at` or soon after, never before, by the wall clock; it is looked at again every two
+    /// seconds, for it may step meanwhile.
     async fn at(&self, at: Timestamp);
+    /// Returns when this process has lived until `at`, or soon after.
+    async fn at_tick(&self, at: Ticks);
+    /// Returns when this process has lived so much longer.
+    async fn after(&self, span: Span) {
+        self.at_tick(self.ticks() + span).await;
+    }
 }
