@@ -9,7 +9,7 @@ use std::sync::Arc;
 use futures::FutureExt;
 use tokio::task::JoinSet;
 
-use crate::engine::places::{Lane, Places};
+use crate::engine::places::{Class, Lane, Places};
 use crate::engine::queue::Queue;
 use crate::engine::step::Cause;
 use crate::engine::turns::{Hand, Item, Turns};
@@ -154,13 +154,13 @@ impl Effects {
         self.ready.push_back(Hand::of(held.task.clone(), cause));
     }
 
-    /// Performs the first of those that wait, as many as there are places for. Those that are urgent may be
-    /// `held_back` until all that is due is at hand: then the most urgent of all go first.
+    /// Performs the first of those that wait, as many as there are places for. Those with something to
+    /// lose may be `held_back` until all that is due is at hand: then the most urgent of all go first.
     pub(super) fn start(&mut self, held_back: bool) {
         let now = self.turns.clock.now();
         loop {
             let places = &self.places;
-            let next = self.queue.pop(|lane| places.admits(lane) && !(lane.urgent && held_back));
+            let next = self.queue.pop(|lane| places.admits(lane) && !(lane.class != Class::Plain && held_back));
             let Some((id, lane)) = next else { break };
             self.turns.board.placed(id);
             let Some(held) = self.held.get_mut(&id) else { continue };
@@ -289,7 +289,7 @@ async fn asked(turns: &Turns, effect: &Effect) -> Outcome {
             let message = "the engine failed while it asked, and does not know whether it did";
             Err(Fault::unsure("engine_error", message))
         }),
-        () = turns.clock.after(effect.timeout + OVERTIME) => {
+        () = turns.clock.after(Span(effect.timeout.0.saturating_add(OVERTIME.0))) => {
             Err(Fault::passing("http_timeout", format!("no answer within {}", effect.timeout)))
         }
     }

@@ -3,6 +3,7 @@
 //! runner that begins holds nothing.
 
 use std::collections::HashMap;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use crate::model::names::TaskId;
@@ -10,7 +11,10 @@ use crate::model::task::Task;
 
 /// The tasks that are claimed and not committed yet, and those whose effect is owed an answer.
 #[derive(Debug, Default)]
-pub struct InFlight(Mutex<HashMap<TaskId, Hold>>);
+pub struct InFlight {
+    held: Mutex<HashMap<TaskId, Hold>>,
+    resumed: AtomicBool,
+}
 
 #[derive(Clone, Copy, Debug)]
 struct Hold {
@@ -46,7 +50,17 @@ impl InFlight {
         }
     }
 
+    /// Whether what a runner before this one left undone has been made due.
+    pub fn has_resumed(&self) -> bool {
+        self.resumed.load(Ordering::Acquire)
+    }
+
+    /// It has.
+    pub fn resumed(&self) {
+        self.resumed.store(true, Ordering::Release);
+    }
+
     fn lock(&self) -> MutexGuard<'_, HashMap<TaskId, Hold>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.held.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

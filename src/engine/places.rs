@@ -20,17 +20,33 @@ pub(super) struct Lane {
     pub(super) process: ProcessId,
     /// The host it asks; none for a message to a person.
     pub(super) host: Option<String>,
-    /// The task has a value that can still be saved.
-    pub(super) urgent: bool,
+    /// What the task has to lose.
+    pub(super) class: Class,
+}
+
+/// What a task has to lose.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub(super) enum Class {
+    /// One of its values can still be saved.
+    Alive,
+    /// It has none that die.
+    Plain,
+    /// It is too late for all of them.
+    Dead,
 }
 
 impl Lane {
-    pub(super) fn new(process: &ProcessId, effect: &Effect, urgent: bool) -> Lane {
+    pub(super) fn new(process: &ProcessId, effect: &Effect, class: Class) -> Lane {
         let host = match &effect.ask {
             Ask::Http(ask) => Some(host(&ask.url).to_owned()),
             Ask::Tell(_) => None,
         };
-        Lane { process: process.clone(), host, urgent }
+        Lane { process: process.clone(), host, class }
+    }
+
+    /// Whether a part of all places is kept for it.
+    fn is_urgent(&self) -> bool {
+        self.class == Class::Alive
     }
 }
 
@@ -61,14 +77,14 @@ impl Places {
         let share = (self.max / SHARE).max(1);
         let taken = |count: Option<&usize>| count.copied().unwrap_or(0);
         self.out < self.max
-            && (lane.urgent || self.plain < self.max - self.max / RESERVE)
+            && (lane.is_urgent() || self.plain < self.max - self.max / RESERVE)
             && taken(self.processes.get(&lane.process)) < share
             && lane.host.as_ref().is_none_or(|host| taken(self.hosts.get(host)) < share)
     }
 
     pub(super) fn take(&mut self, lane: &Lane) {
         self.out += 1;
-        self.plain += usize::from(!lane.urgent);
+        self.plain += usize::from(!lane.is_urgent());
         *self.processes.entry(lane.process.clone()).or_default() += 1;
         if let Some(host) = &lane.host {
             *self.hosts.entry(host.clone()).or_default() += 1;
@@ -77,7 +93,7 @@ impl Places {
 
     pub(super) fn free(&mut self, lane: &Lane) {
         self.out -= 1;
-        self.plain -= usize::from(!lane.urgent);
+        self.plain -= usize::from(!lane.is_urgent());
         less(&mut self.processes, &lane.process);
         if let Some(host) = &lane.host {
             less(&mut self.hosts, host);
@@ -100,7 +116,8 @@ mod tests {
     use super::*;
 
     fn lane(process: &str, host: &str, urgent: bool) -> Lane {
-        Lane { process: ProcessId::new(process).unwrap(), host: Some(host.to_owned()), urgent }
+        let class = if urgent { Class::Alive } else { Class::Plain };
+        Lane { process: ProcessId::new(process).unwrap(), host: Some(host.to_owned()), class }
     }
 
     fn fill(places: &mut Places, lane: &Lane) -> usize {
@@ -121,7 +138,7 @@ mod tests {
         assert_eq!(fill(&mut places, &lane("b", "b", false)), 128, "the rest is for what is urgent");
         assert_eq!(fill(&mut places, &lane("c", "c", true)), 128);
         places.free(&lane("a", "slow", false));
-        assert!(places.admits(&lane("d", "d", false)) && !places.admits(&lane("b", "slow", false)));
+        assert_eq!(fill(&mut places, &lane("d", "d", false)), 1);
     }
 
     #[test]

@@ -4,7 +4,7 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
-use crate::engine::places::Lane;
+use crate::engine::places::{Class, Lane};
 use crate::model::names::TaskId;
 use crate::model::task::{State, Task};
 use crate::model::time::{Span, Timestamp};
@@ -20,16 +20,6 @@ struct Rank {
     class: Class,
     dies_at: Option<Timestamp>,
     seq: u64,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-enum Class {
-    /// One of its values can still be saved.
-    Alive,
-    /// It has none that die.
-    Plain,
-    /// It is too late for all of them.
-    Dead,
 }
 
 /// Effects that wait to be performed.
@@ -48,11 +38,6 @@ impl Queue {
         self.places.len()
     }
 
-    /// Whether none waits.
-    pub(super) fn is_empty(&self) -> bool {
-        self.places.is_empty()
-    }
-
     /// Whether that task waits.
     pub(super) fn holds(&self, id: TaskId) -> bool {
         self.places.contains_key(&id)
@@ -67,7 +52,7 @@ impl Queue {
         let patience = task.since + PATIENCE;
         let by = dies_at.filter(|_| class == Class::Alive).map_or(patience, |it| it.min(patience));
         let rank = Rank { by, class, dies_at, seq: self.seq };
-        let lane = Lane::new(&task.process, effect, class == Class::Alive);
+        let lane = Lane::new(&task.process, effect, class);
         let waiting = self.lanes.entry(lane.clone()).or_default();
         let head = waiting.keys().next().copied();
         waiting.insert(rank, task.id);
@@ -186,11 +171,11 @@ mod tests {
         for task in [alive(1, 10_500), task(2, json!({})), alive(3, 10_400), task(4, json!({}))] {
             queue.push(Some(&process), &task, NOW);
         }
-        assert_eq!(queue.pop(|lane| !lane.urgent).map(|(id, _)| id.0), Some(2));
+        assert_eq!(queue.pop(|lane| lane.class == Class::Plain).map(|(id, _)| id.0), Some(2));
         queue.remove(TaskId(3));
-        assert_eq!(queue.pop(|lane| lane.urgent).map(|(id, _)| id.0), Some(1));
-        assert_eq!(queue.pop(|lane| lane.urgent), None);
+        assert_eq!(queue.pop(|lane| lane.class == Class::Alive).map(|(id, _)| id.0), Some(1));
+        assert_eq!(queue.pop(|lane| lane.class == Class::Alive), None);
         assert!(queue.holds(TaskId(4)) && !queue.holds(TaskId(3)));
-        assert_eq!((queue.drain(), queue.is_empty()), (vec![TaskId(4)], true));
+        assert_eq!((queue.drain(), queue.len()), (vec![TaskId(4)], 0));
     }
 }

@@ -333,7 +333,11 @@ impl Runner {
         let drained = is_quiet && is_empty && self.effects.is_idle();
         if !drained && self.turns.clock.ticks() >= until {
             let (out, uncommitted) = (self.effects.out(), self.again.len());
-            tracing::warn!(out, uncommitted, "the grace is over; what is out is asked again at the next start");
+            tracing::warn!(
+                out,
+                uncommitted,
+                "the grace is over; what is out is asked again at the next start"
+            );
             return true;
         }
         drained

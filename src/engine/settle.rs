@@ -33,7 +33,8 @@ impl Turns {
                 Settled::Over
             }
             (Item::Hand(hand), Write::Step(transition), Err(Refused::Stale)) if hand.cause != Cause::New => {
-                let claimed_since = self.in_flight.epoch(hand.task.id).is_some_and(|it| it > transition.task.turn);
+                let claimed_since =
+                    self.in_flight.epoch(hand.task.id).is_some_and(|it| it > transition.task.turn);
                 match claimed_since {
                     true => Settled::Again(Item::Hand(hand)),
                     false => Settled::Unsure(hand, transition),

@@ -6,24 +6,23 @@
 use std::collections::{BTreeSet, HashMap, HashSet};
 use std::fmt;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 
 use thiserror::Error;
 use tokio::sync::oneshot;
 
 use crate::engine::births::Births;
-use crate::engine::in_flight::InFlight;
 use crate::engine::board::Board;
-use crate::engine::edges::{Clock, Receipt, Refused, Store, StoreError, World, Write};
+use crate::engine::edges::{Clock, Refused, Store, StoreError, World, Write};
+use crate::engine::in_flight::InFlight;
 use crate::engine::registry::Registry;
 use crate::engine::settle::Settled;
 use crate::engine::step::{Cause, Step, step};
-use crate::engine::transition::{LetterId, Transition};
+use crate::engine::transition::LetterId;
 use crate::model::effect::Outcome;
 use crate::model::names::{Address, ProcessId, Ref, TaskId};
 use crate::model::params::Params;
 use crate::model::scope::{Other, Scope};
-use crate::model::task::{Hop, Letter, State, Task, To, Word};
+use crate::model::task::{Hop, Letter, Task, To, Word};
 use crate::model::time::{Span, Timestamp};
 
 /// How long a claimed task is out of reach of other runners; it is stepped at once, so this is for lost
@@ -52,8 +51,6 @@ pub struct Turns {
     pub births: Births,
     /// What the runner holds.
     pub in_flight: InFlight,
-    /// What a runner before this one left undone has been made due.
-    pub resumed: AtomicBool,
 }
 
 impl fmt::Debug for Turns {
@@ -199,9 +196,9 @@ impl Turns {
 
     /// Makes due what a runner before this one left undone: once, as soon as the store takes it.
     async fn resume(&self, now: Timestamp) -> Result<(), StoreError> {
-        if !self.resumed.load(Ordering::Relaxed) {
+        if !self.in_flight.has_resumed() {
             let tasks = self.store.resume(now).await?;
-            self.resumed.store(true, Ordering::Relaxed);
+            self.in_flight.resumed();
             if tasks > 0 {
                 tracing::info!(tasks, "what was under way goes on");
             }

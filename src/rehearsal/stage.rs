@@ -11,6 +11,7 @@ use tokio::sync::{oneshot, watch};
 use crate::engine::births::Births;
 use crate::engine::board::Board;
 use crate::engine::edges::{Clock, Store, StoreError, World};
+use crate::engine::in_flight::InFlight;
 use crate::engine::registry::Registry;
 use crate::engine::step::Cause;
 use crate::engine::turns::{Hand, Item, NotTaken, Turns};
@@ -235,8 +236,8 @@ impl Stage {
         if self.turns.board.due() > now {
             return Ok(false);
         }
-        let items = self.turns.claim().await?;
-        self.turn(items).await?;
+        let claimed = self.turns.claim().await?;
+        self.turn(claimed.items).await?;
         Ok(true)
     }
 
@@ -305,6 +306,5 @@ fn turns(
         facts: Arc::new(move || facts.clone()),
         births: Births::foreseen(lives),
         in_flight: InFlight::default(),
-        resumed: AtomicBool::new(false),
     }
 }

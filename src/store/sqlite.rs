@@ -390,7 +390,7 @@ fn entries(
     task: Option<i64>,
 ) -> Result<Vec<Entry>, StoreError> {
     let mut entries = db.prepare_cached(&format!(
-        "SELECT seq, trail.task, process, ref, trail.phase, revision, trail.body
+        "SELECT seq, trail.task, process, ref, trail.phase, trail.revision, trail.body
          FROM trail JOIN tasks ON tasks.id = trail.task WHERE {which} seq > ?1 ORDER BY seq LIMIT ?2"
     ))?;
     let after = i64::try_from(after).unwrap_or(i64::MAX);

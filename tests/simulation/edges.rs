@@ -124,6 +124,9 @@ impl Store for Edges {
     async fn read(&self, addresses: &[Address]) -> Result<Vec<Option<Task>>, StoreError> {
         self.door(self.disk.read(addresses))
     }
+    async fn resume(&self, now: Timestamp) -> Result<u64, StoreError> {
+        self.door(self.disk.resume(now))
+    }
     async fn next_due(&self) -> Result<Option<Timestamp>, StoreError> {
         self.door(self.disk.next_due())
     }

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use beltline::engine::births::Births;
 use beltline::engine::board::Board;
 use beltline::engine::edges::{Clock, Entry, Store, Write};
+use beltline::engine::in_flight::InFlight;
 use beltline::engine::registry::{Deployed, Registry};
 use beltline::engine::turns::{Hand, Item, Turns};
 use beltline::model::names::{Address, ProcessId, Ref, TaskId};
@@ -206,8 +207,8 @@ impl Universe {
         if self.turns.board.due() > now {
             return false;
         }
-        if let Ok(items) = at_once(self.turns.claim()) {
-            self.turn(items);
+        if let Ok(claimed) = at_once(self.turns.claim()) {
+            self.turn(claimed.items);
         }
         true
     }
@@ -247,7 +248,6 @@ fn turns(edges: &Arc<Edges>, registry: &Arc<Registry>) -> Turns {
         facts: Arc::new(facts),
         births: Births::new(),
         in_flight: InFlight::default(),
-        resumed: AtomicBool::new(false),
     }
 }
 
