@@ -160,7 +160,8 @@ impl Effects {
         let now = self.turns.clock.now();
         loop {
             let places = &self.places;
-            let next = self.queue.pop(|lane| places.admits(lane) && !(lane.class != Class::Plain && held_back));
+            let next =
+                self.queue.pop(|lane| places.admits(lane) && !(lane.class != Class::Plain && held_back));
             let Some((id, lane)) = next else { break };
             self.turns.board.placed(id);
             let Some(held) = self.held.get_mut(&id) else { continue };

@@ -127,9 +127,13 @@ impl Store for Sqlite {
     }
 
     async fn commit(&self, writes: Vec<Write>) -> Result<Vec<Result<Receipt, Refused>>, StoreError> {
-        let seal = |write| Sealed::seal(write, &self.readers.sealer);
+        let seal = |write| Sealed::try_seal(write, &self.readers.sealer);
         let sealed = writes.iter().map(seal).collect::<Result<Vec<_>, _>>()?;
-        let act = move |batch: &mut Batch<'_>| sealed.iter().map(|write| batch.write(write)).collect();
+        let write = |batch: &mut Batch<'_>, sealed: &Result<Sealed, Refused>| match sealed {
+            Ok(sealed) => batch.write(sealed),
+            Err(refused) => Ok(Err(refused.clone())),
+        };
+        let act = move |batch: &mut Batch<'_>| sealed.iter().map(|it| write(batch, it)).collect();
         let done: Vec<Result<Receipt, Refused>> = self.writer.ask(act).await?;
         let mut leases = self.leases();
         for (write, done) in writes.iter().zip(&done) {
@@ -297,6 +301,13 @@ impl Store for Sqlite {
             Ok(batch.db.prepare_cached(forget)?.execute([shelf_name(on), &name])?)
         });
         Ok(forgot.await? as u64)
+    }
+
+    async fn probe(&self) -> Result<(), StoreError> {
+        match self.writer.committed_lately() {
+            true => Ok(()),
+            false => self.writer.ask(|batch| batch.probe()).await,
+        }
     }
 }
 

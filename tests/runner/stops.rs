@@ -58,7 +58,8 @@ async fn an_answer_that_comes_while_the_engine_stops_is_kept_though_the_store_re
 #[tokio::test]
 async fn what_was_asked_once_and_not_answered_in_the_grace_is_unknown() {
     let server = Slow::new().await;
-    let house = House::build(Plan { grace: Some(beltline::model::time::Span::millis(50)), ..Plan::default() }).await;
+    let house =
+        House::build(Plan { grace: Some(beltline::model::time::Span::millis(50)), ..Plan::default() }).await;
     house.deploy(TWO).await;
     house.submit("two", "one", json!({"server": server.url})).await;
     server.answer(1);

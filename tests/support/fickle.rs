@@ -35,7 +35,8 @@ pub(crate) struct Fickle {
 
 impl Fickle {
     pub(crate) fn over(inner: Arc<dyn Store>) -> Arc<Fickle> {
-        let (mood, refused, claimed) = (watch::Sender::default(), watch::Sender::default(), watch::Sender::default());
+        let (mood, refused, claimed) =
+            (watch::Sender::default(), watch::Sender::default(), watch::Sender::default());
         Arc::new(Fickle { inner, mood, refused, claimed })
     }
 
