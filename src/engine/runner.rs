@@ -227,7 +227,7 @@ impl Runner {
                 }
                 () = self.effects.answered(), if self.effects.out() > 0 => {}
                 Some(beat) = self.beats.recv() => drop(beat.send(())),
-                Some(item) = self.items.recv(), if room && !(self.items.is_closed() && self.items.is_empty()) => {
+                Some(item) = self.items.recv(), if room => {
                     self.gathered.push(item);
                     drain(BATCH_MAX, &mut self.gathered, || self.items.try_recv().ok());
                 }

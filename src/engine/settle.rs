@@ -1,14 +1,17 @@
-//! What becomes of a batch once the store has answered: each write is told to whom it concerns, decided anew,
-//! or offered again. Nothing that was received is dropped here.
+//! A batch: all of it is decided, committed once, and then settled: each write is told to whom it concerns,
+//! decided anew, or offered again. Nothing that was received is dropped here.
+
+use std::collections::HashSet;
 
 use crate::engine::edges::{Receipt, Refused, StoreError, Write};
 use crate::engine::step::Cause;
 use crate::engine::transition::Transition;
 use crate::engine::turns::{Hand, Item, Left, Turns, not_taken};
+use crate::model::names::TaskId;
 use crate::model::task::State;
 
 /// What became of one write.
-pub(super) enum Settled {
+enum Settled {
     /// It is over for this batch.
     Over,
     /// It is to be decided anew.
@@ -19,14 +22,56 @@ pub(super) enum Settled {
 }
 
 impl Turns {
+    /// Runs all of `items` until each is committed or refused.
+    pub async fn run(&self, items: Vec<Item>) -> Left {
+        let mut left = Left::default();
+        let brought: Vec<(TaskId, u64)> = items.iter().filter_map(Item::life).collect();
+        let mut items = items;
+        while !items.is_empty() {
+            let decided = match self.decide(items).await {
+                Ok(decided) => decided,
+                Err((items, error)) => {
+                    self.give_up(items, &error, &mut left);
+                    break;
+                }
+            };
+            let (items_decided, writes): (Vec<Item>, Vec<Write>) = decided.into_iter().unzip();
+            match self.store.commit(writes.clone()).await {
+                Ok(results) => {
+                    self.board.commit_done();
+                    items = Vec::new();
+                    for ((item, write), result) in items_decided.into_iter().zip(writes).zip(results) {
+                        match self.settle(item, write, result, &mut left) {
+                            Settled::Over => {}
+                            Settled::Again(item) => items.push(item),
+                            Settled::Unsure(hand, transition) => {
+                                self.resolve(*hand, *transition, &mut left).await;
+                            }
+                        }
+                    }
+                }
+                Err(error) => {
+                    self.give_up(items_decided, &error, &mut left);
+                    break;
+                }
+            }
+        }
+        self.let_go(&brought, &mut left);
+        left
+    }
+
+    /// Whatever was brought and is nowhere now, as its process is not there, is held no longer.
+    fn let_go(&self, brought: &[(TaskId, u64)], left: &mut Left) {
+        let again: HashSet<TaskId> = left.again.iter().filter_map(Item::life).map(|(id, _)| id).collect();
+        let known: HashSet<TaskId> = left.doing.iter().map(|task| task.id).chain(left.over.clone()).collect();
+        for (id, epoch) in brought.iter().filter(|(id, _)| !known.contains(id) && !again.contains(id)) {
+            self.in_flight.release(*id, *epoch);
+            left.over.push(*id);
+        }
+    }
+
     /// Tells what became of one write.
-    pub(super) fn settle(
-        &self,
-        item: Item,
-        write: Write,
-        result: Result<Receipt, Refused>,
-        left: &mut Left,
-    ) -> Settled {
+    fn settle(&self, item: Item, write: Write, result: Result<Receipt, Refused>, left: &mut Left) -> Settled {
         match (item, write, result) {
             (Item::Hand(hand), Write::Step(transition), Ok(receipt)) => {
                 self.kept(*hand, *transition, &receipt, left);
@@ -107,7 +152,7 @@ impl Turns {
 
     /// Finds out whether a transition that is refused as stale was committed before: then it holds, with all
     /// that comes of it. Else somebody else has the task, and what this runner knows of it is void.
-    pub(super) async fn resolve(&self, hand: Hand, transition: Transition, left: &mut Left) {
+    async fn resolve(&self, hand: Hand, transition: Transition, left: &mut Left) {
         let (id, epoch) = (hand.task.id, transition.task.turn);
         match self.store.task(id).await {
             Err(error) => {
@@ -124,7 +169,7 @@ impl Turns {
             Ok(found) => {
                 if matches!(hand.cause, Cause::Answered(_)) && found.is_some() {
                     let task = hand.task.address();
-                    tracing::error!(%task, "another runner has taken the task over; this answer is not its own");
+                    tracing::error!(%task, "another runner has taken it over; the answer is not its own");
                     metrics::counter!("beltline_answers_fenced_total").increment(1);
                 } else {
                     tracing::debug!(task = %hand.task.address(), "claimed by another runner since");
@@ -137,7 +182,7 @@ impl Turns {
 
     /// The store is out of reach, or does not say what it did. Callers are told; all else is offered again,
     /// for nothing received may be lost.
-    pub(super) fn give_up(&self, items: Vec<Item>, error: &StoreError, left: &mut Left) {
+    fn give_up(&self, items: Vec<Item>, error: &StoreError, left: &mut Left) {
         tracing::error!(%error, items = items.len(), "nothing of this batch was kept");
         for item in items {
             match item {

@@ -3,7 +3,7 @@
 //! There is no recovery: a task whose runner died is *due* again when its lease runs out, and is then run
 //! like any other.
 
-use std::collections::{BTreeSet, HashMap, HashSet};
+use std::collections::{BTreeSet, HashMap};
 use std::fmt;
 use std::sync::Arc;
 
@@ -15,7 +15,6 @@ use crate::engine::board::Board;
 use crate::engine::edges::{Clock, Refused, Store, StoreError, World, Write};
 use crate::engine::in_flight::InFlight;
 use crate::engine::registry::Registry;
-use crate::engine::settle::Settled;
 use crate::engine::step::{Cause, Step, step};
 use crate::engine::transition::LetterId;
 use crate::model::effect::Outcome;
@@ -75,7 +74,7 @@ pub enum Item {
 
 impl Item {
     /// The task that is in hand, and the epoch it came under.
-    fn life(&self) -> Option<(TaskId, u64)> {
+    pub(super) fn life(&self) -> Option<(TaskId, u64)> {
         match self {
             Item::Hand(hand) => Some((hand.task.id, hand.task.turn)),
             Item::Post { .. } => None,
@@ -206,56 +205,11 @@ impl Turns {
         Ok(())
     }
 
-    /// Runs all of `items` until each is committed or refused.
-    pub async fn run(&self, items: Vec<Item>) -> Left {
-        let mut left = Left::default();
-        let brought: Vec<(TaskId, u64)> = items.iter().filter_map(Item::life).collect();
-        let mut items = items;
-        while !items.is_empty() {
-            let decided = match self.decide(items).await {
-                Ok(decided) => decided,
-                Err((items, error)) => {
-                    self.give_up(items, &error, &mut left);
-                    break;
-                }
-            };
-            let (items_decided, writes): (Vec<Item>, Vec<Write>) = decided.into_iter().unzip();
-            match self.store.commit(writes.clone()).await {
-                Ok(results) => {
-                    self.board.commit_done();
-                    items = Vec::new();
-                    for ((item, write), result) in items_decided.into_iter().zip(writes).zip(results) {
-                        match self.settle(item, write, result, &mut left) {
-                            Settled::Over => {}
-                            Settled::Again(item) => items.push(item),
-                            Settled::Unsure(hand, transition) => {
-                                self.resolve(*hand, *transition, &mut left).await;
-                            }
-                        }
-                    }
-                }
-                Err(error) => {
-                    self.give_up(items_decided, &error, &mut left);
-                    break;
-                }
-            }
-        }
-        self.let_go(&brought, &mut left);
-        left
-    }
-
-    /// Whatever was brought and is nowhere now, as its process is not there, is held no longer.
-    fn let_go(&self, brought: &[(TaskId, u64)], left: &mut Left) {
-        let again: HashSet<TaskId> = left.again.iter().filter_map(Item::life).map(|(id, _)| id).collect();
-        let known: HashSet<TaskId> = left.doing.iter().map(|task| task.id).chain(left.over.clone()).collect();
-        for (id, epoch) in brought.iter().filter(|(id, _)| !known.contains(id) && !again.contains(id)) {
-            self.in_flight.release(*id, *epoch);
-            left.over.push(*id);
-        }
-    }
-
     /// Steps each hand, fetching what is missing for all of them at once.
-    async fn decide(&self, items: Vec<Item>) -> Result<Vec<(Item, Write)>, (Vec<Item>, StoreError)> {
+    pub(super) async fn decide(
+        &self,
+        items: Vec<Item>,
+    ) -> Result<Vec<(Item, Write)>, (Vec<Item>, StoreError)> {
         let now = self.clock.now();
         let facts = (self.facts)();
         let mut others = Arc::new(HashMap::new());

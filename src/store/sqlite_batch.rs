@@ -82,8 +82,8 @@ impl<'c> Batch<'c> {
         })
     }
 
-    /// The same, and each write stands by itself. It costs a savepoint for each, so it is for batches in which
-    /// one has failed.
+    /// The same, and each write stands by itself. It costs a savepoint for each, so it is for batches in
+    /// which one has failed.
     pub(super) fn begin_careful(db: &'c Connection, with: With<'c>) -> Result<Batch<'c>, StoreError> {
         Ok(Batch { careful: true, ..Batch::begin(db, with)? })
     }

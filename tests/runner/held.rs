@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use beltline::engine::edges::Clock;
+use beltline::engine::edges::{Clock, Store};
 use beltline::model::names::TaskId;
 use beltline::model::time::Span;
 use beltline::store::memory::Memory;
@@ -18,10 +18,27 @@ process: keeper
 params: {server: {type: string}}
 nodes:
   start: {kind: input, next: renew}
-  renew: {kind: http, method: POST, url: "{{{server}}}/{{task.ref}}", timeout: 20s, save: {n: "= response.body.n"},
-    retry: {times: 1}, next: done}
+  renew:
+    kind: http
+    method: POST
+    url: "{{{server}}}/{{task.ref}}"
+    timeout: 20s
+    save: {n: "= response.body.n"}
+    retry: {times: 1}
+    next: done
   done: {kind: end}
 "#;
+
+const JOURNAL: &str = r"
+process: journal
+nodes:
+  start: {kind: input, next: hold}
+  hold: {kind: wait, for: 1h, next_on_timeout: done, next: done}
+  done: {kind: end}
+";
+
+const NAP: &str = "process: nap\nnodes:\n  start: {kind: input, next: nap}\n  \
+                   nap: {kind: delay, for: 1ms, next: done}\n  done: {kind: end}\n";
 
 struct Scene {
     house: House,
@@ -57,7 +74,6 @@ async fn an_answer_waits_for_the_store_however_long() {
     it.store.has_refused(1).await;
     // Longer than any lease.
     it.clock.later(Span::hours(2));
-    it.store.has_given_out(it.id, 1).await;
     it.store.has_refused(3).await;
     it.store.is_in(Mood::Takes);
     let task = it.done().await;
@@ -68,11 +84,18 @@ async fn an_answer_waits_for_the_store_however_long() {
 #[tokio::test]
 async fn a_clock_that_steps_makes_no_second_life_of_a_request() {
     let it = scene().await;
-    it.clock.steps(Span::hours(2));
-    it.store.has_given_out(it.id, 1).await;
-    // Once more, under the lease that was renewed.
-    it.clock.steps(Span::hours(2));
-    it.store.has_given_out(it.id, 2).await;
+    it.house.deploy(NAP).await;
+    for time in 1..=2 {
+        it.clock.steps(Span::hours(2));
+        // However the lease was lost, the task is given out once more.
+        for nap in 0.. {
+            it.store.resume(it.clock.now()).await.unwrap();
+            it.house.submit("nap", &format!("{time}-{nap}"), json!({})).await;
+            if it.store.given_out(it.id) >= time {
+                break;
+            }
+        }
+    }
     it.server.answer(9);
     let task = it.done().await;
     assert_eq!((&task["params"]["n"], &task["fault"]), (&json!(1), &json!(null)));
@@ -82,10 +105,10 @@ async fn a_clock_that_steps_makes_no_second_life_of_a_request() {
 #[tokio::test]
 async fn a_commit_that_was_told_to_have_failed_is_not_made_twice() {
     let it = scene().await;
-    it.house.deploy("process: journal\nnodes:\n  start: {kind: input, next: hold}\n  hold: {kind: wait, for: 1h, next_on_timeout: done, next: done}\n  done: {kind: end}\n").await;
+    it.house.deploy(JOURNAL).await;
     let text = PROCESS
         .replace("process: keeper", "process: writer")
-        .replace("next: done}", "next: note}\n  note: {kind: send, process: journal, next: done}");
+        .replace("next: done\n", "next: note\n  note: {kind: send, process: journal, next: done}\n");
     it.house.deploy(&text).await;
     it.house.submit("writer", "one", json!({"server": it.server.url})).await;
     it.server.asked(2).await;

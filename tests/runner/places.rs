@@ -8,12 +8,15 @@ use crate::support::house::{House, Plan};
 const PLACES: usize = 8;
 
 fn process(name: &str, params: &str) -> String {
-    format!(
-        "process: {name}\nparams: {{server: {{type: string}}{params}}}\nnodes:\n  \
-         start: {{kind: input, next: ask}}\n  \
-         ask: {{kind: http, method: POST, url: \"{{{{{{server}}}}}}/{{{{task.ref}}}}\", timeout: 1m, next: done}}\n  \
-         done: {{kind: end}}\n"
-    )
+    let text = r#"
+process: NAME
+params: {server: {type: string}PARAMS}
+nodes:
+  start: {kind: input, next: ask}
+  ask: {kind: http, method: POST, url: "{{{server}}}/{{task.ref}}", timeout: 1m, next: done}
+  done: {kind: end}
+"#;
+    text.replace("NAME", name).replace("PARAMS", params)
 }
 
 #[tokio::test]

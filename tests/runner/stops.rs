@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use beltline::model::time::Span;
 use beltline::store::memory::Memory;
 use serde_json::json;
 
@@ -15,7 +16,14 @@ params: {server: {type: string}}
 nodes:
   start: {kind: input, next: first}
   first: {kind: http, method: POST, url: "{{{server}}}/first", timeout: 20s, retry: {times: 1}, next: second}
-  second: {kind: http, method: POST, url: "{{{server}}}/second", timeout: 20s, retry: {times: 1}, unsure: stop, next: done}
+  second:
+    kind: http
+    method: POST
+    url: "{{{server}}}/second"
+    timeout: 20s
+    retry: {times: 1}
+    unsure: stop
+    next: done
   done: {kind: end}
 "#;
 
@@ -58,8 +66,7 @@ async fn an_answer_that_comes_while_the_engine_stops_is_kept_though_the_store_re
 #[tokio::test]
 async fn what_was_asked_once_and_not_answered_in_the_grace_is_unknown() {
     let server = Slow::new().await;
-    let house =
-        House::build(Plan { grace: Some(beltline::model::time::Span::millis(50)), ..Plan::default() }).await;
+    let house = House::build(Plan { grace: Some(Span::millis(50)), ..Plan::default() }).await;
     house.deploy(TWO).await;
     house.submit("two", "one", json!({"server": server.url})).await;
     server.answer(1);
