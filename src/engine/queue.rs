@@ -131,9 +131,9 @@ mod tests {
         task
     }
 
-    fn order(tasks: Vec<Task>) -> Vec<i64> {
+    fn order(tasks: &[Task]) -> Vec<i64> {
         let (process, mut queue) = (parse(TEXT).unwrap(), Queue::default());
-        for task in &tasks {
+        for task in tasks {
             queue.push(Some(&process), task, NOW);
         }
         let order = std::iter::from_fn(|| queue.pop(|_| true)).map(|(id, _)| id.0).collect();
@@ -144,7 +144,7 @@ mod tests {
     #[test]
     fn the_nearest_to_death_go_first_and_the_dead_last() {
         let alive = |id, end: i64| task(id, json!({"a": 1, "a_end": end}));
-        let tasks = vec![
+        let tasks = [
             alive(1, 9_000),
             task(2, json!({})),
             alive(3, 12_000),
@@ -153,7 +153,7 @@ mod tests {
             task(6, json!({"a": 1, "a_end": 9_500, "b": 1, "b_end": 11_000})),
             task(7, json!({})),
         ];
-        assert_eq!(order(tasks), [4, 6, 3, 5, 2, 7, 1]);
+        assert_eq!(order(&tasks), [4, 6, 3, 5, 2, 7, 1]);
     }
 
     #[test]
@@ -161,7 +161,7 @@ mod tests {
         let waited = Task { since: NOW - Span::mins(50), ..task(1, json!({})) };
         let soon = task(2, json!({"a": 1, "a_end": 10_000 + 9 * 60}));
         let later = task(3, json!({"a": 1, "a_end": 10_000 + 11 * 60}));
-        assert_eq!(order(vec![later, soon, waited]), [2, 1, 3]);
+        assert_eq!(order(&[later, soon, waited]), [2, 1, 3]);
     }
 
     #[test]

@@ -271,7 +271,9 @@ impl Runner {
                 self.caught_up(0);
                 self.gathered_claims += items.len();
                 self.gathered.extend(items);
-                held.into_iter().for_each(|id| self.effects.renew(id));
+                for id in held {
+                    self.effects.renew(id);
+                }
             }
             Err(error) => {
                 tracing::error!(%error, "what is due was not fetched");
@@ -293,8 +295,12 @@ impl Runner {
     /// A batch came back: what is owed an answer is performed or un-asked, and what was not taken is offered
     /// again.
     fn committed(&mut self, claimed: usize, left: Left) {
-        left.over.into_iter().for_each(|id| self.effects.over(id));
-        left.doing.into_iter().for_each(|task| self.effects.owe(task));
+        for id in left.over {
+            self.effects.over(id);
+        }
+        for task in left.doing {
+            self.effects.owe(task);
+        }
         self.caught_up(claimed);
         if !left.again.is_empty() {
             self.again.extend(left.again);

@@ -31,7 +31,7 @@ impl Turns {
             let decided = match self.decide(items).await {
                 Ok(decided) => decided,
                 Err((items, error)) => {
-                    self.give_up(items, &error, &mut left);
+                    give_up(items, &error, &mut left);
                     break;
                 }
             };
@@ -51,7 +51,7 @@ impl Turns {
                     }
                 }
                 Err(error) => {
-                    self.give_up(items_decided, &error, &mut left);
+                    give_up(items_decided, &error, &mut left);
                     break;
                 }
             }
@@ -179,19 +179,19 @@ impl Turns {
             }
         }
     }
+}
 
-    /// The store is out of reach, or does not say what it did. Callers are told; all else is offered again,
-    /// for nothing received may be lost.
-    fn give_up(&self, items: Vec<Item>, error: &StoreError, left: &mut Left) {
-        tracing::error!(%error, items = items.len(), "nothing of this batch was kept");
-        for item in items {
-            match item {
-                Item::Hand(mut hand) => match hand.tell.take() {
-                    Some(tell) => drop(tell.send(Err(error.clone().into()))),
-                    None => left.again.push(Item::Hand(hand)),
-                },
-                Item::Post { tell, .. } => drop(tell.send(Err(error.clone().into()))),
-            }
+/// The store is out of reach, or does not say what it did. Callers are told; all else is offered again,
+/// for nothing received may be lost.
+fn give_up(items: Vec<Item>, error: &StoreError, left: &mut Left) {
+    tracing::error!(%error, items = items.len(), "nothing of this batch was kept");
+    for item in items {
+        match item {
+            Item::Hand(mut hand) => match hand.tell.take() {
+                Some(tell) => drop(tell.send(Err(error.clone().into()))),
+                None => left.again.push(Item::Hand(hand)),
+            },
+            Item::Post { tell, .. } => drop(tell.send(Err(error.clone().into()))),
         }
     }
 }

@@ -347,7 +347,7 @@ impl Turns {
                 None
             }
             (Refused::Unwritable(why), None) => {
-                tracing::error!(task = %own, why, "its step cannot be written; it is tried again by its lease");
+                tracing::error!(task = %own, why, "its step cannot be written");
                 None
             }
             // An ended task was to come back, and its name is another's: decided anew, it stays where it is.
