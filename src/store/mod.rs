@@ -6,6 +6,7 @@
 pub mod broken;
 pub mod seal;
 pub mod keeping;
+mod leases;
 pub mod memory;
 mod rows;
 mod sqlite_schema;
