@@ -119,6 +119,14 @@ impl Store for Breaker {
         self.store.read(addresses).await
     }
 
+    async fn resume(&self, now: Timestamp) -> Result<u64, StoreError> {
+        self.store.resume(now).await
+    }
+
+    async fn probe(&self) -> Result<(), StoreError> {
+        self.store.probe().await
+    }
+
     async fn next_due(&self) -> Result<Option<Timestamp>, StoreError> {
         self.store.next_due().await
     }

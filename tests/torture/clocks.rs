@@ -1,5 +1,6 @@
-//! The wall clock steps under load: hours and months, on and back, to 2015, and by the hour of daylight saving.
-//! What is timed in the engine does not mind, and what is stored as a moment is neither lost nor left lying.
+//! The wall clock steps under load: hours and months, on and back, to 2015, and by the hour of daylight
+//! saving. What is timed in the engine does not mind, and what is stored as a moment is neither lost nor left
+//! lying.
 
 use std::fs;
 use std::time::{Duration, Instant};

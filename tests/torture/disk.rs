@@ -1,5 +1,5 @@
-//! [`Disk`]: a small disk of its own for a data folder: a file with ext4 in it, mounted. Its power can be cut,
-//! and it can be filled. It is unmounted when it is dropped, whatever has happened.
+//! [`Disk`]: a small disk of its own for a data folder: a file with ext4 in it, mounted. Its power can be
+//! cut, and it can be filled. It is unmounted when it is dropped, whatever has happened.
 
 use std::fs;
 use std::path::{Path, PathBuf};

@@ -51,7 +51,7 @@ const BODIES: [&str; 30] = [
     "{\"error\":\"slow_down\"}",
     "{\"error\":\"{{secret.x}} {{#if\"}",
     "\u{feff}{\"access_token\":\"a-N\",\"refresh_token\":\"h-N\",\"expires_in\":3600}",
-    "[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[",
+    "[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[",
     "{\"access_token\":\"a\\u0000-N\",\"refresh_token\":\"h-N\",\"expires_in\":3600}",
 ];
 /// Answers that are more than a status and a body.
@@ -209,7 +209,8 @@ async fn keepers(scene: &Scene, life: &Life) -> Vec<Value> {
 async fn begin(scene: &Scene, life: &Life, at: SocketAddr, cases: usize) {
     for number in 0..cases {
         let params = json!({
-            "authorize_url": format!("http://{at}/authorize"), "token_url": format!("http://{at}/token/{number}"),
+            "authorize_url": format!("http://{at}/authorize"),
+            "token_url": format!("http://{at}/token/{number}"),
             "client_id": "c", "client_secret": "s", "pkce": false, "renew_every": "10s",
         });
         let body = json!({"ref": format!("k{number}"), "params": params});

@@ -70,7 +70,7 @@ async fn from_a_restart_to_the_first_task_done() {
         wait(Duration::from_millis(100)).await;
     };
     println!(
-        "with {LIVE} live tasks and {DUE} due: up after {up:?}, first task done after {done:?}, all after {all:?}"
+        "with {LIVE} live tasks and {DUE} due: up after {up:?}, first done after {done:?}, all after {all:?}"
     );
     scene.no_more_at_all();
 }

@@ -54,7 +54,8 @@ impl Scene {
             fs::write(dir.path().join(format!("processes/{id}.yaml")), text).unwrap();
         }
         let config = format!(
-            "channels: {{ops: {{via: webhook, url: \"http://{}/tell\"}}}}\ndigest: {{first: 20ms, max: 100ms}}\n",
+            "channels: {{ops: {{via: webhook, url: \"http://{}/tell\"}}}}\n\
+             digest: {{first: 20ms, max: 100ms}}\n",
             outside.address
         );
         fs::write(dir.path().join("beltline.yaml"), config).unwrap();

@@ -1,5 +1,5 @@
-//! Killed at the N-th write, sync or rename of a renewal: each N that occurs, while one token is renewed again
-//! and again.
+//! Killed at the N-th write, sync or rename of a renewal: each N that occurs, while one token is renewed
+//! again and again.
 
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};

@@ -34,8 +34,8 @@ const ROWS: [Row; 11] = [
 const PATH: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/README.md");
 const MARK: &str = "<!-- torture: written by tests/torture/run -->\n";
 const END: &str = "<!-- /torture -->";
-const HEAD: &str = "| fault | rounds | acknowledged | lost | wrong | pairs lost | renewals | repeated in flight | \
-                    sees, when broken on purpose |\n|---|---|---|---|---|---|---|---|---|\n";
+const HEAD: &str = "| fault | rounds | acknowledged | lost | wrong | pairs lost | renewals | repeats \
+                    | sees, when broken on purpose |\n|---|---|---|---|---|---|---|---|---|\n";
 
 impl Row {
     fn line(&self) -> String {

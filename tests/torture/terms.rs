@@ -1,4 +1,5 @@
-//! SIGTERM under load: the engine stops by itself, and nothing it stopped in the middle of is taken for asked.
+//! SIGTERM under load: the engine stops by itself, and nothing it stopped in the middle of is taken for
+//! asked.
 
 use crate::torture::outside::chance;
 use crate::torture::scene::Scene;
