@@ -26,7 +26,8 @@ pub trait Store: Send + Sync {
     /// inbox.
     async fn claim(&self, now: Timestamp, lease: Span, limit: usize) -> Result<Vec<Claim>, StoreError>;
 
-    /// Keeps all of `writes` in one commit, in order; each is taken or refused by itself, whole.
+    /// Keeps all of `writes` in one commit, in order; each is taken or refused by itself, whole. An error
+    /// concerns the whole store, and nothing of the call was kept.
     async fn commit(&self, writes: Vec<Write>) -> Result<Vec<Result<Receipt, Refused>>, StoreError>;
 
     /// The live tasks at `addresses`, in their order.
@@ -83,6 +84,14 @@ pub trait Store: Send + Sync {
 
     /// Forgets all records of a shelf whose names come before `name`; says how many there were.
     async fn forget_before(&self, shelf: Shelf, name: &str) -> Result<u64, StoreError>;
+
+    /// Proves that the store takes writes: a small one is committed, or one was within the last second. An
+    /// error says why not. It may take as long as a commit does; who cannot wait sets a limit.
+    ///
+    /// A store that only wraps another gets an empty commit of itself, and so its own failures.
+    async fn probe(&self) -> Result<(), StoreError> {
+        self.commit(Vec::new()).await.map(drop)
+    }
 }
 
 /// One thing to commit.
@@ -120,6 +129,9 @@ pub enum Refused {
     /// A task was submitted under that idempotency key before.
     #[error("submitted before as task {0}")]
     Repeated(TaskId),
+    /// This one write cannot be kept, however often it is tried, while others can: why.
+    #[error("it cannot be written: {0}")]
+    Unwritable(String),
 }
 
 /// A task in hand.
