@@ -147,10 +147,18 @@ impl Turns {
         Some(Task::born(self.births.next(now), address, start, params, now))
     }
 
+    /// The present moment; all steps of the wall clock up to it are known, and kept.
+    ///
+    /// # Errors
+    /// The store does not tell which there were.
+    pub async fn now(&self) -> Result<Timestamp, StoreError> {
+        self.board.wall.now(self.store.as_ref(), self.clock.as_ref()).await
+    }
+
     /// Takes what is due, up to [`CLAIM_MAX`] tasks, and sees to it that the store is looked at again in
     /// time.
     pub async fn claim(&self) -> Result<Vec<Item>, StoreError> {
-        let now = self.clock.now();
+        let now = self.now().await?;
         self.board.looking();
         self.look_at_crowds(now).await;
         let claims = self.store.claim(now, CLAIM_LEASE, CLAIM_MAX).await?;
@@ -203,8 +211,12 @@ impl Turns {
 
     /// Steps each hand, fetching what is missing for all of them at once.
     async fn decide(&self, items: Vec<Item>) -> Result<Vec<(Item, Write)>, (Vec<Item>, StoreError)> {
-        let now = self.clock.now();
-        let facts = (self.facts)();
+        let now = match self.now().await {
+            Ok(now) => now,
+            Err(error) => return Err((items, error)),
+        };
+        let mut facts = (self.facts)();
+        facts.steps = self.board.wall.steps();
         let mut others = Arc::new(HashMap::new());
         let mut decided = Vec::with_capacity(items.len());
         let mut open = items;

@@ -119,6 +119,7 @@ pub(super) fn shelf_name(shelf: Shelf) -> &'static str {
         Shelf::Replay => "replay",
         Shelf::Schedule => "schedule",
         Shelf::Flow => "flow",
+        Shelf::Clock => "clock",
     }
 }
 

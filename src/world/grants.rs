@@ -203,16 +203,16 @@ fn ask(grant: &Grant, tls: Option<&Tls>, opener: &mut Opener) -> Result<HttpAsk,
     })
 }
 
-fn read(
-    answer: &HttpAnswer,
-    place: &str,
-    asked_at: Ticks,
-) -> Result<(Zeroizing<String>, Ticks), Fault> {
+fn read(answer: &HttpAnswer, place: &str, asked_at: Ticks) -> Result<(Zeroizing<String>, Ticks), Fault> {
     let HttpAnswer { status, body, .. } = answer;
     if matches!(status, 408 | 425 | 429 | 500..=599) {
         let message = format!("`{place}` gave no access token: its answer's status is {status}");
         let fault = Fault::passing("oauth2_failed", message);
-        return Err(Fault { status: Some(*status), retry_after: answer.retry_after(SystemClock.now()), ..fault });
+        return Err(Fault {
+            status: Some(*status),
+            retry_after: answer.retry_after(SystemClock.now()),
+            ..fault
+        });
     }
     let text = |name: &str| body.get(name).and_then(Value::as_str).filter(|it| !it.trim().is_empty());
     let refused = |why: &str| {

@@ -127,6 +127,9 @@ impl Store for Edges {
     async fn next_due(&self) -> Result<Option<Timestamp>, StoreError> {
         self.door(self.disk.next_due())
     }
+    async fn pull_due(&self, by: Span, after: TaskId, limit: usize) -> Result<Option<TaskId>, StoreError> {
+        self.disk.pull_due(by, after, limit).await
+    }
     async fn rouse(&self, process: &ProcessId, now: Timestamp) -> Result<u64, StoreError> {
         self.disk.rouse(process, now).await
     }
