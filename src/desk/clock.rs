@@ -9,18 +9,17 @@ use tokio_util::sync::CancellationToken;
 use utoipa::ToSchema;
 
 use crate::desk::desk::Desk;
-use crate::desk::refusal::Done;
+use crate::engine::edges::StoreError;
+use crate::engine::turns::NotTaken;
 use crate::engine::wall::STEP_MIN;
 use crate::model::names::TaskId;
-use crate::model::steps::ClockStep;
+use crate::model::steps::{CORRECTION, ClockStep};
 use crate::model::task::{Letter, Order, To, Word};
 use crate::model::time::{Span, Timestamp};
 use crate::process::life::Life;
 
 /// So often the clock is looked at, whatever else happens.
 const LOOK_EVERY: Span = Span::secs(1);
-/// How soon what the store did not take is offered again.
-const AGAIN_PAUSE: Span = Span::secs(1);
 /// So many tasks are made due earlier in one commit.
 const PULL_TASKS: usize = 5_000;
 /// So many tasks are woken at once.
@@ -33,26 +32,32 @@ pub struct ClockStatus {
     pub steps: u32,
     /// When it was found out last, by the clock as it goes now; nothing if never.
     pub stepped_at: Option<String>,
-    /// By how many seconds it was set then; less than nothing if it was set back.
-    #[schema(value_type = Option<f64>)]
-    pub by_s: Option<f64>,
+    /// By how many milliseconds it was set then; less than nothing if it was set back.
+    pub by_ms: Option<i64>,
 }
 
 impl Desk {
     /// Looks at the wall clock, and does what is to be done when it was set, until `stop`.
     pub async fn follow_clock(self: Arc<Self>, stop: CancellationToken) {
-        let mut is_done = self.wake_values(&[]).await;
+        self.look_at_the_clock().await;
+        if self.board().wall.open_steps().await.0.is_empty() {
+            self.wake_values(&[]).await;
+        }
         loop {
-            is_done &= self.mend().await;
-            let pause = if is_done { LOOK_EVERY } else { AGAIN_PAUSE };
-            is_done = true;
+            // What the store did not take is offered again in the next round.
+            self.mend().await;
             tokio::select! {
                 () = stop.cancelled() => return,
                 () = self.board().wall.stepped() => {}
-                () = self.clock().after(pause) => {}
+                () = self.clock().after(LOOK_EVERY) => {}
             }
-            // A step that was found out by this very look is seen in the next round.
-            is_done &= self.handle.turns().now().await.is_ok();
+            self.look_at_the_clock().await;
+        }
+    }
+
+    async fn look_at_the_clock(&self) {
+        if let Err(error) = self.handle.turns().now().await {
+            tracing::debug!(%error, "whether the clock was set is not known");
         }
     }
 
@@ -63,32 +68,34 @@ impl Desk {
         ClockStatus {
             steps: steps.many,
             stepped_at: last.map(|it| it.at.to_string()),
-            by_s: last.map(seconds),
+            by_ms: last.map(|it| it.by_ms),
         }
     }
 
     /// Makes the store right after the steps that it was not made right after yet. Done again after a crash:
     /// a task that is looked at too early only rests again.
-    async fn mend(&self) -> bool {
-        let open = self.board().wall.open_steps().await;
+    async fn mend(&self) {
+        let (open, many) = self.board().wall.open_steps().await;
         if open.is_empty() {
-            return true;
+            return;
         }
-        let many = self.board().wall.steps().many;
         let back =
             open.iter().filter(|it| it.by_ms < 0).fold(0, |sum: u64, it| sum.saturating_add(it.span().0));
         let pulled = self.pull(Span(back)).await;
         let woken = self.wake_values(&open).await;
         self.schedules.changed.notify_one();
-        let mended = pulled.is_ok() && woken;
-        if let Err(error) = pulled {
-            tracing::error!(%error, "what is due was not moved with the clock; it is tried again");
+        let mended = match pulled {
+            Ok(()) if woken => self.board().wall.mended(many, self.store(), self.now()).await,
+            Ok(()) => return,
+            Err(error) => Err(error),
+        };
+        if let Err(error) = mended {
+            tracing::error!(%error, "what is due was not moved with the clock yet; it is tried again");
         }
-        mended && self.board().wall.mended(many, self.store(), self.now()).await.is_ok()
     }
 
     /// What is due comes earlier by `by`.
-    async fn pull(&self, by: Span) -> Done<()> {
+    async fn pull(&self, by: Span) -> Result<(), StoreError> {
         let mut after = Some(TaskId(i64::MIN)).filter(|_| by > Span(0));
         while let Some(last) = after {
             after = self.store().pull_due(by, last, PULL_TASKS).await?;
@@ -131,7 +138,6 @@ impl Desk {
     }
 
     async fn wake_by(&self, id: TaskId, by: &str) -> bool {
-        use crate::engine::turns::NotTaken;
         let word = Word::Order { order: Order::Wake, by: by.to_owned() };
         match self.handle.post(Letter { to: To::Task(id), word }).await {
             // One that has ended meanwhile keeps nothing any more.
@@ -144,12 +150,7 @@ impl Desk {
     }
 }
 
-#[expect(clippy::cast_precision_loss, reason = "exact up to thousands of years")]
-fn seconds(step: &ClockStep) -> f64 {
-    step.by_ms as f64 / 1_000.0
-}
-
 /// Whether a moment that was planned lies so far ahead that the clock must have been wrong.
 pub(super) fn is_beyond(planned: Timestamp, now: Timestamp) -> bool {
-    planned.since(now) > crate::model::steps::CORRECTION
+    planned.since(now) > CORRECTION
 }

@@ -95,10 +95,11 @@ impl Wall {
         self.stepped.notified().await;
     }
 
-    /// The steps after which the store was not made right yet.
-    pub async fn open_steps(&self) -> Vec<ClockStep> {
+    /// The steps after which the store was not made right yet, and how many there were in all.
+    pub async fn open_steps(&self) -> (Vec<ClockStep>, u32) {
         let state = self.looking.lock().await;
-        state.kept.steps.after(state.kept.mended).to_vec()
+        let steps = &state.kept.steps;
+        (steps.after(state.kept.mended).to_vec(), steps.many)
     }
 
     /// The store is right again after the first `many` steps.

@@ -35,10 +35,12 @@ impl ClockStep {
         Span(self.by_ms.unsigned_abs())
     }
 
-    /// In words: `ahead by 2h`.
+    /// In words, to the second: `ahead by 2h`.
     pub fn words(&self) -> String {
         let way = if self.by_ms > 0 { "ahead" } else { "back" };
-        format!("{way} by {}", self.span())
+        // Two looks at two clocks are a millisecond apart, whoever sets one.
+        let seconds = self.span().0.saturating_add(500) / 1_000;
+        format!("{way} by {}", Span(seconds.saturating_mul(1_000)))
     }
 }
 

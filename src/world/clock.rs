@@ -83,10 +83,9 @@ fn set_by_ms() -> i64 {
     static LAST: AtomicI64 = AtomicI64::new(0);
     let file = FILE.get_or_init(|| std::env::var_os("BELTLINE_TEST_CLOCK"));
     let text = file.as_ref().and_then(|it| std::fs::read_to_string(it).ok());
-    match text.and_then(|it| it.trim().parse().ok()) {
-        Some(millis) => LAST.store(millis, Ordering::Relaxed),
-        // It is being written.
-        None => {}
+    // Where nothing can be read, it is being written.
+    if let Some(millis) = text.and_then(|it| it.trim().parse().ok()) {
+        LAST.store(millis, Ordering::Relaxed);
     }
     LAST.load(Ordering::Relaxed)
 }

@@ -1,13 +1,15 @@
 //! A process that was stopped for longer than its requests may take, and then goes on.
 
-use std::time::Duration;
+use beltline::engine::edges::Clock;
+use beltline::model::time::Span;
+use beltline::world::clock::SystemClock;
 
 use crate::cli::place::{Place, until};
 use crate::clock::partner::Slow;
 
 const TASKS: usize = 30;
 /// The timeout of the requests, the overtime that an effect is given, and some.
-const STOPPED: Duration = Duration::from_secs(10);
+const STOPPED: Span = Span::secs(10);
 
 fn process(address: &str) -> String {
     format!(
@@ -29,7 +31,7 @@ async fn an_answer_that_came_while_the_process_was_stopped_is_taken() {
     served.signal("STOP");
     slow.answer();
     // Nothing tells that a process is still stopped but time.
-    tokio::time::sleep(STOPPED).await;
+    SystemClock.after(STOPPED).await;
     served.signal("CONT");
     until("all tasks are done", || {
         let tasks = place.json(&["list", "ask", "--state", "done", "--limit", "100"]);

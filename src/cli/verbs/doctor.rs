@@ -9,11 +9,12 @@ use serde_json::{Value, json};
 use crate::cli::config::StoreChoice;
 use crate::cli::data::{DataDir, Standing};
 use crate::cli::files::yaml_files;
-use crate::cli::moment::{far, now, rough, time};
+use crate::cli::moment::{far, now, time};
 use crate::cli::out::{Look, named, one_line, text};
 use crate::cli::remote::{Refusal, Remote};
 use crate::cli::session::Session;
 use crate::desk::disk::{Disk, Room};
+use crate::model::steps::ClockStep;
 use crate::model::time::{Span, Timestamp};
 use crate::process::parse::parse;
 
@@ -268,12 +269,9 @@ fn stepped(clock: &Value) -> Option<Finding> {
     const REMEDY: &str =
         "keep the clock right with chrony or systemd-timesyncd, and let that start before this";
     let at = time(clock.get("stepped_at"))?;
-    let by_s = clock["by_s"].as_f64()?;
-    let by = rough(Span::millis((by_s.abs() * 1_000.0) as u64));
-    let way = if by_s > 0.0 { "ahead" } else { "back" };
-    let found = format!("the server's was set {way} by {by}, {}", far(clock.get("stepped_at"), now()));
-    let recent = now().since(at) < STEP_SHOWN;
-    recent.then(|| warn("clock", found, REMEDY))
+    let words = ClockStep { at, by_ms: clock["by_ms"].as_i64()? }.words();
+    let found = format!("the server's was set {words}, {}", far(clock.get("stepped_at"), now()));
+    (now().since(at) < STEP_SHOWN).then(|| warn("clock", found, REMEDY))
 }
 
 /// Whether somebody can log in who may do everything.
