@@ -134,3 +134,5 @@ impl Director for Fates {
     fn unheard(&mut self, number: u64, why: Unheard, at: Moment) {
         self.ledger.unheard(number, why, at);
         self.lose(number);
+    }
+}
