@@ -1,5 +1,5 @@
-//! What is to be done when the wall clock was set: what lies in the store is looked at in time, values that
-//! seem to be of the future are renewed, and schedules go on.
+//! What is to be done when the wall clock was set, beside what the engine does: values that seem to be of the
+//! future are renewed, and schedules go on.
 
 use std::sync::Arc;
 
@@ -9,7 +9,6 @@ use tokio_util::sync::CancellationToken;
 use utoipa::ToSchema;
 
 use crate::desk::desk::Desk;
-use crate::engine::edges::StoreError;
 use crate::engine::turns::NotTaken;
 use crate::engine::wall::STEP_MIN;
 use crate::model::names::TaskId;
@@ -20,8 +19,6 @@ use crate::process::life::Life;
 
 /// So often the clock is looked at, whatever else happens.
 const LOOK_EVERY: Span = Span::secs(1);
-/// So many tasks are made due earlier in one commit.
-const PULL_TASKS: usize = 5_000;
 /// So many tasks are woken at once.
 const WAKES: usize = 200;
 
@@ -40,18 +37,22 @@ impl Desk {
     /// Looks at the wall clock, and does what is to be done when it was set, until `stop`.
     pub async fn follow_clock(self: Arc<Self>, stop: CancellationToken) {
         self.look_at_the_clock().await;
-        if self.board().wall.open_steps().await.0.is_empty() {
-            self.wake_values(&[]).await;
-        }
+        let mut heard = self.board().wall.steps().many;
+        self.wake_values(&[]).await;
         loop {
-            // What the store did not take is offered again in the next round.
-            self.mend().await;
             tokio::select! {
                 () = stop.cancelled() => return,
                 () = self.board().wall.stepped() => {}
-                () = self.clock().after(LOOK_EVERY) => {}
+                () = self.clock().after(LOOK_EVERY) => self.look_at_the_clock().await,
             }
-            self.look_at_the_clock().await;
+            let steps = self.board().wall.steps();
+            if steps.many != heard {
+                self.schedules.changed.notify_one();
+                // Those that did not hear are told again in the next round.
+                if self.wake_values(steps.after(heard)).await {
+                    heard = steps.many;
+                }
+            }
         }
     }
 
@@ -70,38 +71,6 @@ impl Desk {
             stepped_at: last.map(|it| it.at.to_string()),
             by_ms: last.map(|it| it.by_ms),
         }
-    }
-
-    /// Makes the store right after the steps that it was not made right after yet. Done again after a crash:
-    /// a task that is looked at too early only rests again.
-    async fn mend(&self) {
-        let (open, many) = self.board().wall.open_steps().await;
-        if open.is_empty() {
-            return;
-        }
-        let back =
-            open.iter().filter(|it| it.by_ms < 0).fold(0, |sum: u64, it| sum.saturating_add(it.span().0));
-        let pulled = self.pull(Span(back)).await;
-        let woken = self.wake_values(&open).await;
-        self.schedules.changed.notify_one();
-        let mended = match pulled {
-            Ok(()) if woken => self.board().wall.mended(many, self.store(), self.now()).await,
-            Ok(()) => return,
-            Err(error) => Err(error),
-        };
-        if let Err(error) = mended {
-            tracing::error!(%error, "what is due was not moved with the clock yet; it is tried again");
-        }
-    }
-
-    /// What is due comes earlier by `by`.
-    async fn pull(&self, by: Span) -> Result<(), StoreError> {
-        let mut after = Some(TaskId(i64::MIN)).filter(|_| by > Span(0));
-        while let Some(last) = after {
-            after = self.store().pull_due(by, last, PULL_TASKS).await?;
-        }
-        self.board().look_at(self.now());
-        Ok(())
     }
 
     /// Wakes the tasks with a value that was got in the future, or that died by these steps alone: whoever

@@ -152,7 +152,12 @@ impl Turns {
     /// # Errors
     /// The store does not tell which there were.
     pub async fn now(&self) -> Result<Timestamp, StoreError> {
-        self.board.wall.now(self.store.as_ref(), self.clock.as_ref()).await
+        let heard = self.board.wall.steps().many;
+        let now = self.board.wall.now(self.store.as_ref(), self.clock.as_ref()).await?;
+        if self.board.wall.steps().many != heard {
+            self.board.look_at(now);
+        }
+        Ok(now)
     }
 
     /// Takes what is due, up to [`CLAIM_MAX`] tasks, and sees to it that the store is looked at again in
@@ -161,8 +166,10 @@ impl Turns {
         let now = self.now().await?;
         self.board.looking();
         self.look_at_crowds(now).await;
+        let mended = self.board.wall.mend(self.store.as_ref(), now).await?;
         let claims = self.store.claim(now, CLAIM_LEASE, CLAIM_MAX).await?;
-        let next = if claims.len() == CLAIM_MAX { Some(now) } else { self.store.next_due().await? };
+        let next =
+            if claims.len() == CLAIM_MAX || !mended { Some(now) } else { self.store.next_due().await? };
         if let Some(next) = next {
             self.board.look_at(next);
         }

@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 use tokio::sync::{Mutex as AsyncMutex, Notify};
 
 use crate::engine::edges::{Clock, Record, Shelf, Store, StoreError};
+use crate::model::names::TaskId;
 use crate::model::steps::{ClockStep, Steps};
 use crate::model::time::{Span, Timestamp};
 
@@ -18,6 +19,8 @@ pub const STEP_MIN: Span = Span::secs(1);
 const BLINK: Span = Span::millis(100);
 /// How many of the newest entries of all histories are looked at for the newest moment.
 const ENTRIES: u64 = 50;
+/// So many tasks are made due earlier in one commit.
+const PULL_TASKS: usize = 5_000;
 /// Under what the steps are kept.
 const NAME: &str = "steps";
 
@@ -37,6 +40,8 @@ struct State {
     kept: Kept,
     /// What is known is in the store.
     is_kept: bool,
+    /// The last task that was made due earlier, while there are more.
+    pulled: Option<TaskId>,
 }
 
 /// What is kept of it. New fields have a default.
@@ -44,7 +49,7 @@ struct State {
 struct Kept {
     #[serde(flatten)]
     steps: Steps,
-    /// After how many of them the store was made right.
+    /// After how many of them what is due was made right.
     #[serde(default)]
     mended: u32,
     /// The newest entry of all histories when the last one was found out: those up to it are by a clock
@@ -95,21 +100,30 @@ impl Wall {
         self.stepped.notified().await;
     }
 
-    /// The steps after which the store was not made right yet, and how many there were in all.
-    pub async fn open_steps(&self) -> (Vec<ClockStep>, u32) {
-        let state = self.looking.lock().await;
-        let steps = &state.kept.steps;
-        (steps.after(state.kept.mended).to_vec(), steps.many)
-    }
-
-    /// The store is right again after the first `many` steps.
+    /// Makes due earlier what is due in the store, by as much as the clock was set back since that was done
+    /// last: a part of it, if there is much. Says whether all is done. Done again after a crash: a task that
+    /// is looked at too early only rests again.
     ///
     /// # Errors
-    /// That is not kept: it will be done again.
-    pub async fn mended(&self, many: u32, store: &dyn Store, now: Timestamp) -> Result<(), StoreError> {
+    /// The store did not take it: it is to be tried again.
+    pub async fn mend(&self, store: &dyn Store, now: Timestamp) -> Result<bool, StoreError> {
         let mut state = self.looking.lock().await;
+        let (many, open) = (state.kept.steps.many, state.kept.steps.after(state.kept.mended));
+        if open.is_empty() {
+            return Ok(true);
+        }
+        let back = open.iter().filter(|it| it.by_ms < 0).map(ClockStep::span);
+        let back = back.fold(Span(0), |sum, it| Span(sum.0.saturating_add(it.0)));
+        if back > Span(0) {
+            let after = state.pulled.unwrap_or(TaskId(i64::MIN));
+            state.pulled = store.pull_due(back, after, PULL_TASKS).await?;
+            if state.pulled.is_some() {
+                return Ok(false);
+            }
+        }
         state.kept.mended = many;
-        store.keep(vec![record(&state.kept, now)?]).await
+        store.keep(vec![record(&state.kept, now)?]).await?;
+        Ok(true)
     }
 
     /// What is kept, and whether the clock stands before the newest moment in the store.
@@ -140,6 +154,7 @@ impl Wall {
         state.kept.steps.add(step);
         state.kept.event = event;
         state.is_kept = false;
+        state.pulled = None;
         *self.lock() = Arc::new(state.kept.steps.clone());
         self.stepped.notify_one();
     }
