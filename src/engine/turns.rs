@@ -166,11 +166,10 @@ impl Turns {
         let now = self.now().await?;
         self.board.looking();
         self.look_at_crowds(now).await;
-        let mended = self.board.wall.mend(self.store.as_ref(), now).await?;
+        let mend = self.board.wall.mend(self.store.as_ref(), now).await;
         let claims = self.store.claim(now, CLAIM_LEASE, CLAIM_MAX).await?;
-        let next =
-            if claims.len() == CLAIM_MAX || !mended { Some(now) } else { self.store.next_due().await? };
-        if let Some(next) = next {
+        let next = if claims.len() == CLAIM_MAX { Some(now) } else { self.store.next_due().await? };
+        if let Some(next) = next.into_iter().chain(mend).min() {
             self.board.look_at(next);
         }
         let hands = claims.into_iter().map(|claim| {

@@ -19,6 +19,8 @@ pub const STEP_MIN: Span = Span::secs(1);
 const BLINK: Span = Span::millis(100);
 /// How many of the newest entries of all histories are looked at for the newest moment.
 const ENTRIES: u64 = 50;
+/// How soon what is due is moved again, if the store did not take it.
+const MEND_PAUSE: Span = Span::secs(1);
 /// So many tasks are made due earlier in one commit.
 const PULL_TASKS: usize = 5_000;
 /// Under what the steps are kept.
@@ -101,12 +103,21 @@ impl Wall {
     }
 
     /// Makes due earlier what is due in the store, by as much as the clock was set back since that was done
-    /// last: a part of it, if there is much. Says whether all is done. Done again after a crash: a task that
-    /// is looked at too early only rests again.
-    ///
-    /// # Errors
-    /// The store did not take it: it is to be tried again.
-    pub async fn mend(&self, store: &dyn Store, now: Timestamp) -> Result<bool, StoreError> {
+    /// last: a part of it, if there is much. Says when to go on with it. Done again after a crash: a task
+    /// that is looked at too early only rests again.
+    pub async fn mend(&self, store: &dyn Store, now: Timestamp) -> Option<Timestamp> {
+        match self.pull(store, now).await {
+            Ok(true) => None,
+            Ok(false) => Some(now),
+            Err(error) => {
+                tracing::error!(%error, "what is due was not moved with the clock yet; it is tried again");
+                Some(now + MEND_PAUSE)
+            }
+        }
+    }
+
+    /// The same; says whether all is done.
+    async fn pull(&self, store: &dyn Store, now: Timestamp) -> Result<bool, StoreError> {
         let mut state = self.looking.lock().await;
         let (many, open) = (state.kept.steps.many, state.kept.steps.after(state.kept.mended));
         if open.is_empty() {
