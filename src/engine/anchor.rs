@@ -17,6 +17,13 @@ use crate::process::process::Process;
 pub(super) fn anchor(task: &mut Task, process: &Process, steps: &Steps, now: Timestamp) {
     let by_ms = steps.since(task.clock);
     task.clock = steps.many;
+    if task.revision == 0 {
+        // One that was never stepped is ready since it was born, whatever the clock said then.
+        if let State::Ready { at } = &mut task.state {
+            *at = now.min(*at);
+        }
+        return;
+    }
     if by_ms == 0 {
         return;
     }
@@ -75,6 +82,7 @@ mod tests {
         let address = Address { process: ProcessId::new("p").unwrap(), reference: Ref::new("r").unwrap() };
         let params = serde_json::from_value(json!({})).unwrap();
         let mut task = Task::born(birth, address, NodeName::new(node).unwrap(), params, NOW);
+        task.revision = 1;
         task.state = State::Waiting { until: Some(NOW + Span::hours(1)) };
         let mut steps = Steps::default();
         for by_ms in steps_ms {
@@ -102,6 +110,14 @@ mod tests {
             assert_eq!(until(&after("until", steps)), 3_600_000);
             assert_eq!(until(&after("cron", steps)), 3_600_000);
         }
+    }
+
+    #[test]
+    fn one_that_was_born_in_the_future_is_ready_now() {
+        let mut task =
+            Task { revision: 0, state: State::Ready { at: NOW + Span::days(9) }, ..after("for", &[]) };
+        anchor(&mut task, &parse(TEXT).unwrap(), &Steps::default(), NOW);
+        assert_eq!(task.state, State::Ready { at: NOW });
     }
 
     #[test]

@@ -65,10 +65,7 @@ pub fn step(process: &Process, task: Task, cause: Cause, scope: &Scope, now: Tim
         unread: 0,
         gone: false,
     };
-    // One that is new has no moments yet that the clock could have left behind.
-    if walk.task.revision > 0 {
-        anchor(&mut walk.task, process, &scope.steps, now);
-    }
+    anchor(&mut walk.task, process, &scope.steps, now);
     match cause {
         Cause::New => walk.arrived(),
         Cause::Claimed(letters) => walk.claimed(letters),
@@ -83,7 +80,6 @@ pub fn step(process: &Process, task: Task, cause: Cause, scope: &Scope, now: Tim
     }
     let Walk { mut task, letters, trail, read, reply, gone, .. } = walk;
     task.revision += 1;
-    task.clock = scope.steps.many;
     let idempotency = None;
     let moved = Transition { task, before, letters, trail, read, at: now, gone, reply, idempotency };
     Step::Moved(Box::new(moved))
