@@ -6,7 +6,6 @@
 
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
 
 use futures::StreamExt;
 use futures::stream::FuturesUnordered;
@@ -128,12 +127,6 @@ impl Desk {
 
     async fn look_at_schedules(&self) -> Done<Next> {
         let _one = self.schedules.looking.lock().await;
-        // All steps of the clock are known before anything is planned by it.
-        self.handle.turns().now().await?;
-        let steps = self.board().wall.steps().many;
-        if self.schedules.heard.swap(steps, Ordering::Relaxed) != steps {
-            lock(&self.schedules.since).clear();
-        }
         let mut next = Next::default();
         let mut kept = self.kept_schedules().await?;
         let all = self.registry().all();

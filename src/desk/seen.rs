@@ -2,7 +2,6 @@
 
 use std::collections::{BTreeSet, HashMap, HashSet};
 use std::sync::Mutex;
-use std::sync::atomic::AtomicU32;
 
 use tokio::sync::Notify;
 
@@ -25,8 +24,6 @@ pub(super) struct Schedules {
     pub(super) changed: Notify,
     /// One look at a time.
     pub(super) looking: tokio::sync::Mutex<()>,
-    /// Of how many steps of the wall clock the last look had heard: what a step leapt over was missed.
-    pub(super) heard: AtomicU32,
     /// Since when each process has been looked after without a break.
     pub(super) since: Mutex<HashMap<ProcessId, Timestamp>>,
 }
