@@ -243,6 +243,7 @@ impl From<NotTaken> for Refusal {
             NotTaken::NoTask(name) => {
                 Refusal::conflict("task_ended", format!("task `{name}` has ended, or is gone"))
             }
+            NotTaken::Full { process, tasks } => Refusal::TooManyTasks { process, tasks },
             NotTaken::Store(error) => Refusal::Store(error),
             NotTaken::Stopping => Refusal::Stopping,
         }

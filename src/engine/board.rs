@@ -4,13 +4,14 @@
 
 use std::collections::{HashMap, VecDeque};
 use std::sync::atomic::{AtomicI64, Ordering};
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use tokio::sync::{Notify, oneshot, watch};
 
 use crate::engine::alarms::Watch;
 use crate::engine::flow::Flow;
 use crate::engine::lives::Lives;
+use crate::engine::places::Places;
 use crate::engine::transition::{LetterId, Transition};
 use crate::model::fault::Fault;
 use crate::model::names::{ProcessId, TaskId};
@@ -36,6 +37,8 @@ pub struct Board {
     pub crowds: Watch,
     /// How many tasks came and ended of late.
     pub flow: Flow,
+    /// How many tasks live, and how many are about to be born.
+    pub places: Arc<Places>,
     state: Mutex<Waiting>,
     due: AtomicI64,
     earlier: Notify,
@@ -56,7 +59,6 @@ struct Waiting {
 /// How a process stands.
 #[derive(Debug, Default)]
 struct Standing {
-    live: i64,
     /// The number of its last move, as [`Board::last_move`] counts them.
     moved: u64,
 }
@@ -66,7 +68,8 @@ impl Default for Board {
         let (commits, _) = watch::channel(0);
         let (state, due) = (Mutex::default(), AtomicI64::new(i64::MIN));
         let (lives, crowds, flow) = (Lives::default(), Watch::default(), Flow::default());
-        Board { lives, crowds, flow, state, due, earlier: Notify::new(), commits }
+        let places = Arc::default();
+        Board { lives, crowds, flow, places, state, due, earlier: Notify::new(), commits }
     }
 }
 
@@ -149,13 +152,12 @@ impl Board {
 
     /// How many live tasks a process has.
     pub fn live(&self, process: &ProcessId) -> u64 {
-        let live = self.lock().standings.get(process).map_or(0, |it| it.live);
-        u64::try_from(live).unwrap_or(0)
+        self.places.live(process)
     }
 
     /// Adds to the live tasks of a process.
     pub fn add_live(&self, process: &ProcessId, tasks: i64) {
-        self.lock().standing(process).live += tasks;
+        self.places.add(process, tasks);
     }
 
     /// How many times a task of any process has moved, as far as this runner knows.
@@ -186,9 +188,8 @@ impl Board {
         self.note(transition, was_live, is_live);
         state.moved += 1;
         let moved = state.moved;
-        let standing = state.standing(&task.process);
-        standing.moved = moved;
-        standing.live += i64::from(is_live) - i64::from(was_live);
+        state.standing(&task.process).moved = moved;
+        self.places.add(&task.process, i64::from(is_live) - i64::from(was_live));
         for reading in &transition.read {
             let read = reading.refused.clone().map_or_else(|| Ok(task.clone()), Err);
             state.tell_read(reading.letter, read);

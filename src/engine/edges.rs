@@ -120,6 +120,9 @@ pub enum Refused {
     /// A task was submitted under that idempotency key before.
     #[error("submitted before as task {0}")]
     Repeated(TaskId),
+    /// This one write cannot be kept, however often it is tried, while others can: why.
+    #[error("it cannot be written: {0}")]
+    Unwritable(String),
 }
 
 /// A task in hand.

@@ -149,7 +149,7 @@ mod tests {
 
     fn task(id: i64, end: i64, revision: u64) -> Task {
         let params = serde_json::from_value(json!({"token": "t", "end": end})).unwrap();
-        let birth = Birth { id: TaskId(id), seed: Seed([0; 16]) };
+        let birth = Birth::new(TaskId(id), Seed([0; 16]));
         let reference = Ref::new(&format!("r{id}")).unwrap();
         let address = Address { process: ProcessId::new("p").unwrap(), reference };
         let at = NodeName::new("in").unwrap();

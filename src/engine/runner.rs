@@ -9,6 +9,7 @@ use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore, mpsc, oneshot};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
+use crate::engine::again::Again;
 use crate::engine::board::Reply;
 use crate::engine::edges::StoreError;
 use crate::engine::queue::Queue;
@@ -95,7 +96,8 @@ impl Handle {
     async fn hand(&self, task: Task, entry: Entry) -> Result<Task, NotTaken> {
         let Entry { idempotency, by, .. } = entry;
         let (tell, told) = oneshot::channel();
-        let hand = Hand { task, cause: Cause::New, idempotency, by, tell: Some(tell) };
+        let again = Again::default();
+        let hand = Hand { task, cause: Cause::New, idempotency, by, tell: Some(tell), again };
         self.hand_in(Item::Hand(Box::new(hand))).await?;
         told.await.map_err(|_| NotTaken::Stopping)?
     }

@@ -1,19 +1,25 @@
 //! [`Walk`]: a task on its way through nodes, within one step. What a verdict does to a task is decided
 //! here, once for all kinds: going on, asking, waiting, ending, faults and their retries.
+//!
+//! A walk is the same as one with a commit between any two of its nodes. The nodes that follow see what it
+//! wrote to others, and itself as it stands; after a signal to itself it yields, so that the signal is read
+//! first. Where it yields, the task is due at once and goes on from there in the next step.
 
 use std::sync::Arc;
 
 use crate::engine::mask::{scrub, shown};
 use crate::engine::retry::next_try;
 use crate::engine::transition::Reading;
+use crate::model::bounds::Reads;
+use crate::model::descent::Descent;
 use crate::model::effect::{Ask, Effect};
 use crate::model::fault::Fault;
 use crate::model::key;
 use crate::model::kind::{AlarmChange, Effects, Event, Verdict};
-use crate::model::names::NodeName;
+use crate::model::names::{Address, NodeName};
 use crate::model::params::{Changes, Params};
 use crate::model::round::Round;
-use crate::model::scope::{Other, Scope, View};
+use crate::model::scope::{Found, Other, Scope, View};
 use crate::model::task::{Hop, Letter, Order, State, Task, To, Word};
 use crate::model::time::{Span, Timestamp};
 use crate::process::admit::admit;
@@ -26,10 +32,14 @@ pub const LEASE_MARGIN: Span = Span::secs(10);
 /// How long a finished task is kept if its `end` does not say.
 pub const KEEP_DEFAULT: Span = Span::days(7);
 
+/// How often a node may read another task whose name it knows only from one it has read before.
+pub const READS_MAX: usize = 256;
+
 /// A task on its way, and what it left behind.
+#[derive(Clone)]
 pub(super) struct Walk<'a> {
     pub(super) process: &'a Process,
-    pub(super) scope: &'a Scope,
+    pub(super) scope: Scope,
     pub(super) now: Timestamp,
     pub(super) task: Task,
     pub(super) letters: Vec<Letter>,
@@ -38,6 +48,14 @@ pub(super) struct Walk<'a> {
     pub(super) reply: Option<Result<Params, Fault>>,
     pub(super) unread: usize,
     pub(super) gone: bool,
+    /// The parts of a round that were made in this walk.
+    pub(super) parts: Vec<Address>,
+    /// The task has come to a node, and what happens there is for the next step.
+    pub(super) yielded: bool,
+    /// What was committed if the letter that is being read were left unread: none while there is nothing.
+    pub(super) unread_before: bool,
+    /// The letter that is being read is left to the next step.
+    pub(super) left: bool,
 }
 
 impl Walk<'_> {
@@ -75,19 +93,102 @@ impl Walk<'_> {
                 self.hop(&name, |hop| hop.fault = Some(fault.clone()));
                 return self.ended(State::Failed, None, Some(fault));
             };
-            let view = View { unread: self.unread, ..View::new(self.task.clone(), self.scope, self.now) };
-            let verdict = node.kind.decide(event, &view);
+            let came = event == Event::Came;
+            let view = View { unread: self.unread, ..View::new(self.task.clone(), &self.scope, self.now) };
+            let mut verdict = node.kind.decide(event, &view);
             drop(view);
+            if self.scope.misses() {
+                match self.unfetched(came) {
+                    Some(fault) => verdict = Verdict::Fail(fault),
+                    None => return,
+                }
+            }
             if !self.take(node, verdict, &name) {
                 return;
             }
             if self.scope.paused {
                 return self.park();
             }
+            if self.wrote_to_itself() {
+                break;
+            }
             (event, name) = (Event::Came, "came".to_owned());
         }
+        self.yields();
+    }
+
+    /// The rest is for the next step.
+    fn yields(&mut self) {
         self.task.state = State::Ready { at: self.now };
         self.task.due = Some(self.now);
+        self.yielded = true;
+    }
+
+    /// A node looked at tasks that are not fetched, and what it decided is not used. The fault, if it has
+    /// read so many others by now that it gets no more.
+    fn unfetched(&mut self, came: bool) -> Option<Fault> {
+        let stepwise = self.scope.bounds.reads != Reads::Whole;
+        if stepwise && came && !(self.trail.is_empty() && self.read.is_empty()) {
+            self.scope.missed();
+            self.yields();
+            return None;
+        }
+        if stepwise && self.unread_before {
+            self.scope.missed();
+            self.left = true;
+            return None;
+        }
+        if self.scope.bounds.reads != Reads::Spent {
+            return None;
+        }
+        let last = self.scope.missed().pop_last().map(|it| format!(", the last of them `{it}`"));
+        let message = format!(
+            "node `{}` reads more than {READS_MAX} other tasks, each named by the one before{};              hint: read them on several nodes",
+            self.task.at,
+            last.unwrap_or_default()
+        );
+        Some(Fault::lasting("too_many_reads", message))
+    }
+
+    /// Whether a signal is on its way from this task to itself, to be read before it goes on.
+    fn wrote_to_itself(&self) -> bool {
+        self.letters.iter().any(|letter| match &letter.to {
+            To::Address(to) => self.task.is_at(to),
+            To::Task(id) => *id == self.task.id,
+        })
+    }
+
+    /// The task came from a timer, an answer, a person or a hook: what it gives birth to now is no chain.
+    pub(super) fn rested(&mut self) {
+        self.task.descent = Descent::default();
+    }
+
+    /// Writes to another task. The nodes that follow see it as it will be when it has read that.
+    fn post(&mut self, letter: Letter) {
+        if let To::Address(to) = &letter.to {
+            match &letter.word {
+                Word::Create { params, .. } | Word::Modify { params } => {
+                    let mut all = match (self.scope.written.get(to), self.scope.others.get(to)) {
+                        (Some(params), _) | (None, Some(Other::Live { params, .. })) => params.clone(),
+                        (None, Some(Other::NoTask(newborn))) => newborn.defaults.clone(),
+                        (None, Some(Other::NoProcess) | None) => Params::default(),
+                    };
+                    all.merge(params);
+                    Arc::make_mut(&mut self.scope.written).insert(to.clone(), all);
+                }
+                Word::Part { .. } => self.parts.push(to.clone()),
+                Word::Answer { .. } | Word::Order { .. } => {}
+            }
+        }
+        self.letters.push(letter);
+    }
+
+    /// Whether all of them may be written.
+    fn may_write(&self, letters: &[Letter]) -> Result<(), Fault> {
+        letters.iter().try_for_each(|letter| match &letter.to {
+            To::Address(to) => self.scope.bounds.may_write(to),
+            To::Task(_) => Ok(()),
+        })
     }
 
     /// Does what the node decided; says whether the task came to another node.
@@ -172,12 +273,15 @@ impl Walk<'_> {
             );
             return self.fail(node, Fault::lasting("params_too_large", message), event);
         }
+        if let Err(fault) = self.may_write(&letters) {
+            return self.fail(node, fault, event);
+        }
         if said.is_some() {
             self.hop(event, |_| {}).asked = said;
         }
         self.task.state = State::Waiting { until: round.late_at() };
         self.task.round = Some(Arc::new(round));
-        self.letters.extend(letters);
+        letters.into_iter().for_each(|letter| self.post(letter));
         self.rest_again();
         false
     }
@@ -188,9 +292,11 @@ impl Walk<'_> {
         for out in round.out.iter().filter(|out| out.until.is_none()) {
             let part = self.task.part(out.index);
             // One that is not there is over already.
-            if let Ok(Other::Live { .. }) = self.scope.other(&part) {
+            let lives = self.parts.contains(&part)
+                || matches!(self.scope.other(&part), Ok(Found::Live { .. }));
+            if lives && self.scope.bounds.may_write(&part).is_ok() {
                 let word = Word::Order { order: Order::Cancel, by: "each".to_owned() };
-                self.letters.push(Letter { to: To::Address(part), word });
+                self.post(Letter { to: To::Address(part), word });
             }
         }
     }
@@ -247,6 +353,7 @@ impl Walk<'_> {
     pub(super) fn too_long(&mut self) {
         let process = self.process;
         let Some(limit) = process.node(&self.task.at).and_then(|node| node.limit.as_ref()) else { return };
+        self.rested();
         self.hop(&format!("stood here for {}", limit.time), |hop| hop.to = Some(limit.next.clone()));
         self.stand_on(limit.next.clone());
         self.arrived();
@@ -254,6 +361,7 @@ impl Walk<'_> {
 
     /// Takes the changes and letters of a verdict, or nothing of it.
     fn keep(&mut self, effects: Effects, event: &str) -> Result<(), Fault> {
+        self.may_write(&effects.letters)?;
         self.apply(&effects.changes)?;
         let Changes { set, unset } = effects.changes;
         let hop = self.hop(event, |_| {});
@@ -277,7 +385,7 @@ impl Walk<'_> {
             if matches!(letter.word, Word::Answer { .. }) {
                 self.task.caller = None;
             }
-            self.letters.push(letter);
+            self.post(letter);
         }
         Ok(())
     }
@@ -322,7 +430,7 @@ impl Walk<'_> {
     fn reply(&mut self, answer: Result<Params, Fault>) {
         if let Some(caller) = self.task.caller.take() {
             let word = Word::answer(&caller, answer);
-            self.letters.push(Letter { to: To::Task(caller.task), word });
+            self.post(Letter { to: To::Task(caller.task), word });
         }
     }
 

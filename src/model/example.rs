@@ -5,10 +5,11 @@ use std::sync::Arc;
 
 use serde_json::{Value, json};
 
+use crate::model::descent::Descent;
 use crate::model::fault::Fault;
 use crate::model::names::{Address, NodeName, ProcessId, Ref, TaskId};
 use crate::model::params::Params;
-use crate::model::scope::{Other, Scope, View};
+use crate::model::scope::{Newborn, Other, Scope, View};
 use crate::model::task::{Seed, State, Task};
 use crate::model::time::Timestamp;
 
@@ -40,6 +41,7 @@ pub fn view(params: Value) -> View {
         link: None,
         progress: None,
         awaits: None,
+        descent: Descent::default(),
         seed: Seed([7; 16]),
     };
     let live =
@@ -49,7 +51,7 @@ pub fn view(params: Value) -> View {
         hidden: Arc::new(["client_secret".to_owned()].into()),
     };
     let others =
-        [("bitrix", "token", live), ("bitrix", "gone", Other::NoTask), ("nowhere", "x", Other::NoProcess)];
+        [("bitrix", "token", live), ("bitrix", "gone", Other::NoTask(Newborn::default())), ("nowhere", "x", Other::NoProcess)];
     let others: HashMap<Address, Other> =
         others.into_iter().map(|(process, reference, it)| (address(process, reference), it)).collect();
     let mut scope = Scope::default();

@@ -50,6 +50,11 @@ pub trait Kind: Debug + Send + Sync {
         Vec::new()
     }
 
+    /// The process of which every task that comes here makes another one, if it is named literally.
+    fn breeds(&self) -> Option<&str> {
+        None
+    }
+
     /// The params that a hook may bring to a task that waits here (none named: any); `None` if none waits
     /// here.
     fn accepts(&self) -> Option<Vec<&str>> {

@@ -8,6 +8,7 @@ use async_trait::async_trait;
 use thiserror::Error;
 use tokio::sync::{oneshot, watch};
 
+use crate::engine::again::Again;
 use crate::engine::births::Births;
 use crate::engine::board::Board;
 use crate::engine::edges::{Clock, Store, StoreError, World};
@@ -156,7 +157,8 @@ impl Stage {
         let task = self.turns.new_task(&address.process, address.reference.clone(), params);
         let task = task.ok_or_else(|| NotTaken::NoProcess(address.process.clone()))?;
         let (tell, told) = oneshot::channel();
-        let hand = Hand { task, cause: Cause::New, idempotency: None, by: None, tell: Some(tell) };
+        let again = Again::default();
+        let hand = Hand { task, cause: Cause::New, idempotency: None, by: None, tell: Some(tell), again };
         self.turn(vec![Item::Hand(Box::new(hand))]).await?;
         told.await.map_err(|_| NotTaken::Stopping)??;
         self.settle().await

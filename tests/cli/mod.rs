@@ -3,6 +3,7 @@
 pub(crate) mod place;
 mod help;
 mod config;
+mod chains;
 mod check;
 mod tasks;
 mod keeping;

@@ -95,7 +95,7 @@ impl Universe {
         let to = address(to);
         let process = self.registry.get(&to.process).unwrap().process;
         self.born += 1;
-        let birth = Some(Birth { id: TaskId(i64::from(self.born)), seed: Seed([self.born; 16]) });
+        let birth = Some(Birth::new(TaskId(i64::from(self.born)), Seed([self.born; 16])));
         let word =
             Word::Create { params: params(given), caller: None, at: Some(process.start.clone()), birth };
         self.post(Letter { to: To::Address(to), word }).unwrap();
@@ -131,7 +131,11 @@ impl Universe {
     /// Straight to the disk, so that no death makes it doubtful.
     fn post(&mut self, letter: Letter) -> Result<(), String> {
         let now = self.now();
+        let (address, is_birth) = (letter.to.clone(), letter.word.is_birth());
         let kept = at_once(self.edges.disk.commit(vec![Write::Post(letter, now)])).unwrap().remove(0);
+        if let (To::Address(to), true, Ok(_)) = (&address, is_birth, &kept) {
+            self.turns.board.add_live(&to.process, 1);
+        }
         self.turns.board.look_at(now);
         kept.map(drop).map_err(|it| it.to_string())
     }
@@ -238,12 +242,16 @@ impl Universe {
 }
 
 fn turns(edges: &Arc<Edges>, registry: &Arc<Registry>) -> Turns {
+    let board = Board::default();
+    for count in at_once(edges.disk.counts(None)).unwrap().iter().filter(|it| it.phase.is_live()) {
+        board.add_live(&count.process, i64::try_from(count.tasks).unwrap());
+    }
     Turns {
         store: edges.clone(),
         world: edges.clone(),
         clock: edges.clone(),
         registry: registry.clone(),
-        board: Board::default(),
+        board,
         facts: Arc::new(facts),
         births: Births::new(),
     }

@@ -3,8 +3,8 @@
 
 #![expect(clippy::unwrap_used, reason = "a test stops where it fails")]
 
-mod make;
+pub(crate) mod make;
 mod looks;
 mod contract;
 mod side_by_side;
-mod sqlite;
+pub(crate) mod sqlite;

@@ -20,7 +20,7 @@ pub(super) fn sealer() -> Sealer {
 }
 
 /// A store in a folder of its own, which is removed when that goes.
-pub(super) fn fresh() -> (Sqlite, TempDir) {
+pub(crate) fn fresh() -> (Sqlite, TempDir) {
     let folder = TempDir::new().unwrap();
     (open(folder.path()), folder)
 }
