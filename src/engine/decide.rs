@@ -153,7 +153,8 @@ impl Turns {
             (Blame::First, Cause::Claimed(_)) if !alone(Cause::Claimed(Vec::new())) => Blame::None,
             (blame, _) => blame,
         };
-        let message = format!("the engine failed at node `{}`, by a mistake of its own: see its log", task.at);
+        let message =
+            format!("the engine failed at node `{}`, by a mistake of its own: see its log", task.at);
         hand.again.fell(Fault::lasting("engine_error", message), letters)
     }
 

@@ -292,8 +292,8 @@ impl Walk<'_> {
         for out in round.out.iter().filter(|out| out.until.is_none()) {
             let part = self.task.part(out.index);
             // One that is not there is over already.
-            let lives = self.parts.contains(&part)
-                || matches!(self.scope.other(&part), Ok(Found::Live { .. }));
+            let lives =
+                self.parts.contains(&part) || matches!(self.scope.other(&part), Ok(Found::Live { .. }));
             if lives && self.scope.bounds.may_write(&part).is_ok() {
                 let word = Word::Order { order: Order::Cancel, by: "each".to_owned() };
                 self.post(Letter { to: To::Address(part), word });

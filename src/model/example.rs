@@ -50,8 +50,11 @@ pub fn view(params: Value) -> View {
         params: Params::from(live.as_object().cloned().unwrap()),
         hidden: Arc::new(["client_secret".to_owned()].into()),
     };
-    let others =
-        [("bitrix", "token", live), ("bitrix", "gone", Other::NoTask(Newborn::default())), ("nowhere", "x", Other::NoProcess)];
+    let others = [
+        ("bitrix", "token", live),
+        ("bitrix", "gone", Other::NoTask(Newborn::default())),
+        ("nowhere", "x", Other::NoProcess),
+    ];
     let others: HashMap<Address, Other> =
         others.into_iter().map(|(process, reference, it)| (address(process, reference), it)).collect();
     let mut scope = Scope::default();

@@ -57,10 +57,9 @@ fn a_process_that_starts_itself_comes_to_a_stop_with_a_fault_that_names_it() {
     assert_eq!(fault["code"], "birth_chain", "{failed}");
     assert!(fault["message"].as_str().unwrap().contains("`breeds`"), "{fault}");
     assert_eq!(served.stop(), Some(0));
-    let at_once = BREEDS.replace("next: which", "next: make").replace(
-        "  which: {kind: condition, branches: [{when: \"1 > 0\", next: make}], else: done}\n",
-        "",
-    );
+    let at_once = BREEDS
+        .replace("next: which", "next: make")
+        .replace("  which: {kind: condition, branches: [{when: \"1 > 0\", next: make}], else: done}\n", "");
     place.write("alone/breeds.yaml", &at_once);
     place.run(&["check", "alone/breeds.yaml"]).failed(1, &["every task that comes to `make`", "hint: "]);
 }

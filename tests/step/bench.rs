@@ -17,8 +17,8 @@ use beltline::model::time::{Span, Timestamp};
 use beltline::process::process::Process;
 use serde_json::{Map, Value};
 
-use crate::step::law::Law;
 use crate::simulation::universe::{BEGINNING, address, params, process};
+use crate::step::law::Law;
 
 /// A task under the step.
 pub(super) struct Bench {

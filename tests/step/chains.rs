@@ -51,7 +51,10 @@ fn a_process_has_no_more_tasks_than_its_limit_whoever_makes_them() {
             let makers = scene.all("maker");
             let told = makers.iter().filter(full).count();
             if !node.contains("failures: all") {
-                assert_eq!(scene.alive("small"), if node.contains("each") { scene.alive("small") } else { LIMIT });
+                assert_eq!(
+                    scene.alive("small"),
+                    if node.contains("each") { scene.alive("small") } else { LIMIT }
+                );
                 assert!(told > 0, "{node}: nobody was told");
                 let fault = makers.iter().find(full).unwrap().fault.clone().unwrap();
                 assert!(fault.message.contains("`small` has 5 live tasks"), "{}", fault.message);
@@ -217,7 +220,11 @@ fn check_says_so_where_it_can_see_that_tasks_make_tasks_without_end() {
         "kind: send, process: a, on_error: done",
     ] {
         let make = format!("  make: {{{node}, next: done}}\n{done}");
-        assert_eq!(problems(&format!("  x: {{kind: set, set: {{a: 1}}, next: make}}\n{make}")), told, "{node}");
+        assert_eq!(
+            problems(&format!("  x: {{kind: set, set: {{a: 1}}, next: make}}\n{make}")),
+            told,
+            "{node}"
+        );
         for before in [
             "kind: delay, for: 1s, next: make",
             "kind: wait, next: make",

@@ -64,10 +64,9 @@ fn a_walk_reads_as_many_others_as_it_has_nodes_and_asks_once() {
 
 #[test]
 fn a_submit_whose_first_step_reads_many_others_is_answered() {
-    let text = walk(60).replace("next: ask}", "next: n0}").replace(
-        "  ask: {kind: http, method: POST, url: \"https://x.example/\", next: n0}\n",
-        "",
-    );
+    let text = walk(60)
+        .replace("next: ask}", "next: n0}")
+        .replace("  ask: {kind: http, method: POST, url: \"https://x.example/\", next: n0}\n", "");
     everywhere(&[SLOT, &text], |scene| {
         rope(scene, 61);
         let task = scene.submit("w/w", json!({})).unwrap();
@@ -147,7 +146,10 @@ nodes:
 fn who_loses_the_race_for_a_name_again_and_again_takes_a_fault_that_names_it() {
     let mut scene = busy();
     let task = scene.live("w/w", json!({}));
-    assert_eq!((task.state.phase(), code(&task), task.due), (Phase::Ready, "contended", Some(BEGINNING + Span::secs(5))));
+    assert_eq!(
+        (task.state.phase(), code(&task), task.due),
+        (Phase::Ready, "contended", Some(BEGINNING + Span::secs(5)))
+    );
     scene.later(Span::mins(1));
     let result = scene.task("w/w").result.unwrap_or_default().to_string();
     assert!(result.starts_with("\"contended passing at one: `slot/one` comes and goes"), "{result}");
@@ -212,8 +214,7 @@ fn a_panic_in_a_decision_is_a_fault_of_that_task_and_the_others_go_on() {
 
 #[test]
 fn a_panic_where_the_fault_leads_ends_the_task() {
-    let mut scene =
-        Scene::over(Arc::new(Memory::default()), vec![mined(MINE, &["x", "y"])]);
+    let mut scene = Scene::over(Arc::new(Memory::default()), vec![mined(MINE, &["x", "y"])]);
     scene.live("w/w", json!({"stay": 1}));
     scene.post("w/w", Word::Modify { params: params(json!({"bomb": 1})) });
     scene.settle();

@@ -16,7 +16,7 @@ use beltline::model::effect::{Answer, Effect, HttpAnswer, Outcome};
 use beltline::model::names::ProcessId;
 use beltline::model::scope::Scope;
 use beltline::model::task::{Hop, Letter, Order, State, Task, To, Word};
-use beltline::model::time::{Span, Timestamp};
+use beltline::model::time::{Span, Ticks, Timestamp};
 use beltline::process::process::Process;
 use beltline::store::memory::Memory;
 use serde_json::{Map, Value};
@@ -46,7 +46,16 @@ impl Clock for Now {
     fn now(&self) -> Timestamp {
         Timestamp(self.0.load(Ordering::SeqCst))
     }
+    fn ticks(&self) -> Ticks {
+        Ticks(self.up().0)
+    }
+    fn up(&self) -> Span {
+        self.now().since(Timestamp(0))
+    }
     async fn at(&self, _: Timestamp) {
+        std::future::pending().await
+    }
+    async fn at_tick(&self, _: Ticks) {
         std::future::pending().await
     }
 }
