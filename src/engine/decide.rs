@@ -9,13 +9,14 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
 use crate::engine::again::{Blame, Way};
+use crate::engine::between::READS_MAX;
 use crate::engine::edges::{Refused, StoreError, Write};
 use crate::engine::places::Held;
 use crate::engine::registry::Deployed;
 use crate::engine::step::{Cause, Step, fall, give_up, step};
 use crate::engine::transition::Transition;
 use crate::engine::turns::{Hand, Item, NotTaken, Turns, not_taken};
-use crate::engine::walk::READS_MAX;
+
 use crate::model::bounds::{Bounds, Reads, Room};
 use crate::model::descent::Descent;
 use crate::model::fault::Fault;
@@ -105,7 +106,7 @@ impl Turns {
             let bounds =
                 Bounds { reads: seen.reads, contended: hand.again.contended.clone(), rooms: rooms.clone() };
             let scope = seen.facts.with(&hand.task.process, deployed.paused, Arc::clone(&seen.others));
-            let mut moved = match self.stepped(&deployed, &mut hand, &scope.within(bounds), seen.now) {
+            let mut moved = match Self::stepped(&deployed, &mut hand, &scope.within(bounds), seen.now) {
                 Some(Step::Moved(moved)) => moved,
                 Some(Step::Fetch(addresses)) => return Tried::Fetch(Item::Hand(hand), addresses),
                 None => return refuse(*hand, |_| NotTaken::Stopping),
@@ -129,10 +130,10 @@ impl Turns {
     }
 
     /// Steps a task, as often as it takes to find a way on which nothing panics; none if there is none.
-    fn stepped(&self, deployed: &Deployed, hand: &mut Hand, scope: &Scope, now: Timestamp) -> Option<Step> {
+    fn stepped(deployed: &Deployed, hand: &mut Hand, scope: &Scope, now: Timestamp) -> Option<Step> {
         loop {
             let step = caught(|| by_way(&deployed.process, hand, scope, now));
-            if step.is_some() || !self.panicked(&deployed.process, hand, scope, now) {
+            if step.is_some() || !Self::panicked(&deployed.process, hand, scope, now) {
                 return step;
             }
             // What the decision that panicked looked at is nobody's any more.
@@ -141,7 +142,7 @@ impl Turns {
     }
 
     /// A decision panicked: says so, and whether there is another way.
-    fn panicked(&self, process: &Process, hand: &mut Hand, scope: &Scope, now: Timestamp) -> bool {
+    fn panicked(process: &Process, hand: &mut Hand, scope: &Scope, now: Timestamp) -> bool {
         let task = &hand.task;
         tracing::error!(
             process = %task.process, node = %task.at, task = %task.id,

@@ -4,6 +4,7 @@ pub mod retry;
 pub mod mask;
 pub mod transition;
 pub mod walk;
+pub mod between;
 pub mod step;
 pub mod health;
 pub mod shelf;

@@ -8,7 +8,7 @@ use std::collections::BTreeSet;
 
 use crate::engine::mask::shown;
 use crate::engine::transition::{LetterId, Reading, Transition};
-use crate::engine::walk::{LEASE_MARGIN, Walk, no_such_node};
+use crate::engine::walk::{LEASE_MARGIN, Pace, Walk, no_such_node};
 use crate::model::bounds::Reads;
 use crate::model::effect::{Answer, Effect, Later, Outcome};
 use crate::model::fault::Fault;
@@ -125,9 +125,8 @@ fn begin<'a>(
         unread: 0,
         gone: false,
         parts: Vec::new(),
-        yielded: false,
-        unread_before: false,
-        left: false,
+        may_leave: false,
+        pace: Pace::On,
     };
     (before, walk)
 }
@@ -151,15 +150,15 @@ impl Walk<'_> {
             return self.orphaned(&effect);
         }
         let mut letters = letters.into_iter();
-        while !matches!(self.task.state, State::Doing(_)) && !self.yielded {
+        while !matches!(self.task.state, State::Doing(_)) && self.pace == Pace::On {
             let Some((id, letter)) = letters.next() else { break };
             self.unread = letters.len();
             let before = self.unread_letter();
             let refused = self.open(letter.word).err();
             match before {
-                Some(before) if self.left => {
+                Some(before) if self.pace == Pace::Leaves => {
                     *self = *before;
-                    self.yielded = true;
+                    self.pace = Pace::Yields;
                 }
                 Some(_) | None => self.read.push(Reading { letter: id, refused }),
             }
@@ -167,10 +166,10 @@ impl Walk<'_> {
                 return;
             }
         }
-        match self.yielded {
-            true if self.scope.paused => self.park(),
-            true => self.rest_again(),
-            false => self.look_at_the_time(),
+        match self.pace {
+            Pace::On => self.look_at_the_time(),
+            Pace::Yields | Pace::Leaves if self.scope.paused => self.park(),
+            Pace::Yields | Pace::Leaves => self.rest_again(),
         }
     }
 
@@ -178,8 +177,8 @@ impl Walk<'_> {
     /// before it was read, and the task lives to see it.
     fn unread_letter(&mut self) -> Option<Box<Self>> {
         let stepwise = self.scope.bounds.reads != Reads::Whole;
-        self.unread_before = stepwise && !self.read.is_empty() && self.task.state.phase().is_live();
-        self.unread_before.then(|| Box::new(self.clone()))
+        self.may_leave = stepwise && !self.read.is_empty() && self.task.state.phase().is_live();
+        self.may_leave.then(|| Box::new(self.clone()))
     }
 
     /// The letters are read, and nothing comes of them.

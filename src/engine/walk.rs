@@ -10,8 +10,6 @@ use std::sync::Arc;
 use crate::engine::mask::{scrub, shown};
 use crate::engine::retry::next_try;
 use crate::engine::transition::Reading;
-use crate::model::bounds::Reads;
-use crate::model::descent::Descent;
 use crate::model::effect::{Ask, Effect};
 use crate::model::fault::Fault;
 use crate::model::key;
@@ -19,8 +17,8 @@ use crate::model::kind::{AlarmChange, Effects, Event, Verdict};
 use crate::model::names::{Address, NodeName};
 use crate::model::params::{Changes, Params};
 use crate::model::round::Round;
-use crate::model::scope::{Found, Other, Scope, View};
-use crate::model::task::{Hop, Letter, Order, State, Task, To, Word};
+use crate::model::scope::{Scope, View};
+use crate::model::task::{Hop, Letter, State, Task, To, Word};
 use crate::model::time::{Span, Timestamp};
 use crate::process::admit::admit;
 use crate::process::process::{Node, Process};
@@ -31,9 +29,6 @@ pub const HOPS_MAX: usize = 100;
 pub const LEASE_MARGIN: Span = Span::secs(10);
 /// How long a finished task is kept if its `end` does not say.
 pub const KEEP_DEFAULT: Span = Span::days(7);
-
-/// How often a node may read another task whose name it knows only from one it has read before.
-pub const READS_MAX: usize = 256;
 
 /// A task on its way, and what it left behind.
 #[derive(Clone)]
@@ -50,12 +45,21 @@ pub(super) struct Walk<'a> {
     pub(super) gone: bool,
     /// The parts of a round that were made in this walk.
     pub(super) parts: Vec<Address>,
+    /// Whether something was read already that is committed if the next letter is left.
+    pub(super) may_leave: bool,
+    /// Whether it goes on in this step.
+    pub(super) pace: Pace,
+}
+
+/// Whether a walk goes on in this step.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Pace {
+    /// It does.
+    On,
     /// The task has come to a node, and what happens there is for the next step.
-    pub(super) yielded: bool,
-    /// What was committed if the letter that is being read were left unread: none while there is nothing.
-    pub(super) unread_before: bool,
-    /// The letter that is being read is left to the next step.
-    pub(super) left: bool,
+    Yields,
+    /// The letter that is being read is for the next step, and all is as it was before.
+    Leaves,
 }
 
 impl Walk<'_> {
@@ -115,80 +119,6 @@ impl Walk<'_> {
             (event, name) = (Event::Came, "came".to_owned());
         }
         self.yields();
-    }
-
-    /// The rest is for the next step.
-    fn yields(&mut self) {
-        self.task.state = State::Ready { at: self.now };
-        self.task.due = Some(self.now);
-        self.yielded = true;
-    }
-
-    /// A node looked at tasks that are not fetched, and what it decided is not used. The fault, if it has
-    /// read so many others by now that it gets no more.
-    fn unfetched(&mut self, came: bool) -> Option<Fault> {
-        let stepwise = self.scope.bounds.reads != Reads::Whole;
-        if stepwise && came && !(self.trail.is_empty() && self.read.is_empty()) {
-            self.scope.missed();
-            self.yields();
-            return None;
-        }
-        if stepwise && self.unread_before {
-            self.scope.missed();
-            self.left = true;
-            return None;
-        }
-        if self.scope.bounds.reads != Reads::Spent {
-            return None;
-        }
-        let last = self.scope.missed().pop_last().map(|it| format!(", the last of them `{it}`"));
-        let message = format!(
-            "node `{}` reads more than {READS_MAX} other tasks, each named by the one before{};              hint: read them on several nodes",
-            self.task.at,
-            last.unwrap_or_default()
-        );
-        Some(Fault::lasting("too_many_reads", message))
-    }
-
-    /// Whether a signal is on its way from this task to itself, to be read before it goes on.
-    fn wrote_to_itself(&self) -> bool {
-        self.letters.iter().any(|letter| match &letter.to {
-            To::Address(to) => self.task.is_at(to),
-            To::Task(id) => *id == self.task.id,
-        })
-    }
-
-    /// The task came from a timer, an answer, a person or a hook: what it gives birth to now is no chain.
-    pub(super) fn rested(&mut self) {
-        self.task.descent = Descent::default();
-    }
-
-    /// Writes to another task. The nodes that follow see it as it will be when it has read that.
-    fn post(&mut self, letter: Letter) {
-        if let To::Address(to) = &letter.to {
-            match &letter.word {
-                Word::Create { params, .. } | Word::Modify { params } => {
-                    let mut all = match (self.scope.written.get(to), self.scope.others.get(to)) {
-                        (Some(params), _) | (None, Some(Other::Live { params, .. })) => params.clone(),
-                        (None, Some(Other::NoTask(newborn))) => newborn.defaults.clone(),
-                        (None, Some(Other::NoProcess) | None) => Params::default(),
-                    };
-                    all.merge(params);
-                    Arc::make_mut(&mut self.scope.written).insert(to.clone(), all);
-                }
-                Word::Part { .. } => self.parts.push(to.clone()),
-                Word::Answer { .. } | Word::Order { .. } => {}
-            }
-        }
-        self.letters.push(letter);
-    }
-
-    /// Whether all of them may be written.
-    fn may_write(&self, letters: &[Letter]) -> Result<(), Fault> {
-        letters.iter().try_for_each(|letter| match &letter.to {
-            To::Address(to) => self.scope.bounds.may_write(to),
-            To::Task(_) => Ok(()),
-        })
     }
 
     /// Does what the node decided; says whether the task came to another node.
@@ -281,24 +211,11 @@ impl Walk<'_> {
         }
         self.task.state = State::Waiting { until: round.late_at() };
         self.task.round = Some(Arc::new(round));
-        letters.into_iter().for_each(|letter| self.post(letter));
+        for letter in letters {
+            self.post(letter);
+        }
         self.rest_again();
         false
-    }
-
-    /// What runs for this task's `each` stops: nobody waits for it any more.
-    fn let_go(&mut self) {
-        let Some(round) = self.task.round.take() else { return };
-        for out in round.out.iter().filter(|out| out.until.is_none()) {
-            let part = self.task.part(out.index);
-            // One that is not there is over already.
-            let lives =
-                self.parts.contains(&part) || matches!(self.scope.other(&part), Ok(Found::Live { .. }));
-            if lives && self.scope.bounds.may_write(&part).is_ok() {
-                let word = Word::Order { order: Order::Cancel, by: "each".to_owned() };
-                self.post(Letter { to: To::Address(part), word });
-            }
-        }
     }
 
     /// A fault passes, goes to `on_error`, or ends the task: decided here, once for all kinds.

@@ -63,3 +63,24 @@ fn a_process_that_starts_itself_comes_to_a_stop_with_a_fault_that_names_it() {
     place.write("alone/breeds.yaml", &at_once);
     place.run(&["check", "alone/breeds.yaml"]).failed(1, &["every task that comes to `make`", "hint: "]);
 }
+
+#[test]
+fn a_rehearsal_of_two_births_to_one_name_ends() {
+    let place = Place::new();
+    let text = "
+process: twice
+nodes:
+  start: {kind: input, next: which}
+  which: {kind: condition, branches: [{when: \"task.ref == 'riga'\", next: hold}], else: one}
+  one: {kind: send, process: twice, ref: riga, next: two}
+  two: {kind: send, process: twice, ref: riga, mode: MODE, next: done}
+  hold: {kind: wait, next: done}
+  done: {kind: end}
+";
+    for (mode, state) in [("create", "failed"), ("either", "done"), ("modify", "done")] {
+        place.write("processes/twice.yaml", &text.replace("MODE", mode));
+        let expect = format!("process: twice\nsubmit: {{ref: a}}\nthen:\n  - expect: {{state: {state}}}\n");
+        place.write("scenarios/twice.yaml", &expect);
+        place.ok(&["try", "scenarios/twice.yaml"]);
+    }
+}

@@ -51,20 +51,19 @@ fn a_process_has_no_more_tasks_than_its_limit_whoever_makes_them() {
             let makers = scene.all("maker");
             let told = makers.iter().filter(full).count();
             if !node.contains("failures: all") {
-                assert_eq!(
-                    scene.alive("small"),
-                    if node.contains("each") { scene.alive("small") } else { LIMIT }
-                );
                 assert!(told > 0, "{node}: nobody was told");
                 let fault = makers.iter().find(full).unwrap().fault.clone().unwrap();
                 assert!(fault.message.contains("`small` has 5 live tasks"), "{}", fault.message);
             }
+            // Calls that are not made with those before them are none.
+            let none = node.contains("each") && !node.contains("failures: all");
+            assert_eq!(scene.alive("small"), if none { 0 } else { LIMIT }, "{node}");
             // Who ends makes room.
             let one = scene.all("small").into_iter().find(|it| it.state.phase().is_live());
             let Some(one) = one else { return };
             scene.order(&format!("small/{}", one.reference), Order::Cancel);
             scene.settle();
-            scene.submit("small/last", json!({})).unwrap();
+            assert!(scene.submit("small/last", json!({})).is_ok() || node.contains("600"), "{node}");
             assert!(scene.alive("small") <= LIMIT);
         });
     }
