@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use crate::engine::places::Held;
+use crate::engine::census::Reserved;
 use crate::model::fault::Fault;
 
 /// How often a step is decided anew because another was faster at an address, before that is a fault: who
@@ -19,7 +19,7 @@ pub struct Again {
     /// How it is decided.
     pub way: Way,
     /// Places for the tasks that are born of it.
-    pub places: Option<Held>,
+    pub places: Option<Reserved>,
 }
 
 /// How a step is decided.

@@ -2,16 +2,17 @@
 //! at which the runner must look at the store again. Nothing here is durable, and nothing is lost with it
 //! but an answer.
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::{HashMap, HashSet, VecDeque};
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use tokio::sync::{Notify, oneshot, watch};
 
 use crate::engine::alarms::Watch;
+use crate::engine::census::Census;
 use crate::engine::flow::Flow;
 use crate::engine::lives::Lives;
-use crate::engine::places::Places;
+
 use crate::engine::transition::{LetterId, Transition};
 use crate::model::fault::Fault;
 use crate::model::names::{ProcessId, TaskId};
@@ -38,7 +39,7 @@ pub struct Board {
     /// How many tasks came and ended of late.
     pub flow: Flow,
     /// How many tasks live, and how many are about to be born.
-    pub places: Arc<Places>,
+    pub census: Arc<Census>,
     state: Mutex<Waiting>,
     due: AtomicI64,
     earlier: Notify,
@@ -47,6 +48,8 @@ pub struct Board {
 
 #[derive(Debug, Default)]
 struct Waiting {
+    /// Tasks whose effect waits for a place.
+    unplaced: HashSet<TaskId>,
     letters: HashMap<LetterId, oneshot::Sender<Read>>,
     read_before: VecDeque<(LetterId, Read)>,
     ends: HashMap<TaskId, Vec<oneshot::Sender<Task>>>,
@@ -68,8 +71,8 @@ impl Default for Board {
         let (commits, _) = watch::channel(0);
         let (state, due) = (Mutex::default(), AtomicI64::new(i64::MIN));
         let (lives, crowds, flow) = (Lives::default(), Watch::default(), Flow::default());
-        let places = Arc::default();
-        Board { lives, crowds, flow, places, state, due, earlier: Notify::new(), commits }
+        let census = Arc::default();
+        Board { lives, crowds, flow, census, state, due, earlier: Notify::new(), commits }
     }
 }
 
@@ -150,14 +153,29 @@ impl Board {
         told
     }
 
+    /// The task's effect waits for a place.
+    pub fn unplaced(&self, id: TaskId) {
+        self.lock().unplaced.insert(id);
+    }
+
+    /// The task's effect waits for no place any more.
+    pub fn placed(&self, id: TaskId) {
+        self.lock().unplaced.remove(&id);
+    }
+
+    /// Whether the task's effect waits for a place: it is doing something, and nothing was asked yet.
+    pub fn waits_for_place(&self, id: TaskId) -> bool {
+        self.lock().unplaced.contains(&id)
+    }
+
     /// How many live tasks a process has.
     pub fn live(&self, process: &ProcessId) -> u64 {
-        self.places.live(process)
+        self.census.live(process)
     }
 
     /// Adds to the live tasks of a process.
     pub fn add_live(&self, process: &ProcessId, tasks: i64) {
-        self.places.add(process, tasks);
+        self.census.add(process, tasks);
     }
 
     /// How many times a task of any process has moved, as far as this runner knows.
@@ -189,7 +207,7 @@ impl Board {
         state.moved += 1;
         let moved = state.moved;
         state.standing(&task.process).moved = moved;
-        self.places.add(&task.process, i64::from(is_live) - i64::from(was_live));
+        self.census.add(&task.process, i64::from(is_live) - i64::from(was_live));
         for reading in &transition.read {
             let read = reading.refused.clone().map_or_else(|| Ok(task.clone()), Err);
             state.tell_read(reading.letter, read);

@@ -2,8 +2,8 @@
 //! be told.
 
 use crate::engine::alarms::{concerns, edges};
+use crate::engine::census::Reserved;
 use crate::engine::edges::{Shelf, StoreError, Write};
-use crate::engine::places::Held;
 use crate::engine::transition::Transition;
 use crate::engine::turns::Turns;
 use crate::model::descent::Descent;
@@ -34,10 +34,10 @@ impl Turns {
         let (counts, told) = (self.store.counts(None).await?, self.store.shelf(Shelf::Alarm).await?);
         let all = edges(&watched, &counts, &told, now)?;
         // Places for their tasks, until they are counted among the live.
-        let mut held = Held::none(&self.board.places);
+        let mut reserved = Reserved::none(&self.board.census);
         let mut writes = Vec::new();
         for edge in all {
-            if let Some(full) = self.is_full(&edge.letter, &mut held) {
+            if let Some(full) = self.is_full(&edge.letter, &mut reserved) {
                 if self.board.crowds.warns(now) {
                     tracing::warn!(process = %full, "an alarm waits: its process takes no more tasks");
                 }
@@ -61,11 +61,11 @@ impl Turns {
         Ok(())
     }
 
-    /// The process in which a letter would make a task, if it takes no more; else a place is held for it.
-    fn is_full(&self, letter: &Letter, held: &mut Held) -> Option<ProcessId> {
+    /// The process in which a letter would make a task, if it takes no more; else a place is reserved for it.
+    fn is_full(&self, letter: &Letter, reserved: &mut Reserved) -> Option<ProcessId> {
         let (To::Address(to), true) = (&letter.to, letter.word.is_birth()) else { return None };
         let limit = self.registry.get(&to.process)?.process.limits.tasks;
-        (!held.one_more(&to.process, limit)).then(|| to.process.clone())
+        (!reserved.one_more(&to.process, limit)).then(|| to.process.clone())
     }
 
     pub(super) fn touch_crowds(&self, now: Timestamp) {

@@ -10,8 +10,8 @@ use std::sync::Arc;
 
 use crate::engine::again::{Blame, Way};
 use crate::engine::between::READS_MAX;
+use crate::engine::census::Reserved;
 use crate::engine::edges::{Refused, StoreError, Write};
-use crate::engine::places::Held;
 use crate::engine::registry::Deployed;
 use crate::engine::step::{Cause, Step, fall, give_up, step};
 use crate::engine::transition::Transition;
@@ -98,9 +98,12 @@ impl Turns {
             tracing::warn!(process = %hand.task.process, task = %hand.task.id, "its process is not deployed");
             return refuse(*hand, |hand| NotTaken::NoProcess(hand.task.process.clone()));
         };
-        // What was held for it before is free, for itself as well.
+        // A claim of what is held already has raised its epoch.
+        let epoch = self.in_flight.epoch(hand.task.id);
+        hand.task.turn = epoch.map_or(hand.task.turn, |epoch| epoch.max(hand.task.turn));
+        // What was reserved for it before is free, for itself as well.
         hand.again.places = None;
-        let mut held = Held::none(&self.board.places);
+        let mut reserved = Reserved::none(&self.board.census);
         let mut rooms = BTreeMap::new();
         loop {
             let bounds =
@@ -111,7 +114,7 @@ impl Turns {
                 Some(Step::Fetch(addresses)) => return Tried::Fetch(Item::Hand(hand), addresses),
                 None => return refuse(*hand, |_| NotTaken::Stopping),
             };
-            match self.hold(&moved, &mut held) {
+            match self.reserve(&moved, &mut reserved) {
                 Err((process, room)) if room.left == 0 && is_own(&moved, &process) => {
                     return refuse(*hand, |_| NotTaken::Full { process, tasks: room.limit });
                 }
@@ -121,7 +124,7 @@ impl Turns {
                 }
                 // Who knows of the room there is keeps within it.
                 Ok(()) | Err(_) => {
-                    hand.again.places = Some(held);
+                    hand.again.places = Some(reserved);
                     self.complete(&hand, &mut moved, seen.now);
                     return Tried::Decided(Item::Hand(hand), Box::new(Write::Step(moved)));
                 }
@@ -159,8 +162,8 @@ impl Turns {
         hand.again.fell(Fault::lasting("engine_error", message), letters)
     }
 
-    /// Holds places for the tasks that are born of a step; an error is where there are fewer, and how many.
-    fn hold(&self, moved: &Transition, held: &mut Held) -> Result<(), (ProcessId, Room)> {
+    /// Reserves places for the tasks that are born of a step; an error is where there are fewer, and how many.
+    fn reserve(&self, moved: &Transition, reserved: &mut Reserved) -> Result<(), (ProcessId, Room)> {
         let own = moved.before.is_none().then_some(&moved.task.process);
         let born = moved.letters.iter().filter_map(|letter| match (&letter.to, &letter.word) {
             (To::Address(to), Word::Create { .. }) => Some(&to.process),
@@ -176,7 +179,7 @@ impl Turns {
         for (process, births) in births {
             let Some(deployed) = self.registry.get(process) else { continue };
             let limit = deployed.process.limits.tasks;
-            let left = held.raise(process, births, limit);
+            let left = reserved.raise(process, births, limit);
             if left < births {
                 return Err((process.clone(), Room { left, limit }));
             }

@@ -1,98 +1,112 @@
-//! [`Places`]: how many tasks of each process live, and how many are about to be born. A birth is committed
-//! only with a place held for it, so that no two batches under way fill the last place twice.
+//! [`Places`]: how many effects may be out at once, and how they are shared. Pure counting.
+//!
+//! No process and no host takes more than half of all places, so that one that hangs leaves room for others;
+//! and a quarter is kept for tasks with a value that can still be saved.
 
 use std::collections::HashMap;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use crate::model::effect::{Ask, Effect};
 use crate::model::names::ProcessId;
 
-/// The live tasks of each process, as far as this runner knows. Begins with what the store counts.
-#[derive(Debug, Default)]
-pub struct Places(Mutex<HashMap<ProcessId, Taken>>);
+/// The share of all places that one process, or one host, may take.
+const SHARE: usize = 2;
+/// The part of all places that is kept for what is urgent.
+const RESERVE: usize = 4;
 
-#[derive(Debug, Default)]
-struct Taken {
-    /// What was committed. Below zero only where the store was never counted.
-    live: i64,
-    /// Places held for births that are not committed yet.
-    held: u64,
+/// What effects have in common that compete for the same share.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub(super) struct Lane {
+    /// The task's process.
+    pub(super) process: ProcessId,
+    /// The host it asks; none for a message to a person.
+    pub(super) host: Option<String>,
+    /// What the task has to lose.
+    pub(super) class: Class,
 }
 
-/// Places held for the births of one step; free again when this is dropped.
+/// What a task has to lose.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub(super) enum Class {
+    /// One of its values can still be saved.
+    Alive,
+    /// It has none that die.
+    Plain,
+    /// It is too late for all of them.
+    Dead,
+}
+
+impl Lane {
+    pub(super) fn new(process: &ProcessId, effect: &Effect, class: Class) -> Lane {
+        let host = match &effect.ask {
+            Ask::Http(ask) => Some(host(&ask.url).to_owned()),
+            Ask::Tell(_) => None,
+        };
+        Lane { process: process.clone(), host, class }
+    }
+
+    /// Whether a part of all places is kept for it.
+    fn is_urgent(&self) -> bool {
+        self.class == Class::Alive
+    }
+}
+
+/// `host:port` of an address, as it is written.
+fn host(url: &str) -> &str {
+    let after = url.split_once("://").map_or(url, |(_, rest)| rest);
+    let end = after.find(['/', '?', '#']).unwrap_or(after.len());
+    after[..end].rsplit('@').next().unwrap_or_default()
+}
+
+/// Who is out.
 #[derive(Debug)]
-pub struct Held {
-    places: Arc<Places>,
-    of: Vec<(ProcessId, u64)>,
+pub(super) struct Places {
+    max: usize,
+    out: usize,
+    plain: usize,
+    processes: HashMap<ProcessId, usize>,
+    hosts: HashMap<String, usize>,
 }
 
 impl Places {
-    /// How many tasks of a process live.
-    pub fn live(&self, process: &ProcessId) -> u64 {
-        let live = self.lock().get(process).map_or(0, |it| it.live);
-        u64::try_from(live).unwrap_or(0)
+    pub(super) fn new(max: usize) -> Places {
+        Places { max, out: 0, plain: 0, processes: HashMap::new(), hosts: HashMap::new() }
     }
 
-    /// Adds to the live tasks of a process.
-    pub fn add(&self, process: &ProcessId, tasks: i64) {
-        if tasks == 0 {
-            return;
-        }
-        let mut all = self.lock();
-        match all.get_mut(process) {
-            Some(taken) => taken.live += tasks,
-            None => drop(all.insert(process.clone(), Taken { live: tasks, held: 0 })),
+    /// Whether there is a place for one more of that lane.
+    pub(super) fn admits(&self, lane: &Lane) -> bool {
+        let share = (self.max / SHARE).max(1);
+        let taken = |count: Option<&usize>| count.copied().unwrap_or(0);
+        self.out < self.max
+            && (lane.is_urgent() || self.plain < self.max - self.max / RESERVE)
+            && taken(self.processes.get(&lane.process)) < share
+            && lane.host.as_ref().is_none_or(|host| taken(self.hosts.get(host)) < share)
+    }
+
+    pub(super) fn take(&mut self, lane: &Lane) {
+        self.out += 1;
+        self.plain += usize::from(!lane.is_urgent());
+        *self.processes.entry(lane.process.clone()).or_default() += 1;
+        if let Some(host) = &lane.host {
+            *self.hosts.entry(host.clone()).or_default() += 1;
         }
     }
 
-    fn lock(&self) -> MutexGuard<'_, HashMap<ProcessId, Taken>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    pub(super) fn free(&mut self, lane: &Lane) {
+        self.out -= 1;
+        self.plain -= usize::from(!lane.is_urgent());
+        less(&mut self.processes, &lane.process);
+        if let Some(host) = &lane.host {
+            less(&mut self.hosts, host);
+        }
     }
 }
 
-impl Held {
-    /// None yet.
-    pub fn none(places: &Arc<Places>) -> Held {
-        Held { places: Arc::clone(places), of: Vec::new() }
-    }
-
-    /// Holds `births` places of a process that may have `limit` live tasks, or as many as there are; gives
-    /// how many that is.
-    pub fn raise(&mut self, process: &ProcessId, births: u64, limit: u64) -> u64 {
-        let mut all = self.places.lock();
-        let taken = all.entry(process.clone()).or_default();
-        let mine = match self.of.iter_mut().find(|(it, _)| it == process) {
-            Some((_, mine)) => mine,
-            None => {
-                self.of.push((process.clone(), 0));
-                &mut self.of.last_mut().expect("it was pushed just now").1
-            }
-        };
-        let others = u64::try_from(taken.live).unwrap_or(0).saturating_add(taken.held - *mine);
-        let now = births.min(limit.saturating_sub(others));
-        taken.held = taken.held - *mine + now;
-        *mine = now;
-        now
-    }
-}
-
-impl Held {
-    /// Holds one more place; false if there is none.
-    pub fn one_more(&mut self, process: &ProcessId, limit: u64) -> bool {
-        let mine = self.of.iter().find(|(it, _)| it == process).map_or(0, |(_, mine)| *mine);
-        self.raise(process, mine + 1, limit) > mine
-    }
-}
-
-impl Drop for Held {
-    fn drop(&mut self) {
-        if self.of.is_empty() {
-            return;
-        }
-        let mut all = self.places.lock();
-        for (process, mine) in &self.of {
-            if let Some(taken) = all.get_mut(process) {
-                taken.held -= mine;
-            }
+/// One fewer; what is nothing is forgotten.
+fn less<K: std::hash::Hash + Eq>(counts: &mut HashMap<K, usize>, key: &K) {
+    if let Some(count) = counts.get_mut(key) {
+        *count -= 1;
+        if *count == 0 {
+            counts.remove(key);
         }
     }
 }
@@ -101,19 +115,50 @@ impl Drop for Held {
 mod tests {
     use super::*;
 
+    fn lane(process: &str, host: &str, urgent: bool) -> Lane {
+        let class = if urgent { Class::Alive } else { Class::Plain };
+        Lane { process: ProcessId::new(process).unwrap(), host: Some(host.to_owned()), class }
+    }
+
+    fn fill(places: &mut Places, lane: &Lane) -> usize {
+        let mut taken = 0;
+        while places.admits(lane) {
+            places.take(lane);
+            taken += 1;
+        }
+        taken
+    }
+
     #[test]
-    fn a_place_is_held_once_and_free_again() {
-        let (places, process) = (Arc::new(Places::default()), ProcessId::new("p").unwrap());
-        places.add(&process, 2);
-        let (mut one, mut two) = (Held::none(&places), Held::none(&places));
-        assert_eq!(one.raise(&process, 2, 5), 2);
-        assert_eq!(two.raise(&process, 2, 5), 1);
-        assert_eq!(one.raise(&process, 1, 5), 1, "one fewer than before");
-        assert_eq!(two.raise(&process, 9, 5), 2);
-        drop(one);
-        assert_eq!(two.raise(&process, 9, 5), 3);
-        places.add(&process, 3);
-        drop(two);
-        assert_eq!((places.live(&process), Held::none(&places).raise(&process, 1, 5)), (5, 0));
+    fn no_process_and_no_host_takes_more_than_its_share() {
+        let mut places = Places::new(512);
+        assert_eq!(fill(&mut places, &lane("a", "slow", false)), 256);
+        assert_eq!(fill(&mut places, &lane("a", "other", false)), 0, "the process has its share");
+        assert_eq!(fill(&mut places, &lane("b", "slow", false)), 0, "the host has its share");
+        assert_eq!(fill(&mut places, &lane("b", "b", false)), 128, "the rest is for what is urgent");
+        assert_eq!(fill(&mut places, &lane("c", "c", true)), 128);
+        places.free(&lane("a", "slow", false));
+        assert_eq!(fill(&mut places, &lane("d", "d", false)), 1);
+    }
+
+    #[test]
+    fn where_there_is_one_place_everybody_may_have_it() {
+        for urgent in [false, true] {
+            let mut places = Places::new(1);
+            assert_eq!(fill(&mut places, &lane("a", "a", urgent)), 1);
+            places.free(&lane("a", "a", urgent));
+            assert_eq!((places.out, places.plain, places.processes.len(), places.hosts.len()), (0, 0, 0, 0));
+        }
+    }
+
+    #[test]
+    fn a_host_is_what_stands_before_the_path() {
+        for (url, expected) in [
+            ("https://api.example.org/v1?x=1", "api.example.org"),
+            ("http://u:p@127.0.0.1:80?x", "127.0.0.1:80"),
+            ("https://a", "a"),
+        ] {
+            assert_eq!(host(url), expected);
+        }
     }
 }

@@ -138,9 +138,10 @@ impl Walk<'_> {
             return Step::Fetch(missed);
         }
         let Walk { mut task, letters, trail, read, reply, gone, now, .. } = self;
+        let (base, idempotency) = (Some(task.revision), None);
         task.revision += 1;
-        let idempotency = None;
-        let moved = Transition { task, before, letters, trail, read, at: now, gone, reply, idempotency };
+        let at = now;
+        let moved = Transition { task, before, base, letters, trail, read, at, gone, reply, idempotency };
         Step::Moved(Box::new(moved))
     }
 

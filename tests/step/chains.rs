@@ -182,7 +182,7 @@ nodes:
     everywhere(&[&asks.replace("make: {kind: send", "make: {kind: send, on_error: done")], |scene| {
         scene.submit("a/first", json!({})).unwrap();
         for _ in 0..250 {
-            let items = scene.runtime.block_on(scene.turns.claim()).unwrap();
+            let items = scene.runtime.block_on(scene.turns.claim()).unwrap().items;
             scene.turn(items);
         }
         assert!(scene.all("a").len() > 200);

@@ -34,6 +34,7 @@ impl Law {
             law.take(Transition {
                 task,
                 before: None,
+                base: None,
                 letters: Vec::new(),
                 trail: Vec::new(),
                 read: Vec::new(),

@@ -9,6 +9,7 @@ use beltline::engine::again::Again;
 use beltline::engine::births::Births;
 use beltline::engine::board::Board;
 use beltline::engine::edges::{Clock, Store, TaskQuery, World, Write};
+use beltline::engine::in_flight::InFlight;
 use beltline::engine::registry::{Deployed, Registry};
 use beltline::engine::step::Cause;
 use beltline::engine::turns::{Hand, Item, NotTaken, Turns};
@@ -94,6 +95,7 @@ impl Scene {
             board: Board::default(),
             facts: Arc::new(Scope::default),
             births: Births::foreseen(0),
+            in_flight: InFlight::default(),
         };
         let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
         Scene { turns, runtime, asked: Vec::new(), now, _folder: None }
@@ -140,7 +142,7 @@ impl Scene {
             if self.turns.board.due() > self.now() {
                 return;
             }
-            let items = self.runtime.block_on(self.turns.claim()).unwrap();
+            let items = self.runtime.block_on(self.turns.claim()).unwrap().items;
             self.turn(items);
         }
         panic!("it hangs");
@@ -250,6 +252,9 @@ mod rival {
         }
         async fn read(&self, addresses: &[Address]) -> Result<Vec<Option<Task>>, StoreError> {
             self.disk.read(addresses).await
+        }
+        async fn resume(&self, now: Timestamp) -> Result<u64, StoreError> {
+            self.disk.resume(now).await
         }
         async fn next_due(&self) -> Result<Option<Timestamp>, StoreError> {
             self.disk.next_due().await

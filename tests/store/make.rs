@@ -119,6 +119,7 @@ pub(crate) fn born(task: Task) -> Transition {
     Transition {
         task,
         before: None,
+        base: None,
         letters: Vec::new(),
         trail: Vec::new(),
         read: Vec::new(),

@@ -5,6 +5,7 @@
 
 pub(crate) mod make;
 mod looks;
+mod claims;
 mod contract;
 mod side_by_side;
 pub(crate) mod sqlite;
