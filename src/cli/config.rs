@@ -16,6 +16,7 @@ use crate::cli::env::Env;
 use crate::cli::failure::Usage;
 use crate::cli::keys::{FILE_ENV, Held, KEYS, Key, Origin};
 use crate::cli::suggest::nearest;
+use crate::engine::runner::GRACE;
 use crate::model::rate::Limit;
 use crate::model::time::Span;
 use crate::world::storm::Digest;
@@ -46,6 +47,8 @@ pub struct Config {
     pub oauth_hosts: Vec<String>,
     /// How long the alarms of many tasks are gathered into one message.
     pub digest: Digest,
+    /// How long a stop takes at most.
+    pub grace: Span,
     /// Channels of the file, by name.
     pub channels: Map<String, Value>,
     /// The server that other verbs speak to, if one was named.
@@ -109,6 +112,7 @@ impl Config {
                 one("digest.first").map_or(Ok(Digest::default().first), span)?,
                 one("digest.max").map_or(Ok(Digest::MOST), span)?,
             ),
+            grace: one("grace").map_or(Ok(GRACE), span)?,
             server: one("server").map(url).transpose()?,
             token: text("token").map(Zeroizing::new),
             key: text("key").map(Zeroizing::new),

@@ -242,11 +242,11 @@ impl Desk {
         let orders = tasks.iter().copied().map(|task| async move {
             let order = Order::Move { to: to.clone() };
             let word = Word::Order { order, by: by.name.clone() };
-            let letter = self.handle.post(Letter { to: To::Task(task), word }).await;
-            match letter {
+            let posted = self.handle.post(Letter { to: To::Task(task), word }).await;
+            match posted {
                 // A task that ended meanwhile is gone from the node as well.
-                Ok(Some(letter)) => drop(self.read(letter).await),
-                Ok(None) | Err(crate::engine::turns::NotTaken::NoTask(_)) => {}
+                Ok(reading) => drop(self.read(reading).await),
+                Err(crate::engine::turns::NotTaken::NoTask(_)) => {}
                 Err(other) => return Err(Refusal::from(other)),
             }
             Ok(())

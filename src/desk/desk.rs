@@ -179,6 +179,16 @@ impl Desk {
         &self.handle.turns().board
     }
 
+    /// The engine stops: who waits for what may take long is answered now.
+    pub fn stopping(&self) {
+        self.board().waiters.close();
+    }
+
+    /// How much is held in memory for those who wait for a task: 0 when nobody does.
+    pub fn waiting(&self) -> usize {
+        self.board().waiters.held()
+    }
+
     /// What links begin with.
     pub fn public_url(&self) -> Arc<str> {
         (self.handle.turns().facts)().public_url

@@ -13,6 +13,7 @@ pub mod births;
 pub mod lives;
 pub mod alarms;
 pub mod flow;
+pub mod waiters;
 pub mod board;
 pub mod turns;
 mod crowds;

@@ -9,17 +9,16 @@ use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore, mpsc, oneshot};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-use crate::engine::board::Reply;
 use crate::engine::edges::StoreError;
 use crate::engine::queue::Queue;
 use crate::engine::step::Cause;
-use crate::engine::transition::LetterId;
 use crate::engine::turns::{CLAIM_MAX, Hand, Item, Left, NotTaken, Turns};
+use crate::engine::waiters::{Read, Reply, Told};
 use crate::model::effect::{Ask, Effect, Outcome};
 use crate::model::fault::Fault;
 use crate::model::names::{ProcessId, Ref};
 use crate::model::params::Params;
-use crate::model::task::{Letter, State, Task};
+use crate::model::task::{Letter, State, Task, To};
 use crate::model::time::{Span, Timestamp};
 
 /// How many batches may be on their way to the disk at once: one commits, one gathers behind it.
@@ -73,18 +72,11 @@ impl Handle {
     }
 
     /// The same, and gives what the task replies, once it does.
-    pub async fn ask(&self, entry: Entry) -> Result<(Task, oneshot::Receiver<Reply>), NotTaken> {
+    pub async fn ask(&self, entry: Entry) -> Result<(Task, Told<Reply>), NotTaken> {
         let task = self.born(&entry)?;
-        let id = task.id;
         // Heard from before: it may reply in its first step.
-        let reply = self.turns.board.reply(id);
-        match self.hand(task, entry).await {
-            Ok(task) => Ok((task, reply)),
-            Err(not) => {
-                self.turns.board.forget_reply(id);
-                Err(not)
-            }
-        }
+        let reply = self.turns.board.waiters.reply(task.id);
+        Ok((self.hand(task, entry).await?, reply))
     }
 
     fn born(&self, entry: &Entry) -> Result<Task, NotTaken> {
@@ -100,11 +92,20 @@ impl Handle {
         told.await.map_err(|_| NotTaken::Stopping)?
     }
 
-    /// Posts a letter; answers when it is on disk, with its number.
-    pub async fn post(&self, letter: Letter) -> Result<Option<LetterId>, NotTaken> {
+    /// Posts a letter; answers when it is on disk. If it is to a task, with what tells when that has read it.
+    pub async fn post(
+        &self,
+        letter: Letter,
+    ) -> Result<Option<impl Future<Output = Option<Read>> + Send + use<>>, NotTaken> {
+        // Heard from before: it may be read as soon as it is there.
+        let posting = match &letter.to {
+            To::Task(id) => Some(self.turns.board.waiters.letter(*id)),
+            To::Address(_) => None,
+        };
         let (tell, told) = oneshot::channel();
         self.hand_in(Item::Post { letter, tell }).await?;
-        told.await.map_err(|_| NotTaken::Stopping)?
+        let id = told.await.map_err(|_| NotTaken::Stopping)??;
+        Ok(posting.zip(id).map(|(posting, id)| posting.read(id)))
     }
 
     /// What the runner works with.
@@ -127,6 +128,7 @@ pub struct Runner {
     permits: Arc<Semaphore>,
     tells: Arc<Semaphore>,
     effects: TaskTracker,
+    grace: Span,
     queue: Queue,
     /// An effect has ended.
     freed: Arc<Notify>,
@@ -152,6 +154,7 @@ impl Runner {
             permits: Arc::new(Semaphore::new(EFFECTS_MAX)),
             tells: Arc::new(Semaphore::new(TELLS_MAX)),
             effects: TaskTracker::new(),
+            grace: GRACE,
             queue: Queue::default(),
             freed: Arc::default(),
             behind: None,
@@ -165,6 +168,13 @@ impl Runner {
     #[must_use]
     pub fn at_once(mut self, effects_max: usize) -> Runner {
         self.permits = Arc::new(Semaphore::new(effects_max));
+        self
+    }
+
+    /// With so much time for effects that are out when the engine stops, instead of 10 seconds.
+    #[must_use]
+    pub fn grace(mut self, grace: Span) -> Runner {
+        self.grace = grace;
         self
     }
 
@@ -263,7 +273,7 @@ impl Runner {
         let unasked: Vec<Item> = std::iter::from_fn(|| self.queue.pop()).map(Hand::unasked).collect();
         self.turns.run(unasked).await;
         self.effects.close();
-        let deadline = self.turns.clock.now() + FINISH_MAX;
+        let deadline = self.turns.clock.now() + self.grace;
         loop {
             tokio::select! {
                 biased;
@@ -368,8 +378,9 @@ struct Gathered {
     claimed: usize,
 }
 
-/// How long effects that are out may take when the engine stops: a token that is on its way should arrive.
-const FINISH_MAX: Span = Span::secs(20);
+/// How long effects that are out may take when the engine stops, if nothing is said: a token that is on its
+/// way should arrive.
+pub const GRACE: Span = Span::secs(10);
 
 /// The answer, or the fault that there was none in time.
 async fn within(turns: &Turns, effect: &Effect) -> Outcome {

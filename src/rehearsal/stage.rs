@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use async_trait::async_trait;
+use futures::FutureExt;
 use thiserror::Error;
 use tokio::sync::{oneshot, watch};
 
@@ -167,11 +168,12 @@ impl Stage {
     pub async fn post(&mut self, to: &Task, word: Word) -> Result<Option<Fault>, Halt> {
         let letter = Letter { to: To::Task(to.id), word };
         let (tell, told) = oneshot::channel();
+        let posting = self.turns.board.waiters.letter(to.id);
         self.turn(vec![Item::Post { letter, tell }]).await?;
         let letter = told.await.map_err(|_| NotTaken::Stopping)??;
-        let mut read = letter.map(|letter| self.turns.board.letter(letter));
         self.settle().await?;
-        Ok(read.as_mut().and_then(|read| read.try_recv().ok()).and_then(Result::err))
+        let read = letter.and_then(|letter| posting.read(letter).now_or_never().flatten());
+        Ok(read.and_then(Result::err))
     }
 
     /// The runner dies: answers on their way are lost, and what was asked is found again when its lease ends.

@@ -13,4 +13,5 @@ mod shelves;
 mod tasks;
 mod urgent;
 mod templates;
+mod waiting;
 pub(crate) mod upstream;

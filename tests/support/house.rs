@@ -74,6 +74,7 @@ pub(crate) struct House {
     pub(crate) address: SocketAddr,
     pub(crate) client: Client,
     stop: CancellationToken,
+    world: Arc<RealWorld>,
     running: Vec<JoinHandle<()>>,
 }
 
@@ -95,9 +96,10 @@ impl House {
             digest: plan.digest,
             ..WorldConfig::default()
         };
+        let world = Arc::new(RealWorld::new(allow, Arc::clone(&keyring)).unwrap());
         let turns = Arc::new(Turns {
             store: Arc::clone(&plan.store),
-            world: Arc::new(RealWorld::new(allow, Arc::clone(&keyring)).unwrap()),
+            world: Arc::<RealWorld>::clone(&world),
             clock: plan.clock,
             registry: Arc::new(Registry::default()),
             board: Board::default(),
@@ -125,11 +127,13 @@ impl House {
             tokio::spawn(Arc::clone(&desk).run_schedules(stop.clone())),
         ];
         let client = Client::builder().no_proxy().build().unwrap();
-        House { desk, store: plan.store, address, client, stop, running }
+        House { desk, store: plan.store, address, client, stop, world, running }
     }
 
     /// Stops as `serve` does, and gives back what is kept.
     pub(crate) async fn close(mut self) -> Arc<dyn Store> {
+        self.world.hurry();
+        self.desk.stopping();
         self.stop.cancel();
         for running in std::mem::take(&mut self.running) {
             running.await.unwrap();
