@@ -9,7 +9,7 @@ use crate::engine::transition::{LetterId, Transition};
 use crate::model::effect::{Effect, Outcome};
 use crate::model::names::{Address, NodeName, ProcessId, Ref, TaskId};
 use crate::model::task::{Hop, Letter, Phase, Task};
-use crate::model::time::{Span, Timestamp};
+use crate::model::time::{Span, Ticks, Timestamp};
 
 /// Keeps tasks. Every method is atomic, and durable when it returns.
 ///
@@ -26,7 +26,8 @@ pub trait Store: Send + Sync {
     /// inbox.
     async fn claim(&self, now: Timestamp, lease: Span, limit: usize) -> Result<Vec<Claim>, StoreError>;
 
-    /// Keeps all of `writes` in one commit, in order; each is taken or refused by itself, whole.
+    /// Keeps all of `writes` in one commit, in order; each is taken or refused by itself, whole. An error
+    /// concerns the whole store, and nothing of the call was kept.
     async fn commit(&self, writes: Vec<Write>) -> Result<Vec<Result<Receipt, Refused>>, StoreError>;
 
     /// The live tasks at `addresses`, in their order.
@@ -83,6 +84,14 @@ pub trait Store: Send + Sync {
 
     /// Forgets all records of a shelf whose names come before `name`; says how many there were.
     async fn forget_before(&self, shelf: Shelf, name: &str) -> Result<u64, StoreError>;
+
+    /// Proves that the store takes writes: a small one is committed, or one was within the last second. An
+    /// error says why not. It may take as long as a commit does; who cannot wait sets a limit.
+    ///
+    /// A store that only wraps another gets an empty commit of itself, and so its own failures.
+    async fn probe(&self) -> Result<(), StoreError> {
+        self.commit(Vec::new()).await.map(drop)
+    }
 }
 
 /// One thing to commit.
@@ -120,6 +129,9 @@ pub enum Refused {
     /// A task was submitted under that idempotency key before.
     #[error("submitted before as task {0}")]
     Repeated(TaskId),
+    /// This one write cannot be kept, however often it is tried, while others can: why.
+    #[error("it cannot be written: {0}")]
+    Unwritable(String),
 }
 
 /// A task in hand.
@@ -260,11 +272,27 @@ pub trait World: Send + Sync {
     async fn perform(&self, effect: &Effect) -> Outcome;
 }
 
-/// Tells the time, and wakes at a time.
+/// Tells the time, and wakes at a time. There are two: the *wall clock* is what people mean and what moments
+/// are stored in, and it may be set; *ticks* are what this process has lived, and what lies in the process
+/// alone is counted in them.
 #[async_trait]
 pub trait Clock: Send + Sync {
-    /// The present moment.
+    /// The present moment, by the wall clock. It may step, ahead and back.
     fn now(&self) -> Timestamp;
-    /// Returns at `at` or soon after, never before.
+    /// What this process has lived until now. It never goes back, and neither a step of the wall clock nor a
+    /// pause of the process (a stop, a suspend, a starved machine) makes it jump: a pause counts as a second
+    /// at most.
+    fn ticks(&self) -> Ticks;
+    /// How long the machine has been up, suspends included, from any beginning. It goes with the wall clock
+    /// for as long as nobody sets that: where the two part, the wall clock has stepped.
+    fn up(&self) -> Span;
+    /// Returns at `at` or soon after, never before, by the wall clock; it is looked at again every two
+    /// seconds, for it may step meanwhile.
     async fn at(&self, at: Timestamp);
+    /// Returns when this process has lived until `at`, or soon after.
+    async fn at_tick(&self, at: Ticks);
+    /// Returns when this process has lived so much longer.
+    async fn after(&self, span: Span) {
+        self.at_tick(self.ticks() + span).await;
+    }
 }

@@ -393,8 +393,12 @@ impl Turns {
                 drop(tell.send(Err(NotTaken::RefTaken(address))));
                 None
             }
-            (refused @ Refused::Repeated(_), Some(tell)) => {
+            (refused @ (Refused::Repeated(_) | Refused::Unwritable(_)), Some(tell)) => {
                 drop(tell.send(Err(not_taken(refused))));
+                None
+            }
+            (Refused::Unwritable(why), None) => {
+                tracing::error!(task = %own, why, "its step cannot be written; it is tried again by its lease");
                 None
             }
             // An ended task was to come back, and its name is another's: decided anew, it stays where it is.
@@ -462,5 +466,6 @@ fn not_taken(refused: Refused) -> NotTaken {
         Refused::NoTask(name) => NotTaken::NoTask(name),
         Refused::Repeated(id) => NotTaken::Repeated(id),
         Refused::Stale => NotTaken::Stopping,
+        Refused::Unwritable(why) => NotTaken::Store(StoreError::Lost(why)),
     }
 }

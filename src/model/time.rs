@@ -1,5 +1,5 @@
-//! [`Timestamp`], a moment; [`Span`], a length of time. Both in milliseconds. Nothing here knows what time
-//! it is.
+//! [`Timestamp`], a moment; [`Ticks`], how long the process has lived; [`Span`], a length of time. All in
+//! milliseconds. Nothing here knows what time it is.
 
 use std::fmt;
 use std::ops::{Add, Sub};
@@ -36,6 +36,28 @@ impl Sub<Span> for Timestamp {
     type Output = Timestamp;
     fn sub(self, span: Span) -> Timestamp {
         Timestamp(self.0.saturating_sub(i64::try_from(span.0).unwrap_or(i64::MAX)))
+    }
+}
+
+/// How many milliseconds this process has lived, pauses not counted. It means something in this process
+/// alone: it is never stored, and no moment can be made of it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Ticks(pub u64);
+
+impl Ticks {
+    /// A tick that never comes.
+    pub const NEVER: Ticks = Ticks(u64::MAX);
+
+    /// How long after `earlier` this is; nothing if it is before.
+    pub fn since(self, earlier: Ticks) -> Span {
+        Span(self.0.saturating_sub(earlier.0))
+    }
+}
+
+impl Add<Span> for Ticks {
+    type Output = Ticks;
+    fn add(self, span: Span) -> Ticks {
+        Ticks(self.0.saturating_add(span.0))
     }
 }
 

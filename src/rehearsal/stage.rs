@@ -21,7 +21,7 @@ use crate::model::names::{Address, NodeName};
 use crate::model::params::Params;
 use crate::model::scope::Scope;
 use crate::model::task::{Letter, State, Task, To, Word};
-use crate::model::time::Timestamp;
+use crate::model::time::{Span, Ticks, Timestamp};
 use crate::rehearsal::cover::Cover;
 use crate::rehearsal::diff::Miss;
 use crate::rehearsal::script::{Performed, Script};
@@ -88,9 +88,21 @@ impl Clock for Now {
         *self.0.borrow()
     }
 
+    fn ticks(&self) -> Ticks {
+        Ticks(self.up().0)
+    }
+
+    fn up(&self) -> Span {
+        self.now().since(Timestamp(0))
+    }
+
     async fn at(&self, at: Timestamp) {
         // The clock is there for as long as it is asked.
         drop(self.0.subscribe().wait_for(|now| *now >= at).await);
+    }
+
+    async fn at_tick(&self, at: Ticks) {
+        self.at(Timestamp(0) + Span(at.0)).await;
     }
 }
 

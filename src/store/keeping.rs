@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use crate::engine::edges::StoreError;
+use crate::engine::edges::Refused;
 use crate::model::params::Params;
 use crate::model::task::{Letter, Task, To, Word};
 use crate::model::time::Timestamp;
@@ -14,9 +14,8 @@ pub const HOPS_MAX: usize = 1_100;
 
 /// The task that a letter makes which creates; none for any other letter.
 ///
-/// An error if the runner has not said where the task begins, or given it a number. The commit is then
-/// refused as a whole: it is a mistake of ours and not of a process.
-pub fn born(letter: &Letter, now: Timestamp) -> Result<Option<Task>, StoreError> {
+/// Refused as unwritable if the runner has not said where the task begins, or given it a number.
+pub fn born(letter: &Letter, now: Timestamp) -> Result<Option<Task>, Refused> {
     let (params, caller, at, birth, round) = match &letter.word {
         Word::Create { params, caller, at, birth } => (params, caller.as_ref(), at.as_ref(), birth, None),
         Word::Part { caller, at, round, birth } => {
@@ -26,7 +25,7 @@ pub fn born(letter: &Letter, now: Timestamp) -> Result<Option<Task>, StoreError>
     };
     let (To::Address(address), Some(at), Some(birth)) = (&letter.to, at, birth) else {
         let to = &letter.to;
-        return Err(StoreError::Corrupt(format!(
+        return Err(Refused::Unwritable(format!(
             "a letter to {to:?} creates, but does not say where or as whom"
         )));
     };

@@ -158,7 +158,7 @@ impl State {
         now: Timestamp,
         was: &mut Was,
     ) -> Result<Option<LetterId>, Refused> {
-        if let Ok(Some(task)) = born(letter, now) {
+        if let Some(task) = born(letter, now)? {
             if self.live.contains_key(&task.address()) {
                 return Err(Refused::RefTaken(task.address()));
             }
@@ -246,14 +246,6 @@ impl Store for Memory {
     }
 
     async fn commit(&self, writes: Vec<Write>) -> Result<Vec<Result<Receipt, Refused>>, StoreError> {
-        for write in &writes {
-            match write {
-                Write::Post(letter, at) | Write::Noted(letter, _, at) => drop(born(letter, *at)?),
-                Write::Step(step) => {
-                    step.letters.iter().try_for_each(|letter| born(letter, step.at).map(drop))?;
-                }
-            }
-        }
         let mut state = self.lock();
         Ok(writes.iter().map(|write| state.write(write)).collect())
     }

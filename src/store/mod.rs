@@ -8,5 +8,6 @@ pub mod memory;
 mod rows;
 mod sqlite_schema;
 mod sqlite_batch;
+mod sqlite_apart;
 mod sqlite_writer;
 pub mod sqlite;

@@ -5,13 +5,13 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use sha2::{Digest, Sha256};
 
-use crate::engine::edges::{Claim, Entry, Record, Shelf, StoreError, Write};
+use crate::engine::edges::{Claim, Entry, Record, Refused, Shelf, StoreError, Write};
 use crate::engine::transition::{LetterId, Transition};
 use crate::model::names::{Address, NodeName, ProcessId, TaskId};
 use crate::model::task::{Letter, Phase, Task, To, Word};
 use crate::model::time::Timestamp;
 use crate::store::keeping::born;
-use crate::store::seal::Sealer;
+use crate::store::seal::{SealError, Sealer};
 
 /// A task as a row.
 #[derive(Debug)]
@@ -24,6 +24,57 @@ pub(super) struct TaskRow {
     pub(super) turn: i64,
     pub(super) alarm: bool,
     pub(super) body: Vec<u8>,
+}
+
+/// Why a write did not happen.
+#[derive(Debug)]
+pub(super) enum No {
+    /// It was refused, and the others go on.
+    Refused(Refused),
+    /// It failed in a way that may be its own: the row is damaged, or the database does not take it.
+    Suspect(StoreError),
+    /// The store failed, whatever is written.
+    Failed(StoreError),
+}
+
+impl From<Refused> for No {
+    fn from(refused: Refused) -> No {
+        No::Refused(refused)
+    }
+}
+
+impl From<StoreError> for No {
+    fn from(error: StoreError) -> No {
+        match error {
+            StoreError::Corrupt(_) => No::Suspect(error),
+            StoreError::Lost(_) => No::Failed(error),
+        }
+    }
+}
+
+impl From<SealError> for No {
+    fn from(error: SealError) -> No {
+        StoreError::from(error).into()
+    }
+}
+
+impl From<rusqlite::Error> for No {
+    fn from(error: rusqlite::Error) -> No {
+        use rusqlite::ErrorCode::{ConstraintViolation, ParameterOutOfRange, TooBig};
+        match error.sqlite_error_code() {
+            Some(ConstraintViolation | ParameterOutOfRange | TooBig) => No::Suspect(error.into()),
+            _ => StoreError::from(error).into(),
+        }
+    }
+}
+
+impl From<No> for StoreError {
+    fn from(no: No) -> StoreError {
+        match no {
+            No::Refused(refused) => StoreError::Corrupt(refused.to_string()),
+            No::Suspect(error) | No::Failed(error) => error,
+        }
+    }
 }
 
 /// A [`Write`], sealed.
@@ -139,7 +190,17 @@ impl TaskRow {
 }
 
 impl Sealed {
-    pub(super) fn seal(write: &Write, sealer: &Sealer) -> Result<Sealed, StoreError> {
+    /// Refused if it cannot be sealed; an error is of the sealer, and of all writes.
+    pub(super) fn try_seal(write: &Write, sealer: &Sealer) -> Result<Result<Sealed, Refused>, StoreError> {
+        match Sealed::seal(write, sealer) {
+            Ok(row) => Ok(Ok(row)),
+            Err(No::Refused(refused)) => Ok(Err(refused)),
+            Err(No::Suspect(error)) => Ok(Err(Refused::Unwritable(error.to_string()))),
+            Err(No::Failed(error)) => Err(error),
+        }
+    }
+
+    fn seal(write: &Write, sealer: &Sealer) -> Result<Sealed, No> {
         match write {
             Write::Step(transition) => Ok(Sealed::Step(Box::new(Step::seal(transition, sealer)?))),
             Write::Post(letter, at) => Ok(Sealed::Post(Mail::seal(letter, *at, sealer)?, at.0)),
@@ -152,7 +213,7 @@ impl Sealed {
 }
 
 impl Step {
-    fn seal(transition: &Transition, sealer: &Sealer) -> Result<Step, StoreError> {
+    fn seal(transition: &Transition, sealer: &Sealer) -> Result<Step, No> {
         let Transition { task, before, letters, trail, read, at, gone, idempotency, reply: _ } = transition;
         let mail = |letter| Mail::seal(letter, *at, sealer);
         let revision = task.revision.cast_signed();
@@ -177,7 +238,7 @@ impl Step {
 }
 
 impl Mail {
-    fn seal(letter: &Letter, at: Timestamp, sealer: &Sealer) -> Result<Mail, StoreError> {
+    fn seal(letter: &Letter, at: Timestamp, sealer: &Sealer) -> Result<Mail, No> {
         if let Some(task) = born(letter, at)? {
             return Ok(Mail::Birth(TaskRow::seal(&task, sealer)?));
         }

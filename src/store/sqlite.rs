@@ -18,7 +18,7 @@ use crate::store::rows::{
     EntryRow, RecordRow, Sealed, Stand, Taken, name, open, phase, phase_number, record_place, shelf_name,
 };
 use crate::store::seal::Sealer;
-use crate::store::sqlite_batch::found;
+use crate::store::sqlite_batch::{Batch, found};
 use crate::store::sqlite_schema::{self, Lock, Use, connect};
 use crate::store::sqlite_writer::{Checkpointer, Log, Writer};
 
@@ -120,9 +120,13 @@ impl Store for Sqlite {
     }
 
     async fn commit(&self, writes: Vec<Write>) -> Result<Vec<Result<Receipt, Refused>>, StoreError> {
-        let seal = |write| Sealed::seal(write, &self.readers.sealer);
+        let seal = |write| Sealed::try_seal(write, &self.readers.sealer);
         let sealed = writes.iter().map(seal).collect::<Result<Vec<_>, _>>()?;
-        self.writer.ask(move |batch| sealed.iter().map(|write| batch.write(write)).collect()).await
+        let write = |batch: &mut Batch<'_>, sealed: &Result<Sealed, Refused>| match sealed {
+            Ok(sealed) => batch.write(sealed),
+            Err(refused) => Ok(Err(refused.clone())),
+        };
+        self.writer.ask(move |batch| sealed.iter().map(|it| write(batch, it)).collect()).await
     }
 
     async fn read(&self, addresses: &[Address]) -> Result<Vec<Option<Task>>, StoreError> {
@@ -268,6 +272,13 @@ impl Store for Sqlite {
             Ok(batch.db.prepare_cached(forget)?.execute([shelf_name(on), &name])?)
         });
         Ok(forgot.await? as u64)
+    }
+
+    async fn probe(&self) -> Result<(), StoreError> {
+        match self.writer.committed_lately() {
+            true => Ok(()),
+            false => self.writer.ask(|batch| batch.probe()).await,
+        }
     }
 }
 

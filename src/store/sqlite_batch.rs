@@ -13,8 +13,7 @@ use crate::model::names::{Address, TaskId};
 use crate::model::task::{Phase, To};
 use crate::store::keeping::{HOPS_KEPT, HOPS_MAX};
 use crate::store::rows::{
-    Found, Mail, RecordRow, Sealed, Stand, Step, Taken, TaskRow, Trail, letter_place, name, phase,
-    phase_number,
+    Found, Mail, No, RecordRow, Stand, Step, Taken, TaskRow, Trail, letter_place, name, phase, phase_number,
 };
 use crate::store::seal::Sealer;
 
@@ -22,16 +21,14 @@ use crate::store::seal::Sealer;
 pub(super) struct Batch<'c> {
     pub(super) db: &'c Connection,
     sealer: &'c Sealer,
-    last_event: i64,
-    last_letter: i64,
+    pub(super) last_event: i64,
+    pub(super) last_letter: i64,
     began: (i64, i64),
-    counts: BTreeMap<Stand, i64>,
-}
-
-/// Why a write did not happen.
-enum No {
-    Refused(Refused),
-    Failed(StoreError),
+    pub(super) counts: BTreeMap<Stand, i64>,
+    /// A write has failed in a way that may be its own.
+    pub(super) suspect: bool,
+    /// Each write stands by itself: if one fails in a way that is its own, the others go on.
+    pub(super) careful: bool,
 }
 
 /// A row as a step found it.
@@ -55,18 +52,20 @@ enum Delivery<'w> {
     Word { task: i64, json: &'w [u8] },
 }
 
-impl<E: Into<StoreError>> From<E> for No {
-    fn from(error: E) -> No {
-        No::Failed(error.into())
-    }
-}
-
 impl<'c> Batch<'c> {
     pub(super) fn begin(db: &'c Connection, sealer: &'c Sealer) -> Result<Batch<'c>, StoreError> {
         db.prepare_cached("BEGIN IMMEDIATE")?.execute([])?;
         let mut last = db.prepare_cached("SELECT last_event, last_letter FROM store")?;
         let began: (i64, i64) = last.query_row([], |row| Ok((row.get(0)?, row.get(1)?)))?;
-        Ok(Batch { db, sealer, last_event: began.0, last_letter: began.1, began, counts: BTreeMap::new() })
+        let (last_event, last_letter) = began;
+        let counts = BTreeMap::new();
+        Ok(Batch { db, sealer, last_event, last_letter, began, counts, suspect: false, careful: false })
+    }
+
+    /// The same, and each write stands by itself. It costs a savepoint for each, so it is for batches in which
+    /// one has failed.
+    pub(super) fn begin_careful(db: &'c Connection, sealer: &'c Sealer) -> Result<Batch<'c>, StoreError> {
+        Ok(Batch { careful: true, ..Batch::begin(db, sealer)? })
     }
 
     /// Writes what is gathered over the batch; to be called once, before the commit.
@@ -94,22 +93,6 @@ impl<'c> Batch<'c> {
         Ok(())
     }
 
-    pub(super) fn write(&mut self, write: &Sealed) -> Result<Result<Receipt, Refused>, StoreError> {
-        let done = match write {
-            Sealed::Step(step) => self.step(step),
-            Sealed::Post(letter, at) => self.post(letter, *at),
-            Sealed::Noted(letter, record, at) => self.post(letter, *at).and_then(|receipt| {
-                self.keep(record)?;
-                Ok(receipt)
-            }),
-        };
-        match done {
-            Ok(receipt) => Ok(Ok(receipt)),
-            Err(No::Refused(refused)) => Ok(Err(refused)),
-            Err(No::Failed(error)) => Err(error),
-        }
-    }
-
     pub(super) fn keep(&self, record: &RecordRow) -> Result<(), StoreError> {
         self.sql("INSERT OR REPLACE INTO records (shelf, name, at, value) VALUES (?1, ?2, ?3, ?4)")?
             .execute(params![record.shelf, record.name, record.at, record.value])?;
@@ -130,7 +113,7 @@ impl<'c> Batch<'c> {
         due.into_iter().map(take).collect()
     }
 
-    fn post(&mut self, letter: &Mail, at: i64) -> Result<Receipt, No> {
+    pub(super) fn post(&mut self, letter: &Mail, at: i64) -> Result<Receipt, No> {
         let mut plan = Plan { own: None, living: Vec::new(), deliveries: Vec::new() };
         self.address(letter, &mut plan)?;
         let mut receipt = Receipt::default();
@@ -140,7 +123,7 @@ impl<'c> Batch<'c> {
         Ok(receipt)
     }
 
-    fn step(&mut self, step: &Step) -> Result<Receipt, No> {
+    pub(super) fn step(&mut self, step: &Step) -> Result<Receipt, No> {
         let row = &step.row;
         let was = self.check(step)?;
         let lives = row.phase.is_live() && !step.gone;
@@ -264,7 +247,7 @@ impl<'c> Batch<'c> {
         Ok(ended.query_row([id], |row| row.get(0)).optional()?)
     }
 
-    fn put(&mut self, step: &Step, was: Option<&Was>) -> Result<(), StoreError> {
+    fn put(&mut self, step: &Step, was: Option<&Was>) -> Result<(), No> {
         let row = &step.row;
         let hops = self.keep_trail(row, step.trail.as_ref(), was.map_or(0, |was| was.hops))?;
         let ended = match (row.phase.is_live(), was.map_or(0, |was| was.ended)) {
@@ -296,13 +279,7 @@ impl<'c> Batch<'c> {
         }
     }
 
-    fn insert(
-        &mut self,
-        row: &TaskRow,
-        ended: i64,
-        hops: i64,
-        idempotency: Option<&[u8]>,
-    ) -> Result<(), StoreError> {
+    fn insert(&mut self, row: &TaskRow, ended: i64, hops: i64, idempotency: Option<&[u8]>) -> Result<(), No> {
         self.sql("INSERT INTO tasks VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12)")?.execute(
             params![
                 row.id,
@@ -323,7 +300,7 @@ impl<'c> Batch<'c> {
         Ok(())
     }
 
-    fn remove(&mut self, id: i64, was: &Was) -> Result<(), StoreError> {
+    fn remove(&mut self, id: i64, was: &Was) -> Result<(), No> {
         self.sql("DELETE FROM tasks WHERE id = ?1")?.execute([id])?;
         self.sql("DELETE FROM trail WHERE task = ?1")?.execute([id])?;
         self.count(was.stand.clone(), -1);
@@ -331,7 +308,7 @@ impl<'c> Batch<'c> {
     }
 
     /// Takes from the inbox what was read, or everything when there is no one left to read it.
-    fn clear(&self, step: &Step, lives: bool) -> Result<(), StoreError> {
+    fn clear(&self, step: &Step, lives: bool) -> Result<(), No> {
         if !lives {
             self.sql("DELETE FROM letters WHERE task = ?1")?.execute([step.row.id])?;
             return Ok(());
@@ -343,7 +320,7 @@ impl<'c> Batch<'c> {
     }
 
     /// Adds an entry to a trail of so many hops; says how many it has then.
-    fn keep_trail(&mut self, row: &TaskRow, trail: Option<&Trail>, before: i64) -> Result<i64, StoreError> {
+    fn keep_trail(&mut self, row: &TaskRow, trail: Option<&Trail>, before: i64) -> Result<i64, No> {
         let Some(trail) = trail else {
             return Ok(before);
         };
@@ -364,7 +341,7 @@ impl<'c> Batch<'c> {
     }
 
     /// Removes the oldest entries, as long as the rest has hops enough; says how many hops that has.
-    fn cut_trail(&self, task: i64) -> Result<i64, StoreError> {
+    fn cut_trail(&self, task: i64) -> Result<i64, No> {
         let mut entries = self.sql("SELECT seq, hops FROM trail WHERE task = ?1 ORDER BY seq DESC")?;
         let mut entries = entries.query([task])?;
         let mut kept = 0_i64;
@@ -379,7 +356,7 @@ impl<'c> Batch<'c> {
         Ok(kept)
     }
 
-    fn deliver(&mut self, delivery: &Delivery<'_>, at: i64) -> Result<Option<LetterId>, StoreError> {
+    fn deliver(&mut self, delivery: &Delivery<'_>, at: i64) -> Result<Option<LetterId>, No> {
         match delivery {
             Delivery::Birth(row) => self.insert(row, 0, 0, None).map(|()| None),
             Delivery::Word { task, json } => {
@@ -393,13 +370,13 @@ impl<'c> Batch<'c> {
         }
     }
 
-    fn has_mail(&self, task: i64) -> Result<bool, StoreError> {
+    fn has_mail(&self, task: i64) -> Result<bool, No> {
         let mut mail = self.sql("SELECT EXISTS (SELECT 1 FROM letters WHERE task = ?1)")?;
         Ok(mail.query_row([task], |row| row.get(0))?)
     }
 
     /// Makes a task due that has mail, unless it is doing something.
-    fn wake(&self, task: i64, at: i64) -> Result<(), StoreError> {
+    fn wake(&self, task: i64, at: i64) -> Result<(), No> {
         self.sql("UPDATE tasks SET due = ?2 WHERE id = ?1 AND phase <> ?3 AND (due IS NULL OR due > ?2)")?
             .execute([task, at, phase_number(Phase::Doing)])?;
         Ok(())
@@ -409,7 +386,7 @@ impl<'c> Batch<'c> {
         *self.counts.entry(stand).or_default() += tasks;
     }
 
-    fn sql(&self, text: &str) -> Result<CachedStatement<'c>, rusqlite::Error> {
+    pub(super) fn sql(&self, text: &str) -> Result<CachedStatement<'c>, rusqlite::Error> {
         self.db.prepare_cached(text)
     }
 }

@@ -1,9 +1,9 @@
 //! The two threads of an SQLite store: [`Writer`], which commits all who wait at once, and [`Checkpointer`],
 //! which moves what is committed from the log to the file.
 
-use std::sync::{Arc, Condvar, Mutex, PoisonError};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread::{Builder, JoinHandle};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use rusqlite::Connection;
 use tokio::sync::{mpsc, oneshot};
@@ -14,6 +14,8 @@ use crate::store::sqlite_batch::Batch;
 
 /// Requests that may wait; whoever comes then waits to wait.
 const QUEUE_MAX: usize = 1_024;
+/// A commit is fresh for so long: who asks whether the store takes writes is answered by it.
+const LATELY: Duration = Duration::from_secs(1);
 /// How long commits gather before they are checkpointed.
 const CHECKPOINT_EVERY: Duration = Duration::from_millis(100);
 
@@ -21,7 +23,11 @@ const CHECKPOINT_EVERY: Duration = Duration::from_millis(100);
 pub(super) struct Writer {
     jobs: Option<mpsc::Sender<Box<dyn Job>>>,
     thread: Option<JoinHandle<()>>,
+    last: Arc<LastCommit>,
 }
+
+/// When the last commit succeeded that wrote something; none if it did not.
+type LastCommit = Mutex<Option<Instant>>;
 
 /// Something to be done in a transaction, and someone who waits for it.
 trait Job: Send {
@@ -58,9 +64,16 @@ impl Writer {
     pub(super) fn start(db: Connection, sealer: Arc<Sealer>, log: Arc<Log>) -> Result<Writer, StoreError> {
         let (jobs, waiting) = mpsc::channel(QUEUE_MAX);
         let thread = Builder::new().name("store-writer".to_owned());
-        let thread =
-            thread.spawn(move || serve(&db, &sealer, waiting, &log)).map_err(|error| lost(&error))?;
-        Ok(Writer { jobs: Some(jobs), thread: Some(thread) })
+        let last = Arc::new(LastCommit::default());
+        let told = Arc::clone(&last);
+        let work = move || serve(&db, &sealer, waiting, &log, &told);
+        let thread = thread.spawn(work).map_err(|error| lost(&error))?;
+        Ok(Writer { jobs: Some(jobs), thread: Some(thread), last })
+    }
+
+    /// Whether the last commit succeeded, a moment ago.
+    pub(super) fn committed_lately(&self) -> bool {
+        lock(&self.last).is_some_and(|at| now().duration_since(at) < LATELY)
     }
 
     /// Has `act` done in the next transaction; returns when that is durable.
@@ -85,7 +98,13 @@ impl Drop for Writer {
     }
 }
 
-fn serve(db: &Connection, sealer: &Sealer, mut waiting: mpsc::Receiver<Box<dyn Job>>, log: &Log) {
+fn serve(
+    db: &Connection,
+    sealer: &Sealer,
+    mut waiting: mpsc::Receiver<Box<dyn Job>>,
+    log: &Log,
+    last: &LastCommit,
+) {
     while let Some(first) = waiting.blocking_recv() {
         let mut group = vec![first];
         while group.len() < QUEUE_MAX
@@ -94,44 +113,74 @@ fn serve(db: &Connection, sealer: &Sealer, mut waiting: mpsc::Receiver<Box<dyn J
             group.push(next);
         }
         let changes = db.total_changes();
-        commit(db, sealer, group);
-        if db.total_changes() != changes {
+        let succeeded = commit(db, sealer, group);
+        let wrote = db.total_changes() != changes;
+        if wrote || !succeeded {
+            *lock(last) = succeeded.then(now);
+        }
+        if wrote {
             log.grew();
         }
     }
 }
 
-/// Commits a group and answers it. If one of the group fails, each gets a transaction of its own: the others
-/// must not suffer for it.
-fn commit(db: &Connection, sealer: &Sealer, mut group: Vec<Box<dyn Job>>) {
-    let mut batch = match Batch::begin(db, sealer) {
-        Ok(batch) => batch,
-        Err(error) => return fail(db, group, &error),
-    };
-    let done = group.iter_mut().try_for_each(|job| job.run(&mut batch)).and_then(|()| batch.finish());
-    match done {
-        Ok(()) => {}
-        Err(error) if group.len() == 1 => return fail(db, group, &error),
-        Err(_) => {
+/// Commits a group and answers it; says whether the last commit succeeded. If one of the group fails, each
+/// gets a transaction of its own: the others must not suffer for it. If one fails in a way that may be of one
+/// of its writes alone, each of its writes stands by itself.
+fn commit(db: &Connection, sealer: &Sealer, group: Vec<Box<dyn Job>>) -> bool {
+    match try_commit(Batch::begin(db, sealer), group) {
+        Tried::Done => true,
+        Tried::Failed(group, error) => fail(db, group, &error),
+        Tried::Suspect(group) if group.len() == 1 => {
             roll_back(db);
-            for job in group {
-                commit(db, sealer, vec![job]);
+            match try_commit(Batch::begin_careful(db, sealer), group) {
+                Tried::Done => true,
+                Tried::Failed(group, error) => fail(db, group, &error),
+                Tried::Suspect(group) => fail(db, group, &gone()),
             }
-            return;
         }
-    }
-    match db.prepare_cached("COMMIT").and_then(|mut commit| commit.execute([])) {
-        Ok(_) => group.into_iter().for_each(|job| job.answer(Ok(()))),
-        Err(error) => fail(db, group, &error.into()),
+        Tried::Suspect(group) => {
+            roll_back(db);
+            group.into_iter().fold(false, |_, job| commit(db, sealer, vec![job]))
+        }
     }
 }
 
-fn fail(db: &Connection, group: Vec<Box<dyn Job>>, error: &StoreError) {
+enum Tried {
+    Done,
+    /// The store failed.
+    Failed(Vec<Box<dyn Job>>, StoreError),
+    /// It may be for one of them, or for one of its writes.
+    Suspect(Vec<Box<dyn Job>>),
+}
+
+fn try_commit(batch: Result<Batch<'_>, StoreError>, mut group: Vec<Box<dyn Job>>) -> Tried {
+    let mut batch = match batch {
+        Ok(batch) => batch,
+        Err(error) => return Tried::Failed(group, error),
+    };
+    let done = group.iter_mut().try_for_each(|job| job.run(&mut batch)).and_then(|()| batch.finish());
+    let commit = |()| Ok(batch.db.prepare_cached("COMMIT")?.execute([])?);
+    match done {
+        Err(_) if group.len() > 1 || batch.suspect => return Tried::Suspect(group),
+        done => match done.and_then(commit) {
+            Ok(_) => {}
+            Err(error) => return Tried::Failed(group, error),
+        },
+    }
+    for job in group {
+        job.answer(Ok(()));
+    }
+    Tried::Done
+}
+
+fn fail(db: &Connection, group: Vec<Box<dyn Job>>, error: &StoreError) -> bool {
     roll_back(db);
     tracing::error!(%error, requests = group.len(), "the store did not commit");
     for job in group {
         job.answer(Err(error.clone()));
     }
+    false
 }
 
 /// SQLite has often done so by itself, when the disk is full.
@@ -218,6 +267,15 @@ fn join(thread: Option<JoinHandle<()>>) {
     if thread.is_some_and(|thread| thread.join().is_err()) {
         tracing::error!("a thread of the store has panicked");
     }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+#[expect(clippy::disallowed_methods, reason = "how fresh a commit is; nothing is decided by it in a task")]
+fn now() -> Instant {
+    Instant::now()
 }
 
 fn gone() -> StoreError {

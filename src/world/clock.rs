@@ -1,14 +1,26 @@
 //! [`SystemClock`]: the time of this machine.
 
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::sync::{Mutex, OnceLock, PoisonError};
+use std::thread;
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use async_trait::async_trait;
+use rustix::time::{ClockId, clock_gettime};
 
 use crate::engine::edges::Clock;
-use crate::model::time::Timestamp;
+use crate::model::time::{Span, Ticks, Timestamp};
 
-/// The machine's clock may jump while we sleep (a suspend, a step of NTP): so often it is asked again.
+/// The wall clock may be set while we sleep: so often it is asked again.
 const NAP_MAX: Duration = Duration::from_secs(2);
+/// So often ticks are counted on, whether anybody asks for them or not.
+const LOOK_EVERY: Duration = Duration::from_millis(250);
+/// What lies between two looks counts as no more than this: whoever did not look for longer was not alive.
+const LOOK_MAX: Duration = Duration::from_secs(1);
+/// The clock that goes on while the machine is suspended.
+#[cfg(target_os = "linux")]
+const UP: ClockId = ClockId::Boottime;
+#[cfg(not(target_os = "linux"))]
+const UP: ClockId = ClockId::Monotonic;
 
 /// Tells the time of this machine.
 #[derive(Clone, Copy, Debug, Default)]
@@ -26,6 +38,16 @@ impl Clock for SystemClock {
         Timestamp(millis)
     }
 
+    fn ticks(&self) -> Ticks {
+        Ticks(u64::try_from(lived().as_millis()).unwrap_or(u64::MAX))
+    }
+
+    fn up(&self) -> Span {
+        let up = clock_gettime(UP);
+        let millis = up.tv_sec.saturating_mul(1_000).saturating_add(up.tv_nsec / 1_000_000);
+        Span(u64::try_from(millis).unwrap_or(0))
+    }
+
     #[expect(clippy::disallowed_methods, reason = "this is the deadline others await")]
     async fn at(&self, at: Timestamp) {
         loop {
@@ -36,4 +58,51 @@ impl Clock for SystemClock {
             tokio::time::sleep(left.min(NAP_MAX)).await;
         }
     }
+
+    #[expect(clippy::disallowed_methods, reason = "this is the deadline others await")]
+    async fn at_tick(&self, at: Ticks) {
+        loop {
+            let left = at.since(self.ticks()).duration();
+            if left.is_zero() {
+                return;
+            }
+            // Ticks never go faster than the system's monotonic time: a sleep of all that is left is no
+            // longer than it, and after a pause there is some left still.
+            tokio::time::sleep(left).await;
+        }
+    }
+}
+
+/// What this process has lived, and until when that was counted.
+struct Lived {
+    until: Instant,
+    sum: Duration,
+    /// Whether a thread counts on while nobody asks: without it a long time between two looks is no pause.
+    is_watched: bool,
+}
+
+/// Counts on to now. The thread that counts while nobody asks is started by the first who does.
+fn lived() -> Duration {
+    static LIVED: OnceLock<Mutex<Lived>> = OnceLock::new();
+    let lived = LIVED.get_or_init(|| {
+        let ticker = thread::Builder::new().name("ticks".to_owned()).spawn(|| {
+            loop {
+                thread::sleep(LOOK_EVERY);
+                lived();
+            }
+        });
+        Mutex::new(Lived { until: instant(), sum: Duration::ZERO, is_watched: ticker.is_ok() })
+    });
+    let mut lived = lived.lock().unwrap_or_else(PoisonError::into_inner);
+    let now = instant();
+    let passed = now.saturating_duration_since(lived.until);
+    let passed = if lived.is_watched { passed.min(LOOK_MAX) } else { passed };
+    lived.sum += passed;
+    lived.until = now;
+    lived.sum
+}
+
+#[expect(clippy::disallowed_methods, reason = "this is the edge that asks the system")]
+fn instant() -> Instant {
+    Instant::now()
 }

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use beltline::engine::edges::{Clock, Store};
-use beltline::model::time::{Span, Timestamp};
+use beltline::model::time::{Span, Ticks, Timestamp};
 use beltline::store::memory::Memory;
 use serde_json::Value;
 use tokio::sync::watch;
@@ -20,10 +20,19 @@ impl Clock for Hands {
     fn now(&self) -> Timestamp {
         Timestamp(*self.0.borrow())
     }
+    fn ticks(&self) -> Ticks {
+        Ticks(self.up().0)
+    }
+    fn up(&self) -> Span {
+        self.now().since(Timestamp(0))
+    }
     async fn at(&self, at: Timestamp) {
         let mut now = self.0.subscribe();
         // The hands outlive whoever waits for them.
         drop(now.wait_for(|now| *now >= at.0).await);
+    }
+    async fn at_tick(&self, at: Ticks) {
+        self.at(Timestamp(0) + Span(at.0)).await;
     }
 }
 

@@ -12,7 +12,7 @@ use beltline::engine::edges::{
 use beltline::model::effect::{Ask, Effect, Outcome};
 use beltline::model::names::{Address, ProcessId, TaskId};
 use beltline::model::task::Task;
-use beltline::model::time::{Span, Timestamp};
+use beltline::model::time::{Span, Ticks, Timestamp};
 use beltline::store::memory::Memory;
 
 use crate::simulation::partners::{Author, Partner, Reply};
@@ -189,7 +189,16 @@ impl Clock for Edges {
     fn now(&self) -> Timestamp {
         Timestamp(self.now.load(SeqCst))
     }
+    fn ticks(&self) -> Ticks {
+        Ticks(self.up().0)
+    }
+    fn up(&self) -> Span {
+        self.now().since(Timestamp(0))
+    }
     async fn at(&self, _: Timestamp) {
+        unreachable!("a universe moves its time itself")
+    }
+    async fn at_tick(&self, _: Ticks) {
         unreachable!("a universe moves its time itself")
     }
 }

@@ -1,6 +1,6 @@
 //! What every store must do. To add a store: add its line to [`contract!`].
 
-use beltline::engine::edges::{Record, Refused, Shelf, Store, StoreError, Write};
+use beltline::engine::edges::{Record, Refused, Shelf, Store, Write};
 use beltline::engine::transition::Transition;
 use beltline::model::names::TaskId;
 use beltline::model::task::{State, Task, To, Word};
@@ -45,7 +45,8 @@ contract! {
     letters_see_what_was_before_them_in_the_write
     a_task_can_write_to_itself
     a_letter_creates_a_task
-    a_letter_that_creates_says_where_and_as_whom
+    a_write_that_cannot_be_written_costs_itself_alone
+    a_store_that_takes_writes_says_so
     a_repeated_submit_finds_the_first_task
     what_is_gone_is_gone_with_all_that_belongs_to_it
     a_task_may_come_and_go_in_one_write
@@ -319,7 +320,7 @@ async fn a_letter_creates_a_task(store: &dyn Store) {
     assert_eq!(claim_one(store, 40).await.task.at, node("start"));
 }
 
-async fn a_letter_that_creates_says_where_and_as_whom(store: &dyn Store) {
+async fn a_write_that_cannot_be_written_costs_itself_alone(store: &dyn Store) {
     for spoil in 0..3 {
         let mut letter = create(1, "shop/one");
         if let Word::Create { at, birth, .. } = &mut letter.word {
@@ -330,13 +331,23 @@ async fn a_letter_that_creates_says_where_and_as_whom(store: &dyn Store) {
             }
         }
         let mut sends = born(task(2, "shop/two"));
-        sends.letters = vec![letter.clone()];
+        sends.trail = vec![hop("came")];
+        sends.letters = vec![create(4, "shop/four"), letter.clone()];
         for bad in [Write::Post(letter, at(0)), step(sends)] {
-            let writes = vec![step(born(task(3, "shop/three"))), bad];
-            assert!(matches!(store.commit(writes).await, Err(StoreError::Corrupt(_))));
+            let results = commit(store, vec![step(born(task(3, "shop/three"))), bad]).await;
+            assert!(matches!(&results[1], Err(Refused::Unwritable(why)) if why.contains("creates")));
         }
     }
-    assert_eq!(counts(store).await, [""; 0], "nothing of the call is kept");
+    assert_eq!(counts(store).await, ["shop start ready 1"], "the other one is kept, and nothing of this one");
+    assert_eq!(events(store).await, []);
+}
+
+async fn a_store_that_takes_writes_says_so(store: &dyn Store) {
+    store.probe().await.unwrap();
+    put(store, born(task(1, "shop/one"))).await.unwrap();
+    store.probe().await.unwrap();
+    assert_eq!(counts(store).await, ["shop start ready 1"], "nothing is left of it");
+    assert_eq!(events(store).await, []);
 }
 
 async fn a_repeated_submit_finds_the_first_task(store: &dyn Store) {

@@ -8,3 +8,4 @@ mod looks;
 mod contract;
 mod side_by_side;
 mod sqlite;
+mod damage;

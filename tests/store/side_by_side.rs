@@ -142,6 +142,7 @@ impl Pair {
             Err(Refused::RefTaken(_)) => return self.saw(true, "taken"),
             Err(Refused::NoTask(_)) => return self.saw(true, "no task"),
             Err(Refused::Repeated(_)) => return self.saw(true, "repeated"),
+            Err(Refused::Unwritable(why)) => unreachable!("{why}"),
         };
         self.saw(receipt.mail, "mail");
         match write {

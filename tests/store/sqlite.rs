@@ -35,7 +35,7 @@ fn refusal(folder: &Path, sealer: Sealer) -> String {
 }
 
 /// As another program sees the file.
-fn look(folder: &Path) -> Connection {
+pub(super) fn look(folder: &Path) -> Connection {
     Connection::open(folder.join("beltline.db")).unwrap()
 }
 

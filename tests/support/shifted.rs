@@ -4,7 +4,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use async_trait::async_trait;
 use beltline::engine::edges::Clock;
-use beltline::model::time::{Span, Timestamp};
+use beltline::model::time::{Span, Ticks, Timestamp};
 use beltline::world::clock::SystemClock;
 use tokio::sync::Notify;
 
@@ -33,6 +33,14 @@ impl Clock for Shifted {
         SystemClock.now() + self.shift()
     }
 
+    fn ticks(&self) -> Ticks {
+        SystemClock.ticks() + self.shift()
+    }
+
+    fn up(&self) -> Span {
+        Span(SystemClock.up().0 + self.shift().0)
+    }
+
     async fn at(&self, at: Timestamp) {
         loop {
             let moved = self.moved.notified();
@@ -41,6 +49,19 @@ impl Clock for Shifted {
             }
             tokio::select! {
                 () = SystemClock.at(at - self.shift()) => {}
+                () = moved => {}
+            }
+        }
+    }
+    async fn at_tick(&self, at: Ticks) {
+        loop {
+            let moved = self.moved.notified();
+            let left = at.since(self.ticks());
+            if left == Span(0) {
+                return;
+            }
+            tokio::select! {
+                () = SystemClock.after(left) => {}
                 () = moved => {}
             }
         }

@@ -14,3 +14,13 @@ async fn a_wake_up_is_never_early() {
     }
     clock.at(clock.now() - Span::days(1)).await;
 }
+
+#[tokio::test]
+async fn ticks_and_the_time_the_machine_is_up_go_on_and_never_back() {
+    let clock = SystemClock;
+    let (ticks, up) = (clock.ticks(), clock.up());
+    clock.after(Span::millis(30)).await;
+    assert!(clock.ticks() >= ticks + Span::millis(30));
+    assert!(clock.up() >= up);
+    clock.at_tick(ticks).await;
+}
