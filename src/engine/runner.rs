@@ -61,6 +61,7 @@ pub struct Entry {
 #[derive(Clone, Debug)]
 pub struct Handle {
     items: mpsc::Sender<Item>,
+    beats: mpsc::UnboundedSender<oneshot::Sender<()>>,
     turns: Arc<Turns>,
 }
 
@@ -108,6 +109,13 @@ impl Handle {
         Ok(posting.zip(id).map(|(posting, id)| posting.read(id)))
     }
 
+    /// Answers when the runner's loop comes round: it lives, and is not stuck.
+    pub async fn beat(&self) -> Result<(), NotTaken> {
+        let (tell, told) = oneshot::channel();
+        self.beats.send(tell).map_err(|_| NotTaken::Stopping)?;
+        told.await.map_err(|_| NotTaken::Stopping)
+    }
+
     /// What the runner works with.
     pub fn turns(&self) -> &Arc<Turns> {
         &self.turns
@@ -123,6 +131,7 @@ impl Handle {
 pub struct Runner {
     turns: Arc<Turns>,
     items: mpsc::Receiver<Item>,
+    beats: mpsc::UnboundedReceiver<oneshot::Sender<()>>,
     answers: mpsc::UnboundedReceiver<Item>,
     answer: mpsc::UnboundedSender<Item>,
     permits: Arc<Semaphore>,
@@ -145,10 +154,12 @@ impl Runner {
     pub fn new(turns: Arc<Turns>) -> (Runner, Handle) {
         let (send, items) = mpsc::channel(QUEUE_MAX);
         let (answer, answers) = mpsc::unbounded_channel();
-        let handle = Handle { items: send, turns: Arc::clone(&turns) };
+        let (beat, beats) = mpsc::unbounded_channel();
+        let handle = Handle { items: send, beats: beat, turns: Arc::clone(&turns) };
         let runner = Runner {
             turns,
             items,
+            beats,
             answers,
             answer,
             permits: Arc::new(Semaphore::new(EFFECTS_MAX)),
@@ -221,6 +232,7 @@ impl Runner {
                 }
                 () = turns.board.earlier() => {}
                 () = freed.notified() => {}
+                Some(beat) = self.beats.recv() => drop(beat.send(())),
                 () = turns.clock.at(again), if !self.queue.is_empty() => {}
                 () = stop.cancelled() => break,
             }

@@ -67,6 +67,12 @@ const MIGRATIONS: &[&str] = &["
         value BLOB NOT NULL,                -- sealed
         PRIMARY KEY (shelf, name)
     ) STRICT;
+", "
+    -- `alarm` says how an open alarm fares: 1 told to nobody, 2 told, 3 in hand; 4 of those that were open before
+    -- they were told apart, until their task moves.
+    UPDATE tasks SET alarm = 4 WHERE alarm = 1;
+    DROP INDEX tasks_alarm;
+    CREATE INDEX tasks_alarm ON tasks (alarm) WHERE alarm > 0;
 "];
 
 /// Says that an SQLite file is a store of Beltline: `BELT`.

@@ -14,4 +14,6 @@ mod tasks;
 mod urgent;
 mod templates;
 mod waiting;
+mod settling;
+mod ready;
 pub(crate) mod upstream;

@@ -151,6 +151,14 @@ impl House {
         Arc::clone(&self.store)
     }
 
+    /// Its runner dies, and nothing else.
+    pub(crate) async fn lose_runner(&mut self) {
+        let runner = self.running.remove(0);
+        runner.abort();
+        // It was aborted, as it should be.
+        drop(runner.await);
+    }
+
     /// A request with the operator's token.
     pub(crate) fn call(&self, method: &str, path: &str) -> Call {
         Call::new(&self.client, method, format!("http://{}{path}", self.address)).token(OPERATOR)
@@ -189,6 +197,22 @@ impl House {
     pub(crate) async fn user(&self, name: &str, role: Option<&str>, within: Value) {
         let body = json!({"name": name, "password": PASSWORD, "role": role, "processes": within});
         self.api("POST", "/users").json(&body).send().await.ok(201);
+    }
+
+    /// What is at `path` when `good` is true of it, whether anything is committed meanwhile or not.
+    pub(crate) async fn becomes(&self, path: &str, good: impl Fn(&Value) -> bool) -> Value {
+        let mut looks = tokio::time::interval(std::time::Duration::from_millis(20));
+        let wait = async {
+            loop {
+                looks.tick().await;
+                let seen = self.api("GET", path).send().await.json();
+                if good(&seen) {
+                    return seen;
+                }
+            }
+        };
+        let wait = tokio::time::timeout(std::time::Duration::from_secs(60), wait);
+        wait.await.unwrap_or_else(|_| panic!("it never came to that at {path}"))
     }
 
     /// The task when `good` is true of it: looked at again after every commit.

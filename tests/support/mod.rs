@@ -4,3 +4,4 @@ pub(crate) mod call;
 pub(crate) mod house;
 pub(crate) mod shifted;
 pub(crate) mod issuer;
+pub(crate) mod refusing;
