@@ -460,3 +460,33 @@ fn metrics() -> Result<Metrics> {
     };
     Ok(Arc::new(move || COUNTS.get().map(render).unwrap_or_default()))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::cli::env::Env;
+
+    #[tokio::test(flavor = "multi_thread")]
+    async fn a_part_that_ends_by_itself_is_told_with_its_name() {
+        let folder = tempfile::tempdir().unwrap();
+        let below = |name: &str| vec![folder.path().join(name).display().to_string()];
+        let said = [
+            ("listen", vec!["127.0.0.1:0".to_owned()]),
+            ("store", vec!["memory".to_owned()]),
+            ("data", below("data")),
+            ("processes", below("processes")),
+        ];
+        let config = Config::gather(&said, None, &Env::default()).unwrap();
+        let mut engine = Engine::start(&config).await.unwrap();
+        engine.runner.running.as_ref().unwrap().abort();
+        let broken = engine.broken().await.to_string();
+        assert!(broken.starts_with("the runner ended by itself: "), "{broken}");
+        engine.stop().await;
+    }
+
+    #[tokio::test]
+    async fn a_part_that_panics_says_why() {
+        let mut part = Part::begin("a part", async { panic!("out of luck") });
+        assert_eq!(why(part.end().await.unwrap_err()), "it panicked: out of luck");
+    }
+}

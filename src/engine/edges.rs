@@ -68,7 +68,13 @@ pub trait Store: Send + Sync {
     async fn alarms(&self, limit: usize) -> Result<Vec<Task>, StoreError>;
 
     /// How many live tasks have an open alarm, and how those fare: true at any number.
-    async fn alarm_counts(&self) -> Result<AlarmCounts, StoreError>;
+    async fn alarm_counts(&self) -> Result<AlarmCounts, StoreError> {
+        let mut counts = AlarmCounts::default();
+        for task in self.alarms(usize::MAX).await? {
+            task.alarm.iter().for_each(|it| counts.count(it));
+        }
+        Ok(counts)
+    }
 
     /// Keeps records, replacing those of the same shelf and name, in one commit.
     async fn keep(&self, records: Vec<Record>) -> Result<(), StoreError>;

@@ -6,8 +6,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use async_trait::async_trait;
 
 use crate::engine::edges::{
-    AlarmCounts, Claim, Count, Entry, Receipt, Record, Refused, Shelf, Store, StoreError, Stretch, TaskQuery,
-    Write,
+    Claim, Count, Entry, Receipt, Record, Refused, Shelf, Store, StoreError, Stretch, TaskQuery, Write,
 };
 use crate::engine::transition::{LetterId, Transition};
 use crate::model::names::{Address, ProcessId, TaskId};
@@ -343,14 +342,6 @@ impl Store for Memory {
 
     async fn alarms(&self, limit: usize) -> Result<Vec<Task>, StoreError> {
         Ok(self.select(|task| task.alarm.is_some() && task.state.phase().is_live(), limit))
-    }
-
-    async fn alarm_counts(&self) -> Result<AlarmCounts, StoreError> {
-        let mut counts = AlarmCounts::default();
-        let state = self.lock();
-        let live = state.rows.values().map(|row| &row.task).filter(|it| it.state.phase().is_live());
-        live.filter_map(|it| it.alarm.as_ref()).for_each(|it| counts.count(it));
-        Ok(counts)
     }
 
     async fn keep(&self, records: Vec<Record>) -> Result<(), StoreError> {

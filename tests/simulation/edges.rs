@@ -6,8 +6,8 @@ use std::sync::{Mutex, MutexGuard};
 
 use async_trait::async_trait;
 use beltline::engine::edges::{
-    AlarmCounts, Claim, Clock, Count, Entry, Receipt, Record, Refused, Shelf, Store, StoreError, Stretch,
-    TaskQuery, World, Write,
+    Claim, Clock, Count, Entry, Receipt, Record, Refused, Shelf, Store, StoreError, Stretch, TaskQuery,
+    World, Write,
 };
 use beltline::model::effect::{Ask, Effect, Outcome};
 use beltline::model::names::{Address, ProcessId, TaskId};
@@ -156,9 +156,6 @@ impl Store for Edges {
     }
     async fn alarms(&self, limit: usize) -> Result<Vec<Task>, StoreError> {
         self.disk.alarms(limit).await
-    }
-    async fn alarm_counts(&self) -> Result<AlarmCounts, StoreError> {
-        self.disk.alarm_counts().await
     }
     async fn keep(&self, records: Vec<Record>) -> Result<(), StoreError> {
         self.disk.keep(records).await
