@@ -48,7 +48,8 @@ async fn healthz() -> &'static str {
 
 /// The engine does its work: its runner's heart beats, and its store takes writes. 503 says what does not.
 #[utoipa::path(get, path = "/readyz", tag = "status",
-    responses((status = 200, body = String), (status = 503, description = "what does not work")), security(()))]
+    responses((status = 200, body = String), (status = 503, description = "what does not work")),
+    security(()))]
 async fn readyz(State(app): State<App>) -> Result<&'static str, Problem> {
     if app.stop.is_cancelled() {
         return Err(Problem::new(StatusCode::SERVICE_UNAVAILABLE, "stopping", "the engine is stopping"));

@@ -16,13 +16,15 @@ use crate::cli::env::Env;
 use crate::cli::failure::Usage;
 use crate::cli::keys::{FILE_ENV, Held, KEYS, Key, Origin};
 use crate::cli::suggest::nearest;
-use crate::engine::runner::GRACE;
 use crate::model::rate::Limit;
 use crate::model::time::Span;
 use crate::world::storm::Digest;
 
 /// The file that is read if no other is named, and only if it is there.
 const FILE_DEFAULT: &str = "beltline.yaml";
+
+/// How long a stop takes at most if nothing is said.
+const GRACE: Span = Span::secs(10);
 
 /// What is configured.
 #[derive(Clone)]

@@ -1,5 +1,5 @@
-//! Whether the engine does its work: the runner's heart beats, and the store takes writes. What `/readyz` says,
-//! and the status, `doctor`, the metrics and the dashboard with it.
+//! Whether the engine does its work: the runner's heart beats, and the store takes writes. What `/readyz`
+//! says, and the status, `doctor`, the metrics and the dashboard with it.
 
 use std::sync::atomic::Ordering;
 

@@ -11,6 +11,9 @@ use crate::model::names::{Address, TaskId};
 use crate::model::params::Params;
 use crate::model::task::{Letter, Order, Task, To, Word};
 
+/// What a task waits for that is to ask, while nothing was asked yet.
+const FOR_PLACE: &str = "a place among the requests that are out";
+
 /// What became of an order.
 #[derive(Clone, Debug)]
 pub enum Ordered {
@@ -96,7 +99,11 @@ impl Desk {
 
     pub(super) fn shown_if_deployed(&self, by: &Actor, task: &Task) -> TaskView {
         let deployed = self.registry().get(&task.process);
-        TaskView::seen_by(by, task, deployed.as_ref().map(|it| &*it.process), self.now())
+        let view = TaskView::seen_by(by, task, deployed.as_ref().map(|it| &*it.process), self.now());
+        match self.board().waits_for_place(task.id) {
+            true => TaskView { waits_for: Some(FOR_PLACE.to_owned()), ..view },
+            false => view,
+        }
     }
 }
 

@@ -2,7 +2,7 @@
 //! at which the runner must look at the store again. Nothing here is durable, and nothing is lost with it but
 //! an answer.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
@@ -13,7 +13,7 @@ use crate::engine::flow::Flow;
 use crate::engine::lives::Lives;
 use crate::engine::transition::Transition;
 use crate::engine::waiters::Waiters;
-use crate::model::names::ProcessId;
+use crate::model::names::{ProcessId, TaskId};
 use crate::model::task::Phase;
 use crate::model::time::Timestamp;
 
@@ -37,6 +37,8 @@ pub struct Board {
 #[derive(Debug, Default)]
 struct Standings {
     by_process: HashMap<ProcessId, Standing>,
+    /// Tasks whose effect waits for a place.
+    unplaced: HashSet<TaskId>,
     moved: u64,
 }
 
@@ -84,6 +86,21 @@ impl Board {
     /// The number of commits so far, to be watched.
     pub fn commits(&self) -> watch::Receiver<u64> {
         self.commits.subscribe()
+    }
+
+    /// The task's effect waits for a place.
+    pub fn unplaced(&self, id: TaskId) {
+        self.lock().unplaced.insert(id);
+    }
+
+    /// The task's effect waits for no place any more.
+    pub fn placed(&self, id: TaskId) {
+        self.lock().unplaced.remove(&id);
+    }
+
+    /// Whether the task's effect waits for a place: it is doing something, and nothing was asked yet.
+    pub fn waits_for_place(&self, id: TaskId) -> bool {
+        self.lock().unplaced.contains(&id)
     }
 
     /// How many live tasks a process has.

@@ -23,6 +23,7 @@ pub(super) struct TaskRow {
     pub(super) due: Option<i64>,
     pub(super) turn: i64,
     pub(super) alarm: i64,
+    pub(super) revision: i64,
     pub(super) body: Vec<u8>,
 }
 
@@ -126,6 +127,7 @@ pub(super) fn shelf_name(shelf: Shelf) -> &'static str {
 #[derive(Debug)]
 pub(super) struct Step {
     pub(super) row: TaskRow,
+    pub(super) base: Option<i64>,
     pub(super) new: bool,
     pub(super) letters: Vec<Mail>,
     pub(super) trail: Option<Trail>,
@@ -184,13 +186,14 @@ impl TaskRow {
             due: task.due.map(|due| due.0),
             turn: task.turn.cast_signed(),
             alarm: task.alarm.as_ref().filter(|_| phase.is_live()).map_or(0, alarm_number),
+            revision: task.revision.cast_signed(),
             body: sealer.seal(&task_place(task.id.0), &json(task)?)?,
         })
     }
 }
 
-/// The column `alarm` of an open alarm: how it fares, so that it can be counted without opening its task. 0 is
-/// of tasks without one, and 4 of those that were written before they were told apart.
+/// The column `alarm` of an open alarm: how it fares, so that it can be counted without opening its task. 0
+/// is of tasks without one, and 4 of those that were written before they were told apart.
 fn alarm_number(alarm: &Alarm) -> i64 {
     match (&alarm.acknowledged, alarm.told) {
         (None, None) => UNDELIVERED,
@@ -231,7 +234,8 @@ impl Sealed {
 
 impl Step {
     fn seal(transition: &Transition, sealer: &Sealer) -> Result<Step, No> {
-        let Transition { task, before, letters, trail, read, at, gone, idempotency, reply: _ } = transition;
+        let Transition { task, before, base, letters, trail, read, at, gone, idempotency, reply: _ } =
+            transition;
         let mail = |letter| Mail::seal(letter, *at, sealer);
         let revision = task.revision.cast_signed();
         let trail = match trail.len() {
@@ -243,6 +247,7 @@ impl Step {
         };
         Ok(Step {
             row: TaskRow::seal(task, sealer)?,
+            base: base.map(u64::cast_signed),
             new: before.is_none(),
             letters: letters.iter().map(mail).collect::<Result<_, _>>()?,
             trail,

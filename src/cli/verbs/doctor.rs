@@ -247,7 +247,7 @@ async fn status_findings(remote: &Remote, status: &Value) -> Vec<Finding> {
         _ if store["writable"].as_bool() == Some(false) => fail(
             "store",
             format!("it takes no writes: {}", text(store, "detail")),
-            "make room on its disk, or see whether that is read-only; nothing is lost, and nothing moves until then",
+            "make room on its disk, or see whether that is read-only; nothing is lost meanwhile",
         ),
         _ => fail("store", text(store, "detail"), "nothing is lost, and nothing moves until it answers"),
     });
