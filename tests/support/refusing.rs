@@ -39,6 +39,11 @@ impl Refusing {
         Arc::new(Refusing { store, writes: AtomicUsize::new(0), refused: AtomicUsize::new(0), which })
     }
 
+    /// What is kept, past all refusals.
+    pub(crate) fn inner(&self) -> Arc<dyn Store> {
+        Arc::clone(&self.store)
+    }
+
     /// Counts its writes from 0 now, and refuses those.
     pub(crate) fn refuse(&self, which: Range<usize>, how: How) {
         *self.which.lock().unwrap() = (which, how);
@@ -71,6 +76,10 @@ impl Refusing {
 impl Store for Refusing {
     async fn claim(&self, now: Timestamp, lease: Span, limit: usize) -> Result<Vec<Claim>, StoreError> {
         self.store.claim(now, lease, limit).await
+    }
+
+    async fn resume(&self, now: Timestamp) -> Result<u64, StoreError> {
+        self.store.resume(now).await
     }
 
     async fn commit(&self, writes: Vec<Write>) -> Result<Vec<Result<Receipt, Refused>>, StoreError> {
