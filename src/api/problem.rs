@@ -135,6 +135,7 @@ impl From<Refusal> for Problem {
             | Refusal::Unproven
             | Refusal::Unready
             | Refusal::Store(_)
+            | Refusal::NotReady { .. }
             | Refusal::File { .. }
             | Refusal::Stopping => problem,
         }
@@ -157,9 +158,10 @@ fn status(refusal: &Refusal) -> StatusCode {
         Refusal::Changed(_) => StatusCode::PRECONDITION_FAILED,
         Refusal::TooManyTasks { .. } => StatusCode::TOO_MANY_REQUESTS,
         Refusal::Gone(_) => StatusCode::GONE,
-        Refusal::NotFresh(_) | Refusal::Store(StoreError::Lost(_)) | Refusal::Stopping => {
-            StatusCode::SERVICE_UNAVAILABLE
-        }
+        Refusal::NotFresh(_)
+        | Refusal::NotReady { .. }
+        | Refusal::Store(StoreError::Lost(_))
+        | Refusal::Stopping => StatusCode::SERVICE_UNAVAILABLE,
         Refusal::Store(StoreError::Corrupt(_)) | Refusal::File { .. } => StatusCode::INTERNAL_SERVER_ERROR,
     }
 }

@@ -115,7 +115,9 @@ pub(super) async fn look(State(dash): State<Dash>, Who(by): Who, asked: Asked) -
     };
     let alarms = dash.desk.alarms(&by).await?.items;
     let from = asked.get("alarms_from").and_then(|it| it.parse::<usize>().ok()).unwrap_or(0);
-    let alarms_left = alarms.len().saturating_sub(from);
+    // The list is cut; who sees everything is told the true number.
+    let open = status.as_ref().and_then(|it| usize::try_from(it.alarms.open).ok()).unwrap_or(0);
+    let alarms_left = alarms.len().max(open).saturating_sub(from);
     let mut processes = dash.desk.processes(&by).await?.items;
     if let Some(after) = asked.get("after") {
         processes.retain(|it| it.id > *after);
@@ -133,7 +135,7 @@ pub(super) async fn look(State(dash): State<Dash>, Who(by): Who, asked: Asked) -
     ok(HomePage {
         f: Frame::new(&by, Place::Home).live(None).said(asked.get("said")),
         alarms_more: alarms_left.saturating_sub(ALARMS_MAX),
-        alarms_next: (alarms_left > ALARMS_MAX)
+        alarms_next: (alarms.len() > from + ALARMS_MAX)
             .then(|| links::with(links::HOME, &[("alarms_from", &(from + ALARMS_MAX).to_string())])),
         urgent: tokens.iter().filter(|it| it.dying).take(URGENT_MAX).cloned().collect(),
         failing: failing
@@ -164,7 +166,15 @@ pub(super) async fn look(State(dash): State<Dash>, Who(by): Who, asked: Asked) -
 fn shouts(it: &Status) -> impl Iterator<Item = &'static str> {
     let w = words();
     let scarce = it.disk.is_some_and(|it| it.room() != Room::Enough);
-    let all = [(!it.store.ok, w.store_bad), (scarce, w.disk_scarce), (it.channels.dead, w.channels_dead)];
+    let silent = !it.store.ok && it.store.writable;
+    let all = [
+        (!it.runner.ok, w.runner_bad),
+        (silent, w.store_bad),
+        (!it.store.writable, w.store_full),
+        (it.unsettled > 0, w.unsettled),
+        (scarce, w.disk_scarce),
+        (it.channels.dead, w.channels_dead),
+    ];
     all.into_iter().filter_map(|(holds, text)| holds.then_some(text))
 }
 

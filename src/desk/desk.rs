@@ -1,11 +1,11 @@
 //! [`Desk`]: every verb a person has. The verbs are in the files after this one; here is what they share:
 //! whom it speaks to, what it remembers, and how it asks whether somebody may.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::fmt;
 use std::path::PathBuf;
-use std::sync::atomic::AtomicI64;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
+use std::sync::atomic::{AtomicI64, AtomicU64};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, RwLock, Weak};
 
 use crate::desk::actor::{Actor, Pass};
 use crate::desk::chain::{Chain, Line};
@@ -49,6 +49,12 @@ pub struct Desk {
     pub(super) keyring: Arc<Keyring>,
     pub(super) config: DeskConfig,
     pub(super) started: Timestamp,
+    /// This desk, for work that goes on without whoever asked for it. Set when it is loaded.
+    pub(super) me: OnceLock<Weak<Desk>>,
+    /// Processes that are to be settled.
+    pub(super) debts: Mutex<BTreeSet<ProcessId>>,
+    /// When the runner came round last, in ticks, as far as anybody asked.
+    pub(super) beaten: AtomicU64,
     /// One deploy, pause or delete at a time.
     pub(super) deploying: tokio::sync::Mutex<()>,
     /// One change of shelves at a time, so that the keyring never shows an older state than the store.
@@ -124,7 +130,7 @@ impl fmt::Debug for Desk {
 impl Desk {
     /// A desk that speaks to the runner behind `handle`. Nothing is loaded yet: see [`Desk::load_all`].
     pub fn new(handle: Handle, keyring: Arc<Keyring>, config: DeskConfig) -> Desk {
-        let started = handle.turns().clock.now();
+        let (started, ticks) = (handle.turns().clock.now(), handle.turns().clock.ticks());
         let local = config.local_token.as_deref().map(|token| {
             (
                 crate::desk::hash::of_token(token),
@@ -136,6 +142,9 @@ impl Desk {
             keyring,
             config: DeskConfig { local_token: None, ..config },
             started,
+            beaten: AtomicU64::new(ticks.0),
+            me: OnceLock::new(),
+            debts: Mutex::default(),
             deploying: tokio::sync::Mutex::default(),
             shelving: tokio::sync::Mutex::default(),
             kept: RwLock::default(),
@@ -177,6 +186,16 @@ impl Desk {
     /// Who waits for what.
     pub(super) fn board(&self) -> &Board {
         &self.handle.turns().board
+    }
+
+    /// The engine stops: who waits for what may take long is answered now.
+    pub fn stopping(&self) {
+        self.board().waiters.close();
+    }
+
+    /// How much is held in memory for those who wait for a task: 0 when nobody does.
+    pub fn waiting(&self) -> usize {
+        self.board().waiters.held()
     }
 
     /// What links begin with.

@@ -19,6 +19,10 @@ pub struct KeptProcess {
     /// It rests.
     #[serde(default)]
     pub paused: bool,
+    /// Tasks may lie down with no wake-up, because it rests or did: they are to be woken when it goes on. Of
+    /// records from before this was kept that is not known, and so it may be.
+    #[serde(default = "may_be")]
+    pub rouse: bool,
     /// Who deployed it.
     pub by: String,
     /// Deployed at.
@@ -29,6 +33,10 @@ pub struct KeptProcess {
     /// The version that came from a file last: a file that was not touched does not undo a later deploy.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub file_version: Option<String>,
+}
+
+fn may_be() -> bool {
+    true
 }
 
 /// A version of a process, by `id@version`.

@@ -3,7 +3,6 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use crate::desk::actor::Actor;
 use crate::desk::deploy::read;
 use crate::desk::desk::{Desk, Trouble, lock};
 use crate::desk::kept::{KeptProcess, KeptVersion, value};
@@ -15,8 +14,10 @@ use crate::process::process::Process;
 
 impl Desk {
     /// Registers all that was deployed, fills the keyring, and counts the live tasks. Once, before the runner
-    /// runs; moves that a crash interrupted are taken up when it does.
+    /// runs; what a crash interrupted is settled when it does.
     pub async fn load_all(self: &Arc<Self>) -> Done<()> {
+        // Whoever loads it twice loads the same.
+        let _ = self.me.set(Arc::downgrade(self));
         self.load_shelves().await?;
         let (mut unfinished, mut bases) = (Vec::new(), Vec::new());
         for record in self.store().shelf(Shelf::Process).await? {
@@ -27,8 +28,8 @@ impl Desk {
             let paused = kept.paused || !kept.moves.is_empty();
             self.registry().put(Deployed { process: Arc::clone(&process), paused });
             bases.extend(self.base_of(&process, self.now()).await?);
-            if !kept.moves.is_empty() {
-                unfinished.push((process, kept));
+            if !kept.moves.is_empty() || (kept.rouse && !kept.paused) {
+                unfinished.push(id);
             }
         }
         self.store().keep(bases).await?;
@@ -36,16 +37,13 @@ impl Desk {
         for deployed in self.registry().all().values() {
             self.load_lives(&deployed.process).await?;
         }
-        if !unfinished.is_empty() {
-            let desk = Arc::clone(self);
-            tokio::spawn(async move { desk.finish_moves(unfinished).await });
-        }
+        unfinished.iter().for_each(|id| self.settle_later(id));
         self.board().look_at(self.now());
         Ok(())
     }
 
     /// The process that is kept; none, and a trouble that all can see, if this program cannot read it.
-    async fn load(&self, id: &ProcessId, kept: &KeptProcess) -> Done<Option<Arc<Process>>> {
+    pub(super) async fn load(&self, id: &ProcessId, kept: &KeptProcess) -> Done<Option<Arc<Process>>> {
         let name = format!("{id}@{}", kept.version);
         let text = self.store().record(Shelf::Version, &name).await?;
         let Some(text) = text.map(value::<KeptVersion>).transpose()? else {
@@ -57,21 +55,6 @@ impl Desk {
             Err(refusal) => {
                 self.trouble(&name, Some(id.clone()), &refusal);
                 Ok(None)
-            }
-        }
-    }
-
-    async fn finish_moves(&self, unfinished: Vec<(Arc<Process>, KeptProcess)>) {
-        let by = Actor::local("deploy");
-        for (process, kept) in unfinished {
-            let _one = self.deploying.lock().await;
-            // A deploy in between has finished them.
-            if self.kept_of(&process.id).as_ref() != Some(&kept) {
-                continue;
-            }
-            if let Err(error) = self.install(&process, kept, &by).await {
-                let process = &process.id;
-                tracing::error!(%process, %error, "tasks rest, not moved yet, until the next start");
             }
         }
     }

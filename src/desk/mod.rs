@@ -13,6 +13,7 @@ pub mod seen;
 pub mod wakes;
 #[expect(clippy::module_inception, reason = "the floor is named for what it is")]
 pub mod desk;
+mod settle;
 pub mod audit;
 pub mod disk;
 pub mod need;
@@ -50,4 +51,5 @@ pub mod schedule_views;
 pub mod acks;
 pub mod lives;
 pub mod lease;
+pub mod heart;
 pub mod status;

@@ -100,6 +100,14 @@ pub enum Refusal {
     /// The store cannot do its work now.
     #[error(transparent)]
     Store(#[from] StoreError),
+    /// The engine does not do its work.
+    #[error("{message}")]
+    NotReady {
+        /// A stable word.
+        code: &'static str,
+        /// Why.
+        message: String,
+    },
     /// A file could not be read or written.
     #[error("`{path}`: {error}")]
     File {
@@ -195,7 +203,9 @@ impl Refusal {
                 "schedule" => "no_such_schedule",
                 _ => "not_found",
             },
-            Refusal::Bad { code, .. } | Refusal::Conflict { code, .. } => code,
+            Refusal::Bad { code, .. } | Refusal::Conflict { code, .. } | Refusal::NotReady { code, .. } => {
+                code
+            }
             Refusal::Fields(_) => "invalid_params",
             Refusal::Problems { .. } => "problems",
             Refusal::Stranded(_) => "stranded",

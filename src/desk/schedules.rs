@@ -113,7 +113,7 @@ impl Desk {
 
     /// Returns when a task has ended.
     async fn end_of(&self, id: TaskId) {
-        let end = self.board().end(id);
+        let end = self.board().waiters.end(id);
         // It may have ended before anybody listened.
         if self.is_live(id).await.unwrap_or(true) {
             drop(end.await);

@@ -8,7 +8,7 @@ use thiserror::Error;
 use crate::engine::transition::{LetterId, Transition};
 use crate::model::effect::{Effect, Outcome};
 use crate::model::names::{Address, NodeName, ProcessId, Ref, TaskId};
-use crate::model::task::{Hop, Letter, Phase, Task};
+use crate::model::task::{Alarm, Hop, Letter, Phase, Task};
 use crate::model::time::{Span, Ticks, Timestamp};
 
 /// Keeps tasks. Every method is atomic, and durable when it returns.
@@ -73,6 +73,15 @@ pub trait Store: Send + Sync {
 
     /// Live tasks with an open alarm, those that wait for a person, oldest first.
     async fn alarms(&self, limit: usize) -> Result<Vec<Task>, StoreError>;
+
+    /// How many live tasks have an open alarm, and how those fare: true at any number.
+    async fn alarm_counts(&self) -> Result<AlarmCounts, StoreError> {
+        let mut counts = AlarmCounts::default();
+        for task in self.alarms(usize::MAX).await? {
+            task.alarm.iter().for_each(|it| counts.count(it));
+        }
+        Ok(counts)
+    }
 
     /// Keeps records, replacing those of the same shelf and name, in one commit.
     async fn keep(&self, records: Vec<Record>) -> Result<(), StoreError>;
@@ -195,6 +204,33 @@ pub struct Count {
     pub phase: Phase,
     /// How many.
     pub tasks: u64,
+}
+
+/// How many alarms are open.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AlarmCounts {
+    /// Told to nobody, and nobody has it in hand.
+    pub undelivered: u64,
+    /// Told to somebody, and nobody has it in hand.
+    pub told: u64,
+    /// Somebody has it in hand.
+    pub acknowledged: u64,
+}
+
+impl AlarmCounts {
+    /// All of them.
+    pub fn open(&self) -> u64 {
+        self.undelivered + self.told + self.acknowledged
+    }
+
+    /// One more, that fares so.
+    pub fn count(&mut self, alarm: &Alarm) {
+        match (&alarm.acknowledged, alarm.told) {
+            (Some(_), _) => self.acknowledged += 1,
+            (None, None) => self.undelivered += 1,
+            (None, Some(_)) => self.told += 1,
+        }
+    }
 }
 
 /// What is kept beside tasks. Every value is sealed on disk.

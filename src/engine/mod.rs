@@ -15,6 +15,7 @@ pub mod lives;
 pub mod alarms;
 pub mod flow;
 pub mod census;
+pub mod waiters;
 pub mod board;
 pub mod again;
 pub mod in_flight;

@@ -9,14 +9,16 @@ use rusqlite::{Connection, OptionalExtension, params, params_from_iter};
 use tokio::sync::Semaphore;
 
 use crate::engine::edges::{
-    Claim, Count, Entry, Receipt, Record, Refused, Shelf, Store, StoreError, Stretch, TaskQuery, Write,
+    AlarmCounts, Claim, Count, Entry, Receipt, Record, Refused, Shelf, Store, StoreError, Stretch, TaskQuery,
+    Write,
 };
 use crate::model::names::{Address, ProcessId, TaskId};
 use crate::model::task::{Phase, Task};
 use crate::model::time::{Span, Timestamp};
 use crate::store::leases::Leases;
 use crate::store::rows::{
-    EntryRow, RecordRow, Sealed, Stand, Taken, name, open, phase, phase_number, record_place, shelf_name,
+    EntryRow, RecordRow, Sealed, Stand, TOLD, Taken, UNDELIVERED, name, open, phase, phase_number,
+    record_place, shelf_name,
 };
 use crate::store::seal::Sealer;
 use crate::store::sqlite_batch::{Batch, found};
@@ -250,11 +252,36 @@ impl Store for Sqlite {
     }
 
     async fn alarms(&self, limit: usize) -> Result<Vec<Task>, StoreError> {
-        let alarms = "SELECT id, due, turn, body FROM tasks WHERE alarm = 1 ORDER BY id LIMIT ?1";
+        let alarms = "SELECT id, due, turn, body FROM tasks WHERE alarm > 0 ORDER BY id LIMIT ?1";
         self.look(move |db, sealer| {
             let mut alarms = db.prepare_cached(alarms)?;
             let found = alarms.query_map([number(limit)], found)?;
             found.map(|found| found?.open(sealer)).collect()
+        })
+        .await
+    }
+
+    async fn alarm_counts(&self) -> Result<AlarmCounts, StoreError> {
+        let by_state = "SELECT alarm, count(*) FROM tasks WHERE alarm > 0 AND alarm < 4 GROUP BY alarm";
+        let before = "SELECT id, due, turn, body FROM tasks WHERE alarm >= 4";
+        self.look(move |db, sealer| {
+            let mut counts = AlarmCounts::default();
+            let mut by_state = db.prepare_cached(by_state)?;
+            for row in by_state.query_map([], |row| Ok((row.get(0)?, row.get(1)?)))? {
+                let (state, tasks): (i64, i64) = row?;
+                let tasks = u64::try_from(tasks).unwrap_or(0);
+                match state {
+                    UNDELIVERED => counts.undelivered = tasks,
+                    TOLD => counts.told = tasks,
+                    _ => counts.acknowledged = tasks,
+                }
+            }
+            let mut before = db.prepare_cached(before)?;
+            for row in before.query_map([], found)? {
+                let task = row?.open(sealer)?;
+                task.alarm.iter().for_each(|it| counts.count(it));
+            }
+            Ok(counts)
         })
         .await
     }

@@ -77,6 +77,13 @@ const MIGRATIONS: &[&str] = &[
     CREATE INDEX tasks_due ON tasks (due) WHERE due IS NOT NULL AND ended = 0;
     CREATE INDEX tasks_removal ON tasks (due) WHERE due IS NOT NULL AND ended > 0;
 ",
+    "
+    -- `alarm` says how an open alarm fares: 1 told to nobody, 2 told, 3 in hand; 4 of those that were open
+    -- before they were told apart, until their task moves.
+    UPDATE tasks SET alarm = 4 WHERE alarm = 1;
+    DROP INDEX tasks_alarm;
+    CREATE INDEX tasks_alarm ON tasks (alarm) WHERE alarm > 0;
+",
 ];
 
 /// Says that an SQLite file is a store of Beltline: `BELT`.

@@ -13,4 +13,7 @@ mod shelves;
 mod tasks;
 mod urgent;
 mod templates;
+mod waiting;
+mod settling;
+mod ready;
 pub(crate) mod upstream;

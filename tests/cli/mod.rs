@@ -10,6 +10,7 @@ mod keeping;
 mod secrets;
 mod each;
 mod engine;
+mod stopping;
 mod resources;
 mod hooks;
 mod demo;

@@ -19,6 +19,8 @@ use crate::process::parse::parse;
 
 /// A task later than that is kept waiting by something.
 const LATE_S_MAX: f64 = 5.0;
+/// Of how many tasks it is asked when their values die, those first that need a person soonest.
+const LIVES_MAX: usize = 500;
 /// No machine of today believes it is earlier: 2025-01-01.
 const EARLIEST: Timestamp = Timestamp(1_735_689_600_000);
 
@@ -242,8 +244,14 @@ async fn status_findings(remote: &Remote, status: &Value) -> Vec<Finding> {
     let store = &status["store"];
     findings.push(match store["ok"].as_bool() {
         Some(true) => ok("store", text(store, "kind")),
+        _ if store["writable"].as_bool() == Some(false) => fail(
+            "store",
+            format!("it takes no writes: {}", text(store, "detail")),
+            "make room on its disk, or see whether that is read-only; nothing is lost meanwhile",
+        ),
         _ => fail("store", text(store, "detail"), "nothing is lost, and nothing moves until it answers"),
     });
+    findings.extend(runner(status));
     let late = status["lateness_s"].as_f64().unwrap_or(0.0);
     if late > LATE_S_MAX {
         let found = format!("the task that is due longest is {late:.0} s late");
@@ -257,6 +265,22 @@ async fn status_findings(remote: &Remote, status: &Value) -> Vec<Finding> {
     findings.extend(channels(status));
     findings.extend(tokens(remote).await);
     findings.push(alarms(status));
+    findings
+}
+
+/// Whether tasks move, and whether there are some that nobody has woken yet.
+fn runner(status: &Value) -> Vec<Finding> {
+    // A server of before says nothing of it.
+    let Some(runner) = status.get("runner") else { return Vec::new() };
+    let mut findings = vec![match runner["ok"].as_bool() {
+        Some(true) => ok("runner", "its heart beats"),
+        _ => fail("runner", text(runner, "detail"), "nothing is lost: stop the server, and start it again"),
+    }];
+    let unsettled = status["unsettled"].as_u64().unwrap_or(0);
+    if unsettled > 0 {
+        let found = format!("{unsettled} wait for the store, and then their tasks are woken");
+        findings.push(warn("processes", found, "that is tried until it is done; the log says what fails"));
+    }
     findings
 }
 
@@ -295,7 +319,7 @@ fn alarms(status: &Value) -> Finding {
 /// The values that are dead, or whose last safe moment to wake a person has passed.
 async fn tokens(remote: &Remote) -> Vec<Finding> {
     const WHAT: &str = "tokens";
-    let Ok(answer) = remote.get("/api/v1/lives?limit=500").await else { return Vec::new() };
+    let Ok(answer) = remote.get(&format!("/api/v1/lives?limit={LIVES_MAX}")).await else { return Vec::new() };
     let items = answer.get("items").and_then(Value::as_array).cloned().unwrap_or_default();
     let mut findings = Vec::new();
     for task in &items {
@@ -313,7 +337,8 @@ async fn tokens(remote: &Remote) -> Vec<Finding> {
         }
     }
     if findings.is_empty() && !items.is_empty() {
-        findings.push(ok(WHAT, format!("of {} tasks, none near its death", items.len())));
+        let which = if items.len() < LIVES_MAX { "of" } else { "of those that die first," };
+        findings.push(ok(WHAT, format!("{which} {} tasks, none near its death", items.len())));
     }
     findings
 }
