@@ -136,6 +136,7 @@ impl Engine {
         let runner = Part::begin("the runner", runner.run(stop_runner.clone()));
         let watching = Arc::clone(&desk).watch_channels(stop_runner.clone());
         let channels = Part::begin("the watch over channels", watching);
+        tokio::spawn(Arc::clone(&desk).follow_clock(stop_answers.clone()));
         let (watch, files) = deploy_folder(config, &desk).await?;
         let schedules = Arc::clone(&desk).run_schedules(stop_answers.clone());
         let schedules = Part::begin("the schedules", schedules);

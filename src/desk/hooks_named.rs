@@ -248,14 +248,13 @@ impl Desk {
             Delivered::Created(task, Some(reply)) => (task, reply),
         };
         let address = task.address();
-        let deadline = self.now() + hook.timeout;
         tokio::select! {
             biased;
             reply = reply => match reply {
                 Some(reply) => Ok(Hooked::Replied(reply)),
                 None => self.unreplied(*task, address).await,
             },
-            () = self.clock().at(deadline) => Ok(Hooked::Taken { address, created: true }),
+            () = self.clock().after(hook.timeout) => Ok(Hooked::Taken { address, created: true }),
         }
     }
 

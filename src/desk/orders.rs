@@ -70,7 +70,6 @@ impl Desk {
         reading: Option<impl Future<Output = Option<Read>>>,
     ) -> Done<Option<Arc<Task>>> {
         let Some(reading) = reading else { return Ok(None) };
-        let deadline = self.now() + READ_WAIT;
         tokio::select! {
             biased;
             read = reading => match read {
@@ -78,7 +77,7 @@ impl Desk {
                 Some(Err(fault)) => Err(Refusal::of_letter(fault)),
                 None => Ok(None),
             },
-            () = self.clock().at(deadline) => Ok(None),
+            () = self.clock().after(READ_WAIT) => Ok(None),
         }
     }
 

@@ -14,6 +14,7 @@ use crate::engine::flow::Flow;
 use crate::engine::lives::Lives;
 use crate::engine::transition::Transition;
 use crate::engine::waiters::Waiters;
+use crate::engine::wall::Wall;
 use crate::model::names::{ProcessId, TaskId};
 use crate::model::task::Phase;
 use crate::model::time::Timestamp;
@@ -31,6 +32,8 @@ pub struct Board {
     pub census: Arc<Census>,
     /// Who waits for a letter to be read, or for a task to reply, to move or to end.
     pub waiters: Waiters,
+    /// Whether the wall clock was set.
+    pub wall: Wall,
     state: Mutex<Standings>,
     due: AtomicI64,
     earlier: Notify,
@@ -57,8 +60,8 @@ impl Default for Board {
         let (commits, _) = watch::channel(0);
         let (state, due) = (Mutex::default(), AtomicI64::new(i64::MIN));
         let (lives, crowds, flow) = (Lives::default(), Watch::default(), Flow::default());
-        let (census, waiters) = (Arc::default(), Waiters::default());
-        Board { lives, crowds, flow, census, waiters, state, due, earlier: Notify::new(), commits }
+        let (census, waiters, wall) = (Arc::default(), Waiters::default(), Wall::default());
+        Board { lives, crowds, flow, census, waiters, wall, state, due, earlier: Notify::new(), commits }
     }
 }
 

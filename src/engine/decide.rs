@@ -51,7 +51,12 @@ impl Turns {
         &self,
         items: Vec<Item>,
     ) -> Result<Vec<(Item, Write)>, (Vec<Item>, StoreError)> {
-        let (facts, now) = ((self.facts)(), self.clock.now());
+        let now = match self.now().await {
+            Ok(now) => now,
+            Err(error) => return Err((items, error)),
+        };
+        let mut facts = (self.facts)();
+        facts.steps = self.board.wall.steps();
         let mut seen = Seen { facts, others: Arc::default(), reads: Reads::Whole, now };
         let mut decided = Vec::with_capacity(items.len());
         let mut open = items;

@@ -3,6 +3,7 @@
 pub mod retry;
 pub mod mask;
 pub mod transition;
+pub mod anchor;
 pub mod walk;
 pub mod between;
 pub mod step;
@@ -16,6 +17,7 @@ pub mod alarms;
 pub mod flow;
 pub mod census;
 pub mod waiters;
+pub mod wall;
 pub mod board;
 pub mod again;
 pub mod in_flight;

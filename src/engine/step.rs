@@ -6,6 +6,7 @@
 
 use std::collections::BTreeSet;
 
+use crate::engine::anchor::anchor;
 use crate::engine::mask::shown;
 use crate::engine::transition::{LetterId, Reading, Transition};
 use crate::engine::walk::{LEASE_MARGIN, Pace, Walk, no_such_node};
@@ -113,7 +114,7 @@ fn begin<'a>(
     now: Timestamp,
 ) -> (Option<Place>, Walk<'a>) {
     let before = (*cause != Cause::New).then(|| task.place());
-    let walk = Walk {
+    let mut walk = Walk {
         process,
         scope: scope.clone(),
         now,
@@ -128,6 +129,7 @@ fn begin<'a>(
         may_leave: false,
         pace: Pace::On,
     };
+    anchor(&mut walk.task, process, &scope.steps, now);
     (before, walk)
 }
 

@@ -42,6 +42,7 @@ pub fn view(params: Value) -> View {
         progress: None,
         awaits: None,
         descent: Descent::default(),
+        clock: 0,
         seed: Seed([7; 16]),
     };
     let live =

@@ -197,6 +197,9 @@ impl Store for Life {
     async fn next_due(&self) -> Result<Option<Timestamp>, StoreError> {
         self.through("next_due", self.store.next_due()).await
     }
+    async fn pull_due(&self, by: Span, after: TaskId, limit: usize) -> Result<Option<TaskId>, StoreError> {
+        self.through("pull_due", self.store.pull_due(by, after, limit)).await
+    }
     async fn rouse(&self, process: &ProcessId, now: Timestamp) -> Result<u64, StoreError> {
         self.through("rouse", self.store.rouse(process, now)).await
     }

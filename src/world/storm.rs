@@ -8,21 +8,22 @@
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
 
 use base64::Engine;
 use base64::prelude::BASE64_URL_SAFE_NO_PAD as BASE64;
 use futures::future::join_all;
 use sha2::{Digest as _, Sha256};
 use tokio::sync::oneshot;
-use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use crate::channels::words::one_line;
+use crate::engine::edges::Clock;
 use crate::model::effect::{About, Outcome, TellAsk};
 use crate::model::fault::Fault;
-use crate::model::time::Span;
-use crate::world::tell::{Teller, left};
+use crate::model::time::{Span, Ticks};
+use crate::world::clock::SystemClock;
+use crate::world::deadline::left;
+use crate::world::tell::Teller;
 
 /// So many messages are no storm, and go out as they are: each may hold a link that only it has.
 const FEW: usize = 3;
@@ -89,7 +90,7 @@ impl Group {
 struct Held {
     ask: TellAsk,
     key: String,
-    since: Instant,
+    since: Ticks,
     tell: oneshot::Sender<Outcome>,
 }
 
@@ -119,10 +120,10 @@ impl Groups {
     }
 
     /// How long the one that waits longest has waited.
-    fn age(&self, group: &Group) -> Duration {
+    fn age(&self, group: &Group) -> Span {
         let groups = self.lock();
         let first = groups.get(group).and_then(|held| held.first());
-        first.map(|it| it.since.elapsed()).unwrap_or_default()
+        first.map(|it| SystemClock.ticks().since(it.since)).unwrap_or_default()
     }
 
     /// Takes what is held. If it is the `last` window, a group of which nothing is held is over.
@@ -177,7 +178,7 @@ impl Storm {
         match groups.get_mut(&group) {
             Some(held) => {
                 let (tell, told) = oneshot::channel();
-                held.push(Held { ask: ask.clone(), key: key.to_owned(), since: Instant::now(), tell });
+                held.push(Held { ask: ask.clone(), key: key.to_owned(), since: SystemClock.ticks(), tell });
                 Some(told)
             }
             None => {
@@ -199,9 +200,11 @@ struct Window {
 }
 
 impl Window {
-    async fn wait(&self, time: Duration) {
-        // Either way it is time to look.
-        drop(tokio::time::timeout(time, self.hurry.cancelled()).await);
+    async fn wait(&self, time: Span) {
+        tokio::select! {
+            () = SystemClock.after(time) => {}
+            () = self.hurry.cancelled() => {}
+        }
     }
 }
 
@@ -211,7 +214,7 @@ async fn gather(teller: Arc<Teller>, groups: Groups, group: Group, it: Window, t
     let mut window = digest.first;
     loop {
         // Those that came while the last digest was on its way have waited already.
-        it.wait(window.duration().saturating_sub(groups.age(&group))).await;
+        it.wait(Span(window.0.saturating_sub(groups.age(&group).0))).await;
         let last = window <= digest.first;
         let held = groups.take(&group, last);
         if held.is_empty() {

@@ -110,6 +110,7 @@ impl Bench {
             progress: None,
             awaits: None,
             descent: Descent::default(),
+            clock: 0,
             seed: Seed([0; 16]),
         });
         self.step(Cause::New)

@@ -57,6 +57,7 @@ pub(crate) fn task(id: i64, name: &str) -> Task {
         progress: None,
         awaits: None,
         descent: Descent::default(),
+        clock: 0,
         seed: Seed([7; 16]),
     }
 }
