@@ -99,6 +99,8 @@ impl Engine {
         let schedules = tokio::spawn(Arc::clone(&desk).run_schedules(stop_answers.clone()));
         let (answers, local) =
             answer(config, listener, tls.clone(), Arc::clone(&desk), metrics, &stop_answers).await?;
+        let checks = (Arc::clone(&desk), stop_answers.clone());
+        tokio::spawn(async move { checks.0.run_checks(checks.1).await });
         tokio::spawn(keep_uses(Arc::clone(&desk), stop_answers.clone()));
         if let Some(tls) = &tls {
             tokio::spawn(follow(config, Arc::clone(tls), stop_answers.clone()));
@@ -272,10 +274,13 @@ fn open_store(config: &Config, data: &DataDir) -> Result<Arc<dyn Store>> {
     Ok(match config.store {
         StoreChoice::Memory => Arc::new(Memory::default()),
         StoreChoice::Sqlite => {
+            data.refuse_lost_store()?;
             let sealer = Sealer::from_key(data.key(config.key.as_ref())?);
             let path = data.database();
             let opened = Sqlite::open(&path, sealer);
-            Arc::new(opened.with_context(|| format!("`{}` cannot be opened", path.display()))?)
+            let opened = opened.with_context(|| format!("`{}` cannot be opened", path.display()))?;
+            data.store_opened();
+            Arc::new(opened)
         }
     })
 }

@@ -16,6 +16,7 @@ pub mod desk;
 pub mod audit;
 pub mod disk;
 pub mod need;
+pub mod checks;
 pub mod orders;
 pub mod submit;
 pub mod sift;

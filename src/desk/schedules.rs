@@ -15,7 +15,7 @@ use tokio_util::sync::CancellationToken;
 use crate::desk::actor::Actor;
 use crate::desk::desk::{Desk, lock};
 use crate::desk::hash;
-use crate::desk::kept::{record, value};
+use crate::desk::kept::record;
 use crate::desk::refusal::{Done, Refusal};
 use crate::desk::submit::admitted;
 use crate::engine::edges::Shelf;
@@ -143,9 +143,7 @@ impl Desk {
     }
 
     pub(super) async fn kept_schedules(&self) -> Done<HashMap<String, KeptSchedule>> {
-        let records = self.store().shelf(Shelf::Schedule).await?;
-        let kept = records.into_iter().map(|it| Ok((it.name.clone(), value::<KeptSchedule>(it)?)));
-        kept.collect()
+        Ok(self.kept_on(Shelf::Schedule).await?.into_iter().collect())
     }
 
     async fn look_at_process(

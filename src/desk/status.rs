@@ -6,6 +6,7 @@ use serde::Serialize;
 use utoipa::ToSchema;
 
 use crate::desk::actor::{Actor, Right};
+use crate::desk::checks::CheckStatus;
 use crate::desk::desk::Desk;
 use crate::desk::disk::Disk;
 use crate::desk::files::TroubleView;
@@ -23,6 +24,8 @@ pub struct Status {
     pub version: String,
     /// What keeps.
     pub store: StoreStatus,
+    /// What of it cannot be read, and when all of it was looked at last.
+    pub check: CheckStatus,
     /// The disk it is on; nothing if nothing is kept, or the system does not tell.
     pub disk: Option<Disk>,
     /// How long it has been running, in seconds.
@@ -142,6 +145,7 @@ impl Desk {
         Status {
             version: env!("CARGO_PKG_VERSION").to_owned(),
             store: StoreStatus { kind: self.config.store.clone(), ok: true, detail: None },
+            check: self.check_status(),
             disk: self.disk(),
             uptime_s: self.now().seconds() - self.started.seconds(),
             lateness_s: 0.0,
@@ -188,6 +192,7 @@ impl Desk {
 
     /// Measures what is not measured when it happens: for who asks for the metrics.
     pub async fn measure(&self) -> Done<()> {
+        self.measure_check();
         let status = self.alarm_status().await?;
         let number = |many: usize| f64::from(u32::try_from(many).unwrap_or(u32::MAX));
         if let Some(disk) = self.disk() {

@@ -7,6 +7,7 @@ pub mod walk;
 pub mod step;
 pub mod health;
 pub mod shelf;
+pub mod damage;
 pub mod edges;
 pub mod registry;
 pub mod births;

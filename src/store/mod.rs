@@ -10,4 +10,6 @@ mod sqlite_schema;
 mod sqlite_batch;
 mod sqlite_apart;
 mod sqlite_writer;
+mod sqlite_read;
+mod sqlite_check;
 pub mod sqlite;

@@ -113,6 +113,14 @@ impl<'c> Batch<'c> {
         due.into_iter().map(take).collect()
     }
 
+    /// Takes letters out of their inboxes without deleting them: under the number below zero of its task a
+    /// letter is nobody's.
+    pub(super) fn lay_aside(&self, letters: &[i64]) -> Result<(), StoreError> {
+        let mut lay = self.sql("UPDATE letters SET task = -task WHERE id = ?1 AND task > 0")?;
+        letters.iter().try_for_each(|id| lay.execute([id]).map(drop))?;
+        Ok(())
+    }
+
     pub(super) fn post(&mut self, letter: &Mail, at: i64) -> Result<Receipt, No> {
         let mut plan = Plan { own: None, living: Vec::new(), deliveries: Vec::new() };
         self.address(letter, &mut plan)?;

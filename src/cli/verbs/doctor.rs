@@ -19,6 +19,8 @@ use crate::process::parse::parse;
 
 /// A task later than that is kept waiting by something.
 const LATE_S_MAX: f64 = 5.0;
+/// How many damaged places of the store are named.
+const DAMAGED_SHOWN: usize = 10;
 /// No machine of today believes it is earlier: 2025-01-01.
 const EARLIEST: Timestamp = Timestamp(1_735_689_600_000);
 
@@ -244,6 +246,7 @@ async fn status_findings(remote: &Remote, status: &Value) -> Vec<Finding> {
         Some(true) => ok("store", text(store, "kind")),
         _ => fail("store", text(store, "detail"), "nothing is lost, and nothing moves until it answers"),
     });
+    findings.push(checked(&status["check"]));
     let late = status["lateness_s"].as_f64().unwrap_or(0.0);
     if late > LATE_S_MAX {
         let found = format!("the task that is due longest is {late:.0} s late");
@@ -258,6 +261,34 @@ async fn status_findings(remote: &Remote, status: &Value) -> Vec<Finding> {
     findings.extend(tokens(remote).await);
     findings.push(alarms(status));
     findings
+}
+
+/// What the last check of the store found.
+fn checked(check: &Value) -> Finding {
+    const WHAT: &str = "store check";
+    const REMEDY: &str = "it is set aside and the rest goes on; to have it back, stop the engine, put the last \
+                          backup of the data folder in its place and start again";
+    let places = check["places"].as_array().map(Vec::as_slice).unwrap_or_default();
+    let place = |it: &Value| {
+        let task = match it["process"].as_str() {
+            Some(process) => format!(" ({process}/{})", one_line(text(it, "ref"))),
+            None => String::new(),
+        };
+        format!("{}{task}: {}", one_line(text(it, "place")), one_line(text(it, "why")))
+    };
+    let (rows, at) = (check["rows"].as_u64().unwrap_or(0), check["at"].as_str());
+    match (check["damaged"].as_u64().unwrap_or(0), check["error"].as_str(), at) {
+        (0, None, None) => ok(WHAT, "none yet; the first begins a minute after the start"),
+        (0, None, Some(at)) => ok(WHAT, format!("{rows} rows were opened at {at}, none is damaged")),
+        (0, Some(error), _) => {
+            fail(WHAT, format!("it was cut off: {error}"), "it is begun again in ten minutes")
+        }
+        (many, ..) => {
+            let named: Vec<String> = places.iter().take(DAMAGED_SHOWN).map(place).collect();
+            let more = if many > named.len() as u64 { ", and more" } else { "" };
+            fail(WHAT, format!("{many} damaged: {}{more}", named.join("; ")), REMEDY)
+        }
+    }
 }
 
 /// Whether somebody can log in who may do everything.
