@@ -230,6 +230,7 @@ pub(super) fn status(refusal: &Refusal) -> StatusCode {
         | Refusal::Changed(_) => StatusCode::CONFLICT,
         Refusal::TooManyTasks { .. } => StatusCode::TOO_MANY_REQUESTS,
         Refusal::Gone(_) => StatusCode::GONE,
+        Refusal::NoRoom(_) => StatusCode::INSUFFICIENT_STORAGE,
         Refusal::NotFresh(_) | Refusal::Store(StoreError::Lost(_)) | Refusal::Stopping | Refusal::Unready => {
             StatusCode::SERVICE_UNAVAILABLE
         }

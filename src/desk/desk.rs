@@ -167,9 +167,9 @@ impl Desk {
     /// What is kept on a shelf, by name. What cannot be read is noted, and left out.
     pub(super) async fn kept_on<T: DeserializeOwned>(
         &self,
-        shelf: Shelf,
+        on: Shelf,
     ) -> Result<Vec<(String, T)>, StoreError> {
-        Ok(values(self.store().shelf(shelf).await?, &self.store().damage()))
+        Ok(values(self.store().shelf(on).await?, &self.store().damage()))
     }
 
     /// Tells the time.

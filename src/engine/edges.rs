@@ -96,6 +96,13 @@ pub trait Store: Send + Sync {
         self.commit(Vec::new()).await.map(drop)
     }
 
+    /// How much room there is for writes, as it was measured last: with every checkpoint, and every few seconds.
+    /// No I/O. [`DiskRoom::Low`]: take no new work in. [`DiskRoom::Full`]: ask nothing whose answer must not be
+    /// lost.
+    fn room(&self) -> DiskRoom {
+        DiskRoom::Enough
+    }
+
     /// What is known to be unreadable. A row that cannot be read is left out of lists, is never claimed, and
     /// stays where it is; asked for by its name it is [`StoreError::Corrupt`]. No I/O.
     fn damage(&self) -> Arc<Damage> {
@@ -118,6 +125,46 @@ pub enum Write {
     Post(Letter, Timestamp),
     /// The same, with a record that it was posted: both or neither.
     Noted(Letter, Record, Timestamp),
+}
+
+/// How much room a store has for writes.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum DiskRoom {
+    /// For everything.
+    #[default]
+    Enough,
+    /// For what runs. New work is refused until `again_bytes` are free.
+    Low {
+        /// Free, with what is kept in reserve.
+        free_bytes: u64,
+        /// From when on new work is taken again.
+        again_bytes: u64,
+    },
+    /// There may be none for one more answer.
+    Full {
+        /// Free, with what is kept in reserve.
+        free_bytes: u64,
+    },
+}
+
+impl DiskRoom {
+    /// Whether there is room for new work.
+    pub fn is_enough(self) -> bool {
+        self == DiskRoom::Enough
+    }
+
+    /// Whether there is room for one more answer.
+    pub fn takes_answers(self) -> bool {
+        !matches!(self, DiskRoom::Full { .. })
+    }
+
+    /// How much is free, if it is less than enough.
+    pub fn free_bytes(self) -> u64 {
+        match self {
+            DiskRoom::Enough => u64::MAX,
+            DiskRoom::Low { free_bytes, .. } | DiskRoom::Full { free_bytes } => free_bytes,
+        }
+    }
 }
 
 /// How far a check has come: which part of the store, and the last row of it that was read.

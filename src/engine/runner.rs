@@ -87,7 +87,12 @@ impl Handle {
         }
     }
 
+    /// A task for what comes in from outside, if there is room for it.
     fn born(&self, entry: &Entry) -> Result<Task, NotTaken> {
+        let room = self.turns.store.room();
+        if !room.is_enough() {
+            return Err(NotTaken::NoRoom(room));
+        }
         let task = self.turns.new_task(&entry.process, entry.reference.clone(), entry.params.clone());
         task.ok_or_else(|| NotTaken::NoProcess(entry.process.clone()))
     }

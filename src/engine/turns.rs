@@ -12,7 +12,7 @@ use tokio::sync::oneshot;
 
 use crate::engine::births::Births;
 use crate::engine::board::Board;
-use crate::engine::edges::{Clock, Receipt, Refused, Store, StoreError, World, Write};
+use crate::engine::edges::{Clock, DiskRoom, Receipt, Refused, Store, StoreError, World, Write};
 use crate::engine::registry::Registry;
 use crate::engine::step::{Cause, Step, step};
 use crate::engine::transition::{LetterId, Transition};
@@ -121,6 +121,13 @@ pub enum NotTaken {
     /// There is no such task, or it has ended.
     #[error("there is no live task `{0}`")]
     NoTask(String),
+    /// The disk has no room for new work.
+    #[error(
+        "the disk of the data folder has {} MB left, so new work is refused while what runs can end; \
+         hint: make room there; it is taken again by itself",
+        .0.free_bytes() >> 20
+    )]
+    NoRoom(DiskRoom),
     /// The store did not keep it.
     #[error(transparent)]
     Store(#[from] StoreError),

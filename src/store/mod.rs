@@ -6,6 +6,7 @@ pub mod seal;
 pub mod keeping;
 pub mod memory;
 mod rows;
+mod ballast;
 mod sqlite_schema;
 mod sqlite_batch;
 mod sqlite_apart;

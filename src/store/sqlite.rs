@@ -9,8 +9,8 @@ use tokio::sync::Semaphore;
 
 use crate::engine::damage::{Damage, Damaged};
 use crate::engine::edges::{
-    CheckMark, Checked, Claim, Count, Entry, Receipt, Record, Refused, Shelf, Store, StoreError, Stretch,
-    TaskQuery, Write,
+    CheckMark, Checked, Claim, Count, DiskRoom, Entry, Receipt, Record, Refused, Shelf, Store, StoreError,
+    Stretch, TaskQuery, Write,
 };
 use crate::engine::transition::LetterId;
 use crate::model::names::{Address, ProcessId, TaskId};
@@ -49,8 +49,14 @@ impl Sqlite {
         let lock = sqlite_schema::lock(path)?;
         let sealer = Arc::new(sealer);
         let damage = Arc::new(Damage::default());
-        let db = sqlite_schema::prepare(path, &sealer, &damage)?;
-        let log = Arc::new(Log::default());
+        let log = Arc::new(Log::of(path));
+        let db = match sqlite_schema::prepare(path, &sealer, &damage) {
+            // To open it takes a little room.
+            Err(error) if log.ballast.may_help(&error) && log.ballast.give_up() => {
+                sqlite_schema::prepare(path, &sealer, &damage)?
+            }
+            opened => opened?,
+        };
         let checkpointer = Checkpointer::start(connect(path, Use::Checkpoint)?, Arc::clone(&log))?;
         let writer = Writer::start(db, Arc::clone(&sealer), log)?;
         let readers = Arc::new(Readers {
@@ -61,6 +67,13 @@ impl Sqlite {
             idle: Mutex::default(),
         });
         Ok(Sqlite { readers, writer, _checkpointer: checkpointer, _lock: lock })
+    }
+
+    /// Keeps a file beside the store that is given up when the disk is full, so that what was received can still
+    /// be committed, and made again when there is room.
+    pub fn keep_ballast(&self) {
+        self.writer.log.ballast.keep();
+        self.writer.log.ballast.refresh();
     }
 
     /// Lets the file grow no larger than `bytes`. Beyond that it answers as on a full disk.
@@ -232,7 +245,9 @@ impl Store for Sqlite {
         let places: Vec<String> = records.iter().map(|it| it.shelf.place(&it.name)).collect();
         let sealed = records.iter().map(seal).collect::<Result<Vec<_>, _>>()?;
         self.writer.ask(move |batch| sealed.iter().try_for_each(|record| batch.keep(record))).await?;
-        places.iter().for_each(|place| self.readers.damage.healed(place));
+        for place in &places {
+            self.readers.damage.healed(place);
+        }
         Ok(())
     }
 
@@ -275,6 +290,10 @@ impl Store for Sqlite {
             true => Ok(()),
             false => self.writer.ask(|batch| batch.probe()).await,
         }
+    }
+
+    fn room(&self) -> DiskRoom {
+        self.writer.log.ballast.room()
     }
 
     fn damage(&self) -> Arc<Damage> {

@@ -9,6 +9,7 @@ mod keeping;
 mod secrets;
 mod each;
 mod engine;
+mod damage;
 mod resources;
 mod hooks;
 mod demo;

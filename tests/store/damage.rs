@@ -258,3 +258,65 @@ async fn what_is_left_of_a_store_is_no_new_one() {
     assert!(gone.contains("is gone, and its log") && gone.contains("hint: put the file back"), "{gone}");
     assert_eq!(std::fs::read(&log).unwrap(), kept, "and the log is left as it is");
 }
+
+/// What the system's chance would be, the same each time.
+struct Chance(u64);
+
+impl Chance {
+    fn below(&mut self, limit: usize) -> usize {
+        self.0 = self.0.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        usize::try_from(self.0 >> 33).unwrap() % limit
+    }
+}
+
+#[tokio::test]
+async fn whatever_bytes_are_flipped_or_cut_nothing_false_is_read_and_nothing_panics() {
+    let (store, folder) = fresh();
+    for id in 1..=200 {
+        let name = format!("shop/{id}");
+        put(&store, Transition { trail: vec![hop("came")], ..born(waiting(id, &name)) }).await.unwrap();
+        store.keep(vec![var(&name)]).await.unwrap();
+    }
+    post(&store, modify(to("shop/7")), 0).await.unwrap();
+    let all: Vec<Task> = store.tasks(&TaskQuery { limit: NO_LIMIT, ..TaskQuery::default() }).await.unwrap();
+    drop(store);
+    let whole = std::fs::read(folder.path().join("beltline.db")).unwrap();
+    let (mut chance, mut opened, mut harmed) = (Chance(7), 0, 0);
+    for round in 0..40 {
+        let mut bytes = whole.clone();
+        match round % 5 {
+            0 => bytes.truncate(chance.below(whole.len())),
+            1 => bytes[chance.below(4_096)] ^= 0x10,
+            2 => {
+                let at = chance.below(whole.len());
+                bytes[at..].iter_mut().take(512).for_each(|it| *it = 0);
+            }
+            _ => (0..30).for_each(|_| bytes[chance.below(whole.len())] ^= 0xFF),
+        }
+        let folder = TempDir::new().unwrap();
+        std::fs::write(folder.path().join("beltline.db"), &bytes).unwrap();
+        let Ok(store) = Sqlite::open(&folder.path().join("beltline.db"), sealer()) else { continue };
+        opened += 1;
+        for task in &all {
+            if let Ok(Some(read)) = store.task(task.id).await {
+                // What stands in clear may be false; what is sealed may not.
+                let read = Task { due: task.due, turn: task.turn, ..read };
+                assert_eq!(read, *task, "round {round}");
+            }
+        }
+        drop(store.claim(at(0), LEASE, NO_LIMIT).await);
+        drop(store.shelf(Shelf::Var).await);
+        drop(store.events(0, 50).await);
+        drop(store.counts(None).await);
+        drop(store.probe().await);
+        store.damage().round_begins();
+        let mut from = CheckMark::default();
+        while let Ok(checked) = store.check(from, 50).await {
+            let Some(next) = checked.next else { break };
+            from = next;
+        }
+        store.damage().round_ends();
+        harmed += usize::from(store.damage().all().1 > 0);
+    }
+    assert!(opened > 15 && harmed > 15, "of 40, {opened} opened, and damage was found in {harmed}");
+}

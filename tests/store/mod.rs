@@ -9,3 +9,4 @@ mod contract;
 mod side_by_side;
 mod sqlite;
 mod damage;
+mod room;
