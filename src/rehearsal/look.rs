@@ -14,7 +14,7 @@ use crate::rehearsal::script::{Requests, parts_wrong};
 use crate::rehearsal::stage::Stage;
 
 /// All that is not as expected. What was asked, told and come to is forgotten where it was looked at.
-pub(super) fn look(expect: &Expect, task: &Task, stage: &mut Stage) -> Vec<Miss> {
+pub(super) fn look(expect: &Expect, task: &Task, stage: &Stage) -> Vec<Miss> {
     let name = task.address();
     let view = View::new(task.clone(), stage.facts(), stage.now());
     let mut misses = stands(expect, task, &name, stage.now());
@@ -105,9 +105,10 @@ fn link(want: &Want, task: &Task, name: &Address, view: &View) -> Option<Miss> {
     compare(want, &format!("the link of `{name}`"), got.as_ref(), view)
 }
 
-fn asked(asked: &Asked, stage: &mut Stage, view: &View) -> Vec<Miss> {
+fn asked(asked: &Asked, stage: &Stage, view: &View) -> Vec<Miss> {
     let none = &mut Requests::default();
-    let requests = stage.script.asked.get_mut(&asked.node).unwrap_or(none);
+    let mut seen = stage.seen();
+    let requests = seen.script.asked.get_mut(&asked.node).unwrap_or(none);
     let times = std::mem::take(&mut requests.times);
     let of = format!("the last request of node `{}`", asked.node);
     let mut misses = match (requests.last.is_null(), asked.parts.is_empty()) {
@@ -121,8 +122,8 @@ fn asked(asked: &Asked, stage: &mut Stage, view: &View) -> Vec<Miss> {
     misses
 }
 
-fn told(wanted: &Spotted<Vec<Spotted<String>>>, stage: &mut Stage) -> Option<Miss> {
-    let told = std::mem::take(&mut stage.script.told);
+fn told(wanted: &Spotted<Vec<Spotted<String>>>, stage: &Stage) -> Option<Miss> {
+    let told = std::mem::take(&mut stage.seen().script.told);
     let texts: Vec<String> = told.iter().map(|it| format!("{}\n{}", it.subject, it.text)).collect();
     let fits = |(piece, text): (&Spotted<String>, &String)| text.contains(&piece.it);
     if wanted.it.len() == texts.len() && wanted.it.iter().zip(&texts).all(fits) {
@@ -141,8 +142,8 @@ fn told(wanted: &Spotted<Vec<Spotted<String>>>, stage: &mut Stage) -> Option<Mis
     Some(Miss::new(wanted.spot, what).texts(&pieces.join("\n"), &got.join("\n")))
 }
 
-fn path(wanted: &Spotted<Vec<String>>, name: &Address, stage: &mut Stage) -> Option<Miss> {
-    let got = stage.paths.remove(name).unwrap_or_default();
+fn path(wanted: &Spotted<Vec<String>>, name: &Address, stage: &Stage) -> Option<Miss> {
+    let got = stage.seen().paths.remove(name).unwrap_or_default();
     let got: Vec<String> = got.iter().map(ToString::to_string).collect();
     let what = format!("the path of `{name}` is not as expected");
     (!path_fits(&wanted.it, &got)).then(|| Miss::new(wanted.spot, what).path(&wanted.it, &got))

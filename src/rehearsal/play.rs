@@ -25,6 +25,7 @@ use crate::rehearsal::scenario::{Act, Case, Scenario, Spotted, Step, Submit};
 use crate::rehearsal::script::Script;
 use crate::rehearsal::stage::{Halt, Stage};
 use crate::rehearsal::story::Story;
+use crate::rehearsal::virtual_time::VirtualTime;
 
 /// Who gives the orders of a scenario.
 const PERSON: &str = "scenario";
@@ -87,8 +88,21 @@ pub fn unknown_names(scenario: &Scenario, process: &Process) -> Vec<Problem> {
     problems
 }
 
-/// Plays a case on a store that is empty.
+/// Plays a case on a store that is empty, on a thread of its own: time is virtual there.
+///
+/// # Panics
+/// The engine did: that is passed on.
 pub async fn play(case: &Case, processes: &Cast, store: Arc<dyn Store>) -> Played {
+    let (case, processes) = (case.clone(), processes.clone());
+    let here = move || {
+        let time = VirtualTime::new(case.start);
+        time.runtime().block_on(play_here(&case, &processes, store, &time))
+    };
+    let played = tokio::task::spawn_blocking(here).await;
+    played.unwrap_or_else(|error| std::panic::resume_unwind(error.into_panic()))
+}
+
+async fn play_here(case: &Case, processes: &Cast, store: Arc<dyn Store>, time: &Arc<VirtualTime>) -> Played {
     let registry = Registry::default();
     for process in processes.with.iter().chain([&processes.process]) {
         registry.put(Deployed { process: Arc::clone(process), paused: false });
@@ -98,13 +112,14 @@ pub async fn play(case: &Case, processes: &Cast, store: Arc<dyn Store>) -> Playe
     facts.vars = Arc::new(case.vars.clone());
     facts.secrets = Arc::new(case.secrets.keys().cloned().collect::<BTreeSet<_>>());
     let script = Script::new(&case.world, &case.secrets, &processes.process.id, case.spot);
-    let stage = Stage::new(store, Arc::new(registry), facts, script, case.start);
+    let stage = Stage::new(Arc::clone(time), store, Arc::new(registry), facts, script);
     let home = Address { process: processes.process.id.clone(), reference: case.submit.reference.clone() };
     let mut player = Player { stage, home };
     let misses = player.all(case).await.err().unwrap_or_default();
     let Player { stage, .. } = player;
     let at = stage.now();
-    Played { misses, at, span: at.since(case.start), story: stage.story, cover: stage.cover }
+    let (story, cover) = stage.into_story();
+    Played { misses, at, span: at.since(case.start), story, cover }
 }
 
 struct Player {
@@ -134,7 +149,7 @@ impl Player {
             self.stage.registry().put(Deployed { process, paused: false });
         }
         let title = format!("`{address}` is there");
-        self.stage.story.begin(title, self.stage.now());
+        self.stage.seen().story.begin(title, self.stage.now());
         let done = self.stage.submit(address, params.clone()).await;
         halted(done, spot, "put `others` there")
     }
@@ -147,7 +162,7 @@ impl Player {
                 |(_, fault): (String, crate::model::fault::Fault)| Miss::new(submit.spot, fault.message);
             return Err(faults.into_iter().map(miss).collect());
         }
-        self.stage.story.begin(format!("submit {address}"), self.stage.now());
+        self.stage.seen().story.begin(format!("submit {address}"), self.stage.now());
         let done = self.stage.submit(&address, submit.params.clone()).await;
         halted(done, submit.spot, "submit")
     }
@@ -155,7 +170,7 @@ impl Player {
     async fn step(&mut self, step: &Step) -> Done {
         let address = step.task.clone().unwrap_or_else(|| self.home.clone());
         if !matches!(step.act, Act::Look) {
-            self.stage.story.begin(title(&step.act, step.task.as_ref()), self.stage.now());
+            self.stage.seen().story.begin(title(&step.act, step.task.as_ref()), self.stage.now());
         }
         match &step.act {
             Act::Look => {}
@@ -163,7 +178,7 @@ impl Player {
             Act::Until(at) => self.wait(*at, step.spot).await?,
             Act::Submit(submit) => self.submit(submit, address.process.clone()).await?,
             Act::Restart => {
-                self.stage.restart();
+                self.stage.restart().await;
                 let done = self.stage.settle().await;
                 halted(done, step.spot, "restart")?;
             }
@@ -179,7 +194,7 @@ impl Player {
         }
         let Some(expect) = &step.expect else { return Ok(()) };
         let task = self.task(&address, step.spot).await?;
-        let misses = look(expect, &task, &mut self.stage);
+        let misses = look(expect, &task, &self.stage);
         if misses.is_empty() { Ok(()) } else { Err(misses) }
     }
 

@@ -1,35 +1,30 @@
-//! [`Stage`]: the turns of a real runner over a store, in virtual time. Nothing rests and nothing is polled:
-//! when all that is due is done, the clock jumps to what is due next.
+//! [`Stage`]: a real runner in virtual time whose outside is a script. What is handed in is followed until
+//! nothing is left to do at that moment.
 
-use std::collections::BTreeMap;
-use std::sync::Arc;
+use std::collections::{BTreeMap, HashMap};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use async_trait::async_trait;
 use thiserror::Error;
-use tokio::sync::{oneshot, watch};
 
-use crate::engine::births::Births;
-use crate::engine::board::Board;
-use crate::engine::edges::{Clock, Store, StoreError, World};
+use crate::engine::edges::{Receipt, Refused, Store, StoreError, Write};
 use crate::engine::registry::Registry;
-use crate::engine::step::Cause;
-use crate::engine::turns::{Hand, Item, NotTaken, Turns};
-use crate::model::effect::{Effect, Outcome};
+use crate::engine::runner::{Entry, Handle};
+use crate::engine::turns::NotTaken;
+use crate::model::effect::Effect;
 use crate::model::fault::Fault;
 use crate::model::names::{Address, NodeName};
 use crate::model::params::Params;
 use crate::model::scope::Scope;
-use crate::model::task::{Letter, State, Task, To, Word};
-use crate::model::time::{Span, Ticks, Timestamp};
+use crate::model::task::{Hop, Letter, State, Task, To, Word};
+use crate::model::time::Timestamp;
 use crate::rehearsal::cover::Cover;
 use crate::rehearsal::diff::Miss;
+use crate::rehearsal::director::{Asked, Director};
 use crate::rehearsal::script::{Performed, Script};
+use crate::rehearsal::simulation::{Premises, Simulation};
 use crate::rehearsal::story::{Beat, Story};
+use crate::rehearsal::virtual_time::{Moment, Trouble, VirtualTime};
 
-/// How many turns may pass in one moment before it is called a hang.
-const TURNS_AT_ONCE_MAX: u32 = 5_000;
-/// How many commits are fetched at once to be told of.
-const ENTRIES_MAX: usize = 1_000;
 /// As many nodes of a task's way are remembered until somebody looks.
 const PATH_MAX: usize = 10_000;
 
@@ -50,16 +45,15 @@ pub enum Halt {
     Store(#[from] StoreError),
 }
 
-/// The turns of a runner in virtual time.
+/// A runner in virtual time, and what is seen of it.
 pub struct Stage {
-    now: Arc<Now>,
-    store: Arc<dyn Store>,
-    registry: Arc<Registry>,
+    simulation: Simulation,
     facts: Scope,
-    turns: Turns,
-    lives: u16,
-    coming: Vec<Coming>,
-    told_of: u64,
+    seen: Arc<Mutex<Seen>>,
+}
+
+/// The world, and what happened.
+pub struct Seen {
     /// The world.
     pub script: Script,
     /// What happened.
@@ -68,94 +62,118 @@ pub struct Stage {
     pub cover: Cover,
     /// The nodes each task came to since it was looked at last.
     pub paths: BTreeMap<Address, Vec<NodeName>>,
+    registry: Arc<Registry>,
+    facts: Scope,
+    /// By key of the effect: who asks.
+    asking: HashMap<String, Task>,
+    committing: Vec<Option<Moved>>,
+    misses: Option<Vec<Miss>>,
 }
 
-/// An answer on its way.
-struct Coming {
-    at: Timestamp,
+/// What a commit is to be told of.
+struct Moved {
     task: Task,
-    outcome: Outcome,
+    hops: Vec<Hop>,
 }
 
-/// The virtual clock.
-#[derive(Debug)]
-struct Now(watch::Sender<Timestamp>);
-
-#[async_trait]
-impl Clock for Now {
-    fn now(&self) -> Timestamp {
-        *self.0.borrow()
+impl Director for Seen {
+    fn committing(&mut self, writes: &[Write], _: Moment) {
+        let moved = |write: &Write| match write {
+            Write::Step(it) => Some(Moved { task: it.task.clone(), hops: it.trail.clone() }),
+            Write::Post(..) | Write::Noted(..) => None,
+        };
+        self.committing = writes.iter().map(moved).collect();
     }
 
-    fn ticks(&self) -> Ticks {
-        Ticks(self.up().0)
+    fn committed(&mut self, results: &[Result<Receipt, Refused>], _: Moment) {
+        let moved = std::mem::take(&mut self.committing);
+        for (moved, _) in moved.into_iter().zip(results).filter(|(_, result)| result.is_ok()) {
+            moved.into_iter().for_each(|it| self.tell_of(it));
+        }
     }
 
-    fn up(&self) -> Span {
-        self.now().since(Timestamp(0))
-    }
-
-    async fn at(&self, at: Timestamp) {
-        // The clock is there for as long as it is asked.
-        drop(self.0.subscribe().wait_for(|now| *now >= at).await);
-    }
-
-    async fn at_tick(&self, at: Ticks) {
-        self.at(Timestamp(0) + Span(at.0)).await;
+    fn asked(&mut self, _: u64, effect: &Effect, at: Moment) -> Asked {
+        let Some(task) = self.asking.remove(&effect.key) else { return Asked::Halts };
+        let told = self.script.told.len();
+        match self.script.perform(&task, effect, &self.facts, at.wall) {
+            Ok(Performed { outcome, took }) => {
+                for message in &self.script.told[told..] {
+                    self.story.add(Beat::Told(at.wall, message.clone()));
+                }
+                Asked::Answers { number: 0, outcome, took: Some(took) }
+            }
+            Err(misses) => {
+                self.misses = Some(misses);
+                Asked::Halts
+            }
+        }
     }
 }
 
-/// A rehearsal performs its effects itself, each in its own time. Whoever else asks is told so.
-#[derive(Debug)]
-struct Nowhere;
-
-#[async_trait]
-impl World for Nowhere {
-    async fn perform(&self, _: &Effect) -> Outcome {
-        Err(Fault::lasting("blocked_address", "a rehearsal asks nobody"))
+impl Seen {
+    fn tell_of(&mut self, moved: Moved) {
+        let Moved { task, hops } = moved;
+        let address = task.address();
+        if let State::Doing(effect) = &task.state {
+            self.asking.insert(effect.key.clone(), task);
+        }
+        let Some(deployed) = self.registry.get(&address.process) else { return };
+        if hops.is_empty() {
+            return;
+        }
+        let path = self.paths.entry(address.clone()).or_default();
+        for hop in hops {
+            self.cover.see(&deployed.process, &hop);
+            if let Some(to) = hop.to.clone().filter(|_| path.len() < PATH_MAX) {
+                path.push(to);
+            }
+            self.story.add(Beat::Hop(address.clone(), hop));
+        }
     }
 }
 
 impl Stage {
     /// A stage on which the processes of `registry` run.
     pub fn new(
+        time: Arc<VirtualTime>,
         store: Arc<dyn Store>,
         registry: Arc<Registry>,
         facts: Scope,
         script: Script,
-        start: Timestamp,
     ) -> Stage {
-        let now = Arc::new(Now(watch::channel(start).0));
-        let turns = turns(&store, &registry, &facts, &now, 0);
-        Stage {
-            now,
-            store,
-            registry,
-            facts,
-            turns,
-            lives: 0,
-            coming: Vec::new(),
-            told_of: 0,
+        let seen = Arc::new(Mutex::new(Seen {
             script,
             story: Story::default(),
             cover: Cover::default(),
             paths: BTreeMap::new(),
-        }
+            registry: Arc::clone(&registry),
+            facts: facts.clone(),
+            asking: HashMap::new(),
+            committing: Vec::new(),
+            misses: None,
+        }));
+        let director: Arc<Mutex<dyn Director>> = Arc::<Mutex<Seen>>::clone(&seen);
+        let own = facts.clone();
+        let facts_of = Arc::new(move || own.clone());
+        let premises = Premises { time, store, registry, facts: facts_of, director, effects_max: None };
+        let mut simulation = Simulation::new(premises);
+        simulation.start();
+        Stage { simulation, facts, seen }
     }
 
     /// The present moment.
     pub fn now(&self) -> Timestamp {
-        self.now.now()
+        self.simulation.premises().time.now()
     }
 
     /// What keeps.
     pub fn store(&self) -> &dyn Store {
-        self.store.as_ref()
+        self.simulation.premises().store.as_ref()
     }
 
     /// The processes.
     pub fn registry(&self) -> &Registry {
-        &self.registry
+        &self.simulation.premises().registry
     }
 
     /// What every decision may see.
@@ -163,14 +181,23 @@ impl Stage {
         &self.facts
     }
 
+    /// The world, and what happened.
+    pub fn seen(&self) -> MutexGuard<'_, Seen> {
+        self.seen.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// What happened, and which nodes and ways were taken.
+    pub fn into_story(self) -> (Story, Cover) {
+        let mut seen = self.seen();
+        (std::mem::take(&mut seen.story), std::mem::take(&mut seen.cover))
+    }
+
     /// Submits a task and does all that is to be done at once.
     pub async fn submit(&mut self, address: &Address, params: Params) -> Result<(), Halt> {
-        let task = self.turns.new_task(&address.process, address.reference.clone(), params);
-        let task = task.ok_or_else(|| NotTaken::NoProcess(address.process.clone()))?;
-        let (tell, told) = oneshot::channel();
-        let hand = Hand { task, cause: Cause::New, idempotency: None, by: None, tell: Some(tell) };
-        self.turn(vec![Item::Hand(Box::new(hand))]).await?;
-        told.await.map_err(|_| NotTaken::Stopping)??;
+        let (process, reference) = (address.process.clone(), address.reference.clone());
+        let entry = Entry { process, reference, params, idempotency: None, by: None };
+        let handle = self.handle()?;
+        self.hand_in(handle.submit(entry)).await?;
         self.settle().await
     }
 
@@ -178,19 +205,17 @@ impl Stage {
     /// it.
     pub async fn post(&mut self, to: &Task, word: Word) -> Result<Option<Fault>, Halt> {
         let letter = Letter { to: To::Task(to.id), word };
-        let (tell, told) = oneshot::channel();
-        self.turn(vec![Item::Post { letter, tell }]).await?;
-        let letter = told.await.map_err(|_| NotTaken::Stopping)??;
-        let mut read = letter.map(|letter| self.turns.board.letter(letter));
+        let handle = self.handle()?;
+        let letter = self.hand_in(handle.post(letter)).await?;
+        let mut read = letter.map(|letter| handle.turns().board.letter(letter));
         self.settle().await?;
         Ok(read.as_mut().and_then(|read| read.try_recv().ok()).and_then(Result::err))
     }
 
     /// The runner dies: answers on their way are lost, and what was asked is found again when its lease ends.
-    pub fn restart(&mut self) {
-        self.coming.clear();
-        self.lives += 1;
-        self.turns = turns(&self.store, &self.registry, &self.facts, &self.now, self.lives);
+    pub async fn restart(&mut self) {
+        self.simulation.kill().await;
+        self.simulation.start();
     }
 
     /// Does all that is to be done now.
@@ -200,109 +225,28 @@ impl Stage {
 
     /// Lives on until then.
     pub async fn run_until(&mut self, end: Timestamp) -> Result<(), Halt> {
-        let mut turns = 0;
-        loop {
-            let now = self.now();
-            turns += 1;
-            if turns > TURNS_AT_ONCE_MAX {
-                return Err(Halt::Hangs(now));
-            }
-            if self.act(now).await? {
-                continue;
-            }
-            let answers = self.coming.iter().map(|it| it.at);
-            let next = answers.chain([self.turns.board.due()]).min().unwrap_or(end);
-            if next > end {
-                self.now.0.send_replace(end);
-                return Ok(());
-            }
-            if next > now {
-                turns = 0;
-                self.now.0.send_replace(next);
-            }
-        }
+        let Moment { up, wall, .. } = self.simulation.premises().time.moment();
+        let left = i64::try_from(end.since(wall).0).unwrap_or(i64::MAX);
+        let done = self.simulation.run_until(up.saturating_add(left)).await;
+        done.map_err(|trouble| self.halted(trouble))
     }
 
-    /// Does what is to be done now, if anything is.
-    async fn act(&mut self, now: Timestamp) -> Result<bool, Halt> {
-        let answers = self.coming.partition_point(|it| it.at <= now);
-        if answers > 0 {
-            let answers =
-                self.coming.drain(..answers).map(|it| Hand::answered(it.task, it.outcome)).collect();
-            self.turn(answers).await?;
-            return Ok(true);
-        }
-        if self.turns.board.due() > now {
-            return Ok(false);
-        }
-        let items = self.turns.claim().await?;
-        self.turn(items).await?;
-        Ok(true)
+    fn handle(&self) -> Result<Handle, Halt> {
+        self.simulation.handle().cloned().ok_or(Halt::NotTaken(NotTaken::Stopping))
     }
 
-    async fn turn(&mut self, items: Vec<Item>) -> Result<(), Halt> {
-        if items.is_empty() {
-            return Ok(());
-        }
-        let left = self.turns.run(items).await;
-        self.tell_of().await?;
-        for task in left.doing {
-            self.perform(task)?;
-        }
-        self.coming.sort_by_key(|it| it.at);
-        Ok(())
+    async fn hand_in<T>(&self, work: impl Future<Output = Result<T, NotTaken>>) -> Result<T, Halt> {
+        let done = self.simulation.premises().time.unless_trouble(work).await;
+        Ok(done.map_err(|trouble| self.halted(trouble))??)
     }
 
-    fn perform(&mut self, task: Task) -> Result<(), Halt> {
-        let State::Doing(effect) = &task.state else { return Ok(()) };
-        let (now, told) = (self.now(), self.script.told.len());
-        let performed = self.script.perform(&task, effect, &self.facts, now);
-        let Performed { outcome, took } = performed.map_err(Halt::World)?;
-        for message in &self.script.told[told..] {
-            self.story.add(Beat::Told(now, message.clone()));
+    fn halted(&self, trouble: Trouble) -> Halt {
+        match trouble {
+            Trouble::Hangs(at) => Halt::Hangs(at),
+            Trouble::Halted | Trouble::Died | Trouble::Stuck => match self.seen().misses.take() {
+                Some(misses) => Halt::World(misses),
+                None => Halt::NotTaken(NotTaken::Stopping),
+            },
         }
-        self.coming.push(Coming { at: now + took, task, outcome });
-        Ok(())
-    }
-
-    /// Takes note of what was committed.
-    async fn tell_of(&mut self) -> Result<(), Halt> {
-        loop {
-            let entries = self.store.events(self.told_of, ENTRIES_MAX).await?;
-            let Some(last) = entries.last() else { return Ok(()) };
-            self.told_of = last.seq;
-            for entry in entries {
-                let Some(deployed) = self.registry.get(&entry.process) else { continue };
-                let address = Address { process: entry.process, reference: entry.reference };
-                let path = self.paths.entry(address.clone()).or_default();
-                for hop in entry.hops {
-                    self.cover.see(&deployed.process, &hop);
-                    if let Some(to) = hop.to.clone().filter(|_| path.len() < PATH_MAX) {
-                        path.push(to);
-                    }
-                    self.story.add(Beat::Hop(address.clone(), hop));
-                }
-            }
-        }
-    }
-}
-
-fn turns(
-    store: &Arc<dyn Store>,
-    registry: &Arc<Registry>,
-    facts: &Scope,
-    now: &Arc<Now>,
-    lives: u16,
-) -> Turns {
-    let facts = facts.clone();
-    let clock: Arc<dyn Clock> = Arc::<Now>::clone(now);
-    Turns {
-        store: Arc::clone(store),
-        world: Arc::new(Nowhere),
-        clock,
-        registry: Arc::clone(registry),
-        board: Board::default(),
-        facts: Arc::new(move || facts.clone()),
-        births: Births::foreseen(lives),
     }
 }

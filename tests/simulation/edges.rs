@@ -1,204 +1,138 @@
-//! [`Edges`]: the store, the world and the clock of a universe. Each call is a door, at which its runner may
-//! die.
+//! [`Edges`]: what outlives the runners of a universe: the disk, the partner, the author. [`Fates`] says at
+//! which doors its runners die.
 
-use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering::SeqCst};
-use std::sync::{Mutex, MutexGuard};
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, MutexGuard};
 
-use async_trait::async_trait;
-use beltline::engine::edges::{
-    Claim, Clock, Count, Entry, Receipt, Record, Refused, Shelf, Store, StoreError, Stretch, TaskQuery,
-    World, Write,
-};
-use beltline::model::effect::{Ask, Effect, Outcome};
-use beltline::model::names::{Address, ProcessId, TaskId};
-use beltline::model::task::Task;
-use beltline::model::time::{Span, Ticks, Timestamp};
+use beltline::engine::edges::{Receipt, Refused, Write};
+use beltline::engine::transition::Transition;
+use beltline::model::effect::{Ask, Effect};
+use beltline::rehearsal::director::{Asked, Director, Door, Passage, Unheard, What};
+pub(crate) use beltline::rehearsal::life::at_once;
+use beltline::rehearsal::virtual_time::Moment;
 use beltline::store::memory::Memory;
 
-use crate::simulation::partners::{Author, Partner, Reply};
+use crate::simulation::ledger::Ledger;
+use crate::simulation::partners::{Author, Partner};
 
-/// What a runner touches. Outlives its runners.
+/// What outlives runners.
 pub(crate) struct Edges {
-    pub(crate) disk: Memory,
-    pub(crate) partner: Mutex<Box<dyn Partner>>,
-    pub(crate) author: Mutex<Author>,
-    now: AtomicI64,
-    doors: AtomicU64,
-    deaths: Vec<u64>,
-    dead: AtomicBool,
+    pub(crate) disk: Arc<Memory>,
+    author: Arc<Mutex<Author>>,
+    pub(super) fates: Arc<Mutex<Fates>>,
 }
 
 impl Edges {
-    pub(crate) fn new(partner: Box<dyn Partner>, now: Timestamp, deaths: Vec<u64>) -> Edges {
-        Edges {
-            disk: Memory::default(),
-            partner: Mutex::new(partner),
-            author: Mutex::default(),
-            now: AtomicI64::new(now.0),
-            doors: AtomicU64::new(0),
+    pub(super) fn new(partner: Box<dyn Partner>, deaths: Vec<u64>) -> Edges {
+        let author = Arc::<Mutex<Author>>::default();
+        let fates = Fates {
+            partner,
+            author: Arc::clone(&author),
+            ledger: Ledger::default(),
+            pairs: BTreeMap::new(),
+            doors: 0,
             deaths,
-            dead: AtomicBool::new(false),
-        }
+            committing: Vec::new(),
+        };
+        Edges { disk: Arc::default(), author, fates: Arc::new(Mutex::new(fates)) }
     }
 
-    pub(crate) fn set_now(&self, now: Timestamp) {
-        self.now.store(now.0, SeqCst);
-    }
-
-    pub(crate) fn doors(&self) -> u64 {
-        self.doors.load(SeqCst)
-    }
-
-    pub(crate) fn is_dead(&self) -> bool {
-        self.dead.load(SeqCst)
-    }
-
-    pub(crate) fn kill(&self) {
-        self.dead.store(true, SeqCst);
-    }
-
-    pub(crate) fn revive(&self) {
-        self.dead.store(false, SeqCst);
-    }
-
+    /// Who is told.
     pub(crate) fn author(&self) -> MutexGuard<'_, Author> {
         self.author.lock().unwrap()
     }
 
-    /// Asks the partner or tells the author. `None`: the runner died on this side of the door, or on the
-    /// other.
-    pub(crate) fn reply(&self, effect: &Effect) -> Option<Reply> {
-        self.passes().ok()?;
-        let reply = match &effect.ask {
-            Ask::Http(ask) => self.partner.lock().unwrap().ask(ask, effect, self.now()),
-            Ask::Tell(ask) => self.author().hear(ask),
+    /// At how many doors a runner could have died.
+    pub(crate) fn doors(&self) -> u64 {
+        self.fates.lock().unwrap().doors
+    }
+}
+
+/// Who is outside, and at which doors the runner dies.
+pub(super) struct Fates {
+    partner: Box<dyn Partner>,
+    author: Arc<Mutex<Author>>,
+    ledger: Ledger,
+    /// By number of the asking: the token pair that its answer carries.
+    pairs: BTreeMap<u64, u64>,
+    doors: u64,
+    deaths: Vec<u64>,
+    committing: Vec<Option<Transition>>,
+}
+
+impl Fates {
+    /// Two doors, one on each side of what is done: those the runner dies at.
+    fn doors(&mut self) -> What {
+        let first = self.doors;
+        if self.deaths.contains(&first) {
+            self.doors += 1;
+            return What::DiesBefore;
+        }
+        self.doors += 2;
+        if self.deaths.contains(&(first + 1)) { What::DiesAfter } else { What::Well }
+    }
+
+    /// The runner of that life is dead: what it had not committed never came.
+    pub(super) fn died(&mut self, life: u64) {
+        for number in self.ledger.died(life) {
+            self.lose(number);
+        }
+    }
+
+    fn lose(&mut self, number: u64) {
+        if let Some(pair) = self.pairs.get(&number) {
+            self.partner.lose(*pair);
+        }
+    }
+}
+
+impl Director for Fates {
+    fn pass(&mut self, door: Door, _: Moment) -> Passage {
+        // What is behind the other doors is not the runner's.
+        let is_ours = ["claim", "commit", "read", "next_due"].contains(&door);
+        let what = if is_ours { self.doors() } else { What::Well };
+        Passage { what, ..Passage::WELL }
+    }
+
+    fn committing(&mut self, writes: &[Write], _: Moment) {
+        let step = |write: &Write| match write {
+            Write::Step(step) => Some(Transition::clone(step)),
+            Write::Post(..) | Write::Noted(..) => None,
         };
-        if self.passes().is_err() {
-            self.undelivered(reply.pair);
-            return None;
-        }
-        Some(reply)
+        self.committing = writes.iter().map(step).collect();
     }
 
-    /// An answer that never arrived.
-    pub(crate) fn undelivered(&self, pair: Option<u64>) {
-        if let Some(pair) = pair {
-            self.partner.lock().unwrap().lose(pair);
+    fn committed(&mut self, results: &[Result<Receipt, Refused>], _: Moment) {
+        let steps = std::mem::take(&mut self.committing);
+        for (step, _) in steps.iter().zip(results).filter(|(_, result)| result.is_ok()) {
+            let unasked = step.as_ref().and_then(|step| self.ledger.committed(step));
+            assert_eq!(unasked, None, "an answer that nobody gave, or one twice: {step:#?}");
         }
     }
 
-    fn passes(&self) -> Result<(), StoreError> {
-        if self.is_dead() || self.deaths.contains(&self.doors.fetch_add(1, SeqCst)) {
-            self.kill();
-            return Err(StoreError::Lost("the runner died".to_owned()));
+    fn asked(&mut self, life: u64, effect: &Effect, at: Moment) -> Asked {
+        let what = self.doors();
+        if what == What::DiesBefore {
+            return Asked::Dies;
         }
-        Ok(())
+        let reply = match &effect.ask {
+            Ask::Http(ask) => self.partner.ask(ask, effect, at.wall),
+            Ask::Tell(ask) => self.author.lock().unwrap().hear(ask),
+        };
+        let number = self.ledger.ask(life, effect, at, Some(reply.took));
+        self.pairs.extend(reply.pair.map(|pair| (number, pair)));
+        if what == What::DiesAfter {
+            return Asked::Dies;
+        }
+        Asked::Answers { number, outcome: reply.outcome, took: Some(reply.took) }
     }
 
-    fn door<T>(&self, act: impl Future<Output = Result<T, StoreError>>) -> Result<T, StoreError> {
-        self.passes()?;
-        let done = at_once(act);
-        self.passes()?;
-        done
+    fn received(&mut self, number: u64, at: Moment) {
+        self.ledger.received(number, at);
     }
-}
 
-/// The output of a future that never waits.
-pub(crate) fn at_once<T>(future: impl Future<Output = T>) -> T {
-    let mut future = std::pin::pin!(future);
-    let mut context = std::task::Context::from_waker(std::task::Waker::noop());
-    match future.as_mut().poll(&mut context) {
-        std::task::Poll::Ready(it) => it,
-        std::task::Poll::Pending => unreachable!("the edges of a universe never wait"),
-    }
-}
-
-#[async_trait]
-impl Store for Edges {
-    async fn claim(&self, now: Timestamp, lease: Span, limit: usize) -> Result<Vec<Claim>, StoreError> {
-        self.door(self.disk.claim(now, lease, limit))
-    }
-    async fn commit(&self, writes: Vec<Write>) -> Result<Vec<Result<Receipt, Refused>>, StoreError> {
-        self.door(self.disk.commit(writes))
-    }
-    async fn read(&self, addresses: &[Address]) -> Result<Vec<Option<Task>>, StoreError> {
-        self.door(self.disk.read(addresses))
-    }
-    async fn next_due(&self) -> Result<Option<Timestamp>, StoreError> {
-        self.door(self.disk.next_due())
-    }
-    async fn rouse(&self, process: &ProcessId, now: Timestamp) -> Result<u64, StoreError> {
-        self.disk.rouse(process, now).await
-    }
-    async fn task(&self, id: TaskId) -> Result<Option<Task>, StoreError> {
-        self.disk.task(id).await
-    }
-    async fn find(&self, address: &Address) -> Result<Option<Task>, StoreError> {
-        self.disk.find(address).await
-    }
-    async fn tasks(&self, which: &TaskQuery) -> Result<Vec<Task>, StoreError> {
-        self.disk.tasks(which).await
-    }
-    async fn named(&self, among: &[ProcessId], prefix: &str, limit: usize) -> Result<Vec<Task>, StoreError> {
-        self.disk.named(among, prefix, limit).await
-    }
-    async fn trail(&self, id: TaskId, after: u64, limit: usize) -> Result<Vec<Entry>, StoreError> {
-        self.disk.trail(id, after, limit).await
-    }
-    async fn events(&self, after: u64, limit: usize) -> Result<Vec<Entry>, StoreError> {
-        self.disk.events(after, limit).await
-    }
-    async fn last_event(&self) -> Result<u64, StoreError> {
-        self.disk.last_event().await
-    }
-    async fn counts(&self, process: Option<&ProcessId>) -> Result<Vec<Count>, StoreError> {
-        self.disk.counts(process).await
-    }
-    async fn alarms(&self, limit: usize) -> Result<Vec<Task>, StoreError> {
-        self.disk.alarms(limit).await
-    }
-    async fn keep(&self, records: Vec<Record>) -> Result<(), StoreError> {
-        self.disk.keep(records).await
-    }
-    async fn forget(&self, kind: Shelf, name: &str) -> Result<bool, StoreError> {
-        self.disk.forget(kind, name).await
-    }
-    async fn shelf(&self, kind: Shelf) -> Result<Vec<Record>, StoreError> {
-        self.disk.shelf(kind).await
-    }
-    async fn record(&self, kind: Shelf, name: &str) -> Result<Option<Record>, StoreError> {
-        self.disk.record(kind, name).await
-    }
-    async fn stretch(&self, stretch: &Stretch) -> Result<Vec<Record>, StoreError> {
-        self.disk.stretch(stretch).await
-    }
-    async fn forget_before(&self, kind: Shelf, name: &str) -> Result<u64, StoreError> {
-        self.disk.forget_before(kind, name).await
-    }
-}
-
-#[async_trait]
-impl World for Edges {
-    async fn perform(&self, _: &Effect) -> Outcome {
-        unreachable!("a universe performs effects itself, in its own time")
-    }
-}
-
-#[async_trait]
-impl Clock for Edges {
-    fn now(&self) -> Timestamp {
-        Timestamp(self.now.load(SeqCst))
-    }
-    fn ticks(&self) -> Ticks {
-        Ticks(self.up().0)
-    }
-    fn up(&self) -> Span {
-        self.now().since(Timestamp(0))
-    }
-    async fn at(&self, _: Timestamp) {
-        unreachable!("a universe moves its time itself")
-    }
-    async fn at_tick(&self, _: Ticks) {
-        unreachable!("a universe moves its time itself")
+    fn unheard(&mut self, number: u64, why: Unheard, at: Moment) {
+        self.ledger.unheard(number, why, at);
+        self.lose(number);
     }
 }

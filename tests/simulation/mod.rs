@@ -2,6 +2,7 @@
 //! universe.
 
 pub(crate) mod edges;
+pub(crate) mod ledger;
 pub(crate) mod partners;
 pub(crate) mod portal;
 pub(crate) mod universe;

@@ -1,47 +1,43 @@
-//! [`Universe`]: drives the turns of a runner through virtual time, and gives it a new life when it has died.
+//! [`Universe`]: a simulation with a partner and an author outside, whose runner dies at chosen doors and is
+//! started again.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 
-use beltline::engine::births::Births;
-use beltline::engine::board::Board;
-use beltline::engine::edges::{Clock, Entry, Store, Write};
+use beltline::engine::edges::{Entry, Store, Write};
 use beltline::engine::registry::{Deployed, Registry};
-use beltline::engine::turns::{Hand, Item, Turns};
 use beltline::model::names::{Address, ProcessId, Ref, TaskId};
 use beltline::model::params::Params;
 use beltline::model::scope::Scope;
-use beltline::model::task::{Birth, Letter, Order, Seed, State, Task, To, Word};
+use beltline::model::task::{Birth, Letter, Order, Seed, Task, To, Word};
 use beltline::model::time::{Span, Timestamp};
 use beltline::process::parse::parse;
 use beltline::process::process::Process;
+use beltline::rehearsal::director::Director;
+use beltline::rehearsal::simulation::{Premises, Simulation};
+use beltline::rehearsal::virtual_time::{Trouble, VirtualTime};
+use beltline::store::memory::Memory;
 use serde_json::Value;
+use tokio::runtime::Runtime;
 
-use crate::simulation::edges::{Edges, at_once};
-use crate::simulation::partners::{Partner, Reply};
+use crate::simulation::edges::{Edges, Fates, at_once};
+use crate::simulation::partners::Partner;
 
 /// Every universe begins on the same day.
 pub(crate) const BEGINNING: Timestamp = Timestamp(1_795_000_000_000);
-/// How many turns may pass in one moment before it is called a hang.
-const TURNS_AT_ONCE_MAX: usize = 10_000;
 
 /// A universe.
 pub(crate) struct Universe {
-    pub(crate) edges: Arc<Edges>,
+    pub(crate) edges: Edges,
     pub(crate) registry: Arc<Registry>,
-    turns: Turns,
-    coming: Vec<Coming>,
+    simulation: Simulation,
+    // Behind the simulation, so that a runner ends before its runtime does.
+    runtime: Runtime,
     born: u8,
     /// How long a dead runner stays dead.
     pub(crate) rest: Span,
     pub(crate) lives: u64,
     /// When the present life began.
     pub(crate) up_since: Timestamp,
-}
-
-struct Coming {
-    at: Timestamp,
-    task: Task,
-    reply: Reply,
 }
 
 /// The text of a template.
@@ -80,14 +76,32 @@ impl Universe {
 
     /// One with processes that are parsed already.
     pub(crate) fn with(partner: Box<dyn Partner>, registry: Arc<Registry>, deaths: Vec<u64>) -> Universe {
-        let edges = Arc::new(Edges::new(partner, BEGINNING, deaths));
-        let turns = turns(&edges, &registry);
-        let (coming, rest) = (Vec::new(), Span::secs(1));
-        Universe { edges, registry, turns, coming, born: 0, rest, lives: 1, up_since: BEGINNING }
+        let edges = Edges::new(partner, deaths);
+        let time = VirtualTime::new(BEGINNING);
+        let runtime = time.runtime();
+        let director: Arc<Mutex<dyn Director>> = Arc::<Mutex<Fates>>::clone(&edges.fates);
+        let simulation = Simulation::new(Premises {
+            time,
+            store: Arc::<Memory>::clone(&edges.disk),
+            registry: Arc::clone(&registry),
+            facts: Arc::new(facts),
+            director,
+            effects_max: None,
+        });
+        let rest = Span::secs(1);
+        let mut universe =
+            Universe { edges, registry, simulation, runtime, born: 0, rest, lives: 1, up_since: BEGINNING };
+        universe.start();
+        universe
+    }
+
+    fn start(&mut self) {
+        let _inside = self.runtime.enter();
+        self.simulation.start();
     }
 
     pub(crate) fn now(&self) -> Timestamp {
-        self.edges.now()
+        self.simulation.premises().time.now()
     }
 
     /// A new task, as a letter makes it.
@@ -124,16 +138,22 @@ impl Universe {
         self.registry.put(Deployed { process, paused });
         if !paused {
             at_once(self.edges.disk.rouse(&id, self.now())).unwrap();
-            self.turns.board.look_at(self.now());
+            self.look();
         }
     }
 
     /// Straight to the disk, so that no death makes it doubtful.
     fn post(&mut self, letter: Letter) -> Result<(), String> {
-        let now = self.now();
-        let kept = at_once(self.edges.disk.commit(vec![Write::Post(letter, now)])).unwrap().remove(0);
-        self.turns.board.look_at(now);
+        let kept = at_once(self.edges.disk.commit(vec![Write::Post(letter, self.now())])).unwrap().remove(0);
+        self.look();
         kept.map(drop).map_err(|it| it.to_string())
+    }
+
+    /// There is something new in the store.
+    fn look(&self) {
+        if let Some(handle) = self.simulation.handle() {
+            handle.turns().board.look_at(self.now());
+        }
     }
 
     /// The task of that name, live or ended.
@@ -166,86 +186,28 @@ impl Universe {
     }
 
     pub(crate) fn run_until(&mut self, end: Timestamp) {
-        let mut at_once = 0;
         loop {
-            if self.edges.is_dead() {
-                self.live_again();
+            let up = end.0 - BEGINNING.0;
+            match self.runtime.block_on(self.simulation.run_until(up)) {
+                Ok(()) => return,
+                Err(Trouble::Died) => self.live_again(),
+                Err(trouble) => panic!("{trouble:?} at {}", self.now()),
             }
-            let now = self.now();
-            if now > end {
+            if self.now() > end {
                 return;
             }
-            at_once += 1;
-            assert!(at_once < TURNS_AT_ONCE_MAX, "it hangs at {now}: {:?}", self.turns.board.due());
-            if self.act(now) {
-                continue;
-            }
-            let next = self.coming.iter().map(|it| it.at).chain([self.turns.board.due()]).min();
-            let next = next.filter(|next| *next <= end).unwrap_or(Timestamp(i64::MAX));
-            if next > end {
-                self.edges.set_now(end);
-                return;
-            }
-            if next > now {
-                at_once = 0;
-                self.edges.set_now(next);
-            }
         }
-    }
-
-    /// Does what is to be done now, if anything is.
-    fn act(&mut self, now: Timestamp) -> bool {
-        if let Some(place) = self.coming.iter().position(|it| it.at <= now) {
-            let Coming { task, reply, .. } = self.coming.remove(place);
-            self.turn(vec![Hand::answered(task, reply.outcome)]);
-            if self.edges.is_dead() {
-                self.edges.undelivered(reply.pair);
-            }
-            return true;
-        }
-        if self.turns.board.due() > now {
-            return false;
-        }
-        if let Ok(items) = at_once(self.turns.claim()) {
-            self.turn(items);
-        }
-        true
-    }
-
-    fn turn(&mut self, items: Vec<Item>) {
-        let left = at_once(self.turns.run(items));
-        for task in left.doing {
-            let State::Doing(effect) = &task.state else { continue };
-            if let Some(reply) = self.edges.reply(effect) {
-                self.coming.push(Coming { at: self.now() + reply.took, task, reply });
-            }
-        }
-        self.coming.sort_by_key(|it| it.at);
-        assert!(left.again.is_empty() || self.edges.is_dead(), "a live store takes every answer");
     }
 
     /// What was only in memory is gone; what was on its way back finds nobody.
     fn live_again(&mut self) {
-        for lost in self.coming.drain(..) {
-            self.edges.undelivered(lost.reply.pair);
-        }
-        self.edges.set_now(self.now() + self.rest);
-        self.edges.revive();
-        self.turns = turns(&self.edges, &self.registry);
+        self.runtime.block_on(self.simulation.kill());
+        self.edges.fates.lock().unwrap().died(self.lives - 1);
+        let time = Arc::clone(&self.simulation.premises().time);
+        self.runtime.block_on(time.sleep(self.rest));
         self.lives += 1;
         self.up_since = self.now();
-    }
-}
-
-fn turns(edges: &Arc<Edges>, registry: &Arc<Registry>) -> Turns {
-    Turns {
-        store: edges.clone(),
-        world: edges.clone(),
-        clock: edges.clone(),
-        registry: registry.clone(),
-        board: Board::default(),
-        facts: Arc::new(facts),
-        births: Births::new(),
+        self.start();
     }
 }
 

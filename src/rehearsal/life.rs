@@ -1,0 +1,245 @@
+//! [`Life`]: the store, the outside and the clock of one runner. Each call is a door that its director
+//! decides about; behind the last one it dies at, nothing ever happens to it again.
+
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::task::{Context, Poll, Wake, Waker};
+
+use async_trait::async_trait;
+
+use crate::engine::edges::{
+    Claim, Clock, Count, Entry, Receipt, Record, Refused, Shelf, Store, StoreError, Stretch, TaskQuery,
+    World, Write,
+};
+use crate::model::effect::{Effect, Outcome};
+use crate::model::names::{Address, ProcessId, TaskId};
+use crate::model::task::Task;
+use crate::model::time::{Span, Ticks, Timestamp};
+use crate::rehearsal::director::{Asked, Director, Door, Passage, Unheard, What};
+use crate::rehearsal::virtual_time::{Trouble, VirtualTime};
+
+/// What one runner touches.
+pub(super) struct Life {
+    pub(super) number: u64,
+    pub(super) time: Arc<VirtualTime>,
+    pub(super) store: Arc<dyn Store>,
+    pub(super) director: Arc<Mutex<dyn Director>>,
+    pub(super) dead: AtomicBool,
+}
+
+/// An answer that nobody has yet.
+struct OnTheWay<'a> {
+    life: &'a Life,
+    number: u64,
+    arrived: bool,
+}
+
+impl Drop for OnTheWay<'_> {
+    fn drop(&mut self) {
+        if !self.arrived {
+            let why = if self.life.is_dead() { Unheard::Dead } else { Unheard::GivenUp };
+            let at = self.life.time.moment();
+            self.life.direct().unheard(self.number, why, at);
+        }
+    }
+}
+
+impl Life {
+    pub(super) fn is_dead(&self) -> bool {
+        self.dead.load(Ordering::Acquire)
+    }
+
+    pub(super) fn end(&self) {
+        self.dead.store(true, Ordering::Release);
+    }
+
+    fn direct(&self) -> MutexGuard<'_, dyn Director + 'static> {
+        self.director.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Returns if this life goes on, and never otherwise.
+    async fn lives(&self) {
+        if self.is_dead() {
+            std::future::pending::<()>().await;
+        }
+    }
+
+    async fn dies<T>(&self, trouble: Trouble) -> T {
+        self.end();
+        self.time.trouble(trouble);
+        std::future::pending().await
+    }
+
+    /// Goes through a door of the store.
+    async fn through<T>(
+        &self,
+        door: Door,
+        act: impl Future<Output = Result<T, StoreError>> + Send,
+    ) -> Result<T, StoreError> {
+        self.lives().await;
+        if !self.time.counts_call() {
+            return self.dies(Trouble::Hangs(self.time.now())).await;
+        }
+        let Passage { before, what, after } = self.direct().pass(door, self.time.moment());
+        self.pause(before).await;
+        let done = match what {
+            What::Well => at_once(act),
+            What::Refused(why) => Err(StoreError::Lost(why.to_owned())),
+            What::Unknown(why) => at_once(act).and(Err(StoreError::Lost(why.to_owned()))),
+            What::DiesBefore => return self.dies(Trouble::Died).await,
+            What::DiesAfter => {
+                drop(at_once(act));
+                return self.dies(Trouble::Died).await;
+            }
+        };
+        self.pause(after).await;
+        done
+    }
+
+    async fn pause(&self, span: Span) {
+        if span.0 > 0 {
+            self.time.sleep(span).await;
+            self.lives().await;
+        }
+    }
+}
+
+/// Wakes a thread.
+struct Unpark(std::thread::Thread);
+
+impl Wake for Unpark {
+    fn wake(self: Arc<Self>) {
+        self.0.unpark();
+    }
+}
+
+/// The output of a future that waits for no virtual time: a store in memory has it at once, one on disk has
+/// it from its own thread, while this one waits and nothing else happens.
+pub fn at_once<T>(future: impl Future<Output = T>) -> T {
+    let waker = Waker::from(Arc::new(Unpark(std::thread::current())));
+    let mut future = std::pin::pin!(future);
+    loop {
+        match future.as_mut().poll(&mut Context::from_waker(&waker)) {
+            Poll::Ready(done) => return done,
+            Poll::Pending => std::thread::park(),
+        }
+    }
+}
+
+#[async_trait]
+impl World for Life {
+    async fn perform(&self, effect: &Effect) -> Outcome {
+        self.lives().await;
+        let asked = self.direct().asked(self.number, effect, self.time.moment());
+        let (number, outcome, took) = match asked {
+            Asked::Answers { number, outcome, took } => (number, outcome, took),
+            Asked::Dies => return self.dies(Trouble::Died).await,
+            Asked::Halts => return self.dies(Trouble::Halted).await,
+        };
+        let mut on_the_way = OnTheWay { life: self, number, arrived: false };
+        match took {
+            Some(took) => self.pause(took).await,
+            None => std::future::pending().await,
+        }
+        on_the_way.arrived = true;
+        self.direct().received(number, self.time.moment());
+        outcome
+    }
+}
+
+#[async_trait]
+impl Clock for Life {
+    fn now(&self) -> Timestamp {
+        self.time.look().wall
+    }
+
+    fn ticks(&self) -> Ticks {
+        Ticks(u64::try_from(self.time.look().lived).unwrap_or(0))
+    }
+
+    fn up(&self) -> Span {
+        Span(u64::try_from(self.time.look().up).unwrap_or(0))
+    }
+
+    async fn at(&self, at: Timestamp) {
+        self.time.at_wall(at).await;
+        self.lives().await;
+    }
+
+    async fn at_tick(&self, at: Ticks) {
+        self.time.at_lived(i64::try_from(at.0).unwrap_or(i64::MAX)).await;
+        self.lives().await;
+    }
+}
+
+#[async_trait]
+impl Store for Life {
+    async fn claim(&self, now: Timestamp, lease: Span, limit: usize) -> Result<Vec<Claim>, StoreError> {
+        self.through("claim", self.store.claim(now, lease, limit)).await
+    }
+    async fn commit(&self, writes: Vec<Write>) -> Result<Vec<Result<Receipt, Refused>>, StoreError> {
+        let act = async {
+            self.direct().committing(&writes, self.time.moment());
+            let done = self.store.commit(writes).await;
+            if let Ok(results) = &done {
+                self.direct().committed(results, self.time.moment());
+            }
+            done
+        };
+        self.through("commit", act).await
+    }
+    async fn read(&self, addresses: &[Address]) -> Result<Vec<Option<Task>>, StoreError> {
+        self.through("read", self.store.read(addresses)).await
+    }
+    async fn next_due(&self) -> Result<Option<Timestamp>, StoreError> {
+        self.through("next_due", self.store.next_due()).await
+    }
+    async fn rouse(&self, process: &ProcessId, now: Timestamp) -> Result<u64, StoreError> {
+        self.through("rouse", self.store.rouse(process, now)).await
+    }
+    async fn task(&self, id: TaskId) -> Result<Option<Task>, StoreError> {
+        self.through("task", self.store.task(id)).await
+    }
+    async fn find(&self, address: &Address) -> Result<Option<Task>, StoreError> {
+        self.through("find", self.store.find(address)).await
+    }
+    async fn tasks(&self, query: &TaskQuery) -> Result<Vec<Task>, StoreError> {
+        self.through("tasks", self.store.tasks(query)).await
+    }
+    async fn named(&self, among: &[ProcessId], prefix: &str, limit: usize) -> Result<Vec<Task>, StoreError> {
+        self.through("named", self.store.named(among, prefix, limit)).await
+    }
+    async fn trail(&self, id: TaskId, after: u64, limit: usize) -> Result<Vec<Entry>, StoreError> {
+        self.through("trail", self.store.trail(id, after, limit)).await
+    }
+    async fn events(&self, after: u64, limit: usize) -> Result<Vec<Entry>, StoreError> {
+        self.through("events", self.store.events(after, limit)).await
+    }
+    async fn last_event(&self) -> Result<u64, StoreError> {
+        self.through("last_event", self.store.last_event()).await
+    }
+    async fn counts(&self, process: Option<&ProcessId>) -> Result<Vec<Count>, StoreError> {
+        self.through("counts", self.store.counts(process)).await
+    }
+    async fn alarms(&self, limit: usize) -> Result<Vec<Task>, StoreError> {
+        self.through("alarms", self.store.alarms(limit)).await
+    }
+    async fn keep(&self, records: Vec<Record>) -> Result<(), StoreError> {
+        self.through("keep", self.store.keep(records)).await
+    }
+    async fn forget(&self, shelf: Shelf, name: &str) -> Result<bool, StoreError> {
+        self.through("forget", self.store.forget(shelf, name)).await
+    }
+    async fn shelf(&self, shelf: Shelf) -> Result<Vec<Record>, StoreError> {
+        self.through("shelf", self.store.shelf(shelf)).await
+    }
+    async fn record(&self, shelf: Shelf, name: &str) -> Result<Option<Record>, StoreError> {
+        self.through("record", self.store.record(shelf, name)).await
+    }
+    async fn stretch(&self, stretch: &Stretch) -> Result<Vec<Record>, StoreError> {
+        self.through("stretch", self.store.stretch(stretch)).await
+    }
+    async fn forget_before(&self, shelf: Shelf, name: &str) -> Result<u64, StoreError> {
+        self.through("forget_before", self.store.forget_before(shelf, name)).await
+    }
+}

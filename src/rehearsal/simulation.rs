@@ -1,0 +1,165 @@
+//! [`Simulation`]: the real [`Runner`] in virtual time, over a store and an outside that a [`Director`]
+//! rules. A runner may die, stop and come again; what the store holds outlives it.
+
+use std::sync::atomic::AtomicBool;
+use std::sync::{Arc, Mutex};
+
+use tokio::task::JoinHandle;
+use tokio_util::sync::CancellationToken;
+
+use crate::engine::births::Births;
+use crate::engine::board::Board;
+use crate::engine::edges::{Clock, Store, World};
+use crate::engine::registry::Registry;
+use crate::engine::runner::{Handle, Runner};
+use crate::engine::turns::Turns;
+use crate::model::scope::Scope;
+use crate::model::time::Span;
+use crate::rehearsal::director::Director;
+use crate::rehearsal::life::Life;
+use crate::rehearsal::virtual_time::{Trouble, VirtualTime};
+
+/// What every decision may see beside its task.
+pub type Facts = Arc<dyn Fn() -> Scope + Send + Sync>;
+
+/// What outlives runners.
+#[derive(Clone)]
+pub struct Premises {
+    /// The clocks.
+    pub time: Arc<VirtualTime>,
+    /// Keeps. It must not wait for virtual time by itself.
+    pub store: Arc<dyn Store>,
+    /// The processes.
+    pub registry: Arc<Registry>,
+    /// What every decision may see beside its task.
+    pub facts: Facts,
+    /// Who rules.
+    pub director: Arc<Mutex<dyn Director>>,
+    /// How many effects are performed at once, if not as many as usual.
+    pub effects_max: Option<usize>,
+}
+
+/// One runner after another.
+pub struct Simulation {
+    premises: Premises,
+    lives: u16,
+    running: Option<Running>,
+}
+
+/// A runner at work.
+struct Running {
+    life: Arc<Life>,
+    handle: Handle,
+    task: JoinHandle<()>,
+    stop: CancellationToken,
+}
+
+impl Simulation {
+    /// Nothing runs yet.
+    pub fn new(premises: Premises) -> Simulation {
+        Simulation { premises, lives: 0, running: None }
+    }
+
+    /// What outlives runners.
+    pub fn premises(&self) -> &Premises {
+        &self.premises
+    }
+
+    /// How many runners there were.
+    pub fn lives(&self) -> u16 {
+        self.lives
+    }
+
+    /// Where work is handed in, while a runner lives.
+    pub fn handle(&self) -> Option<&Handle> {
+        self.running.as_ref().map(|it| &it.handle)
+    }
+
+    /// Starts a runner where none runs. To be called within the runtime of the simulation's time.
+    pub fn start(&mut self) {
+        let Premises { time, store, registry, facts, director, effects_max } = self.premises.clone();
+        let number = u64::from(self.lives);
+        let life = Arc::new(Life { number, time, store, director, dead: AtomicBool::new(false) });
+        let store: Arc<dyn Store> = Arc::<Life>::clone(&life);
+        let world: Arc<dyn World> = Arc::<Life>::clone(&life);
+        let clock: Arc<dyn Clock> = Arc::<Life>::clone(&life);
+        let births = Births::foreseen(self.lives);
+        let turns = Turns { store, world, clock, registry, board: Board::default(), facts, births };
+        let (runner, handle) = Runner::new(Arc::new(turns));
+        let runner = match effects_max {
+            Some(most) => runner.at_once(most),
+            None => runner,
+        };
+        let stop = CancellationToken::new();
+        let task = tokio::spawn(runner.run(stop.clone()));
+        self.lives += 1;
+        self.running = Some(Running { life, handle, task, stop });
+    }
+
+    /// The runner is killed, as by a power cut: nothing of it happens any more.
+    ///
+    /// # Panics
+    /// It had panicked: that is passed on.
+    pub async fn kill(&mut self) {
+        let Some(running) = self.running.take() else { return };
+        running.life.end();
+        running.task.abort();
+        if let Err(error) = running.task.await
+            && error.is_panic()
+        {
+            std::panic::resume_unwind(error.into_panic());
+        }
+        // Its death may have been told of already.
+        self.premises.time.take_trouble();
+    }
+
+    /// The runner is asked to stop, and is killed when it does not within `grace`; says whether it did.
+    ///
+    /// # Errors
+    /// There was trouble while it stopped; the runner is killed.
+    pub async fn stop(&mut self, grace: Span) -> Result<bool, Trouble> {
+        let Some(mut running) = self.running.take() else { return Ok(true) };
+        running.stop.cancel();
+        let time = Arc::clone(&self.premises.time);
+        let stopped = time
+            .unless_trouble(async {
+                tokio::select! {
+                    biased;
+                    ended = &mut running.task => match ended {
+                        Err(error) if error.is_panic() => std::panic::resume_unwind(error.into_panic()),
+                        Ok(()) | Err(_) => true,
+                    },
+                    () = time.sleep(grace) => false,
+                }
+            })
+            .await;
+        if stopped == Ok(true) {
+            running.life.end();
+        } else {
+            self.running = Some(running);
+            self.kill().await;
+        }
+        stopped
+    }
+
+    /// Lives on until the uptime has come so far, and all that is to be done then is done.
+    ///
+    /// # Errors
+    /// There was trouble before.
+    ///
+    /// # Panics
+    /// The runner did: that is passed on.
+    pub async fn run_until(&mut self, up: i64) -> Result<(), Trouble> {
+        let time = Arc::clone(&self.premises.time);
+        let done = time
+            .unless_trouble(async {
+                time.at_up(up).await;
+                time.quiet().await;
+            })
+            .await;
+        if self.running.as_ref().is_some_and(|it| it.task.is_finished()) {
+            self.kill().await;
+        }
+        done
+    }
+}
