@@ -29,6 +29,7 @@ use crate::desk::refusal::Refusal;
 use crate::engine::births::Births;
 use crate::engine::board::Board;
 use crate::engine::edges::{Clock, Store, StoreError};
+use crate::engine::in_flight::InFlight;
 use crate::engine::registry::Registry;
 use crate::engine::runner::Runner;
 use crate::engine::shelf::{Channel, Keyring};
@@ -332,6 +333,7 @@ fn turns(
         board: Board::default(),
         facts: Arc::new(facts),
         births: Births::new(),
+        in_flight: InFlight::default(),
     })
 }
 

@@ -23,6 +23,7 @@ pub(super) struct TaskRow {
     pub(super) due: Option<i64>,
     pub(super) turn: i64,
     pub(super) alarm: bool,
+    pub(super) revision: i64,
     pub(super) body: Vec<u8>,
 }
 
@@ -106,6 +107,7 @@ impl RecordRow {
 #[derive(Debug)]
 pub(super) struct Step {
     pub(super) row: TaskRow,
+    pub(super) base: Option<i64>,
     pub(super) new: bool,
     pub(super) letters: Vec<Mail>,
     pub(super) trail: Option<Trail>,
@@ -164,6 +166,7 @@ impl TaskRow {
             due: task.due.map(|due| due.0),
             turn: task.turn.cast_signed(),
             alarm: phase.is_live() && task.alarm.is_some(),
+            revision: task.revision.cast_signed(),
             body: sealer.seal(&task_place(task.id.0), &json(task)?)?,
         })
     }
@@ -194,7 +197,8 @@ impl Sealed {
 
 impl Step {
     fn seal(transition: &Transition, sealer: &Sealer) -> Result<Step, No> {
-        let Transition { task, before, letters, trail, read, at, gone, idempotency, reply: _ } = transition;
+        let Transition { task, before, base, letters, trail, read, at, gone, idempotency, reply: _ } =
+            transition;
         let mail = |letter| Mail::seal(letter, *at, sealer);
         let revision = task.revision.cast_signed();
         let trail = match trail.len() {
@@ -206,6 +210,7 @@ impl Step {
         };
         Ok(Step {
             row: TaskRow::seal(task, sealer)?,
+            base: base.map(u64::cast_signed),
             new: before.is_none(),
             letters: letters.iter().map(mail).collect::<Result<_, _>>()?,
             trail,

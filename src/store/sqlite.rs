@@ -1,7 +1,7 @@
 //! [`Sqlite`]: the store in one file. Writes go through one thread; reads have connections of their own.
 
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use async_trait::async_trait;
 use rusqlite::{Connection, params};
@@ -16,10 +16,11 @@ use crate::engine::transition::LetterId;
 use crate::model::names::{Address, ProcessId, TaskId};
 use crate::model::task::{Phase, Task};
 use crate::model::time::{Span, Timestamp};
+use crate::store::leases::Leases;
 use crate::store::rows::{RecordRow, Sealed, Stand, Taken, letter_place, open, phase_number, task_place};
 use crate::store::seal::Sealer;
 use crate::store::sqlite_batch::Batch;
-use crate::store::sqlite_read::{Look, number, one, stands};
+use crate::store::sqlite_read::{Look, one, stands};
 use crate::store::sqlite_schema::{self, Lock, Use, connect};
 use crate::store::sqlite_writer::{Checkpointer, Log, Writer};
 
@@ -31,6 +32,7 @@ pub struct Sqlite {
     // Dropped in this order: who closes last checkpoints and removes the log, and must be able to write.
     readers: Arc<Readers>,
     writer: Writer,
+    leases: Arc<Mutex<Leases>>,
     _checkpointer: Checkpointer,
     _lock: Lock,
 }
@@ -58,7 +60,8 @@ impl Sqlite {
             opened => opened?,
         };
         let checkpointer = Checkpointer::start(connect(path, Use::Checkpoint)?, Arc::clone(&log))?;
-        let writer = Writer::start(db, Arc::clone(&sealer), log)?;
+        let leases = Arc::default();
+        let writer = Writer::start(db, Arc::clone(&sealer), Arc::clone(&leases), log)?;
         let readers = Arc::new(Readers {
             path: path.to_owned(),
             sealer,
@@ -66,7 +69,7 @@ impl Sqlite {
             permits: Arc::new(Semaphore::new(READERS)),
             idle: Mutex::default(),
         });
-        Ok(Sqlite { readers, writer, _checkpointer: checkpointer, _lock: lock })
+        Ok(Sqlite { readers, writer, leases, _checkpointer: checkpointer, _lock: lock })
     }
 
     /// Keeps a file beside the store that is given up when the disk is full, so that what was received can still
@@ -88,15 +91,20 @@ impl Sqlite {
             .await
     }
 
+    /// Nobody claims that task any more while this store is open: its row cannot be read.
+    fn set_aside(&self, id: i64, error: &StoreError) {
+        self.leases().set_aside(TaskId(id));
+        self.readers.damage.found(damaged(task_place(id), None, error));
+    }
+
     /// Opens what was claimed. What cannot be read is set aside.
     async fn open_claims(&self, taken: Vec<Taken>) -> Result<Vec<Claim>, StoreError> {
         let Readers { sealer, damage, .. } = &*self.readers;
         let (mut claims, mut letters) = (Vec::with_capacity(taken.len()), Vec::new());
         for Taken { found, letters: inbox } in taken {
             let id = found.id;
-            let found = found.open(sealer);
-            let task = found.inspect_err(|error| damage.found(damaged(task_place(id), None, error))).ok();
-            let Some(task) = task else { continue };
+            let task = found.open(sealer).inspect_err(|error| self.set_aside(id, error));
+            let Ok(task) = task else { continue };
             let mut claim = Claim { task, letters: Vec::with_capacity(inbox.len()) };
             for (id, body) in inbox {
                 match open(sealer, &letter_place(id), &body) {
@@ -113,6 +121,10 @@ impl Sqlite {
             self.writer.ask(move |batch| batch.lay_aside(&letters)).await?;
         }
         Ok(claims)
+    }
+
+    fn leases(&self) -> MutexGuard<'_, Leases> {
+        self.leases.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Reads from one moment of the store.
@@ -151,8 +163,11 @@ impl Readers {
 #[async_trait]
 impl Store for Sqlite {
     async fn claim(&self, now: Timestamp, lease: Span, limit: usize) -> Result<Vec<Claim>, StoreError> {
-        let (until, limit) = (now + lease, number(limit));
-        let taken = self.writer.ask(move |batch| batch.claim(now.0, until.0, limit)).await?;
+        let until = now + lease;
+        let (taken, damaged) = self.writer.ask(move |batch| batch.claim(now, until, limit)).await?;
+        for (id, error) in damaged {
+            self.set_aside(id, &error);
+        }
         self.open_claims(taken).await
     }
 
@@ -163,7 +178,16 @@ impl Store for Sqlite {
             Ok(sealed) => batch.write(sealed),
             Err(refused) => Ok(Err(refused.clone())),
         };
-        self.writer.ask(move |batch| sealed.iter().map(|it| write(batch, it)).collect()).await
+        let act = move |batch: &mut Batch<'_>| sealed.iter().map(|it| write(batch, it)).collect();
+        let done: Vec<Result<Receipt, Refused>> = self.writer.ask(act).await?;
+        let mut leases = self.leases();
+        for (write, done) in writes.iter().zip(&done) {
+            if let (Write::Step(step), Ok(_)) = (write, done) {
+                leases.end(step.task.id, step.task.turn);
+            }
+        }
+        drop(leases);
+        Ok(done)
     }
 
     async fn read(&self, addresses: &[Address]) -> Result<Vec<Option<Task>>, StoreError> {
@@ -172,9 +196,22 @@ impl Store for Sqlite {
     }
 
     async fn next_due(&self) -> Result<Option<Timestamp>, StoreError> {
-        let next = "SELECT min(due) FROM tasks WHERE due IS NOT NULL";
-        let next: Option<i64> = self.look(|look| one(look.db, next)).await?;
-        Ok(next.map(Timestamp))
+        let leases = Arc::clone(&self.leases);
+        self.look(move |look| {
+            let leases = leases.lock().unwrap_or_else(PoisonError::into_inner);
+            let mut next = leases.next_end();
+            for ended in ["ended = 0", "ended > 0"] {
+                next = next.into_iter().chain(first_free(look.db, ended, &leases)?).min();
+            }
+            Ok(next)
+        })
+        .await
+    }
+
+    async fn resume(&self, now: Timestamp) -> Result<u64, StoreError> {
+        self.leases().clear();
+        let resumed = self.writer.ask(move |batch| batch.resume(now)).await?;
+        Ok(resumed as u64)
     }
 
     async fn rouse(&self, process: &ProcessId, now: Timestamp) -> Result<u64, StoreError> {
@@ -308,4 +345,18 @@ impl Store for Sqlite {
 fn damaged(place: String, task: Option<Address>, error: &StoreError) -> Damaged {
     let (StoreError::Lost(why) | StoreError::Corrupt(why)) = error;
     Damaged { place, task, why: why.clone() }
+}
+
+/// When the first of those that nobody holds is due.
+fn first_free(db: &Connection, which: &str, leases: &Leases) -> Result<Option<Timestamp>, StoreError> {
+    let mut due = db.prepare_cached(&format!(
+        "SELECT id, due FROM tasks WHERE due IS NOT NULL AND {which} ORDER BY due"
+    ))?;
+    let mut rows = due.query([])?;
+    while let Some(row) = rows.next()? {
+        if !leases.knows(TaskId(row.get(0)?)) {
+            return Ok(Some(Timestamp(row.get(1)?)));
+        }
+    }
+    Ok(None)
 }

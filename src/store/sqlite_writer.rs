@@ -11,8 +11,9 @@ use tokio::sync::{mpsc, oneshot};
 
 use crate::engine::edges::StoreError;
 use crate::store::ballast::Ballast;
+use crate::store::leases::Leases;
 use crate::store::seal::Sealer;
-use crate::store::sqlite_batch::Batch;
+use crate::store::sqlite_batch::{Batch, With};
 
 /// Requests that may wait; whoever comes then waits to wait.
 const QUEUE_MAX: usize = 1_024;
@@ -66,11 +67,16 @@ where
 }
 
 impl Writer {
-    pub(super) fn start(db: Connection, sealer: Arc<Sealer>, log: Arc<Log>) -> Result<Writer, StoreError> {
+    pub(super) fn start(
+        db: Connection,
+        sealer: Arc<Sealer>,
+        leases: Arc<Mutex<Leases>>,
+        log: Arc<Log>,
+    ) -> Result<Writer, StoreError> {
         let (jobs, waiting) = mpsc::channel(QUEUE_MAX);
         let thread = Builder::new().name("store-writer".to_owned());
         let told = Arc::clone(&log);
-        let work = move || serve(&db, &sealer, waiting, &told);
+        let work = move || serve(&db, (&sealer, &leases), waiting, &told);
         let thread = thread.spawn(work).map_err(|error| lost(&error))?;
         Ok(Writer { jobs: Some(jobs), thread: Some(thread), log })
     }
@@ -102,7 +108,7 @@ impl Drop for Writer {
     }
 }
 
-fn serve(db: &Connection, sealer: &Sealer, mut waiting: mpsc::Receiver<Box<dyn Job>>, log: &Log) {
+fn serve(db: &Connection, with: With<'_>, mut waiting: mpsc::Receiver<Box<dyn Job>>, log: &Log) {
     while let Some(first) = waiting.blocking_recv() {
         let mut group = vec![first];
         while group.len() < QUEUE_MAX
@@ -111,7 +117,7 @@ fn serve(db: &Connection, sealer: &Sealer, mut waiting: mpsc::Receiver<Box<dyn J
             group.push(next);
         }
         let changes = db.total_changes();
-        let succeeded = commit(db, sealer, log, group);
+        let succeeded = commit(db, with, log, group);
         let wrote = db.total_changes() != changes;
         if wrote || !succeeded {
             *lock(&log.last) = succeeded.then(now);
@@ -128,11 +134,11 @@ fn serve(db: &Connection, sealer: &Sealer, mut waiting: mpsc::Receiver<Box<dyn J
 /// Commits a group and answers it; says whether the last commit succeeded. If one of the group fails, each
 /// gets a transaction of its own: the others must not suffer for it. If one fails in a way that may be of one
 /// of its writes alone, each of its writes stands by itself.
-fn commit(db: &Connection, sealer: &Sealer, log: &Log, group: Vec<Box<dyn Job>>) -> bool {
-    let tried = match try_commit(Batch::begin(db, sealer), group) {
+fn commit(db: &Connection, with: With<'_>, log: &Log, group: Vec<Box<dyn Job>>) -> bool {
+    let tried = match try_commit(Batch::begin(db, with), group) {
         Tried::Suspect(group) if group.len() == 1 => {
             roll_back(db);
-            try_commit(Batch::begin_careful(db, sealer), group)
+            try_commit(Batch::begin_careful(db, with), group)
         }
         tried => tried,
     };
@@ -140,13 +146,13 @@ fn commit(db: &Connection, sealer: &Sealer, log: &Log, group: Vec<Box<dyn Job>>)
         Tried::Done => true,
         Tried::Failed(group, error) if log.ballast.may_help(&error) && log.ballast.give_up() => {
             roll_back(db);
-            commit(db, sealer, log, group)
+            commit(db, with, log, group)
         }
         Tried::Failed(group, error) => fail(db, group, &error),
         Tried::Suspect(group) if group.len() == 1 => fail(db, group, &gone()),
         Tried::Suspect(group) => {
             roll_back(db);
-            group.into_iter().fold(false, |_, job| commit(db, sealer, log, vec![job]))
+            group.into_iter().fold(false, |_, job| commit(db, with, log, vec![job]))
         }
     }
 }

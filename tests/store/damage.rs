@@ -320,3 +320,22 @@ async fn whatever_bytes_are_flipped_or_cut_nothing_false_is_read_and_nothing_pan
     }
     assert!(opened > 15 && harmed > 8, "of 40, {opened} opened, and damage was found in {harmed}");
 }
+
+#[tokio::test]
+async fn a_damaged_task_is_claimed_never_again_and_makes_nobody_look_for_it() {
+    let (store, folder) = small().await;
+    drop(store);
+    spoil(folder.path(), "UPDATE tasks SET body = x'01', due = -5 WHERE id = 2");
+    let store = open(folder.path());
+    let claims = claim(&store, 0).await;
+    assert_eq!(claims.iter().map(|it| it.task.id.0).collect::<Vec<_>>(), [1, 3]);
+    for claim in &claims {
+        put(&store, answered(claim, |task| task.due = Some(at(9_000_000)))).await.unwrap();
+    }
+    assert_eq!(claim(&store, 8_000_000).await, []);
+    assert_eq!(store.next_due().await.unwrap(), Some(at(9_000_000)));
+    post(&store, order(to("shop/2")), 8_000_000).await.unwrap();
+    assert_eq!(claim(&store, 8_000_000).await, [], "not for a letter either");
+    assert_eq!(check(&store).await, 3 + 2 + 3 + 2, "its letters and its row stay");
+    assert_eq!(places(&store), ["tasks/2"]);
+}
