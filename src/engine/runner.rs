@@ -327,7 +327,8 @@ impl Runner {
     /// When a pause of the runner's own is over.
     fn next_tick(&self) -> Option<Ticks> {
         let held = self.behind.filter(|_| self.holds_back()).map(|since| since + HELD_BACK);
-        [self.again_at, self.draining, held].into_iter().flatten().min()
+        let room = self.effects.waits_for_room().then(|| self.turns.clock.ticks() + AGAIN_PAUSE);
+        [self.again_at, self.draining, held, room].into_iter().flatten().min()
     }
 
     /// Nothing new is taken, claimed or asked.

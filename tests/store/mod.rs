@@ -8,6 +8,6 @@ mod looks;
 mod claims;
 mod contract;
 mod side_by_side;
-mod sqlite;
+pub(crate) mod sqlite;
 mod damage;
-mod room;
+pub(crate) mod room;

@@ -14,11 +14,11 @@ use crate::store::make::*;
 use crate::store::sqlite::{fresh, open};
 
 /// A file system in memory that is gone with this.
-struct SmallDisk(TempDir);
+pub(crate) struct SmallDisk(TempDir);
 
 impl SmallDisk {
     /// None, and a line that says so, where it cannot be mounted.
-    fn mount(megabytes: u32) -> Option<SmallDisk> {
+    pub(crate) fn mount(megabytes: u32) -> Option<SmallDisk> {
         let folder = TempDir::new().unwrap();
         let size = format!("size={megabytes}m");
         let options = ["-t", "tmpfs", "-o", &size, "tmpfs"];
@@ -31,7 +31,7 @@ impl SmallDisk {
         }
     }
 
-    fn path(&self) -> &Path {
+    pub(crate) fn path(&self) -> &Path {
         self.0.path()
     }
 
@@ -40,7 +40,7 @@ impl SmallDisk {
     }
 
     /// Takes all that is free but `left` bytes.
-    fn fill(&self, left: u64) {
+    pub(crate) fn fill(&self, left: u64) {
         let free = free_bytes(self.path());
         let taken = fs::metadata(self.filler()).map_or(0, |it| it.len());
         let bytes = usize::try_from((taken + free).saturating_sub(left)).unwrap();
@@ -48,7 +48,7 @@ impl SmallDisk {
         drop(fs::write(self.filler(), vec![7; bytes]));
     }
 
-    fn make_room(&self) {
+    pub(crate) fn make_room(&self) {
         fs::remove_file(self.filler()).unwrap();
     }
 }
@@ -71,7 +71,7 @@ fn big(id: i64) -> Transition {
     born(task)
 }
 
-async fn until(what: &str, holds: impl Fn() -> bool) {
+pub(crate) async fn until(what: &str, holds: impl Fn() -> bool) {
     for _ in 0..600 {
         if holds() {
             return;
