@@ -37,7 +37,7 @@ pub(super) struct Effects {
     queue: Queue,
     places: Places,
     messages: usize,
-    out: JoinSet<(TaskId, Outcome)>,
+    out: JoinSet<Answered>,
     ready: VecDeque<Item>,
     /// Those that came to wait for a place of late.
     fresh: Vec<TaskId>,
@@ -58,12 +58,21 @@ struct Held {
 enum Stage {
     /// It has not been asked.
     Queued,
-    /// It is being asked, in a place of its lane; messages have places of their own.
-    Out(Option<Lane>),
+    /// It is being asked.
+    Out,
     /// It was answered, and that waits until the task is not busy.
     Answered(Box<Outcome>),
     /// Its last item is on its way: an answer, or that it is not asked.
     Leaving,
+}
+
+/// What came back of an effect.
+struct Answered {
+    id: TaskId,
+    key: String,
+    /// Whose place it had; a message has none.
+    lane: Option<Lane>,
+    outcome: Outcome,
 }
 
 impl Effects {
@@ -135,16 +144,17 @@ impl Effects {
                 self.queue.push(deployed.as_ref().map(|it| &*it.process), &held.task, now);
                 self.fresh.push(id);
             }
-            stage @ (Stage::Out(_) | Stage::Leaving) => held.stage = stage,
+            stage @ (Stage::Out | Stage::Leaving) => held.stage = stage,
         }
     }
 
     /// The task was committed, and no answer is owed to it any more.
     pub(super) fn over(&mut self, id: TaskId) {
-        self.forget_lease(id);
-        self.queue.remove(id);
-        self.turns.board.placed(id);
-        self.held.remove(&id);
+        if self.forget_lease(id) {
+            self.queue.remove(id);
+            self.turns.board.placed(id);
+            self.held.remove(&id);
+        }
     }
 
     /// Hands in what is to be committed for a held task. Nothing else is until it came back.
@@ -191,24 +201,32 @@ impl Effects {
         let Some(held) = self.held.get_mut(&id) else { return };
         let State::Doing(effect) = &held.task.state else { return };
         let effect = Effect::clone(effect);
-        held.stage = Stage::Out(lane);
+        held.stage = Stage::Out;
         let turns = Arc::clone(&self.turns);
-        self.out.spawn(async move { (id, asked(&turns, &effect).await) });
+        self.out.spawn(async move {
+            let outcome = asked(&turns, &effect).await;
+            Answered { id, key: effect.key, lane, outcome }
+        });
         self.note_lease(id);
     }
 
     /// Waits for the next answer, and hands it on.
     pub(super) async fn answered(&mut self) {
-        let Some(Ok((id, outcome))) = self.out.join_next().await else { return };
-        let Some(held) = self.held.get_mut(&id) else { return };
-        match std::mem::replace(&mut held.stage, Stage::Leaving) {
-            Stage::Out(Some(lane)) => self.places.free(&lane),
-            Stage::Out(None) => self.messages -= 1,
-            Stage::Queued | Stage::Answered(_) | Stage::Leaving => {}
+        let Some(Ok(Answered { id, key: asked, lane, outcome })) = self.out.join_next().await else { return };
+        match &lane {
+            Some(lane) => self.places.free(lane),
+            None => self.messages -= 1,
         }
+        let owed = |held: &&mut Held| matches!(held.stage, Stage::Out) && key(&held.task) == Some(&asked);
+        let Some(held) = self.held.get_mut(&id).filter(owed) else {
+            return tracing::error!(task = %id, "an answer came for what another runner has taken over");
+        };
         match held.busy {
             true => held.stage = Stage::Answered(Box::new(outcome)),
-            false => self.emit(id, Cause::Answered(outcome)),
+            false => {
+                held.stage = Stage::Leaving;
+                self.emit(id, Cause::Answered(outcome));
+            }
         }
     }
 

@@ -43,9 +43,12 @@ impl Queue {
         self.places.contains_key(&id)
     }
 
-    /// Takes in a task whose effect is to be performed.
+    /// Takes in a task whose effect is to be performed, unless it waits already.
     pub(super) fn push(&mut self, process: Option<&Process>, task: &Task, now: Timestamp) {
         let State::Doing(effect) = &task.state else { return };
+        if self.holds(task.id) {
+            return;
+        }
         self.seq += 1;
         let (class, dies_at) = death(process, task, now);
         // Counted from when the task came to its node, so that neither a new lease nor a restart loses it.
@@ -171,6 +174,8 @@ mod tests {
         for task in [alive(1, 10_500), task(2, json!({})), alive(3, 10_400), task(4, json!({}))] {
             queue.push(Some(&process), &task, NOW);
         }
+        queue.push(Some(&process), &alive(1, 10_500), NOW);
+        assert_eq!(queue.len(), 4, "one that waits already keeps its place");
         assert_eq!(queue.pop(|lane| lane.class == Class::Plain).map(|(id, _)| id.0), Some(2));
         queue.remove(TaskId(3));
         assert_eq!(queue.pop(|lane| lane.class == Class::Alive).map(|(id, _)| id.0), Some(1));
