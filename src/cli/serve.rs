@@ -25,9 +25,10 @@ use crate::dashboard::router::pages;
 use crate::desk::canary::Canary;
 use crate::desk::desk::{Desk, DeskConfig};
 use crate::desk::files::{FileResult, is_process_file};
+use crate::desk::refusal::Refusal;
 use crate::engine::births::Births;
 use crate::engine::board::Board;
-use crate::engine::edges::{Clock, Store};
+use crate::engine::edges::{Clock, Store, StoreError};
 use crate::engine::in_flight::InFlight;
 use crate::engine::registry::Registry;
 use crate::engine::runner::Runner;
@@ -48,6 +49,8 @@ const ANSWERS_TENTHS: u64 = 3;
 const RUNNER_TENTHS: u64 = 6;
 /// How often it is kept when sessions and tokens were used last.
 const USES_PAUSE: Duration = Duration::from_mins(1);
+/// How often what was measured is summed up.
+const SUM_PAUSE: Duration = Duration::from_secs(10);
 
 /// An engine that runs.
 pub struct Engine {
@@ -130,7 +133,14 @@ impl Engine {
         let desk = Arc::new(Desk::new(handle, keyring, desk_config));
         desk.load_all().await.context("what was kept cannot be loaded")?;
         check_people(config, &desk)?;
-        let setup = desk.open_setup().await.context("the link of the first start cannot be made")?;
+        let setup = match desk.open_setup().await {
+            // A disk that is full at present does not keep the engine from reading.
+            Err(Refusal::Store(StoreError::Lost(why))) => {
+                tracing::error!(why, "the link of the first start is not made");
+                None
+            }
+            setup => setup.context("the link of the first start cannot be made")?,
+        };
         let setup = setup.map(|key| Zeroizing::new(setup_link(&config.public_url(address), &key)));
         let (stop_answers, stop_runner) = (CancellationToken::new(), CancellationToken::new());
         let runner = Part::begin("the runner", runner.run(stop_runner.clone()));
@@ -142,12 +152,19 @@ impl Engine {
         let schedules = Part::begin("the schedules", schedules);
         let (answers, local) =
             answer(config, listener, tls.clone(), Arc::clone(&desk), metrics, &stop_answers).await?;
+        tokio::spawn(sum_up(stop_answers.clone()));
+        let checks = (Arc::clone(&desk), stop_answers.clone());
+        tokio::spawn(async move { checks.0.run_checks(checks.1).await });
         tokio::spawn(keep_uses(Arc::clone(&desk), stop_answers.clone()));
         if let Some(tls) = &tls {
             tokio::spawn(follow(config, Arc::clone(tls), stop_answers.clone()));
         }
         let watcher = watch.map(|watch| tokio::spawn(redeploy(watch, Arc::clone(&desk))));
-        data.set_address(local)?;
+        if let Err(error) = data.set_address(local) {
+            tracing::error!(
+                "{error:#}; the command line does not find the engine by itself, only with --server"
+            );
+        }
         Ok(Engine {
             address,
             files,
@@ -345,10 +362,14 @@ fn open_store(config: &Config, data: &DataDir) -> Result<Arc<dyn Store>> {
     Ok(match config.store {
         StoreChoice::Memory => Arc::new(Memory::default()),
         StoreChoice::Sqlite => {
+            data.refuse_lost_store()?;
             let sealer = Sealer::from_key(data.key(config.key.as_ref())?);
             let path = data.database();
             let opened = Sqlite::open(&path, sealer);
-            Arc::new(opened.with_context(|| format!("`{}` cannot be opened", path.display()))?)
+            let opened = opened.with_context(|| format!("`{}` cannot be opened", path.display()))?;
+            data.store_opened();
+            opened.keep_ballast();
+            Arc::new(opened)
         }
     })
 }
@@ -449,9 +470,21 @@ async fn look_at(path: &Path, desk: &Desk) {
     }
 }
 
+/// What was counted.
+static COUNTS: OnceLock<PrometheusHandle> = OnceLock::new();
+
+/// Sums up what was measured now and then. Without it every single value is kept until somebody asks for the
+/// metrics, which may be never.
+async fn sum_up(stop: CancellationToken) {
+    while tokio::time::timeout(SUM_PAUSE, stop.cancelled()).await.is_err() {
+        if let Some(counts) = COUNTS.get() {
+            counts.run_upkeep();
+        }
+    }
+}
+
 /// Begins to count; gives what was counted as text. The counts are of this process, whatever runs in it.
 fn metrics() -> Result<Metrics> {
-    static COUNTS: OnceLock<PrometheusHandle> = OnceLock::new();
     if COUNTS.get().is_none() {
         let counts = PrometheusBuilder::new().install_recorder().context("the metrics do not begin")?;
         // Somebody was faster, and counts for all.

@@ -23,6 +23,8 @@ const ALARMS_MAX: usize = 30;
 const TOKENS_MAX: usize = 50;
 /// How many processes it shows; the rest are on the pages after it.
 const PROCESSES_MAX: usize = 150;
+/// How many damaged places of the store it shows; `doctor` names more.
+const DAMAGED_MAX: usize = 20;
 /// How many values it shows whose last safe moment has come.
 const URGENT_MAX: usize = 10;
 
@@ -37,6 +39,7 @@ struct HomePage {
     urgent: Vec<TokenRow>,
     failing: Vec<FailingCard>,
     problems: Vec<ProblemCard>,
+    damaged: Vec<ProblemCard>,
     tokens: Vec<TokenRow>,
     tokens_more: bool,
     processes: Vec<ProcessRow>,
@@ -132,6 +135,7 @@ pub(super) async fn look(State(dash): State<Dash>, Who(by): Who, asked: Asked) -
     let last = processes.iter().take(PROCESSES_MAX).next_back().filter(|_| processes_more > 0);
     let failing = status.iter().flat_map(|it| &it.channels_failing);
     let problems = status.iter().flat_map(|it| &it.problems);
+    let damaged = status.iter().flat_map(|it| it.check.places.iter().take(DAMAGED_MAX));
     ok(HomePage {
         f: Frame::new(&by, Place::Home).live(None).said(asked.get("said")),
         alarms_more: alarms_left.saturating_sub(ALARMS_MAX),
@@ -148,6 +152,13 @@ pub(super) async fn look(State(dash): State<Dash>, Who(by): Who, asked: Asked) -
             .collect(),
         problems: problems
             .map(|it| ProblemCard { file: it.file.clone(), message: sentence(&it.message).0 })
+            .collect(),
+        damaged: damaged
+            .map(|it| {
+                let names = [it.process.as_deref(), it.reference.as_deref(), Some(&*it.place)];
+                let names: Vec<&str> = names.into_iter().flatten().collect();
+                ProblemCard { file: names.join(" "), message: sentence(&it.why).0 }
+            })
             .collect(),
         alarms: alarms.iter().skip(from).take(ALARMS_MAX).filter_map(|it| alarm(it, &by)).collect(),
         tokens,

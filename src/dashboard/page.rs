@@ -230,6 +230,7 @@ pub(super) fn status(refusal: &Refusal) -> StatusCode {
         | Refusal::Changed(_) => StatusCode::CONFLICT,
         Refusal::TooManyTasks { .. } => StatusCode::TOO_MANY_REQUESTS,
         Refusal::Gone(_) => StatusCode::GONE,
+        Refusal::NoRoom(_) => StatusCode::INSUFFICIENT_STORAGE,
         Refusal::NotFresh(_)
         | Refusal::NotReady { .. }
         | Refusal::Store(StoreError::Lost(_))

@@ -455,6 +455,7 @@ words! {
     disk_free: "free",
     disk_store: "the store takes",
     disk_scarce: "The disk is nearly full. A commit that finds no room is refused: make room.",
+    store_damaged: "Damaged in the store: set aside, and the rest goes on. A backup has it whole.",
     lateness: "Lateness",
     uptime: "Running for",
     alarms: "Open alarms",

@@ -23,7 +23,7 @@ use crate::desk::actor::{Actor, Right};
 use crate::desk::desk::{Desk, lock};
 use crate::desk::kept::{KeptProcess, KeptVersion, record};
 use crate::desk::refusal::{Done, Refusal, Stranded};
-use crate::engine::edges::{Count, Shelf, TaskQuery};
+use crate::engine::edges::{Count, Shelf, StoreError, TaskQuery};
 use crate::engine::registry::Deployed;
 use crate::model::names::{NodeName, ProcessId, TaskId};
 use crate::model::task::{Letter, Order, Phase, To, Word};
@@ -116,6 +116,11 @@ impl Desk {
             created: kept.is_none(),
             moved: 0,
         };
+        let place = Shelf::Process.place(id.as_str());
+        if kept.is_none() && it.file.is_some() && self.store().damage().holds(&place) {
+            // The file knows nothing of a pause.
+            return Err(damaged(id, "its record cannot be read"));
+        }
         let moves = moves(it, old.as_ref(), process)?;
         let stranded = self.stranded(process, &moves).await?;
         if !stranded.is_empty() {
@@ -152,7 +157,11 @@ impl Desk {
         }
         let text = KeptVersion { text: it.text.clone(), by: by.name.clone(), at: now };
         let name = format!("{id}@{}", process.version);
-        let known = self.store().record(Shelf::Version, &name).await?.is_some();
+        // A damaged text is written anew: its name says what it was.
+        let known = match self.store().record(Shelf::Version, &name).await {
+            Err(StoreError::Corrupt(_)) => false,
+            known => known?.is_some(),
+        };
         let mut records = vec![record(Shelf::Process, id.as_str(), &next, now)?];
         if !known {
             records.push(record(Shelf::Version, &name, &text, now)?);
@@ -361,4 +370,13 @@ fn moves(it: &Deployment, old: Option<&Deployed>, process: &Process) -> Done<BTr
         moves.entry(old.process.start.clone()).or_insert_with(|| process.start.clone());
     }
     Ok(moves)
+}
+
+/// What is kept of a process cannot be read.
+pub(super) fn damaged(id: &ProcessId, why: &str) -> Refusal {
+    let message = format!(
+        "what the store keeps of process `{id}` is damaged ({why}), and it does not run; hint: deploy it by \
+         hand, which writes it anew (it does not rest then), or restore a backup"
+    );
+    Refusal::conflict("damaged", message)
 }

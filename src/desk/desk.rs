@@ -7,16 +7,18 @@ use std::path::PathBuf;
 use std::sync::atomic::{AtomicI64, AtomicU64};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, RwLock, Weak};
 
+use serde::de::DeserializeOwned;
+
 use crate::desk::actor::{Actor, Pass};
 use crate::desk::chain::{Chain, Line};
-use crate::desk::kept::{KeptProcess, KeptSession, KeptToken, KeptUser};
+use crate::desk::kept::{KeptProcess, KeptSession, KeptToken, KeptUser, values};
 use crate::desk::password::Passwords;
 use crate::desk::refusal::{Done, Refusal};
-use crate::desk::seen::{Replays, Schedules};
+use crate::desk::seen::{LastCheck, Replays, Schedules};
 use crate::desk::throttle::Throttle;
 use crate::desk::wakes::Wakes;
 use crate::engine::board::Board;
-use crate::engine::edges::{Clock, Store};
+use crate::engine::edges::{Clock, Shelf, Store, StoreError};
 use crate::engine::registry::{Deployed, Registry};
 use crate::engine::runner::Handle;
 use crate::engine::shelf::{Channel, Keyring};
@@ -82,6 +84,8 @@ pub struct Desk {
     pub(super) replays: Replays,
     /// What schedules are looked after by.
     pub(super) schedules: Schedules,
+    /// The last check of the store.
+    pub(super) checked: Mutex<LastCheck>,
 }
 
 /// A token that is known, and who has it.
@@ -160,12 +164,21 @@ impl Desk {
             chain: Arc::default(),
             replays: Replays::default(),
             schedules: Schedules::default(),
+            checked: Mutex::default(),
         }
     }
 
     /// Keeps.
     pub(super) fn store(&self) -> &dyn Store {
         self.handle.turns().store.as_ref()
+    }
+
+    /// What is kept on a shelf, by name. What cannot be read is noted, and left out.
+    pub(super) async fn kept_on<T: DeserializeOwned>(
+        &self,
+        on: Shelf,
+    ) -> Result<Vec<(String, T)>, StoreError> {
+        Ok(values(self.store().shelf(on).await?, &self.store().damage()))
     }
 
     /// Tells the time.

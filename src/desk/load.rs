@@ -3,11 +3,11 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use crate::desk::deploy::read;
+use crate::desk::deploy::{damaged, read};
 use crate::desk::desk::{Desk, Trouble, lock};
 use crate::desk::kept::{KeptProcess, KeptVersion, value};
 use crate::desk::refusal::{Done, Refusal};
-use crate::engine::edges::Shelf;
+use crate::engine::edges::{Shelf, StoreError};
 use crate::engine::registry::Deployed;
 use crate::model::names::ProcessId;
 use crate::process::process::Process;
@@ -20,9 +20,8 @@ impl Desk {
         let _ = self.me.set(Arc::downgrade(self));
         self.load_shelves().await?;
         let (mut unfinished, mut bases) = (Vec::new(), Vec::new());
-        for record in self.store().shelf(Shelf::Process).await? {
-            let Ok(id) = ProcessId::new(&record.name) else { continue };
-            let kept: KeptProcess = value(record)?;
+        for (name, kept) in self.kept_on::<KeptProcess>(Shelf::Process).await? {
+            let Ok(id) = ProcessId::new(&name) else { continue };
             self.remember(&id, kept.clone());
             let Some(process) = self.load(&id, &kept).await? else { continue };
             let paused = kept.paused || !kept.moves.is_empty();
@@ -32,7 +31,10 @@ impl Desk {
                 unfinished.push(id);
             }
         }
-        self.store().keep(bases).await?;
+        self.trouble_of_damaged();
+        if !bases.is_empty() {
+            self.store().keep(bases).await?;
+        }
         self.count_live().await?;
         for deployed in self.registry().all().values() {
             self.load_lives(&deployed.process).await?;
@@ -45,16 +47,34 @@ impl Desk {
     /// The process that is kept; none, and a trouble that all can see, if this program cannot read it.
     pub(super) async fn load(&self, id: &ProcessId, kept: &KeptProcess) -> Done<Option<Arc<Process>>> {
         let name = format!("{id}@{}", kept.version);
-        let text = self.store().record(Shelf::Version, &name).await?;
-        let Some(text) = text.map(value::<KeptVersion>).transpose()? else {
-            self.trouble(&name, Some(id.clone()), &Refusal::missing("version", name.clone()));
-            return Ok(None);
+        let record = self.store().record(Shelf::Version, &name).await;
+        let text = match record.and_then(|it| it.map(value::<KeptVersion>).transpose()) {
+            Ok(Some(text)) => text,
+            Ok(None) => {
+                self.trouble(&name, Some(id.clone()), &Refusal::missing("version", name.clone()));
+                return Ok(None);
+            }
+            Err(StoreError::Corrupt(why)) => {
+                self.trouble(&name, Some(id.clone()), &damaged(id, &why));
+                return Ok(None);
+            }
+            Err(error) => return Err(error.into()),
         };
         match read(&text.text, None) {
             Ok(process) => Ok(Some(Arc::new(process))),
             Err(refusal) => {
                 self.trouble(&name, Some(id.clone()), &refusal);
                 Ok(None)
+            }
+        }
+    }
+
+    /// A process whose record is damaged is not deployed: nobody knows its version, nor whether it rests.
+    fn trouble_of_damaged(&self) {
+        for it in self.store().damage().all().0 {
+            let id = it.place.strip_prefix(&Shelf::Process.place("")).map(ProcessId::new);
+            if let Some(Ok(id)) = id {
+                self.trouble(&it.place, Some(id.clone()), &damaged(&id, &it.why));
             }
         }
     }

@@ -17,6 +17,7 @@ mod settle;
 pub mod audit;
 pub mod disk;
 pub mod need;
+pub mod checks;
 pub mod orders;
 pub mod submit;
 pub mod sift;

@@ -10,7 +10,7 @@ use utoipa::ToSchema;
 use crate::desk::actor::{Actor, Right};
 use crate::desk::desk::{Desk, Trouble, lock};
 use crate::desk::hook_views::HookView;
-use crate::desk::kept::{KeptProcess, KeptVersion, value};
+use crate::desk::kept::{KeptProcess, KeptVersion, value, values};
 use crate::desk::refusal::{Done, Refusal};
 use crate::desk::templates::find;
 use crate::desk::view::{Page, time};
@@ -243,9 +243,9 @@ impl Desk {
         // `A` comes right behind `@`: between them are the versions of this process, and nothing else.
         let (from, before) = (format!("{id}@"), format!("{id}A"));
         let own = Stretch { shelf: Shelf::Version, from, before, backwards: false, limit: usize::MAX };
-        for record in self.store().stretch(&own).await? {
-            let version = record.name.rsplit('@').next().unwrap_or_default().to_owned();
-            let kept = value::<KeptVersion>(record)?;
+        let kept = self.store().stretch(&own).await?;
+        for (name, kept) in values::<KeptVersion>(kept, &self.store().damage()) {
+            let version = name.rsplit('@').next().unwrap_or_default().to_owned();
             mine.push((kept.at, VersionView { version, at: time(kept.at), by: kept.by, text: None }));
         }
         mine.sort_by_key(|(at, _)| std::cmp::Reverse(*at));

@@ -27,3 +27,14 @@ pub(super) struct Schedules {
     /// Since when each process has been looked after without a break.
     pub(super) since: Mutex<HashMap<ProcessId, Timestamp>>,
 }
+
+/// The last check of the store.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(super) struct LastCheck {
+    /// When it ended, well or not.
+    pub(super) at: Option<Timestamp>,
+    /// How many rows it opened.
+    pub(super) rows: u64,
+    /// Why it could not read on.
+    pub(super) error: Option<String>,
+}

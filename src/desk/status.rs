@@ -6,6 +6,7 @@ use serde::Serialize;
 use utoipa::ToSchema;
 
 use crate::desk::actor::{Actor, Right};
+use crate::desk::checks::CheckStatus;
 use crate::desk::clock::ClockStatus;
 use crate::desk::desk::Desk;
 use crate::desk::disk::Disk;
@@ -28,6 +29,8 @@ pub struct Status {
     pub runner: RunnerStatus,
     /// How many processes wait for the store, to be as it has them and to have their tasks woken.
     pub unsettled: usize,
+    /// What of it cannot be read, and when all of it was looked at last.
+    pub check: CheckStatus,
     /// The disk it is on; nothing if nothing is kept, or the system does not tell.
     pub disk: Option<Disk>,
     /// How long it has been running, in seconds.
@@ -148,6 +151,7 @@ impl Desk {
             store: StoreStatus { kind: self.config.store.clone(), ok: true, writable: true, detail: None },
             runner: self.runner_status().await,
             unsettled: self.unsettled(),
+            check: self.check_status(),
             disk: self.disk(),
             uptime_s: self.now().seconds() - self.started.seconds(),
             lateness_s: 0.0,
@@ -189,6 +193,7 @@ impl Desk {
     /// Measures what is not measured when it happens: for who asks for the metrics.
     /// What cannot be measured keeps the metrics of a sick engine from nobody.
     pub async fn measure(&self) {
+        self.measure_check();
         let number = |many: u64| f64::from(u32::try_from(many).unwrap_or(u32::MAX));
         if let Some(disk) = self.disk() {
             // Exact up to eight petabytes.

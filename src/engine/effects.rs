@@ -164,11 +164,18 @@ impl Effects {
         self.ready.push_back(Hand::of(held.task.clone(), cause));
     }
 
+    /// Whether what waits to be asked waits for room on the disk: an answer that may not be kept is not asked
+    /// for, be it a token pair or anything else. Messages to people go out all the same.
+    pub(super) fn waits_for_room(&self) -> bool {
+        self.waiting() > 0 && !self.turns.store.room().takes_answers()
+    }
+
     /// Performs the first of those that wait, as many as there are places for. Those with something to
     /// lose may be `held_back` until all that is due is at hand: then the most urgent of all go first.
     pub(super) fn start(&mut self, held_back: bool) {
         let now = self.turns.clock.now();
-        loop {
+        let waits_for_room = self.waits_for_room();
+        while !waits_for_room {
             let places = &self.places;
             let next =
                 self.queue.pop(|lane| places.admits(lane) && !(lane.class != Class::Plain && held_back));

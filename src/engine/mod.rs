@@ -9,6 +9,7 @@ pub mod between;
 pub mod step;
 pub mod health;
 pub mod shelf;
+pub mod damage;
 pub mod edges;
 pub mod registry;
 pub mod births;

@@ -85,7 +85,12 @@ impl Handle {
         Ok((self.hand(task, entry).await?, reply))
     }
 
+    /// A task for what comes in from outside, if there is room for it.
     fn born(&self, entry: &Entry) -> Result<Task, NotTaken> {
+        let room = self.turns.store.room();
+        if !room.is_enough() {
+            return Err(NotTaken::NoRoom(room));
+        }
         let task = self.turns.new_task(&entry.process, entry.reference.clone(), entry.params.clone());
         task.ok_or_else(|| NotTaken::NoProcess(entry.process.clone()))
     }
@@ -325,7 +330,8 @@ impl Runner {
     /// When a pause of the runner's own is over.
     fn next_tick(&self) -> Option<Ticks> {
         let held = self.behind.filter(|_| self.holds_back()).map(|since| since + HELD_BACK);
-        [self.again_at, self.draining, held].into_iter().flatten().min()
+        let room = self.effects.waits_for_room().then(|| self.turns.clock.ticks() + AGAIN_PAUSE);
+        [self.again_at, self.draining, held, room].into_iter().flatten().min()
     }
 
     /// Nothing new is taken, claimed or asked.

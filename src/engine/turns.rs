@@ -12,7 +12,7 @@ use tokio::sync::oneshot;
 use crate::engine::again::Again;
 use crate::engine::births::Births;
 use crate::engine::board::Board;
-use crate::engine::edges::{Clock, Refused, Store, StoreError, World};
+use crate::engine::edges::{Clock, DiskRoom, Refused, Store, StoreError, World};
 use crate::engine::in_flight::InFlight;
 use crate::engine::registry::Registry;
 use crate::engine::step::Cause;
@@ -132,6 +132,13 @@ pub enum NotTaken {
         /// Its limit.
         tasks: u64,
     },
+    /// The disk has no room for new work.
+    #[error(
+        "the disk of the data folder has {} MB left, so new work is refused while what runs can end; \
+         hint: make room there; it is taken again by itself",
+        .0.free_bytes() >> 20
+    )]
+    NoRoom(DiskRoom),
     /// The store did not keep it.
     #[error(transparent)]
     Store(#[from] StoreError),

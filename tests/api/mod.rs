@@ -8,6 +8,7 @@ mod lease;
 mod orders;
 mod pace;
 mod rights;
+mod room;
 mod shapes;
 mod shelves;
 mod tasks;

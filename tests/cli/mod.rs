@@ -11,6 +11,7 @@ mod secrets;
 mod each;
 mod engine;
 mod stopping;
+mod damage;
 mod resources;
 mod hooks;
 mod demo;

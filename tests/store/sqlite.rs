@@ -25,7 +25,7 @@ pub(crate) fn fresh() -> (Sqlite, TempDir) {
     (open(folder.path()), folder)
 }
 
-pub(super) fn open(folder: &Path) -> Sqlite {
+pub(crate) fn open(folder: &Path) -> Sqlite {
     Sqlite::open(&folder.join("beltline.db"), sealer()).unwrap()
 }
 

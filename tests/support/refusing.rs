@@ -90,6 +90,9 @@ impl Store for Refusing {
         self.store.read(addresses).await
     }
 
+    async fn pull_due(&self, by: Span, after: TaskId, limit: usize) -> Result<Option<TaskId>, StoreError> {
+        self.write(self.store.pull_due(by, after, limit)).await
+    }
     async fn next_due(&self) -> Result<Option<Timestamp>, StoreError> {
         self.store.next_due().await
     }

@@ -24,6 +24,8 @@ const LATE_S_MAX: f64 = 5.0;
 const LIVES_MAX: usize = 500;
 /// So long it is said that the clock was set.
 const STEP_SHOWN: Span = Span::days(7);
+/// How many damaged places of the store are named.
+const DAMAGED_SHOWN: usize = 10;
 /// No machine of today believes it is earlier: 2025-01-01.
 const EARLIEST: Timestamp = Timestamp(1_735_689_600_000);
 
@@ -255,6 +257,7 @@ async fn status_findings(remote: &Remote, status: &Value) -> Vec<Finding> {
         _ => fail("store", text(store, "detail"), "nothing is lost, and nothing moves until it answers"),
     });
     findings.extend(runner(status));
+    findings.push(checked(&status["check"]));
     let late = status["lateness_s"].as_f64().unwrap_or(0.0);
     if late > LATE_S_MAX {
         let found = format!("the task that is due longest is {late:.0} s late");
@@ -296,6 +299,34 @@ fn stepped(clock: &Value) -> Option<Finding> {
     let words = ClockStep { at, by_ms: clock["by_ms"].as_i64()? }.words();
     let found = format!("the server's was set {words}, {}", far(clock.get("stepped_at"), now()));
     (now().since(at) < STEP_SHOWN).then(|| warn("clock", found, REMEDY))
+}
+
+/// What the last check of the store found.
+fn checked(check: &Value) -> Finding {
+    const WHAT: &str = "store check";
+    const REMEDY: &str = "it is set aside and the rest goes on; to have it back, stop the engine, put the last \
+                          backup of the data folder in its place and start again";
+    let places = check["places"].as_array().map(Vec::as_slice).unwrap_or_default();
+    let place = |it: &Value| {
+        let task = match it["process"].as_str() {
+            Some(process) => format!(" ({process}/{})", one_line(text(it, "ref"))),
+            None => String::new(),
+        };
+        format!("{}{task}: {}", one_line(text(it, "place")), one_line(text(it, "why")))
+    };
+    let (rows, at) = (check["rows"].as_u64().unwrap_or(0), check["at"].as_str());
+    match (check["damaged"].as_u64().unwrap_or(0), check["error"].as_str(), at) {
+        (0, None, None) => ok(WHAT, "none yet; the first begins a minute after the start"),
+        (0, None, Some(at)) => ok(WHAT, format!("{rows} rows were opened at {at}, none is damaged")),
+        (0, Some(error), _) => {
+            fail(WHAT, format!("it was cut off: {error}"), "it is begun again in ten minutes")
+        }
+        (many, ..) => {
+            let named: Vec<String> = places.iter().take(DAMAGED_SHOWN).map(place).collect();
+            let more = if many > named.len() as u64 { ", and more" } else { "" };
+            fail(WHAT, format!("{many} damaged: {}{more}", named.join("; ")), REMEDY)
+        }
+    }
 }
 
 /// Whether somebody can log in who may do everything.
