@@ -7,7 +7,7 @@ use crate::desk::view::TaskView;
 use crate::engine::transition::LetterId;
 use crate::model::names::{Address, TaskId};
 use crate::model::params::Params;
-use crate::model::task::{Letter, Order, Task, To, Word};
+use crate::model::task::{Letter, Order, Phase, Task, To, Word};
 
 /// What became of an order.
 #[derive(Clone, Debug)]
@@ -97,7 +97,11 @@ impl Desk {
 
     pub(super) fn shown_if_deployed(&self, by: &Actor, task: &Task) -> TaskView {
         let deployed = self.registry().get(&task.process);
-        TaskView::seen_by(by, task, deployed.as_ref().map(|it| &*it.process), self.now())
+        let view = TaskView::seen_by(by, task, deployed.as_ref().map(|it| &*it.process), self.now());
+        match task.state.phase() == Phase::Doing && self.board().waits_for_place(task.id) {
+            true => TaskView { waits_for: Some("a place".to_owned()), ..view },
+            false => view,
+        }
     }
 }
 

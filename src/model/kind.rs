@@ -30,6 +30,12 @@ pub trait Kind: Debug + Send + Sync {
         false
     }
 
+    /// How long a task waits here for a permit: a place at a host or node that is closed or full. None: as
+    /// long as it takes.
+    fn permit_timeout(&self) -> Option<Span> {
+        None
+    }
+
     /// Whether a passing fault is tried again here if the file says nothing of `retry`.
     fn tries_again(&self) -> bool {
         true
@@ -47,6 +53,11 @@ pub trait Kind: Debug + Send + Sync {
 
     /// The processes this node names literally, for the picture and the check.
     fn calls(&self) -> Vec<&str> {
+        Vec::new()
+    }
+
+    /// The channels by which this node raises an alarm, in the order they are tried.
+    fn alerts(&self) -> Vec<&str> {
         Vec::new()
     }
 

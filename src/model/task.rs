@@ -66,6 +66,9 @@ pub struct Task {
     /// What it waits for outside before it can be asked for, in words: `room at api.example.org`.
     #[serde(default)]
     pub awaits: Option<String>,
+    /// Since when it has waited for that; null when `awaits` is. A restart does not change it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub awaits_since: Option<Timestamp>,
     /// Secret chance, given at birth: one-time keys are made from it.
     pub seed: Seed,
 }
@@ -96,6 +99,7 @@ impl Task {
             link: None,
             progress: None,
             awaits: None,
+            awaits_since: None,
             seed: birth.seed,
         }
     }

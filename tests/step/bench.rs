@@ -104,6 +104,7 @@ impl Bench {
             link: None,
             progress: None,
             awaits: None,
+            awaits_since: None,
             seed: Seed([0; 16]),
         });
         self.step(Cause::New)

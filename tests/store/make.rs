@@ -55,6 +55,7 @@ pub(super) fn task(id: i64, name: &str) -> Task {
         link: None,
         progress: None,
         awaits: None,
+        awaits_since: Some(Timestamp(7)),
         seed: Seed([7; 16]),
     }
 }
