@@ -61,6 +61,7 @@ pub struct Engine {
     schedules: JoinHandle<()>,
     runner: JoinHandle<()>,
     channels: JoinHandle<()>,
+    watchdog: JoinHandle<()>,
     watcher: Option<JoinHandle<()>>,
     _lock: Lock,
 }
@@ -97,6 +98,8 @@ impl Engine {
         let runner = tokio::spawn(runner.run(stop_runner.clone()));
         let channels = tokio::spawn(Arc::clone(&desk).watch_channels(stop_runner.clone()));
         let (watch, files) = deploy_folder(config, &desk).await?;
+        // Not before the processes are there: what it told before is of their tasks.
+        let watchdog = tokio::spawn(Arc::clone(&desk).run_watchdog(stop_runner.clone()));
         let schedules = tokio::spawn(Arc::clone(&desk).run_schedules(stop_answers.clone()));
         let (answers, local) =
             answer(config, listener, tls.clone(), Arc::clone(&desk), metrics, &stop_answers).await?;
@@ -119,6 +122,7 @@ impl Engine {
             schedules,
             runner,
             channels,
+            watchdog,
             watcher,
             _lock: lock,
         })
@@ -145,6 +149,7 @@ impl Engine {
         self.stop_runner.cancel();
         ended("the runner", self.runner.await);
         ended("the channels' watch", self.channels.await);
+        ended("the watchdog", self.watchdog.await);
         keep_flows(&self.desk).await;
     }
 }

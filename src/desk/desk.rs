@@ -12,7 +12,7 @@ use crate::desk::chain::{Chain, Line};
 use crate::desk::kept::{KeptProcess, KeptSession, KeptToken, KeptUser};
 use crate::desk::password::Passwords;
 use crate::desk::refusal::{Done, Refusal};
-use crate::desk::seen::{Replays, Schedules};
+use crate::desk::seen::{Replays, Schedules, Watch};
 use crate::desk::throttle::Throttle;
 use crate::desk::wakes::Wakes;
 use crate::engine::board::Board;
@@ -76,6 +76,8 @@ pub struct Desk {
     pub(super) replays: Replays,
     /// What schedules are looked after by.
     pub(super) schedules: Schedules,
+    /// What the watchdog remembers.
+    pub(super) watch: Watch,
 }
 
 /// A token that is known, and who has it.
@@ -151,6 +153,7 @@ impl Desk {
             chain: Arc::default(),
             replays: Replays::default(),
             schedules: Schedules::default(),
+            watch: Watch::default(),
         }
     }
 

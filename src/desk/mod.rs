@@ -49,5 +49,6 @@ pub mod schedules;
 pub mod schedule_views;
 pub mod acks;
 pub mod lives;
+pub mod watchdog;
 pub mod lease;
 pub mod status;

@@ -11,6 +11,7 @@ use crate::desk::disk::Disk;
 use crate::desk::files::TroubleView;
 use crate::desk::health::HealthView;
 use crate::desk::refusal::Done;
+use crate::desk::watchdog::WatchdogStatus;
 use crate::engine::edges::StoreError;
 
 /// How many alarms are counted.
@@ -37,6 +38,8 @@ pub struct Status {
     pub processes: ProcessStatus,
     /// Open alarms, and those of them that no channel delivered.
     pub alarms: AlarmStatus,
+    /// The values that are about to die, and of which their processes have told nobody.
+    pub watchdog: WatchdogStatus,
     /// How many channels are set up, and how many of them work.
     pub channels: ChannelStatus,
     /// Channels that deliver nothing at present.
@@ -148,6 +151,7 @@ impl Desk {
             counts: BTreeMap::new(),
             processes: ProcessStatus { deployed: all.len(), paused },
             alarms: AlarmStatus::default(),
+            watchdog: self.watchdog_status(),
             channels,
             channels_failing: failing,
             problems: self.troubles(),

@@ -231,6 +231,8 @@ pub enum Shelf {
     Setup,
     /// How many tasks came and ended of late, by process.
     Flow,
+    /// What was told of values that are about to die, by `task/param`.
+    Watchdog,
 }
 
 /// Which records of a shelf: those from `from` on and before `before`, the first or the last of them.
