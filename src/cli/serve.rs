@@ -70,6 +70,7 @@ pub struct Engine {
     schedules: Part,
     runner: Part,
     channels: Part,
+    watchdog: Part,
     watcher: Option<JoinHandle<()>>,
     _lock: Lock,
 }
@@ -148,6 +149,9 @@ impl Engine {
         let channels = Part::begin("the watch over channels", watching);
         tokio::spawn(Arc::clone(&desk).follow_clock(stop_answers.clone()));
         let (watch, files) = deploy_folder(config, &desk).await?;
+        // Not before the processes are there: what it told before is of their tasks.
+        let watchdog = Arc::clone(&desk).run_watchdog(stop_runner.clone());
+        let watchdog = Part::begin("the watchdog", watchdog);
         let schedules = Arc::clone(&desk).run_schedules(stop_answers.clone());
         let schedules = Part::begin("the schedules", schedules);
         let (answers, local) =
@@ -179,6 +183,7 @@ impl Engine {
             schedules,
             runner,
             channels,
+            watchdog,
             watcher,
             _lock: lock,
         })
@@ -222,6 +227,7 @@ impl Engine {
         self.stop_runner.cancel();
         self.runner.ended().await;
         self.channels.ended().await;
+        self.watchdog.ended().await;
         keep_flows(&self.desk).await;
     }
 }

@@ -14,7 +14,7 @@ use crate::desk::chain::{Chain, Line};
 use crate::desk::kept::{KeptProcess, KeptSession, KeptToken, KeptUser, values};
 use crate::desk::password::Passwords;
 use crate::desk::refusal::{Done, Refusal};
-use crate::desk::seen::{LastCheck, Replays, Schedules};
+use crate::desk::seen::{LastCheck, Replays, Schedules, Watch};
 use crate::desk::throttle::Throttle;
 use crate::desk::wakes::Wakes;
 use crate::engine::board::Board;
@@ -86,6 +86,8 @@ pub struct Desk {
     pub(super) schedules: Schedules,
     /// The last check of the store.
     pub(super) checked: Mutex<LastCheck>,
+    /// What the watchdog remembers.
+    pub(super) watch: Watch,
 }
 
 /// A token that is known, and who has it.
@@ -165,6 +167,7 @@ impl Desk {
             replays: Replays::default(),
             schedules: Schedules::default(),
             checked: Mutex::default(),
+            watch: Watch::default(),
         }
     }
 

@@ -52,6 +52,7 @@ pub mod schedules;
 pub mod schedule_views;
 pub mod acks;
 pub mod lives;
+pub mod watchdog;
 pub mod lease;
 pub mod heart;
 pub mod status;

@@ -9,7 +9,7 @@ use crate::desk::view::TaskView;
 use crate::engine::waiters::Read;
 use crate::model::names::{Address, TaskId};
 use crate::model::params::Params;
-use crate::model::task::{Letter, Order, Task, To, Word};
+use crate::model::task::{Letter, Order, Phase, Task, To, Word};
 
 /// What a task waits for that is to ask, while nothing was asked yet.
 const FOR_PLACE: &str = "a place among the requests that are out";
@@ -99,7 +99,7 @@ impl Desk {
     pub(super) fn shown_if_deployed(&self, by: &Actor, task: &Task) -> TaskView {
         let deployed = self.registry().get(&task.process);
         let view = TaskView::seen_by(by, task, deployed.as_ref().map(|it| &*it.process), self.now());
-        match self.board().waits_for_place(task.id) {
+        match task.state.phase() == Phase::Doing && self.board().waits_for_place(task.id) {
             true => TaskView { waits_for: Some(FOR_PLACE.to_owned()), ..view },
             false => view,
         }

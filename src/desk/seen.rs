@@ -1,10 +1,12 @@
-//! What the desk remembers while it runs, of signed requests and of schedules.
+//! What the desk remembers while it runs, of signed requests, of schedules and of values that die.
 
 use std::collections::{BTreeSet, HashMap, HashSet};
 use std::sync::Mutex;
+use std::sync::atomic::AtomicI64;
 
 use tokio::sync::Notify;
 
+use crate::engine::watchdog::Watchdog;
 use crate::model::names::ProcessId;
 use crate::model::time::Timestamp;
 
@@ -37,4 +39,12 @@ pub(super) struct LastCheck {
     pub(super) rows: u64,
     /// Why it could not read on.
     pub(super) error: Option<String>,
+}
+
+/// What the watchdog's loop remembers.
+#[derive(Debug, Default)]
+pub(super) struct Watch {
+    pub(super) dog: Mutex<Watchdog>,
+    /// The moment of the last look, in milliseconds since 1970; 0 before the first.
+    pub(super) looked: AtomicI64,
 }

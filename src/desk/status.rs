@@ -14,6 +14,7 @@ use crate::desk::files::TroubleView;
 use crate::desk::health::HealthView;
 use crate::desk::heart::RunnerStatus;
 use crate::desk::refusal::Done;
+use crate::desk::watchdog::WatchdogStatus;
 use crate::engine::edges::StoreError;
 
 /// How it goes.
@@ -45,6 +46,8 @@ pub struct Status {
     pub processes: ProcessStatus,
     /// Open alarms, and those of them that no channel delivered.
     pub alarms: AlarmStatus,
+    /// The values that are about to die, and of which their processes have told nobody.
+    pub watchdog: WatchdogStatus,
     /// How many channels are set up, and how many of them work.
     pub channels: ChannelStatus,
     /// Channels that deliver nothing at present.
@@ -158,6 +161,7 @@ impl Desk {
             counts: BTreeMap::new(),
             processes: ProcessStatus { deployed: all.len(), paused },
             alarms: AlarmStatus::default(),
+            watchdog: self.watchdog_status(),
             channels,
             channels_failing: failing,
             clock: self.clock_status(),

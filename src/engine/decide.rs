@@ -275,7 +275,12 @@ impl Turns {
                     let cause = Cause::NameTaken(letters);
                     Some(Item::Hand(Box::new(Hand { cause, ..hand })))
                 }
-                Cause::New | Cause::NameTaken(_) | Cause::Answered(_) | Cause::Held | Cause::Unasked => {
+                Cause::New
+                | Cause::NameTaken(_)
+                | Cause::Answered(_)
+                | Cause::Held
+                | Cause::NoPlace
+                | Cause::Unasked => {
                     tracing::error!(task = %own, "its name is taken by another; it is left as it was");
                     None
                 }
@@ -337,6 +342,7 @@ fn blame(hand: &Hand) -> Blame {
         | Cause::NameTaken(_)
         | Cause::Answered(_)
         | Cause::Held
+        | Cause::NoPlace
         | Cause::Unasked => Blame::None,
     }
 }

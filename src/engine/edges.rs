@@ -353,6 +353,8 @@ pub enum Shelf {
     Flow,
     /// When and by how much the wall clock was set.
     Clock,
+    /// What was told of values that are about to die, by `task/param`.
+    Watchdog,
 }
 
 impl Shelf {
@@ -375,6 +377,7 @@ impl Shelf {
             Shelf::Schedule => "schedule",
             Shelf::Flow => "flow",
             Shelf::Clock => "clock",
+            Shelf::Watchdog => "watchdog",
         }
     }
 

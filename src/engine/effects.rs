@@ -232,13 +232,22 @@ impl Effects {
 
     /// The store has given that task out again although it is held here: its lease is renewed.
     pub(super) fn renew(&mut self, id: TaskId) {
-        if let Some(held) = self.held.get_mut(&id)
-            && !held.busy
-            && !matches!(held.stage, Stage::Leaving)
-        {
-            self.forget_lease(id);
-            self.emit(id, Cause::Held);
+        let Some(held) = self.held.get_mut(&id) else { return };
+        if held.busy || matches!(held.stage, Stage::Leaving) {
+            return;
         }
+        let waits = matches!(held.stage, Stage::Queued);
+        if waits {
+            held.stage = Stage::Leaving;
+        }
+        self.forget_lease(id);
+        if !waits {
+            return self.emit(id, Cause::Held);
+        }
+        // It may have waited for long enough: it leaves, and comes back if it has not.
+        self.queue.remove(id);
+        self.turns.board.placed(id);
+        self.emit(id, Cause::NoPlace);
     }
 
     /// Renews the leases that are about to end.

@@ -43,6 +43,7 @@ pub fn view(params: Value) -> View {
         awaits: None,
         descent: Descent::default(),
         clock: 0,
+        awaits_since: None,
         seed: Seed([7; 16]),
     };
     let live =

@@ -74,6 +74,9 @@ pub struct Task {
     /// clock as it went then. Written by the step; 0 before the first.
     #[serde(default, skip_serializing_if = "is_none")]
     pub clock: u32,
+    /// Since when it has waited for that; null when `awaits` is. A restart does not change it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub awaits_since: Option<Timestamp>,
     /// Secret chance, given at birth: one-time keys are made from it.
     pub seed: Seed,
 }
@@ -106,6 +109,7 @@ impl Task {
             awaits: None,
             descent: birth.descent,
             clock: 0,
+            awaits_since: None,
             seed: birth.seed,
         }
     }

@@ -111,6 +111,7 @@ impl Bench {
             awaits: None,
             descent: Descent::default(),
             clock: 0,
+            awaits_since: None,
             seed: Seed([0; 16]),
         });
         self.step(Cause::New)

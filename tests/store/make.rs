@@ -58,6 +58,7 @@ pub(crate) fn task(id: i64, name: &str) -> Task {
         awaits: None,
         descent: Descent::default(),
         clock: 0,
+        awaits_since: Some(Timestamp(7)),
         seed: Seed([7; 16]),
     }
 }

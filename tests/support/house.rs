@@ -130,6 +130,7 @@ impl House {
         let running = vec![
             tokio::spawn(runner.run(stop.clone())),
             tokio::spawn(Arc::clone(&desk).watch_channels(stop.clone())),
+            tokio::spawn(Arc::clone(&desk).run_watchdog(stop.clone())),
             tokio::spawn(serve(listener, app, stop.clone())),
             tokio::spawn(Arc::clone(&desk).run_schedules(stop.clone())),
         ];

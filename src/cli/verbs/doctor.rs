@@ -272,6 +272,43 @@ async fn status_findings(remote: &Remote, status: &Value) -> Vec<Finding> {
     findings.extend(channels(status));
     findings.extend(tokens(remote).await);
     findings.push(alarms(status));
+    findings.extend(watchdog(status));
+    findings
+}
+
+/// Values that are about to die, and of which their processes have told nobody.
+fn watchdog(status: &Value) -> Vec<Finding> {
+    const WHAT: &str = "watchdog";
+    const SHOWN_MAX: usize = 5;
+    let dog = &status["watchdog"];
+    // An engine from before there was one says nothing of it.
+    if dog.is_null() {
+        return Vec::new();
+    }
+    if dog["ok"].as_bool() != Some(true) {
+        let last = dog["looked_at"].as_str().unwrap_or("never");
+        let found = format!("it does not look after the values that die; it did last: {last}");
+        return vec![fail(WHAT, found, "start the engine again, and look into its log")];
+    }
+    let values = dog["values"].as_array().cloned().unwrap_or_default();
+    let open = dog["open"].as_u64().unwrap_or(0);
+    let one = |it: &Value| {
+        let name = format!("`{}` of {}/{}", text(it, "param"), text(it, "process"), text(it, "ref"));
+        let found = format!("{name} dies at {}: {}", text(it, "dies_at"), text(it, "waits_for"));
+        fail(WHAT, found, text(it, "remedy"))
+    };
+    let mut findings: Vec<Finding> = values.iter().take(SHOWN_MAX).map(one).collect();
+    let more = open.saturating_sub(findings.len() as u64);
+    if more > 0 {
+        findings.push(fail(
+            WHAT,
+            format!("{more} more values are about to die"),
+            "the first page of the dashboard lists them",
+        ));
+    }
+    if findings.is_empty() {
+        findings.push(ok(WHAT, "no value is about to die unseen"));
+    }
     findings
 }
 
