@@ -119,6 +119,8 @@ impl Engine {
         let address = listener.local_addr()?;
         let token = data.token()?;
         let store = open_store(config, &data)?;
+        #[cfg(debug_assertions)]
+        let store = crate::store::broken::broken(store);
         let keyring = Arc::new(Keyring::default());
         let world = world(config, &keyring)?;
         let turns = turns(config, store, Arc::clone(&world), &keyring, address);

@@ -9,6 +9,8 @@ pub mod between;
 mod room;
 pub mod step;
 pub mod health;
+#[cfg(debug_assertions)]
+pub mod broken;
 pub mod shelf;
 pub mod damage;
 pub mod edges;

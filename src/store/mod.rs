@@ -2,6 +2,8 @@
 //!
 //! A store only keeps; no rule of the engine lives here. What every keeper does by itself is in [`keeping`].
 
+#[cfg(debug_assertions)]
+pub mod broken;
 pub mod seal;
 pub mod keeping;
 mod leases;

@@ -9,6 +9,8 @@ use std::time::Duration;
 
 use rusqlite::{Connection, OpenFlags, OptionalExtension, params};
 
+#[cfg(debug_assertions)]
+use crate::engine::broken::{Promise, is_broken};
 use crate::engine::damage::{Damage, Damaged};
 use crate::engine::edges::StoreError;
 use crate::store::rows::task_place;
@@ -290,14 +292,15 @@ pub(super) fn connect(path: &Path, to: Use) -> Result<Connection, StoreError> {
     db.busy_timeout(BUSY)?;
     db.set_prepared_statement_cache_capacity(STATEMENTS_KEPT);
     db.execute_batch(&format!(
-        "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA foreign_keys = OFF;
+        "PRAGMA journal_mode = WAL; PRAGMA synchronous = {}; PRAGMA foreign_keys = OFF;
          PRAGMA mmap_size = 0; PRAGMA temp_store = MEMORY; PRAGMA cache_size = -{cache_kib};
          PRAGMA journal_size_limit = {LOG_BYTES_KEPT};
-         PRAGMA wal_autocheckpoint = {AUTOCHECKPOINT_PAGES}"
+         PRAGMA wal_autocheckpoint = {AUTOCHECKPOINT_PAGES}",
+        synchronous()
     ))?;
     let journal: String = db.query_row("PRAGMA journal_mode", [], |row| row.get(0))?;
     let synchronous: i64 = db.query_row("PRAGMA synchronous", [], |row| row.get(0))?;
-    if journal != "wal" || synchronous != 2 {
+    if journal != "wal" || synchronous != self::synchronous() {
         let path = path.display();
         return Err(StoreError::Lost(format!(
             "`{path}` cannot be written durably here (journal {journal}, synchronous {synchronous}); \
@@ -305,6 +308,15 @@ pub(super) fn connect(path: &Path, to: Use) -> Result<Connection, StoreError> {
         )));
     }
     Ok(db)
+}
+
+/// FULL: a commit is synced before it is acknowledged.
+fn synchronous() -> i64 {
+    #[cfg(debug_assertions)]
+    if is_broken(Promise::FullSync) {
+        return 1;
+    }
+    2
 }
 
 /// A file beside the store.
