@@ -12,6 +12,7 @@ mod people;
 mod readme;
 mod schedule;
 mod rehearsal;
+mod runner;
 mod dashboard;
 mod simulation;
 mod step;

@@ -28,6 +28,7 @@ use crate::desk::files::{FileResult, is_process_file};
 use crate::engine::births::Births;
 use crate::engine::board::Board;
 use crate::engine::edges::{Clock, Store};
+use crate::engine::in_flight::InFlight;
 use crate::engine::registry::Registry;
 use crate::engine::runner::Runner;
 use crate::engine::shelf::{Channel, Keyring};
@@ -311,6 +312,7 @@ fn turns(
         board: Board::default(),
         facts: Arc::new(facts),
         births: Births::new(),
+        in_flight: InFlight::default(),
     })
 }
 

@@ -339,6 +339,7 @@ impl Desk {
     fn removal(&self, task: Task) -> Write {
         Write::Step(Box::new(Transition {
             before: Some(task.place()),
+            base: None,
             task,
             letters: Vec::new(),
             trail: Vec::new(),

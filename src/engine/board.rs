@@ -2,7 +2,7 @@
 //! at which the runner must look at the store again. Nothing here is durable, and nothing is lost with it
 //! but an answer.
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::{HashMap, HashSet, VecDeque};
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
@@ -44,6 +44,8 @@ pub struct Board {
 
 #[derive(Debug, Default)]
 struct Waiting {
+    /// Tasks whose effect waits for a place.
+    unplaced: HashSet<TaskId>,
     letters: HashMap<LetterId, oneshot::Sender<Read>>,
     read_before: VecDeque<(LetterId, Read)>,
     ends: HashMap<TaskId, Vec<oneshot::Sender<Task>>>,
@@ -145,6 +147,21 @@ impl Board {
         waiting.retain(|it| !it.is_closed());
         waiting.push(tell);
         told
+    }
+
+    /// The task's effect waits for a place.
+    pub fn unplaced(&self, id: TaskId) {
+        self.lock().unplaced.insert(id);
+    }
+
+    /// The task's effect waits for no place any more.
+    pub fn placed(&self, id: TaskId) {
+        self.lock().unplaced.remove(&id);
+    }
+
+    /// Whether the task's effect waits for a place: it is doing something, and nothing was asked yet.
+    pub fn waits_for_place(&self, id: TaskId) -> bool {
+        self.lock().unplaced.contains(&id)
     }
 
     /// How many live tasks a process has.

@@ -21,9 +21,11 @@ use crate::model::time::{Span, Ticks, Timestamp};
 /// * counts of tasks by process, node and phase are kept right in the same commit.
 #[async_trait]
 pub trait Store: Send + Sync {
-    /// Takes up to `limit` tasks that are due, longest due first. In the store `due` moves to `now + lease`
-    /// and `turn` is raised; the claim carries the new turn, the `due` as it was, and all letters of the
-    /// inbox.
+    /// Takes up to `limit` tasks that are due and that nobody holds: live ones first, longest due first, and
+    /// then those that have ended and are to be removed. Until `now + lease`, or until it is committed,
+    /// nobody claims it again; its epoch (`turn`) is raised, and a commit under an older one is refused. The
+    /// claim carries the new epoch, the task as it is, and all letters of the inbox. A store that only one
+    /// program can open keeps leases and epochs of claims in memory: they end with that program.
     async fn claim(&self, now: Timestamp, lease: Span, limit: usize) -> Result<Vec<Claim>, StoreError>;
 
     /// Keeps all of `writes` in one commit, in order; each is taken or refused by itself, whole. An error
@@ -33,7 +35,12 @@ pub trait Store: Send + Sync {
     /// The live tasks at `addresses`, in their order.
     async fn read(&self, addresses: &[Address]) -> Result<Vec<Option<Task>>, StoreError>;
 
-    /// When the next task is due.
+    /// Makes due at `now` whatever a runner held that is no more: all that is doing something. To be called
+    /// by a runner that begins, before it claims. A store that others may have open does nothing: what they
+    /// hold is theirs until their leases end.
+    async fn resume(&self, now: Timestamp) -> Result<u64, StoreError>;
+
+    /// When the next task can be claimed: it is due, or a lease ends.
     async fn next_due(&self) -> Result<Option<Timestamp>, StoreError>;
 
     /// Makes the live, not doing tasks of `process` that have no `due` due at `now`; says how many.

@@ -1,96 +1,99 @@
 //! [`Queue`]: effects that wait to be performed. After an outage there are many, and few can be asked at
 //! once: then those come first whose task has a value that dies soonest, for those can still be saved.
+//! Those that compete for the same share of places stand in one lane, so that a full lane holds up no other.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
+use crate::engine::places::{Class, Lane};
+use crate::model::names::TaskId;
 use crate::model::task::{State, Task};
 use crate::model::time::{Span, Timestamp};
 use crate::process::process::Process;
 
 /// An effect that has waited so long goes before a value that dies later than now: nothing starves.
 const PATIENCE: Span = Span::hours(1);
-/// How long before its lease is too short to ask under it a waiting effect gets a longer one.
-const RENEW_BEFORE: Span = Span::secs(5);
 
 /// Where an effect stands among those that wait: the lowest goes first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Rank {
+struct Rank {
     by: Timestamp,
     class: Class,
     dies_at: Option<Timestamp>,
     seq: u64,
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-enum Class {
-    /// One of its values can still be saved.
-    Alive,
-    /// It has none that die.
-    Plain,
-    /// It is too late for all of them.
-    Dead,
-}
-
 /// Effects that wait to be performed.
 #[derive(Debug, Default)]
-pub struct Queue {
-    waiting: BTreeMap<Rank, Task>,
-    leases: BTreeSet<(Timestamp, Rank)>,
+pub(super) struct Queue {
+    lanes: HashMap<Lane, BTreeMap<Rank, TaskId>>,
+    /// The first of each lane.
+    heads: BTreeSet<(Rank, Lane)>,
+    places: HashMap<TaskId, (Rank, Lane)>,
     seq: u64,
 }
 
 impl Queue {
     /// How many wait.
-    pub fn len(&self) -> usize {
-        self.waiting.len()
+    pub(super) fn len(&self) -> usize {
+        self.places.len()
     }
 
-    /// Whether none waits.
-    pub fn is_empty(&self) -> bool {
-        self.waiting.is_empty()
+    /// Whether that task waits.
+    pub(super) fn holds(&self, id: TaskId) -> bool {
+        self.places.contains_key(&id)
     }
 
-    /// Takes in a task whose effect is to be performed.
-    pub fn push(&mut self, process: Option<&Process>, task: Task, now: Timestamp) {
+    /// Takes in a task whose effect is to be performed, unless it waits already.
+    pub(super) fn push(&mut self, process: Option<&Process>, task: &Task, now: Timestamp) {
+        let State::Doing(effect) = &task.state else { return };
+        if self.holds(task.id) {
+            return;
+        }
         self.seq += 1;
-        let (class, dies_at) = death(process, &task, now);
+        let (class, dies_at) = death(process, task, now);
         // Counted from when the task came to its node, so that neither a new lease nor a restart loses it.
         let patience = task.since + PATIENCE;
         let by = dies_at.filter(|_| class == Class::Alive).map_or(patience, |it| it.min(patience));
         let rank = Rank { by, class, dies_at, seq: self.seq };
-        self.leases.extend(short_at(&task).map(|at| (at, rank)));
-        self.waiting.insert(rank, task);
-    }
-
-    /// The task that goes first.
-    pub fn pop(&mut self) -> Option<Task> {
-        let (rank, task) = self.waiting.pop_first()?;
-        if let Some(at) = short_at(&task) {
-            self.leases.remove(&(at, rank));
+        let lane = Lane::new(&task.process, effect, class);
+        let waiting = self.lanes.entry(lane.clone()).or_default();
+        let head = waiting.keys().next().copied();
+        waiting.insert(rank, task.id);
+        if head.is_none_or(|head| rank < head) {
+            if let Some(head) = head {
+                self.heads.remove(&(head, lane.clone()));
+            }
+            self.heads.insert((rank, lane.clone()));
         }
-        Some(task)
+        self.places.insert(task.id, (rank, lane));
     }
 
-    /// When the first of those that wait needs a longer lease.
-    pub fn short_at(&self) -> Option<Timestamp> {
-        self.leases.first().map(|(at, _)| *at)
+    /// Takes out the first whose lane has a place, and gives its lane.
+    pub(super) fn pop(&mut self, admits: impl Fn(&Lane) -> bool) -> Option<(TaskId, Lane)> {
+        let (rank, lane) = self.heads.iter().find(|(_, lane)| admits(lane)).cloned()?;
+        let id = self.lanes.get(&lane)?.get(&rank).copied()?;
+        self.remove(id);
+        Some((id, lane))
     }
 
-    /// Takes out those that need a longer lease, at most `many`.
-    pub fn short(&mut self, now: Timestamp, many: usize) -> Vec<Task> {
-        let mut short = Vec::new();
-        while short.len() < many && self.short_at().is_some_and(|at| at <= now) {
-            let Some((_, rank)) = self.leases.pop_first() else { break };
-            short.extend(self.waiting.remove(&rank));
+    /// Takes out all, the first of each lane first.
+    pub(super) fn drain(&mut self) -> Vec<TaskId> {
+        std::iter::from_fn(|| self.pop(|_| true)).map(|(id, _)| id).collect()
+    }
+
+    /// Takes out that one, if it waits.
+    pub(super) fn remove(&mut self, id: TaskId) {
+        let Some((rank, lane)) = self.places.remove(&id) else { return };
+        let Some(waiting) = self.lanes.get_mut(&lane) else { return };
+        waiting.remove(&rank);
+        let next = waiting.keys().next().copied();
+        if self.heads.remove(&(rank, lane.clone())) {
+            self.heads.extend(next.map(|next| (next, lane.clone())));
         }
-        short
+        if next.is_none() {
+            self.lanes.remove(&lane);
+        }
     }
-}
-
-/// When nothing can be asked under the lease of a task any more, and some time before.
-fn short_at(task: &Task) -> Option<Timestamp> {
-    let State::Doing(effect) = &task.state else { return None };
-    task.due.map(|lease| lease - effect.timeout - RENEW_BEFORE)
 }
 
 /// The next death of a value of the task; of those that are dead already, the last.
@@ -131,20 +134,20 @@ mod tests {
         task
     }
 
-    fn order(tasks: Vec<Task>) -> Vec<i64> {
+    fn order(tasks: &[Task]) -> Vec<i64> {
         let (process, mut queue) = (parse(TEXT).unwrap(), Queue::default());
         for task in tasks {
             queue.push(Some(&process), task, NOW);
         }
-        let order = std::iter::from_fn(|| queue.pop()).map(|it| it.id.0).collect();
-        assert_eq!((queue.short_at(), queue.len()), (None, 0));
+        let order = std::iter::from_fn(|| queue.pop(|_| true)).map(|(id, _)| id.0).collect();
+        assert_eq!((queue.len(), queue.lanes.len(), queue.heads.len()), (0, 0, 0));
         order
     }
 
     #[test]
     fn the_nearest_to_death_go_first_and_the_dead_last() {
         let alive = |id, end: i64| task(id, json!({"a": 1, "a_end": end}));
-        let tasks = vec![
+        let tasks = [
             alive(1, 9_000),
             task(2, json!({})),
             alive(3, 12_000),
@@ -153,7 +156,7 @@ mod tests {
             task(6, json!({"a": 1, "a_end": 9_500, "b": 1, "b_end": 11_000})),
             task(7, json!({})),
         ];
-        assert_eq!(order(tasks), [4, 6, 3, 5, 2, 7, 1]);
+        assert_eq!(order(&tasks), [4, 6, 3, 5, 2, 7, 1]);
     }
 
     #[test]
@@ -161,18 +164,23 @@ mod tests {
         let waited = Task { since: NOW - Span::mins(50), ..task(1, json!({})) };
         let soon = task(2, json!({"a": 1, "a_end": 10_000 + 9 * 60}));
         let later = task(3, json!({"a": 1, "a_end": 10_000 + 11 * 60}));
-        assert_eq!(order(vec![later, soon, waited]), [2, 1, 3]);
+        assert_eq!(order(&[later, soon, waited]), [2, 1, 3]);
     }
 
     #[test]
-    fn a_lease_is_renewed_before_it_is_too_short_to_ask_under() {
+    fn a_lane_without_a_place_holds_up_no_other() {
         let (process, mut queue) = (parse(TEXT).unwrap(), Queue::default());
-        for id in 1..=3 {
-            queue.push(Some(&process), task(id, json!({})), NOW);
+        let alive = |id, end: i64| task(id, json!({"a": 1, "a_end": end}));
+        for task in [alive(1, 10_500), task(2, json!({})), alive(3, 10_400), task(4, json!({}))] {
+            queue.push(Some(&process), &task, NOW);
         }
-        assert_eq!(queue.short_at(), Some(NOW + Span::secs(5)));
-        assert!(queue.short(NOW + Span::secs(4), 9).is_empty());
-        assert_eq!(queue.short(NOW + Span::secs(5), 2).len(), 2);
-        assert_eq!((queue.pop().map(|it| it.id.0), queue.is_empty()), (Some(3), true));
+        queue.push(Some(&process), &alive(1, 10_500), NOW);
+        assert_eq!(queue.len(), 4, "one that waits already keeps its place");
+        assert_eq!(queue.pop(|lane| lane.class == Class::Plain).map(|(id, _)| id.0), Some(2));
+        queue.remove(TaskId(3));
+        assert_eq!(queue.pop(|lane| lane.class == Class::Alive).map(|(id, _)| id.0), Some(1));
+        assert_eq!(queue.pop(|lane| lane.class == Class::Alive), None);
+        assert!(queue.holds(TaskId(4)) && !queue.holds(TaskId(3)));
+        assert_eq!((queue.drain(), queue.len()), (vec![TaskId(4)], 0));
     }
 }

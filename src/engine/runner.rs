@@ -1,26 +1,35 @@
 //! [`Runner`]: the loop between the core and the edges. While one batch commits, the next one gathers.
+//!
+//! ```text
+//! running ──stop──▶ draining ──all is committed, or the grace is over──▶ stopped
+//! ```
+//!
+//! | | running | draining |
+//! |---|---|---|
+//! | what is handed in | taken | what was handed in before is taken, then none |
+//! | what is due | claimed | left to the next runner |
+//! | an effect that was not asked yet | asked when there is a place | un-asked: it comes again |
+//! | an effect that is out | waited for | waited for while the grace lasts |
+//! | what the store did not take | offered again, and nothing is claimed meanwhile | offered again |
 
 use std::sync::Arc;
 
 use futures::StreamExt;
 use futures::future::{BoxFuture, FutureExt};
 use futures::stream::FuturesUnordered;
-use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore, mpsc, oneshot};
+use tokio::sync::{mpsc, oneshot};
 use tokio_util::sync::CancellationToken;
-use tokio_util::task::TaskTracker;
 
 use crate::engine::board::Reply;
 use crate::engine::edges::StoreError;
-use crate::engine::queue::Queue;
+use crate::engine::effects::Effects;
 use crate::engine::step::Cause;
 use crate::engine::transition::LetterId;
-use crate::engine::turns::{CLAIM_MAX, Hand, Item, Left, NotTaken, Turns};
-use crate::model::effect::{Ask, Effect, Outcome};
-use crate::model::fault::Fault;
+use crate::engine::turns::{Claimed, Hand, Item, Left, NotTaken, Turns};
 use crate::model::names::{ProcessId, Ref};
 use crate::model::params::Params;
-use crate::model::task::{Letter, State, Task};
-use crate::model::time::{Span, Timestamp};
+use crate::model::task::{Letter, Task};
+use crate::model::time::{Span, Ticks, Timestamp};
 
 /// How many batches may be on their way to the disk at once: one commits, one gathers behind it.
 const TURNS_MAX: usize = 2;
@@ -30,18 +39,13 @@ const BATCH_MAX: usize = 1_000;
 const QUEUE_MAX: usize = 10_000;
 /// How many effects are performed at once.
 const EFFECTS_MAX: usize = 512;
-/// How many messages to people may be under way at once. Most of them wait for others to go out with, and
-/// must not keep requests waiting.
-const TELLS_MAX: usize = 20_000;
-/// While more is due than one claim takes, effects wait for each other so that the most urgent go first:
-/// until so many wait …
-const HELD_MAX: usize = 10_000;
-/// … or so long.
-const HELD_FOR: Span = Span::secs(10);
-/// How soon an answer is offered again to a store that did not take it.
+/// While more is due than one claim takes, urgent effects wait for each other so that the most urgent go
+/// first, at most so long.
+const HELD_BACK: Span = Span::secs(5);
+/// How soon what the store did not take is offered again.
 const AGAIN_PAUSE: Span = Span::secs(1);
-/// How much longer than its timeout an effect may take before it is given up from outside.
-const OVERTIME: Span = Span::secs(5);
+/// How long a runner may take to stop, if nothing else is said: a token that is on its way should arrive.
+const GRACE: Span = Span::secs(8);
 
 /// A new task.
 #[derive(Clone, Debug)]
@@ -62,6 +66,7 @@ pub struct Entry {
 #[derive(Clone, Debug)]
 pub struct Handle {
     items: mpsc::Sender<Item>,
+    beats: mpsc::UnboundedSender<oneshot::Sender<()>>,
     turns: Arc<Turns>,
 }
 
@@ -107,6 +112,13 @@ impl Handle {
         told.await.map_err(|_| NotTaken::Stopping)?
     }
 
+    /// Answers when the runner's loop comes round: it lives, and is not stuck.
+    pub async fn beat(&self) -> Result<(), NotTaken> {
+        let (tell, told) = oneshot::channel();
+        self.beats.send(tell).map_err(|_| NotTaken::Stopping)?;
+        told.await.map_err(|_| NotTaken::Stopping)
+    }
+
     /// What the runner works with.
     pub fn turns(&self) -> &Arc<Turns> {
         &self.turns
@@ -122,41 +134,50 @@ impl Handle {
 pub struct Runner {
     turns: Arc<Turns>,
     items: mpsc::Receiver<Item>,
-    answers: mpsc::UnboundedReceiver<Item>,
-    answer: mpsc::UnboundedSender<Item>,
-    permits: Arc<Semaphore>,
-    tells: Arc<Semaphore>,
-    effects: TaskTracker,
-    queue: Queue,
-    /// An effect has ended.
-    freed: Arc<Notify>,
+    beats: mpsc::UnboundedReceiver<oneshot::Sender<()>>,
+    effects: Effects,
+    grace: Span,
+    /// What is at hand for the next batch.
+    gathered: Vec<Item>,
+    /// How many of it were claimed.
+    gathered_claims: usize,
+    /// What the store did not take, and when it is offered again.
+    again: Vec<Item>,
+    again_at: Option<Ticks>,
     /// More was due than one claim takes: since when, until all of it is committed.
-    behind: Option<Timestamp>,
+    behind: Option<Ticks>,
     /// More is due than has been claimed.
     more: bool,
     /// Claimed tasks that are not committed yet.
     claimed: usize,
+    /// Until when it drains, once it does.
+    draining: Option<Ticks>,
 }
+
+/// A batch on its way, and a claim.
+type Running<'a> = FuturesUnordered<BoxFuture<'a, (usize, Left)>>;
+type Claiming<'a> = Option<BoxFuture<'a, Result<Claimed, StoreError>>>;
 
 impl Runner {
     /// A runner that has not begun, and its handle.
     pub fn new(turns: Arc<Turns>) -> (Runner, Handle) {
         let (send, items) = mpsc::channel(QUEUE_MAX);
-        let (answer, answers) = mpsc::unbounded_channel();
-        let handle = Handle { items: send, turns: Arc::clone(&turns) };
+        let (beat, beats) = mpsc::unbounded_channel();
+        let handle = Handle { items: send, beats: beat, turns: Arc::clone(&turns) };
         let runner = Runner {
+            effects: Effects::new(Arc::clone(&turns), EFFECTS_MAX),
             turns,
             items,
-            answers,
-            answer,
-            permits: Arc::new(Semaphore::new(EFFECTS_MAX)),
-            tells: Arc::new(Semaphore::new(TELLS_MAX)),
-            effects: TaskTracker::new(),
-            queue: Queue::default(),
-            freed: Arc::default(),
+            beats,
+            grace: GRACE,
+            gathered: Vec::new(),
+            gathered_claims: 0,
+            again: Vec::new(),
+            again_at: None,
             behind: None,
             more: false,
             claimed: 0,
+            draining: None,
         };
         (runner, handle)
     }
@@ -164,79 +185,101 @@ impl Runner {
     /// With so many effects performed at once, instead of 512.
     #[must_use]
     pub fn at_once(mut self, effects_max: usize) -> Runner {
-        self.permits = Arc::new(Semaphore::new(effects_max));
+        self.effects = Effects::new(Arc::clone(&self.turns), effects_max);
         self
     }
 
-    /// Runs until `stop`; then commits what is under way and returns. Effects that are still out then are
-    /// asked again after a restart, as after a crash; those that were not asked yet are simply asked.
+    /// With so long to finish what is out when it is told to stop.
+    #[must_use]
+    pub fn grace(mut self, grace: Span) -> Runner {
+        self.grace = grace;
+        self
+    }
+
+    /// Runs until `stop`, then drains and returns. Whatever a runner before this one left undone goes on at
+    /// once. Effects that are still out at the end are asked again by the next runner, as after a crash;
+    /// those that were not asked yet are simply asked. Dropping it at any moment is a crash: nothing that
+    /// was acknowledged is lost by it.
     pub async fn run(mut self, stop: CancellationToken) {
         let turns = Arc::clone(&self.turns);
-        let freed = Arc::clone(&self.freed);
-        let mut running: FuturesUnordered<BoxFuture<'_, (usize, Left)>> = FuturesUnordered::new();
-        let mut claim: Option<BoxFuture<'_, Result<Vec<Item>, StoreError>>> = None;
-        let mut gathered = Gathered::default();
+        let mut running: Running<'_> = FuturesUnordered::new();
+        let mut claim: Claiming<'_> = None;
         loop {
-            self.lengthen(&mut gathered);
-            if !gathered.items.is_empty() && running.len() < TURNS_MAX {
-                let Gathered { items, claimed } = std::mem::take(&mut gathered);
+            self.gather();
+            if !self.gathered.is_empty() && running.len() < TURNS_MAX {
+                let (items, claimed) = (std::mem::take(&mut self.gathered), self.gathered_claims);
+                self.gathered_claims = 0;
                 metrics::histogram!("beltline_batch_items").record(many(items.len()));
                 running.push(turns.run(items).map(move |left| (claimed, left)).boxed());
             }
-            self.start();
-            metrics::gauge!("beltline_effects_waiting").set(many(self.queue.len()));
-            let (room, again) = (gathered.items.len() < BATCH_MAX, self.look_again());
+            self.effects.start(self.holds_back());
+            metrics::gauge!("beltline_effects_waiting").set(many(self.effects.waiting()));
+            if self.is_over(running.is_empty() && claim.is_none()) {
+                return;
+            }
+            let room = self.gathered.len() < BATCH_MAX;
+            let claims = claim.is_none() && room && self.draining.is_none() && self.again_at.is_none();
+            let (wall, tick) = (self.next_look(claims), self.next_tick());
             tokio::select! {
                 biased;
                 Some((claimed, left)) = running.next(), if !running.is_empty() => {
-                    self.go_on(left);
-                    self.caught_up(claimed);
+                    self.committed(claimed, left);
                 }
-                Some(answer) = self.answers.recv(), if room => {
-                    gathered.items.push(answer);
-                    drain(BATCH_MAX, &mut gathered.items, || self.answers.try_recv().ok());
-                }
+                () = self.effects.answered(), if self.effects.out() > 0 => {}
+                Some(beat) = self.beats.recv() => drop(beat.send(())),
                 Some(item) = self.items.recv(), if room => {
-                    gathered.items.push(item);
-                    drain(BATCH_MAX, &mut gathered.items, || self.items.try_recv().ok());
+                    self.gathered.push(item);
+                    drain(BATCH_MAX, &mut self.gathered, || self.items.try_recv().ok());
                 }
                 claimed = async { claim.as_mut().expect("only polled while there is a claim").await },
                     if claim.is_some() =>
                 {
                     claim = None;
-                    self.claimed(claimed, &mut gathered);
+                    self.claimed(claimed);
                 }
-                () = turns.clock.at(turns.board.due()), if claim.is_none() && room => {
-                    claim = Some(turns.claim().boxed());
+                () = turns.clock.at(wall), if wall < Timestamp(i64::MAX) => {
+                    if claims && turns.board.due() <= turns.clock.now() {
+                        claim = Some(turns.claim().boxed());
+                    }
                 }
                 () = turns.board.earlier() => {}
-                () = freed.notified() => {}
-                () = turns.clock.at(again), if !self.queue.is_empty() => {}
-                () = stop.cancelled() => break,
+                () = turns.clock.at_tick(tick.unwrap_or_default()), if tick.is_some() => {}
+                () = stop.cancelled(), if self.draining.is_none() => self.drain(),
             }
         }
-        self.finish(running, gathered.items).await;
+    }
+
+    /// What effects hand in, and what is offered again.
+    fn gather(&mut self) {
+        if self.again_at.is_some_and(|at| at <= self.turns.clock.ticks()) {
+            self.again_at = None;
+            self.gathered.append(&mut self.again);
+        }
+        self.effects.renew_short(self.turns.clock.now());
+        drain(BATCH_MAX, &mut self.gathered, || self.effects.pop());
     }
 
     /// What was due is at hand.
-    fn claimed(&mut self, claimed: Result<Vec<Item>, StoreError>, gathered: &mut Gathered) {
-        let now = self.turns.clock.now();
+    fn claimed(&mut self, claimed: Result<Claimed, StoreError>) {
         match claimed {
-            Ok(hands) => {
-                self.more = hands.len() == CLAIM_MAX;
-                if self.more {
-                    self.behind.get_or_insert(now);
+            Ok(Claimed { items, held, full }) => {
+                self.more = full;
+                if full {
+                    self.behind.get_or_insert(self.turns.clock.ticks());
                 }
-                self.claimed += hands.len();
+                self.claimed += items.len();
                 self.caught_up(0);
-                gathered.claimed += hands.len();
-                gathered.items.extend(hands);
+                self.gathered_claims += items.len();
+                self.gathered.extend(items);
+                for id in held {
+                    self.effects.renew(id);
+                }
             }
             Err(error) => {
                 tracing::error!(%error, "what is due was not fetched");
                 self.more = false;
                 self.caught_up(0);
-                self.turns.board.look_at(now + AGAIN_PAUSE);
+                self.turns.board.look_at(self.turns.clock.now() + AGAIN_PAUSE);
             }
         }
     }
@@ -249,136 +292,61 @@ impl Runner {
         }
     }
 
-    /// What was handed in is committed; nothing new is asked.
-    async fn finish(
-        &mut self,
-        mut running: FuturesUnordered<BoxFuture<'_, (usize, Left)>>,
-        gathered: Vec<Item>,
-    ) {
-        while let Some((_, left)) = running.next().await {
-            self.go_on(left);
+    /// A batch came back: what is owed an answer is performed or un-asked, and what was not taken is offered
+    /// again.
+    fn committed(&mut self, claimed: usize, left: Left) {
+        for id in left.over {
+            self.effects.over(id);
         }
-        let left = self.turns.run(gathered).await;
-        self.go_on(left);
-        let unasked: Vec<Item> = std::iter::from_fn(|| self.queue.pop()).map(Hand::unasked).collect();
-        self.turns.run(unasked).await;
-        self.effects.close();
-        let deadline = self.turns.clock.now() + FINISH_MAX;
-        loop {
-            tokio::select! {
-                biased;
-                Some(answer) = self.answers.recv() => { self.turns.run(vec![answer]).await; }
-                () = self.effects.wait() => break,
-                () = self.turns.clock.at(deadline) => break,
-            }
-        }
-        let mut rest = Vec::new();
-        drain(usize::MAX, &mut rest, || self.answers.try_recv().ok());
-        self.turns.run(rest).await;
-    }
-
-    fn go_on(&mut self, left: Left) {
-        let now = self.turns.clock.now();
         for task in left.doing {
-            match self.tell_permit(&task) {
-                Some(permit) => self.perform(task, permit),
-                None => {
-                    let deployed = self.turns.registry.get(&task.process);
-                    self.queue.push(deployed.as_ref().map(|it| &*it.process), task, now);
-                }
-            }
+            self.effects.owe(task);
         }
-        for item in left.again {
-            let (turns, answer) = (Arc::clone(&self.turns), self.answer.clone());
-            self.effects.spawn(async move {
-                turns.clock.at(turns.clock.now() + AGAIN_PAUSE).await;
-                // The runner is gone only when the program ends.
-                drop(answer.send(item));
-            });
+        self.caught_up(claimed);
+        if !left.again.is_empty() {
+            self.again.extend(left.again);
+            self.again_at.get_or_insert(self.turns.clock.ticks() + AGAIN_PAUSE);
         }
     }
 
-    /// A place among the messages that are under way, if it is one and there is a place.
-    fn tell_permit(&self, task: &Task) -> Option<OwnedSemaphorePermit> {
-        match &task.state {
-            State::Doing(effect) if matches!(effect.ask, Ask::Tell(_)) => {
-                Arc::clone(&self.tells).try_acquire_owned().ok()
-            }
-            _ => None,
-        }
+    /// Whether urgent effects wait for more urgent ones: all that is due is to be at hand first.
+    fn holds_back(&self) -> bool {
+        self.behind.is_some_and(|since| self.turns.clock.ticks() < since + HELD_BACK)
     }
 
-    /// Effects that wait keep their leases.
-    fn lengthen(&mut self, gathered: &mut Gathered) {
-        let room = BATCH_MAX.saturating_sub(gathered.items.len());
-        let short = self.queue.short(self.turns.clock.now(), room);
-        gathered.items.extend(short.into_iter().map(Hand::held));
+    /// When something is due, by the wall clock.
+    fn next_look(&self, claims: bool) -> Timestamp {
+        let due = if claims { self.turns.board.due() } else { Timestamp(i64::MAX) };
+        self.effects.short_at().map_or(due, |short| short.min(due))
     }
 
-    /// Performs the most urgent of the effects that wait, as many as may be out at once.
-    fn start(&mut self) {
-        let now = self.turns.clock.now();
-        if now < self.held_until() && self.queue.len() < HELD_MAX {
-            return;
-        }
-        while !self.queue.is_empty()
-            && let Ok(permit) = Arc::clone(&self.permits).try_acquire_owned()
-        {
-            let Some(task) = self.queue.pop() else { return };
-            self.perform(task, permit);
-        }
+    /// When a pause of the runner's own is over.
+    fn next_tick(&self) -> Option<Ticks> {
+        let held = self.behind.filter(|_| self.holds_back()).map(|since| since + HELD_BACK);
+        [self.again_at, self.draining, held].into_iter().flatten().min()
     }
 
-    /// Until when effects wait for more urgent ones: all that is due is to be at hand first.
-    fn held_until(&self) -> Timestamp {
-        self.behind.map_or(Timestamp(i64::MIN), |since| since + HELD_FOR)
+    /// Nothing new is taken, claimed or asked.
+    fn drain(&mut self) {
+        self.draining = Some(self.turns.clock.ticks() + self.grace);
+        self.items.close();
+        self.effects.drain();
     }
 
-    /// When there is something to do although nothing happens.
-    fn look_again(&self) -> Timestamp {
-        let short = self.queue.short_at().unwrap_or(Timestamp(i64::MAX));
-        match self.held_until() {
-            held if held > self.turns.clock.now() => held.min(short),
-            _ => short,
+    /// Whether it has drained, or may not any longer.
+    fn is_over(&self, is_quiet: bool) -> bool {
+        let Some(until) = self.draining else { return false };
+        let is_empty = self.gathered.is_empty() && self.again.is_empty() && self.items.is_empty();
+        let drained = is_quiet && is_empty && self.effects.is_idle();
+        if !drained && self.turns.clock.ticks() >= until {
+            let (out, uncommitted) = (self.effects.out(), self.again.len());
+            tracing::warn!(
+                out,
+                uncommitted,
+                "the grace is over; what is out is asked again at the next start"
+            );
+            return true;
         }
-    }
-
-    fn perform(&self, task: Task, permit: OwnedSemaphorePermit) {
-        let State::Doing(effect) = &task.state else { return };
-        let effect = Effect::clone(effect);
-        if task.due.is_none_or(|lease| self.turns.clock.now() + effect.timeout > lease) {
-            // The runner is gone only when the program ends.
-            return drop(self.answer.send(Hand::held(task)));
-        }
-        let (turns, answer, freed) = (Arc::clone(&self.turns), self.answer.clone(), Arc::clone(&self.freed));
-        self.effects.spawn(async move {
-            let outcome = within(&turns, &effect).await;
-            // The runner is gone only when the program ends.
-            drop(answer.send(Hand::answered(task, outcome)));
-            drop(permit);
-            freed.notify_one();
-        });
-    }
-}
-
-/// What is at hand for the next batch, and how many of it were claimed.
-#[derive(Debug, Default)]
-struct Gathered {
-    items: Vec<Item>,
-    claimed: usize,
-}
-
-/// How long effects that are out may take when the engine stops: a token that is on its way should arrive.
-const FINISH_MAX: Span = Span::secs(20);
-
-/// The answer, or the fault that there was none in time.
-async fn within(turns: &Turns, effect: &Effect) -> Outcome {
-    let end = turns.clock.now() + effect.timeout + OVERTIME;
-    tokio::select! {
-        outcome = turns.world.perform(effect) => outcome,
-        () = turns.clock.at(end) => {
-            Err(Fault::passing("http_timeout", format!("no answer within {}", effect.timeout)))
-        }
+        drained
     }
 }
 

@@ -52,6 +52,7 @@ pub enum Step {
 /// Decides what becomes of `task`.
 pub fn step(process: &Process, task: Task, cause: Cause, scope: &Scope, now: Timestamp) -> Step {
     let before = (cause != Cause::New).then(|| task.place());
+    let base = Some(task.revision);
     let mut walk = Walk {
         process,
         scope,
@@ -79,7 +80,7 @@ pub fn step(process: &Process, task: Task, cause: Cause, scope: &Scope, now: Tim
     let Walk { mut task, letters, trail, read, reply, gone, .. } = walk;
     task.revision += 1;
     let idempotency = None;
-    let moved = Transition { task, before, letters, trail, read, at: now, gone, reply, idempotency };
+    let moved = Transition { task, before, base, letters, trail, read, at: now, gone, reply, idempotency };
     Step::Moved(Box::new(moved))
 }
 

@@ -18,6 +18,9 @@ pub struct Transition {
     pub task: Task,
     /// Where it stood before; none for a task that is new.
     pub before: Option<Place>,
+    /// The revision it was made of. A task that has another one by now has been committed since, by this very
+    /// transition perhaps, and it is refused as stale. None: under its turn it holds whatever there is.
+    pub base: Option<u64>,
     /// What it writes to others.
     pub letters: Vec<Letter>,
     /// What it did.

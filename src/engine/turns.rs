@@ -12,15 +12,16 @@ use tokio::sync::oneshot;
 
 use crate::engine::births::Births;
 use crate::engine::board::Board;
-use crate::engine::edges::{Clock, Receipt, Refused, Store, StoreError, World, Write};
+use crate::engine::edges::{Clock, Refused, Store, StoreError, World, Write};
+use crate::engine::in_flight::InFlight;
 use crate::engine::registry::Registry;
 use crate::engine::step::{Cause, Step, step};
-use crate::engine::transition::{LetterId, Transition};
+use crate::engine::transition::LetterId;
 use crate::model::effect::Outcome;
 use crate::model::names::{Address, ProcessId, Ref, TaskId};
 use crate::model::params::Params;
 use crate::model::scope::{Other, Scope};
-use crate::model::task::{Hop, Letter, State, Task, To, Word};
+use crate::model::task::{Hop, Letter, Task, To, Word};
 use crate::model::time::{Span, Timestamp};
 
 /// How long a claimed task is out of reach of other runners; it is stepped at once, so this is for lost
@@ -47,6 +48,8 @@ pub struct Turns {
     pub facts: Arc<dyn Fn() -> Scope + Send + Sync>,
     /// Numbers and chance.
     pub births: Births,
+    /// What the runner holds.
+    pub in_flight: InFlight,
 }
 
 impl fmt::Debug for Turns {
@@ -69,6 +72,16 @@ pub enum Item {
     },
 }
 
+impl Item {
+    /// The task that is in hand, and the epoch it came under.
+    pub(super) fn life(&self) -> Option<(TaskId, u64)> {
+        match self {
+            Item::Hand(hand) => Some((hand.task.id, hand.task.turn)),
+            Item::Post { .. } => None,
+        }
+    }
+}
+
 /// A task in hand.
 #[derive(Debug)]
 pub struct Hand {
@@ -85,23 +98,13 @@ pub struct Hand {
 }
 
 impl Hand {
-    /// A task whose effect waits for its turn.
-    pub fn held(task: Task) -> Item {
-        Item::Hand(Box::new(Hand { task, cause: Cause::Held, idempotency: None, by: None, tell: None }))
-    }
-
-    /// A task whose effect this runner does not perform any more.
-    pub fn unasked(task: Task) -> Item {
-        Item::Hand(Box::new(Hand { task, cause: Cause::Unasked, idempotency: None, by: None, tell: None }))
-    }
-
     /// A task with what the world answered.
     pub fn answered(task: Task, outcome: Outcome) -> Item {
-        Hand::again(task, Cause::Answered(outcome))
+        Hand::of(task, Cause::Answered(outcome))
     }
 
-    /// A task that is in the store already.
-    fn again(task: Task, cause: Cause) -> Item {
+    /// A task that is in the store already, and why.
+    pub(super) fn of(task: Task, cause: Cause) -> Item {
         Item::Hand(Box::new(Hand { task, cause, idempotency: None, by: None, tell: None }))
     }
 }
@@ -132,10 +135,23 @@ pub enum NotTaken {
 /// What a turn leaves to do.
 #[derive(Debug, Default)]
 pub struct Left {
-    /// Tasks whose effects are to be performed now.
+    /// Tasks whose effects are to be performed now, or whose lease was renewed.
     pub doing: Vec<Task>,
-    /// Answers that the store did not take: to be tried again, for nothing received may be lost.
+    /// Tasks that nothing is owed to any more.
+    pub over: Vec<TaskId>,
+    /// What the store did not take: to be offered again, for nothing received may be lost.
     pub again: Vec<Item>,
+}
+
+/// What was due.
+#[derive(Debug, Default)]
+pub struct Claimed {
+    /// To be run.
+    pub items: Vec<Item>,
+    /// Tasks that this runner holds already: their leases are to be renewed.
+    pub held: Vec<TaskId>,
+    /// More may be due.
+    pub full: bool,
 }
 
 impl Turns {
@@ -149,16 +165,22 @@ impl Turns {
 
     /// Takes what is due, up to [`CLAIM_MAX`] tasks, and sees to it that the store is looked at again in
     /// time.
-    pub async fn claim(&self) -> Result<Vec<Item>, StoreError> {
+    pub async fn claim(&self) -> Result<Claimed, StoreError> {
         let now = self.clock.now();
         self.board.looking();
+        self.resume(now).await?;
         self.look_at_crowds(now).await;
         let claims = self.store.claim(now, CLAIM_LEASE, CLAIM_MAX).await?;
-        let next = if claims.len() == CLAIM_MAX { Some(now) } else { self.store.next_due().await? };
+        let mut claimed = Claimed { full: claims.len() == CLAIM_MAX, ..Claimed::default() };
+        let next = if claimed.full { Some(now) } else { self.store.next_due().await? };
         if let Some(next) = next {
             self.board.look_at(next);
         }
-        let hands = claims.into_iter().map(|claim| {
+        for claim in claims {
+            if self.in_flight.claimed(&claim.task) {
+                claimed.held.push(claim.task.id);
+                continue;
+            }
             if let Some(due) = claim.task.due {
                 #[expect(
                     clippy::cast_precision_loss,
@@ -166,43 +188,28 @@ impl Turns {
                 )]
                 metrics::histogram!("beltline_lateness_seconds").record(now.since(due).0 as f64 / 1_000.0);
             }
-            Hand::again(claim.task, Cause::Claimed(claim.letters))
-        });
-        Ok(hands.collect())
+            claimed.items.push(Hand::of(claim.task, Cause::Claimed(claim.letters)));
+        }
+        Ok(claimed)
     }
 
-    /// Runs all of `items` until each is committed or refused.
-    pub async fn run(&self, items: Vec<Item>) -> Left {
-        let mut left = Left::default();
-        let mut items = items;
-        while !items.is_empty() {
-            let decided = match self.decide(items).await {
-                Ok(decided) => decided,
-                Err((items, error)) => {
-                    self.give_up(items, &error, &mut left);
-                    break;
-                }
-            };
-            let (items_decided, writes): (Vec<Item>, Vec<Write>) = decided.into_iter().unzip();
-            match self.store.commit(writes.clone()).await {
-                Ok(results) => {
-                    self.board.commit_done();
-                    let settled = items_decided.into_iter().zip(writes).zip(results);
-                    let again = settled
-                        .filter_map(|((item, write), result)| self.settle(item, write, result, &mut left));
-                    items = again.collect();
-                }
-                Err(error) => {
-                    self.give_up(items_decided, &error, &mut left);
-                    break;
-                }
+    /// Makes due what a runner before this one left undone: once, as soon as the store takes it.
+    async fn resume(&self, now: Timestamp) -> Result<(), StoreError> {
+        if !self.in_flight.has_resumed() {
+            let tasks = self.store.resume(now).await?;
+            self.in_flight.resumed();
+            if tasks > 0 {
+                tracing::info!(tasks, "what was under way goes on");
             }
         }
-        left
+        Ok(())
     }
 
     /// Steps each hand, fetching what is missing for all of them at once.
-    async fn decide(&self, items: Vec<Item>) -> Result<Vec<(Item, Write)>, (Vec<Item>, StoreError)> {
+    pub(super) async fn decide(
+        &self,
+        items: Vec<Item>,
+    ) -> Result<Vec<(Item, Write)>, (Vec<Item>, StoreError)> {
         let now = self.clock.now();
         let facts = (self.facts)();
         let mut others = Arc::new(HashMap::new());
@@ -247,7 +254,7 @@ impl Turns {
         others: &Arc<HashMap<Address, Other>>,
         now: Timestamp,
     ) -> Tried {
-        let hand = match item {
+        let mut hand = match item {
             Item::Hand(hand) => hand,
             Item::Post { letter, tell } => {
                 let letter = self.with_birth(letter, now);
@@ -262,6 +269,9 @@ impl Turns {
             }
             return Tried::Dropped;
         };
+        // A claim of what is held already has raised its epoch.
+        let epoch = self.in_flight.epoch(hand.task.id);
+        hand.task.turn = epoch.map_or(hand.task.turn, |epoch| epoch.max(hand.task.turn));
         let scope = facts.with(&hand.task.process, deployed.paused, Arc::clone(others));
         match step(&deployed.process, hand.task.clone(), hand.cause.clone(), &scope, now) {
             Step::Moved(mut transition) => {
@@ -314,68 +324,7 @@ impl Turns {
         Ok(Arc::new(others))
     }
 
-    /// Tells what became of one write. Gives the item back if it must be decided anew.
-    fn settle(
-        &self,
-        item: Item,
-        write: Write,
-        result: Result<Receipt, Refused>,
-        left: &mut Left,
-    ) -> Option<Item> {
-        match (item, write, result) {
-            (Item::Hand(hand), Write::Step(transition), Ok(receipt)) => {
-                self.kept(*hand, *transition, &receipt, left);
-                None
-            }
-            (Item::Hand(hand), _, Err(refused)) => self.refused(*hand, refused),
-            (Item::Post { letter, tell }, _, Ok(receipt)) => {
-                let now = self.clock.now();
-                self.born(&letter, now);
-                self.board.look_at(now);
-                // Who left does not want to know; the letter is kept all the same.
-                drop(tell.send(Ok(receipt.letter)));
-                None
-            }
-            (Item::Post { tell, .. }, _, Err(refused)) => {
-                drop(tell.send(Err(not_taken(refused))));
-                None
-            }
-            (Item::Hand(_), Write::Post(..) | Write::Noted(..), Ok(_)) => None,
-        }
-    }
-
-    fn kept(&self, hand: Hand, transition: Transition, receipt: &Receipt, left: &mut Left) {
-        self.board.committed(&transition);
-        self.note_lives(&transition);
-        transition.letters.iter().for_each(|letter| self.born(letter, transition.at));
-        if self.crowds_changed(&transition) {
-            self.touch_crowds(transition.at);
-        }
-        if receipt.mail || !transition.letters.is_empty() {
-            self.board.look_at(transition.at);
-        } else if let Some(due) = transition.task.due {
-            self.board.look_at(due);
-        }
-        if let Some(tell) = hand.tell {
-            // Who left does not want to know; the task is kept all the same.
-            drop(tell.send(Ok(transition.task.clone())));
-        }
-        if matches!(transition.task.state, State::Doing(_)) {
-            left.doing.push(transition.task);
-        }
-    }
-
-    fn note_lives(&self, transition: &Transition) {
-        match self.registry.get(&transition.task.process) {
-            Some(it) if it.process.has_lives() && !transition.gone => {
-                self.board.lives.note(&it.process, &transition.task);
-            }
-            Some(it) if it.process.has_lives() => self.board.lives.forget(transition.task.id),
-            Some(_) | None => {}
-        }
-    }
-
-    fn refused(&self, hand: Hand, refused: Refused) -> Option<Item> {
+    pub(super) fn refused(&self, hand: Hand, refused: Refused) -> Option<Item> {
         let own = hand.task.address();
         match (refused, hand.tell) {
             // Another runner gave that number in the same millisecond: the task is born anew.
@@ -398,7 +347,7 @@ impl Turns {
                 None
             }
             (Refused::Unwritable(why), None) => {
-                tracing::error!(task = %own, why, "its step cannot be written; it is tried again by its lease");
+                tracing::error!(task = %own, why, "its step cannot be written");
                 None
             }
             // An ended task was to come back, and its name is another's: decided anew, it stays where it is.
@@ -415,25 +364,6 @@ impl Turns {
             // Somebody was faster with a name, or a task left: the step is decided anew on what is there now.
             (Refused::RefTaken(_) | Refused::NoTask(_) | Refused::Repeated(_), tell) => {
                 Some(Item::Hand(Box::new(Hand { tell, ..hand })))
-            }
-        }
-    }
-
-    /// The store is out of reach. Answers are kept for later, callers are told, claims come back by their
-    /// leases.
-    fn give_up(&self, items: Vec<Item>, error: &StoreError, left: &mut Left) {
-        tracing::error!(%error, items = items.len(), "nothing of this batch was kept");
-        self.board.look_at(self.clock.now() + CLAIM_LEASE);
-        for item in items {
-            match item {
-                Item::Hand(hand) => match (hand.tell, &hand.cause) {
-                    (Some(tell), _) => drop(tell.send(Err(error.clone().into()))),
-                    (None, Cause::Answered(_) | Cause::Held) => {
-                        left.again.push(Item::Hand(Box::new(Hand { tell: None, ..*hand })));
-                    }
-                    (None, Cause::New | Cause::Claimed(_) | Cause::NameTaken(_) | Cause::Unasked) => {}
-                },
-                Item::Post { tell, .. } => drop(tell.send(Err(error.clone().into()))),
             }
         }
     }
@@ -460,7 +390,7 @@ enum Tried {
     Dropped,
 }
 
-fn not_taken(refused: Refused) -> NotTaken {
+pub(super) fn not_taken(refused: Refused) -> NotTaken {
     match refused {
         Refused::RefTaken(address) => NotTaken::RefTaken(address),
         Refused::NoTask(name) => NotTaken::NoTask(name),

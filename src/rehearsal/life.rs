@@ -199,6 +199,9 @@ impl Store for Life {
     async fn read(&self, addresses: &[Address]) -> Result<Vec<Option<Task>>, StoreError> {
         self.through("read", self.store.read(addresses)).await
     }
+    async fn resume(&self, now: Timestamp) -> Result<u64, StoreError> {
+        self.through("resume", self.store.resume(now)).await
+    }
     async fn next_due(&self) -> Result<Option<Timestamp>, StoreError> {
         self.through("next_due", self.store.next_due()).await
     }

@@ -10,6 +10,7 @@ use tokio_util::sync::CancellationToken;
 use crate::engine::births::Births;
 use crate::engine::board::Board;
 use crate::engine::edges::{Clock, Store, World};
+use crate::engine::in_flight::InFlight;
 use crate::engine::registry::Registry;
 use crate::engine::runner::{Handle, Runner};
 use crate::engine::turns::Turns;
@@ -85,7 +86,8 @@ impl Simulation {
         let world: Arc<dyn World> = Arc::<Life>::clone(&life);
         let clock: Arc<dyn Clock> = Arc::<Life>::clone(&life);
         let births = Births::foreseen(self.lives);
-        let turns = Turns { store, world, clock, registry, board: Board::default(), facts, births };
+        let (board, in_flight) = (Board::default(), InFlight::default());
+        let turns = Turns { store, world, clock, registry, board, facts, births, in_flight };
         let (runner, handle) = Runner::new(Arc::new(turns));
         let runner = match effects_max {
             Some(most) => runner.at_once(most),

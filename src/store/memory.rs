@@ -13,6 +13,7 @@ use crate::model::names::{Address, ProcessId, TaskId};
 use crate::model::task::{Letter, Phase, Place, Task, To, Word};
 use crate::model::time::{Span, Timestamp};
 use crate::store::keeping::{HOPS_KEPT, HOPS_MAX, born, due_with_mail};
+use crate::store::leases::Leases;
 
 /// Keeps everything in maps behind one lock.
 #[derive(Debug, Default)]
@@ -21,6 +22,7 @@ pub struct Memory(Mutex<State>);
 #[derive(Debug, Default)]
 struct State {
     rows: BTreeMap<TaskId, Row>,
+    leases: Leases,
     live: BTreeMap<Address, TaskId>,
     entries: BTreeMap<u64, Entry>,
     records: BTreeMap<(Shelf, String), Record>,
@@ -75,7 +77,13 @@ impl State {
     fn write(&mut self, write: &Write) -> Result<Receipt, Refused> {
         let (mut was, last_letter) = (Was::new(), self.last_letter);
         let done = match write {
-            Write::Step(transition) => self.step(transition, &mut was),
+            Write::Step(transition) => {
+                let done = self.step(transition, &mut was);
+                if done.is_ok() {
+                    self.leases.end(transition.task.id, transition.task.turn);
+                }
+                done
+            }
             Write::Post(letter, at) => {
                 self.deliver(letter, *at, &mut was).map(|letter| Receipt { letter, mail: false })
             }
@@ -139,7 +147,7 @@ impl State {
         let holder = self.live.get(&task.address());
         let comes_alive = match row {
             _ if transition.before.is_none() => true,
-            Some(row) if row.task.turn == task.turn => {
+            Some(row) if self.is_current(row, transition) => {
                 task.state.phase().is_live() && !row.task.state.phase().is_live()
             }
             _ => return Err(Refused::Stale),
@@ -150,6 +158,12 @@ impl State {
             (None, true) => Ok(Row { idempotency: key.clone(), ..row_of(task.clone()) }),
             (Some(_), true) | (None, false) => Err(Refused::Stale),
         }
+    }
+
+    /// Whether the transition was made of the row as it is, by whoever claimed it last.
+    fn is_current(&self, row: &Row, transition: &Transition) -> bool {
+        let epoch = self.leases.epoch(row.task.id).unwrap_or(row.task.turn);
+        epoch == transition.task.turn && transition.base.is_none_or(|base| base == row.task.revision)
     }
 
     fn deliver(
@@ -233,14 +247,14 @@ fn row_of(task: Task) -> Row {
 impl Store for Memory {
     async fn claim(&self, now: Timestamp, lease: Span, limit: usize) -> Result<Vec<Claim>, StoreError> {
         let mut state = self.lock();
-        let is_due = |row: &&mut Row| row.task.due.is_some_and(|due| due <= now);
-        let mut due: Vec<&mut Row> = state.rows.values_mut().filter(is_due).collect();
-        due.sort_by_key(|row| (row.task.due, row.task.id));
-        let claim = |row: &mut Row| {
-            row.task.turn += 1;
-            let claim = Claim { task: row.task.clone(), letters: row.inbox.clone() };
-            row.task.due = Some(now + lease);
-            claim
+        let State { rows, leases, .. } = &mut *state;
+        let is_due = |row: &&Row| row.task.due.is_some_and(|due| due <= now);
+        let mut due: Vec<&Row> =
+            rows.values().filter(is_due).filter(|row| !leases.holds(row.task.id, now)).collect();
+        due.sort_by_key(|row| (row.ended > 0, row.task.due, row.task.id));
+        let claim = |row: &Row| {
+            let turn = leases.take(row.task.id, row.task.turn, now + lease);
+            Claim { task: Task { turn, ..row.task.clone() }, letters: row.inbox.clone() }
         };
         Ok(due.into_iter().take(limit).map(claim).collect())
     }
@@ -257,7 +271,22 @@ impl Store for Memory {
     }
 
     async fn next_due(&self) -> Result<Option<Timestamp>, StoreError> {
-        Ok(self.lock().rows.values().filter_map(|row| row.task.due).min())
+        let state = self.lock();
+        let free = state.rows.values().map(|row| &row.task).filter(|task| !state.leases.knows(task.id));
+        Ok(free.filter_map(|task| task.due).chain(state.leases.next_end()).min())
+    }
+
+    async fn resume(&self, now: Timestamp) -> Result<u64, StoreError> {
+        let mut state = self.lock();
+        state.leases.clear();
+        let mut resumed = 0;
+        for task in state.rows.values_mut().map(|row| &mut row.task) {
+            if task.state.phase() == Phase::Doing && task.due.is_none_or(|due| due > now) {
+                task.due = Some(now);
+                resumed += 1;
+            }
+        }
+        Ok(resumed)
     }
 
     async fn rouse(&self, process: &ProcessId, now: Timestamp) -> Result<u64, StoreError> {

@@ -4,6 +4,7 @@
 
 pub mod seal;
 pub mod keeping;
+mod leases;
 pub mod memory;
 mod rows;
 mod sqlite_schema;

@@ -23,6 +23,7 @@ pub(super) struct TaskRow {
     pub(super) due: Option<i64>,
     pub(super) turn: i64,
     pub(super) alarm: bool,
+    pub(super) revision: i64,
     pub(super) body: Vec<u8>,
 }
 
@@ -126,6 +127,7 @@ pub(super) fn shelf_name(shelf: Shelf) -> &'static str {
 #[derive(Debug)]
 pub(super) struct Step {
     pub(super) row: TaskRow,
+    pub(super) base: Option<i64>,
     pub(super) new: bool,
     pub(super) letters: Vec<Mail>,
     pub(super) trail: Option<Trail>,
@@ -184,6 +186,7 @@ impl TaskRow {
             due: task.due.map(|due| due.0),
             turn: task.turn.cast_signed(),
             alarm: phase.is_live() && task.alarm.is_some(),
+            revision: task.revision.cast_signed(),
             body: sealer.seal(&task_place(task.id.0), &json(task)?)?,
         })
     }
@@ -214,7 +217,8 @@ impl Sealed {
 
 impl Step {
     fn seal(transition: &Transition, sealer: &Sealer) -> Result<Step, No> {
-        let Transition { task, before, letters, trail, read, at, gone, idempotency, reply: _ } = transition;
+        let Transition { task, before, base, letters, trail, read, at, gone, idempotency, reply: _ } =
+            transition;
         let mail = |letter| Mail::seal(letter, *at, sealer);
         let revision = task.revision.cast_signed();
         let trail = match trail.len() {
@@ -226,6 +230,7 @@ impl Step {
         };
         Ok(Step {
             row: TaskRow::seal(task, sealer)?,
+            base: base.map(u64::cast_signed),
             new: before.is_none(),
             letters: letters.iter().map(mail).collect::<Result<_, _>>()?,
             trail,

@@ -1,7 +1,7 @@
 //! [`Sqlite`]: the store in one file. Writes go through one thread; reads have connections of their own.
 
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use async_trait::async_trait;
 use rusqlite::types::Value;
@@ -14,6 +14,7 @@ use crate::engine::edges::{
 use crate::model::names::{Address, ProcessId, TaskId};
 use crate::model::task::{Phase, Task};
 use crate::model::time::{Span, Timestamp};
+use crate::store::leases::Leases;
 use crate::store::rows::{
     EntryRow, RecordRow, Sealed, Stand, Taken, name, open, phase, phase_number, record_place, shelf_name,
 };
@@ -30,6 +31,7 @@ pub struct Sqlite {
     // Dropped in this order: who closes last checkpoints and removes the log, and must be able to write.
     readers: Arc<Readers>,
     writer: Writer,
+    leases: Arc<Mutex<Leases>>,
     _checkpointer: Checkpointer,
     _lock: Lock,
 }
@@ -49,14 +51,15 @@ impl Sqlite {
         let db = sqlite_schema::prepare(path, &sealer)?;
         let log = Arc::new(Log::default());
         let checkpointer = Checkpointer::start(connect(path, Use::Checkpoint)?, Arc::clone(&log))?;
-        let writer = Writer::start(db, Arc::clone(&sealer), log)?;
+        let leases = Arc::default();
+        let writer = Writer::start(db, Arc::clone(&sealer), Arc::clone(&leases), log)?;
         let readers = Arc::new(Readers {
             path: path.to_owned(),
             sealer,
             permits: Arc::new(Semaphore::new(READERS)),
             idle: Mutex::default(),
         });
-        Ok(Sqlite { readers, writer, _checkpointer: checkpointer, _lock: lock })
+        Ok(Sqlite { readers, writer, leases, _checkpointer: checkpointer, _lock: lock })
     }
 
     /// Lets the file grow no larger than `bytes`. Beyond that it answers as on a full disk.
@@ -69,6 +72,10 @@ impl Sqlite {
                 Ok(batch.db.query_row(&format!("PRAGMA max_page_count = {pages}"), [], |_| Ok(()))?)
             })
             .await
+    }
+
+    fn leases(&self) -> MutexGuard<'_, Leases> {
+        self.leases.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Reads from one moment of the store.
@@ -107,8 +114,8 @@ impl Readers {
 #[async_trait]
 impl Store for Sqlite {
     async fn claim(&self, now: Timestamp, lease: Span, limit: usize) -> Result<Vec<Claim>, StoreError> {
-        let (until, limit) = (now + lease, number(limit));
-        let taken = self.writer.ask(move |batch| batch.claim(now.0, until.0, limit)).await?;
+        let until = now + lease;
+        let taken = self.writer.ask(move |batch| batch.claim(now, until, limit)).await?;
         let open = |it: Taken| {
             let id = it.found.id;
             // One that cannot be read must not stop the others. It is due again after its lease, and said
@@ -126,7 +133,16 @@ impl Store for Sqlite {
             Ok(sealed) => batch.write(sealed),
             Err(refused) => Ok(Err(refused.clone())),
         };
-        self.writer.ask(move |batch| sealed.iter().map(|it| write(batch, it)).collect()).await
+        let act = move |batch: &mut Batch<'_>| sealed.iter().map(|it| write(batch, it)).collect();
+        let done: Vec<Result<Receipt, Refused>> = self.writer.ask(act).await?;
+        let mut leases = self.leases();
+        for (write, done) in writes.iter().zip(&done) {
+            if let (Write::Step(step), Ok(_)) = (write, done) {
+                leases.end(step.task.id, step.task.turn);
+            }
+        }
+        drop(leases);
+        Ok(done)
     }
 
     async fn read(&self, addresses: &[Address]) -> Result<Vec<Option<Task>>, StoreError> {
@@ -138,9 +154,22 @@ impl Store for Sqlite {
     }
 
     async fn next_due(&self) -> Result<Option<Timestamp>, StoreError> {
-        let next = "SELECT min(due) FROM tasks WHERE due IS NOT NULL";
-        let next: Option<i64> = self.look(|db, _| one(db, next)).await?;
-        Ok(next.map(Timestamp))
+        let leases = Arc::clone(&self.leases);
+        self.look(move |db, _| {
+            let leases = leases.lock().unwrap_or_else(PoisonError::into_inner);
+            let mut next = leases.next_end();
+            for ended in ["ended = 0", "ended > 0"] {
+                next = next.into_iter().chain(first_free(db, ended, &leases)?).min();
+            }
+            Ok(next)
+        })
+        .await
+    }
+
+    async fn resume(&self, now: Timestamp) -> Result<u64, StoreError> {
+        self.leases().clear();
+        let resumed = self.writer.ask(move |batch| batch.resume(now)).await?;
+        Ok(resumed as u64)
     }
 
     async fn rouse(&self, process: &ProcessId, now: Timestamp) -> Result<u64, StoreError> {
@@ -372,7 +401,7 @@ fn entries(
     task: Option<i64>,
 ) -> Result<Vec<Entry>, StoreError> {
     let mut entries = db.prepare_cached(&format!(
-        "SELECT seq, trail.task, process, ref, trail.phase, revision, trail.body
+        "SELECT seq, trail.task, process, ref, trail.phase, trail.revision, trail.body
          FROM trail JOIN tasks ON tasks.id = trail.task WHERE {which} seq > ?1 ORDER BY seq LIMIT ?2"
     ))?;
     let after = i64::try_from(after).unwrap_or(i64::MAX);
@@ -408,6 +437,20 @@ fn records(
         found.push(Record { shelf: on, name, value, at: Timestamp(row.get(1)?) });
     }
     Ok(found)
+}
+
+/// When the first of those that nobody holds is due.
+fn first_free(db: &Connection, which: &str, leases: &Leases) -> Result<Option<Timestamp>, StoreError> {
+    let mut due = db.prepare_cached(&format!(
+        "SELECT id, due FROM tasks WHERE due IS NOT NULL AND {which} ORDER BY due"
+    ))?;
+    let mut rows = due.query([])?;
+    while let Some(row) = rows.next()? {
+        if !leases.knows(TaskId(row.get(0)?)) {
+            return Ok(Some(Timestamp(row.get(1)?)));
+        }
+    }
+    Ok(None)
 }
 
 fn one<T: rusqlite::types::FromSql>(db: &Connection, sql: &str) -> Result<T, StoreError> {

@@ -1,5 +1,5 @@
-//! A write of a [`Batch`] by itself: if one of a thousand cannot be written, it is told apart from a store that
-//! takes nothing at all, and costs none of the others.
+//! A write of a [`Batch`] by itself: if one of a thousand cannot be written, it is told apart from a store
+//! that takes nothing at all, and costs none of the others.
 
 use crate::engine::edges::{Receipt, Refused, StoreError};
 use crate::store::rows::{No, Sealed};
@@ -7,7 +7,7 @@ use crate::store::sqlite_batch::Batch;
 
 /// A row for each table that no task and no record can have.
 const CANARIES: [&str; 5] = [
-    "INSERT INTO tasks VALUES (-1, '', '', '', 0, 0, NULL, 0, 0, 0, NULL, x'')",
+    "INSERT INTO tasks VALUES (-1, '', '', '', 0, 0, NULL, 0, 0, 0, NULL, x'', 0)",
     "INSERT INTO letters VALUES (-1, -1, x'')",
     "INSERT INTO trail VALUES (-1, -1, 0, 0, 0, x'')",
     "INSERT INTO counts VALUES ('', '', 0, 0)",

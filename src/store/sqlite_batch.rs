@@ -4,6 +4,7 @@
 //! savepoint.
 
 use std::collections::BTreeMap;
+use std::sync::{Mutex, PoisonError};
 
 use rusqlite::{CachedStatement, Connection, OptionalExtension, params};
 
@@ -11,16 +12,25 @@ use crate::engine::edges::{Receipt, Refused, StoreError};
 use crate::engine::transition::LetterId;
 use crate::model::names::{Address, TaskId};
 use crate::model::task::{Phase, To};
+use crate::model::time::Timestamp;
 use crate::store::keeping::{HOPS_KEPT, HOPS_MAX};
+use crate::store::leases::Leases;
 use crate::store::rows::{
     Found, Mail, No, RecordRow, Stand, Step, Taken, TaskRow, Trail, letter_place, name, phase, phase_number,
 };
 use crate::store::seal::Sealer;
 
+/// What a batch works with beside its connection.
+pub(super) type With<'a> = (&'a Sealer, &'a Mutex<Leases>);
+
+/// What the column says of a row from before it was there.
+const REVISION_UNKNOWN: i64 = -1;
+
 /// One open transaction.
 pub(super) struct Batch<'c> {
     pub(super) db: &'c Connection,
     sealer: &'c Sealer,
+    leases: &'c Mutex<Leases>,
     pub(super) last_event: i64,
     pub(super) last_letter: i64,
     began: (i64, i64),
@@ -53,19 +63,29 @@ enum Delivery<'w> {
 }
 
 impl<'c> Batch<'c> {
-    pub(super) fn begin(db: &'c Connection, sealer: &'c Sealer) -> Result<Batch<'c>, StoreError> {
+    pub(super) fn begin(db: &'c Connection, (sealer, leases): With<'c>) -> Result<Batch<'c>, StoreError> {
         db.prepare_cached("BEGIN IMMEDIATE")?.execute([])?;
         let mut last = db.prepare_cached("SELECT last_event, last_letter FROM store")?;
         let began: (i64, i64) = last.query_row([], |row| Ok((row.get(0)?, row.get(1)?)))?;
         let (last_event, last_letter) = began;
         let counts = BTreeMap::new();
-        Ok(Batch { db, sealer, last_event, last_letter, began, counts, suspect: false, careful: false })
+        Ok(Batch {
+            db,
+            sealer,
+            leases,
+            last_event,
+            last_letter,
+            began,
+            counts,
+            suspect: false,
+            careful: false,
+        })
     }
 
-    /// The same, and each write stands by itself. It costs a savepoint for each, so it is for batches in which
-    /// one has failed.
-    pub(super) fn begin_careful(db: &'c Connection, sealer: &'c Sealer) -> Result<Batch<'c>, StoreError> {
-        Ok(Batch { careful: true, ..Batch::begin(db, sealer)? })
+    /// The same, and each write stands by itself. It costs a savepoint for each, so it is for batches in
+    /// which one has failed.
+    pub(super) fn begin_careful(db: &'c Connection, with: With<'c>) -> Result<Batch<'c>, StoreError> {
+        Ok(Batch { careful: true, ..Batch::begin(db, with)? })
     }
 
     /// Writes what is gathered over the batch; to be called once, before the commit.
@@ -99,18 +119,50 @@ impl<'c> Batch<'c> {
         Ok(())
     }
 
-    pub(super) fn claim(&mut self, now: i64, until: i64, limit: i64) -> Result<Vec<Taken>, StoreError> {
-        let mut due =
-            self.sql("SELECT id, due, turn + 1, body FROM tasks WHERE due <= ?1 ORDER BY due, id LIMIT ?2")?;
-        let due: Vec<Found> = due.query_map(params![now, limit], found)?.collect::<Result<_, _>>()?;
-        let mut lease = self.sql("UPDATE tasks SET due = ?2, turn = ?3 WHERE id = ?1")?;
+    /// Claims what is due and free; nothing is written. A group whose commit fails may have claimed in vain:
+    /// those leases end by themselves.
+    pub(super) fn claim(
+        &mut self,
+        now: Timestamp,
+        until: Timestamp,
+        limit: usize,
+    ) -> Result<Vec<Taken>, StoreError> {
+        let mut leases = self.leases.lock().unwrap_or_else(PoisonError::into_inner);
         let mut inbox = self.sql("SELECT id, body FROM letters WHERE task = ?1 ORDER BY id")?;
-        let take = |found: Found| {
-            lease.execute(params![found.id, until, found.turn])?;
-            let letters = inbox.query_map([found.id], |row| Ok((row.get(0)?, row.get(1)?)))?;
-            Ok(Taken { letters: letters.collect::<Result<_, _>>()?, found })
-        };
-        due.into_iter().map(take).collect()
+        let mut taken = Vec::new();
+        for which in ["ended = 0", "ended > 0"] {
+            let mut due = self.sql(&format!(
+                "SELECT id, due, turn, body FROM tasks WHERE due <= ?1 AND {which} ORDER BY due, id"
+            ))?;
+            let mut rows = due.query([now.0])?;
+            while taken.len() < limit
+                && let Some(row) = rows.next()?
+            {
+                let id = TaskId(row.get(0)?);
+                if leases.holds(id, now) {
+                    continue;
+                }
+                let mut found = found(row)?;
+                found.turn = leases.take(id, found.turn.cast_unsigned(), until).cast_signed();
+                let letters = inbox.query_map([id.0], |row| Ok((row.get(0)?, row.get(1)?)))?;
+                taken.push(Taken { letters: letters.collect::<Result<_, _>>()?, found });
+            }
+        }
+        Ok(taken)
+    }
+
+    /// Makes due whatever is doing something.
+    pub(super) fn resume(&mut self, now: Timestamp) -> Result<usize, StoreError> {
+        let doing = phase_number(Phase::Doing);
+        let mut places = self.sql("SELECT process, node FROM counts WHERE phase = ?1")?;
+        let places = places.query_map([doing], |row| Ok((row.get(0)?, row.get(1)?)))?;
+        let places: Vec<(String, String)> = places.collect::<Result<_, _>>()?;
+        let mut resume = self.sql(
+            "UPDATE tasks SET due = ?4
+             WHERE process = ?1 AND node = ?2 AND phase = ?3 AND (due IS NULL OR due > ?4)",
+        )?;
+        let each = places.iter().map(|(process, node)| resume.execute(params![process, node, doing, now.0]));
+        Ok(each.sum::<Result<usize, _>>()?)
     }
 
     pub(super) fn post(&mut self, letter: &Mail, at: i64) -> Result<Receipt, No> {
@@ -160,7 +212,7 @@ impl<'c> Batch<'c> {
                 return Err(No::Refused(Refused::Repeated(TaskId(id))));
             }
         }
-        let was = if step.new { None } else { self.was(row)? };
+        let was = if step.new { None } else { self.was(step)? };
         if was.is_none() && !step.new {
             return Err(No::Refused(Refused::Stale));
         }
@@ -174,12 +226,21 @@ impl<'c> Batch<'c> {
         Ok(was)
     }
 
-    fn was(&self, row: &TaskRow) -> Result<Option<Was>, StoreError> {
-        let mut was = self.sql("SELECT node, phase, ended, hops FROM tasks WHERE id = ?1 AND turn = ?2")?;
-        let mut rows = was.query([row.id, row.turn])?;
+    /// The row that the step was made of, if it is still as it was, and claimed by nobody else since.
+    fn was(&self, step: &Step) -> Result<Option<Was>, StoreError> {
+        let row = &step.row;
+        let mut was = self.sql("SELECT node, phase, ended, hops, turn, revision FROM tasks WHERE id = ?1")?;
+        let mut rows = was.query([row.id])?;
         let Some(found) = rows.next()? else {
             return Ok(None);
         };
+        let (turn, revision): (i64, i64) = (found.get(4)?, found.get(5)?);
+        let leases = self.leases.lock().unwrap_or_else(PoisonError::into_inner);
+        let epoch = leases.epoch(TaskId(row.id)).map_or(turn, u64::cast_signed);
+        let is_base = step.base.is_none_or(|base| base == revision || revision == REVISION_UNKNOWN);
+        if epoch != row.turn || !is_base {
+            return Ok(None);
+        }
         let node = name(found.get_ref(0)?.as_str().map_err(rusqlite::Error::from)?)?;
         let stand = (row.address.process.clone(), node, phase(found.get(1)?)?);
         Ok(Some(Was { stand, ended: found.get(2)?, hops: found.get(3)? }))
@@ -260,7 +321,7 @@ impl<'c> Batch<'c> {
             Some(was) => {
                 self.sql(
                     "UPDATE tasks SET node = ?2, phase = ?3, ended = ?4, due = ?5, alarm = ?6, hops = ?7,
-                     body = ?8 WHERE id = ?1",
+                     body = ?8, turn = ?9, revision = ?10 WHERE id = ?1",
                 )?
                 .execute(params![
                     row.id,
@@ -271,6 +332,8 @@ impl<'c> Batch<'c> {
                     row.alarm,
                     hops,
                     row.body,
+                    row.turn,
+                    row.revision,
                 ])?;
                 self.count(was.stand.clone(), -1);
                 self.count(row.stand(), 1);
@@ -280,8 +343,8 @@ impl<'c> Batch<'c> {
     }
 
     fn insert(&mut self, row: &TaskRow, ended: i64, hops: i64, idempotency: Option<&[u8]>) -> Result<(), No> {
-        self.sql("INSERT INTO tasks VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12)")?.execute(
-            params![
+        self.sql("INSERT INTO tasks VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13)")?
+            .execute(params![
                 row.id,
                 row.address.process.as_str(),
                 row.address.reference.as_str(),
@@ -294,8 +357,8 @@ impl<'c> Batch<'c> {
                 hops,
                 idempotency,
                 row.body,
-            ],
-        )?;
+                row.revision,
+            ])?;
         self.count(row.stand(), 1);
         Ok(())
     }

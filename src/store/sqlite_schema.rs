@@ -12,7 +12,8 @@ use crate::engine::edges::StoreError;
 use crate::store::seal::{SealError, Sealer};
 
 /// From an empty file to the present form, one step each. A step is never edited: a change is one more step.
-const MIGRATIONS: &[&str] = &["
+const MIGRATIONS: &[&str] = &[
+    "
     CREATE TABLE store (
         one INTEGER PRIMARY KEY CHECK (one = 1),
         seal BLOB NOT NULL,                 -- a known text, to tell a wrong key at once
@@ -67,7 +68,16 @@ const MIGRATIONS: &[&str] = &["
         value BLOB NOT NULL,                -- sealed
         PRIMARY KEY (shelf, name)
     ) STRICT;
-"];
+",
+    "
+    -- A commit is made of one revision; -1 in rows from before this was known here.
+    ALTER TABLE tasks ADD COLUMN revision INTEGER NOT NULL DEFAULT -1;
+    -- What lives is claimed before what has ended and is to be removed.
+    DROP INDEX tasks_due;
+    CREATE INDEX tasks_due ON tasks (due) WHERE due IS NOT NULL AND ended = 0;
+    CREATE INDEX tasks_removal ON tasks (due) WHERE due IS NOT NULL AND ended > 0;
+",
+];
 
 /// Says that an SQLite file is a store of Beltline: `BELT`.
 const APPLICATION_ID: i64 = 0x4245_4C54;

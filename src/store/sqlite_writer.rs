@@ -9,8 +9,9 @@ use rusqlite::Connection;
 use tokio::sync::{mpsc, oneshot};
 
 use crate::engine::edges::StoreError;
+use crate::store::leases::Leases;
 use crate::store::seal::Sealer;
-use crate::store::sqlite_batch::Batch;
+use crate::store::sqlite_batch::{Batch, With};
 
 /// Requests that may wait; whoever comes then waits to wait.
 const QUEUE_MAX: usize = 1_024;
@@ -61,12 +62,17 @@ where
 }
 
 impl Writer {
-    pub(super) fn start(db: Connection, sealer: Arc<Sealer>, log: Arc<Log>) -> Result<Writer, StoreError> {
+    pub(super) fn start(
+        db: Connection,
+        sealer: Arc<Sealer>,
+        leases: Arc<Mutex<Leases>>,
+        log: Arc<Log>,
+    ) -> Result<Writer, StoreError> {
         let (jobs, waiting) = mpsc::channel(QUEUE_MAX);
         let thread = Builder::new().name("store-writer".to_owned());
         let last = Arc::new(LastCommit::default());
         let told = Arc::clone(&last);
-        let work = move || serve(&db, &sealer, waiting, &log, &told);
+        let work = move || serve(&db, (&sealer, &leases), waiting, &log, &told);
         let thread = thread.spawn(work).map_err(|error| lost(&error))?;
         Ok(Writer { jobs: Some(jobs), thread: Some(thread), last })
     }
@@ -100,7 +106,7 @@ impl Drop for Writer {
 
 fn serve(
     db: &Connection,
-    sealer: &Sealer,
+    with: With<'_>,
     mut waiting: mpsc::Receiver<Box<dyn Job>>,
     log: &Log,
     last: &LastCommit,
@@ -113,7 +119,7 @@ fn serve(
             group.push(next);
         }
         let changes = db.total_changes();
-        let succeeded = commit(db, sealer, group);
+        let succeeded = commit(db, with, group);
         let wrote = db.total_changes() != changes;
         if wrote || !succeeded {
             *lock(last) = succeeded.then(now);
@@ -127,13 +133,13 @@ fn serve(
 /// Commits a group and answers it; says whether the last commit succeeded. If one of the group fails, each
 /// gets a transaction of its own: the others must not suffer for it. If one fails in a way that may be of one
 /// of its writes alone, each of its writes stands by itself.
-fn commit(db: &Connection, sealer: &Sealer, group: Vec<Box<dyn Job>>) -> bool {
-    match try_commit(Batch::begin(db, sealer), group) {
+fn commit(db: &Connection, with: With<'_>, group: Vec<Box<dyn Job>>) -> bool {
+    match try_commit(Batch::begin(db, with), group) {
         Tried::Done => true,
         Tried::Failed(group, error) => fail(db, group, &error),
         Tried::Suspect(group) if group.len() == 1 => {
             roll_back(db);
-            match try_commit(Batch::begin_careful(db, sealer), group) {
+            match try_commit(Batch::begin_careful(db, with), group) {
                 Tried::Done => true,
                 Tried::Failed(group, error) => fail(db, group, &error),
                 Tried::Suspect(group) => fail(db, group, &gone()),
@@ -141,7 +147,7 @@ fn commit(db: &Connection, sealer: &Sealer, group: Vec<Box<dyn Job>>) -> bool {
         }
         Tried::Suspect(group) => {
             roll_back(db);
-            group.into_iter().fold(false, |_, job| commit(db, sealer, vec![job]))
+            group.into_iter().fold(false, |_, job| commit(db, with, vec![job]))
         }
     }
 }

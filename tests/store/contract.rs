@@ -6,6 +6,7 @@ use beltline::model::names::TaskId;
 use beltline::model::task::{State, Task, To, Word};
 use serde_json::json;
 
+use crate::store::claims::*;
 use crate::store::looks::*;
 use crate::store::make::*;
 
@@ -35,6 +36,9 @@ contract! {
     a_claim_takes_what_is_due_longest_first
     a_claimed_task_is_due_again_when_its_lease_ends
     a_stale_turn_is_refused
+    a_transition_is_committed_once
+    what_lives_is_claimed_before_what_is_to_be_removed
+    what_was_doing_something_is_resumed
     a_task_with_mail_is_due_at_once
     a_task_that_is_doing_something_is_not_disturbed_by_mail
     letters_left_unread_make_the_task_due_again
@@ -137,48 +141,6 @@ async fn a_name_taken_in_the_same_commit_is_taken(store: &dyn Store) {
     let expected = [None, taken("shop/one"), None, three, taken("shop/six"), taken("shop/eight"), None, None];
     assert_eq!(refused, expected);
     assert_eq!(counts(store).await, ["shop start done 1", "shop start ready 2"]);
-}
-
-async fn a_claim_takes_what_is_due_longest_first(store: &dyn Store) {
-    for (id, due) in [(1, Some(30)), (2, Some(10)), (3, None), (4, Some(20)), (5, Some(10)), (6, Some(31))] {
-        let due = due.map(at);
-        put(store, born(Task { due, ..task(id, &format!("shop/{id}")) })).await.unwrap();
-    }
-    assert_eq!(store.next_due().await.unwrap(), Some(at(10)));
-    let some = store.claim(at(30), LEASE, 3).await.unwrap();
-    assert_eq!(some.iter().map(|it| it.task.id.0).collect::<Vec<_>>(), [2, 5, 4]);
-    assert_eq!(some[0].task.due, Some(at(10)), "the claim says when it was due");
-    assert_eq!(claim_one(store, 30).await.task.id, TaskId(1));
-    assert_eq!(claim(store, 30).await, []);
-    assert_eq!(store.next_due().await.unwrap(), Some(at(31)));
-}
-
-async fn a_claimed_task_is_due_again_when_its_lease_ends(store: &dyn Store) {
-    put(store, born(task(1, "shop/one"))).await.unwrap();
-    let first = claim_one(store, 100).await;
-    assert_eq!(first.task, Task { turn: 1, ..task(1, "shop/one") });
-    let end = 100 + i64::try_from(LEASE.0).unwrap();
-    assert_eq!(due(store, 1).await, Some(end));
-    assert_eq!(get(store, 1).await.unwrap().turn, 1);
-    assert_eq!(claim(store, end - 1).await, []);
-    let second = claim_one(store, end).await;
-    assert_eq!((second.task.turn, second.task.due), (2, Some(at(end))));
-}
-
-async fn a_stale_turn_is_refused(store: &dyn Store) {
-    put(store, born(task(1, "shop/one"))).await.unwrap();
-    let first = claim_one(store, 0).await;
-    let second = claim_one(store, 40_000).await;
-    let mut late = answered(&first, |task| task.state = State::Done);
-    late.trail = vec![hop("late")];
-    late.letters = vec![create(2, "shop/two")];
-    assert_eq!(put(store, late).await, Err(Refused::Stale));
-    assert_eq!(get(store, 2).await, None);
-    assert_eq!(events(store).await, []);
-    put(store, answered(&second, |task| task.due = None)).await.unwrap();
-    put(store, answered(&second, |task| task.due = None)).await.unwrap();
-    assert_eq!(get(store, 1).await.unwrap().turn, 2, "a turn may commit more than once");
-    assert_eq!(put(store, moved(task(9, "shop/nine"))).await, Err(Refused::Stale), "there is no such task");
 }
 
 async fn a_task_with_mail_is_due_at_once(store: &dyn Store) {

@@ -117,6 +117,7 @@ pub(super) fn born(task: Task) -> Transition {
     Transition {
         task,
         before: None,
+        base: None,
         letters: Vec::new(),
         trail: Vec::new(),
         read: Vec::new(),

@@ -5,6 +5,7 @@
 
 mod make;
 mod looks;
+mod claims;
 mod contract;
 mod side_by_side;
 mod sqlite;

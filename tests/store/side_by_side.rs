@@ -38,6 +38,7 @@ const SIGHTS: &[&str] = &[
     "claimed with letters",
     "claimed ended",
     "roused",
+    "resumed",
     "read",
     "read nothing",
     "found",
@@ -120,6 +121,11 @@ impl Pair {
                 let roused = self.both(async |store| store.rouse(&process, now).await.unwrap()).await;
                 self.saw(roused > 0, "roused");
             }
+            _ if self.chance.one_in(8) => {
+                let now = at(self.now);
+                let resumed = self.both(async |store| store.resume(now).await.unwrap()).await;
+                self.saw(resumed > 0, "resumed");
+            }
             _ => self.compare_all().await,
         }
     }
@@ -181,6 +187,7 @@ impl Pair {
             (2..=6, Some(claim)) => {
                 let mut step = self.step(claim.task.clone(), Some(&claim));
                 step.before = Some(claim.task.place());
+                step.base = Some(claim.task.revision).filter(|_| self.chance.one_in(2));
                 let read = claim.letters.iter().filter(|_| !self.chance.one_in(4));
                 step.read = read.map(|(letter, _)| Reading { letter: *letter, refused: None }).collect();
                 Write::Step(Box::new(step))

@@ -12,11 +12,13 @@ use beltline::desk::desk::{Desk, DeskConfig, facts};
 use beltline::engine::births::Births;
 use beltline::engine::board::Board;
 use beltline::engine::edges::{Clock, Store};
+use beltline::engine::in_flight::InFlight;
 use beltline::engine::registry::Registry;
 use beltline::engine::runner::Runner;
 use beltline::engine::shelf::{Channel, Keyring};
 use beltline::engine::turns::Turns;
 use beltline::gate::client::Front;
+use beltline::model::time::Span;
 use beltline::store::memory::Memory;
 use beltline::world::clock::SystemClock;
 use beltline::world::storm::Digest;
@@ -50,6 +52,8 @@ pub(crate) struct Plan {
     pub(crate) digest: Digest,
     /// How many effects are performed at once.
     pub(crate) effects_max: usize,
+    /// How long what is out may take when it stops.
+    pub(crate) grace: Option<Span>,
 }
 
 impl Default for Plan {
@@ -63,6 +67,7 @@ impl Default for Plan {
             proxies: Vec::new(),
             digest: Digest::default(),
             effects_max: 512,
+            grace: None,
         }
     }
 }
@@ -103,8 +108,10 @@ impl House {
             board: Board::default(),
             facts: facts(Arc::clone(&keyring), &public_url),
             births: Births::new(),
+            in_flight: InFlight::default(),
         });
         let (runner, handle) = Runner::new(turns);
+        let runner = runner.at_once(plan.effects_max).grace(plan.grace.unwrap_or(Span::secs(8)));
         let config = DeskConfig {
             processes: plan.processes,
             channels: plan.channels,
@@ -119,7 +126,7 @@ impl House {
         let app = App::new(Arc::clone(&desk), stop.clone()).on_loopback().with_pages(pages);
         let app = app.behind(Front { trust: plan.proxies, guarded: false });
         let running = vec![
-            tokio::spawn(runner.at_once(plan.effects_max).run(stop.clone())),
+            tokio::spawn(runner.run(stop.clone())),
             tokio::spawn(Arc::clone(&desk).watch_channels(stop.clone())),
             tokio::spawn(serve(listener, app, stop.clone())),
             tokio::spawn(Arc::clone(&desk).run_schedules(stop.clone())),

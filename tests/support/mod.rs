@@ -1,6 +1,7 @@
 //! A whole house on loopback: a store, the runner, the desk and the REST API, as `serve` puts them together.
 
 pub(crate) mod call;
+pub(crate) mod fickle;
 pub(crate) mod house;
 pub(crate) mod shifted;
 pub(crate) mod issuer;

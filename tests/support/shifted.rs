@@ -12,6 +12,7 @@ use tokio::sync::Notify;
 #[derive(Debug, Default)]
 pub(crate) struct Shifted {
     millis: AtomicU64,
+    stepped: AtomicU64,
     moved: Notify,
 }
 
@@ -22,6 +23,17 @@ impl Shifted {
         self.moved.notify_waiters();
     }
 
+    /// Its wall clock is set ahead, and no time passes.
+    pub(crate) fn steps(&self, span: Span) {
+        self.stepped.fetch_add(span.0, Ordering::SeqCst);
+        self.moved.notify_waiters();
+    }
+
+    /// How far the wall clock is ahead of the system's.
+    fn ahead(&self) -> Span {
+        Span(self.shift().0 + self.stepped.load(Ordering::SeqCst))
+    }
+
     fn shift(&self) -> Span {
         Span(self.millis.load(Ordering::SeqCst))
     }
@@ -30,7 +42,7 @@ impl Shifted {
 #[async_trait]
 impl Clock for Shifted {
     fn now(&self) -> Timestamp {
-        SystemClock.now() + self.shift()
+        SystemClock.now() + self.ahead()
     }
 
     fn ticks(&self) -> Ticks {
@@ -48,7 +60,7 @@ impl Clock for Shifted {
                 return;
             }
             tokio::select! {
-                () = SystemClock.at(at - self.shift()) => {}
+                () = SystemClock.at(at - self.ahead()) => {}
                 () = moved => {}
             }
         }

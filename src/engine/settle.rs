@@ -1,0 +1,204 @@
+//! A batch: all of it is decided, committed once, and then settled: each write is told to whom it concerns,
+//! decided anew, or offered again. Nothing that was received is dropped here.
+
+use std::collections::HashSet;
+
+use crate::engine::edges::{Receipt, Refused, StoreError, Write};
+use crate::engine::step::Cause;
+use crate::engine::transition::Transition;
+use crate::engine::turns::{Hand, Item, Left, Turns, not_taken};
+use crate::model::names::TaskId;
+use crate::model::task::State;
+
+/// What became of one write.
+enum Settled {
+    /// It is over for this batch.
+    Over,
+    /// It is to be decided anew.
+    Again(Item),
+    /// The store has another life of the task than this one was made of. It may be this very one: a commit
+    /// that was answered with an error may have happened.
+    Unsure(Box<Hand>, Box<Transition>),
+}
+
+impl Turns {
+    /// Runs all of `items` until each is committed or refused.
+    pub async fn run(&self, items: Vec<Item>) -> Left {
+        let mut left = Left::default();
+        let brought: Vec<(TaskId, u64)> = items.iter().filter_map(Item::life).collect();
+        let mut items = items;
+        while !items.is_empty() {
+            let decided = match self.decide(items).await {
+                Ok(decided) => decided,
+                Err((items, error)) => {
+                    give_up(items, &error, &mut left);
+                    break;
+                }
+            };
+            let (items_decided, writes): (Vec<Item>, Vec<Write>) = decided.into_iter().unzip();
+            match self.store.commit(writes.clone()).await {
+                Ok(results) => {
+                    self.board.commit_done();
+                    items = Vec::new();
+                    for ((item, write), result) in items_decided.into_iter().zip(writes).zip(results) {
+                        match self.settle(item, write, result, &mut left) {
+                            Settled::Over => {}
+                            Settled::Again(item) => items.push(item),
+                            Settled::Unsure(hand, transition) => {
+                                self.resolve(*hand, *transition, &mut left).await;
+                            }
+                        }
+                    }
+                }
+                Err(error) => {
+                    give_up(items_decided, &error, &mut left);
+                    break;
+                }
+            }
+        }
+        self.let_go(&brought, &mut left);
+        left
+    }
+
+    /// Whatever was brought and is nowhere now, as its process is not there, is held no longer.
+    fn let_go(&self, brought: &[(TaskId, u64)], left: &mut Left) {
+        let again: HashSet<TaskId> = left.again.iter().filter_map(Item::life).map(|(id, _)| id).collect();
+        let known: HashSet<TaskId> = left.doing.iter().map(|task| task.id).chain(left.over.clone()).collect();
+        for (id, epoch) in brought.iter().filter(|(id, _)| !known.contains(id) && !again.contains(id)) {
+            self.in_flight.release(*id, *epoch);
+            left.over.push(*id);
+        }
+    }
+
+    /// Tells what became of one write.
+    fn settle(&self, item: Item, write: Write, result: Result<Receipt, Refused>, left: &mut Left) -> Settled {
+        match (item, write, result) {
+            (Item::Hand(hand), Write::Step(transition), Ok(receipt)) => {
+                self.kept(*hand, *transition, &receipt, left);
+                Settled::Over
+            }
+            (Item::Hand(hand), Write::Step(transition), Err(Refused::Stale)) if hand.cause != Cause::New => {
+                let claimed_since =
+                    self.in_flight.epoch(hand.task.id).is_some_and(|it| it > transition.task.turn);
+                match claimed_since {
+                    true => Settled::Again(Item::Hand(hand)),
+                    false => Settled::Unsure(hand, transition),
+                }
+            }
+            (Item::Hand(hand), write, Err(refused)) => {
+                let (id, epoch) = (hand.task.id, epoch(&write));
+                match self.refused(*hand, refused) {
+                    Some(item) => Settled::Again(item),
+                    None => {
+                        self.in_flight.release(id, epoch);
+                        left.over.push(id);
+                        Settled::Over
+                    }
+                }
+            }
+            (Item::Post { letter, tell }, _, Ok(receipt)) => {
+                let now = self.clock.now();
+                self.born(&letter, now);
+                self.board.look_at(now);
+                // Who left does not want to know; the letter is kept all the same.
+                drop(tell.send(Ok(receipt.letter)));
+                Settled::Over
+            }
+            (Item::Post { tell, .. }, _, Err(refused)) => {
+                drop(tell.send(Err(not_taken(refused))));
+                Settled::Over
+            }
+            (Item::Hand(_), Write::Post(..) | Write::Noted(..), Ok(_)) => Settled::Over,
+        }
+    }
+
+    fn kept(&self, hand: Hand, transition: Transition, receipt: &Receipt, left: &mut Left) {
+        self.board.committed(&transition);
+        self.note_lives(&transition);
+        transition.letters.iter().for_each(|letter| self.born(letter, transition.at));
+        if self.crowds_changed(&transition) {
+            self.touch_crowds(transition.at);
+        }
+        if receipt.mail || !transition.letters.is_empty() {
+            self.board.look_at(transition.at);
+        } else if let Some(due) = transition.task.due {
+            self.board.look_at(due);
+        }
+        if let Some(tell) = hand.tell {
+            // Who left does not want to know; the task is kept all the same.
+            drop(tell.send(Ok(transition.task.clone())));
+        }
+        match transition.task.state {
+            State::Doing(_) => {
+                self.in_flight.hold(&transition.task);
+                left.doing.push(transition.task);
+            }
+            State::Ready { .. } | State::Waiting { .. } | State::Done | State::Failed | State::Cancelled => {
+                self.in_flight.release(transition.task.id, transition.task.turn);
+                left.over.push(transition.task.id);
+            }
+        }
+    }
+
+    fn note_lives(&self, transition: &Transition) {
+        match self.registry.get(&transition.task.process) {
+            Some(it) if it.process.has_lives() && !transition.gone => {
+                self.board.lives.note(&it.process, &transition.task);
+            }
+            Some(it) if it.process.has_lives() => self.board.lives.forget(transition.task.id),
+            Some(_) | None => {}
+        }
+    }
+
+    /// Finds out whether a transition that is refused as stale was committed before: then it holds, with all
+    /// that comes of it. Else somebody else has the task, and what this runner knows of it is void.
+    async fn resolve(&self, hand: Hand, transition: Transition, left: &mut Left) {
+        let (id, epoch) = (hand.task.id, transition.task.turn);
+        match self.store.task(id).await {
+            Err(error) => {
+                tracing::error!(%error, task = %id, "whether it was committed is not known yet");
+                left.again.push(Item::Hand(Box::new(hand)));
+            }
+            Ok(Some(task)) if task.turn == epoch && task.revision == transition.task.revision => {
+                let task = Transition { task, ..transition };
+                self.kept(hand, task, &Receipt { letter: None, mail: true }, left);
+            }
+            Ok(None) if transition.gone => {
+                self.kept(hand, transition, &Receipt::default(), left);
+            }
+            Ok(found) => {
+                if matches!(hand.cause, Cause::Answered(_)) && found.is_some() {
+                    let task = hand.task.address();
+                    tracing::error!(%task, "another runner has taken it over; the answer is not its own");
+                    metrics::counter!("beltline_answers_fenced_total").increment(1);
+                } else {
+                    tracing::debug!(task = %hand.task.address(), "claimed by another runner since");
+                }
+                self.in_flight.release(id, epoch);
+                left.over.push(id);
+            }
+        }
+    }
+}
+
+/// The store is out of reach, or does not say what it did. Callers are told; all else is offered again,
+/// for nothing received may be lost.
+fn give_up(items: Vec<Item>, error: &StoreError, left: &mut Left) {
+    tracing::error!(%error, items = items.len(), "nothing of this batch was kept");
+    for item in items {
+        match item {
+            Item::Hand(mut hand) => match hand.tell.take() {
+                Some(tell) => drop(tell.send(Err(error.clone().into()))),
+                None => left.again.push(Item::Hand(hand)),
+            },
+            Item::Post { tell, .. } => drop(tell.send(Err(error.clone().into()))),
+        }
+    }
+}
+
+fn epoch(write: &Write) -> u64 {
+    match write {
+        Write::Step(transition) => transition.task.turn,
+        Write::Post(..) | Write::Noted(..) => 0,
+    }
+}

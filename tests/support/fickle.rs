@@ -1,0 +1,134 @@
+//! [`Fickle`]: a store that refuses to commit while it is told to, and says what was claimed of it.
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use beltline::engine::edges::{
+    Claim, Count, Entry, Receipt, Record, Refused, Shelf, Store, StoreError, Stretch, TaskQuery, Write,
+};
+use beltline::model::names::{Address, ProcessId, TaskId};
+use beltline::model::task::Task;
+use beltline::model::time::{Span, Timestamp};
+use tokio::sync::watch;
+
+/// What it does with commits.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) enum Mood {
+    /// Takes them.
+    #[default]
+    Takes,
+    /// Refuses them, as on a full disk.
+    Refuses,
+    /// Takes them, and says that it did not.
+    Lies,
+}
+
+/// A store over another one.
+pub(crate) struct Fickle {
+    inner: Arc<dyn Store>,
+    mood: watch::Sender<Mood>,
+    /// How many commits it has refused.
+    refused: watch::Sender<usize>,
+    /// Every task that was claimed, in order.
+    claimed: watch::Sender<Vec<TaskId>>,
+}
+
+impl Fickle {
+    pub(crate) fn over(inner: Arc<dyn Store>) -> Arc<Fickle> {
+        let (mood, refused, claimed) =
+            (watch::Sender::default(), watch::Sender::default(), watch::Sender::default());
+        Arc::new(Fickle { inner, mood, refused, claimed })
+    }
+
+    pub(crate) fn is_in(&self, mood: Mood) {
+        self.mood.send_replace(mood);
+    }
+
+    /// Returns when it has refused so many commits in all, or told so many lies.
+    pub(crate) async fn has_refused(&self, commits: usize) {
+        self.refused.subscribe().wait_for(|it| *it >= commits).await.unwrap();
+    }
+
+    /// How often that task has been claimed.
+    pub(crate) fn given_out(&self, id: TaskId) -> usize {
+        self.claimed.borrow().iter().filter(|it| **it == id).count()
+    }
+}
+
+#[async_trait]
+impl Store for Fickle {
+    async fn claim(&self, now: Timestamp, lease: Span, limit: usize) -> Result<Vec<Claim>, StoreError> {
+        let claims = self.inner.claim(now, lease, limit).await?;
+        self.claimed.send_modify(|all| all.extend(claims.iter().map(|it| it.task.id)));
+        Ok(claims)
+    }
+    async fn commit(&self, writes: Vec<Write>) -> Result<Vec<Result<Receipt, Refused>>, StoreError> {
+        let mood = *self.mood.borrow();
+        let done = match mood {
+            Mood::Refuses => Err(StoreError::Lost("the disk is full".to_owned())),
+            Mood::Takes | Mood::Lies => self.inner.commit(writes).await,
+        };
+        if mood == Mood::Takes {
+            return done;
+        }
+        self.refused.send_modify(|it| *it += 1);
+        Err(StoreError::Lost("the disk is full".to_owned()))
+    }
+    async fn read(&self, addresses: &[Address]) -> Result<Vec<Option<Task>>, StoreError> {
+        self.inner.read(addresses).await
+    }
+    async fn resume(&self, now: Timestamp) -> Result<u64, StoreError> {
+        self.inner.resume(now).await
+    }
+    async fn next_due(&self) -> Result<Option<Timestamp>, StoreError> {
+        self.inner.next_due().await
+    }
+    async fn rouse(&self, process: &ProcessId, now: Timestamp) -> Result<u64, StoreError> {
+        self.inner.rouse(process, now).await
+    }
+    async fn task(&self, id: TaskId) -> Result<Option<Task>, StoreError> {
+        self.inner.task(id).await
+    }
+    async fn find(&self, address: &Address) -> Result<Option<Task>, StoreError> {
+        self.inner.find(address).await
+    }
+    async fn tasks(&self, query: &TaskQuery) -> Result<Vec<Task>, StoreError> {
+        self.inner.tasks(query).await
+    }
+    async fn named(&self, among: &[ProcessId], prefix: &str, limit: usize) -> Result<Vec<Task>, StoreError> {
+        self.inner.named(among, prefix, limit).await
+    }
+    async fn trail(&self, id: TaskId, after: u64, limit: usize) -> Result<Vec<Entry>, StoreError> {
+        self.inner.trail(id, after, limit).await
+    }
+    async fn events(&self, after: u64, limit: usize) -> Result<Vec<Entry>, StoreError> {
+        self.inner.events(after, limit).await
+    }
+    async fn last_event(&self) -> Result<u64, StoreError> {
+        self.inner.last_event().await
+    }
+    async fn counts(&self, process: Option<&ProcessId>) -> Result<Vec<Count>, StoreError> {
+        self.inner.counts(process).await
+    }
+    async fn alarms(&self, limit: usize) -> Result<Vec<Task>, StoreError> {
+        self.inner.alarms(limit).await
+    }
+    async fn keep(&self, records: Vec<Record>) -> Result<(), StoreError> {
+        self.inner.keep(records).await
+    }
+    async fn forget(&self, shelf: Shelf, name: &str) -> Result<bool, StoreError> {
+        self.inner.forget(shelf, name).await
+    }
+    async fn shelf(&self, shelf: Shelf) -> Result<Vec<Record>, StoreError> {
+        self.inner.shelf(shelf).await
+    }
+    async fn record(&self, shelf: Shelf, name: &str) -> Result<Option<Record>, StoreError> {
+        self.inner.record(shelf, name).await
+    }
+    async fn stretch(&self, stretch: &Stretch) -> Result<Vec<Record>, StoreError> {
+        self.inner.stretch(stretch).await
+    }
+    async fn forget_before(&self, shelf: Shelf, name: &str) -> Result<u64, StoreError> {
+        self.inner.forget_before(shelf, name).await
+    }
+}
