@@ -1,5 +1,5 @@
-//! How many nodes a task comes by in one step has no meaning: it takes the same way with the same faults when it
-//! rests before each of them.
+//! How many nodes a task comes by in one step has no meaning: it takes the same way with the same faults
+//! when it rests before each of them.
 
 use beltline::model::time::Span;
 use serde_json::json;

@@ -55,6 +55,8 @@ impl Kind {
 
 /// Doors that write.
 const WRITES: [Door; 6] = ["claim", "commit", "rouse", "keep", "forget", "forget_before"];
+/// How long the store is away at most.
+pub(crate) const OUTAGE_MAX: Span = Span::secs(60);
 /// How often a door is the first of an outage, at which a run has a few.
 const OUTAGE_ONCE_IN: u64 = 60;
 
@@ -89,7 +91,7 @@ impl Faults {
         let writes = WRITES.contains(&door);
         let outage = self.has(Kind::FullDisk) || self.has(Kind::LostStore);
         if outage && up >= self.outage_until && door == "commit" && self.dice.once_in(OUTAGE_ONCE_IN) {
-            self.outage_until = up + i64::try_from(self.dice.from(500, 60_000)).unwrap();
+            self.outage_until = up + i64::try_from(self.dice.from(500, OUTAGE_MAX.0)).unwrap();
         }
         let mut passage = Passage::WELL;
         if self.has(Kind::SlowStore) {

@@ -70,7 +70,7 @@ fn plan(number: u64, dice: &mut Dice) -> String {
     }
     // Some go round, so that they live on; most of them rest on the way.
     match dice.from(0, 4) {
-        0 => writeln!(text, "  n{nodes}: {{kind: delay, for: 25s, next: n0}}"),
+        0 => writeln!(text, "  n{nodes}: {{kind: delay, for: 6m, next: n0}}"),
         _ => writeln!(text, "  n{nodes}: {{kind: end}}"),
     }
     .unwrap();

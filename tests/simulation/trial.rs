@@ -12,7 +12,7 @@ use beltline::engine::shelf::Keyring;
 use beltline::engine::turns::NotTaken;
 use beltline::model::names::{Address, ProcessId, TaskId};
 use beltline::model::scope::Scope;
-use beltline::model::task::{Letter, State, To, Word};
+use beltline::model::task::{Letter, State, Task, To, Word};
 use beltline::model::time::Span;
 use beltline::rehearsal::director::Director;
 use beltline::rehearsal::life::at_once;
@@ -22,7 +22,7 @@ use beltline::store::memory::Memory;
 use serde_json::json;
 
 use crate::simulation::dice::Dice;
-use crate::simulation::faults::{Faults, Kind};
+use crate::simulation::faults::{Faults, Kind, OUTAGE_MAX};
 use crate::simulation::oracle::Oracle;
 use crate::simulation::plans::{CHAIN, PLANS, plans};
 use crate::simulation::universe::{BEGINNING, CALLS_AT_ONCE_MAX, address, params, process};
@@ -31,7 +31,7 @@ use crate::simulation::universe::{BEGINNING, CALLS_AT_ONCE_MAX, address, params,
 const ROUGH: Span = Span::mins(40);
 const CALM: Span = Span::mins(20);
 /// A runner that is asked to stop does so in this time.
-const GRACE: Span = Span::secs(25);
+const GRACE: Span = Span::secs(10);
 
 /// What came of a seed.
 pub(crate) struct Tried {
@@ -303,6 +303,22 @@ impl Trial {
                 self.patiently(async move { desk.deploy(&Actor::local("ann"), deployment).await }).await;
             let told = done.map(|it| it.map(drop).map_err(|it| it.to_string()));
             self.oracle().note(&format!("{} deployed: {told:?}", self.up()));
+            if told.is_some_and(|it| it.is_err()) {
+                self.none_sleeps().await;
+            }
+        }
+    }
+
+    /// What was paused for a deploy that failed goes on when the store is back.
+    async fn none_sleeps(&mut self) {
+        self.live(OUTAGE_MAX.0 + 30_000).await;
+        let query = TaskQuery { limit: usize::MAX, ..TaskQuery::default() };
+        let paused = |it: &Task| self.registry.get(&it.process).is_some_and(|it| it.paused);
+        for task in at_once(self.disk.tasks(&query)).unwrap() {
+            if task.due.is_none() && matches!(task.state, State::Ready { .. }) && !paused(&task) {
+                let (name, node) = (task.address(), &task.at);
+                self.oracle().says(format!("`{name}` sleeps on `{node}` after a deploy that failed"));
+            }
         }
     }
 
