@@ -6,6 +6,7 @@ mod api;
 mod browser;
 mod canary;
 mod cli;
+mod clock;
 mod corpora;
 mod kill;
 mod people;

@@ -96,6 +96,7 @@ impl Engine {
         let (stop_answers, stop_runner) = (CancellationToken::new(), CancellationToken::new());
         let runner = tokio::spawn(runner.run(stop_runner.clone()));
         let channels = tokio::spawn(Arc::clone(&desk).watch_channels(stop_runner.clone()));
+        tokio::spawn(Arc::clone(&desk).follow_clock(stop_answers.clone()));
         let (watch, files) = deploy_folder(config, &desk).await?;
         let schedules = tokio::spawn(Arc::clone(&desk).run_schedules(stop_answers.clone()));
         let (answers, local) =

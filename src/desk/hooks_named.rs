@@ -251,14 +251,13 @@ impl Desk {
             Delivered::Created(task, Some(reply)) => (task, reply),
         };
         let address = task.address();
-        let deadline = self.now() + hook.timeout;
         tokio::select! {
             biased;
             reply = reply => match reply {
                 Ok(reply) => Ok(Hooked::Replied(reply)),
                 Err(_) => self.unreplied(*task, address).await,
             },
-            () = self.clock().at(deadline) => {
+            () = self.clock().after(hook.timeout) => {
                 self.board().forget_reply(task.id);
                 Ok(Hooked::Taken { address, created: true })
             }

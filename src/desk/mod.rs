@@ -45,6 +45,7 @@ pub mod hooks;
 pub mod hooks_knock;
 pub mod replays;
 pub mod hooks_named;
+pub mod clock;
 pub mod schedules;
 pub mod schedule_views;
 pub mod acks;

@@ -65,7 +65,6 @@ impl Desk {
 
     /// The task after it read that letter; none if it did not for a while.
     pub(super) async fn read(&self, letter: LetterId) -> Done<Option<Task>> {
-        let deadline = self.now() + READ_WAIT;
         tokio::select! {
             biased;
             read = self.board().letter(letter) => match read {
@@ -73,7 +72,7 @@ impl Desk {
                 Ok(Err(fault)) => Err(Refusal::of_letter(fault)),
                 Err(_) => Ok(None),
             },
-            () = self.clock().at(deadline) => {
+            () = self.clock().after(READ_WAIT) => {
                 self.board().forget_letter(letter);
                 Ok(None)
             }

@@ -6,6 +6,7 @@ use serde::Serialize;
 use utoipa::ToSchema;
 
 use crate::desk::actor::{Actor, Right};
+use crate::desk::clock::ClockStatus;
 use crate::desk::desk::Desk;
 use crate::desk::disk::Disk;
 use crate::desk::files::TroubleView;
@@ -41,6 +42,8 @@ pub struct Status {
     pub channels: ChannelStatus,
     /// Channels that deliver nothing at present.
     pub channels_failing: Vec<FailingChannel>,
+    /// How the wall clock was set.
+    pub clock: ClockStatus,
     /// Texts that could not be deployed.
     pub problems: Vec<TroubleView>,
     /// The number of the newest event.
@@ -150,6 +153,7 @@ impl Desk {
             alarms: AlarmStatus::default(),
             channels,
             channels_failing: failing,
+            clock: self.clock_status(),
             problems: self.troubles(),
             last_event: 0,
             public_url: self.public_url().to_string(),

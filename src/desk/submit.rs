@@ -149,7 +149,7 @@ impl Desk {
     /// `task` when it has ended, or as it stands when the time is up.
     async fn ended(&self, task: Task, wait: Option<Span>) -> Done<Task> {
         let Some(wait) = wait.filter(|_| task.state.phase().is_live()) else { return Ok(task) };
-        let deadline = self.now() + wait.min(WAIT_MAX);
+        let deadline = self.clock().ticks() + wait.min(WAIT_MAX);
         let end = self.board().end(task.id);
         // It may have ended before anybody listened.
         let now = self.store().task(task.id).await?.unwrap_or(task);
@@ -161,7 +161,7 @@ impl Desk {
                 Ok(task) => Ok(task),
                 Err(_) => Ok(now),
             },
-            () = self.clock().at(deadline) => Ok(self.store().task(now.id).await?.unwrap_or(now)),
+            () = self.clock().at_tick(deadline) => Ok(self.store().task(now.id).await?.unwrap_or(now)),
         }
     }
 

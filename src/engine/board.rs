@@ -12,6 +12,7 @@ use crate::engine::alarms::Watch;
 use crate::engine::flow::Flow;
 use crate::engine::lives::Lives;
 use crate::engine::transition::{LetterId, Transition};
+use crate::engine::wall::Wall;
 use crate::model::fault::Fault;
 use crate::model::names::{ProcessId, TaskId};
 use crate::model::params::Params;
@@ -36,6 +37,8 @@ pub struct Board {
     pub crowds: Watch,
     /// How many tasks came and ended of late.
     pub flow: Flow,
+    /// Whether the wall clock was set.
+    pub wall: Wall,
     state: Mutex<Waiting>,
     due: AtomicI64,
     earlier: Notify,
@@ -68,7 +71,7 @@ impl Default for Board {
         let (commits, _) = watch::channel(0);
         let (state, due) = (Mutex::default(), AtomicI64::new(i64::MIN));
         let (lives, crowds, flow) = (Lives::default(), Watch::default(), Flow::default());
-        Board { lives, crowds, flow, state, due, earlier: Notify::new(), commits }
+        Board { lives, crowds, flow, wall: Wall::default(), state, due, earlier: Notify::new(), commits }
     }
 }
 

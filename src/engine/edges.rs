@@ -46,6 +46,10 @@ pub trait Store: Send + Sync {
     /// Makes the live, not doing tasks of `process` that have no `due` due at `now`; says how many.
     async fn rouse(&self, process: &ProcessId, now: Timestamp) -> Result<u64, StoreError>;
 
+    /// Makes the tasks numbered above `after` that are not doing due earlier by `by`, of at most `limit` tasks
+    /// at a time: the wall clock was set back. Gives the number to go on after; none if those were the last.
+    async fn pull_due(&self, by: Span, after: TaskId, limit: usize) -> Result<Option<TaskId>, StoreError>;
+
     /// The task of that number, live or ended.
     async fn task(&self, id: TaskId) -> Result<Option<Task>, StoreError>;
 
@@ -231,6 +235,8 @@ pub enum Shelf {
     Setup,
     /// How many tasks came and ended of late, by process.
     Flow,
+    /// When and by how much the wall clock was set.
+    Clock,
 }
 
 /// Which records of a shelf: those from `from` on and before `before`, the first or the last of them.

@@ -97,6 +97,11 @@ impl Lives {
         (first.collect(), state.tasks.len() + state.missed.len())
     }
 
+    /// The tasks whose lives are only counted.
+    pub fn missed(&self) -> Vec<TaskId> {
+        self.lock().missed.iter().copied().collect()
+    }
+
     fn lock(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }

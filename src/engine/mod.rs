@@ -3,6 +3,7 @@
 pub mod retry;
 pub mod mask;
 pub mod transition;
+pub mod anchor;
 pub mod walk;
 pub mod step;
 pub mod health;
@@ -13,6 +14,7 @@ pub mod births;
 pub mod lives;
 pub mod alarms;
 pub mod flow;
+pub mod wall;
 pub mod board;
 pub mod in_flight;
 pub mod turns;

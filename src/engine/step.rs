@@ -6,6 +6,7 @@
 
 use std::collections::BTreeSet;
 
+use crate::engine::anchor::anchor;
 use crate::engine::mask::shown;
 use crate::engine::transition::{LetterId, Reading, Transition};
 use crate::engine::walk::{LEASE_MARGIN, Walk, no_such_node};
@@ -65,6 +66,7 @@ pub fn step(process: &Process, task: Task, cause: Cause, scope: &Scope, now: Tim
         unread: 0,
         gone: false,
     };
+    anchor(&mut walk.task, process, &scope.steps, now);
     match cause {
         Cause::New => walk.arrived(),
         Cause::Claimed(letters) => walk.claimed(letters),

@@ -163,17 +163,31 @@ impl Turns {
         Some(Task::born(self.births.next(now), address, start, params, now))
     }
 
+    /// The present moment; all steps of the wall clock up to it are known, and kept.
+    ///
+    /// # Errors
+    /// The store does not tell which there were.
+    pub async fn now(&self) -> Result<Timestamp, StoreError> {
+        let heard = self.board.wall.steps().many;
+        let now = self.board.wall.now(self.store.as_ref(), self.clock.as_ref()).await?;
+        if self.board.wall.steps().many != heard {
+            self.board.look_at(now);
+        }
+        Ok(now)
+    }
+
     /// Takes what is due, up to [`CLAIM_MAX`] tasks, and sees to it that the store is looked at again in
     /// time.
     pub async fn claim(&self) -> Result<Claimed, StoreError> {
-        let now = self.clock.now();
+        let now = self.now().await?;
         self.board.looking();
         self.resume(now).await?;
         self.look_at_crowds(now).await;
+        let mend = self.board.wall.mend(self.store.as_ref(), now).await;
         let claims = self.store.claim(now, CLAIM_LEASE, CLAIM_MAX).await?;
         let mut claimed = Claimed { full: claims.len() == CLAIM_MAX, ..Claimed::default() };
         let next = if claimed.full { Some(now) } else { self.store.next_due().await? };
-        if let Some(next) = next {
+        if let Some(next) = next.into_iter().chain(mend).min() {
             self.board.look_at(next);
         }
         for claim in claims {
@@ -210,8 +224,12 @@ impl Turns {
         &self,
         items: Vec<Item>,
     ) -> Result<Vec<(Item, Write)>, (Vec<Item>, StoreError)> {
-        let now = self.clock.now();
-        let facts = (self.facts)();
+        let now = match self.now().await {
+            Ok(now) => now,
+            Err(error) => return Err((items, error)),
+        };
+        let mut facts = (self.facts)();
+        facts.steps = self.board.wall.steps();
         let mut others = Arc::new(HashMap::new());
         let mut decided = Vec::with_capacity(items.len());
         let mut open = items;

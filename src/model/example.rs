@@ -40,6 +40,7 @@ pub fn view(params: Value) -> View {
         link: None,
         progress: None,
         awaits: None,
+        clock: 0,
         seed: Seed([7; 16]),
     };
     let live =

@@ -30,6 +30,12 @@ pub trait Kind: Debug + Send + Sync {
         false
     }
 
+    /// Whether a task that waits here waits for a moment of the wall clock, and not for a length of time: it
+    /// stays where it is when the clock is set.
+    fn waits_for_a_moment(&self) -> bool {
+        false
+    }
+
     /// Whether a passing fault is tried again here if the file says nothing of `retry`.
     fn tries_again(&self) -> bool {
         true

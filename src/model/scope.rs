@@ -12,6 +12,7 @@ use crate::model::fault::Fault;
 use crate::model::key;
 use crate::model::names::{Address, ProcessId};
 use crate::model::params::Params;
+use crate::model::steps::Steps;
 use crate::model::task::Task;
 use crate::model::time::Timestamp;
 
@@ -33,6 +34,8 @@ pub struct Scope {
     pub public_url: Arc<str>,
     /// The other tasks that were fetched.
     pub others: Arc<HashMap<Address, Other>>,
+    /// How the wall clock was set.
+    pub steps: Arc<Steps>,
     missed: Arc<Mutex<BTreeSet<Address>>>,
 }
 

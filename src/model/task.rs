@@ -66,6 +66,10 @@ pub struct Task {
     /// What it waits for outside before it can be asked for, in words: `room at api.example.org`.
     #[serde(default)]
     pub awaits: Option<String>,
+    /// Of how many steps of the wall clock it had heard when it was committed last: its moments are by the
+    /// clock as it went then. Written by the step; 0 before the first.
+    #[serde(default, skip_serializing_if = "is_none")]
+    pub clock: u32,
     /// Secret chance, given at birth: one-time keys are made from it.
     pub seed: Seed,
 }
@@ -96,6 +100,7 @@ impl Task {
             link: None,
             progress: None,
             awaits: None,
+            clock: 0,
             seed: birth.seed,
         }
     }
@@ -121,6 +126,11 @@ impl Task {
     pub fn place(&self) -> Place {
         Place { node: self.at.clone(), phase: self.state.phase() }
     }
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde asks so")]
+fn is_none(steps: &u32) -> bool {
+    *steps == 0
 }
 
 /// What a task does on its node.

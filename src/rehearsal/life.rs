@@ -205,6 +205,9 @@ impl Store for Life {
     async fn next_due(&self) -> Result<Option<Timestamp>, StoreError> {
         self.through("next_due", self.store.next_due()).await
     }
+    async fn pull_due(&self, by: Span, after: TaskId, limit: usize) -> Result<Option<TaskId>, StoreError> {
+        self.through("pull_due", self.store.pull_due(by, after, limit)).await
+    }
     async fn rouse(&self, process: &ProcessId, now: Timestamp) -> Result<u64, StoreError> {
         self.through("rouse", self.store.rouse(process, now)).await
     }
@@ -238,19 +241,19 @@ impl Store for Life {
     async fn keep(&self, records: Vec<Record>) -> Result<(), StoreError> {
         self.through("keep", self.store.keep(records)).await
     }
-    async fn forget(&self, shelf: Shelf, name: &str) -> Result<bool, StoreError> {
-        self.through("forget", self.store.forget(shelf, name)).await
+    async fn forget(&self, kind: Shelf, name: &str) -> Result<bool, StoreError> {
+        self.through("forget", self.store.forget(kind, name)).await
     }
-    async fn shelf(&self, shelf: Shelf) -> Result<Vec<Record>, StoreError> {
-        self.through("shelf", self.store.shelf(shelf)).await
+    async fn shelf(&self, kind: Shelf) -> Result<Vec<Record>, StoreError> {
+        self.through("shelf", self.store.shelf(kind)).await
     }
-    async fn record(&self, shelf: Shelf, name: &str) -> Result<Option<Record>, StoreError> {
-        self.through("record", self.store.record(shelf, name)).await
+    async fn record(&self, kind: Shelf, name: &str) -> Result<Option<Record>, StoreError> {
+        self.through("record", self.store.record(kind, name)).await
     }
     async fn stretch(&self, stretch: &Stretch) -> Result<Vec<Record>, StoreError> {
         self.through("stretch", self.store.stretch(stretch)).await
     }
-    async fn forget_before(&self, shelf: Shelf, name: &str) -> Result<u64, StoreError> {
-        self.through("forget_before", self.store.forget_before(shelf, name)).await
+    async fn forget_before(&self, kind: Shelf, name: &str) -> Result<u64, StoreError> {
+        self.through("forget_before", self.store.forget_before(kind, name)).await
     }
 }

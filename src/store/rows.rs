@@ -120,6 +120,7 @@ pub(super) fn shelf_name(shelf: Shelf) -> &'static str {
         Shelf::Replay => "replay",
         Shelf::Schedule => "schedule",
         Shelf::Flow => "flow",
+        Shelf::Clock => "clock",
     }
 }
 

@@ -183,6 +183,25 @@ impl Store for Sqlite {
         Ok(roused.await? as u64)
     }
 
+    async fn pull_due(&self, by: Span, after: TaskId, limit: usize) -> Result<Option<TaskId>, StoreError> {
+        let by = i64::try_from(by.0).unwrap_or(i64::MAX);
+        let limit = i64::try_from(limit).unwrap_or(i64::MAX);
+        let last = "SELECT max(id) FROM (SELECT id FROM tasks WHERE id > ?1 ORDER BY id LIMIT ?2)";
+        // A sum beyond what a number holds would be no number any more.
+        let pull = "UPDATE tasks SET due = max(due, ?1 + ?2) - ?1
+                    WHERE id > ?3 AND id <= ?4 AND phase <> ?5 AND due IS NOT NULL";
+        let pulled = self.writer.ask(move |batch| {
+            let mut find = batch.db.prepare_cached(last)?;
+            let last: Option<i64> = find.query_row(params![after.0, limit], |row| row.get(0))?;
+            if let Some(last) = last {
+                let doing = phase_number(Phase::Doing);
+                batch.db.prepare_cached(pull)?.execute(params![by, i64::MIN, after.0, last, doing])?;
+            }
+            Ok(last.map(TaskId))
+        });
+        pulled.await
+    }
+
     async fn task(&self, id: TaskId) -> Result<Option<Task>, StoreError> {
         self.look(move |db, sealer| task_of(db, sealer, id.0)).await
     }

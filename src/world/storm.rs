@@ -8,20 +8,21 @@
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
 
 use base64::Engine;
 use base64::prelude::BASE64_URL_SAFE_NO_PAD as BASE64;
 use futures::future::join_all;
 use sha2::{Digest as _, Sha256};
 use tokio::sync::oneshot;
-use tokio::time::Instant;
 
 use crate::channels::words::one_line;
+use crate::engine::edges::Clock;
 use crate::model::effect::{About, Outcome, TellAsk};
 use crate::model::fault::Fault;
-use crate::model::time::Span;
-use crate::world::tell::{Teller, left};
+use crate::model::time::{Span, Ticks};
+use crate::world::clock::SystemClock;
+use crate::world::deadline::left;
+use crate::world::tell::Teller;
 
 /// So many messages are no storm, and go out as they are: each may hold a link that only it has.
 const FEW: usize = 3;
@@ -88,7 +89,7 @@ impl Group {
 struct Held {
     ask: TellAsk,
     key: String,
-    since: Instant,
+    since: Ticks,
     tell: oneshot::Sender<Outcome>,
 }
 
@@ -116,10 +117,10 @@ impl Groups {
     }
 
     /// How long the one that waits longest has waited.
-    fn age(&self, group: &Group) -> Duration {
+    fn age(&self, group: &Group) -> Span {
         let groups = self.lock();
         let first = groups.get(group).and_then(|held| held.first());
-        first.map(|it| it.since.elapsed()).unwrap_or_default()
+        first.map(|it| SystemClock.ticks().since(it.since)).unwrap_or_default()
     }
 
     /// Takes what is held. If it is the `last` window, a group of which nothing is held is over.
@@ -169,7 +170,7 @@ impl Storm {
         match groups.get_mut(&group) {
             Some(held) => {
                 let (tell, told) = oneshot::channel();
-                held.push(Held { ask: ask.clone(), key: key.to_owned(), since: Instant::now(), tell });
+                held.push(Held { ask: ask.clone(), key: key.to_owned(), since: SystemClock.ticks(), tell });
                 Some(told)
             }
             None => {
@@ -188,7 +189,7 @@ async fn gather(teller: Arc<Teller>, groups: Groups, group: Group, digest: Diges
     let mut window = digest.first;
     loop {
         // Those that came while the last digest was on its way have waited already.
-        rest(window.duration().saturating_sub(groups.age(&group))).await;
+        SystemClock.after(Span(window.0.saturating_sub(groups.age(&group).0))).await;
         let last = window <= digest.first;
         let held = groups.take(&group, last);
         if held.is_empty() {
@@ -212,11 +213,6 @@ async fn gather(teller: Arc<Teller>, groups: Groups, group: Group, digest: Diges
             drop(one.tell.send(outcome));
         }
     }
-}
-
-#[expect(clippy::disallowed_methods, reason = "this is the window that messages are gathered in")]
-async fn rest(time: Duration) {
-    tokio::time::sleep(time).await;
 }
 
 /// One message for all of them, and its key.

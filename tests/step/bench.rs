@@ -104,6 +104,7 @@ impl Bench {
             link: None,
             progress: None,
             awaits: None,
+            clock: 0,
             seed: Seed([0; 16]),
         });
         self.step(Cause::New)

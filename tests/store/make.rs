@@ -55,6 +55,7 @@ pub(super) fn task(id: i64, name: &str) -> Task {
         link: None,
         progress: None,
         awaits: None,
+        clock: 0,
         seed: Seed([7; 16]),
     }
 }

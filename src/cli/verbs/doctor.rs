@@ -9,16 +9,19 @@ use serde_json::{Value, json};
 use crate::cli::config::StoreChoice;
 use crate::cli::data::{DataDir, Standing};
 use crate::cli::files::yaml_files;
-use crate::cli::moment::{far, now};
+use crate::cli::moment::{far, now, time};
 use crate::cli::out::{Look, named, one_line, text};
 use crate::cli::remote::{Refusal, Remote};
 use crate::cli::session::Session;
 use crate::desk::disk::{Disk, Room};
-use crate::model::time::Timestamp;
+use crate::model::steps::ClockStep;
+use crate::model::time::{Span, Timestamp};
 use crate::process::parse::parse;
 
 /// A task later than that is kept waiting by something.
 const LATE_S_MAX: f64 = 5.0;
+/// So long it is said that the clock was set.
+const STEP_SHOWN: Span = Span::days(7);
 /// No machine of today believes it is earlier: 2025-01-01.
 const EARLIEST: Timestamp = Timestamp(1_735_689_600_000);
 
@@ -249,6 +252,7 @@ async fn status_findings(remote: &Remote, status: &Value) -> Vec<Finding> {
         let found = format!("the task that is due longest is {late:.0} s late");
         findings.push(warn("timers", found, "is the machine too slow, or the store?"));
     }
+    findings.extend(stepped(&status["clock"]));
     let problems = status["problems"].as_array().cloned().unwrap_or_default();
     for problem in &problems {
         let found = named(text(problem, "file"), text(problem, "message"));
@@ -258,6 +262,16 @@ async fn status_findings(remote: &Remote, status: &Value) -> Vec<Finding> {
     findings.extend(tokens(remote).await);
     findings.push(alarms(status));
     findings
+}
+
+/// Whether the wall clock was set of late.
+fn stepped(clock: &Value) -> Option<Finding> {
+    const REMEDY: &str =
+        "keep the clock right with chrony or systemd-timesyncd, and let that start before this";
+    let at = time(clock.get("stepped_at"))?;
+    let words = ClockStep { at, by_ms: clock["by_ms"].as_i64()? }.words();
+    let found = format!("the server's was set {words}, {}", far(clock.get("stepped_at"), now()));
+    (now().since(at) < STEP_SHOWN).then(|| warn("clock", found, REMEDY))
 }
 
 /// Whether somebody can log in who may do everything.
