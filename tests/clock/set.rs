@@ -41,6 +41,15 @@ nodes:
   renew: {kind: set, set: {token: "token-{{task.visit}}", born: "= now", dies: "= now + 90000"}, next: nap}
 "#;
 
+const BEAT: &str = "
+process: beat
+schedule:
+  - {name: second, every: 1s, overlap: all}
+nodes:
+  start: {kind: input, next: done}
+  done: {kind: end}
+";
+
 /// A place whose wall clock can be set.
 struct Town {
     place: Place,
@@ -81,6 +90,18 @@ impl Town {
 
     fn done(&self, process: &str, name: &str) {
         until("a task is done", || self.is(process, name, "done").then_some(()));
+    }
+
+    /// For how many planned times in the future, and not in the future, tasks were made.
+    fn beats(&self) -> (usize, usize) {
+        let tasks = self.place.json(&["list", "beat", "--limit", "1000"]);
+        let now = now();
+        let created = tasks["items"].as_array().unwrap().iter().map(|it| {
+            let at = it["created_at"].as_str().unwrap().parse::<jiff::Timestamp>().unwrap();
+            at.as_second() > now + 60
+        });
+        let (ahead, right): (Vec<bool>, Vec<bool>) = created.partition(|ahead| *ahead);
+        (ahead.len(), right.len())
     }
 
     /// When the keeper's token was got last, in seconds.
@@ -188,4 +209,17 @@ fn a_start_in_2015_and_the_right_time_after_it_end_no_delay_early_and_none_late(
     town.set(0);
     town.done("naps", "again");
     assert!(town.is("naps", "long", "waiting"));
+}
+
+#[test]
+fn a_schedule_leaps_over_what_the_clock_leapt_over_and_goes_on_when_it_is_right_again() {
+    let town = Town::new();
+    town.place.write("processes/beat.yaml", BEAT);
+    let _served = town.serve();
+    until("it beats", || (town.beats().1 > 1).then_some(()));
+    town.set(200 * DAY);
+    let (ahead, right) = until("it beats in the future", || Some(town.beats()).filter(|it| it.0 > 1));
+    assert!(ahead < 60, "what was leapt over was made up for: {ahead}");
+    town.set(0);
+    until("it beats at the right time again", || (town.beats().1 > right + 2).then_some(()));
 }
