@@ -199,7 +199,7 @@ impl Desk {
             return Ok(());
         }
         let (name, done) = (name(&process.id, &schedule.name), state.done);
-        tracing::warn!(schedule = name, planned = %done, "the clock was set back; the schedule goes on from now");
+        tracing::warn!(schedule = name, planned = %done, "the clock was set back; it goes on from now");
         state.done = now;
         state.queue.retain(|planned| !is_beyond(*planned, now));
         self.keep_schedule(process, schedule, state).await

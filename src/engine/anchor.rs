@@ -1,9 +1,9 @@
 //! The moments of a task are by the clock as it went when they were written. Here they are moved along with
 //! the steps that the clock has made since, before anything is decided by them. Pure.
 //!
-//! What was a length of time when it was written (a `for`, a pause before the next try, the timeout of a call,
-//! the time between two reminders) ends so long after its beginning, however the clock was set. What was a
-//! moment (`until`, `cron`) stays that moment.
+//! What was a length of time when it was written (a `for`, a pause before the next try, the timeout of a
+//! call, the time between two reminders) ends so long after its beginning, however the clock was set. What
+//! was a moment (`until`, `cron`) stays that moment.
 
 use std::sync::Arc;
 

@@ -49,8 +49,9 @@ pub trait Store: Send + Sync {
     /// Makes the live, not doing tasks of `process` that have no `due` due at `now`; says how many.
     async fn rouse(&self, process: &ProcessId, now: Timestamp) -> Result<u64, StoreError>;
 
-    /// Makes the tasks numbered above `after` that are not doing due earlier by `by`, of at most `limit` tasks
-    /// at a time: the wall clock was set back. Gives the number to go on after; none if those were the last.
+    /// Makes the tasks numbered above `after` that are not doing due earlier by `by`, of at most `limit`
+    /// tasks at a time: the wall clock was set back. Gives the number to go on after; none if those were the
+    /// last.
     async fn pull_due(&self, by: Span, after: TaskId, limit: usize) -> Result<Option<TaskId>, StoreError>;
 
     /// The task of that number, live or ended.

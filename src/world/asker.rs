@@ -121,8 +121,8 @@ impl Asker {
         match closed {
             Some(pause) => {
                 let until = now + pause;
-                let place = &host.shown;
-                tracing::debug!(place, status = answer.status, until = %(wall + pause), "asks to be left alone");
+                let (place, opens) = (&host.shown, wall + pause);
+                tracing::debug!(place, status = answer.status, until = %opens, "asks to be left alone");
                 let closing = if answer.status == 503 { Closing::Down } else { Closing::Busy };
                 self.rooms().close(now, host, key, until, closing);
             }
