@@ -127,6 +127,10 @@ impl Store for Breaker {
         self.store.probe().await
     }
 
+    async fn pull_due(&self, by: Span, after: TaskId, limit: usize) -> Result<Option<TaskId>, StoreError> {
+        self.store.pull_due(by, after, limit).await
+    }
+
     async fn next_due(&self) -> Result<Option<Timestamp>, StoreError> {
         self.store.next_due().await
     }

@@ -81,8 +81,8 @@ impl Clock for SystemClock {
     }
 }
 
-/// How far a test has set the wall clock: the milliseconds in the file that `BELTLINE_TEST_CLOCK` names, read at
-/// each look. Only a debug build has that.
+/// How far a test has set the wall clock: the milliseconds in the file that `BELTLINE_TEST_CLOCK` names, read
+/// at each look. Only a debug build has that.
 #[cfg(debug_assertions)]
 fn set_by_ms() -> i64 {
     static FILE: OnceLock<Option<std::ffi::OsString>> = OnceLock::new();
