@@ -16,7 +16,7 @@ use crate::desk::actor::Actor;
 use crate::desk::clock::is_beyond;
 use crate::desk::desk::{Desk, lock};
 use crate::desk::hash;
-use crate::desk::kept::{record, value};
+use crate::desk::kept::record;
 use crate::desk::refusal::{Done, Refusal};
 use crate::desk::submit::admitted;
 use crate::engine::edges::Shelf;
@@ -114,7 +114,7 @@ impl Desk {
 
     /// Returns when a task has ended.
     async fn end_of(&self, id: TaskId) {
-        let end = self.board().end(id);
+        let end = self.board().waiters.end(id);
         // It may have ended before anybody listened.
         if self.is_live(id).await.unwrap_or(true) {
             drop(end.await);
@@ -144,9 +144,7 @@ impl Desk {
     }
 
     pub(super) async fn kept_schedules(&self) -> Done<HashMap<String, KeptSchedule>> {
-        let records = self.store().shelf(Shelf::Schedule).await?;
-        let kept = records.into_iter().map(|it| Ok((it.name.clone(), value::<KeptSchedule>(it)?)));
-        kept.collect()
+        Ok(self.kept_on(Shelf::Schedule).await?.into_iter().collect())
     }
 
     async fn look_at_process(

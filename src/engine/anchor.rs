@@ -64,6 +64,7 @@ mod tests {
     use serde_json::json;
 
     use super::*;
+    use crate::model::descent::Descent;
     use crate::model::names::{Address, NodeName, ProcessId, Ref, TaskId};
     use crate::model::steps::ClockStep;
     use crate::model::task::{Birth, Seed};
@@ -78,7 +79,7 @@ mod tests {
 
     /// A task that waits on that node for an hour more, after steps of the clock.
     fn after(node: &str, steps_ms: &[i64]) -> Task {
-        let birth = Birth { id: TaskId(1), seed: Seed([0; 16]) };
+        let birth = Birth { id: TaskId(1), seed: Seed([0; 16]), descent: Descent::default() };
         let address = Address { process: ProcessId::new("p").unwrap(), reference: Ref::new("r").unwrap() };
         let params = serde_json::from_value(json!({})).unwrap();
         let mut task = Task::born(birth, address, NodeName::new(node).unwrap(), params, NOW);

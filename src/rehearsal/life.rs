@@ -25,6 +25,8 @@ pub(super) struct Life {
     pub(super) store: Arc<dyn Store>,
     pub(super) director: Arc<Mutex<dyn Director>>,
     pub(super) dead: AtomicBool,
+    /// It is asked to stop, and may give up what is out.
+    pub(super) stopping: AtomicBool,
 }
 
 /// An answer that nobody has yet.
@@ -37,7 +39,8 @@ struct OnTheWay<'a> {
 impl Drop for OnTheWay<'_> {
     fn drop(&mut self) {
         if !self.arrived {
-            let why = if self.life.is_dead() { Unheard::Dead } else { Unheard::GivenUp };
+            let is_over = self.life.is_dead() || self.life.stopping.load(Ordering::Acquire);
+            let why = if is_over { Unheard::Dead } else { Unheard::GivenUp };
             let at = self.life.time.moment();
             self.life.direct().unheard(self.number, why, at);
         }
@@ -175,7 +178,12 @@ impl Clock for Life {
 #[async_trait]
 impl Store for Life {
     async fn claim(&self, now: Timestamp, lease: Span, limit: usize) -> Result<Vec<Claim>, StoreError> {
-        self.through("claim", self.store.claim(now, lease, limit)).await
+        let act = async {
+            let claims = self.store.claim(now, lease, limit).await?;
+            self.direct().claimed(&claims, self.time.moment());
+            Ok(claims)
+        };
+        self.through("claim", act).await
     }
     async fn commit(&self, writes: Vec<Write>) -> Result<Vec<Result<Receipt, Refused>>, StoreError> {
         let act = async {
