@@ -19,6 +19,7 @@ mod simulation;
 mod step;
 mod store;
 mod templates;
+mod torture;
 mod support;
 mod tidy;
 mod world;

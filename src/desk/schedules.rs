@@ -16,7 +16,7 @@ use crate::desk::actor::Actor;
 use crate::desk::clock::is_beyond;
 use crate::desk::desk::{Desk, lock};
 use crate::desk::hash;
-use crate::desk::kept::{record, value};
+use crate::desk::kept::record;
 use crate::desk::refusal::{Done, Refusal};
 use crate::desk::submit::admitted;
 use crate::engine::edges::Shelf;
@@ -114,7 +114,7 @@ impl Desk {
 
     /// Returns when a task has ended.
     async fn end_of(&self, id: TaskId) {
-        let end = self.board().end(id);
+        let end = self.board().waiters.end(id);
         // It may have ended before anybody listened.
         if self.is_live(id).await.unwrap_or(true) {
             drop(end.await);
@@ -144,9 +144,7 @@ impl Desk {
     }
 
     pub(super) async fn kept_schedules(&self) -> Done<HashMap<String, KeptSchedule>> {
-        let records = self.store().shelf(Shelf::Schedule).await?;
-        let kept = records.into_iter().map(|it| Ok((it.name.clone(), value::<KeptSchedule>(it)?)));
-        kept.collect()
+        Ok(self.kept_on(Shelf::Schedule).await?.into_iter().collect())
     }
 
     async fn look_at_process(
@@ -201,7 +199,7 @@ impl Desk {
             return Ok(());
         }
         let (name, done) = (name(&process.id, &schedule.name), state.done);
-        tracing::warn!(schedule = name, planned = %done, "the clock was set back; the schedule goes on from now");
+        tracing::warn!(schedule = name, planned = %done, "the clock was set back; it goes on from now");
         state.done = now;
         state.queue.retain(|planned| !is_beyond(*planned, now));
         self.keep_schedule(process, schedule, state).await

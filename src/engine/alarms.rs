@@ -21,18 +21,22 @@ use crate::process::process::{Crowd, Process};
 
 /// How often the counts are looked at, at most.
 pub const LOOK_PAUSE: Span = Span::millis(250);
+/// How often it is said that an alarm cannot be told.
+const WARN_PAUSE: Span = Span::mins(1);
 
 /// Whether the counts are to be looked at, and when.
 #[derive(Debug)]
 pub struct Watch {
     touched: AtomicBool,
     looked: AtomicI64,
+    warned: AtomicI64,
 }
 
 impl Default for Watch {
     /// What happened before is not known: one look is due.
     fn default() -> Watch {
-        Watch { touched: AtomicBool::new(true), looked: AtomicI64::new(i64::MIN) }
+        let (looked, warned) = (AtomicI64::new(i64::MIN), AtomicI64::new(i64::MIN));
+        Watch { touched: AtomicBool::new(true), looked, warned }
     }
 }
 
@@ -42,6 +46,16 @@ impl Watch {
         self.touched.store(true, Ordering::Release);
         let looked = self.looked.load(Ordering::Acquire);
         now.max(Timestamp(looked.saturating_add_unsigned(LOOK_PAUSE.0)))
+    }
+
+    /// Whether to say that an alarm cannot be told.
+    pub fn warns(&self, now: Timestamp) -> bool {
+        let warned = self.warned.load(Ordering::Acquire);
+        let warns = now.0.saturating_sub(warned).unsigned_abs() >= WARN_PAUSE.0;
+        if warns {
+            self.warned.store(now.0, Ordering::Release);
+        }
+        warns
     }
 
     /// Whether to look now; or else when, if at all.

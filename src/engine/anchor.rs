@@ -1,9 +1,9 @@
 //! The moments of a task are by the clock as it went when they were written. Here they are moved along with
 //! the steps that the clock has made since, before anything is decided by them. Pure.
 //!
-//! What was a length of time when it was written (a `for`, a pause before the next try, the timeout of a call,
-//! the time between two reminders) ends so long after its beginning, however the clock was set. What was a
-//! moment (`until`, `cron`) stays that moment.
+//! What was a length of time when it was written (a `for`, a pause before the next try, the timeout of a
+//! call, the time between two reminders) ends so long after its beginning, however the clock was set. What
+//! was a moment (`until`, `cron`) stays that moment.
 
 use std::sync::Arc;
 
@@ -64,6 +64,7 @@ mod tests {
     use serde_json::json;
 
     use super::*;
+    use crate::model::descent::Descent;
     use crate::model::names::{Address, NodeName, ProcessId, Ref, TaskId};
     use crate::model::steps::ClockStep;
     use crate::model::task::{Birth, Seed};
@@ -78,7 +79,7 @@ mod tests {
 
     /// A task that waits on that node for an hour more, after steps of the clock.
     fn after(node: &str, steps_ms: &[i64]) -> Task {
-        let birth = Birth { id: TaskId(1), seed: Seed([0; 16]) };
+        let birth = Birth { id: TaskId(1), seed: Seed([0; 16]), descent: Descent::default() };
         let address = Address { process: ProcessId::new("p").unwrap(), reference: Ref::new("r").unwrap() };
         let params = serde_json::from_value(json!({})).unwrap();
         let mut task = Task::born(birth, address, NodeName::new(node).unwrap(), params, NOW);

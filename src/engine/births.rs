@@ -59,7 +59,7 @@ impl Births {
             true => seed.copy_from_slice(&Sha256::digest(id.0.to_be_bytes())[..16]),
             false => fill(&mut seed),
         }
-        Birth { id, seed: Seed(seed) }
+        Birth::new(id, Seed(seed))
     }
 }
 

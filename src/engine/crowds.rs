@@ -2,9 +2,12 @@
 //! be told.
 
 use crate::engine::alarms::{concerns, edges};
+use crate::engine::census::Reserved;
 use crate::engine::edges::{Shelf, StoreError, Write};
 use crate::engine::transition::Transition;
 use crate::engine::turns::Turns;
+use crate::model::descent::Descent;
+use crate::model::names::ProcessId;
 use crate::model::task::{Letter, To, Word};
 use crate::model::time::Timestamp;
 
@@ -30,9 +33,20 @@ impl Turns {
         }
         let (counts, told) = (self.store.counts(None).await?, self.store.shelf(Shelf::Alarm).await?);
         let all = edges(&watched, &counts, &told, now)?;
-        let noted =
-            all.into_iter().map(|edge| Write::Noted(self.with_birth(edge.letter, now), edge.record, now));
-        let writes: Vec<Write> = noted.collect();
+        // Places for their tasks, until they are counted among the live.
+        let mut reserved = Reserved::none(&self.board.census);
+        let mut writes = Vec::new();
+        for edge in all {
+            if let Some(full) = self.is_full(&edge.letter, &mut reserved) {
+                if self.board.crowds.warns(now) {
+                    tracing::warn!(process = %full, "an alarm waits: its process takes no more tasks");
+                }
+                self.touch_crowds(now);
+                continue;
+            }
+            let letter = self.with_birth(edge.letter, Descent::default(), now);
+            writes.push(Write::Noted(letter, edge.record, now));
+        }
         for (write, kept) in writes.iter().zip(self.store.commit(writes.clone()).await?) {
             match (write, kept) {
                 (Write::Noted(letter, ..), Ok(_)) => self.born(letter, now),
@@ -45,6 +59,13 @@ impl Turns {
             }
         }
         Ok(())
+    }
+
+    /// The process in which a letter would make a task, if it takes no more; else a place is reserved for it.
+    fn is_full(&self, letter: &Letter, reserved: &mut Reserved) -> Option<ProcessId> {
+        let (To::Address(to), true) = (&letter.to, letter.word.is_birth()) else { return None };
+        let limit = self.registry.get(&to.process)?.process.limits.tasks;
+        (!reserved.one_more(&to.process, limit)).then(|| to.process.clone())
     }
 
     pub(super) fn touch_crowds(&self, now: Timestamp) {

@@ -122,7 +122,7 @@ mod tests {
     const NOW: Timestamp = Timestamp(10_000_000);
 
     fn task(id: i64, params: Value) -> Task {
-        let birth = Birth { id: TaskId(id), seed: Seed([0; 16]) };
+        let birth = Birth::new(TaskId(id), Seed([0; 16]));
         let address = Address { process: ProcessId::new("p").unwrap(), reference: Ref::new("r").unwrap() };
         let params = serde_json::from_value(params).unwrap();
         let mut task = Task::born(birth, address, NodeName::new("in").unwrap(), params, NOW);

@@ -9,15 +9,16 @@ use std::collections::BTreeSet;
 use crate::engine::anchor::anchor;
 use crate::engine::mask::shown;
 use crate::engine::transition::{LetterId, Reading, Transition};
-use crate::engine::walk::{LEASE_MARGIN, Walk, no_such_node};
-use crate::model::effect::{Answer, Effect, Later, Outcome};
+use crate::engine::walk::{LEASE_MARGIN, Pace, Walk, no_such_node};
+use crate::model::bounds::Reads;
+use crate::model::effect::{Answer, Effect, Outcome};
 use crate::model::fault::Fault;
 use crate::model::key;
 use crate::model::kind::{Event, Reply};
 use crate::model::names::{Address, NodeName};
 use crate::model::params::{Changes, Params};
 use crate::model::scope::Scope;
-use crate::model::task::{Acknowledged, Alarm, Letter, Order, State, Task, Ticket, Word};
+use crate::model::task::{Acknowledged, Alarm, Letter, Order, Place, State, Task, Ticket, Word};
 use crate::model::time::{Span, Timestamp};
 use crate::process::process::Process;
 
@@ -37,6 +38,8 @@ pub enum Cause {
     Answered(Outcome),
     /// The world has not been asked yet: too much else is.
     Held,
+    /// The world has not been asked yet, for all places are taken, and the lease is about to end.
+    NoPlace,
     /// The world has not been asked, and this runner will not: it stops.
     Unasked,
 }
@@ -52,11 +55,71 @@ pub enum Step {
 
 /// Decides what becomes of `task`.
 pub fn step(process: &Process, task: Task, cause: Cause, scope: &Scope, now: Timestamp) -> Step {
-    let before = (cause != Cause::New).then(|| task.place());
-    let base = Some(task.revision);
+    let (before, mut walk) = begin(process, task, &cause, scope, now);
+    match cause {
+        Cause::New => walk.arrived(),
+        Cause::Claimed(letters) => walk.claimed(letters),
+        Cause::NameTaken(letters) => walk.stay_ended(letters),
+        Cause::Answered(outcome) => walk.answered(outcome),
+        Cause::Held => walk.held(),
+        Cause::NoPlace => walk.no_place(),
+        Cause::Unasked => walk.unasked(),
+    }
+    walk.done(before)
+}
+
+/// The same, where the step itself cannot be used: `fault` happens to the task where it stands, and the
+/// letters of `cause` are refused for it.
+pub fn fall(
+    process: &Process,
+    task: Task,
+    cause: Cause,
+    fault: Fault,
+    scope: &Scope,
+    now: Timestamp,
+) -> Step {
+    let (before, mut walk) = begin(process, task, &cause, scope, now);
+    walk.refuse_all(cause, &fault);
+    match walk.task.state.phase().is_live() {
+        true => walk.failed(fault, "fell"),
+        false => walk.look_at_the_time(),
+    }
+    walk.done(before)
+}
+
+/// The same, where even that cannot be used: the task ends here.
+pub fn give_up(
+    process: &Process,
+    task: Task,
+    cause: Cause,
+    fault: Fault,
+    scope: &Scope,
+    now: Timestamp,
+) -> Step {
+    let (before, mut walk) = begin(process, task, &cause, scope, now);
+    walk.refuse_all(cause, &fault);
+    match walk.task.state.phase().is_live() {
+        true => {
+            walk.hop("fell", |_| {}).fault = Some(fault.clone());
+            walk.ended(State::Failed, None, Some(fault));
+        }
+        false => walk.look_at_the_time(),
+    }
+    walk.done(before)
+}
+
+/// A task where it stands, and the place it is counted at if it is in a store.
+fn begin<'a>(
+    process: &'a Process,
+    task: Task,
+    cause: &Cause,
+    scope: &Scope,
+    now: Timestamp,
+) -> (Option<Place>, Walk<'a>) {
+    let before = (*cause != Cause::New).then(|| task.place());
     let mut walk = Walk {
         process,
-        scope,
+        scope: scope.clone(),
         now,
         task,
         letters: Vec::new(),
@@ -65,41 +128,71 @@ pub fn step(process: &Process, task: Task, cause: Cause, scope: &Scope, now: Tim
         reply: None,
         unread: 0,
         gone: false,
+        parts: Vec::new(),
+        may_leave: false,
+        pace: Pace::On,
     };
     anchor(&mut walk.task, process, &scope.steps, now);
-    match cause {
-        Cause::New => walk.arrived(),
-        Cause::Claimed(letters) => walk.claimed(letters),
-        Cause::NameTaken(letters) => walk.stay_ended(letters),
-        Cause::Answered(outcome) => walk.answered(outcome),
-        Cause::Held => walk.held(),
-        Cause::Unasked => walk.unasked(),
-    }
-    let missed = scope.missed();
-    if !missed.is_empty() {
-        return Step::Fetch(missed);
-    }
-    let Walk { mut task, letters, trail, read, reply, gone, .. } = walk;
-    task.revision += 1;
-    let idempotency = None;
-    let moved = Transition { task, before, base, letters, trail, read, at: now, gone, reply, idempotency };
-    Step::Moved(Box::new(moved))
+    (before, walk)
 }
 
 impl Walk<'_> {
+    fn done(self, before: Option<Place>) -> Step {
+        let missed = self.scope.missed();
+        if !missed.is_empty() {
+            return Step::Fetch(missed);
+        }
+        let Walk { mut task, letters, trail, read, reply, gone, now, .. } = self;
+        let (base, idempotency) = (Some(task.revision), None);
+        task.revision += 1;
+        let at = now;
+        let moved = Transition { task, before, base, letters, trail, read, at, gone, reply, idempotency };
+        Step::Moved(Box::new(moved))
+    }
+
     fn claimed(&mut self, letters: Vec<(LetterId, Letter)>) {
         if let State::Doing(effect) = &self.task.state {
             let effect = effect.clone();
             return self.orphaned(&effect);
         }
         let mut letters = letters.into_iter();
-        while !matches!(self.task.state, State::Doing(_)) {
+        while !matches!(self.task.state, State::Doing(_)) && self.pace == Pace::On {
             let Some((id, letter)) = letters.next() else { break };
             self.unread = letters.len();
+            let before = self.unread_letter();
             let refused = self.open(letter.word).err();
-            self.read.push(Reading { letter: id, refused });
+            match before {
+                Some(before) if self.pace == Pace::Leaves => {
+                    *self = *before;
+                    self.pace = Pace::Yields;
+                }
+                Some(_) | None => self.read.push(Reading { letter: id, refused }),
+            }
+            if self.scope.misses() {
+                return;
+            }
         }
-        self.look_at_the_time();
+        match self.pace {
+            Pace::On => self.look_at_the_time(),
+            Pace::Yields | Pace::Leaves if self.scope.paused => self.park(),
+            Pace::Yields | Pace::Leaves => self.rest_again(),
+        }
+    }
+
+    /// The walk as it is, to come back to if the next letter is left to the next step: that is so where one
+    /// before it was read, and the task lives to see it.
+    fn unread_letter(&mut self) -> Option<Box<Self>> {
+        let stepwise = self.scope.bounds.reads != Reads::Whole;
+        self.may_leave = stepwise && !self.read.is_empty() && self.task.state.phase().is_live();
+        self.may_leave.then(|| Box::new(self.clone()))
+    }
+
+    /// The letters are read, and nothing comes of them.
+    fn refuse_all(&mut self, cause: Cause, fault: &Fault) {
+        if let Cause::Claimed(letters) | Cause::NameTaken(letters) = cause {
+            let refused = |(letter, _)| Reading { letter, refused: Some(fault.clone()) };
+            self.read = letters.into_iter().map(refused).collect();
+        }
     }
 
     /// Two live tasks never have one name: whoever wants this one back is told so.
@@ -113,7 +206,7 @@ impl Walk<'_> {
     }
 
     /// The effect waits for its turn, and its lease must not run out meanwhile.
-    fn held(&mut self) {
+    pub(super) fn held(&mut self) {
         if let State::Doing(effect) = &self.task.state {
             self.task.due = Some(self.now + effect.timeout + HELD_LEASE);
         }
@@ -162,6 +255,7 @@ impl Walk<'_> {
     }
 
     fn time_came(&mut self, until: Timestamp) {
+        self.rested();
         self.happen(Event::Due, "due");
         // A new version of the process may have put a node here that waits for no time: the task comes to
         // it anew.
@@ -181,25 +275,12 @@ impl Walk<'_> {
             Ok(Answer::Later(_)) | Err(_) => "no answer".to_owned(),
         };
         self.task.awaits = None;
+        self.rested();
+        self.task.awaits_since = None;
         let outcome = self.only_once(outcome);
         // If a new version of the process has put a node here that asks nothing, the task comes to it anew.
         self.task.state = State::Ready { at: self.now };
         self.happen(Event::Answered(outcome), &event);
-    }
-
-    /// Nothing was asked: the task comes again when there is room, on the same visit and with the same try.
-    fn no_room(&mut self, later: &Later) {
-        let place = self.scrubbed(&later.place);
-        // A task that comes again and again tells it once.
-        if self.task.awaits.is_none() {
-            self.hop(&format!("waits for room at {place} until {}", later.until), |_| {});
-        }
-        self.task.awaits = Some(format!("room at {place}"));
-        self.task.state = State::Ready { at: later.until };
-        match self.scope.paused {
-            true => self.park(),
-            false => self.rest_again(),
-        }
     }
 
     /// What is asked at most once and may have been asked is not asked again: its answer is unknown.
@@ -269,6 +350,7 @@ impl Walk<'_> {
 
     fn ordered(&mut self, order: Order, by: &str) -> Result<(), Fault> {
         let event = format!("{} by {by}", order.as_str());
+        self.rested();
         let live = self.task.state.phase().is_live();
         match order {
             Order::Modify { revision: Some(revision), .. } if revision != self.task.revision => {

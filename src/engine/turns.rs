@@ -3,25 +3,25 @@
 //! There is no recovery: a task whose runner died is *due* again when its lease runs out, and is then run
 //! like any other.
 
-use std::collections::{BTreeSet, HashMap};
 use std::fmt;
 use std::sync::Arc;
 
 use thiserror::Error;
 use tokio::sync::oneshot;
 
+use crate::engine::again::Again;
 use crate::engine::births::Births;
 use crate::engine::board::Board;
-use crate::engine::edges::{Clock, Refused, Store, StoreError, World, Write};
+use crate::engine::edges::{Clock, DiskRoom, Refused, Store, StoreError, World};
 use crate::engine::in_flight::InFlight;
 use crate::engine::registry::Registry;
-use crate::engine::step::{Cause, Step, step};
+use crate::engine::step::Cause;
 use crate::engine::transition::LetterId;
 use crate::model::effect::Outcome;
 use crate::model::names::{Address, ProcessId, Ref, TaskId};
 use crate::model::params::Params;
-use crate::model::scope::{Other, Scope};
-use crate::model::task::{Hop, Letter, Task, To, Word};
+use crate::model::scope::Scope;
+use crate::model::task::{Letter, Task};
 use crate::model::time::{Span, Timestamp};
 
 /// How long a claimed task is out of reach of other runners; it is stepped at once, so this is for lost
@@ -29,9 +29,6 @@ use crate::model::time::{Span, Timestamp};
 pub const CLAIM_LEASE: Span = Span::secs(10);
 /// How many tasks are claimed at once.
 pub const CLAIM_MAX: usize = 500;
-/// How often a step may ask for more tasks to be read: names nested in names, and then some.
-const FETCHES_MAX: usize = 16;
-
 /// What every turn needs.
 pub struct Turns {
     /// Keeps.
@@ -95,6 +92,8 @@ pub struct Hand {
     pub by: Option<String>,
     /// For a new task: who submitted it.
     pub tell: Option<oneshot::Sender<Result<Task, NotTaken>>>,
+    /// What became of its step before, if it is decided anew.
+    pub again: Again,
 }
 
 impl Hand {
@@ -105,7 +104,8 @@ impl Hand {
 
     /// A task that is in the store already, and why.
     pub(super) fn of(task: Task, cause: Cause) -> Item {
-        Item::Hand(Box::new(Hand { task, cause, idempotency: None, by: None, tell: None }))
+        let again = Again::default();
+        Item::Hand(Box::new(Hand { task, cause, idempotency: None, by: None, tell: None, again }))
     }
 }
 
@@ -124,6 +124,21 @@ pub enum NotTaken {
     /// There is no such task, or it has ended.
     #[error("there is no live task `{0}`")]
     NoTask(String),
+    /// The process has as many tasks as it may have.
+    #[error("process `{process}` has {tasks} live tasks, and no more are taken")]
+    Full {
+        /// The process.
+        process: ProcessId,
+        /// Its limit.
+        tasks: u64,
+    },
+    /// The disk has no room for new work.
+    #[error(
+        "the disk of the data folder has {} MB left, so new work is refused while what runs can end; \
+         hint: make room there; it is taken again by itself",
+        .0.free_bytes() >> 20
+    )]
+    NoRoom(DiskRoom),
     /// The store did not keep it.
     #[error(transparent)]
     Store(#[from] StoreError),
@@ -218,194 +233,6 @@ impl Turns {
         }
         Ok(())
     }
-
-    /// Steps each hand, fetching what is missing for all of them at once.
-    pub(super) async fn decide(
-        &self,
-        items: Vec<Item>,
-    ) -> Result<Vec<(Item, Write)>, (Vec<Item>, StoreError)> {
-        let now = match self.now().await {
-            Ok(now) => now,
-            Err(error) => return Err((items, error)),
-        };
-        let mut facts = (self.facts)();
-        facts.steps = self.board.wall.steps();
-        let mut others = Arc::new(HashMap::new());
-        let mut decided = Vec::with_capacity(items.len());
-        let mut open = items;
-        for _ in 0..FETCHES_MAX {
-            let mut missed = BTreeSet::new();
-            let mut unsure = Vec::new();
-            for item in open {
-                match self.try_step(item, &facts, &others, now) {
-                    Tried::Decided(item, write) => decided.push((item, *write)),
-                    Tried::Fetch(item, addresses) => {
-                        missed.extend(addresses);
-                        unsure.push(item);
-                    }
-                    Tried::Dropped => {}
-                }
-            }
-            if unsure.is_empty() {
-                return Ok(decided);
-            }
-            open = unsure;
-            match self.fetch(missed, &others).await {
-                Ok(more) => others = more,
-                Err(error) => {
-                    open.extend(decided.into_iter().map(|(item, _)| item));
-                    return Err((open, error));
-                }
-            }
-        }
-        tracing::error!(
-            tasks = open.len(),
-            "tasks read others without end and are left alone until their leases end"
-        );
-        Ok(decided)
-    }
-
-    fn try_step(
-        &self,
-        item: Item,
-        facts: &Scope,
-        others: &Arc<HashMap<Address, Other>>,
-        now: Timestamp,
-    ) -> Tried {
-        let mut hand = match item {
-            Item::Hand(hand) => hand,
-            Item::Post { letter, tell } => {
-                let letter = self.with_birth(letter, now);
-                let write = Write::Post(letter.clone(), now);
-                return Tried::Decided(Item::Post { letter, tell }, Box::new(write));
-            }
-        };
-        let Some(deployed) = self.registry.get(&hand.task.process) else {
-            tracing::warn!(process = %hand.task.process, task = %hand.task.id, "its process is not deployed");
-            if let Some(tell) = hand.tell {
-                drop(tell.send(Err(NotTaken::NoProcess(hand.task.process))));
-            }
-            return Tried::Dropped;
-        };
-        // A claim of what is held already has raised its epoch.
-        let epoch = self.in_flight.epoch(hand.task.id);
-        hand.task.turn = epoch.map_or(hand.task.turn, |epoch| epoch.max(hand.task.turn));
-        let scope = facts.with(&hand.task.process, deployed.paused, Arc::clone(others));
-        match step(&deployed.process, hand.task.clone(), hand.cause.clone(), &scope, now) {
-            Step::Moved(mut transition) => {
-                transition.idempotency.clone_from(&hand.idempotency);
-                if let Some(by) = &hand.by {
-                    transition.trail.insert(0, submitted(&hand.task, by, now));
-                }
-                let letters = std::mem::take(&mut transition.letters);
-                transition.letters = letters.into_iter().map(|letter| self.with_birth(letter, now)).collect();
-                Tried::Decided(Item::Hand(hand), Box::new(Write::Step(transition)))
-            }
-            Step::Fetch(addresses) => Tried::Fetch(Item::Hand(hand), addresses),
-        }
-    }
-
-    /// A letter that creates, with what only the runner can give.
-    pub(super) fn with_birth(&self, mut letter: Letter, now: Timestamp) -> Letter {
-        if let To::Address(to) = &letter.to {
-            match &mut letter.word {
-                Word::Create { at, birth, .. } => {
-                    let start = || self.registry.get(&to.process).map(|it| it.process.start.clone());
-                    *at = at.take().or_else(start);
-                    *birth = Some(self.births.next(now));
-                }
-                Word::Part { birth, .. } => *birth = Some(self.births.next(now)),
-                Word::Modify { .. } | Word::Answer { .. } | Word::Order { .. } => {}
-            }
-        }
-        letter
-    }
-
-    async fn fetch(
-        &self,
-        missed: BTreeSet<Address>,
-        known: &Arc<HashMap<Address, Other>>,
-    ) -> Result<Arc<HashMap<Address, Other>>, StoreError> {
-        let addresses: Vec<Address> = missed.into_iter().collect();
-        let tasks = self.store.read(&addresses).await?;
-        let mut others = HashMap::clone(known);
-        for (address, task) in addresses.into_iter().zip(tasks) {
-            let other = match (self.registry.get(&address.process), task) {
-                (None, _) => Other::NoProcess,
-                (Some(_), None) => Other::NoTask,
-                (Some(deployed), Some(task)) => {
-                    Other::Live { params: task.params, hidden: Arc::clone(&deployed.process.hidden) }
-                }
-            };
-            others.insert(address, other);
-        }
-        Ok(Arc::new(others))
-    }
-
-    pub(super) fn refused(&self, hand: Hand, refused: Refused) -> Option<Item> {
-        let own = hand.task.address();
-        match (refused, hand.tell) {
-            // Another runner gave that number in the same millisecond: the task is born anew.
-            (Refused::Stale, Some(tell)) if hand.cause == Cause::New => {
-                let birth = self.births.next(self.clock.now());
-                let task = Task { id: birth.id, seed: birth.seed, ..hand.task };
-                Some(Item::Hand(Box::new(Hand { task, tell: Some(tell), ..hand })))
-            }
-            (Refused::Stale, tell) => {
-                tracing::debug!(task = %own, "claimed by another runner since");
-                drop(tell);
-                None
-            }
-            (Refused::RefTaken(address), Some(tell)) if address == own => {
-                drop(tell.send(Err(NotTaken::RefTaken(address))));
-                None
-            }
-            (refused @ (Refused::Repeated(_) | Refused::Unwritable(_)), Some(tell)) => {
-                drop(tell.send(Err(not_taken(refused))));
-                None
-            }
-            (Refused::Unwritable(why), None) => {
-                tracing::error!(task = %own, why, "its step cannot be written");
-                None
-            }
-            // An ended task was to come back, and its name is another's: decided anew, it stays where it is.
-            (Refused::RefTaken(address), None) if address == own => match hand.cause {
-                Cause::Claimed(letters) => {
-                    let cause = Cause::NameTaken(letters);
-                    Some(Item::Hand(Box::new(Hand { cause, tell: None, ..hand })))
-                }
-                Cause::New | Cause::NameTaken(_) | Cause::Answered(_) | Cause::Held | Cause::Unasked => {
-                    tracing::error!(task = %own, "its name is taken by another; it is left as it was");
-                    None
-                }
-            },
-            // Somebody was faster with a name, or a task left: the step is decided anew on what is there now.
-            (Refused::RefTaken(_) | Refused::NoTask(_) | Refused::Repeated(_), tell) => {
-                Some(Item::Hand(Box::new(Hand { tell, ..hand })))
-            }
-        }
-    }
-}
-
-/// The first line of a trail: by what a task came.
-fn submitted(task: &Task, by: &str, now: Timestamp) -> Hop {
-    Hop {
-        at: now,
-        node: task.at.clone(),
-        event: format!("submitted by {by}"),
-        to: None,
-        attempt: 1,
-        asked: None,
-        set: Params::default(),
-        unset: Vec::new(),
-        fault: None,
-    }
-}
-
-enum Tried {
-    Decided(Item, Box<Write>),
-    Fetch(Item, BTreeSet<Address>),
-    Dropped,
 }
 
 pub(super) fn not_taken(refused: Refused) -> NotTaken {

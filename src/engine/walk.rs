@@ -1,5 +1,9 @@
 //! [`Walk`]: a task on its way through nodes, within one step. What a verdict does to a task is decided
 //! here, once for all kinds: going on, asking, waiting, ending, faults and their retries.
+//!
+//! A walk is the same as one with a commit between any two of its nodes. The nodes that follow see what it
+//! wrote to others, and itself as it stands; after a signal to itself it yields, so that the signal is read
+//! first. Where it yields, the task is due at once and goes on from there in the next step.
 
 use std::sync::Arc;
 
@@ -10,11 +14,11 @@ use crate::model::effect::{Ask, Effect};
 use crate::model::fault::Fault;
 use crate::model::key;
 use crate::model::kind::{AlarmChange, Effects, Event, Verdict};
-use crate::model::names::NodeName;
+use crate::model::names::{Address, NodeName};
 use crate::model::params::{Changes, Params};
 use crate::model::round::Round;
-use crate::model::scope::{Other, Scope, View};
-use crate::model::task::{Hop, Letter, Order, State, Task, To, Word};
+use crate::model::scope::{Scope, View};
+use crate::model::task::{Hop, Letter, State, Task, To, Word};
 use crate::model::time::{Span, Timestamp};
 use crate::process::admit::admit;
 use crate::process::process::{Node, Process};
@@ -27,9 +31,10 @@ pub const LEASE_MARGIN: Span = Span::secs(10);
 pub const KEEP_DEFAULT: Span = Span::days(7);
 
 /// A task on its way, and what it left behind.
+#[derive(Clone)]
 pub(super) struct Walk<'a> {
     pub(super) process: &'a Process,
-    pub(super) scope: &'a Scope,
+    pub(super) scope: Scope,
     pub(super) now: Timestamp,
     pub(super) task: Task,
     pub(super) letters: Vec<Letter>,
@@ -38,6 +43,23 @@ pub(super) struct Walk<'a> {
     pub(super) reply: Option<Result<Params, Fault>>,
     pub(super) unread: usize,
     pub(super) gone: bool,
+    /// The parts of a round that were made in this walk.
+    pub(super) parts: Vec<Address>,
+    /// Whether something was read already that is committed if the next letter is left.
+    pub(super) may_leave: bool,
+    /// Whether it goes on in this step.
+    pub(super) pace: Pace,
+}
+
+/// Whether a walk goes on in this step.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Pace {
+    /// It does.
+    On,
+    /// The task has come to a node, and what happens there is for the next step.
+    Yields,
+    /// The letter that is being read is for the next step, and all is as it was before.
+    Leaves,
 }
 
 impl Walk<'_> {
@@ -75,19 +97,28 @@ impl Walk<'_> {
                 self.hop(&name, |hop| hop.fault = Some(fault.clone()));
                 return self.ended(State::Failed, None, Some(fault));
             };
-            let view = View { unread: self.unread, ..View::new(self.task.clone(), self.scope, self.now) };
-            let verdict = node.kind.decide(event, &view);
+            let came = event == Event::Came;
+            let view = View { unread: self.unread, ..View::new(self.task.clone(), &self.scope, self.now) };
+            let mut verdict = node.kind.decide(event, &view);
             drop(view);
+            if self.scope.misses() {
+                match self.unfetched(came) {
+                    Some(fault) => verdict = Verdict::Fail(fault),
+                    None => return,
+                }
+            }
             if !self.take(node, verdict, &name) {
                 return;
             }
             if self.scope.paused {
                 return self.park();
             }
+            if self.wrote_to_itself() {
+                break;
+            }
             (event, name) = (Event::Came, "came".to_owned());
         }
-        self.task.state = State::Ready { at: self.now };
-        self.task.due = Some(self.now);
+        self.yields();
     }
 
     /// Does what the node decided; says whether the task came to another node.
@@ -172,27 +203,19 @@ impl Walk<'_> {
             );
             return self.fail(node, Fault::lasting("params_too_large", message), event);
         }
+        if let Err(fault) = self.may_write(&letters) {
+            return self.fail(node, fault, event);
+        }
         if said.is_some() {
             self.hop(event, |_| {}).asked = said;
         }
         self.task.state = State::Waiting { until: round.late_at() };
         self.task.round = Some(Arc::new(round));
-        self.letters.extend(letters);
+        for letter in letters {
+            self.post(letter);
+        }
         self.rest_again();
         false
-    }
-
-    /// What runs for this task's `each` stops: nobody waits for it any more.
-    fn let_go(&mut self) {
-        let Some(round) = self.task.round.take() else { return };
-        for out in round.out.iter().filter(|out| out.until.is_none()) {
-            let part = self.task.part(out.index);
-            // One that is not there is over already.
-            if let Ok(Other::Live { .. }) = self.scope.other(&part) {
-                let word = Word::Order { order: Order::Cancel, by: "each".to_owned() };
-                self.letters.push(Letter { to: To::Address(part), word });
-            }
-        }
     }
 
     /// A fault passes, goes to `on_error`, or ends the task: decided here, once for all kinds.
@@ -247,6 +270,7 @@ impl Walk<'_> {
     pub(super) fn too_long(&mut self) {
         let process = self.process;
         let Some(limit) = process.node(&self.task.at).and_then(|node| node.limit.as_ref()) else { return };
+        self.rested();
         self.hop(&format!("stood here for {}", limit.time), |hop| hop.to = Some(limit.next.clone()));
         self.stand_on(limit.next.clone());
         self.arrived();
@@ -254,6 +278,7 @@ impl Walk<'_> {
 
     /// Takes the changes and letters of a verdict, or nothing of it.
     fn keep(&mut self, effects: Effects, event: &str) -> Result<(), Fault> {
+        self.may_write(&effects.letters)?;
         self.apply(&effects.changes)?;
         let Changes { set, unset } = effects.changes;
         let hop = self.hop(event, |_| {});
@@ -277,7 +302,7 @@ impl Walk<'_> {
             if matches!(letter.word, Word::Answer { .. }) {
                 self.task.caller = None;
             }
-            self.letters.push(letter);
+            self.post(letter);
         }
         Ok(())
     }
@@ -309,6 +334,7 @@ impl Walk<'_> {
         self.task.link = None;
         self.task.progress = None;
         self.task.awaits = None;
+        self.task.awaits_since = None;
         self.keep_for(KEEP_DEFAULT);
         let none =
             || Fault::lasting("no_reply", format!("process `{}` ended without a reply", self.process.id));
@@ -322,7 +348,7 @@ impl Walk<'_> {
     fn reply(&mut self, answer: Result<Params, Fault>) {
         if let Some(caller) = self.task.caller.take() {
             let word = Word::answer(&caller, answer);
-            self.letters.push(Letter { to: To::Task(caller.task), word });
+            self.post(Letter { to: To::Task(caller.task), word });
         }
     }
 
@@ -341,6 +367,7 @@ impl Walk<'_> {
         self.task.link = None;
         self.task.progress = None;
         self.task.awaits = None;
+        self.task.awaits_since = None;
         self.task.kept_until = None;
         self.task.state = State::Ready { at: self.now };
         self.task.due = Some(self.now);

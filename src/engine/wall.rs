@@ -1,5 +1,5 @@
-//! [`Wall`]: whether the wall clock was set. It is compared with the clock that nobody sets before anything is
-//! decided by it, and at the start with the newest moment in the store. Each step is kept before the first
+//! [`Wall`]: whether the wall clock was set. It is compared with the clock that nobody sets before anything
+//! is decided by it, and at the start with the newest moment in the store. Each step is kept before the first
 //! decision that knows of it.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};

@@ -5,10 +5,11 @@ use std::sync::Arc;
 
 use serde_json::{Value, json};
 
+use crate::model::descent::Descent;
 use crate::model::fault::Fault;
 use crate::model::names::{Address, NodeName, ProcessId, Ref, TaskId};
 use crate::model::params::Params;
-use crate::model::scope::{Other, Scope, View};
+use crate::model::scope::{Newborn, Other, Scope, View};
 use crate::model::task::{Seed, State, Task};
 use crate::model::time::Timestamp;
 
@@ -40,7 +41,9 @@ pub fn view(params: Value) -> View {
         link: None,
         progress: None,
         awaits: None,
+        descent: Descent::default(),
         clock: 0,
+        awaits_since: None,
         seed: Seed([7; 16]),
     };
     let live =
@@ -49,8 +52,11 @@ pub fn view(params: Value) -> View {
         params: Params::from(live.as_object().cloned().unwrap()),
         hidden: Arc::new(["client_secret".to_owned()].into()),
     };
-    let others =
-        [("bitrix", "token", live), ("bitrix", "gone", Other::NoTask), ("nowhere", "x", Other::NoProcess)];
+    let others = [
+        ("bitrix", "token", live),
+        ("bitrix", "gone", Other::NoTask(Newborn::default())),
+        ("nowhere", "x", Other::NoProcess),
+    ];
     let others: HashMap<Address, Other> =
         others.into_iter().map(|(process, reference, it)| (address(process, reference), it)).collect();
     let mut scope = Scope::default();

@@ -1,7 +1,7 @@
 //! The faults of other tasks, for the manual.
 
 use crate::model::entry::Entry;
-use crate::model::fault::Class::{Lasting, Unsure};
+use crate::model::fault::Class::{Lasting, Passing, Unsure};
 
 /// The faults of other tasks.
 pub const FAULTS: &[Entry] = &[
@@ -84,4 +84,36 @@ run:
 price: {kind: call, process: slow, ref: told-to-stop, next: done, on_error: tell}
 ",
         ),
+    Entry::new("too_many_tasks", Passing, "the process has as many live tasks as its `limits` allow")
+        .of_task()
+        .remedy("It is tried again as `retry` says; or raise `limits: {tasks: …}` in the other process.")
+        .example("log: {kind: send, process: full, retry: {times: 1}, next: done, on_error: tell}\n"),
+    Entry::new("birth_chain", Lasting, "tasks have made tasks, one after another, without a rest")
+        .of_task()
+        .remedy("Let a `condition` end the chain, or let its tasks rest on the way, as in a `delay`.")
+        .example("again: {kind: each, items: [1], process: example, next: done}\n"),
+    Entry::new("contended", Passing, "the task that is written to comes and goes too fast")
+        .of_task()
+        .remedy("It is tried again as `retry` says. Let its name live longer, or write to another one.")
+        .example("log: {kind: send, process: busy, ref: one, mode: either, next: done, on_error: tell}\n"),
+    Entry::new("too_many_reads", Lasting, "one node reads too many other tasks, one after another")
+        .of_task()
+        .remedy("Read them on several nodes: each may read as many.")
+        .example(
+            "\
+read:
+  kind: set
+  set: {all: \"{{#each refs}}{{conv[bitrix].ref[{{this}}].name}} {{/each}}\"}
+  next: done
+  on_error: tell
+",
+        ),
+    Entry::new("unwritable", Lasting, "the store cannot write what became of the task")
+        .of_task()
+        .remedy("The engine's log and `beltline doctor` say why; then `beltline retry` the task.")
+        .example("keep: {kind: set, set: {text: \"{{text}}\"}, next: done, on_error: tell}\n"),
+    Entry::new("engine_error", Lasting, "the engine failed at the node, by a mistake of its own")
+        .of_task()
+        .remedy("The engine's log says where. Please report it; a newer engine may take the task on.")
+        .example("keep: {kind: set, set: {text: \"{{text}}\"}, next: done, on_error: tell}\n"),
 ];

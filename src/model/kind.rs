@@ -36,6 +36,12 @@ pub trait Kind: Debug + Send + Sync {
         false
     }
 
+    /// How long a task waits here for a permit: a place at a host or node that is closed or full. None: as
+    /// long as it takes.
+    fn permit_timeout(&self) -> Option<Span> {
+        None
+    }
+
     /// Whether a passing fault is tried again here if the file says nothing of `retry`.
     fn tries_again(&self) -> bool {
         true
@@ -53,6 +59,16 @@ pub trait Kind: Debug + Send + Sync {
 
     /// The processes this node names literally, for the picture and the check.
     fn calls(&self) -> Vec<&str> {
+        Vec::new()
+    }
+
+    /// The process of which every task that comes here makes another one, if it is named literally.
+    fn breeds(&self) -> Option<&str> {
+        None
+    }
+
+    /// The channels by which this node raises an alarm, in the order they are tried.
+    fn alerts(&self) -> Vec<&str> {
         Vec::new()
     }
 

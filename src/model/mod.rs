@@ -16,8 +16,10 @@ pub mod hosts;
 pub mod xml;
 pub mod effect;
 pub mod round;
+pub mod descent;
 pub mod task;
 pub mod key;
+pub mod bounds;
 pub mod scope;
 #[cfg(test)]
 pub mod example;

@@ -2,12 +2,16 @@
 //!
 //! Which other tasks a node reads is found by looking: a look at a task that was not fetched is noted in
 //! [`Scope::missed`], the runner fetches those and asks again. Deciding stays pure.
+//!
+//! What the same walk has written is seen as if it were committed and read: a task it gave birth to is there,
+//! one that it modified has the new params, and the task itself is as it stands now.
 
 use std::collections::{BTreeSet, HashMap};
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use serde_json::{Map, Value, json};
 
+use crate::model::bounds::Bounds;
 use crate::model::fault::Fault;
 use crate::model::key;
 use crate::model::names::{Address, ProcessId};
@@ -34,6 +38,12 @@ pub struct Scope {
     pub public_url: Arc<str>,
     /// The other tasks that were fetched.
     pub others: Arc<HashMap<Address, Other>>,
+    /// What became known when the same step was decided before.
+    pub bounds: Arc<Bounds>,
+    /// The params of the tasks that the walk has written to, as they will be; kept by the walk.
+    pub written: Arc<HashMap<Address, Params>>,
+    /// The task that looks, as it stands; set by [`View::new`].
+    own: Option<Arc<Task>>,
     /// How the wall clock was set.
     pub steps: Arc<Steps>,
     missed: Arc<Mutex<BTreeSet<Address>>>,
@@ -44,8 +54,8 @@ pub struct Scope {
 pub enum Other {
     /// No process has that id.
     NoProcess,
-    /// The process has no live task of that name.
-    NoTask,
+    /// The process has no live task of that name; one that were born there would be so.
+    NoTask(Newborn),
     /// There it is.
     Live {
         /// Its params, whole and committed.
@@ -55,6 +65,34 @@ pub enum Other {
     },
 }
 
+/// What a task of a process is at its birth.
+#[derive(Clone, Debug, Default)]
+pub struct Newborn {
+    /// The params it has if it is given no others.
+    pub defaults: Params,
+    /// Which of its params no other process may read.
+    pub hidden: Arc<BTreeSet<String>>,
+}
+
+/// What a look at another task finds.
+#[derive(Clone, Copy, Debug)]
+pub enum Found<'a> {
+    /// No process has that id.
+    NoProcess,
+    /// The process has no live task of that name.
+    NoTask(&'a Newborn),
+    /// There it is.
+    Live {
+        /// Its params.
+        params: &'a Params,
+        /// Which of them no other process may read.
+        hidden: &'a BTreeSet<String>,
+    },
+}
+
+/// What a task may read of itself: all.
+static NOTHING: BTreeSet<String> = BTreeSet::new();
+
 impl Scope {
     /// The same, for `reader`, with `others` known and nothing missed yet.
     #[must_use]
@@ -63,17 +101,39 @@ impl Scope {
         Scope { reader: Some(reader.clone()), paused, others, missed, ..self.clone() }
     }
 
+    /// The same, to decide within `bounds`.
+    #[must_use]
+    pub fn within(self, bounds: Bounds) -> Scope {
+        Scope { bounds: Arc::new(bounds), ..self }
+    }
+
     /// What is known of the task at `address`.
     ///
     /// # Errors
     /// `not_fetched`, noted in [`Scope::missed`], while nothing is: the verdict made of it is never used.
-    pub fn other(&self, address: &Address) -> Result<&Other, Fault> {
-        self.others.get(address).ok_or_else(|| {
-            if let Ok(mut missed) = self.missed.lock() {
-                missed.insert(address.clone());
+    pub fn other(&self, address: &Address) -> Result<Found<'_>, Fault> {
+        if let Some(own) = self.own.as_deref().filter(|own| own.is_at(address)) {
+            return Ok(Found::Live { params: &own.params, hidden: &NOTHING });
+        }
+        match (self.others.get(address), self.written.get(address)) {
+            (Some(Other::NoTask(Newborn { hidden, .. }) | Other::Live { hidden, .. }), Some(params)) => {
+                Ok(Found::Live { params, hidden })
             }
-            Fault::lasting("not_fetched", format!("`{address}` is not fetched yet"))
-        })
+            (Some(Other::NoTask(newborn)), None) => Ok(Found::NoTask(newborn)),
+            (Some(Other::NoProcess), _) => Ok(Found::NoProcess),
+            (Some(Other::Live { params, hidden }), None) => Ok(Found::Live { params, hidden }),
+            (None, _) => {
+                self.lock().insert(address.clone());
+                Err(Fault::lasting("not_fetched", format!("`{address}` is not fetched yet")))
+            }
+        }
+    }
+
+    /// How many tasks of `process` the walk gave birth to.
+    pub fn born(&self, process: &ProcessId) -> u64 {
+        let is_born = |address: &&Address| matches!(self.others.get(*address), Some(Other::NoTask(_)));
+        let born = self.written.keys().filter(|it| it.process == *process).filter(is_born);
+        u64::try_from(born.count()).unwrap_or(u64::MAX)
     }
 
     /// The value at `path` of the live task at `address`.
@@ -82,9 +142,9 @@ impl Scope {
     /// `process_not_found`, `ref_not_found`, `not_shared`, `missing_param`.
     pub fn read(&self, address: &Address, path: &[&str]) -> Result<Value, Fault> {
         let (params, hidden) = match self.other(address)? {
-            Other::NoProcess => return Err(no_process(&address.process)),
-            Other::NoTask => return Err(no_task(address)),
-            Other::Live { params, hidden } => (params, hidden),
+            Found::NoProcess => return Err(no_process(&address.process)),
+            Found::NoTask(_) => return Err(no_task(address)),
+            Found::Live { params, hidden } => (params, hidden),
         };
         let closed = |name: &str| hidden.contains(name) && self.reader.as_ref() != Some(&address.process);
         let Some((first, rest)) = path.split_first() else {
@@ -104,7 +164,17 @@ impl Scope {
 
     /// The tasks that were looked at and not fetched; forgotten by this call.
     pub fn missed(&self) -> BTreeSet<Address> {
-        self.missed.lock().map(|mut it| std::mem::take(&mut *it)).unwrap_or_default()
+        std::mem::take(&mut *self.lock())
+    }
+
+    /// Whether there are such tasks: what was decided since then is not used.
+    pub fn misses(&self) -> bool {
+        !self.lock().is_empty()
+    }
+
+    /// A set of names is never half written, whoever panicked over it.
+    fn lock(&self) -> MutexGuard<'_, BTreeSet<Address>> {
+        self.missed.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -170,9 +240,10 @@ pub struct Item {
 impl View {
     /// What a node sees of `task`.
     pub fn new(task: Task, scope: &Scope, now: Timestamp) -> View {
+        let task = Arc::new(task);
         View {
-            task: Arc::new(task),
-            scope: scope.clone(),
+            scope: Scope { own: Some(Arc::clone(&task)), ..scope.clone() },
+            task,
             now,
             response: None,
             item: None,

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+use crate::model::descent::Descent;
 use crate::model::effect::Effect;
 use crate::model::fault::Fault;
 use crate::model::names::{Address, NodeName, ProcessId, Ref, TaskId};
@@ -66,10 +67,16 @@ pub struct Task {
     /// What it waits for outside before it can be asked for, in words: `room at api.example.org`.
     #[serde(default)]
     pub awaits: Option<String>,
+    /// The births above it without a rest. Written at birth, emptied when it has rested.
+    #[serde(default, skip_serializing_if = "Descent::is_none")]
+    pub descent: Descent,
     /// Of how many steps of the wall clock it had heard when it was committed last: its moments are by the
     /// clock as it went then. Written by the step; 0 before the first.
     #[serde(default, skip_serializing_if = "is_none")]
     pub clock: u32,
+    /// Since when it has waited for that; null when `awaits` is. A restart does not change it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub awaits_since: Option<Timestamp>,
     /// Secret chance, given at birth: one-time keys are made from it.
     pub seed: Seed,
 }
@@ -100,7 +107,9 @@ impl Task {
             link: None,
             progress: None,
             awaits: None,
+            descent: birth.descent,
             clock: 0,
+            awaits_since: None,
             seed: birth.seed,
         }
     }
@@ -108,6 +117,11 @@ impl Task {
     /// Where others find it.
     pub fn address(&self) -> Address {
         Address { process: self.process.clone(), reference: self.reference.clone() }
+    }
+
+    /// Whether others find it there.
+    pub fn is_at(&self, address: &Address) -> bool {
+        self.reference == address.reference && self.process == address.process
     }
 
     /// Whether it only runs a part of the calls of another task's `each`.
@@ -308,12 +322,22 @@ impl fmt::Debug for Seed {
 }
 
 /// What only the runner can give a new task.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Birth {
     /// Its number.
     pub id: TaskId,
     /// Its chance.
     pub seed: Seed,
+    /// The births above it without a rest; none for a task that comes from outside.
+    #[serde(default, skip_serializing_if = "Descent::is_none")]
+    pub descent: Descent,
+}
+
+impl Birth {
+    /// That of a task which comes from outside.
+    pub fn new(id: TaskId, seed: Seed) -> Birth {
+        Birth { id, seed, descent: Descent::default() }
+    }
 }
 
 /// A word from one task, or a person, to another. Delivered in the commit that wrote it: exactly once.

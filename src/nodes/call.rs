@@ -21,7 +21,7 @@ use crate::model::fault::Fault;
 use crate::model::kind::{Effects, Event, Kind, Reply, Spec, Verdict, parse, schema};
 use crate::model::names::{Address, NodeName, ProcessId, Ref};
 use crate::model::params::Params;
-use crate::model::scope::{Other, View, no_process};
+use crate::model::scope::{Found, View, no_process};
 use crate::model::task::{Caller, Letter, To, Word};
 use crate::model::text::Text;
 use crate::model::time::Span;
@@ -80,6 +80,10 @@ impl Kind for Call {
     fn calls(&self) -> Vec<&str> {
         self.process.literal().into_iter().collect()
     }
+
+    fn breeds(&self) -> Option<&str> {
+        self.process.literal().filter(|_| is_new_each_time(self.r#ref.as_ref()))
+    }
 }
 
 impl Call {
@@ -126,14 +130,27 @@ pub fn address(process: &str, reference: &str) -> Result<Address, Fault> {
     })
 }
 
+/// Whether that may name another task each time. One that has a name of its own is the first and the last.
+pub fn is_new_each_time(reference: Option<&Text>) -> bool {
+    reference.is_none_or(|it| it.literal().is_none())
+}
+
 /// Whether a task can be created at `to`.
 pub fn free(to: &Address, view: &View) -> Result<(), Fault> {
+    free_beside(to, 0, view)
+}
+
+/// The same, beside so many others of that process in the same verdict.
+pub fn free_beside(to: &Address, others: u64, view: &View) -> Result<(), Fault> {
     match view.scope.other(to)? {
-        Other::NoProcess => Err(no_process(&to.process)),
-        Other::NoTask => Ok(()),
-        Other::Live { .. } => {
+        Found::NoProcess => Err(no_process(&to.process)),
+        Found::Live { .. } => {
             let message = format!("process `{}` has a live task `{}` already", to.process, to.reference);
             Err(Fault::lasting("ref_taken", message))
+        }
+        Found::NoTask(_) => {
+            view.task.descent.may_go_on(&view.task.process)?;
+            view.scope.bounds.room(&to.process, view.scope.born(&to.process).saturating_add(others))
         }
     }
 }

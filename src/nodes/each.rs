@@ -41,14 +41,14 @@ use serde_json::{Value, json};
 use crate::model::fault::Fault;
 use crate::model::kind::{Event, Kind, Reply, Spec, Verdict, parse, schema};
 use crate::model::list::{Items, List};
-use crate::model::names::NodeName;
+use crate::model::names::{NodeName, ProcessId};
 use crate::model::params::Params;
 use crate::model::round::{Call, Calling, Held, Out, Round};
 use crate::model::scope::View;
 use crate::model::task::{Caller, Letter, Ticket, To, Word};
 use crate::model::text::Text;
 use crate::model::time::Span;
-use crate::nodes::call::{address, free};
+use crate::nodes::call::{address, free_beside};
 use crate::nodes::fields::{Drafts, fill, refuse_reserved};
 
 /// The register's line.
@@ -252,7 +252,8 @@ impl Each {
         let call = round.held.as_mut().and_then(|held| held.take(1).pop());
         let call = call.unwrap_or_else(|| Err(Fault::lasting("items_changed", "the item is gone")));
         let call = call.and_then(|Calling { to, params }| {
-            free(&to, view)?;
+            let born = letters.iter().filter(|letter| is_in(letter, &to.process)).count();
+            free_beside(&to, u64::try_from(born).unwrap_or(u64::MAX), view)?;
             let to = To::Address(to);
             if letters.iter().any(|letter: &Letter| letter.to == to) {
                 let message = "two items have the same ref; hint: put `{{index}}` into `ref`";
@@ -378,6 +379,10 @@ impl Each {
         let set = fill(&self.shape.save, &view.with_response(response))?;
         Ok(Verdict::go_with(&self.shape.next, set))
     }
+}
+
+fn is_in(letter: &Letter, process: &ProcessId) -> bool {
+    matches!(&letter.to, To::Address(to) if to.process == *process)
 }
 
 fn caller(index: u64, view: &View) -> Caller {

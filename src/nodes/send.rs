@@ -9,7 +9,8 @@
 //! ```
 //!
 //! `mode: create` makes a task, `modify` lays the params over a live one and wakes it if it waits for
-//! letters, `either` does what fits.
+//! letters, `either` does what fits. The nodes that follow see it done. A task that writes to itself reads that
+//! before it goes on.
 
 use schemars::JsonSchema;
 use serde::Deserialize;
@@ -17,10 +18,10 @@ use serde::Deserialize;
 use crate::model::fault::Fault;
 use crate::model::kind::{Effects, Event, Kind, Spec, Verdict, parse, schema};
 use crate::model::names::NodeName;
-use crate::model::scope::{Other, View, no_process, no_task};
+use crate::model::scope::{Found, View, no_process, no_task};
 use crate::model::task::{Letter, To, Word};
 use crate::model::text::Text;
-use crate::nodes::call::{address, free};
+use crate::nodes::call::{address, free, is_new_each_time};
 use crate::nodes::fields::{Drafts, fill};
 
 /// The register's line.
@@ -90,6 +91,11 @@ impl Kind for Send {
     fn calls(&self) -> Vec<&str> {
         self.0.process.literal().into_iter().collect()
     }
+
+    fn breeds(&self) -> Option<&str> {
+        let makes = self.0.mode == Mode::Create && is_new_each_time(self.0.r#ref.as_ref());
+        self.0.process.literal().filter(|_| makes)
+    }
 }
 
 impl Send {
@@ -102,11 +108,10 @@ impl Send {
         let to = address(&self.0.process.fill(view)?, &reference)?;
         let params = fill(&self.0.params, view)?;
         let create = match (self.0.mode, view.scope.other(&to)?) {
-            (_, Other::NoProcess) => return Err(no_process(&to.process)),
-            (Mode::Modify, Other::NoTask) => return Err(no_task(&to)),
-            (Mode::Create, _) => free(&to, view).map(|()| true)?,
-            (Mode::Modify | Mode::Either, Other::Live { .. }) => false,
-            (Mode::Either, Other::NoTask) => true,
+            (_, Found::NoProcess) => return Err(no_process(&to.process)),
+            (Mode::Modify, Found::NoTask(_)) => return Err(no_task(&to)),
+            (Mode::Create, _) | (Mode::Either, Found::NoTask(_)) => free(&to, view).map(|()| true)?,
+            (Mode::Modify | Mode::Either, Found::Live { .. }) => false,
         };
         let word = match create {
             true => Word::Create { params, caller: None, at: None, birth: None },

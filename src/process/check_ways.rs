@@ -12,7 +12,29 @@ pub fn check(sketch: &Sketch) -> Vec<Problem> {
     let mut problems = nowhere(sketch);
     problems.extend(unreached(sketch));
     problems.extend(endless(sketch));
+    problems.extend(breeding(sketch));
     problems
+}
+
+/// A node that makes another task of its own process, which every task comes to at once and whatever its
+/// params are: each makes the next. Where a node on the way may decide otherwise, a task may come to an end.
+fn breeding(sketch: &Sketch) -> Option<Problem> {
+    let own = sketch.id.as_ref()?;
+    let mut station = sketch.nodes.iter().find(|it| is_input(it))?;
+    // No longer than there are nodes: a loop is told of elsewhere.
+    for _ in &sketch.nodes {
+        let node = station.node.as_ref()?;
+        if node.kind.breeds() == Some(own.as_str()) {
+            let message =
+                format!("every task that comes to `{}` makes another one of `{own}`, without end", node.name);
+            let hint = "let it rest before, as in a `delay`, or let a `condition` say when it is enough";
+            return Some(Problem::new(station.spot, message).hint(hint));
+        }
+        let mut ways = station.ways().into_iter().filter(|way| way.turn != Turn::Alarm);
+        let (Some(only), None, false) = (ways.next(), ways.next(), node.kind.rests()) else { return None };
+        station = sketch.nodes.iter().find(|it| it.name == only.to)?;
+    }
+    None
 }
 
 /// Ways to nodes that are not there.

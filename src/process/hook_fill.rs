@@ -37,7 +37,7 @@ pub fn view(process: &Process, seen: Seen, scope: &Scope, now: Timestamp) -> Res
         ("body", body),
     ];
     let params = params.into_iter().map(|(name, value)| (name.to_owned(), value)).collect();
-    let birth = Birth { id: TaskId(0), seed: Seed([0; 16]) };
+    let birth = Birth::new(TaskId(0), Seed([0; 16]));
     Ok(View::new(Task::born(birth, address, process.start.clone(), params, now), scope, now))
 }
 

@@ -57,6 +57,7 @@ pub(crate) fn parse_with(kinds: &'static [Spec], text: &str) -> Result<Process, 
         tree.read::<File>().map_err(|errors| problems.extend(errors.into_iter().map(Problem::from))).ok();
     let nodes = tree.get("nodes");
     let sketch = Sketch {
+        id: tree.get("process").and_then(Tree::name).and_then(|id| ProcessId::new(&id).ok()),
         params: tree.get("params").map(|tree| params(tree, &mut problems)).unwrap_or_default(),
         hooks: tree.get("hooks").map(|tree| hooks(tree, &mut problems)).unwrap_or_default(),
         schedules: tree.get("schedule").map(|tree| schedules(tree, &mut problems)).unwrap_or_default(),

@@ -9,6 +9,7 @@ use serde_json::Value;
 
 use crate::model::kind::Kind;
 use crate::model::names::{NodeName, ProcessId};
+use crate::model::params::Params;
 use crate::model::time::Span;
 use crate::process::hook::Hook;
 use crate::process::schedule::Schedule;
@@ -84,6 +85,12 @@ impl Process {
     /// The hook of that name.
     pub fn hook(&self, name: &str) -> Option<&Hook> {
         self.hooks.iter().find(|hook| hook.name == name)
+    }
+
+    /// The params a task has if it is given no others.
+    pub fn defaults(&self) -> Params {
+        let all = self.params.iter();
+        all.filter_map(|it| Some((it.name.clone(), it.default.clone()?))).collect()
     }
 
     /// The node of that name. Processes are small: a look through the list is as fast as a map.

@@ -31,7 +31,7 @@ pub fn filled(
     ];
     let seen: Params = seen.into_iter().map(|(name, value)| (name.to_owned(), value)).collect();
     let own = Ref::new(&schedule.name).map_err(|bad| Fault::lasting("bad_name", bad.to_string()))?;
-    let birth = Birth { id: TaskId(0), seed: Seed([0; 16]) };
+    let birth = Birth::new(TaskId(0), Seed([0; 16]));
     let address = Address { process: process.id.clone(), reference: own };
     let view = View::new(Task::born(birth, address, process.start.clone(), seen, now), scope, now);
     let reference = match &schedule.reference {

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use crate::model::kind::Spec;
-use crate::model::names::NodeName;
+use crate::model::names::{NodeName, ProcessId};
 use crate::model::tree::{Branch, Key, Spot, Tree};
 use crate::process::file::COMMON;
 use crate::process::hook::Hook;
@@ -12,6 +12,8 @@ use crate::process::schedule::Schedule;
 
 /// A process as it was read.
 pub struct Sketch {
+    /// Its id, if that could be read.
+    pub id: Option<ProcessId>,
     /// The params, with what they were read from.
     pub params: Vec<(ParamSpec, Key, Tree)>,
     /// The hooks, if nothing was wrong with each, with what they were read from.

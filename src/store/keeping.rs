@@ -29,7 +29,7 @@ pub fn born(letter: &Letter, now: Timestamp) -> Result<Option<Task>, Refused> {
             "a letter to {to:?} creates, but does not say where or as whom"
         )));
     };
-    let task = Task::born(*birth, address.clone(), at.clone(), params.clone(), now);
+    let task = Task::born(birth.clone(), address.clone(), at.clone(), params.clone(), now);
     Ok(Some(Task { caller: caller.cloned(), round, ..task }))
 }
 

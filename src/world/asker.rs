@@ -15,7 +15,7 @@ use crate::world::deadline::{left, within};
 use crate::world::grants::{Given, Grants};
 use crate::world::http::Http;
 use crate::world::request;
-use crate::world::rooms::{Entry, Rooms, Want};
+use crate::world::rooms::{Closing, Entry, Rooms, Want};
 use crate::world::secrets::Opener;
 
 /// So long a request stands in line before it goes and comes again. It is well below the overtime that the
@@ -121,12 +121,13 @@ impl Asker {
         match closed {
             Some(pause) => {
                 let until = now + pause;
-                let place = &host.shown;
-                tracing::debug!(place, status = answer.status, until = %(wall + pause), "asks to be left alone");
-                self.rooms().close(now, host, key, until);
+                let (place, opens) = (&host.shown, wall + pause);
+                tracing::debug!(place, status = answer.status, until = %opens, "asks to be left alone");
+                let closing = if answer.status == 503 { Closing::Down } else { Closing::Busy };
+                self.rooms().close(now, host, key, until, closing);
             }
             None if answer.status == 429 => {}
-            None => self.rooms().ease(now, &host.name),
+            None => self.rooms().ease(now, &host.name, key),
         }
     }
 

@@ -9,6 +9,8 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 use async_trait::async_trait;
 use rustix::time::{ClockId, clock_gettime};
 
+#[cfg(debug_assertions)]
+use crate::engine::broken::{Promise, is_broken};
 use crate::engine::edges::Clock;
 use crate::model::time::{Span, Ticks, Timestamp};
 
@@ -41,6 +43,10 @@ impl Clock for SystemClock {
     }
 
     fn ticks(&self) -> Ticks {
+        #[cfg(debug_assertions)]
+        if is_broken(Promise::Ticks) {
+            return Ticks(u64::try_from(self.now().0).unwrap_or(0));
+        }
         Ticks(u64::try_from(lived().as_millis()).unwrap_or(u64::MAX))
     }
 
@@ -75,8 +81,8 @@ impl Clock for SystemClock {
     }
 }
 
-/// How far a test has set the wall clock: the milliseconds in the file that `BELTLINE_TEST_CLOCK` names, read at
-/// each look. Only a debug build has that.
+/// How far a test has set the wall clock: the milliseconds in the file that `BELTLINE_TEST_CLOCK` names, read
+/// at each look. Only a debug build has that.
 #[cfg(debug_assertions)]
 fn set_by_ms() -> i64 {
     static FILE: OnceLock<Option<std::ffi::OsString>> = OnceLock::new();

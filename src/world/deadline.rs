@@ -1,5 +1,5 @@
-//! Deadlines of what is asked outside. They are counted in ticks, so that a pause of the process is no time in
-//! which somebody failed to answer; and what lies in the socket already is read before a deadline decides.
+//! Deadlines of what is asked outside. They are counted in ticks, so that a pause of the process is no time
+//! in which somebody failed to answer; and what lies in the socket already is read before a deadline decides.
 
 use std::pin::pin;
 

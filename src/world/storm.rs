@@ -3,8 +3,8 @@
 //! The first message of a group goes out at once. Those that follow within a window are held, and go out as
 //! one that counts them; each of the tasks takes what became of it as the answer to its own. A few are no
 //! storm: each goes out as it is. While more come, the next window is twice as long, and half as long when
-//! none came, so that a storm may take a breath. Nothing here is durable: a task whose answer was not kept
-//! asks again.
+//! none came, so that a storm may take a breath. When the engine stops, what is held goes out at once.
+//! Nothing here is durable: a task whose answer was not kept asks again.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -14,6 +14,7 @@ use base64::prelude::BASE64_URL_SAFE_NO_PAD as BASE64;
 use futures::future::join_all;
 use sha2::{Digest as _, Sha256};
 use tokio::sync::oneshot;
+use tokio_util::sync::CancellationToken;
 
 use crate::channels::words::one_line;
 use crate::engine::edges::Clock;
@@ -99,6 +100,8 @@ pub struct Storm {
     teller: Arc<Teller>,
     digest: Digest,
     groups: Groups,
+    /// No window is waited for any more.
+    hurry: CancellationToken,
 }
 
 /// What is held of each group whose window is open.
@@ -137,7 +140,12 @@ impl Groups {
 impl Storm {
     /// A teller that gathers for as long as `digest` says.
     pub fn new(teller: Teller, digest: Digest) -> Storm {
-        Storm { teller: Arc::new(teller), digest, groups: Groups::default() }
+        Storm { teller: Arc::new(teller), digest, groups: Groups::default(), hurry: CancellationToken::new() }
+    }
+
+    /// Sends at once what is held, and gathers no longer than the message before takes.
+    pub fn hurry(&self) {
+        self.hurry.cancel();
     }
 
     /// Tells, within `timeout`, by itself or with others.
@@ -177,19 +185,36 @@ impl Storm {
                 groups.insert(group.clone(), Vec::new());
                 drop(groups);
                 let (teller, groups) = (Arc::clone(&self.teller), self.groups.clone());
-                tokio::spawn(gather(teller, groups, group, self.digest, timeout));
+                let window = Window { digest: self.digest, hurry: self.hurry.clone() };
+                tokio::spawn(gather(teller, groups, group, window, timeout));
                 None
             }
         }
     }
 }
 
+/// How long is gathered, unless it is hurried.
+struct Window {
+    digest: Digest,
+    hurry: CancellationToken,
+}
+
+impl Window {
+    async fn wait(&self, time: Span) {
+        tokio::select! {
+            () = SystemClock.after(time) => {}
+            () = self.hurry.cancelled() => {}
+        }
+    }
+}
+
 /// Sends what was held at the end of each window, until nothing was for a while.
-async fn gather(teller: Arc<Teller>, groups: Groups, group: Group, digest: Digest, timeout: Span) {
+async fn gather(teller: Arc<Teller>, groups: Groups, group: Group, it: Window, timeout: Span) {
+    let digest = it.digest;
     let mut window = digest.first;
     loop {
         // Those that came while the last digest was on its way have waited already.
-        SystemClock.after(Span(window.0.saturating_sub(groups.age(&group).0))).await;
+        it.wait(Span(window.0.saturating_sub(groups.age(&group).0))).await;
         let last = window <= digest.first;
         let held = groups.take(&group, last);
         if held.is_empty() {

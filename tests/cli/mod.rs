@@ -3,12 +3,15 @@
 pub(crate) mod place;
 mod help;
 mod config;
+mod chains;
 mod check;
 mod tasks;
 mod keeping;
 mod secrets;
 mod each;
 mod engine;
+mod stopping;
+mod damage;
 mod resources;
 mod hooks;
 mod demo;

@@ -113,7 +113,7 @@ impl Universe {
         let to = address(to);
         let process = self.registry.get(&to.process).unwrap().process;
         self.born += 1;
-        let birth = Some(Birth { id: TaskId(i64::from(self.born)), seed: Seed([self.born; 16]) });
+        let birth = Some(Birth::new(TaskId(i64::from(self.born)), Seed([self.born; 16])));
         let word =
             Word::Create { params: params(given), caller: None, at: Some(process.start.clone()), birth };
         self.post(Letter { to: To::Address(to), word }).unwrap();
@@ -148,7 +148,14 @@ impl Universe {
 
     /// Straight to the disk, so that no death makes it doubtful.
     fn post(&mut self, letter: Letter) -> Result<(), String> {
+        let born = match (&letter.to, letter.word.is_birth()) {
+            (To::Address(to), true) => Some(to.process.clone()),
+            _ => None,
+        };
         let kept = at_once(self.edges.disk.commit(vec![Write::Post(letter, self.now())])).unwrap().remove(0);
+        if let (Some(process), Some(handle), Ok(_)) = (born, self.simulation.handle(), &kept) {
+            handle.turns().board.add_live(&process, 1);
+        }
         self.look();
         kept.map(drop).map_err(|it| it.to_string())
     }

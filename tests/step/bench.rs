@@ -1,22 +1,24 @@
-//! [`Bench`]: one task under the pure step, without a store, a world or a clock. What happens to it is
-//! written as a line, and so is what came of it.
+//! [`Bench`]: one task under the pure step, without a world or a clock. What happens to it is written as a
+//! line, and so is what came of it; every store must take it.
 
 use std::collections::HashMap;
 use std::sync::Arc;
 
 use beltline::engine::step::{Cause, Step, step};
 use beltline::engine::transition::{LetterId, Transition};
+use beltline::model::descent::Descent;
 use beltline::model::effect::{Answer, Delivery, HttpAnswer, Later};
 use beltline::model::fault::{Class, Fault};
 use beltline::model::names::{Address, NodeName, Ref, TaskId};
 use beltline::model::params::Params;
-use beltline::model::scope::{Other, Scope};
+use beltline::model::scope::{Newborn, Other, Scope};
 use beltline::model::task::{Caller, Hop, Letter, Order, Seed, State, Task, Ticket, To, Word};
 use beltline::model::time::{Span, Timestamp};
 use beltline::process::process::Process;
 use serde_json::{Map, Value};
 
 use crate::simulation::universe::{BEGINNING, address, params, process};
+use crate::step::law::Law;
 
 /// A task under the step.
 pub(super) struct Bench {
@@ -25,18 +27,21 @@ pub(super) struct Bench {
     pub(super) scope: Scope,
     pub(super) now: Timestamp,
     given: Params,
+    law: Law,
 }
 
 impl Bench {
     pub(super) fn new(text: &str, given: Value, others: &HashMap<String, Value>) -> Bench {
+        let others_in_store = others;
         let process = process(text);
         let live = |it: &Value| match it {
-            Value::Null => Other::NoTask,
+            Value::Null => Other::NoTask(Newborn::default()),
             params_of => Other::Live { params: params(params_of.clone()), hidden: Arc::default() },
         };
         let others: HashMap<Address, Other> = others.iter().map(|(at, it)| (address(at), live(it))).collect();
         let scope = Scope::default().with(&process.id, false, Arc::new(others));
-        Bench { process, task: None, scope, now: BEGINNING, given: params(given) }
+        let law = Law::new(others_in_store, BEGINNING);
+        Bench { process, task: None, scope, now: BEGINNING, given: params(given), law }
     }
 
     /// Lets something happen, written as a line; tells what came of it in lines.
@@ -104,7 +109,9 @@ impl Bench {
             link: None,
             progress: None,
             awaits: None,
+            descent: Descent::default(),
             clock: 0,
+            awaits_since: None,
             seed: Seed([0; 16]),
         });
         self.step(Cause::New)
@@ -114,6 +121,10 @@ impl Bench {
         let task = self.task.take().expect("the task is there");
         match step(&self.process, task, cause, &self.scope, self.now) {
             Step::Moved(transition) => {
+                for (at, params) in self.law.commit(&transition) {
+                    let live = Other::Live { params, hidden: Arc::default() };
+                    Arc::make_mut(&mut self.scope.others).insert(at, live);
+                }
                 let lines = self.tell(&transition);
                 self.task = Some(transition.task);
                 lines

@@ -1,6 +1,7 @@
 //! The heart, as tables: a process and what happens to a task of it, and what the step makes of that in
 //! short lines.
 
+mod law;
 mod bench;
 mod cases;
 mod commons;
@@ -9,3 +10,7 @@ mod heads;
 mod http;
 mod ladder;
 mod limits;
+mod scene;
+mod together;
+mod chains;
+mod mishaps;

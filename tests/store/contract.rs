@@ -63,6 +63,7 @@ contract! {
     a_trail_is_what_the_commits_wrote
     a_trail_is_cut_and_a_number_is_never_given_twice
     open_alarms_are_listed
+    open_alarms_are_counted_at_any_number
     records_are_kept_replaced_and_forgotten
     a_stretch_of_a_shelf_is_read_and_cut
     a_record_is_kept_with_its_letter_or_not_at_all

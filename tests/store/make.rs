@@ -2,6 +2,7 @@
 
 use beltline::engine::edges::{Claim, Entry, Receipt, Refused, Store, Write};
 use beltline::engine::transition::{LetterId, Reading, Transition};
+use beltline::model::descent::Descent;
 use beltline::model::effect::{Ask, Effect, TellAsk};
 use beltline::model::names::{Address, NodeName, ProcessId, Ref, TaskId};
 use beltline::model::params::Params;
@@ -30,7 +31,7 @@ pub(super) fn address(text: &str) -> Address {
 }
 
 /// A task that is ready on the node `start`, due at 0.
-pub(super) fn task(id: i64, name: &str) -> Task {
+pub(crate) fn task(id: i64, name: &str) -> Task {
     let Address { process, reference } = address(name);
     Task {
         id: TaskId(id),
@@ -55,13 +56,15 @@ pub(super) fn task(id: i64, name: &str) -> Task {
         link: None,
         progress: None,
         awaits: None,
+        descent: Descent::default(),
         clock: 0,
+        awaits_since: Some(Timestamp(7)),
         seed: Seed([7; 16]),
     }
 }
 
 /// One that waits for a letter.
-pub(super) fn waiting(id: i64, name: &str) -> Task {
+pub(crate) fn waiting(id: i64, name: &str) -> Task {
     Task { state: State::Waiting { until: None }, due: None, ..task(id, name) }
 }
 
@@ -114,7 +117,7 @@ pub(super) fn hop(what: &str) -> Hop {
 }
 
 /// A task that is new, at 0, without a trail.
-pub(super) fn born(task: Task) -> Transition {
+pub(crate) fn born(task: Task) -> Transition {
     Transition {
         task,
         before: None,
@@ -130,7 +133,7 @@ pub(super) fn born(task: Task) -> Transition {
 }
 
 /// A task that moves, under the turn it has.
-pub(super) fn moved(task: Task) -> Transition {
+pub(crate) fn moved(task: Task) -> Transition {
     Transition { before: Some(task.place()), ..born(task) }
 }
 
@@ -144,7 +147,7 @@ pub(super) fn answered(claim: &Claim, change: impl FnOnce(&mut Task)) -> Transit
     Transition { before, read: read.collect(), ..born(task) }
 }
 
-pub(super) fn step(transition: Transition) -> Write {
+pub(crate) fn step(transition: Transition) -> Write {
     Write::Step(Box::new(transition))
 }
 
@@ -165,7 +168,7 @@ pub(super) fn answer(to: i64) -> Letter {
 
 /// A letter that creates.
 pub(super) fn create(id: i64, name: &str) -> Letter {
-    let birth = Some(Birth { id: TaskId(id), seed: Seed([7; 16]) });
+    let birth = Some(Birth::new(TaskId(id), Seed([7; 16])));
     let word = Word::Create { params: Params::default(), caller: None, at: Some(node("start")), birth };
     Letter { to: To::Address(address(name)), word }
 }

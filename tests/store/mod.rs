@@ -3,10 +3,11 @@
 
 #![expect(clippy::unwrap_used, reason = "a test stops where it fails")]
 
-mod make;
+pub(crate) mod make;
 mod looks;
 mod claims;
 mod contract;
 mod side_by_side;
-mod sqlite;
+pub(crate) mod sqlite;
 mod damage;
+pub(crate) mod room;

@@ -1,0 +1,411 @@
+//! What [`Turns`] do before a commit: each task at hand is stepped on what was fetched for all of them, and
+//! what a store refused is decided anew.
+//!
+//! Nothing here goes on for ever: reads, refusals and panics each have their number, and then there is a
+//! fault that names them.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
+
+use crate::engine::again::{Blame, Way};
+use crate::engine::between::READS_MAX;
+use crate::engine::census::Reserved;
+use crate::engine::edges::{Refused, StoreError, Write};
+use crate::engine::registry::Deployed;
+use crate::engine::step::{Cause, Step, fall, give_up, step};
+use crate::engine::transition::Transition;
+use crate::engine::turns::{Hand, Item, NotTaken, Turns, not_taken};
+
+use crate::model::bounds::{Bounds, Reads, Room};
+use crate::model::descent::Descent;
+use crate::model::fault::Fault;
+use crate::model::names::{Address, ProcessId};
+use crate::model::params::Params;
+use crate::model::scope::{Newborn, Other, Scope};
+use crate::model::task::{Birth, Hop, Letter, Task, To, Word};
+use crate::model::time::Timestamp;
+use crate::process::process::Process;
+
+/// How often a whole walk is decided anew for what it still reads: names nested in names, and then some.
+/// Then it is committed as far as it has come, and goes on from there.
+const WHOLE_MAX: usize = 8;
+
+enum Tried {
+    Decided(Item, Box<Write>),
+    Fetch(Item, BTreeSet<Address>),
+    Dropped,
+}
+
+/// What all steps of one batch see.
+struct Seen {
+    facts: Scope,
+    others: Arc<HashMap<Address, Other>>,
+    reads: Reads,
+    now: Timestamp,
+}
+
+impl Turns {
+    /// Steps each hand, fetching what is missing for all of them at once.
+    pub(super) async fn decide(
+        &self,
+        items: Vec<Item>,
+    ) -> Result<Vec<(Item, Write)>, (Vec<Item>, StoreError)> {
+        let now = match self.now().await {
+            Ok(now) => now,
+            Err(error) => return Err((items, error)),
+        };
+        let mut facts = (self.facts)();
+        facts.steps = self.board.wall.steps();
+        let mut seen = Seen { facts, others: Arc::default(), reads: Reads::Whole, now };
+        let mut decided = Vec::with_capacity(items.len());
+        let mut open = items;
+        let mut rounds = 0;
+        loop {
+            seen.reads = reads_after(rounds);
+            let mut missed = BTreeSet::new();
+            let mut unsure = Vec::new();
+            for item in open {
+                match self.try_step(item, &seen) {
+                    Tried::Decided(item, write) => decided.push((item, *write)),
+                    Tried::Fetch(item, addresses) => {
+                        missed.extend(addresses);
+                        unsure.push(item);
+                    }
+                    Tried::Dropped => {}
+                }
+            }
+            if unsure.is_empty() {
+                return Ok(decided);
+            }
+            open = unsure;
+            match self.fetch(missed, &seen.others).await {
+                Ok(more) => seen.others = more,
+                Err(error) => {
+                    open.extend(decided.into_iter().map(|(item, _)| item));
+                    return Err((open, error));
+                }
+            }
+            rounds += 1;
+        }
+    }
+
+    fn try_step(&self, item: Item, seen: &Seen) -> Tried {
+        let mut hand = match item {
+            Item::Hand(hand) => hand,
+            Item::Post { letter, tell } => {
+                let letter = self.with_birth(letter, Descent::default(), seen.now);
+                let write = Write::Post(letter.clone(), seen.now);
+                return Tried::Decided(Item::Post { letter, tell }, Box::new(write));
+            }
+        };
+        let Some(deployed) = self.registry.get(&hand.task.process) else {
+            tracing::warn!(process = %hand.task.process, task = %hand.task.id, "its process is not deployed");
+            return refuse(*hand, |hand| NotTaken::NoProcess(hand.task.process.clone()));
+        };
+        // A claim of what is held already has raised its epoch.
+        let epoch = self.in_flight.epoch(hand.task.id);
+        hand.task.turn = epoch.map_or(hand.task.turn, |epoch| epoch.max(hand.task.turn));
+        // What was reserved for it before is free, for itself as well.
+        hand.again.places = None;
+        let mut reserved = Reserved::none(&self.board.census);
+        let mut rooms = BTreeMap::new();
+        loop {
+            let bounds =
+                Bounds { reads: seen.reads, contended: hand.again.contended.clone(), rooms: rooms.clone() };
+            let scope = seen.facts.with(&hand.task.process, deployed.paused, Arc::clone(&seen.others));
+            let mut moved = match Self::stepped(&deployed, &mut hand, &scope.within(bounds), seen.now) {
+                Some(Step::Moved(moved)) => moved,
+                Some(Step::Fetch(addresses)) => return Tried::Fetch(Item::Hand(hand), addresses),
+                None => return refuse(*hand, |_| NotTaken::Stopping),
+            };
+            match self.reserve(&moved, &mut reserved) {
+                Err((process, room)) if room.left == 0 && is_own(&moved, &process) => {
+                    return refuse(*hand, |_| NotTaken::Full { process, tasks: room.limit });
+                }
+                Err((process, room)) if !rooms.contains_key(&process) => {
+                    let own = u64::from(is_own(&moved, &process));
+                    rooms.insert(process, Room { left: room.left - own, ..room });
+                }
+                // Who knows of the room there is keeps within it.
+                Ok(()) | Err(_) => {
+                    hand.again.places = Some(reserved);
+                    self.complete(&hand, &mut moved, seen.now);
+                    return Tried::Decided(Item::Hand(hand), Box::new(Write::Step(moved)));
+                }
+            }
+        }
+    }
+
+    /// Steps a task, as often as it takes to find a way on which nothing panics; none if there is none.
+    fn stepped(deployed: &Deployed, hand: &mut Hand, scope: &Scope, now: Timestamp) -> Option<Step> {
+        loop {
+            let step = caught(|| by_way(&deployed.process, hand, scope, now));
+            if step.is_some() || !Self::panicked(&deployed.process, hand, scope, now) {
+                return step;
+            }
+            // What the decision that panicked looked at is nobody's any more.
+            scope.missed();
+        }
+    }
+
+    /// A decision panicked: says so, and whether there is another way.
+    fn panicked(process: &Process, hand: &mut Hand, scope: &Scope, now: Timestamp) -> bool {
+        let task = &hand.task;
+        tracing::error!(
+            process = %task.process, node = %task.at, task = %task.id,
+            "a decision panicked; this is a mistake of the engine, please report it"
+        );
+        metrics::counter!("beltline_panics_total").increment(1);
+        let alone = |cause| caught(|| step(process, task.clone(), cause, scope, now)).is_some();
+        let letters = match (blame(hand), &hand.cause) {
+            (Blame::First, Cause::Claimed(_)) if !alone(Cause::Claimed(Vec::new())) => Blame::None,
+            (blame, _) => blame,
+        };
+        let message =
+            format!("the engine failed at node `{}`, by a mistake of its own: see its log", task.at);
+        hand.again.fell(Fault::lasting("engine_error", message), letters)
+    }
+
+    /// Reserves places for the tasks that are born of a step; an error is where there are fewer, and how many.
+    fn reserve(&self, moved: &Transition, reserved: &mut Reserved) -> Result<(), (ProcessId, Room)> {
+        let own = moved.before.is_none().then_some(&moved.task.process);
+        let born = moved.letters.iter().filter_map(|letter| match (&letter.to, &letter.word) {
+            (To::Address(to), Word::Create { .. }) => Some(&to.process),
+            _ => None,
+        });
+        let mut births: Vec<(&ProcessId, u64)> = Vec::new();
+        for process in own.into_iter().chain(born) {
+            match births.iter_mut().find(|(it, _)| *it == process) {
+                Some((_, births)) => *births += 1,
+                None => births.push((process, 1)),
+            }
+        }
+        for (process, births) in births {
+            let Some(deployed) = self.registry.get(process) else { continue };
+            let limit = deployed.process.limits.tasks;
+            let left = reserved.raise(process, births, limit);
+            if left < births {
+                return Err((process.clone(), Room { left, limit }));
+            }
+        }
+        Ok(())
+    }
+
+    /// What only the runner can say of a transition.
+    fn complete(&self, hand: &Hand, moved: &mut Transition, now: Timestamp) {
+        moved.idempotency.clone_from(&hand.idempotency);
+        if let Some(by) = &hand.by {
+            moved.trail.insert(0, submitted(&hand.task, by, now));
+        }
+        let letters = std::mem::take(&mut moved.letters);
+        let descent = &moved.task.descent;
+        let with_birth = |letter: Letter| {
+            let descent = match &letter.word {
+                Word::Create { .. } => descent.below(&moved.task.process),
+                // A part only does its maker's work.
+                Word::Part { .. } => descent.clone(),
+                Word::Modify { .. } | Word::Answer { .. } | Word::Order { .. } => Descent::default(),
+            };
+            self.with_birth(letter, descent, now)
+        };
+        moved.letters = letters.into_iter().map(with_birth).collect();
+    }
+
+    /// A letter that creates, with what only the runner can give.
+    pub(super) fn with_birth(&self, mut letter: Letter, descent: Descent, now: Timestamp) -> Letter {
+        let To::Address(to) = &letter.to else { return letter };
+        match &mut letter.word {
+            Word::Create { at, birth, .. } => {
+                let start = || self.registry.get(&to.process).map(|it| it.process.start.clone());
+                *at = at.take().or_else(start);
+                *birth = Some(Birth { descent, ..self.births.next(now) });
+            }
+            Word::Part { birth, .. } => *birth = Some(Birth { descent, ..self.births.next(now) }),
+            Word::Modify { .. } | Word::Answer { .. } | Word::Order { .. } => {}
+        }
+        letter
+    }
+
+    async fn fetch(
+        &self,
+        missed: BTreeSet<Address>,
+        known: &Arc<HashMap<Address, Other>>,
+    ) -> Result<Arc<HashMap<Address, Other>>, StoreError> {
+        let addresses: Vec<Address> = missed.into_iter().collect();
+        let tasks = self.store.read(&addresses).await?;
+        let mut others = HashMap::clone(known);
+        for (address, task) in addresses.into_iter().zip(tasks) {
+            let other = match self.registry.get(&address.process) {
+                None => Other::NoProcess,
+                Some(deployed) => seen_of(&deployed.process, task),
+            };
+            others.insert(address, other);
+        }
+        Ok(Arc::new(others))
+    }
+
+    /// What becomes of a task whose step the store refused: it is given back if it is decided anew.
+    pub(super) fn refused(&self, mut hand: Hand, refused: Refused) -> Option<Item> {
+        let own = hand.task.address();
+        match (refused, hand.tell.take()) {
+            // Another runner gave that number in the same millisecond: the task is born anew.
+            (Refused::Stale, Some(tell)) if hand.cause == Cause::New => {
+                let birth = self.births.next(self.clock.now());
+                let task = Task { id: birth.id, seed: birth.seed, ..hand.task };
+                Some(Item::Hand(Box::new(Hand { task, tell: Some(tell), ..hand })))
+            }
+            (Refused::Stale, tell) => {
+                tracing::debug!(task = %own, "claimed by another runner since");
+                drop(tell);
+                None
+            }
+            (Refused::RefTaken(address), Some(tell)) if address == own => {
+                drop(tell.send(Err(NotTaken::RefTaken(address))));
+                None
+            }
+            (refused @ (Refused::Repeated(_) | Refused::Unwritable(_)), Some(tell)) => {
+                drop(tell.send(Err(not_taken(refused))));
+                None
+            }
+            (Refused::Unwritable(why), None) => unwritable(hand, &why),
+            // An ended task was to come back, and its name is another's: decided anew, it stays where it is.
+            (Refused::RefTaken(address), None) if address == own => match hand.cause {
+                Cause::Claimed(letters) => {
+                    let cause = Cause::NameTaken(letters);
+                    Some(Item::Hand(Box::new(Hand { cause, ..hand })))
+                }
+                Cause::New
+                | Cause::NameTaken(_)
+                | Cause::Answered(_)
+                | Cause::Held
+                | Cause::NoPlace
+                | Cause::Unasked => {
+                    tracing::error!(task = %own, "its name is taken by another; it is left as it was");
+                    None
+                }
+            },
+            // Somebody was faster with a name, or a task left: the step is decided anew on what is there now,
+            // and writes there no more if that goes on.
+            (Refused::RefTaken(address), tell) => {
+                hand.again.refused(address.to_string());
+                Some(Item::Hand(Box::new(Hand { tell, ..hand })))
+            }
+            (Refused::NoTask(name), tell) => {
+                hand.again.refused(name);
+                Some(Item::Hand(Box::new(Hand { tell, ..hand })))
+            }
+            (Refused::Repeated(_), tell) => Some(Item::Hand(Box::new(Hand { tell, ..hand }))),
+        }
+    }
+}
+
+/// How far reads are followed after so many rounds of them.
+fn reads_after(rounds: usize) -> Reads {
+    match rounds {
+        rounds if rounds < WHOLE_MAX => Reads::Whole,
+        rounds if rounds < WHOLE_MAX + READS_MAX => Reads::Stepwise,
+        _ => Reads::Spent,
+    }
+}
+
+/// The step as it is to be decided this time.
+fn by_way(process: &Process, hand: &Hand, scope: &Scope, now: Timestamp) -> Step {
+    let (task, mut cause) = (hand.task.clone(), hand.cause.clone());
+    match &hand.again.way {
+        Way::Whole => step(process, task, cause, scope, now),
+        Way::OneLetter => {
+            if let Cause::Claimed(letters) = &mut cause {
+                letters.truncate(1);
+            }
+            step(process, task, cause, scope, now)
+        }
+        Way::Fall(fault, letters) => {
+            if let Cause::Claimed(unread) = &mut cause {
+                unread.truncate(usize::from(*letters));
+            }
+            fall(process, task, cause, fault.clone(), scope, now)
+        }
+        Way::End(fault) => give_up(process, task, cause, fault.clone(), scope, now),
+    }
+}
+
+/// The letters that may be to blame for a step that cannot be used.
+fn blame(hand: &Hand) -> Blame {
+    match &hand.cause {
+        Cause::Claimed(letters) if letters.len() > 1 && matches!(hand.again.way, Way::Whole) => {
+            Blame::OneOfMany
+        }
+        Cause::Claimed(letters) if !letters.is_empty() => Blame::First,
+        Cause::New
+        | Cause::Claimed(_)
+        | Cause::NameTaken(_)
+        | Cause::Answered(_)
+        | Cause::Held
+        | Cause::NoPlace
+        | Cause::Unasked => Blame::None,
+    }
+}
+
+/// What `decide` gives, if it does not panic. It is pure: what it leaves half done is dropped with it.
+fn caught<T>(decide: impl FnOnce() -> T) -> Option<T> {
+    catch_unwind(AssertUnwindSafe(decide)).ok()
+}
+
+/// Nothing of the task is kept, and whoever submitted it is told why.
+fn refuse(hand: Hand, why: impl FnOnce(&Hand) -> NotTaken) -> Tried {
+    let not = why(&hand);
+    if let Some(tell) = hand.tell {
+        // Who left does not want to know.
+        drop(tell.send(Err(not)));
+    }
+    Tried::Dropped
+}
+
+/// Whether the task of a step is itself new, and in that process.
+fn is_own(moved: &Transition, process: &ProcessId) -> bool {
+    moved.before.is_none() && moved.task.process == *process
+}
+
+/// What others see of a task of `process`, or of the place where it is not.
+fn seen_of(process: &Process, task: Option<Task>) -> Other {
+    let hidden = Arc::clone(&process.hidden);
+    match task {
+        None => Other::NoTask(Newborn { defaults: process.defaults(), hidden }),
+        // It was not stepped yet, and so was not given its defaults.
+        Some(task) if task.revision == 0 => {
+            let mut params = process.defaults();
+            params.merge(&task.params);
+            Other::Live { params, hidden }
+        }
+        Some(task) => Other::Live { params: task.params, hidden },
+    }
+}
+
+/// The store cannot write what became of the task: another end is tried, and then it is left as it is.
+fn unwritable(mut hand: Hand, why: &str) -> Option<Item> {
+    let message = format!("what became of the task at node `{}` cannot be written: {why}", hand.task.at);
+    let letters = blame(&hand);
+    if hand.again.fell(Fault::lasting("unwritable", message), letters) {
+        return Some(Item::Hand(Box::new(hand)));
+    }
+    let (process, task) = (&hand.task.process, hand.task.id);
+    tracing::error!(%process, %task, why, "not even its end can be written; it is left as it was");
+    metrics::counter!("beltline_unwritable_total").increment(1);
+    None
+}
+
+/// The first line of a trail: by what a task came.
+fn submitted(task: &Task, by: &str, now: Timestamp) -> Hop {
+    Hop {
+        at: now,
+        node: task.at.clone(),
+        event: format!("submitted by {by}"),
+        to: None,
+        attempt: 1,
+        asked: None,
+        set: Params::default(),
+        unset: Vec::new(),
+        fault: None,
+    }
+}
