@@ -124,7 +124,9 @@ impl From<rusqlite::Error> for StoreError {
     fn from(error: rusqlite::Error) -> StoreError {
         use rusqlite::ErrorCode::{DatabaseCorrupt, NotADatabase, TypeMismatch};
         match error.sqlite_error_code() {
-            Some(DatabaseCorrupt | NotADatabase | TypeMismatch) => StoreError::Corrupt(error.to_string()),
+            Some(DatabaseCorrupt | NotADatabase | TypeMismatch) => StoreError::Corrupt(format!(
+                "{error}; hint: put back a copy of the data folder, all of its files from one moment"
+            )),
             _ => StoreError::Lost(error.to_string()),
         }
     }

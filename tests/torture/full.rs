@@ -46,7 +46,11 @@ async fn filled(rounds: u64, broken: Option<&'static str>) -> Tally {
 /// System calls of the store fail for a while, in each life others.
 async fn failing(rounds: u64) -> Tally {
     let mut scene = Scene::new(seed() + 4, None).await;
-    scene.live().kill();
+    let life = scene.live();
+    scene.authorize(&life).await;
+    life.kill();
+    scene.outside.book.fault();
+    scene.close();
     let mut died = Vec::new();
     for round in 0..rounds {
         let drawn = chance(seed(), &format!("failing {round}"));
@@ -62,9 +66,6 @@ async fn failing(rounds: u64) -> Tally {
         let words = ["strace", "-D", "-f", "--seccomp-bpf", "-o", "/dev/null", "-e", &trace, "-e", &inject];
         scene.start.tracer = words.map(str::to_owned).to_vec();
         let mut life = scene.live();
-        if round == 0 {
-            scene.authorize(&life).await;
-        }
         scene.acknowledged(40, &mut life).await;
         if life.has_ended() {
             died.push(format!("it ended under {inject}: {}", life.log()));
