@@ -21,7 +21,8 @@ const FLOORS: [&[&str]; 8] = [
 /// The floors that know no I/O, no clock and no chance.
 const PURE_FLOORS: [&str; 4] = ["model", "channels", "nodes", "process"];
 /// The files of the engine that are as pure as those floors.
-const PURE_FILES: [&str; 6] = ["retry.rs", "step.rs", "walk.rs", "between.rs", "mask.rs", "transition.rs"];
+const PURE_FILES: [&str; 7] =
+    ["retry.rs", "step.rs", "walk.rs", "between.rs", "anchor.rs", "mask.rs", "transition.rs"];
 /// What does not occur on a pure floor.
 const IMPURE: [&str; 9] =
     ["async ", "tokio", "std::fs", "std::net", "std::env", "SystemTime", "Instant::", "rand::", "getrandom"];

@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::sync::Arc;
+use std::time::Duration;
 
 use axum::Router;
 use tokio_util::sync::CancellationToken;
@@ -9,6 +10,9 @@ use tokio_util::sync::CancellationToken;
 use crate::api::body::Room;
 use crate::desk::desk::Desk;
 use crate::gate::client::Front;
+
+/// How long requests under way may take when the server stops, if nothing is said.
+const FINISH_MAX: Duration = Duration::from_secs(3);
 
 /// Gives the metrics as text.
 pub type Metrics = Arc<dyn Fn() -> String + Send + Sync>;
@@ -30,13 +34,21 @@ pub struct App {
     pub room: Room,
     /// The server is stopping: streams end.
     pub stop: CancellationToken,
+    /// How long requests under way may take then.
+    pub finish_max: Duration,
 }
 
 impl App {
     /// Without metrics, for any host.
     pub fn new(desk: Arc<Desk>, stop: CancellationToken) -> App {
         let (front, room) = (Arc::default(), Room::default());
-        App { desk, metrics: None, hosts: None, pages: None, front, room, stop }
+        App { desk, metrics: None, hosts: None, pages: None, front, room, stop, finish_max: FINISH_MAX }
+    }
+
+    /// With so much time for requests under way when the server stops.
+    #[must_use]
+    pub fn finishing(self, finish_max: Duration) -> App {
+        App { finish_max, ..self }
     }
 
     /// With metrics.

@@ -86,7 +86,9 @@ impl IntoResponse for Problem {
             StatusCode::UNAUTHORIZED => {
                 headers.insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
             }
-            StatusCode::SERVICE_UNAVAILABLE | StatusCode::TOO_MANY_REQUESTS => {
+            StatusCode::SERVICE_UNAVAILABLE
+            | StatusCode::TOO_MANY_REQUESTS
+            | StatusCode::INSUFFICIENT_STORAGE => {
                 let seconds = self.extras.get(RETRY_AFTER).and_then(Value::as_u64).unwrap_or(1);
                 headers.insert(header::RETRY_AFTER, HeaderValue::from(seconds));
             }
@@ -134,7 +136,9 @@ impl From<Refusal> for Problem {
             | Refusal::Gone(_)
             | Refusal::Unproven
             | Refusal::Unready
+            | Refusal::NoRoom(_)
             | Refusal::Store(_)
+            | Refusal::NotReady { .. }
             | Refusal::File { .. }
             | Refusal::Stopping => problem,
         }
@@ -157,9 +161,11 @@ fn status(refusal: &Refusal) -> StatusCode {
         Refusal::Changed(_) => StatusCode::PRECONDITION_FAILED,
         Refusal::TooManyTasks { .. } => StatusCode::TOO_MANY_REQUESTS,
         Refusal::Gone(_) => StatusCode::GONE,
-        Refusal::NotFresh(_) | Refusal::Store(StoreError::Lost(_)) | Refusal::Stopping => {
-            StatusCode::SERVICE_UNAVAILABLE
-        }
+        Refusal::NoRoom(_) => StatusCode::INSUFFICIENT_STORAGE,
+        Refusal::NotFresh(_)
+        | Refusal::NotReady { .. }
+        | Refusal::Store(StoreError::Lost(_))
+        | Refusal::Stopping => StatusCode::SERVICE_UNAVAILABLE,
         Refusal::Store(StoreError::Corrupt(_)) | Refusal::File { .. } => StatusCode::INTERNAL_SERVER_ERROR,
     }
 }

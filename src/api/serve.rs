@@ -27,8 +27,6 @@ const CONNECTIONS_MAX: usize = 10_000;
 const HEAD_TIMEOUT: Duration = Duration::from_secs(15);
 /// How large a request's head may be.
 const HEAD_BYTES_MAX: usize = 64 * 1024;
-/// How long requests under way may take when the server stops.
-const FINISH_MAX: Duration = Duration::from_secs(10);
 /// How long to rest when the system has no room for another connection.
 const FULL_PAUSE: Duration = Duration::from_millis(100);
 
@@ -46,6 +44,7 @@ pub async fn serve_sealed(listener: TcpListener, tls: Arc<Tls>, app: App, stop: 
 }
 
 async fn take_all(listener: TcpListener, tls: Option<Arc<Tls>>, app: App, stop: CancellationToken) {
+    let finish_max = app.finish_max;
     let service = TowerToHyperService::new(router(app));
     let (connections, permits) = (TaskTracker::new(), Arc::new(Semaphore::new(CONNECTIONS_MAX)));
     loop {
@@ -87,7 +86,7 @@ async fn take_all(listener: TcpListener, tls: Option<Arc<Tls>>, app: App, stop: 
     }
     drop(listener);
     connections.close();
-    if timeout(FINISH_MAX, connections.wait()).await.is_err() {
+    if timeout(finish_max, connections.wait()).await.is_err() {
         tracing::warn!("some requests were cut off");
     }
 }

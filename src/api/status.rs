@@ -46,8 +46,10 @@ async fn healthz() -> &'static str {
     "ok\n"
 }
 
-/// The program runs, and its store answers.
-#[utoipa::path(get, path = "/readyz", tag = "status", responses((status = 200, body = String)), security(()))]
+/// The engine does its work: its runner's heart beats, and its store takes writes. 503 says what does not.
+#[utoipa::path(get, path = "/readyz", tag = "status",
+    responses((status = 200, body = String), (status = 503, description = "what does not work")),
+    security(()))]
 async fn readyz(State(app): State<App>) -> Result<&'static str, Problem> {
     if app.stop.is_cancelled() {
         return Err(Problem::new(StatusCode::SERVICE_UNAVAILABLE, "stopping", "the engine is stopping"));
@@ -60,7 +62,7 @@ async fn readyz(State(app): State<App>) -> Result<&'static str, Problem> {
 #[utoipa::path(get, path = "/metrics", tag = "status", responses((status = 200, body = String)))]
 async fn metrics(State(app): State<App>, Who(by): Who) -> Result<Response, Problem> {
     app.desk.may_watch(&by)?;
-    app.desk.measure().await?;
+    app.desk.measure().await;
     let Some(metrics) = &app.metrics else {
         return Err(Problem::new(StatusCode::NOT_FOUND, "no_metrics", "no metrics are gathered"));
     };

@@ -34,7 +34,8 @@ Examples:
   beltline show bitrix token                        # where it stands, and how it came there
   beltline channel add author --via telegram chat_id=1234 token=-
 
-Exit codes: 0 done, 1 failed, 2 not understood. `beltline VERB --help` tells more.";
+Exit codes: 0 done, 1 failed, 2 not understood, 130 and 143 stopped by a second signal.
+`beltline VERB --help` tells more.";
 
 #[derive(Debug, Subcommand)]
 enum Verb {

@@ -23,6 +23,9 @@ use crate::world::storm::Digest;
 /// The file that is read if no other is named, and only if it is there.
 const FILE_DEFAULT: &str = "beltline.yaml";
 
+/// How long a stop takes at most if nothing is said.
+const GRACE: Span = Span::secs(10);
+
 /// What is configured.
 #[derive(Clone)]
 pub struct Config {
@@ -46,6 +49,8 @@ pub struct Config {
     pub oauth_hosts: Vec<String>,
     /// How long the alarms of many tasks are gathered into one message.
     pub digest: Digest,
+    /// How long a stop takes at most.
+    pub grace: Span,
     /// Channels of the file, by name.
     pub channels: Map<String, Value>,
     /// The server that other verbs speak to, if one was named.
@@ -109,6 +114,7 @@ impl Config {
                 one("digest.first").map_or(Ok(Digest::default().first), span)?,
                 one("digest.max").map_or(Ok(Digest::MOST), span)?,
             ),
+            grace: one("grace").map_or(Ok(GRACE), span)?,
             server: one("server").map(url).transpose()?,
             token: text("token").map(Zeroizing::new),
             key: text("key").map(Zeroizing::new),

@@ -100,8 +100,39 @@ impl DataDir {
                 path.display()
             );
         }
+        if !path.exists() {
+            // Before the key is there: a key without a store is then a store that was lost, and no first start
+            // that was cut off.
+            write_private(&self.first_start(), "")?;
+        }
         let text = self.own_file("key", made)?;
         key_of(&text).with_context(|| format!("`{}`", path.display()))
+    }
+
+    /// Refuses a folder whose store is gone while its key is still there: an empty one in its place would hide
+    /// the loss.
+    pub fn refuse_lost_store(&self) -> Result<()> {
+        let (key, store) = (self.0.join("key"), self.database());
+        if !key.exists() || store.exists() || self.first_start().exists() {
+            return Ok(());
+        }
+        bail!(
+            "`{store}` is gone, while `{key}` is still there; hint: put the file back, from a backup if need be \
+             (with its `-wal`, if there is one), or move `{key}` away to begin anew with nothing",
+            store = store.display(),
+            key = key.display()
+        )
+    }
+
+    /// The store has been opened: from now on it is missed when it is gone.
+    pub fn store_opened(&self) {
+        // It says only that a first start was begun; the next start removes it as well.
+        drop(fs::remove_file(self.first_start()));
+    }
+
+    /// There from before the key is made until the store is.
+    fn first_start(&self) -> PathBuf {
+        self.0.join("first-start")
     }
 
     /// The local operator's token, made at the first start.
@@ -229,6 +260,23 @@ mod tests {
         fs::remove_file(dir.path().join("key")).unwrap();
         fs::write(data.database(), "").unwrap();
         assert!(data.key(None).unwrap_err().to_string().contains("is gone"));
+    }
+
+    #[test]
+    fn a_store_that_is_gone_beside_its_key_is_missed_but_not_before_it_was_made() {
+        let dir = tempfile::tempdir().unwrap();
+        let data = DataDir::at(dir.path());
+        data.refuse_lost_store().unwrap();
+        data.key(None).unwrap();
+        data.refuse_lost_store().unwrap();
+        fs::write(data.database(), "a store").unwrap();
+        data.store_opened();
+        data.refuse_lost_store().unwrap();
+        fs::remove_file(data.database()).unwrap();
+        let said = data.refuse_lost_store().unwrap_err().to_string();
+        assert!(said.contains("beltline.db` is gone") && said.contains("hint: put the file back"), "{said}");
+        fs::remove_file(dir.path().join("key")).unwrap();
+        data.refuse_lost_store().unwrap();
     }
 
     #[test]

@@ -58,6 +58,9 @@ pub struct Engine {
     /// An OAuth token host beside the vendor's two; may be given again
     #[arg(long, value_name = "HOST")]
     pub allow_oauth_host: Vec<String>,
+    /// How long a stop takes at most; what is not done then goes on at the next start [default: 10s]
+    #[arg(long, value_name = "TIME")]
+    pub grace: Option<String>,
     /// What is logged [default: warn,beltline=info]
     #[arg(long, value_name = "FILTER")]
     pub log: Option<String>,
@@ -86,6 +89,7 @@ impl Engine {
             ("tls.key", &self.tls_key),
             ("processes", &self.processes),
             ("store", &self.store),
+            ("grace", &self.grace),
             ("log", &self.log),
             ("log_format", &self.log_format),
         ]);

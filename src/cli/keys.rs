@@ -61,6 +61,8 @@ pub const KEYS: &[Key] = &[
     key("digest.first", "BELTLINE_DIGEST_FIRST", "", "5s")
         .about("how long alarms of one kind are gathered into one message, after the first"),
     key("digest.max", "BELTLINE_DIGEST_MAX", "", "1m").about("the same at most, while more come; up to 1m"),
+    key("grace", "BELTLINE_GRACE", "--grace", "10s")
+        .about("how long a stop takes at most; what is not done then goes on at the next start"),
     key("server", "BELTLINE_SERVER", "--server", "")
         .about("the server other verbs speak to; else the local one"),
     key("token", "BELTLINE_TOKEN", "", "").about("who speaks to it; else the data folder's token").secret(),

@@ -21,6 +21,7 @@ pub mod events;
 pub mod timeline;
 pub mod watch;
 pub mod logs;
+pub mod signals;
 pub mod serve;
 pub mod temp;
 pub mod http1;

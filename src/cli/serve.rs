@@ -25,9 +25,10 @@ use crate::dashboard::router::pages;
 use crate::desk::canary::Canary;
 use crate::desk::desk::{Desk, DeskConfig};
 use crate::desk::files::{FileResult, is_process_file};
+use crate::desk::refusal::Refusal;
 use crate::engine::births::Births;
 use crate::engine::board::Board;
-use crate::engine::edges::{Clock, Store};
+use crate::engine::edges::{Clock, Store, StoreError};
 use crate::engine::in_flight::InFlight;
 use crate::engine::registry::Registry;
 use crate::engine::runner::Runner;
@@ -35,14 +36,21 @@ use crate::engine::shelf::{Channel, Keyring};
 use crate::engine::turns::Turns;
 use crate::gate::client::Front;
 use crate::model::scope::Scope;
+use crate::model::time::Span;
 use crate::store::memory::Memory;
 use crate::store::seal::Sealer;
 use crate::store::sqlite::Sqlite;
 use crate::world::clock::SystemClock;
 use crate::world::world::{RealWorld, WorldConfig};
 
+/// How many tenths of its time a stop gives to requests under way …
+const ANSWERS_TENTHS: u64 = 3;
+/// … and then to effects that are out.
+const RUNNER_TENTHS: u64 = 6;
 /// How often it is kept when sessions and tokens were used last.
 const USES_PAUSE: Duration = Duration::from_mins(1);
+/// How often what was measured is summed up.
+const SUM_PAUSE: Duration = Duration::from_secs(10);
 
 /// An engine that runs.
 pub struct Engine {
@@ -57,12 +65,44 @@ pub struct Engine {
     tls: Option<Arc<Tls>>,
     stop_answers: CancellationToken,
     stop_runner: CancellationToken,
-    answers: Vec<JoinHandle<()>>,
-    schedules: JoinHandle<()>,
-    runner: JoinHandle<()>,
-    channels: JoinHandle<()>,
+    world: Arc<RealWorld>,
+    answers: Vec<Part>,
+    schedules: Part,
+    runner: Part,
+    channels: Part,
+    watchdog: Part,
     watcher: Option<JoinHandle<()>>,
     _lock: Lock,
+}
+
+/// A part of the engine that runs until it is told to stop.
+struct Part {
+    name: &'static str,
+    /// None when it has ended.
+    running: Option<JoinHandle<()>>,
+}
+
+impl Part {
+    fn begin(name: &'static str, part: impl Future<Output = ()> + Send + 'static) -> Part {
+        Part { name, running: Some(tokio::spawn(part)) }
+    }
+
+    /// Returns when it has ended. Nobody told it to, if nothing did yet.
+    async fn end(&mut self) -> Result<(), JoinError> {
+        let Some(running) = &mut self.running else { return std::future::pending().await };
+        let end = running.await;
+        self.running = None;
+        end
+    }
+
+    /// Waits for its end.
+    async fn ended(&mut self) {
+        if self.running.is_some()
+            && let Err(error) = self.end().await
+        {
+            tracing::error!("{} did not stop as it should: {}", self.name, why(error));
+        }
+    }
 }
 
 impl Engine {
@@ -79,8 +119,13 @@ impl Engine {
         let address = listener.local_addr()?;
         let token = data.token()?;
         let store = open_store(config, &data)?;
+        #[cfg(debug_assertions)]
+        let store = crate::store::broken::broken(store);
         let keyring = Arc::new(Keyring::default());
-        let (runner, handle) = Runner::new(Arc::new(turns(config, store, &keyring, address)?));
+        let world = world(config, &keyring)?;
+        let turns = turns(config, store, Arc::clone(&world), &keyring, address);
+        let (runner, handle) = Runner::new(Arc::new(turns));
+        let runner = runner.grace(share(config.grace, RUNNER_TENTHS));
         let desk_config = DeskConfig {
             processes: Some(config.processes.clone()),
             channels: channels(&config.channels)?,
@@ -91,21 +136,41 @@ impl Engine {
         let desk = Arc::new(Desk::new(handle, keyring, desk_config));
         desk.load_all().await.context("what was kept cannot be loaded")?;
         check_people(config, &desk)?;
-        let setup = desk.open_setup().await.context("the link of the first start cannot be made")?;
+        let setup = match desk.open_setup().await {
+            // A disk that is full at present does not keep the engine from reading.
+            Err(Refusal::Store(StoreError::Lost(why))) => {
+                tracing::error!(why, "the link of the first start is not made");
+                None
+            }
+            setup => setup.context("the link of the first start cannot be made")?,
+        };
         let setup = setup.map(|key| Zeroizing::new(setup_link(&config.public_url(address), &key)));
         let (stop_answers, stop_runner) = (CancellationToken::new(), CancellationToken::new());
-        let runner = tokio::spawn(runner.run(stop_runner.clone()));
-        let channels = tokio::spawn(Arc::clone(&desk).watch_channels(stop_runner.clone()));
+        let runner = Part::begin("the runner", runner.run(stop_runner.clone()));
+        let watching = Arc::clone(&desk).watch_channels(stop_runner.clone());
+        let channels = Part::begin("the watch over channels", watching);
+        tokio::spawn(Arc::clone(&desk).follow_clock(stop_answers.clone()));
         let (watch, files) = deploy_folder(config, &desk).await?;
-        let schedules = tokio::spawn(Arc::clone(&desk).run_schedules(stop_answers.clone()));
+        // Not before the processes are there: what it told before is of their tasks.
+        let watchdog = Arc::clone(&desk).run_watchdog(stop_runner.clone());
+        let watchdog = Part::begin("the watchdog", watchdog);
+        let schedules = Arc::clone(&desk).run_schedules(stop_answers.clone());
+        let schedules = Part::begin("the schedules", schedules);
         let (answers, local) =
             answer(config, listener, tls.clone(), Arc::clone(&desk), metrics, &stop_answers).await?;
+        tokio::spawn(sum_up(stop_answers.clone()));
+        let checks = (Arc::clone(&desk), stop_answers.clone());
+        tokio::spawn(async move { checks.0.run_checks(checks.1).await });
         tokio::spawn(keep_uses(Arc::clone(&desk), stop_answers.clone()));
         if let Some(tls) = &tls {
             tokio::spawn(follow(config, Arc::clone(tls), stop_answers.clone()));
         }
         let watcher = watch.map(|watch| tokio::spawn(redeploy(watch, Arc::clone(&desk))));
-        data.set_address(local)?;
+        if let Err(error) = data.set_address(local) {
+            tracing::error!(
+                "{error:#}; the command line does not find the engine by itself, only with --server"
+            );
+        }
         Ok(Engine {
             address,
             files,
@@ -115,10 +180,12 @@ impl Engine {
             tls,
             stop_answers,
             stop_runner,
+            world,
             answers,
             schedules,
             runner,
             channels,
+            watchdog,
             watcher,
             _lock: lock,
         })
@@ -131,22 +198,45 @@ impl Engine {
         }
     }
 
+    /// Returns when a part has ended though nothing is to stop, and says which and why. Nothing can be
+    /// trusted then: what is left would take in work that nobody does. It is to stop, and to be started anew.
+    pub async fn broken(&mut self) -> anyhow::Error {
+        let Engine { runner, schedules, channels, answers, .. } = self;
+        let parts = [runner, schedules, channels].into_iter().chain(answers);
+        let ends = parts.map(|part| {
+            let name = part.name;
+            Box::pin(async move { (name, part.end().await) })
+        });
+        let ((name, end), ..) = futures::future::select_all(ends).await;
+        let why = end.map_or_else(why, |()| "it returned".to_owned());
+        tracing::error!("{name} ended by itself: {why}");
+        anyhow!("{name} ended by itself: {why}; hint: nothing is lost, start it again")
+    }
+
     /// Stops: no new requests, then those under way, then what was taken in.
-    pub async fn stop(self) {
+    pub async fn stop(mut self) {
         self.data.forget_address();
         if let Some(watcher) = self.watcher {
             watcher.abort();
         }
         self.stop_answers.cancel();
-        for answers in self.answers {
-            ended("the server", answers.await);
+        self.world.hurry();
+        self.desk.stopping();
+        for answers in &mut self.answers {
+            answers.ended().await;
         }
-        ended("the schedules", self.schedules.await);
+        self.schedules.ended().await;
         self.stop_runner.cancel();
-        ended("the runner", self.runner.await);
-        ended("the channels' watch", self.channels.await);
+        self.runner.ended().await;
+        self.channels.ended().await;
+        self.watchdog.ended().await;
         keep_flows(&self.desk).await;
     }
+}
+
+/// So many tenths of the time that a stop takes at most. What is left is for the last commits.
+fn share(grace: Span, tenths: u64) -> Span {
+    Span(grace.0 / 10 * tenths)
 }
 
 /// Where others come by there is somebody who may let them in or not.
@@ -175,9 +265,10 @@ async fn answer(
     desk: Arc<Desk>,
     metrics: Metrics,
     stop: &CancellationToken,
-) -> Result<(Vec<JoinHandle<()>>, SocketAddr)> {
+) -> Result<(Vec<Part>, SocketAddr)> {
     let pages = pages(Arc::clone(&desk), stop.clone());
     let app = App::new(desk, stop.clone()).with_metrics(metrics).with_pages(pages);
+    let app = app.finishing(share(config.grace, ANSWERS_TENTHS).duration());
     let front = Front { trust: config.proxies.clone(), guarded: !config.is_local() };
     let main = app.clone().behind(front);
     let main =
@@ -187,11 +278,11 @@ async fn answer(
     if tls.is_some() || !config.is_local() {
         let beside = bind(SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 0)).await?;
         local = beside.local_addr()?;
-        answers.push(tokio::spawn(serve(beside, app.on_loopback(), stop.clone())));
+        answers.push(Part::begin("the local server", serve(beside, app.on_loopback(), stop.clone())));
     }
     answers.push(match tls {
-        None => tokio::spawn(serve(listener, main, stop.clone())),
-        Some(tls) => tokio::spawn(serve_sealed(listener, tls, main, stop.clone())),
+        None => Part::begin("the server", serve(listener, main, stop.clone())),
+        Some(tls) => Part::begin("the server", serve_sealed(listener, tls, main, stop.clone())),
     });
     Ok((answers, local))
 }
@@ -247,9 +338,15 @@ fn reload(tls: &Tls) {
     }
 }
 
-fn ended(what: &str, end: Result<(), JoinError>) {
-    if let Err(error) = end {
-        tracing::error!(%error, "{what} did not stop as it should");
+/// Why a part is gone.
+fn why(error: JoinError) -> String {
+    match error.try_into_panic() {
+        Ok(panic) => {
+            let text = panic.downcast_ref::<String>().map(String::as_str);
+            let text = text.or_else(|| panic.downcast_ref::<&str>().copied());
+            format!("it panicked: {}", text.unwrap_or("it did not say why"))
+        }
+        Err(error) => error.to_string(),
     }
 }
 
@@ -273,27 +370,35 @@ fn open_store(config: &Config, data: &DataDir) -> Result<Arc<dyn Store>> {
     Ok(match config.store {
         StoreChoice::Memory => Arc::new(Memory::default()),
         StoreChoice::Sqlite => {
+            data.refuse_lost_store()?;
             let sealer = Sealer::from_key(data.key(config.key.as_ref())?);
             let path = data.database();
             let opened = Sqlite::open(&path, sealer);
-            Arc::new(opened.with_context(|| format!("`{}` cannot be opened", path.display()))?)
+            let opened = opened.with_context(|| format!("`{}` cannot be opened", path.display()))?;
+            data.store_opened();
+            opened.keep_ballast();
+            Arc::new(opened)
         }
     })
 }
 
-fn turns(
-    config: &Config,
-    store: Arc<dyn Store>,
-    keyring: &Arc<Keyring>,
-    address: SocketAddr,
-) -> Result<Turns> {
+fn world(config: &Config, keyring: &Arc<Keyring>) -> Result<Arc<RealWorld>> {
     let world = WorldConfig {
         allow_addresses: config.allow_addresses.clone(),
         oauth_hosts: config.oauth_hosts.clone(),
         digest: config.digest,
         host_limits: config.host_limits.clone(),
     };
-    let world = RealWorld::new(world, Arc::clone(keyring)).context("requests cannot be made")?;
+    Ok(Arc::new(RealWorld::new(world, Arc::clone(keyring)).context("requests cannot be made")?))
+}
+
+fn turns(
+    config: &Config,
+    store: Arc<dyn Store>,
+    world: Arc<RealWorld>,
+    keyring: &Arc<Keyring>,
+    address: SocketAddr,
+) -> Turns {
     let public_url: Arc<str> = Arc::from(config.public_url(address));
     let keyring = Arc::clone(keyring);
     let facts = move || {
@@ -304,16 +409,16 @@ fn turns(
         scope
     };
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
-    Ok(Turns {
+    Turns {
         store,
-        world: Arc::new(world),
+        world,
         clock,
         registry: Arc::new(Registry::default()),
         board: Board::default(),
         facts: Arc::new(facts),
         births: Births::new(),
         in_flight: InFlight::default(),
-    })
+    }
 }
 
 /// The channels of the configuration file, as the engine has them.
@@ -373,9 +478,21 @@ async fn look_at(path: &Path, desk: &Desk) {
     }
 }
 
+/// What was counted.
+static COUNTS: OnceLock<PrometheusHandle> = OnceLock::new();
+
+/// Sums up what was measured now and then. Without it every single value is kept until somebody asks for the
+/// metrics, which may be never.
+async fn sum_up(stop: CancellationToken) {
+    while tokio::time::timeout(SUM_PAUSE, stop.cancelled()).await.is_err() {
+        if let Some(counts) = COUNTS.get() {
+            counts.run_upkeep();
+        }
+    }
+}
+
 /// Begins to count; gives what was counted as text. The counts are of this process, whatever runs in it.
 fn metrics() -> Result<Metrics> {
-    static COUNTS: OnceLock<PrometheusHandle> = OnceLock::new();
     if COUNTS.get().is_none() {
         let counts = PrometheusBuilder::new().install_recorder().context("the metrics do not begin")?;
         // Somebody was faster, and counts for all.
@@ -386,4 +503,34 @@ fn metrics() -> Result<Metrics> {
         counts.render()
     };
     Ok(Arc::new(move || COUNTS.get().map(render).unwrap_or_default()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::cli::env::Env;
+
+    #[tokio::test(flavor = "multi_thread")]
+    async fn a_part_that_ends_by_itself_is_told_with_its_name() {
+        let folder = tempfile::tempdir().unwrap();
+        let below = |name: &str| vec![folder.path().join(name).display().to_string()];
+        let said = [
+            ("listen", vec!["127.0.0.1:0".to_owned()]),
+            ("store", vec!["memory".to_owned()]),
+            ("data", below("data")),
+            ("processes", below("processes")),
+        ];
+        let config = Config::gather(&said, None, &Env::default()).unwrap();
+        let mut engine = Engine::start(&config).await.unwrap();
+        engine.runner.running.as_ref().unwrap().abort();
+        let broken = engine.broken().await.to_string();
+        assert!(broken.starts_with("the runner ended by itself: "), "{broken}");
+        engine.stop().await;
+    }
+
+    #[tokio::test]
+    async fn a_part_that_panics_says_why() {
+        let mut part = Part::begin("a part", async { panic!("out of luck") });
+        assert_eq!(why(part.end().await.unwrap_err()), "it panicked: out of luck");
+    }
 }

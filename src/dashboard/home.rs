@@ -23,6 +23,8 @@ const ALARMS_MAX: usize = 30;
 const TOKENS_MAX: usize = 50;
 /// How many processes it shows; the rest are on the pages after it.
 const PROCESSES_MAX: usize = 150;
+/// How many damaged places of the store it shows; `doctor` names more.
+const DAMAGED_MAX: usize = 20;
 /// How many values it shows whose last safe moment has come.
 const URGENT_MAX: usize = 10;
 
@@ -37,6 +39,7 @@ struct HomePage {
     urgent: Vec<TokenRow>,
     failing: Vec<FailingCard>,
     problems: Vec<ProblemCard>,
+    damaged: Vec<ProblemCard>,
     tokens: Vec<TokenRow>,
     tokens_more: bool,
     processes: Vec<ProcessRow>,
@@ -115,7 +118,9 @@ pub(super) async fn look(State(dash): State<Dash>, Who(by): Who, asked: Asked) -
     };
     let alarms = dash.desk.alarms(&by).await?.items;
     let from = asked.get("alarms_from").and_then(|it| it.parse::<usize>().ok()).unwrap_or(0);
-    let alarms_left = alarms.len().saturating_sub(from);
+    // The list is cut; who sees everything is told the true number.
+    let open = status.as_ref().and_then(|it| usize::try_from(it.alarms.open).ok()).unwrap_or(0);
+    let alarms_left = alarms.len().max(open).saturating_sub(from);
     let mut processes = dash.desk.processes(&by).await?.items;
     if let Some(after) = asked.get("after") {
         processes.retain(|it| it.id > *after);
@@ -130,10 +135,11 @@ pub(super) async fn look(State(dash): State<Dash>, Who(by): Who, asked: Asked) -
     let last = processes.iter().take(PROCESSES_MAX).next_back().filter(|_| processes_more > 0);
     let failing = status.iter().flat_map(|it| &it.channels_failing);
     let problems = status.iter().flat_map(|it| &it.problems);
+    let damaged = status.iter().flat_map(|it| it.check.places.iter().take(DAMAGED_MAX));
     ok(HomePage {
         f: Frame::new(&by, Place::Home).live(None).said(asked.get("said")),
         alarms_more: alarms_left.saturating_sub(ALARMS_MAX),
-        alarms_next: (alarms_left > ALARMS_MAX)
+        alarms_next: (alarms.len() > from + ALARMS_MAX)
             .then(|| links::with(links::HOME, &[("alarms_from", &(from + ALARMS_MAX).to_string())])),
         urgent: tokens.iter().filter(|it| it.dying).take(URGENT_MAX).cloned().collect(),
         failing: failing
@@ -146,6 +152,13 @@ pub(super) async fn look(State(dash): State<Dash>, Who(by): Who, asked: Asked) -
             .collect(),
         problems: problems
             .map(|it| ProblemCard { file: it.file.clone(), message: sentence(&it.message).0 })
+            .collect(),
+        damaged: damaged
+            .map(|it| {
+                let names = [it.process.as_deref(), it.reference.as_deref(), Some(&*it.place)];
+                let names: Vec<&str> = names.into_iter().flatten().collect();
+                ProblemCard { file: names.join(" "), message: sentence(&it.why).0 }
+            })
             .collect(),
         alarms: alarms.iter().skip(from).take(ALARMS_MAX).filter_map(|it| alarm(it, &by)).collect(),
         tokens,
@@ -164,7 +177,15 @@ pub(super) async fn look(State(dash): State<Dash>, Who(by): Who, asked: Asked) -
 fn shouts(it: &Status) -> impl Iterator<Item = &'static str> {
     let w = words();
     let scarce = it.disk.is_some_and(|it| it.room() != Room::Enough);
-    let all = [(!it.store.ok, w.store_bad), (scarce, w.disk_scarce), (it.channels.dead, w.channels_dead)];
+    let silent = !it.store.ok && it.store.writable;
+    let all = [
+        (!it.runner.ok, w.runner_bad),
+        (silent, w.store_bad),
+        (!it.store.writable, w.store_full),
+        (it.unsettled > 0, w.unsettled),
+        (scarce, w.disk_scarce),
+        (it.channels.dead, w.channels_dead),
+    ];
     all.into_iter().filter_map(|(holds, text)| holds.then_some(text))
 }
 

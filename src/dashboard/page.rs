@@ -230,9 +230,12 @@ pub(super) fn status(refusal: &Refusal) -> StatusCode {
         | Refusal::Changed(_) => StatusCode::CONFLICT,
         Refusal::TooManyTasks { .. } => StatusCode::TOO_MANY_REQUESTS,
         Refusal::Gone(_) => StatusCode::GONE,
-        Refusal::NotFresh(_) | Refusal::Store(StoreError::Lost(_)) | Refusal::Stopping | Refusal::Unready => {
-            StatusCode::SERVICE_UNAVAILABLE
-        }
+        Refusal::NoRoom(_) => StatusCode::INSUFFICIENT_STORAGE,
+        Refusal::NotFresh(_)
+        | Refusal::NotReady { .. }
+        | Refusal::Store(StoreError::Lost(_))
+        | Refusal::Stopping
+        | Refusal::Unready => StatusCode::SERVICE_UNAVAILABLE,
         Refusal::Store(StoreError::Corrupt(_)) | Refusal::File { .. } => StatusCode::INTERNAL_SERVER_ERROR,
     }
 }

@@ -319,8 +319,10 @@ fn relative(it: &RelativeView) -> Relative {
 fn waits(it: &TaskView, kin: &KinView, hops: &[HopView], f: &Frame) -> Vec<String> {
     let mut words = Vec::new();
     if let Some(place) = &it.waits_for {
-        let place = place.strip_prefix("room at ").unwrap_or(place);
-        words.push(format!("{} {place}. {}", f.w.waits_room, f.w.waits_room_about));
+        words.push(match place.strip_prefix("room at ") {
+            Some(place) => format!("{} {place}. {}", f.w.waits_room, f.w.waits_room_about),
+            None => place.clone(),
+        });
     }
     match (it.state, &it.each) {
         ("waiting", Some(each)) => {

@@ -50,10 +50,9 @@ impl Desk {
         let task = self.ringing(process, key).await?;
         let order = Order::Acknowledge { key: Some(key.to_owned()) };
         let word = Word::Order { order, by: BY.to_owned() };
-        let letter = self.handle.post(Letter { to: To::Task(task.id), word }).await?;
+        let reading = self.handle.post(Letter { to: To::Task(task.id), word }).await?;
         self.audit(&crate::desk::actor::Actor::local(BY), "ack", task.address().to_string()).await?;
-        let Some(letter) = letter else { return Ok(Acked::Kept) };
-        match self.read(letter).await {
+        match self.read(reading).await {
             Ok(Some(_)) => Ok(Acked::Acknowledged),
             Ok(None) => Ok(Acked::Kept),
             Err(Refusal::Conflict { code: "acknowledged" | "no_alarm" | "task_ended", .. }) => Err(over()),

@@ -6,7 +6,7 @@ use utoipa::ToSchema;
 use crate::desk::actor::{Actor, Right};
 use crate::desk::chain::{Walk, page, walk};
 use crate::desk::desk::Desk;
-use crate::desk::kept::{KeptAudit, KeptLink, value};
+use crate::desk::kept::{KeptAudit, KeptLink, values};
 use crate::desk::refusal::{Done, Refusal};
 use crate::desk::view::{Page, time};
 
@@ -82,8 +82,10 @@ impl Desk {
         let mut items = Vec::new();
         for record in records {
             let at = time(record.at);
-            let KeptAudit { by, did, to, seq, before } = value(record)?;
-            items.push(AuditView { seq, at, by, did, to, before });
+            for (_, it) in values(vec![record], &self.store().damage()) {
+                let KeptAudit { by, did, to, seq, before } = it;
+                items.push(AuditView { seq, at: at.clone(), by, did, to, before });
+            }
         }
         Ok(Page { next, ..Page::whole(items) })
     }

@@ -164,11 +164,7 @@ impl Desk {
     }
 
     async fn kept_channels(&self) -> Done<Vec<(String, KeptChannel)>> {
-        let mut all = Vec::new();
-        for record in self.store().shelf(Shelf::Channel).await? {
-            all.push((record.name.clone(), value(record)?));
-        }
-        Ok(all)
+        Ok(self.kept_on(Shelf::Channel).await?)
     }
 
     fn not_fixed(&self, name: &str) -> Done<()> {

@@ -118,6 +118,11 @@ impl Desk {
 
     /// Writes the file of a new process and deploys it.
     async fn place(&self, by: &Actor, id: ProcessId, text: String) -> Done<Cloned> {
+        let by = by.clone();
+        self.whole(|desk| async move { desk.place_now(&by, id, text).await }).await
+    }
+
+    async fn place_now(&self, by: &Actor, id: ProcessId, text: String) -> Done<Cloned> {
         let path = match &self.config.processes {
             Some(folder) => {
                 let path = folder.join(format!("{id}.yaml"));
@@ -127,11 +132,13 @@ impl Desk {
             None => None,
         };
         let file = path.as_ref().map(|it| it.display().to_string());
-        let deployment = Deployment { text, expected: Some(id), file: file.clone(), ..Deployment::default() };
+        let expected = Some(id.clone());
+        let deployment = Deployment { text, expected, file: file.clone(), ..Deployment::default() };
         match self.deploy(by, deployment).await {
             Ok(report) => Ok(Cloned { id: report.id.to_string(), version: report.version, path: file }),
             Err(refusal) => {
-                if let Some(path) = path
+                // Something may have gone wrong after it was deployed.
+                if let Some(path) = path.filter(|_| self.registry().get(&id).is_none())
                     && let Err(error) = tokio::fs::remove_file(&path).await
                 {
                     tracing::error!(path = %path.display(), %error, "a clone that was not deployed is left");

@@ -2,15 +2,17 @@
 //!
 //! The order of things, so that a crash at any moment leaves a whole state:
 //!
-//! 1. If nodes go, the process rests, in memory only, until nobody asks the world on them any more: an answer
-//!    is read by the version that asked. A crash now leaves the old version.
+//! 1. If nodes go, it is kept that tasks may have to be woken; then the process rests, in memory only, until
+//!    nobody asks the world on them any more: an answer is read by the version that asked. A crash now leaves
+//!    the old version, and the next start wakes its tasks.
 //! 2. The text, the version and the moves are kept in one commit. From here on the new version holds.
 //! 3. The new version is registered, still resting while there are moves: a task on a node that went must not
 //!    be looked at before it has its letter.
 //! 4. Letters move the tasks. Each is exactly once; a task that was moved stands elsewhere and is not found
 //!    again.
 //! 5. The moves are struck from the record, and the process goes on. After a crash in 4 the record still has
-//!    them, and [`Desk::load_all`] begins at 3.
+//!    them, and [`Desk::load_all`] begins at 3. So it is settled, too, when the store fails on the way.
+//! 6. All tasks that lie down are woken, and then it is struck from the record that they may have to be.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -21,7 +23,7 @@ use crate::desk::actor::{Actor, Right};
 use crate::desk::desk::{Desk, lock};
 use crate::desk::kept::{KeptProcess, KeptVersion, record};
 use crate::desk::refusal::{Done, Refusal, Stranded};
-use crate::engine::edges::{Count, Shelf, TaskQuery};
+use crate::engine::edges::{Count, Shelf, StoreError, TaskQuery};
 use crate::engine::registry::Deployed;
 use crate::model::names::{NodeName, ProcessId, TaskId};
 use crate::model::task::{Letter, Order, Phase, To, Word};
@@ -78,6 +80,11 @@ impl Desk {
 
     /// Deploys a text. See the head of this file for the order of things.
     pub async fn deploy(&self, by: &Actor, it: Deployment) -> Done<Report> {
+        let by = by.clone();
+        self.whole(|desk| async move { desk.deploy_now(&by, it).await }).await
+    }
+
+    async fn deploy_now(&self, by: &Actor, it: Deployment) -> Done<Report> {
         if let Some(expected) = &it.expected {
             by.need(Right::Edit, expected)?;
         }
@@ -109,6 +116,11 @@ impl Desk {
             created: kept.is_none(),
             moved: 0,
         };
+        let place = Shelf::Process.place(id.as_str());
+        if kept.is_none() && it.file.is_some() && self.store().damage().holds(&place) {
+            // The file knows nothing of a pause.
+            return Err(damaged(id, "its record cannot be read"));
+        }
         let moves = moves(it, old.as_ref(), process)?;
         let stranded = self.stranded(process, &moves).await?;
         if !stranded.is_empty() {
@@ -120,6 +132,7 @@ impl Desk {
         }
         let next = KeptProcess {
             version: process.version.clone(),
+            rouse: kept.is_some(),
             paused: kept.as_ref().is_some_and(|it| it.paused),
             by: by.name.clone(),
             at: now,
@@ -132,24 +145,33 @@ impl Desk {
         if same && !unfinished {
             let at = kept.as_ref().map_or(now, |it| it.at);
             let by = kept.as_ref().map_or_else(|| by.name.clone(), |it| it.by.clone());
-            self.keep_process(id, KeptProcess { moves: BTreeMap::new(), at, by, ..next }).await?;
+            let rouse = kept.as_ref().is_some_and(|it| it.rouse);
+            self.keep_process(id, KeptProcess { moves: BTreeMap::new(), at, by, rouse, ..next }).await?;
             return Ok(report);
         }
+        let mut unsettled = self.begin(id, old.clone());
         let goes = |old: &Deployed| old.process.nodes.iter().any(|it| process.node(&it.name).is_none());
-        if let Some(old) = old.filter(goes) {
-            self.drain(&old, process, &next.moves).await.inspect_err(|_| self.registry().put(old.clone()))?;
+        if let Some((old, kept)) = old.filter(goes).zip(kept) {
+            self.keep_process(id, KeptProcess { rouse: true, ..kept }).await?;
+            self.drain(&old, process, &next.moves).await?;
         }
         let text = KeptVersion { text: it.text.clone(), by: by.name.clone(), at: now };
         let name = format!("{id}@{}", process.version);
-        let known = self.store().record(Shelf::Version, &name).await?.is_some();
+        // A damaged text is written anew: its name says what it was.
+        let known = match self.store().record(Shelf::Version, &name).await {
+            Err(StoreError::Corrupt(_)) => false,
+            known => known?.is_some(),
+        };
         let mut records = vec![record(Shelf::Process, id.as_str(), &next, now)?];
         if !known {
             records.push(record(Shelf::Version, &name, &text, now)?);
         }
         records.extend(self.base_of(process, now).await?);
         self.store().keep(records).await?;
+        unsettled.kept();
         self.remember(id, next.clone());
         report.moved = self.install(process, next, by).await?;
+        unsettled.over();
         Ok(report)
     }
 
@@ -162,10 +184,15 @@ impl Desk {
         self.load_lives(process).await?;
         if !next.moves.is_empty() {
             moved = self.move_all(process, &next.moves, by).await?;
-            self.keep_process(id, KeptProcess { moves: BTreeMap::new(), ..next.clone() }).await?;
+            let moved_on = KeptProcess { moves: BTreeMap::new(), ..next.clone() };
+            self.keep_process(id, moved_on).await?;
             self.registry().put(Deployed { process: Arc::clone(process), paused: next.paused });
         }
-        self.rouse(id).await?;
+        if next.paused {
+            self.watch_others();
+        } else {
+            self.wake_all(id).await?;
+        }
         self.schedules.changed.notify_one();
         Ok(moved)
     }
@@ -177,32 +204,27 @@ impl Desk {
         process: &Process,
         moves: &BTreeMap<NodeName, NodeName>,
     ) -> Done<()> {
-        let id = &process.id;
         self.registry().put(Deployed { paused: true, ..old.clone() });
-        let deadline = self.now() + DRAIN_MAX;
+        let deadline = self.clock().ticks() + DRAIN_MAX;
         loop {
             let asking: u64 = self.standing(process, |it| it == Phase::Doing).await?.values().sum();
             if asking == 0 {
                 break;
             }
-            if self.now() >= deadline {
-                self.registry().put(old.clone());
-                self.rouse(id).await?;
+            if self.clock().ticks() >= deadline {
                 let message = format!(
                     "{asking} tasks wait for answers on nodes that this version has no more; \
                      hint: try again later"
                 );
                 return Err(Refusal::conflict("busy", message));
             }
-            self.clock().at(self.now() + DRAIN_PAUSE).await;
+            self.clock().after(DRAIN_PAUSE).await;
         }
         let stranded = self.stranded(process, moves).await?;
-        if stranded.is_empty() {
-            return Ok(());
+        match stranded.is_empty() {
+            true => Ok(()),
+            false => Err(Refusal::Stranded(stranded)),
         }
-        self.registry().put(old.clone());
-        self.rouse(id).await?;
-        Err(Refusal::Stranded(stranded))
     }
 
     /// Orders every live task on a node that went to where `moves` says, until there is none.
@@ -242,11 +264,11 @@ impl Desk {
         let orders = tasks.iter().copied().map(|task| async move {
             let order = Order::Move { to: to.clone() };
             let word = Word::Order { order, by: by.name.clone() };
-            let letter = self.handle.post(Letter { to: To::Task(task), word }).await;
-            match letter {
+            let posted = self.handle.post(Letter { to: To::Task(task), word }).await;
+            match posted {
                 // A task that ended meanwhile is gone from the node as well.
-                Ok(Some(letter)) => drop(self.read(letter).await),
-                Ok(None) | Err(crate::engine::turns::NotTaken::NoTask(_)) => {}
+                Ok(reading) => drop(self.read(reading).await),
+                Err(crate::engine::turns::NotTaken::NoTask(_)) => {}
                 Err(other) => return Err(Refusal::from(other)),
             }
             Ok(())
@@ -276,14 +298,24 @@ impl Desk {
         Ok(standing)
     }
 
-    /// Lets the runner look at every task of a process that rests.
-    pub(super) async fn rouse(&self, id: &ProcessId) -> Done<()> {
+    /// Lets the runner look at every task of a process that lay down, and notes that none does any more.
+    pub(super) async fn wake_all(&self, id: &ProcessId) -> Done<()> {
+        self.store().rouse(id, self.now()).await?;
+        self.watch_others();
+        if let Some(kept) = self.kept_of(id).filter(|it| it.rouse)
+            && let Err(error) = self.keep_process(id, KeptProcess { rouse: false, ..kept }).await
+        {
+            // They are woken once more at the next start, and rest again.
+            tracing::warn!(process = %id, %error, "that no task lies down is not kept");
+        }
+        Ok(())
+    }
+
+    /// A new version may watch other nodes.
+    fn watch_others(&self) {
         let now = self.now();
-        self.store().rouse(id, now).await?;
-        // A new version may watch other nodes.
         self.board().look_at(self.board().crowds.touch(now));
         self.board().look_at(now);
-        Ok(())
     }
 
     /// What is kept of a deployed process.
@@ -338,4 +370,13 @@ fn moves(it: &Deployment, old: Option<&Deployed>, process: &Process) -> Done<BTr
         moves.entry(old.process.start.clone()).or_insert_with(|| process.start.clone());
     }
     Ok(moves)
+}
+
+/// What is kept of a process cannot be read.
+pub(super) fn damaged(id: &ProcessId, why: &str) -> Refusal {
+    let message = format!(
+        "what the store keeps of process `{id}` is damaged ({why}), and it does not run; hint: deploy it by \
+         hand, which writes it anew (it does not rest then), or restore a backup"
+    );
+    Refusal::conflict("damaged", message)
 }

@@ -1,22 +1,24 @@
 //! [`Desk`]: every verb a person has. The verbs are in the files after this one; here is what they share:
 //! whom it speaks to, what it remembers, and how it asks whether somebody may.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::fmt;
 use std::path::PathBuf;
-use std::sync::atomic::AtomicI64;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
+use std::sync::atomic::{AtomicI64, AtomicU64};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, RwLock, Weak};
+
+use serde::de::DeserializeOwned;
 
 use crate::desk::actor::{Actor, Pass};
 use crate::desk::chain::{Chain, Line};
-use crate::desk::kept::{KeptProcess, KeptSession, KeptToken, KeptUser};
+use crate::desk::kept::{KeptProcess, KeptSession, KeptToken, KeptUser, values};
 use crate::desk::password::Passwords;
 use crate::desk::refusal::{Done, Refusal};
-use crate::desk::seen::{Replays, Schedules};
+use crate::desk::seen::{LastCheck, Replays, Schedules, Watch};
 use crate::desk::throttle::Throttle;
 use crate::desk::wakes::Wakes;
 use crate::engine::board::Board;
-use crate::engine::edges::{Clock, Store};
+use crate::engine::edges::{Clock, Shelf, Store, StoreError};
 use crate::engine::registry::{Deployed, Registry};
 use crate::engine::runner::Handle;
 use crate::engine::shelf::{Channel, Keyring};
@@ -49,6 +51,12 @@ pub struct Desk {
     pub(super) keyring: Arc<Keyring>,
     pub(super) config: DeskConfig,
     pub(super) started: Timestamp,
+    /// This desk, for work that goes on without whoever asked for it. Set when it is loaded.
+    pub(super) me: OnceLock<Weak<Desk>>,
+    /// Processes that are to be settled.
+    pub(super) debts: Mutex<BTreeSet<ProcessId>>,
+    /// When the runner came round last, in ticks, as far as anybody asked.
+    pub(super) beaten: AtomicU64,
     /// One deploy, pause or delete at a time.
     pub(super) deploying: tokio::sync::Mutex<()>,
     /// One change of shelves at a time, so that the keyring never shows an older state than the store.
@@ -76,6 +84,10 @@ pub struct Desk {
     pub(super) replays: Replays,
     /// What schedules are looked after by.
     pub(super) schedules: Schedules,
+    /// The last check of the store.
+    pub(super) checked: Mutex<LastCheck>,
+    /// What the watchdog remembers.
+    pub(super) watch: Watch,
 }
 
 /// A token that is known, and who has it.
@@ -124,7 +136,7 @@ impl fmt::Debug for Desk {
 impl Desk {
     /// A desk that speaks to the runner behind `handle`. Nothing is loaded yet: see [`Desk::load_all`].
     pub fn new(handle: Handle, keyring: Arc<Keyring>, config: DeskConfig) -> Desk {
-        let started = handle.turns().clock.now();
+        let (started, ticks) = (handle.turns().clock.now(), handle.turns().clock.ticks());
         let local = config.local_token.as_deref().map(|token| {
             (
                 crate::desk::hash::of_token(token),
@@ -136,6 +148,9 @@ impl Desk {
             keyring,
             config: DeskConfig { local_token: None, ..config },
             started,
+            beaten: AtomicU64::new(ticks.0),
+            me: OnceLock::new(),
+            debts: Mutex::default(),
             deploying: tokio::sync::Mutex::default(),
             shelving: tokio::sync::Mutex::default(),
             kept: RwLock::default(),
@@ -151,12 +166,22 @@ impl Desk {
             chain: Arc::default(),
             replays: Replays::default(),
             schedules: Schedules::default(),
+            checked: Mutex::default(),
+            watch: Watch::default(),
         }
     }
 
     /// Keeps.
     pub(super) fn store(&self) -> &dyn Store {
         self.handle.turns().store.as_ref()
+    }
+
+    /// What is kept on a shelf, by name. What cannot be read is noted, and left out.
+    pub(super) async fn kept_on<T: DeserializeOwned>(
+        &self,
+        on: Shelf,
+    ) -> Result<Vec<(String, T)>, StoreError> {
+        Ok(values(self.store().shelf(on).await?, &self.store().damage()))
     }
 
     /// Tells the time.
@@ -177,6 +202,16 @@ impl Desk {
     /// Who waits for what.
     pub(super) fn board(&self) -> &Board {
         &self.handle.turns().board
+    }
+
+    /// The engine stops: who waits for what may take long is answered now.
+    pub fn stopping(&self) {
+        self.board().waiters.close();
+    }
+
+    /// How much is held in memory for those who wait for a task: 0 when nobody does.
+    pub fn waiting(&self) -> usize {
+        self.board().waiters.held()
     }
 
     /// What links begin with.

@@ -5,7 +5,7 @@ use utoipa::ToSchema;
 
 use crate::desk::actor::{Actor, Right};
 use crate::desk::desk::Desk;
-use crate::desk::kept::{record, value};
+use crate::desk::kept::record;
 use crate::desk::refusal::Done;
 use crate::desk::view::time;
 use crate::engine::edges::Shelf;
@@ -63,9 +63,9 @@ impl Desk {
 
     /// Takes what was kept of the processes there are.
     pub(super) async fn load_flows(&self) -> Done<()> {
-        for kept in self.store().shelf(Shelf::Flow).await? {
-            if let Ok(id) = ProcessId::new(&kept.name) {
-                self.board().flow.load(id, value(kept)?);
+        for (name, kept) in self.kept_on(Shelf::Flow).await? {
+            if let Ok(id) = ProcessId::new(&name) {
+                self.board().flow.load(id, kept);
             }
         }
         Ok(())

@@ -6,7 +6,7 @@ use serde::Serialize;
 use utoipa::ToSchema;
 
 use crate::desk::desk::Desk;
-use crate::desk::kept::{record, value};
+use crate::desk::kept::record;
 use crate::desk::refusal::Done;
 use crate::desk::view::time;
 use crate::engine::edges::Shelf;
@@ -75,10 +75,9 @@ impl Desk {
     /// Takes what was kept, and forgets what was kept of channels that are gone.
     pub(super) async fn load_health(&self) -> Done<()> {
         let channels = self.keyring.channels();
-        for kept in self.store().shelf(Shelf::Health).await? {
-            let name = kept.name.clone();
+        for (name, kept) in self.kept_on(Shelf::Health).await? {
             match channels.contains_key(&name) {
-                true => self.keyring.health().load(&name, value(kept)?),
+                true => self.keyring.health().load(&name, kept),
                 false => drop(self.store().forget(Shelf::Health, &name).await?),
             }
         }

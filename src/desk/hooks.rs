@@ -74,9 +74,8 @@ impl Desk {
             writable(&params)?;
             let revision = Some(task.revision);
             let word = Word::Order { order: Order::Modify { params, revision }, by: "link".to_owned() };
-            let letter = self.handle.post(Letter { to: To::Task(task.id), word }).await?;
-            let Some(letter) = letter else { return Ok(Opened::Kept) };
-            match self.read(letter).await {
+            let reading = self.handle.post(Letter { to: To::Task(task.id), word }).await?;
+            match self.read(reading).await {
                 Ok(Some(after)) if after.visit == task.visit && after.state.phase().is_live() => {
                     return Ok(Opened::Waits);
                 }

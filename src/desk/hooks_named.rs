@@ -2,7 +2,6 @@
 //! makes a task or is a letter to one. Whatever cannot be known is refused: a hook fails closed.
 
 use serde_json::{Map, Value};
-use tokio::sync::oneshot;
 use zeroize::Zeroizing;
 
 use crate::channels::marks::{Piece, pieces};
@@ -12,9 +11,9 @@ use crate::desk::orders::writable;
 use crate::desk::refusal::{Done, Refusal};
 use crate::desk::replays::Held;
 use crate::desk::submit::admitted;
-use crate::engine::board::Reply;
 use crate::engine::runner::Entry;
 use crate::engine::turns::NotTaken;
+use crate::engine::waiters::{Reply, Told};
 use crate::model::fault::Fault;
 use crate::model::names::{Address, Ref};
 use crate::model::params::Params;
@@ -232,10 +231,8 @@ impl Desk {
         let address = task.address();
         let order = Order::Modify { params, revision: None };
         let word = Word::Order { order, by: by(hook) };
-        let letter = self.handle.post(Letter { to: To::Task(task.id), word }).await?;
-        if let Some(letter) = letter {
-            self.read(letter).await?;
-        }
+        let reading = self.handle.post(Letter { to: To::Task(task.id), word }).await?;
+        self.read(reading).await?;
         Ok(Delivered::Modified(address))
     }
 
@@ -251,17 +248,13 @@ impl Desk {
             Delivered::Created(task, Some(reply)) => (task, reply),
         };
         let address = task.address();
-        let deadline = self.now() + hook.timeout;
         tokio::select! {
             biased;
             reply = reply => match reply {
-                Ok(reply) => Ok(Hooked::Replied(reply)),
-                Err(_) => self.unreplied(*task, address).await,
+                Some(reply) => Ok(Hooked::Replied(reply)),
+                None => self.unreplied(*task, address).await,
             },
-            () = self.clock().at(deadline) => {
-                self.board().forget_reply(task.id);
-                Ok(Hooked::Taken { address, created: true })
-            }
+            () = self.clock().after(hook.timeout) => Ok(Hooked::Taken { address, created: true }),
         }
     }
 
@@ -312,7 +305,7 @@ fn asked(knock: &Knock, hook: &Hook, view: &View, live: Option<&Task>) -> Done<(
 
 /// What was done with a request.
 enum Delivered {
-    Created(Box<Task>, Option<oneshot::Receiver<Reply>>),
+    Created(Box<Task>, Option<Told<Reply>>),
     Modified(Address),
     Known(Address),
 }

@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 use crate::desk::actor::{Pass, Right, Role};
+use crate::engine::damage::{Damage, Damaged};
 use crate::engine::edges::{Record, Shelf, StoreError};
 use crate::model::names::{NodeName, ProcessId};
 use crate::model::time::Timestamp;
@@ -19,6 +20,10 @@ pub struct KeptProcess {
     /// It rests.
     #[serde(default)]
     pub paused: bool,
+    /// Tasks may lie down with no wake-up, because it rests or did: they are to be woken when it goes on. Of
+    /// records from before this was kept that is not known, and so it may be.
+    #[serde(default = "may_be")]
+    pub rouse: bool,
     /// Who deployed it.
     pub by: String,
     /// Deployed at.
@@ -29,6 +34,10 @@ pub struct KeptProcess {
     /// The version that came from a file last: a file that was not touched does not undo a later deploy.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub file_version: Option<String>,
+}
+
+fn may_be() -> bool {
+    true
 }
 
 /// A version of a process, by `id@version`.
@@ -180,4 +189,20 @@ pub fn value<T: DeserializeOwned>(record: Record) -> Result<T, StoreError> {
     let Record { shelf, name, value, .. } = record;
     serde_json::from_value(value)
         .map_err(|error| StoreError::Corrupt(format!("`{name}` on the shelf {shelf:?}: {error}")))
+}
+
+/// The values of records, by name. One that does not read as what it should be is noted as damaged, and left
+/// out.
+pub fn values<T: DeserializeOwned>(records: Vec<Record>, damage: &Damage) -> Vec<(String, T)> {
+    let read = |record: Record| {
+        let (name, place) = (record.name.clone(), record.shelf.place(&record.name));
+        match value(record) {
+            Ok(value) => Some((name, value)),
+            Err(error) => {
+                damage.found(Damaged { place, task: None, why: error.to_string() });
+                None
+            }
+        }
+    };
+    records.into_iter().filter_map(read).collect()
 }

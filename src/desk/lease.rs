@@ -10,6 +10,7 @@ use crate::desk::actor::{Actor, Right};
 use crate::desk::desk::Desk;
 use crate::desk::refusal::{Done, NotFresh, Refusal};
 use crate::desk::submit::WAIT_MAX;
+use crate::engine::turns::NotTaken;
 use crate::model::names::{Address, TaskId};
 use crate::model::near::nearest;
 use crate::model::params::Params;
@@ -92,7 +93,7 @@ impl Desk {
     async fn fresh(&self, id: TaskId, it: &mut Waiter<'_>) -> Done<Leased> {
         loop {
             // Asked for before the look, so that no commit after the look is missed.
-            let moved = self.board().moved(id);
+            let moved = self.board().waiters.moved(id);
             let task =
                 self.store().task(id).await?.ok_or_else(|| Refusal::missing("task", id.to_string()))?;
             if let Some(leased) = it.look(&task, self.now())? {
@@ -122,7 +123,9 @@ impl Desk {
             }
             let look = it.deadline.min(self.now() + LOOK_EVERY);
             tokio::select! {
-                _ = moved => {}
+                moved = moved => if moved.is_none() {
+                    return Err(NotTaken::Stopping.into());
+                },
                 () = self.clock().at(look) => {}
             }
         }
@@ -133,15 +136,13 @@ impl Desk {
     async fn wake(&self, task: &Task, it: &Waiter<'_>) -> Done<bool> {
         let order = Order::Modify { params: Params::default(), revision: Some(task.revision) };
         let word = Word::Order { order, by: format!("{} (lease)", it.by.name) };
-        let letter = self.handle.post(Letter { to: To::Task(task.id), word }).await?;
-        let Some(letter) = letter else { return Ok(false) };
+        let Some(reading) = self.handle.post(Letter { to: To::Task(task.id), word }).await? else {
+            return Ok(false);
+        };
         tokio::select! {
             biased;
-            read = self.board().letter(letter) => Ok(matches!(read, Ok(Ok(_)))),
-            () = self.clock().at(it.deadline) => {
-                self.board().forget_letter(letter);
-                Ok(false)
-            }
+            read = reading => Ok(matches!(read, Some(Ok(_)))),
+            () = self.clock().at(it.deadline) => Ok(false),
         }
     }
 

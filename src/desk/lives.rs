@@ -9,7 +9,7 @@ use crate::desk::look::limit;
 use crate::desk::refusal::{Done, Refusal};
 use crate::desk::view::{LifeView, Page};
 use crate::engine::edges::TaskQuery;
-use crate::engine::lives::{LIVES_MAX, Living};
+use crate::engine::lives::{LIVES_MAX, Lives, Living};
 use crate::model::names::{ProcessId, TaskId};
 use crate::model::task::{Phase, Task};
 use crate::process::process::Process;
@@ -34,6 +34,22 @@ pub struct LivingView {
     pub node: String,
     /// Which of its values die, and when.
     pub lives: Vec<LifeView>,
+}
+
+/// The store is being read for the lives, for as long as this is there, however that ends.
+struct BeingRead<'a>(&'a Lives);
+
+impl BeingRead<'_> {
+    fn begin(lives: &Lives) -> BeingRead<'_> {
+        lives.reading();
+        BeingRead(lives)
+    }
+}
+
+impl Drop for BeingRead<'_> {
+    fn drop(&mut self) {
+        self.0.read();
+    }
 }
 
 impl Desk {
@@ -98,10 +114,8 @@ impl Desk {
         if !process.has_lives() {
             return Ok(());
         }
-        self.board().lives.reading();
-        let done = self.read_lives(process).await;
-        self.board().lives.read();
-        done
+        let _being_read = BeingRead::begin(&self.board().lives);
+        self.read_lives(process).await
     }
 
     async fn read_lives(&self, process: &Process) -> Done<()> {

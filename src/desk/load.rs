@@ -3,54 +3,62 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use crate::desk::actor::Actor;
-use crate::desk::deploy::read;
+use crate::desk::deploy::{damaged, read};
 use crate::desk::desk::{Desk, Trouble, lock};
 use crate::desk::kept::{KeptProcess, KeptVersion, value};
 use crate::desk::refusal::{Done, Refusal};
-use crate::engine::edges::Shelf;
+use crate::engine::edges::{Shelf, StoreError};
 use crate::engine::registry::Deployed;
 use crate::model::names::ProcessId;
 use crate::process::process::Process;
 
 impl Desk {
     /// Registers all that was deployed, fills the keyring, and counts the live tasks. Once, before the runner
-    /// runs; moves that a crash interrupted are taken up when it does.
+    /// runs; what a crash interrupted is settled when it does.
     pub async fn load_all(self: &Arc<Self>) -> Done<()> {
+        // Whoever loads it twice loads the same.
+        let _ = self.me.set(Arc::downgrade(self));
         self.load_shelves().await?;
         let (mut unfinished, mut bases) = (Vec::new(), Vec::new());
-        for record in self.store().shelf(Shelf::Process).await? {
-            let Ok(id) = ProcessId::new(&record.name) else { continue };
-            let kept: KeptProcess = value(record)?;
+        for (name, kept) in self.kept_on::<KeptProcess>(Shelf::Process).await? {
+            let Ok(id) = ProcessId::new(&name) else { continue };
             self.remember(&id, kept.clone());
             let Some(process) = self.load(&id, &kept).await? else { continue };
             let paused = kept.paused || !kept.moves.is_empty();
             self.registry().put(Deployed { process: Arc::clone(&process), paused });
             bases.extend(self.base_of(&process, self.now()).await?);
-            if !kept.moves.is_empty() {
-                unfinished.push((process, kept));
+            if !kept.moves.is_empty() || (kept.rouse && !kept.paused) {
+                unfinished.push(id);
             }
         }
-        self.store().keep(bases).await?;
+        self.trouble_of_damaged();
+        if !bases.is_empty() {
+            self.store().keep(bases).await?;
+        }
         self.count_live().await?;
         for deployed in self.registry().all().values() {
             self.load_lives(&deployed.process).await?;
         }
-        if !unfinished.is_empty() {
-            let desk = Arc::clone(self);
-            tokio::spawn(async move { desk.finish_moves(unfinished).await });
-        }
+        unfinished.iter().for_each(|id| self.settle_later(id));
         self.board().look_at(self.now());
         Ok(())
     }
 
     /// The process that is kept; none, and a trouble that all can see, if this program cannot read it.
-    async fn load(&self, id: &ProcessId, kept: &KeptProcess) -> Done<Option<Arc<Process>>> {
+    pub(super) async fn load(&self, id: &ProcessId, kept: &KeptProcess) -> Done<Option<Arc<Process>>> {
         let name = format!("{id}@{}", kept.version);
-        let text = self.store().record(Shelf::Version, &name).await?;
-        let Some(text) = text.map(value::<KeptVersion>).transpose()? else {
-            self.trouble(&name, Some(id.clone()), &Refusal::missing("version", name.clone()));
-            return Ok(None);
+        let record = self.store().record(Shelf::Version, &name).await;
+        let text = match record.and_then(|it| it.map(value::<KeptVersion>).transpose()) {
+            Ok(Some(text)) => text,
+            Ok(None) => {
+                self.trouble(&name, Some(id.clone()), &Refusal::missing("version", name.clone()));
+                return Ok(None);
+            }
+            Err(StoreError::Corrupt(why)) => {
+                self.trouble(&name, Some(id.clone()), &damaged(id, &why));
+                return Ok(None);
+            }
+            Err(error) => return Err(error.into()),
         };
         match read(&text.text, None) {
             Ok(process) => Ok(Some(Arc::new(process))),
@@ -61,17 +69,12 @@ impl Desk {
         }
     }
 
-    async fn finish_moves(&self, unfinished: Vec<(Arc<Process>, KeptProcess)>) {
-        let by = Actor::local("deploy");
-        for (process, kept) in unfinished {
-            let _one = self.deploying.lock().await;
-            // A deploy in between has finished them.
-            if self.kept_of(&process.id).as_ref() != Some(&kept) {
-                continue;
-            }
-            if let Err(error) = self.install(&process, kept, &by).await {
-                let process = &process.id;
-                tracing::error!(%process, %error, "tasks rest, not moved yet, until the next start");
+    /// A process whose record is damaged is not deployed: nobody knows its version, nor whether it rests.
+    fn trouble_of_damaged(&self) {
+        for it in self.store().damage().all().0 {
+            let id = it.place.strip_prefix(&Shelf::Process.place("")).map(ProcessId::new);
+            if let Some(Ok(id)) = id {
+                self.trouble(&it.place, Some(id.clone()), &damaged(&id, &it.why));
             }
         }
     }

@@ -84,7 +84,8 @@ impl Desk {
             after: filter.cursor.as_deref().map(cursor).transpose()?.map(TaskId),
             limit: if sift.is_some() { SIFTED_MAX } else { limit },
         };
-        let (mut items, mut looked) = (Vec::new(), 0);
+        let (mut items, mut looked, process) = (Vec::new(), 0, query.process.clone());
+        let aside = || self.set_aside(by, process.as_ref());
         let told = |looked: u64| sift.is_some().then_some(looked);
         for _ in 0..LOOKS_MAX {
             let found = self.store().tasks(&query).await?;
@@ -101,13 +102,14 @@ impl Desk {
                 }
             }
             if whole && items.len() < limit {
-                return Ok(Page { looked: told(looked), ..Page::whole(items) });
+                return Ok(Page { looked: told(looked), damaged: aside(), ..Page::whole(items) });
             }
             if items.len() == limit {
                 break;
             }
         }
-        Ok(Page { items, next: query.after.map(|it| it.to_string()), looked: told(looked) })
+        let next = query.after.map(|it| it.to_string());
+        Ok(Page { next, looked: told(looked), damaged: aside(), ..Page::whole(items) })
     }
 
     /// Processes and tasks that `by` may see: those with `text` in their id or title, and those whose ref

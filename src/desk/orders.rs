@@ -1,13 +1,18 @@
 //! Orders of a person: modify, wake, retry, move, cancel, ack. Each is a letter, read by the task itself.
 
+use std::sync::Arc;
+
 use crate::desk::actor::{Actor, Right};
 use crate::desk::desk::{Desk, READ_WAIT};
 use crate::desk::refusal::{Done, Refusal};
 use crate::desk::view::TaskView;
-use crate::engine::transition::LetterId;
+use crate::engine::waiters::Read;
 use crate::model::names::{Address, TaskId};
 use crate::model::params::Params;
-use crate::model::task::{Letter, Order, Task, To, Word};
+use crate::model::task::{Letter, Order, Phase, Task, To, Word};
+
+/// What a task waits for that is to ask, while nothing was asked yet.
+const FOR_PLACE: &str = "a place among the requests that are out";
 
 /// What became of an order.
 #[derive(Clone, Debug)]
@@ -48,13 +53,9 @@ impl Desk {
         }
         let did = order.as_str();
         let word = Word::Order { order, by: by.name.clone() };
-        let letter = self.handle.post(Letter { to: To::Task(task.id), word }).await?;
+        let reading = self.handle.post(Letter { to: To::Task(task.id), word }).await?;
         self.audit(by, did, task.address().to_string()).await?;
-        let read = match letter {
-            Some(letter) => self.read(letter).await?,
-            None => None,
-        };
-        match read {
+        match self.read(reading).await? {
             Some(after) => Ok(Ordered::Read(self.shown_if_deployed(by, &after))),
             None => {
                 let task = self.store().task(task.id).await?.unwrap_or(task);
@@ -63,20 +64,20 @@ impl Desk {
         }
     }
 
-    /// The task after it read that letter; none if it did not for a while.
-    pub(super) async fn read(&self, letter: LetterId) -> Done<Option<Task>> {
-        let deadline = self.now() + READ_WAIT;
+    /// The task after it read its letter; none if it did not for a while.
+    pub(super) async fn read(
+        &self,
+        reading: Option<impl Future<Output = Option<Read>>>,
+    ) -> Done<Option<Arc<Task>>> {
+        let Some(reading) = reading else { return Ok(None) };
         tokio::select! {
             biased;
-            read = self.board().letter(letter) => match read {
-                Ok(Ok(task)) => Ok(Some(task)),
-                Ok(Err(fault)) => Err(Refusal::of_letter(fault)),
-                Err(_) => Ok(None),
+            read = reading => match read {
+                Some(Ok(task)) => Ok(Some(task)),
+                Some(Err(fault)) => Err(Refusal::of_letter(fault)),
+                None => Ok(None),
             },
-            () = self.clock().at(deadline) => {
-                self.board().forget_letter(letter);
-                Ok(None)
-            }
+            () = self.clock().after(READ_WAIT) => Ok(None),
         }
     }
 
@@ -97,7 +98,11 @@ impl Desk {
 
     pub(super) fn shown_if_deployed(&self, by: &Actor, task: &Task) -> TaskView {
         let deployed = self.registry().get(&task.process);
-        TaskView::seen_by(by, task, deployed.as_ref().map(|it| &*it.process), self.now())
+        let view = TaskView::seen_by(by, task, deployed.as_ref().map(|it| &*it.process), self.now());
+        match task.state.phase() == Phase::Doing && self.board().waits_for_place(task.id) {
+            true => TaskView { waits_for: Some(FOR_PLACE.to_owned()), ..view },
+            false => view,
+        }
     }
 }
 

@@ -10,7 +10,7 @@ use utoipa::ToSchema;
 use crate::desk::actor::{Actor, Right};
 use crate::desk::desk::{Desk, Trouble, lock};
 use crate::desk::hook_views::HookView;
-use crate::desk::kept::{KeptProcess, KeptVersion, value};
+use crate::desk::kept::{KeptProcess, KeptVersion, value, values};
 use crate::desk::refusal::{Done, Refusal};
 use crate::desk::templates::find;
 use crate::desk::view::{Page, time};
@@ -41,6 +41,8 @@ pub struct ProcessView {
     pub version: String,
     /// It rests.
     pub paused: bool,
+    /// No task of it moves now: it is paused, or a deploy waits for answers or moves tasks.
+    pub resting: bool,
     /// What a task is submitted with, and what it keeps.
     pub params: Vec<ParamView>,
     /// Its nodes; left out in lists.
@@ -216,6 +218,7 @@ impl Desk {
             about: process.about.clone(),
             version: process.version.clone(),
             paused: kept.as_ref().map_or(deployed.paused, |it| it.paused),
+            resting: deployed.paused,
             params: process.params.iter().map(ParamView::from).collect(),
             nodes: None,
             hooks: None,
@@ -240,9 +243,9 @@ impl Desk {
         // `A` comes right behind `@`: between them are the versions of this process, and nothing else.
         let (from, before) = (format!("{id}@"), format!("{id}A"));
         let own = Stretch { shelf: Shelf::Version, from, before, backwards: false, limit: usize::MAX };
-        for record in self.store().stretch(&own).await? {
-            let version = record.name.rsplit('@').next().unwrap_or_default().to_owned();
-            let kept = value::<KeptVersion>(record)?;
+        let kept = self.store().stretch(&own).await?;
+        for (name, kept) in values::<KeptVersion>(kept, &self.store().damage()) {
+            let version = name.rsplit('@').next().unwrap_or_default().to_owned();
             mine.push((kept.at, VersionView { version, at: time(kept.at), by: kept.by, text: None }));
         }
         mine.sort_by_key(|(at, _)| std::cmp::Reverse(*at));
@@ -271,37 +274,48 @@ impl Desk {
 
     async fn set_paused(&self, by: &Actor, id: &ProcessId, paused: bool) -> Done<ProcessView> {
         by.need(Right::Edit, id)?;
+        let (by, id) = (by.clone(), id.clone());
+        self.whole(|desk| async move { desk.set_paused_now(&by, &id, paused).await }).await
+    }
+
+    async fn set_paused_now(&self, by: &Actor, id: &ProcessId, paused: bool) -> Done<ProcessView> {
         let _one = self.deploying.lock().await;
         let deployed = self.deployed(id)?;
         let kept = self.kept_of(id).ok_or_else(|| Refusal::missing("process", id.as_str()))?;
-        if kept.paused != paused {
-            let next = KeptProcess { paused, ..kept };
-            let moving = !next.moves.is_empty();
+        let (changed, moving) = (kept.paused != paused, !kept.moves.is_empty());
+        let unsettled = self.begin(id, None);
+        if changed {
+            let next = KeptProcess { paused, rouse: true, ..kept };
             self.keep_process(id, next).await?;
             self.registry().put(Deployed { paused: paused || moving, ..deployed });
+        }
+        // While tasks are moved, all rest; they are woken when that is over.
+        if !paused && !moving {
+            self.wake_all(id).await?;
+        }
+        unsettled.over();
+        self.schedules.changed.notify_one();
+        if changed {
             self.audit(by, if paused { "pause" } else { "resume" }, id.as_str()).await?;
         }
-        if !paused {
-            self.rouse(id).await?;
-        }
-        self.schedules.changed.notify_one();
         Ok(self.view(&self.deployed(id)?, &self.store().counts(Some(id)).await?))
     }
 
     /// Forgets a process and its ended tasks. Refused while it has live ones. Its versions are kept.
     pub async fn delete(&self, by: &Actor, id: &ProcessId) -> Done<()> {
         by.need(Right::Edit, id)?;
+        let (by, id) = (by.clone(), id.clone());
+        self.whole(|desk| async move { desk.delete_now(&by, &id).await }).await
+    }
+
+    async fn delete_now(&self, by: &Actor, id: &ProcessId) -> Done<()> {
         let _one = self.deploying.lock().await;
         let deployed = self.deployed(id)?;
+        let unsettled = self.begin(id, Some(deployed));
         // Nobody comes in any more while the tasks are counted.
         self.registry().remove(id);
-        match self.emptied(id).await {
-            Ok(()) => {}
-            Err(refusal) => {
-                self.registry().put(deployed);
-                return Err(refusal);
-            }
-        }
+        self.emptied(id).await?;
+        unsettled.over();
         self.kept.write().unwrap_or_else(PoisonError::into_inner).remove(id);
         lock(&self.troubles).retain(|_, it| it.process.as_ref() != Some(id));
         self.schedules.changed.notify_one();
@@ -315,7 +329,6 @@ impl Desk {
             let message = format!("process `{id}` has {live} live tasks; hint: cancel them first");
             return Err(Refusal::conflict("process_has_tasks", message));
         }
-        self.store().forget(Shelf::Process, id.as_str()).await?;
         self.forget_flow(id).await?;
         for told in self.store().shelf(Shelf::Alarm).await? {
             if told.name.split_once('/').is_some_and(|(process, _)| process == id.as_str()) {
@@ -327,13 +340,16 @@ impl Desk {
             let ended: Vec<Task> = self.store().tasks(&query).await?;
             let writes: Vec<Write> = ended.into_iter().map(|task| self.removal(task)).collect();
             if writes.is_empty() {
-                return Ok(());
+                break;
             }
             let results = self.store().commit(writes).await?;
             if results.iter().all(|it| matches!(it, Err(Refused::Stale))) {
-                return Ok(());
+                break;
             }
         }
+        // The last of all: until here it is there, with fewer ended tasks.
+        self.store().forget(Shelf::Process, id.as_str()).await?;
+        Ok(())
     }
 
     fn removal(&self, task: Task) -> Write {

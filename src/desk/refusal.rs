@@ -97,9 +97,20 @@ pub enum Refusal {
     /// A hook cannot check who comes in, and so lets nobody in. The log says why.
     #[error("this hook is not set up yet")]
     Unready,
+    /// The disk has no room for new work.
+    #[error("{0}")]
+    NoRoom(String),
     /// The store cannot do its work now.
     #[error(transparent)]
     Store(#[from] StoreError),
+    /// The engine does not do its work.
+    #[error("{message}")]
+    NotReady {
+        /// A stable word.
+        code: &'static str,
+        /// Why.
+        message: String,
+    },
     /// A file could not be read or written.
     #[error("`{path}`: {error}")]
     File {
@@ -195,7 +206,9 @@ impl Refusal {
                 "schedule" => "no_such_schedule",
                 _ => "not_found",
             },
-            Refusal::Bad { code, .. } | Refusal::Conflict { code, .. } => code,
+            Refusal::Bad { code, .. } | Refusal::Conflict { code, .. } | Refusal::NotReady { code, .. } => {
+                code
+            }
             Refusal::Fields(_) => "invalid_params",
             Refusal::Problems { .. } => "problems",
             Refusal::Stranded(_) => "stranded",
@@ -207,7 +220,9 @@ impl Refusal {
             Refusal::Gone(_) => "gone",
             Refusal::Unproven => "not_proven",
             Refusal::Unready => "hook_not_ready",
-            Refusal::Store(_) => "store_out_of_reach",
+            Refusal::NoRoom(_) => "disk_full",
+            Refusal::Store(StoreError::Lost(_)) => "store_out_of_reach",
+            Refusal::Store(StoreError::Corrupt(_)) => "damaged",
             Refusal::File { .. } => "file_error",
             Refusal::Stopping => "stopping",
         }
@@ -244,6 +259,7 @@ impl From<NotTaken> for Refusal {
                 Refusal::conflict("task_ended", format!("task `{name}` has ended, or is gone"))
             }
             NotTaken::Full { process, tasks } => Refusal::TooManyTasks { process, tasks },
+            no_room @ NotTaken::NoRoom(_) => Refusal::NoRoom(no_room.to_string()),
             NotTaken::Store(error) => Refusal::Store(error),
             NotTaken::Stopping => Refusal::Stopping,
         }

@@ -13,9 +13,10 @@ use serde::{Deserialize, Serialize};
 use tokio_util::sync::CancellationToken;
 
 use crate::desk::actor::Actor;
+use crate::desk::clock::is_beyond;
 use crate::desk::desk::{Desk, lock};
 use crate::desk::hash;
-use crate::desk::kept::{record, value};
+use crate::desk::kept::record;
 use crate::desk::refusal::{Done, Refusal};
 use crate::desk::submit::admitted;
 use crate::engine::edges::Shelf;
@@ -113,7 +114,7 @@ impl Desk {
 
     /// Returns when a task has ended.
     async fn end_of(&self, id: TaskId) {
-        let end = self.board().end(id);
+        let end = self.board().waiters.end(id);
         // It may have ended before anybody listened.
         if self.is_live(id).await.unwrap_or(true) {
             drop(end.await);
@@ -143,9 +144,7 @@ impl Desk {
     }
 
     pub(super) async fn kept_schedules(&self) -> Done<HashMap<String, KeptSchedule>> {
-        let records = self.store().shelf(Shelf::Schedule).await?;
-        let kept = records.into_iter().map(|it| Ok((it.name.clone(), value::<KeptSchedule>(it)?)));
-        kept.collect()
+        Ok(self.kept_on(Shelf::Schedule).await?.into_iter().collect())
     }
 
     async fn look_at_process(
@@ -167,6 +166,7 @@ impl Desk {
             let name = name(&process.id, &schedule.name);
             let state = kept.remove(&name);
             let mut state = self.known_schedule(process, schedule, state).await?;
+            self.back_to_now(process, schedule, &mut state, now).await?;
             let Some(since) = since.filter(|_| !state.paused) else { continue };
             let due = schedule.due(state.done, since, now);
             if due.left_out > 0 {
@@ -184,6 +184,25 @@ impl Desk {
             next.at(if due.upto < now { Some(now) } else { schedule.next(now.max(state.done)) });
         }
         Ok(())
+    }
+
+    /// A schedule that was planned by a clock far ahead goes on from now. After a short step it waits for the
+    /// times it has not planned yet: those that come again were done.
+    async fn back_to_now(
+        &self,
+        process: &Process,
+        schedule: &Schedule,
+        state: &mut KeptSchedule,
+        now: Timestamp,
+    ) -> Done<()> {
+        if !is_beyond(state.done, now) {
+            return Ok(());
+        }
+        let (name, done) = (name(&process.id, &schedule.name), state.done);
+        tracing::warn!(schedule = name, planned = %done, "the clock was set back; it goes on from now");
+        state.done = now;
+        state.queue.retain(|planned| !is_beyond(*planned, now));
+        self.keep_schedule(process, schedule, state).await
     }
 
     /// What is kept of a schedule. One that is new, or told otherwise than before, begins when its process

@@ -1,10 +1,12 @@
-//! What the desk remembers while it runs, of signed requests and of schedules.
+//! What the desk remembers while it runs, of signed requests, of schedules and of values that die.
 
 use std::collections::{BTreeSet, HashMap, HashSet};
 use std::sync::Mutex;
+use std::sync::atomic::AtomicI64;
 
 use tokio::sync::Notify;
 
+use crate::engine::watchdog::Watchdog;
 use crate::model::names::ProcessId;
 use crate::model::time::Timestamp;
 
@@ -26,4 +28,23 @@ pub(super) struct Schedules {
     pub(super) looking: tokio::sync::Mutex<()>,
     /// Since when each process has been looked after without a break.
     pub(super) since: Mutex<HashMap<ProcessId, Timestamp>>,
+}
+
+/// The last check of the store.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(super) struct LastCheck {
+    /// When it ended, well or not.
+    pub(super) at: Option<Timestamp>,
+    /// How many rows it opened.
+    pub(super) rows: u64,
+    /// Why it could not read on.
+    pub(super) error: Option<String>,
+}
+
+/// What the watchdog's loop remembers.
+#[derive(Debug, Default)]
+pub(super) struct Watch {
+    pub(super) dog: Mutex<Watchdog>,
+    /// The moment of the last look, in milliseconds since 1970; 0 before the first.
+    pub(super) looked: AtomicI64,
 }

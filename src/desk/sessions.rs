@@ -1,7 +1,6 @@
 //! Sessions: who is logged in, since when, from where. Kept under the hash of an id that only the browser
 //! has, so that whoever steals what is kept has no id, and a restart logs nobody out.
 
-use std::collections::HashMap;
 use std::net::IpAddr;
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::sync::{Arc, PoisonError};
@@ -12,7 +11,7 @@ use utoipa::ToSchema;
 use crate::desk::actor::{Actor, Pass, Right};
 use crate::desk::desk::{Desk, Sitting};
 use crate::desk::hash;
-use crate::desk::kept::{KeptSession, record, value};
+use crate::desk::kept::{KeptSession, record};
 use crate::desk::refusal::{Done, Refusal};
 use crate::desk::view::{Page, time};
 use crate::engine::edges::{Shelf, StoreError};
@@ -239,10 +238,8 @@ impl Desk {
     }
 
     pub(super) async fn load_sessions(&self) -> Result<(), StoreError> {
-        let mut sessions = HashMap::new();
-        for record in self.store().shelf(Shelf::Session).await? {
-            sessions.insert(record.name.clone(), Arc::new(Sitting::of(value(record)?)));
-        }
+        let kept = self.kept_on(Shelf::Session).await?.into_iter();
+        let sessions = kept.map(|(name, it)| (name, Arc::new(Sitting::of(it)))).collect();
         *self.sessions.write().unwrap_or_else(PoisonError::into_inner) = sessions;
         Ok(())
     }

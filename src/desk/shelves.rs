@@ -9,7 +9,7 @@ use zeroize::Zeroizing;
 
 use crate::desk::actor::{Actor, Right};
 use crate::desk::desk::Desk;
-use crate::desk::kept::{KeptSecret, record, value};
+use crate::desk::kept::{KeptSecret, record, values};
 use crate::desk::refusal::{Done, Refusal};
 use crate::desk::view::{Page, time};
 use crate::engine::edges::Shelf;
@@ -74,9 +74,14 @@ impl Desk {
         by.need_everywhere(Right::Secrets)?;
         let mut items = Vec::new();
         for record in self.store().shelf(Shelf::Secret).await? {
-            let (name, at) = (record.name.clone(), time(record.at));
-            let KeptSecret { hosts, by, .. } = value(record)?;
-            items.push(SecretView { name, hosts, at, by });
+            let at = time(record.at);
+            let kept = values::<KeptSecret>(vec![record], &self.store().damage());
+            items.extend(kept.into_iter().map(|(name, it)| SecretView {
+                name,
+                hosts: it.hosts,
+                at: at.clone(),
+                by: it.by,
+            }));
         }
         Ok(Page::whole(items))
     }
@@ -183,9 +188,7 @@ impl Desk {
 
     pub(super) async fn load_secrets(&self) -> Done<()> {
         let mut secrets: Secrets = BTreeMap::new();
-        for record in self.store().shelf(Shelf::Secret).await? {
-            let name = record.name.clone();
-            let kept: KeptSecret = value(record)?;
+        for (name, kept) in self.kept_on::<KeptSecret>(Shelf::Secret).await? {
             secrets.insert(name, Secret { value: Zeroizing::new(kept.value), hosts: kept.hosts });
         }
         self.keyring.set_secrets(secrets);

@@ -6,23 +6,32 @@ use serde::Serialize;
 use utoipa::ToSchema;
 
 use crate::desk::actor::{Actor, Right};
+use crate::desk::checks::CheckStatus;
+use crate::desk::clock::ClockStatus;
 use crate::desk::desk::Desk;
 use crate::desk::disk::Disk;
 use crate::desk::files::TroubleView;
 use crate::desk::health::HealthView;
+use crate::desk::heart::RunnerStatus;
 use crate::desk::refusal::Done;
+use crate::desk::watchdog::WatchdogStatus;
 use crate::engine::edges::StoreError;
-
-/// How many alarms are counted.
-const ALARMS_MAX: usize = 1_000;
 
 /// How it goes.
 #[derive(Clone, Debug, Serialize, ToSchema)]
 pub struct Status {
     /// Of this program.
     pub version: String,
+    /// Tasks move: the runner's heart beats, and the store takes writes.
+    pub ready: bool,
     /// What keeps.
     pub store: StoreStatus,
+    /// What moves tasks.
+    pub runner: RunnerStatus,
+    /// How many processes wait for the store, to be as it has them and to have their tasks woken.
+    pub unsettled: usize,
+    /// What of it cannot be read, and when all of it was looked at last.
+    pub check: CheckStatus,
     /// The disk it is on; nothing if nothing is kept, or the system does not tell.
     pub disk: Option<Disk>,
     /// How long it has been running, in seconds.
@@ -37,10 +46,14 @@ pub struct Status {
     pub processes: ProcessStatus,
     /// Open alarms, and those of them that no channel delivered.
     pub alarms: AlarmStatus,
+    /// The values that are about to die, and of which their processes have told nobody.
+    pub watchdog: WatchdogStatus,
     /// How many channels are set up, and how many of them work.
     pub channels: ChannelStatus,
     /// Channels that deliver nothing at present.
     pub channels_failing: Vec<FailingChannel>,
+    /// How the wall clock was set.
+    pub clock: ClockStatus,
     /// Texts that could not be deployed.
     pub problems: Vec<TroubleView>,
     /// The number of the newest event.
@@ -54,8 +67,10 @@ pub struct Status {
 pub struct StoreStatus {
     /// Which kind.
     pub kind: String,
-    /// Whether it answers.
+    /// Whether it answers, and takes writes.
     pub ok: bool,
+    /// Whether it takes writes.
+    pub writable: bool,
     /// Why not.
     pub detail: Option<String>,
 }
@@ -84,11 +99,11 @@ pub struct ChannelStatus {
 #[derive(Clone, Debug, Default, Serialize, ToSchema)]
 pub struct AlarmStatus {
     /// Open.
-    pub open: usize,
+    pub open: u64,
     /// Open, and told to nobody.
-    pub undelivered: usize,
+    pub undelivered: u64,
     /// Open, and somebody has it in hand.
-    pub acknowledged: usize,
+    pub acknowledged: u64,
 }
 
 /// A channel that delivers nothing at present.
@@ -110,14 +125,14 @@ impl Desk {
     /// How it goes. A store that does not answer is part of the answer.
     pub async fn status(&self, by: &Actor) -> Done<Status> {
         by.need_everywhere(Right::Read)?;
-        let mut status = self.resting_status();
-        match self.fill(&mut status).await {
-            Ok(()) => {}
-            Err(error) => {
-                status.store.ok = false;
-                status.store.detail = Some(error.to_string());
-            }
+        let (mut status, writable) = (self.resting_status().await, self.writable().await);
+        let filled = self.fill(&mut status).await;
+        status.store.writable = writable.is_ok();
+        if let Err(error) = filled.and(writable) {
+            status.store.ok = false;
+            status.store.detail = Some(error.to_string());
         }
+        status.ready = status.store.ok && status.runner.ok;
         Ok(status)
     }
 
@@ -126,13 +141,7 @@ impl Desk {
         by.need_everywhere(Right::Read)
     }
 
-    /// Whether the store answers.
-    pub async fn ready(&self) -> Done<()> {
-        self.store().next_due().await?;
-        Ok(())
-    }
-
-    fn resting_status(&self) -> Status {
+    async fn resting_status(&self) -> Status {
         let all = self.registry().all();
         let paused = all.values().filter(|it| it.paused).count();
         let failing = self.failing_channels();
@@ -141,15 +150,21 @@ impl Desk {
             ChannelStatus { set_up, failing: failing.len(), dead: set_up > 0 && failing.len() == set_up };
         Status {
             version: env!("CARGO_PKG_VERSION").to_owned(),
-            store: StoreStatus { kind: self.config.store.clone(), ok: true, detail: None },
+            ready: true,
+            store: StoreStatus { kind: self.config.store.clone(), ok: true, writable: true, detail: None },
+            runner: self.runner_status().await,
+            unsettled: self.unsettled(),
+            check: self.check_status(),
             disk: self.disk(),
             uptime_s: self.now().seconds() - self.started.seconds(),
             lateness_s: 0.0,
             counts: BTreeMap::new(),
             processes: ProcessStatus { deployed: all.len(), paused },
             alarms: AlarmStatus::default(),
+            watchdog: self.watchdog_status(),
             channels,
             channels_failing: failing,
+            clock: self.clock_status(),
             problems: self.troubles(),
             last_event: 0,
             public_url: self.public_url().to_string(),
@@ -174,22 +189,16 @@ impl Desk {
     }
 
     async fn alarm_status(&self) -> Result<AlarmStatus, StoreError> {
-        let tasks = self.store().alarms(ALARMS_MAX).await?;
-        let mut status = AlarmStatus { open: tasks.len(), ..AlarmStatus::default() };
-        for alarm in tasks.iter().filter_map(|it| it.alarm.as_ref()) {
-            match (&alarm.acknowledged, alarm.told) {
-                (Some(_), _) => status.acknowledged += 1,
-                (None, None) => status.undelivered += 1,
-                (None, Some(_)) => {}
-            }
-        }
-        Ok(status)
+        let counts = self.store().alarm_counts().await?;
+        let (open, undelivered) = (counts.open(), counts.undelivered);
+        Ok(AlarmStatus { open, undelivered, acknowledged: counts.acknowledged })
     }
 
     /// Measures what is not measured when it happens: for who asks for the metrics.
-    pub async fn measure(&self) -> Done<()> {
-        let status = self.alarm_status().await?;
-        let number = |many: usize| f64::from(u32::try_from(many).unwrap_or(u32::MAX));
+    /// What cannot be measured keeps the metrics of a sick engine from nobody.
+    pub async fn measure(&self) {
+        self.measure_check();
+        let number = |many: u64| f64::from(u32::try_from(many).unwrap_or(u32::MAX));
         if let Some(disk) = self.disk() {
             // Exact up to eight petabytes.
             #[expect(clippy::cast_precision_loss, reason = "a gauge is a float")]
@@ -197,9 +206,20 @@ impl Desk {
             metrics::gauge!("beltline_disk_free_bytes").set(bytes(disk.free_bytes));
             metrics::gauge!("beltline_store_bytes").set(bytes(disk.store_bytes));
         }
-        metrics::gauge!("beltline_alarms_open").set(number(status.open));
-        metrics::gauge!("beltline_alarms_undelivered").set(number(status.undelivered));
-        Ok(())
+        let (runner, writable) = tokio::join!(self.runner_status(), self.writable());
+        let truth = |it: bool| f64::from(u8::from(it));
+        metrics::gauge!("beltline_ready").set(truth(runner.ok && writable.is_ok()));
+        metrics::gauge!("beltline_runner_heartbeat_age_seconds").set(runner.heartbeat_age_s);
+        metrics::gauge!("beltline_store_writable").set(truth(writable.is_ok()));
+        metrics::gauge!("beltline_processes_unsettled").set(number(self.unsettled() as u64));
+        metrics::gauge!("beltline_waiters").set(number(self.waiting() as u64));
+        match self.alarm_status().await {
+            Ok(status) => {
+                metrics::gauge!("beltline_alarms_open").set(number(status.open));
+                metrics::gauge!("beltline_alarms_undelivered").set(number(status.undelivered));
+            }
+            Err(error) => tracing::warn!(%error, "open alarms are not counted"),
+        }
     }
 
     async fn fill(&self, status: &mut Status) -> Result<(), StoreError> {

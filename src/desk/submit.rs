@@ -149,8 +149,8 @@ impl Desk {
     /// `task` when it has ended, or as it stands when the time is up.
     async fn ended(&self, task: Task, wait: Option<Span>) -> Done<Task> {
         let Some(wait) = wait.filter(|_| task.state.phase().is_live()) else { return Ok(task) };
-        let deadline = self.now() + wait.min(WAIT_MAX);
-        let end = self.board().end(task.id);
+        let deadline = self.clock().ticks() + wait.min(WAIT_MAX);
+        let end = self.board().waiters.end(task.id);
         // It may have ended before anybody listened.
         let now = self.store().task(task.id).await?.unwrap_or(task);
         if !now.state.phase().is_live() {
@@ -158,10 +158,10 @@ impl Desk {
         }
         tokio::select! {
             ended = end => match ended {
-                Ok(task) => Ok(task),
-                Err(_) => Ok(now),
+                Some(task) => Ok(Arc::unwrap_or_clone(task)),
+                None => Ok(now),
             },
-            () = self.clock().at(deadline) => Ok(self.store().task(now.id).await?.unwrap_or(now)),
+            () = self.clock().at_tick(deadline) => Ok(self.store().task(now.id).await?.unwrap_or(now)),
         }
     }
 

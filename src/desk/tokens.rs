@@ -11,7 +11,7 @@ use utoipa::ToSchema;
 use crate::desk::actor::{Actor, Pass, Right, Rights};
 use crate::desk::desk::{Desk, Known};
 use crate::desk::hash;
-use crate::desk::kept::{KeptToken, record, value};
+use crate::desk::kept::{KeptToken, record};
 use crate::desk::refusal::{Done, Refusal};
 use crate::desk::shelves::good_name;
 use crate::desk::view::{Page, time};
@@ -165,9 +165,7 @@ impl Desk {
 
     pub(super) async fn load_tokens(&self) -> Done<()> {
         let mut tokens = HashMap::new();
-        for record in self.store().shelf(Shelf::Token).await? {
-            let hash = record.name.clone();
-            let kept: KeptToken = value(record)?;
+        for (hash, kept) in self.kept_on::<KeptToken>(Shelf::Token).await? {
             let rights = Rights::of(&kept.scopes, kept.processes.as_ref());
             let actor = Arc::new(Actor::new(&kept.name, Pass::Token(hash.clone()), rights));
             let used = AtomicI64::new(kept.used.map_or(NEVER, |it| it.0));

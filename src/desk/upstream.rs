@@ -116,6 +116,11 @@ impl Desk {
     /// Of what cannot be merged nothing is written.
     pub async fn update_from_template(&self, by: &Actor, id: &ProcessId, how: Update) -> Done<Updated> {
         by.need(Right::Edit, id)?;
+        let (by, id) = (by.clone(), id.clone());
+        self.whole(|desk| async move { desk.update_now(&by, &id, how).await }).await
+    }
+
+    async fn update_now(&self, by: &Actor, id: &ProcessId, how: Update) -> Done<Updated> {
         let it = self.cloned(id).await?;
         let mut done = Updated {
             process: id.to_string(),
@@ -150,7 +155,9 @@ impl Desk {
         match self.deploy(by, Deployment { dry_run: false, ..deployment }).await {
             Ok(_) => Ok(done),
             Err(refusal) => {
-                if let Some(path) = &it.path {
+                // Something may have gone wrong after it was deployed.
+                let deployed = self.registry().get(id).is_some_and(|it| it.process.version == done.version);
+                if let Some(path) = it.path.as_ref().filter(|_| !deployed) {
                     write(path, &it.text).await?;
                 }
                 Err(refusal)

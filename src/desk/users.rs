@@ -10,7 +10,7 @@ use zeroize::Zeroizing;
 
 use crate::desk::actor::{Actor, Pass, Right, Rights, Role};
 use crate::desk::desk::{Desk, Member};
-use crate::desk::kept::{KeptUser, record, value};
+use crate::desk::kept::{KeptUser, record};
 use crate::desk::password::good_password;
 use crate::desk::refusal::{Done, Refusal};
 use crate::desk::view::{Page, time};
@@ -246,11 +246,8 @@ impl Desk {
     }
 
     pub(super) async fn load_users(&self) -> Done<()> {
-        let mut users = BTreeMap::new();
-        for record in self.store().shelf(Shelf::User).await? {
-            let name = record.name.clone();
-            users.insert(name.clone(), member(&name, value(record)?));
-        }
+        let kept = self.kept_on(Shelf::User).await?.into_iter();
+        let users = kept.map(|(name, it)| (name.clone(), member(&name, it))).collect();
         *self.users.write().unwrap_or_else(PoisonError::into_inner) = users;
         Ok(())
     }

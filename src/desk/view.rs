@@ -7,6 +7,7 @@ use serde_json::Value;
 use utoipa::ToSchema;
 
 use crate::desk::actor::{Actor, Right};
+use crate::engine::damage::Damaged;
 use crate::engine::edges::Entry;
 use crate::engine::mask::{MASK, cleaned, masked, scrub};
 use crate::model::fault::Fault;
@@ -220,12 +221,41 @@ pub struct Page<T> {
     /// How many tasks were looked through, where they are found by what they carry.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub looked: Option<u64>,
+    /// Tasks that belong here, cannot be read and are therefore left out: the first hundred of them.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub damaged: Vec<DamagedView>,
 }
 
 impl<T> Page<T> {
     /// A list that is whole.
     pub fn whole(items: Vec<T>) -> Page<T> {
-        Page { items, next: None, looked: None }
+        Page { items, next: None, looked: None, damaged: Vec::new() }
+    }
+}
+
+/// A place in the store that cannot be read.
+#[derive(Clone, Debug, Serialize, ToSchema)]
+#[schema(as = Damaged)]
+pub struct DamagedView {
+    /// Where: `tasks/17`, `records/secret/telegram`.
+    pub place: String,
+    /// The process of the task it belongs to, if it is one's.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub process: Option<String>,
+    /// That task's ref.
+    #[serde(rename = "ref", skip_serializing_if = "Option::is_none")]
+    pub reference: Option<String>,
+    /// What is wrong.
+    pub why: String,
+}
+
+impl DamagedView {
+    pub(super) fn new(it: Damaged) -> DamagedView {
+        let (process, reference) = match it.task {
+            Some(task) => (Some(task.process.to_string()), Some(task.reference.to_string())),
+            None => (None, None),
+        };
+        DamagedView { place: it.place, process, reference, why: it.why }
     }
 }
 

@@ -33,7 +33,7 @@ impl Desk {
     pub async fn watch_channels(self: Arc<Self>, stop: CancellationToken) {
         let mut kept = Kept::default();
         loop {
-            let next = match self.watch_once(&mut kept).await {
+            let next = match self.watch_once(&mut kept, &stop).await {
                 Ok(next) => next,
                 Err(error) => {
                     tracing::warn!(%error, "the channels' health was not kept");
@@ -59,9 +59,9 @@ impl Desk {
     }
 
     /// Does what is due, and says when to look again.
-    async fn watch_once(&self, kept: &mut Kept) -> Done<Option<Timestamp>> {
+    async fn watch_once(&self, kept: &mut Kept, stop: &CancellationToken) -> Done<Option<Timestamp>> {
         self.follow().await?;
-        let singing = self.sing().await?;
+        let singing = self.sing(stop).await?;
         let keeping = self.keep_health(kept, false).await?;
         Ok([singing, keeping].into_iter().flatten().min())
     }
@@ -87,7 +87,7 @@ impl Desk {
     }
 
     /// Lets the canaries sing that are due. It is kept before that they did: none sings twice after a crash.
-    async fn sing(&self) -> Done<Option<Timestamp>> {
+    async fn sing(&self, stop: &CancellationToken) -> Done<Option<Timestamp>> {
         let (now, health) = (self.now(), self.keyring.health());
         let (mut due, mut next) = (Vec::new(), None);
         for (name, channel) in self.keyring.channels().iter() {
@@ -120,7 +120,11 @@ impl Desk {
         for name in &due {
             health.canary(name, now);
         }
-        join_all(due.iter().map(|name| self.sing_one(name, now))).await;
+        tokio::select! {
+            _ = join_all(due.iter().map(|name| self.sing_one(name, now))) => {}
+            // What comes of them then is not known, as after a crash.
+            () = stop.cancelled() => {}
+        }
         Ok(Some(now))
     }
 

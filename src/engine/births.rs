@@ -12,6 +12,8 @@ use crate::model::time::Timestamp;
 const LOW_BITS: u32 = 22;
 /// Numbers count milliseconds from 2020-01-01, and so last until 2089.
 const EPOCH: Timestamp = Timestamp(1_577_836_800_000);
+/// How many milliseconds those are.
+const MILLIS_MAX: i64 = 1 << (63 - LOW_BITS);
 /// How many runners can be told apart.
 const RUNNERS_MAX: u16 = 1 << 10;
 /// Bits that count within a millisecond.
@@ -44,7 +46,8 @@ impl Births {
 
     /// A number and chance for a task born at `now`.
     pub fn next(&self, now: Timestamp) -> Birth {
-        let floor = (now.0 - EPOCH.0).max(0) << COUNT_BITS;
+        // A clock that is far off gives numbers that are off, but numbers.
+        let floor = (now.0.saturating_sub(EPOCH.0).max(0) % MILLIS_MAX) << COUNT_BITS;
         let step = |last: i64| Some(floor.max(last + 1));
         let last = self.last.fetch_update(Ordering::Relaxed, Ordering::Relaxed, step);
         // `fetch_update` gives the value before; the closure never refuses.

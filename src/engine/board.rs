@@ -1,35 +1,25 @@
-//! [`Board`]: who waits for what. People who wait for a letter to be read or a task to end, and the moment
-//! at which the runner must look at the store again. Nothing here is durable, and nothing is lost with it
-//! but an answer.
+//! [`Board`]: what runner and desk tell each other. Who waits for what, how processes stand, and the moment
+//! at which the runner must look at the store again. Nothing here is durable, and nothing is lost with it but
+//! an answer.
 
-use std::collections::{HashMap, HashSet, VecDeque};
+use std::collections::{HashMap, HashSet};
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use tokio::sync::{Notify, oneshot, watch};
+use tokio::sync::{Notify, watch};
 
 use crate::engine::alarms::Watch;
 use crate::engine::census::Census;
 use crate::engine::flow::Flow;
 use crate::engine::lives::Lives;
-
-use crate::engine::transition::{LetterId, Transition};
-use crate::model::fault::Fault;
+use crate::engine::transition::Transition;
+use crate::engine::waiters::Waiters;
+use crate::engine::wall::Wall;
 use crate::model::names::{ProcessId, TaskId};
-use crate::model::params::Params;
-use crate::model::task::{Phase, Task};
+use crate::model::task::Phase;
 use crate::model::time::Timestamp;
 
-/// How many letters are remembered that were read before anybody asked.
-const READ_BEFORE_MAX: usize = 10_000;
-
-/// What became of a letter: the task after it, or why it changed nothing.
-pub type Read = Result<Task, Fault>;
-
-/// What a task replies.
-pub type Reply = Result<Params, Fault>;
-
-/// Who waits for what.
+/// What runner and desk tell each other.
 #[derive(Debug)]
 pub struct Board {
     /// The values that die.
@@ -40,22 +30,21 @@ pub struct Board {
     pub flow: Flow,
     /// How many tasks live, and how many are about to be born.
     pub census: Arc<Census>,
-    state: Mutex<Waiting>,
+    /// Who waits for a letter to be read, or for a task to reply, to move or to end.
+    pub waiters: Waiters,
+    /// Whether the wall clock was set.
+    pub wall: Wall,
+    state: Mutex<Standings>,
     due: AtomicI64,
     earlier: Notify,
     commits: watch::Sender<u64>,
 }
 
 #[derive(Debug, Default)]
-struct Waiting {
+struct Standings {
+    by_process: HashMap<ProcessId, Standing>,
     /// Tasks whose effect waits for a place.
     unplaced: HashSet<TaskId>,
-    letters: HashMap<LetterId, oneshot::Sender<Read>>,
-    read_before: VecDeque<(LetterId, Read)>,
-    ends: HashMap<TaskId, Vec<oneshot::Sender<Task>>>,
-    replies: HashMap<TaskId, oneshot::Sender<Reply>>,
-    moves: HashMap<TaskId, Vec<oneshot::Sender<()>>>,
-    standings: HashMap<ProcessId, Standing>,
     moved: u64,
 }
 
@@ -71,8 +60,8 @@ impl Default for Board {
         let (commits, _) = watch::channel(0);
         let (state, due) = (Mutex::default(), AtomicI64::new(i64::MIN));
         let (lives, crowds, flow) = (Lives::default(), Watch::default(), Flow::default());
-        let census = Arc::default();
-        Board { lives, crowds, flow, census, state, due, earlier: Notify::new(), commits }
+        let (census, waiters, wall) = (Arc::default(), Waiters::default(), Wall::default());
+        Board { lives, crowds, flow, census, waiters, wall, state, due, earlier: Notify::new(), commits }
     }
 }
 
@@ -102,55 +91,6 @@ impl Board {
     /// The number of commits so far, to be watched.
     pub fn commits(&self) -> watch::Receiver<u64> {
         self.commits.subscribe()
-    }
-
-    /// Gives what becomes of a letter.
-    pub fn letter(&self, id: LetterId) -> oneshot::Receiver<Read> {
-        let (tell, told) = oneshot::channel();
-        let mut state = self.lock();
-        match state.read_before.iter().position(|(read, _)| *read == id) {
-            // Nobody else can have asked for this letter, so the receiver is still there.
-            Some(place) => drop(state.read_before.remove(place).map(|(_, read)| tell.send(read))),
-            None => drop(state.letters.insert(id, tell)),
-        }
-        told
-    }
-
-    /// Nobody waits for that letter any more.
-    pub fn forget_letter(&self, id: LetterId) {
-        self.lock().letters.remove(&id);
-    }
-
-    /// Gives a task when it has ended.
-    pub fn end(&self, id: TaskId) -> oneshot::Receiver<Task> {
-        let (tell, told) = oneshot::channel();
-        let mut state = self.lock();
-        let waiting = state.ends.entry(id).or_default();
-        waiting.retain(|it| !it.is_closed());
-        waiting.push(tell);
-        told
-    }
-
-    /// Gives what a task replies first; nothing if it ends without a reply.
-    pub fn reply(&self, id: TaskId) -> oneshot::Receiver<Reply> {
-        let (tell, told) = oneshot::channel();
-        self.lock().replies.insert(id, tell);
-        told
-    }
-
-    /// Nobody waits for a reply of that task any more.
-    pub fn forget_reply(&self, id: TaskId) {
-        self.lock().replies.remove(&id);
-    }
-
-    /// Says so when a task is committed next. Only this runner's commits are seen.
-    pub fn moved(&self, id: TaskId) -> oneshot::Receiver<()> {
-        let (tell, told) = oneshot::channel();
-        let mut state = self.lock();
-        let waiting = state.moves.entry(id).or_default();
-        waiting.retain(|it| !it.is_closed());
-        waiting.push(tell);
-        told
     }
 
     /// The task's effect waits for a place.
@@ -192,8 +132,8 @@ impl Board {
     ) -> bool {
         let state = self.lock();
         match process {
-            Some(process) => mine(process) && state.standings.get(process).is_some_and(|it| it.moved > last),
-            None => state.standings.iter().any(|(process, it)| it.moved > last && mine(process)),
+            Some(process) => mine(process) && state.by_process.get(process).is_some_and(|it| it.moved > last),
+            None => state.by_process.iter().any(|(process, it)| it.moved > last && mine(process)),
         }
     }
 
@@ -207,28 +147,9 @@ impl Board {
         state.moved += 1;
         let moved = state.moved;
         state.standing(&task.process).moved = moved;
+        drop(state);
         self.census.add(&task.process, i64::from(is_live) - i64::from(was_live));
-        for reading in &transition.read {
-            let read = reading.refused.clone().map_or_else(|| Ok(task.clone()), Err);
-            state.tell_read(reading.letter, read);
-        }
-        if let Some(reply) = &transition.reply
-            && let Some(tell) = state.replies.remove(&task.id)
-        {
-            // Who left does not want to know.
-            drop(tell.send(reply.clone()));
-        }
-        for tell in state.moves.remove(&task.id).unwrap_or_default() {
-            // Who left does not want to know.
-            let _left = tell.send(());
-        }
-        if !is_live {
-            state.replies.remove(&task.id);
-            for tell in state.ends.remove(&task.id).unwrap_or_default() {
-                // Who left does not want to know.
-                drop(tell.send(task.clone()));
-            }
-        }
+        self.waiters.committed(transition);
     }
 
     /// Counts who came and who ended; a new task may have ended in its first step.
@@ -248,31 +169,16 @@ impl Board {
         self.commits.send_modify(|commits| *commits += 1);
     }
 
-    fn lock(&self) -> MutexGuard<'_, Waiting> {
+    fn lock(&self) -> MutexGuard<'_, Standings> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-impl Waiting {
+impl Standings {
     fn standing(&mut self, process: &ProcessId) -> &mut Standing {
-        if !self.standings.contains_key(process) {
-            self.standings.insert(process.clone(), Standing::default());
+        if !self.by_process.contains_key(process) {
+            self.by_process.insert(process.clone(), Standing::default());
         }
-        self.standings.get_mut(process).expect("it was put there")
-    }
-
-    fn tell_read(&mut self, id: LetterId, read: Read) {
-        match self.letters.remove(&id) {
-            // Who left does not want to know.
-            Some(tell) => drop(tell.send(read)),
-            None => {
-                // Most were written by tasks, and nobody will ask: a round of calls is too much to remember.
-                let read = read.map(|task| Task { round: None, ..task });
-                self.read_before.push_back((id, read));
-                if self.read_before.len() > READ_BEFORE_MAX {
-                    self.read_before.pop_front();
-                }
-            }
-        }
+        self.by_process.get_mut(process).expect("it was put there")
     }
 }

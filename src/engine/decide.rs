@@ -51,7 +51,12 @@ impl Turns {
         &self,
         items: Vec<Item>,
     ) -> Result<Vec<(Item, Write)>, (Vec<Item>, StoreError)> {
-        let (facts, now) = ((self.facts)(), self.clock.now());
+        let now = match self.now().await {
+            Ok(now) => now,
+            Err(error) => return Err((items, error)),
+        };
+        let mut facts = (self.facts)();
+        facts.steps = self.board.wall.steps();
         let mut seen = Seen { facts, others: Arc::default(), reads: Reads::Whole, now };
         let mut decided = Vec::with_capacity(items.len());
         let mut open = items;
@@ -270,7 +275,12 @@ impl Turns {
                     let cause = Cause::NameTaken(letters);
                     Some(Item::Hand(Box::new(Hand { cause, ..hand })))
                 }
-                Cause::New | Cause::NameTaken(_) | Cause::Answered(_) | Cause::Held | Cause::Unasked => {
+                Cause::New
+                | Cause::NameTaken(_)
+                | Cause::Answered(_)
+                | Cause::Held
+                | Cause::NoPlace
+                | Cause::Unasked => {
                     tracing::error!(task = %own, "its name is taken by another; it is left as it was");
                     None
                 }
@@ -332,6 +342,7 @@ fn blame(hand: &Hand) -> Blame {
         | Cause::NameTaken(_)
         | Cause::Answered(_)
         | Cause::Held
+        | Cause::NoPlace
         | Cause::Unasked => Blame::None,
     }
 }

@@ -1,14 +1,17 @@
 //! The three edges: [`Store`] keeps, [`World`] performs, [`Clock`] tells the time. All I/O passes through
 //! them.
 
+use std::sync::Arc;
+
 use async_trait::async_trait;
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
+use crate::engine::damage::Damage;
 use crate::engine::transition::{LetterId, Transition};
 use crate::model::effect::{Effect, Outcome};
 use crate::model::names::{Address, NodeName, ProcessId, Ref, TaskId};
-use crate::model::task::{Hop, Letter, Phase, Task};
+use crate::model::task::{Alarm, Hop, Letter, Phase, Task};
 use crate::model::time::{Span, Ticks, Timestamp};
 
 /// Keeps tasks. Every method is atomic, and durable when it returns.
@@ -46,6 +49,11 @@ pub trait Store: Send + Sync {
     /// Makes the live, not doing tasks of `process` that have no `due` due at `now`; says how many.
     async fn rouse(&self, process: &ProcessId, now: Timestamp) -> Result<u64, StoreError>;
 
+    /// Makes the tasks numbered above `after` that are not doing due earlier by `by`, of at most `limit`
+    /// tasks at a time: the wall clock was set back. Gives the number to go on after; none if those were the
+    /// last.
+    async fn pull_due(&self, by: Span, after: TaskId, limit: usize) -> Result<Option<TaskId>, StoreError>;
+
     /// The task of that number, live or ended.
     async fn task(&self, id: TaskId) -> Result<Option<Task>, StoreError>;
 
@@ -74,6 +82,15 @@ pub trait Store: Send + Sync {
     /// Live tasks with an open alarm, those that wait for a person, oldest first.
     async fn alarms(&self, limit: usize) -> Result<Vec<Task>, StoreError>;
 
+    /// How many live tasks have an open alarm, and how those fare: true at any number.
+    async fn alarm_counts(&self) -> Result<AlarmCounts, StoreError> {
+        let mut counts = AlarmCounts::default();
+        for task in self.alarms(usize::MAX).await? {
+            task.alarm.iter().for_each(|it| counts.count(it));
+        }
+        Ok(counts)
+    }
+
     /// Keeps records, replacing those of the same shelf and name, in one commit.
     async fn keep(&self, records: Vec<Record>) -> Result<(), StoreError>;
 
@@ -99,6 +116,25 @@ pub trait Store: Send + Sync {
     async fn probe(&self) -> Result<(), StoreError> {
         self.commit(Vec::new()).await.map(drop)
     }
+
+    /// How much room there is for writes, as it was measured last: with every checkpoint, and every few seconds.
+    /// No I/O. [`DiskRoom::Low`]: take no new work in. [`DiskRoom::Full`]: ask nothing whose answer must not be
+    /// lost.
+    fn room(&self) -> DiskRoom {
+        DiskRoom::Enough
+    }
+
+    /// What is known to be unreadable. A row that cannot be read is left out of lists, is never claimed, and
+    /// stays where it is; asked for by its name it is [`StoreError::Corrupt`]. No I/O.
+    fn damage(&self) -> Arc<Damage> {
+        Arc::default()
+    }
+
+    /// Reads on from `from`, about `limit` rows, and notes what cannot be read in [`Store::damage`]. It begins
+    /// at the default mark and has ended when there is no next one. Low in cost: it holds up no writer.
+    async fn check(&self, _from: CheckMark, _limit: usize) -> Result<Checked, StoreError> {
+        Ok(Checked::default())
+    }
 }
 
 /// One thing to commit.
@@ -110,6 +146,64 @@ pub enum Write {
     Post(Letter, Timestamp),
     /// The same, with a record that it was posted: both or neither.
     Noted(Letter, Record, Timestamp),
+}
+
+/// How much room a store has for writes.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum DiskRoom {
+    /// For everything.
+    #[default]
+    Enough,
+    /// For what runs. New work is refused until `again_bytes` are free.
+    Low {
+        /// Free, with what is kept in reserve.
+        free_bytes: u64,
+        /// From when on new work is taken again.
+        again_bytes: u64,
+    },
+    /// There may be none for one more answer.
+    Full {
+        /// Free, with what is kept in reserve.
+        free_bytes: u64,
+    },
+}
+
+impl DiskRoom {
+    /// Whether there is room for new work.
+    pub fn is_enough(self) -> bool {
+        self == DiskRoom::Enough
+    }
+
+    /// Whether there is room for one more answer.
+    pub fn takes_answers(self) -> bool {
+        !matches!(self, DiskRoom::Full { .. })
+    }
+
+    /// How much is free, if it is less than enough.
+    pub fn free_bytes(self) -> u64 {
+        match self {
+            DiskRoom::Enough => u64::MAX,
+            DiskRoom::Low { free_bytes, .. } | DiskRoom::Full { free_bytes } => free_bytes,
+        }
+    }
+}
+
+/// How far a check has come: which part of the store, and the last row of it that was read.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct CheckMark {
+    /// The number of the part, as the store counts them.
+    pub part: usize,
+    /// The number of the last row.
+    pub after: Option<i64>,
+}
+
+/// What a stretch of a check has read.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Checked {
+    /// How many rows.
+    pub rows: u64,
+    /// Where it goes on; none at the end.
+    pub next: Option<CheckMark>,
 }
 
 /// What a write that was taken brought.
@@ -197,6 +291,33 @@ pub struct Count {
     pub tasks: u64,
 }
 
+/// How many alarms are open.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AlarmCounts {
+    /// Told to nobody, and nobody has it in hand.
+    pub undelivered: u64,
+    /// Told to somebody, and nobody has it in hand.
+    pub told: u64,
+    /// Somebody has it in hand.
+    pub acknowledged: u64,
+}
+
+impl AlarmCounts {
+    /// All of them.
+    pub fn open(&self) -> u64 {
+        self.undelivered + self.told + self.acknowledged
+    }
+
+    /// One more, that fares so.
+    pub fn count(&mut self, alarm: &Alarm) {
+        match (&alarm.acknowledged, alarm.told) {
+            (Some(_), _) => self.acknowledged += 1,
+            (None, None) => self.undelivered += 1,
+            (None, Some(_)) => self.told += 1,
+        }
+    }
+}
+
 /// What is kept beside tasks. Every value is sealed on disk.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
@@ -231,6 +352,40 @@ pub enum Shelf {
     Setup,
     /// How many tasks came and ended of late, by process.
     Flow,
+    /// When and by how much the wall clock was set.
+    Clock,
+    /// What was told of values that are about to die, by `task/param`.
+    Watchdog,
+}
+
+impl Shelf {
+    /// Its name.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Shelf::Process => "process",
+            Shelf::Version => "version",
+            Shelf::Secret => "secret",
+            Shelf::Var => "var",
+            Shelf::Channel => "channel",
+            Shelf::Token => "token",
+            Shelf::Audit => "audit",
+            Shelf::Alarm => "alarm",
+            Shelf::User => "user",
+            Shelf::Session => "session",
+            Shelf::Setup => "setup",
+            Shelf::Health => "health",
+            Shelf::Replay => "replay",
+            Shelf::Schedule => "schedule",
+            Shelf::Flow => "flow",
+            Shelf::Clock => "clock",
+            Shelf::Watchdog => "watchdog",
+        }
+    }
+
+    /// The place of a record on it, as a store names it.
+    pub fn place(self, name: &str) -> String {
+        format!("records/{}/{name}", self.as_str())
+    }
 }
 
 /// Which records of a shelf: those from `from` on and before `before`, the first or the last of them.

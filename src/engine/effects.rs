@@ -164,11 +164,18 @@ impl Effects {
         self.ready.push_back(Hand::of(held.task.clone(), cause));
     }
 
+    /// Whether what waits to be asked waits for room on the disk: an answer that may not be kept is not asked
+    /// for, be it a token pair or anything else. Messages to people go out all the same.
+    pub(super) fn waits_for_room(&self) -> bool {
+        self.waiting() > 0 && !self.turns.store.room().takes_answers()
+    }
+
     /// Performs the first of those that wait, as many as there are places for. Those with something to
     /// lose may be `held_back` until all that is due is at hand: then the most urgent of all go first.
     pub(super) fn start(&mut self, held_back: bool) {
         let now = self.turns.clock.now();
-        loop {
+        let waits_for_room = self.waits_for_room();
+        while !waits_for_room {
             let places = &self.places;
             let next =
                 self.queue.pop(|lane| places.admits(lane) && !(lane.class != Class::Plain && held_back));
@@ -225,13 +232,22 @@ impl Effects {
 
     /// The store has given that task out again although it is held here: its lease is renewed.
     pub(super) fn renew(&mut self, id: TaskId) {
-        if let Some(held) = self.held.get_mut(&id)
-            && !held.busy
-            && !matches!(held.stage, Stage::Leaving)
-        {
-            self.forget_lease(id);
-            self.emit(id, Cause::Held);
+        let Some(held) = self.held.get_mut(&id) else { return };
+        if held.busy || matches!(held.stage, Stage::Leaving) {
+            return;
         }
+        let waits = matches!(held.stage, Stage::Queued);
+        if waits {
+            held.stage = Stage::Leaving;
+        }
+        self.forget_lease(id);
+        if !waits {
+            return self.emit(id, Cause::Held);
+        }
+        // It may have waited for long enough: it leaves, and comes back if it has not.
+        self.queue.remove(id);
+        self.turns.board.placed(id);
+        self.emit(id, Cause::NoPlace);
     }
 
     /// Renews the leases that are about to end.

@@ -5,8 +5,9 @@
 use std::collections::{BTreeSet, HashMap, HashSet};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use crate::model::names::{Address, ProcessId, TaskId};
-use crate::model::task::Task;
+use crate::engine::mask::scrub;
+use crate::model::names::{Address, NodeName, ProcessId, TaskId};
+use crate::model::task::{Phase, Task};
 use crate::model::time::Timestamp;
 use crate::process::life::Life;
 use crate::process::process::Process;
@@ -29,7 +30,42 @@ pub struct Living {
     pub address: Address,
     /// At least one.
     pub lives: Vec<Life>,
-    revision: u64,
+    /// Where it stood when it was committed last.
+    pub standing: Standing,
+    pub(super) revision: u64,
+}
+
+/// Where a task stands, as far as a person may see it: for when the store cannot be asked.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Standing {
+    /// Its name, with no secret in it.
+    pub shown: String,
+    /// The node.
+    pub node: NodeName,
+    /// Since when it stands there.
+    pub since: Timestamp,
+    /// Its state.
+    pub phase: Phase,
+    /// When a runner must look at it next.
+    pub due: Option<Timestamp>,
+    /// What it waits for outside, in words.
+    pub awaits: Option<String>,
+    /// Its alarm, if one is open: whether somebody was told of it, or has acknowledged it.
+    pub alarm: Option<bool>,
+}
+
+impl Standing {
+    fn of(process: &Process, task: &Task) -> Standing {
+        Standing {
+            shown: scrub(task.reference.as_str(), task, &process.secret),
+            node: task.at.clone(),
+            since: task.since,
+            phase: task.state.phase(),
+            due: task.due,
+            awaits: task.awaits.clone(),
+            alarm: task.alarm.as_ref().map(|it| it.told.is_some() || it.acknowledged.is_some()),
+        }
+    }
 }
 
 #[derive(Debug, Default)]
@@ -56,7 +92,8 @@ impl Lives {
         if state.gone.contains(&task.id) || known.is_some_and(|it| it.revision > task.revision) {
             return;
         }
-        state.put(Living { id: task.id, address: task.address(), lives, revision: task.revision });
+        let (id, address, revision) = (task.id, task.address(), task.revision);
+        state.put(Living { id, address, lives, standing: Standing::of(process, task), revision });
     }
 
     /// A task is gone.
@@ -97,6 +134,37 @@ impl Lives {
         (first.collect(), state.tasks.len() + state.missed.len())
     }
 
+    /// The tasks whose lives are only counted.
+    pub fn missed(&self) -> Vec<TaskId> {
+        self.lock().missed.iter().copied().collect()
+    }
+
+    /// The tasks with a value that needs a person by `now`.
+    pub fn due(&self, now: Timestamp) -> Vec<Living> {
+        let state = self.lock();
+        let due = state.order.iter().take_while(|(at, _)| *at <= now);
+        due.filter_map(|(_, id)| state.tasks.get(id).cloned()).collect()
+    }
+
+    /// When the first value needs a person that does not by `now`.
+    pub fn next_due(&self, now: Timestamp) -> Option<Timestamp> {
+        let state = self.lock();
+        let after = (Timestamp(now.0.saturating_add(1)), TaskId(i64::MIN));
+        state.order.range(after..).next().map(|(at, _)| *at)
+    }
+
+    /// The tasks with a value that is said to have been born after `now`: by a clock that was ahead.
+    pub fn ahead(&self, now: Timestamp) -> Vec<Living> {
+        let state = self.lock();
+        let ahead = |it: &&Living| it.lives.iter().any(|life| life.born_at.is_some_and(|at| at > now));
+        state.tasks.values().filter(ahead).cloned().collect()
+    }
+
+    /// What is known of that task.
+    pub fn of(&self, id: TaskId) -> Option<Living> {
+        self.lock().tasks.get(&id).cloned()
+    }
+
     fn lock(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -112,12 +180,22 @@ impl Living {
 impl State {
     fn put(&mut self, living: Living) {
         let id = living.id;
+        let warn_at = living.warn_at();
         if !self.tasks.contains_key(&id) && self.tasks.len() >= LIVES_MAX {
-            self.missed.insert(id);
-            return;
+            // Those that need a person last are the ones that are only counted.
+            match self.order.last().copied().filter(|(last, _)| *last > warn_at) {
+                Some((last, other)) => {
+                    self.order.remove(&(last, other));
+                    self.tasks.remove(&other);
+                    self.missed.insert(other);
+                }
+                None => {
+                    self.missed.insert(id);
+                    return;
+                }
+            }
         }
         self.missed.remove(&id);
-        let warn_at = living.warn_at();
         if let Some(old) = self.tasks.insert(id, living) {
             self.order.remove(&(old.warn_at(), id));
         }
@@ -195,5 +273,7 @@ mod tests {
             lives.note(&process, &task(id, 1_000, 1));
         }
         assert_eq!((lives.soonest(2).0.len(), lives.soonest(0).1), (2, LIVES_MAX + 1));
+        lives.note(&process, &task(-1, 500, 1));
+        assert_eq!((ids(&lives)[0], lives.soonest(0).1), (-1, LIVES_MAX + 2));
     }
 }

@@ -21,15 +21,14 @@ use tokio::sync::{mpsc, oneshot};
 use tokio_util::sync::CancellationToken;
 
 use crate::engine::again::Again;
-use crate::engine::board::Reply;
 use crate::engine::edges::StoreError;
 use crate::engine::effects::Effects;
 use crate::engine::step::Cause;
-use crate::engine::transition::LetterId;
 use crate::engine::turns::{Claimed, Hand, Item, Left, NotTaken, Turns};
+use crate::engine::waiters::{Read, Reply, Told};
 use crate::model::names::{ProcessId, Ref};
 use crate::model::params::Params;
-use crate::model::task::{Letter, Task};
+use crate::model::task::{Letter, Task, To};
 use crate::model::time::{Span, Ticks, Timestamp};
 
 /// How many batches may be on their way to the disk at once: one commits, one gathers behind it.
@@ -79,21 +78,19 @@ impl Handle {
     }
 
     /// The same, and gives what the task replies, once it does.
-    pub async fn ask(&self, entry: Entry) -> Result<(Task, oneshot::Receiver<Reply>), NotTaken> {
+    pub async fn ask(&self, entry: Entry) -> Result<(Task, Told<Reply>), NotTaken> {
         let task = self.born(&entry)?;
-        let id = task.id;
         // Heard from before: it may reply in its first step.
-        let reply = self.turns.board.reply(id);
-        match self.hand(task, entry).await {
-            Ok(task) => Ok((task, reply)),
-            Err(not) => {
-                self.turns.board.forget_reply(id);
-                Err(not)
-            }
-        }
+        let reply = self.turns.board.waiters.reply(task.id);
+        Ok((self.hand(task, entry).await?, reply))
     }
 
+    /// A task for what comes in from outside, if there is room for it.
     fn born(&self, entry: &Entry) -> Result<Task, NotTaken> {
+        let room = self.turns.store.room();
+        if !room.is_enough() {
+            return Err(NotTaken::NoRoom(room));
+        }
         let task = self.turns.new_task(&entry.process, entry.reference.clone(), entry.params.clone());
         task.ok_or_else(|| NotTaken::NoProcess(entry.process.clone()))
     }
@@ -107,11 +104,20 @@ impl Handle {
         told.await.map_err(|_| NotTaken::Stopping)?
     }
 
-    /// Posts a letter; answers when it is on disk, with its number.
-    pub async fn post(&self, letter: Letter) -> Result<Option<LetterId>, NotTaken> {
+    /// Posts a letter; answers when it is on disk. If it is to a task, with what tells when that has read it.
+    pub async fn post(
+        &self,
+        letter: Letter,
+    ) -> Result<Option<impl Future<Output = Option<Read>> + Send + use<>>, NotTaken> {
+        // Heard from before: it may be read as soon as it is there.
+        let posting = match &letter.to {
+            To::Task(id) => Some(self.turns.board.waiters.letter(*id)),
+            To::Address(_) => None,
+        };
         let (tell, told) = oneshot::channel();
         self.hand_in(Item::Post { letter, tell }).await?;
-        told.await.map_err(|_| NotTaken::Stopping)?
+        let id = told.await.map_err(|_| NotTaken::Stopping)??;
+        Ok(posting.zip(id).map(|(posting, id)| posting.read(id)))
     }
 
     /// Answers when the runner's loop comes round: it lives, and is not stuck.
@@ -324,7 +330,8 @@ impl Runner {
     /// When a pause of the runner's own is over.
     fn next_tick(&self) -> Option<Ticks> {
         let held = self.behind.filter(|_| self.holds_back()).map(|since| since + HELD_BACK);
-        [self.again_at, self.draining, held].into_iter().flatten().min()
+        let room = self.effects.waits_for_room().then(|| self.turns.clock.ticks() + AGAIN_PAUSE);
+        [self.again_at, self.draining, held, room].into_iter().flatten().min()
     }
 
     /// Nothing new is taken, claimed or asked.

@@ -6,11 +6,12 @@
 
 use std::collections::BTreeSet;
 
+use crate::engine::anchor::anchor;
 use crate::engine::mask::shown;
 use crate::engine::transition::{LetterId, Reading, Transition};
 use crate::engine::walk::{LEASE_MARGIN, Pace, Walk, no_such_node};
 use crate::model::bounds::Reads;
-use crate::model::effect::{Answer, Effect, Later, Outcome};
+use crate::model::effect::{Answer, Effect, Outcome};
 use crate::model::fault::Fault;
 use crate::model::key;
 use crate::model::kind::{Event, Reply};
@@ -37,6 +38,8 @@ pub enum Cause {
     Answered(Outcome),
     /// The world has not been asked yet: too much else is.
     Held,
+    /// The world has not been asked yet, for all places are taken, and the lease is about to end.
+    NoPlace,
     /// The world has not been asked, and this runner will not: it stops.
     Unasked,
 }
@@ -59,6 +62,7 @@ pub fn step(process: &Process, task: Task, cause: Cause, scope: &Scope, now: Tim
         Cause::NameTaken(letters) => walk.stay_ended(letters),
         Cause::Answered(outcome) => walk.answered(outcome),
         Cause::Held => walk.held(),
+        Cause::NoPlace => walk.no_place(),
         Cause::Unasked => walk.unasked(),
     }
     walk.done(before)
@@ -113,7 +117,7 @@ fn begin<'a>(
     now: Timestamp,
 ) -> (Option<Place>, Walk<'a>) {
     let before = (*cause != Cause::New).then(|| task.place());
-    let walk = Walk {
+    let mut walk = Walk {
         process,
         scope: scope.clone(),
         now,
@@ -128,6 +132,7 @@ fn begin<'a>(
         may_leave: false,
         pace: Pace::On,
     };
+    anchor(&mut walk.task, process, &scope.steps, now);
     (before, walk)
 }
 
@@ -201,7 +206,7 @@ impl Walk<'_> {
     }
 
     /// The effect waits for its turn, and its lease must not run out meanwhile.
-    fn held(&mut self) {
+    pub(super) fn held(&mut self) {
         if let State::Doing(effect) = &self.task.state {
             self.task.due = Some(self.now + effect.timeout + HELD_LEASE);
         }
@@ -271,25 +276,11 @@ impl Walk<'_> {
         };
         self.task.awaits = None;
         self.rested();
+        self.task.awaits_since = None;
         let outcome = self.only_once(outcome);
         // If a new version of the process has put a node here that asks nothing, the task comes to it anew.
         self.task.state = State::Ready { at: self.now };
         self.happen(Event::Answered(outcome), &event);
-    }
-
-    /// Nothing was asked: the task comes again when there is room, on the same visit and with the same try.
-    fn no_room(&mut self, later: &Later) {
-        let place = self.scrubbed(&later.place);
-        // A task that comes again and again tells it once.
-        if self.task.awaits.is_none() {
-            self.hop(&format!("waits for room at {place} until {}", later.until), |_| {});
-        }
-        self.task.awaits = Some(format!("room at {place}"));
-        self.task.state = State::Ready { at: later.until };
-        match self.scope.paused {
-            true => self.park(),
-            false => self.rest_again(),
-        }
     }
 
     /// What is asked at most once and may have been asked is not asked again: its answer is unknown.

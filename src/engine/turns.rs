@@ -12,7 +12,7 @@ use tokio::sync::oneshot;
 use crate::engine::again::Again;
 use crate::engine::births::Births;
 use crate::engine::board::Board;
-use crate::engine::edges::{Clock, Refused, Store, StoreError, World};
+use crate::engine::edges::{Clock, DiskRoom, Refused, Store, StoreError, World};
 use crate::engine::in_flight::InFlight;
 use crate::engine::registry::Registry;
 use crate::engine::step::Cause;
@@ -132,6 +132,13 @@ pub enum NotTaken {
         /// Its limit.
         tasks: u64,
     },
+    /// The disk has no room for new work.
+    #[error(
+        "the disk of the data folder has {} MB left, so new work is refused while what runs can end; \
+         hint: make room there; it is taken again by itself",
+        .0.free_bytes() >> 20
+    )]
+    NoRoom(DiskRoom),
     /// The store did not keep it.
     #[error(transparent)]
     Store(#[from] StoreError),
@@ -171,17 +178,31 @@ impl Turns {
         Some(Task::born(self.births.next(now), address, start, params, now))
     }
 
+    /// The present moment; all steps of the wall clock up to it are known, and kept.
+    ///
+    /// # Errors
+    /// The store does not tell which there were.
+    pub async fn now(&self) -> Result<Timestamp, StoreError> {
+        let heard = self.board.wall.steps().many;
+        let now = self.board.wall.now(self.store.as_ref(), self.clock.as_ref()).await?;
+        if self.board.wall.steps().many != heard {
+            self.board.look_at(now);
+        }
+        Ok(now)
+    }
+
     /// Takes what is due, up to [`CLAIM_MAX`] tasks, and sees to it that the store is looked at again in
     /// time.
     pub async fn claim(&self) -> Result<Claimed, StoreError> {
-        let now = self.clock.now();
+        let now = self.now().await?;
         self.board.looking();
         self.resume(now).await?;
         self.look_at_crowds(now).await;
+        let mend = self.board.wall.mend(self.store.as_ref(), now).await;
         let claims = self.store.claim(now, CLAIM_LEASE, CLAIM_MAX).await?;
         let mut claimed = Claimed { full: claims.len() == CLAIM_MAX, ..Claimed::default() };
         let next = if claimed.full { Some(now) } else { self.store.next_due().await? };
-        if let Some(next) = next {
+        if let Some(next) = next.into_iter().chain(mend).min() {
             self.board.look_at(next);
         }
         for claim in claims {

@@ -334,6 +334,7 @@ impl Walk<'_> {
         self.task.link = None;
         self.task.progress = None;
         self.task.awaits = None;
+        self.task.awaits_since = None;
         self.keep_for(KEEP_DEFAULT);
         let none =
             || Fault::lasting("no_reply", format!("process `{}` ended without a reply", self.process.id));
@@ -366,6 +367,7 @@ impl Walk<'_> {
         self.task.link = None;
         self.task.progress = None;
         self.task.awaits = None;
+        self.task.awaits_since = None;
         self.task.kept_until = None;
         self.task.state = State::Ready { at: self.now };
         self.task.due = Some(self.now);

@@ -42,6 +42,8 @@ pub fn view(params: Value) -> View {
         progress: None,
         awaits: None,
         descent: Descent::default(),
+        clock: 0,
+        awaits_since: None,
         seed: Seed([7; 16]),
     };
     let live =

@@ -30,6 +30,18 @@ pub trait Kind: Debug + Send + Sync {
         false
     }
 
+    /// Whether a task that waits here waits for a moment of the wall clock, and not for a length of time: it
+    /// stays where it is when the clock is set.
+    fn waits_for_a_moment(&self) -> bool {
+        false
+    }
+
+    /// How long a task waits here for a permit: a place at a host or node that is closed or full. None: as
+    /// long as it takes.
+    fn permit_timeout(&self) -> Option<Span> {
+        None
+    }
+
     /// Whether a passing fault is tried again here if the file says nothing of `retry`.
     fn tries_again(&self) -> bool {
         true
@@ -54,6 +66,11 @@ pub trait Kind: Debug + Send + Sync {
     /// named literally. Who gives names may run out of them.
     fn breeds(&self) -> Option<&str> {
         None
+    }
+
+    /// The channels by which this node raises an alarm, in the order they are tried.
+    fn alerts(&self) -> Vec<&str> {
+        Vec::new()
     }
 
     /// The params that a hook may bring to a task that waits here (none named: any); `None` if none waits

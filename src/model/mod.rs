@@ -2,6 +2,7 @@
 
 pub mod names;
 pub mod time;
+pub mod steps;
 pub mod params;
 pub mod fault;
 pub mod entry;

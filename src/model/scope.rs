@@ -16,6 +16,7 @@ use crate::model::fault::Fault;
 use crate::model::key;
 use crate::model::names::{Address, ProcessId};
 use crate::model::params::Params;
+use crate::model::steps::Steps;
 use crate::model::task::Task;
 use crate::model::time::Timestamp;
 
@@ -43,6 +44,8 @@ pub struct Scope {
     pub written: Arc<HashMap<Address, Params>>,
     /// The task that looks, as it stands; set by [`View::new`].
     own: Option<Arc<Task>>,
+    /// How the wall clock was set.
+    pub steps: Arc<Steps>,
     missed: Arc<Mutex<BTreeSet<Address>>>,
 }
 

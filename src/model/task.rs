@@ -70,6 +70,13 @@ pub struct Task {
     /// The births above it without a rest. Written at birth, emptied when it has rested.
     #[serde(default, skip_serializing_if = "Descent::is_none")]
     pub descent: Descent,
+    /// Of how many steps of the wall clock it had heard when it was committed last: its moments are by the
+    /// clock as it went then. Written by the step; 0 before the first.
+    #[serde(default, skip_serializing_if = "is_none")]
+    pub clock: u32,
+    /// Since when it has waited for that; null when `awaits` is. A restart does not change it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub awaits_since: Option<Timestamp>,
     /// Secret chance, given at birth: one-time keys are made from it.
     pub seed: Seed,
 }
@@ -101,6 +108,8 @@ impl Task {
             progress: None,
             awaits: None,
             descent: birth.descent,
+            clock: 0,
+            awaits_since: None,
             seed: birth.seed,
         }
     }
@@ -131,6 +140,11 @@ impl Task {
     pub fn place(&self) -> Place {
         Place { node: self.at.clone(), phase: self.state.phase() }
     }
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde asks so")]
+fn is_none(steps: &u32) -> bool {
+    *steps == 0
 }
 
 /// What a task does on its node.

@@ -23,6 +23,12 @@ impl Timestamp {
     pub fn since(self, earlier: Timestamp) -> Span {
         Span(u64::try_from(self.0.saturating_sub(earlier.0)).unwrap_or(0))
     }
+
+    /// So many milliseconds later, or earlier if they are less than nothing.
+    #[must_use]
+    pub fn moved(self, by_ms: i64) -> Timestamp {
+        Timestamp(self.0.saturating_add(by_ms))
+    }
 }
 
 impl Add<Span> for Timestamp {

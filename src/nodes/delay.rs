@@ -138,6 +138,10 @@ impl Kind for Delay {
     fn rests(&self) -> bool {
         true
     }
+
+    fn waits_for_a_moment(&self) -> bool {
+        matches!(self.end, Ending::Until(_) | Ending::Cron(..))
+    }
 }
 
 impl Ending {

@@ -189,6 +189,11 @@ impl Kind for Escalation {
         self.ladder.rungs().iter().filter_map(|rung| rung.notify.process()).collect()
     }
 
+    fn alerts(&self) -> Vec<&str> {
+        let rungs = self.ladder.rungs().iter();
+        rungs.flat_map(|rung| rung.notify.channels()).map(String::as_str).collect()
+    }
+
     fn accepts(&self) -> Option<Vec<&str>> {
         self.wait.as_ref().map(|_| self.accept.names())
     }

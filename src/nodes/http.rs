@@ -54,8 +54,20 @@
 //!   next: done
 //! ```
 //!
-//! `max_parallel` and `rate` keep a node from asking too much at once; a 429 or 503 with `Retry-After` stops
-//! every request to that host until then. A task that finds no room waits for it, and spends no try on that.
+//! `max_parallel` and `rate` keep a node from asking too much at once; a 429 with `Retry-After` stops every
+//! request to that host until then, and a 503 all but one a minute. A task that finds no room waits for it,
+//! and spends no try on that: for `permit_timeout` at most, and not past the moment at which a value of its
+//! own that dies needs a person. If there is none by then, that is the fault `no_room`, at once:
+//!
+//! ```yaml
+//! order:
+//!   kind: http
+//!   url: "https://shop.example.com/orders"
+//!   permit_timeout: 15m
+//!   next: done
+//!   on_error: tell
+//! ```
+//!
 //! `pages` gathers the items of a list that comes in pages:
 //!
 //! ```yaml
@@ -112,7 +124,7 @@ const ANSWER_BYTES_MAX: u64 = 16 * 1024 * 1024;
 /// Redirects that are followed if nothing else is said.
 const FOLLOW_DEFAULT: u8 = 5;
 /// Passing faults of requests that nobody can have heard.
-const UNHEARD: [&str; 3] = ["dns_failed", "http_connect", "oauth2_failed"];
+const UNHEARD: [&str; 4] = ["dns_failed", "http_connect", "oauth2_failed", "no_room"];
 /// The methods there are.
 const METHODS: [&str; 7] = ["GET", "POST", "PUT", "PATCH", "DELETE", "HEAD", "OPTIONS"];
 /// The most requests at once that are a limit at all.
@@ -157,6 +169,9 @@ struct Shape {
     max_parallel: Option<u32>,
     /// How many requests of this node go out in a time, over all tasks, as `10/s`.
     rate: Option<Rate>,
+    /// How long a task waits for a permit, while the host is closed or a limit reached; then it has the fault
+    /// `no_room`. As long as it takes if not given.
+    permit_timeout: Option<Span>,
     /// A list that comes in pages: all of its items, in one visit.
     pages: Option<PagesShape>,
     /// How long the answer may take.
@@ -291,6 +306,10 @@ impl Kind for Http {
 
     fn rests(&self) -> bool {
         true
+    }
+
+    fn permit_timeout(&self) -> Option<Span> {
+        self.shape.permit_timeout
     }
 }
 

@@ -40,6 +40,14 @@ impl Notify {
             Notify::Channels(_) => None,
         }
     }
+
+    /// The channels it names.
+    pub fn channels(&self) -> &[String] {
+        match self {
+            Notify::Channels(channels) => channels,
+            Notify::Process { .. } => &[],
+        }
+    }
 }
 
 /// How many of the channels are told.

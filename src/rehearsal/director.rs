@@ -1,7 +1,7 @@
 //! [`Director`]: decides what the store and the outside do in a simulation, and sees all that passes between
 //! them and the runner.
 
-use crate::engine::edges::{Receipt, Refused, Write};
+use crate::engine::edges::{Claim, Receipt, Refused, Write};
 use crate::model::effect::{Effect, Outcome};
 use crate::model::time::Span;
 use crate::rehearsal::virtual_time::Moment;
@@ -73,6 +73,11 @@ pub trait Director: Send {
     fn pass(&mut self, door: Door, at: Moment) -> Passage {
         let (_, _) = (door, at);
         Passage::WELL
+    }
+
+    /// These were claimed.
+    fn claimed(&mut self, claims: &[Claim], at: Moment) {
+        let (_, _) = (claims, at);
     }
 
     /// These are being committed.

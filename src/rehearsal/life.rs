@@ -25,6 +25,8 @@ pub(super) struct Life {
     pub(super) store: Arc<dyn Store>,
     pub(super) director: Arc<Mutex<dyn Director>>,
     pub(super) dead: AtomicBool,
+    /// It is asked to stop, and may give up what is out.
+    pub(super) stopping: AtomicBool,
 }
 
 /// An answer that nobody has yet.
@@ -37,7 +39,8 @@ struct OnTheWay<'a> {
 impl Drop for OnTheWay<'_> {
     fn drop(&mut self) {
         if !self.arrived {
-            let why = if self.life.is_dead() { Unheard::Dead } else { Unheard::GivenUp };
+            let is_over = self.life.is_dead() || self.life.stopping.load(Ordering::Acquire);
+            let why = if is_over { Unheard::Dead } else { Unheard::GivenUp };
             let at = self.life.time.moment();
             self.life.direct().unheard(self.number, why, at);
         }
@@ -175,7 +178,12 @@ impl Clock for Life {
 #[async_trait]
 impl Store for Life {
     async fn claim(&self, now: Timestamp, lease: Span, limit: usize) -> Result<Vec<Claim>, StoreError> {
-        self.through("claim", self.store.claim(now, lease, limit)).await
+        let act = async {
+            let claims = self.store.claim(now, lease, limit).await?;
+            self.direct().claimed(&claims, self.time.moment());
+            Ok(claims)
+        };
+        self.through("claim", act).await
     }
     async fn commit(&self, writes: Vec<Write>) -> Result<Vec<Result<Receipt, Refused>>, StoreError> {
         let act = async {
@@ -196,6 +204,9 @@ impl Store for Life {
     }
     async fn next_due(&self) -> Result<Option<Timestamp>, StoreError> {
         self.through("next_due", self.store.next_due()).await
+    }
+    async fn pull_due(&self, by: Span, after: TaskId, limit: usize) -> Result<Option<TaskId>, StoreError> {
+        self.through("pull_due", self.store.pull_due(by, after, limit)).await
     }
     async fn rouse(&self, process: &ProcessId, now: Timestamp) -> Result<u64, StoreError> {
         self.through("rouse", self.store.rouse(process, now)).await
@@ -230,19 +241,19 @@ impl Store for Life {
     async fn keep(&self, records: Vec<Record>) -> Result<(), StoreError> {
         self.through("keep", self.store.keep(records)).await
     }
-    async fn forget(&self, shelf: Shelf, name: &str) -> Result<bool, StoreError> {
-        self.through("forget", self.store.forget(shelf, name)).await
+    async fn forget(&self, kind: Shelf, name: &str) -> Result<bool, StoreError> {
+        self.through("forget", self.store.forget(kind, name)).await
     }
-    async fn shelf(&self, shelf: Shelf) -> Result<Vec<Record>, StoreError> {
-        self.through("shelf", self.store.shelf(shelf)).await
+    async fn shelf(&self, kind: Shelf) -> Result<Vec<Record>, StoreError> {
+        self.through("shelf", self.store.shelf(kind)).await
     }
-    async fn record(&self, shelf: Shelf, name: &str) -> Result<Option<Record>, StoreError> {
-        self.through("record", self.store.record(shelf, name)).await
+    async fn record(&self, kind: Shelf, name: &str) -> Result<Option<Record>, StoreError> {
+        self.through("record", self.store.record(kind, name)).await
     }
     async fn stretch(&self, stretch: &Stretch) -> Result<Vec<Record>, StoreError> {
         self.through("stretch", self.store.stretch(stretch)).await
     }
-    async fn forget_before(&self, shelf: Shelf, name: &str) -> Result<u64, StoreError> {
-        self.through("forget_before", self.store.forget_before(shelf, name)).await
+    async fn forget_before(&self, kind: Shelf, name: &str) -> Result<u64, StoreError> {
+        self.through("forget_before", self.store.forget_before(kind, name)).await
     }
 }

@@ -118,8 +118,8 @@ async fn play_here(case: &Case, processes: &Cast, store: Arc<dyn Store>, time: &
     let misses = player.all(case).await.err().unwrap_or_default();
     let Player { stage, .. } = player;
     let at = stage.now();
-    let (story, cover) = stage.into_story();
-    Played { misses, at, span: at.since(case.start), story, cover }
+    let (told, cover) = stage.into_story();
+    Played { misses, at, span: at.since(case.start), story: told, cover }
 }
 
 struct Player {

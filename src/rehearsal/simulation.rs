@@ -1,7 +1,7 @@
 //! [`Simulation`]: the real [`Runner`] in virtual time, over a store and an outside that a [`Director`]
 //! rules. A runner may die, stop and come again; what the store holds outlives it.
 
-use std::sync::atomic::AtomicBool;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 
 use tokio::task::JoinHandle;
@@ -80,7 +80,8 @@ impl Simulation {
     pub fn start(&mut self) {
         let Premises { time, store, registry, facts, director, effects_max } = self.premises.clone();
         let number = u64::from(self.lives);
-        let life = Arc::new(Life { number, time, store, director, dead: AtomicBool::new(false) });
+        let (dead, stopping) = (AtomicBool::new(false), AtomicBool::new(false));
+        let life = Arc::new(Life { number, time, store, director, dead, stopping });
         let store: Arc<dyn Store> = Arc::<Life>::clone(&life);
         let world: Arc<dyn World> = Arc::<Life>::clone(&life);
         let clock: Arc<dyn Clock> = Arc::<Life>::clone(&life);
@@ -121,6 +122,7 @@ impl Simulation {
     /// There was trouble while it stopped; the runner is killed.
     pub async fn stop(&mut self, grace: Span) -> Result<bool, Trouble> {
         let Some(mut running) = self.running.take() else { return Ok(true) };
+        running.life.stopping.store(true, Ordering::Release);
         running.stop.cancel();
         let time = Arc::clone(&self.premises.time);
         let stopped = time

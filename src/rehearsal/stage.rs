@@ -4,6 +4,7 @@
 use std::collections::{BTreeMap, HashMap};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use futures::FutureExt;
 use thiserror::Error;
 
 use crate::engine::edges::{Receipt, Refused, Store, StoreError, Write};
@@ -206,10 +207,10 @@ impl Stage {
     pub async fn post(&mut self, to: &Task, word: Word) -> Result<Option<Fault>, Halt> {
         let letter = Letter { to: To::Task(to.id), word };
         let handle = self.handle()?;
-        let letter = self.hand_in(handle.post(letter)).await?;
-        let mut read = letter.map(|letter| handle.turns().board.letter(letter));
+        let reading = self.hand_in(handle.post(letter)).await?;
         self.settle().await?;
-        Ok(read.as_mut().and_then(|read| read.try_recv().ok()).and_then(Result::err))
+        let read = reading.and_then(|reading| reading.now_or_never().flatten());
+        Ok(read.and_then(Result::err))
     }
 
     /// The runner dies: answers on their way are lost, and what was asked is found again when its lease ends.

@@ -63,6 +63,7 @@ struct Inner {
     /// Who is told of trouble.
     driver: Option<Waker>,
     calls: u64,
+    calls_max: u64,
     looks: u64,
 }
 
@@ -109,6 +110,7 @@ impl VirtualTime {
             trouble: None,
             driver: None,
             calls: 0,
+            calls_max: CALLS_AT_ONCE_MAX,
             looks: 0,
         })))
     }
@@ -179,6 +181,11 @@ impl VirtualTime {
         }
     }
 
+    /// So many calls of the store at one moment are a hang.
+    pub fn limit_calls(&self, calls_max: u64) {
+        self.lock().calls_max = calls_max;
+    }
+
     /// The wall clock is set ahead by so many milliseconds, or back.
     pub fn step(&self, millis: i64) {
         let mut inner = self.lock();
@@ -220,7 +227,7 @@ impl VirtualTime {
     pub(super) fn counts_call(&self) -> bool {
         let mut inner = self.lock();
         inner.calls += 1;
-        inner.calls <= CALLS_AT_ONCE_MAX
+        inner.calls <= inner.calls_max
     }
 
     /// Nothing can go on at this moment.

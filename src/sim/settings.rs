@@ -34,6 +34,8 @@ pub struct Settings {
     pub code_life_s: u32,
     /// What becomes of a used refresh token.
     pub rotation: Rotation,
+    /// For so many seconds after its first use, a spent refresh token gives the answer of that use once more.
+    pub forgiven_s: u32,
     /// Under strict rotation, the old access token lives to its end.
     pub old_access_survives: bool,
     /// Token answers have no `expires` and no `user_id`, as in the documented code exchange.
@@ -70,6 +72,7 @@ impl Default for Settings {
             refresh_life_s: 28 * 86_400,
             code_life_s: 30,
             rotation: Rotation::Strict,
+            forgiven_s: 0,
             old_access_survives: false,
             expires_missing: false,
             scope_app: false,
@@ -125,6 +128,7 @@ impl Settings {
             access_ms: i64::from(self.access_life_s) * 1_000,
             refresh_ms: i64::from(self.refresh_life_s) * 1_000,
             refresh_survives: lenient,
+            forgiven_ms: i64::from(self.forgiven_s) * 1_000,
             access_survives: lenient || self.old_access_survives,
             user_id,
         }

@@ -143,7 +143,13 @@ fn pair_answer(bitrix: &Bitrix, id: PairId, first: bool, now: i64) -> Answer {
     if !settings.expires_missing {
         put("expires", number(expires));
     }
-    put("expires_in", number((pair.access_until - now).div_euclid(1_000)));
+    // An answer that is given once more says what it said the first time.
+    let life = if settings.forgiven_s > 0 {
+        i64::from(settings.access_life_s)
+    } else {
+        (pair.access_until - now).div_euclid(1_000)
+    };
+    put("expires_in", number(life));
     put("scope", scope.into());
     put("domain", host_of(&bitrix.config().token_url).into());
     put("server_endpoint", format!("{}/rest/", bitrix.config().token_url).into());

@@ -40,6 +40,8 @@ pub struct Pair {
     access_dead: bool,
     /// The refresh token was used: the newest pair that came of it.
     successor: Option<PairId>,
+    /// When it was used first, in milliseconds since 1970.
+    spent_at: Option<i64>,
 }
 
 struct Code {
@@ -58,6 +60,8 @@ pub struct Rules {
     pub refresh_ms: i64,
     /// A spent refresh token still works.
     pub refresh_survives: bool,
+    /// For so long after its first use, a spent refresh token gives the pair of that use once more.
+    pub forgiven_ms: i64,
     /// The access token of a spent pair lives to its end.
     pub access_survives: bool,
     /// Whose rights the tokens have.
@@ -174,6 +178,13 @@ impl Tokens {
             Some(Pair { delivered: false, .. }) => Reuse::AfterLoss,
             Some(_) | None => Reuse::Plain,
         });
+        let forgiven = old.spent_at.is_some_and(|at| now - at < rules.forgiven_ms);
+        if let Some(next) = old.successor.filter(|_| forgiven) {
+            if let Some(pair) = self.pairs.get_mut(&next) {
+                pair.delivered = true;
+            }
+            return (Ok(next), reuse);
+        }
         if was_spent && !rules.refresh_survives {
             return (Err(Refusal::Used), reuse);
         }
@@ -183,6 +194,7 @@ impl Tokens {
         let next = self.issue(client_id, now, rules);
         if let Some(old) = self.pairs.get_mut(&old_id) {
             old.successor = Some(next);
+            old.spent_at.get_or_insert(now);
             old.access_dead |= !rules.access_survives;
         }
         if !was_spent {
@@ -252,7 +264,7 @@ impl Tokens {
         self.by_access.insert(access.clone(), id);
         self.by_refresh.insert(refresh.clone(), id);
         let client_id = client_id.to_owned();
-        let (delivered, access_dead, successor) = (true, false, None);
+        let (delivered, access_dead, successor, spent_at) = (true, false, None, None);
         self.pairs.insert(
             id,
             Pair {
@@ -265,6 +277,7 @@ impl Tokens {
                 delivered,
                 access_dead,
                 successor,
+                spent_at,
             },
         );
         id
@@ -306,6 +319,7 @@ mod tests {
         access_ms: 3_600_000,
         refresh_ms: 28 * 86_400_000,
         refresh_survives: false,
+        forgiven_ms: 0,
         access_survives: false,
         user_id: 1,
     };
@@ -357,6 +371,19 @@ mod tests {
             assert!(tokens.rotate(&old.refresh, "app", NOW + 1, LENIENT).0.is_ok());
         }
         assert_eq!(tokens.standing(&old.access, NOW + 1), Standing::Live);
+    }
+
+    #[test]
+    fn a_server_that_forgives_gives_the_same_pair_again_for_a_while() {
+        let rules = Rules { forgiven_ms: 10_000, ..STRICT };
+        let mut tokens = Tokens::new(1);
+        let old = first(&mut tokens, rules);
+        let next = tokens.rotate(&old.refresh, "app", NOW, rules).0.unwrap();
+        tokens.lose(next);
+        let again = tokens.rotate(&old.refresh, "app", NOW + 9_999, rules);
+        assert_eq!(again, (Ok(next), Some(Reuse::AfterLoss)));
+        let late = tokens.rotate(&old.refresh, "app", NOW + 10_000, rules);
+        assert_eq!(late, (Err(Refusal::Used), Some(Reuse::Plain)));
     }
 
     #[test]

@@ -6,6 +6,9 @@ use std::collections::HashMap;
 use crate::model::names::TaskId;
 use crate::model::time::Timestamp;
 
+/// When the lease of a task ends that is set aside.
+const NEVER: Timestamp = Timestamp(i64::MAX);
+
 /// The claims that are not committed yet.
 #[derive(Debug, Default)]
 pub(super) struct Leases(HashMap<TaskId, Lease>);
@@ -22,6 +25,11 @@ impl Leases {
         let epoch = self.epoch(id).map_or(epoch, |claimed| claimed.max(epoch)) + 1;
         self.0.insert(id, Lease { until, epoch });
         epoch
+    }
+
+    /// Nobody is to claim that task.
+    pub(super) fn set_aside(&mut self, id: TaskId) {
+        self.take(id, 0, NEVER);
     }
 
     /// Whether somebody holds that task at `now`.
@@ -48,7 +56,7 @@ impl Leases {
 
     /// When the first of them ends.
     pub(super) fn next_end(&self) -> Option<Timestamp> {
-        self.0.values().map(|lease| lease.until).min()
+        self.0.values().map(|lease| lease.until).filter(|until| *until < NEVER).min()
     }
 
     /// Whether that task is claimed, be the lease over or not.

@@ -1,6 +1,7 @@
 //! [`Memory`]: a store that forgets. The reference for all others, and the floor of the simulation.
 
 use std::collections::{BTreeMap, VecDeque};
+use std::ops::Bound;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use async_trait::async_trait;
@@ -299,6 +300,18 @@ impl Store for Memory {
             }
         }
         Ok(roused)
+    }
+
+    async fn pull_due(&self, by: Span, after: TaskId, limit: usize) -> Result<Option<TaskId>, StoreError> {
+        let mut last = None;
+        let mut state = self.lock();
+        for (id, row) in state.rows.range_mut((Bound::Excluded(after), Bound::Unbounded)).take(limit) {
+            if row.task.state.phase() != Phase::Doing {
+                row.task.due = row.task.due.map(|due| due - by);
+            }
+            last = Some(*id);
+        }
+        Ok(last)
     }
 
     async fn task(&self, id: TaskId) -> Result<Option<Task>, StoreError> {

@@ -5,10 +5,10 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use sha2::{Digest, Sha256};
 
-use crate::engine::edges::{Claim, Entry, Record, Refused, Shelf, StoreError, Write};
-use crate::engine::transition::{LetterId, Transition};
+use crate::engine::edges::{Entry, Record, Refused, StoreError, Write};
+use crate::engine::transition::Transition;
 use crate::model::names::{Address, NodeName, ProcessId, TaskId};
-use crate::model::task::{Letter, Phase, Task, To, Word};
+use crate::model::task::{Alarm, Letter, Phase, Task, To, Word};
 use crate::model::time::Timestamp;
 use crate::store::keeping::born;
 use crate::store::seal::{SealError, Sealer};
@@ -22,7 +22,7 @@ pub(super) struct TaskRow {
     pub(super) phase: Phase,
     pub(super) due: Option<i64>,
     pub(super) turn: i64,
-    pub(super) alarm: bool,
+    pub(super) alarm: i64,
     pub(super) revision: i64,
     pub(super) body: Vec<u8>,
 }
@@ -97,29 +97,9 @@ pub(super) struct RecordRow {
 
 impl RecordRow {
     pub(super) fn seal(record: &Record, sealer: &Sealer) -> Result<RecordRow, StoreError> {
-        let shelf = shelf_name(record.shelf);
-        let value = sealer.seal(&record_place(shelf, &record.name), &json(&record.value)?)?;
+        let shelf = record.shelf.as_str();
+        let value = sealer.seal(&record.shelf.place(&record.name), &json(&record.value)?)?;
         Ok(RecordRow { shelf, name: record.name.clone(), at: record.at.0, value })
-    }
-}
-
-pub(super) fn shelf_name(shelf: Shelf) -> &'static str {
-    match shelf {
-        Shelf::Process => "process",
-        Shelf::Version => "version",
-        Shelf::Secret => "secret",
-        Shelf::Var => "var",
-        Shelf::Channel => "channel",
-        Shelf::Token => "token",
-        Shelf::Audit => "audit",
-        Shelf::Alarm => "alarm",
-        Shelf::User => "user",
-        Shelf::Session => "session",
-        Shelf::Setup => "setup",
-        Shelf::Health => "health",
-        Shelf::Replay => "replay",
-        Shelf::Schedule => "schedule",
-        Shelf::Flow => "flow",
     }
 }
 
@@ -185,12 +165,29 @@ impl TaskRow {
             phase,
             due: task.due.map(|due| due.0),
             turn: task.turn.cast_signed(),
-            alarm: phase.is_live() && task.alarm.is_some(),
+            alarm: task.alarm.as_ref().filter(|_| phase.is_live()).map_or(0, alarm_number),
             revision: task.revision.cast_signed(),
             body: sealer.seal(&task_place(task.id.0), &json(task)?)?,
         })
     }
 }
+
+/// The column `alarm` of an open alarm: how it fares, so that it can be counted without opening its task. 0
+/// is of tasks without one, and 4 of those that were written before they were told apart.
+fn alarm_number(alarm: &Alarm) -> i64 {
+    match (&alarm.acknowledged, alarm.told) {
+        (None, None) => UNDELIVERED,
+        (None, Some(_)) => TOLD,
+        (Some(_), _) => ACKNOWLEDGED,
+    }
+}
+
+/// Told to nobody.
+pub(super) const UNDELIVERED: i64 = 1;
+/// Told to somebody.
+pub(super) const TOLD: i64 = 2;
+/// Somebody has it in hand.
+pub(super) const ACKNOWLEDGED: i64 = 3;
 
 impl Sealed {
     /// Refused if it cannot be sealed; an error is of the sealer, and of all writes.
@@ -260,34 +257,24 @@ impl Found {
     }
 }
 
-impl Taken {
-    pub(super) fn open(self, sealer: &Sealer) -> Result<Claim, StoreError> {
-        let letter = |(id, body): (i64, Vec<u8>)| {
-            open::<Letter>(sealer, &letter_place(id), &body).map(|letter| (LetterId(id), letter))
-        };
-        let letters = self.letters.into_iter().map(letter).collect::<Result<_, _>>()?;
-        Ok(Claim { task: self.found.open(sealer)?, letters })
-    }
-}
-
 /// An entry as it is read, with the sealed hops.
 pub(super) struct EntryRow {
     pub(super) seq: i64,
     pub(super) task: i64,
-    pub(super) process: String,
-    pub(super) reference: String,
     pub(super) phase: i64,
     pub(super) revision: i64,
     pub(super) body: Vec<u8>,
 }
 
 impl EntryRow {
-    pub(super) fn open(self, sealer: &Sealer) -> Result<Entry, StoreError> {
+    /// With the names of its task, the process and the ref.
+    pub(super) fn open(self, names: (String, String), sealer: &Sealer) -> Result<Entry, StoreError> {
+        let (process, reference) = names;
         Ok(Entry {
             seq: self.seq.cast_unsigned(),
             task: TaskId(self.task),
-            process: name(&self.process)?,
-            reference: name(&self.reference)?,
+            process: name(&process)?,
+            reference: name(&reference)?,
             phase: phase(self.phase)?,
             hops: open(sealer, &trail_place(self.task, self.revision), &self.body)?,
         })
@@ -322,15 +309,11 @@ pub(super) fn letter_place(id: i64) -> String {
     format!("letters/{id}")
 }
 
-pub(super) fn record_place(shelf: &str, name: &str) -> String {
-    format!("records/{shelf}/{name}")
-}
-
-fn task_place(id: i64) -> String {
+pub(super) fn task_place(id: i64) -> String {
     format!("tasks/{id}")
 }
 
-fn trail_place(task: i64, revision: i64) -> String {
+pub(super) fn trail_place(task: i64, revision: i64) -> String {
     format!("trail/{task}/{revision}")
 }
 

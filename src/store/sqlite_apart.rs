@@ -7,11 +7,12 @@ use crate::store::sqlite_batch::Batch;
 
 /// A row for each table that no task and no record can have.
 const CANARIES: [&str; 5] = [
-    "INSERT INTO tasks VALUES (-1, '', '', '', 0, 0, NULL, 0, 0, 0, NULL, x'', 0)",
-    "INSERT INTO letters VALUES (-1, -1, x'')",
-    "INSERT INTO trail VALUES (-1, -1, 0, 0, 0, x'')",
-    "INSERT INTO counts VALUES ('', '', 0, 0)",
-    "INSERT INTO records VALUES ('', '', 0, x'')",
+    "INSERT INTO tasks (id, process, ref, node, phase, ended, turn, alarm, hops, body)
+     VALUES (-1, '', '', '', 0, 0, 0, 0, 0, x'')",
+    "INSERT INTO letters (id, task, body) VALUES (-1, -1, x'')",
+    "INSERT INTO trail (seq, task, revision, phase, hops, body) VALUES (-1, -1, 0, 0, 0, x'')",
+    "INSERT INTO counts (process, node, phase, tasks) VALUES ('', '', 0, 0)",
+    "INSERT INTO records (shelf, name, at, value) VALUES ('', '', 0, x'')",
 ];
 
 impl Batch<'_> {

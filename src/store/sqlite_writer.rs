@@ -1,6 +1,7 @@
 //! The two threads of an SQLite store: [`Writer`], which commits all who wait at once, and [`Checkpointer`],
 //! which moves what is committed from the log to the file.
 
+use std::path::Path;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread::{Builder, JoinHandle};
 use std::time::{Duration, Instant};
@@ -9,6 +10,7 @@ use rusqlite::Connection;
 use tokio::sync::{mpsc, oneshot};
 
 use crate::engine::edges::StoreError;
+use crate::store::ballast::Ballast;
 use crate::store::leases::Leases;
 use crate::store::seal::Sealer;
 use crate::store::sqlite_batch::{Batch, With};
@@ -17,6 +19,12 @@ use crate::store::sqlite_batch::{Batch, With};
 const QUEUE_MAX: usize = 1_024;
 /// A commit is fresh for so long: who asks whether the store takes writes is answered by it.
 const LATELY: Duration = Duration::from_secs(1);
+/// How often it is looked how much room the disk has, while nothing is written …
+const LOOK_EVERY: Duration = Duration::from_secs(5);
+/// … and while a commit has found none.
+const LOOK_WHEN_FULL_EVERY: Duration = Duration::from_secs(1);
+/// Shows that there is room again.
+const SMALL_WRITE: &str = "UPDATE store SET last_event = last_event";
 /// How long commits gather before they are checkpointed.
 const CHECKPOINT_EVERY: Duration = Duration::from_millis(100);
 
@@ -24,11 +32,8 @@ const CHECKPOINT_EVERY: Duration = Duration::from_millis(100);
 pub(super) struct Writer {
     jobs: Option<mpsc::Sender<Box<dyn Job>>>,
     thread: Option<JoinHandle<()>>,
-    last: Arc<LastCommit>,
+    pub(super) log: Arc<Log>,
 }
-
-/// When the last commit succeeded that wrote something; none if it did not.
-type LastCommit = Mutex<Option<Instant>>;
 
 /// Something to be done in a transaction, and someone who waits for it.
 trait Job: Send {
@@ -70,16 +75,15 @@ impl Writer {
     ) -> Result<Writer, StoreError> {
         let (jobs, waiting) = mpsc::channel(QUEUE_MAX);
         let thread = Builder::new().name("store-writer".to_owned());
-        let last = Arc::new(LastCommit::default());
-        let told = Arc::clone(&last);
-        let work = move || serve(&db, (&sealer, &leases), waiting, &log, &told);
+        let told = Arc::clone(&log);
+        let work = move || serve(&db, (&sealer, &leases), waiting, &told);
         let thread = thread.spawn(work).map_err(|error| lost(&error))?;
-        Ok(Writer { jobs: Some(jobs), thread: Some(thread), last })
+        Ok(Writer { jobs: Some(jobs), thread: Some(thread), log })
     }
 
     /// Whether the last commit succeeded, a moment ago.
     pub(super) fn committed_lately(&self) -> bool {
-        lock(&self.last).is_some_and(|at| now().duration_since(at) < LATELY)
+        lock(&self.log.last).is_some_and(|at| now().duration_since(at) < LATELY)
     }
 
     /// Has `act` done in the next transaction; returns when that is durable.
@@ -104,13 +108,7 @@ impl Drop for Writer {
     }
 }
 
-fn serve(
-    db: &Connection,
-    with: With<'_>,
-    mut waiting: mpsc::Receiver<Box<dyn Job>>,
-    log: &Log,
-    last: &LastCommit,
-) {
+fn serve(db: &Connection, with: With<'_>, mut waiting: mpsc::Receiver<Box<dyn Job>>, log: &Log) {
     while let Some(first) = waiting.blocking_recv() {
         let mut group = vec![first];
         while group.len() < QUEUE_MAX
@@ -119,13 +117,16 @@ fn serve(
             group.push(next);
         }
         let changes = db.total_changes();
-        let succeeded = commit(db, with, group);
+        let succeeded = commit(db, with, log, group);
         let wrote = db.total_changes() != changes;
         if wrote || !succeeded {
-            *lock(last) = succeeded.then(now);
+            *lock(&log.last) = succeeded.then(now);
         }
         if wrote {
             log.grew();
+        }
+        if wrote && succeeded {
+            log.ballast.found_room();
         }
     }
 }
@@ -133,21 +134,25 @@ fn serve(
 /// Commits a group and answers it; says whether the last commit succeeded. If one of the group fails, each
 /// gets a transaction of its own: the others must not suffer for it. If one fails in a way that may be of one
 /// of its writes alone, each of its writes stands by itself.
-fn commit(db: &Connection, with: With<'_>, group: Vec<Box<dyn Job>>) -> bool {
-    match try_commit(Batch::begin(db, with), group) {
-        Tried::Done => true,
-        Tried::Failed(group, error) => fail(db, group, &error),
+fn commit(db: &Connection, with: With<'_>, log: &Log, group: Vec<Box<dyn Job>>) -> bool {
+    let tried = match try_commit(Batch::begin(db, with), group) {
         Tried::Suspect(group) if group.len() == 1 => {
             roll_back(db);
-            match try_commit(Batch::begin_careful(db, with), group) {
-                Tried::Done => true,
-                Tried::Failed(group, error) => fail(db, group, &error),
-                Tried::Suspect(group) => fail(db, group, &gone()),
-            }
+            try_commit(Batch::begin_careful(db, with), group)
         }
+        tried => tried,
+    };
+    match tried {
+        Tried::Done => true,
+        Tried::Failed(group, error) if log.ballast.may_help(&error) && log.ballast.give_up() => {
+            roll_back(db);
+            commit(db, with, log, group)
+        }
+        Tried::Failed(group, error) => fail(db, group, &error),
+        Tried::Suspect(group) if group.len() == 1 => fail(db, group, &gone()),
         Tried::Suspect(group) => {
             roll_back(db);
-            group.into_iter().fold(false, |_, job| commit(db, with, vec![job]))
+            group.into_iter().fold(false, |_, job| commit(db, with, log, vec![job]))
         }
     }
 }
@@ -198,11 +203,14 @@ fn roll_back(db: &Connection) {
     }
 }
 
-/// What the writer tells the checkpointer.
-#[derive(Default)]
+/// What the writer and the checkpointer share.
 pub(super) struct Log {
     state: Mutex<LogState>,
     changed: Condvar,
+    /// When the last commit succeeded that wrote something; none if it did not.
+    last: Mutex<Option<Instant>>,
+    /// The room of the disk.
+    pub(super) ballast: Ballast,
 }
 
 #[derive(Default)]
@@ -212,6 +220,12 @@ struct LogState {
 }
 
 impl Log {
+    /// Of the store at `path`.
+    pub(super) fn of(path: &Path) -> Log {
+        let ballast = Ballast::beside(path);
+        Log { state: Mutex::default(), changed: Condvar::new(), last: Mutex::default(), ballast }
+    }
+
     fn grew(&self) {
         self.set(|state| state.grown = true);
     }
@@ -221,16 +235,24 @@ impl Log {
         self.changed.notify_one();
     }
 
-    /// Waits until there is something to checkpoint, and a little longer for more. False when the store
-    /// closes.
+    /// Waits until there is something to checkpoint, and a little longer for more; or until it is time to look
+    /// at the disk again. False when the store closes.
     fn gather(&self) -> bool {
+        let look = if self.ballast.is_full() { LOOK_WHEN_FULL_EVERY } else { LOOK_EVERY };
         let state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
-        let idle = self.changed.wait_while(state, |state| !state.grown && !state.closed);
-        let state = idle.unwrap_or_else(PoisonError::into_inner);
+        let idle = self.changed.wait_timeout_while(state, look, |state| !state.grown && !state.closed);
+        let (state, _) = idle.unwrap_or_else(PoisonError::into_inner);
+        if !state.grown && !state.closed {
+            return true;
+        }
         let pause = self.changed.wait_timeout_while(state, CHECKPOINT_EVERY, |state| !state.closed);
-        let (mut state, _) = pause.unwrap_or_else(PoisonError::into_inner);
-        state.grown = false;
+        let (state, _) = pause.unwrap_or_else(PoisonError::into_inner);
         !state.closed
+    }
+
+    /// Whether anything was written since this was asked last.
+    fn has_grown(&self) -> bool {
+        std::mem::take(&mut lock(&self.state).grown)
     }
 }
 
@@ -245,8 +267,15 @@ impl Checkpointer {
         let thread = Builder::new().name("store-checkpointer".to_owned());
         let shared = Arc::clone(&log);
         let work = move || {
+            shared.ballast.refresh();
             while shared.gather() {
-                checkpoint(&db, &shared);
+                if shared.has_grown() {
+                    checkpoint(&db, &shared);
+                }
+                if shared.ballast.is_full() && db.execute(SMALL_WRITE, []).is_ok() {
+                    shared.ballast.found_room();
+                }
+                shared.ballast.refresh();
             }
         };
         Ok(Checkpointer { log, thread: Some(thread.spawn(work).map_err(|error| lost(&error))?) })

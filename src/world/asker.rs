@@ -2,9 +2,6 @@
 //! needs, and what the host says of its limits holds for all who ask it.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
-
-use tokio::time::Instant;
 
 use crate::engine::edges::Clock;
 use crate::engine::shelf::Keyring;
@@ -12,17 +9,18 @@ use crate::model::effect::{Answer, Auth, Grant, HttpAnswer, HttpAsk, Later, Outc
 use crate::model::fault::Fault;
 use crate::model::hosts::fits;
 use crate::model::rate::Limit;
-use crate::model::time::{Span, Timestamp};
+use crate::model::time::{Span, Ticks, Timestamp};
 use crate::world::clock::SystemClock;
+use crate::world::deadline::{left, within};
 use crate::world::grants::{Given, Grants};
 use crate::world::http::Http;
 use crate::world::request;
-use crate::world::rooms::{Entry, Rooms, Want};
+use crate::world::rooms::{Closing, Entry, Rooms, Want};
 use crate::world::secrets::Opener;
 
 /// So long a request stands in line before it goes and comes again. It is well below the overtime that the
 /// runner gives an effect.
-const LINE_MAX: Duration = Duration::from_secs(2);
+const LINE_MAX: Span = Span::secs(2);
 
 /// Asks in turn.
 #[derive(Debug)]
@@ -38,13 +36,13 @@ pub struct Asker {
 struct Room<'a> {
     asker: &'a Asker,
     names: Vec<String>,
-    since: Instant,
+    since: Ticks,
 }
 
 impl Drop for Room<'_> {
     fn drop(&mut self) {
-        let took = u64::try_from(self.since.elapsed().as_millis()).unwrap_or(u64::MAX);
-        self.asker.rooms().leave(SystemClock.now(), &self.names, Span(took));
+        let took = SystemClock.ticks().since(self.since);
+        self.asker.rooms().leave(steady(), &self.names, took);
     }
 }
 
@@ -91,19 +89,19 @@ impl Asker {
     }
 
     async fn enter(&self, key: &str, wants: &[Want]) -> Result<Room<'_>, Later> {
-        let room = |names| Room { asker: self, names, since: Instant::now() };
+        let room = |names| Room { asker: self, names, since: SystemClock.ticks() };
         loop {
-            let entry = self.rooms().enter(SystemClock.now(), key, wants);
+            let entry = self.rooms().enter(steady(), key, wants);
             match entry {
                 Entry::In(names) => return Ok(room(names)),
-                Entry::Soon(at) => SystemClock.at(at).await,
-                Entry::Later(later) => return Err(later),
+                Entry::Soon(at) => SystemClock.after(at.since(steady())).await,
+                Entry::Later(later) => return Err(on_the_wall(later)),
                 Entry::Line(number, mut told) => {
-                    if let Ok(Ok(names)) = tokio::time::timeout(LINE_MAX, &mut told).await {
+                    if let Some(Ok(names)) = within(LINE_MAX, &mut told).await {
                         return Ok(room(names));
                     }
-                    match self.rooms().give_up(SystemClock.now(), number) {
-                        Some(later) => return Err(later),
+                    match self.rooms().give_up(steady(), number) {
+                        Some(later) => return Err(on_the_wall(later)),
                         // It was told in the very moment it gave up.
                         None => {
                             if let Ok(names) = told.try_recv() {
@@ -118,17 +116,18 @@ impl Asker {
 
     /// What a host says of its limits.
     fn heard(&self, answer: &HttpAnswer, host: &Want, key: &str) {
-        let now = SystemClock.now();
-        let closed = matches!(answer.status, 429 | 503).then(|| answer.retry_after(now)).flatten();
+        let (now, wall) = (steady(), SystemClock.now());
+        let closed = matches!(answer.status, 429 | 503).then(|| answer.retry_after(wall)).flatten();
         match closed {
             Some(pause) => {
                 let until = now + pause;
-                let place = &host.shown;
-                tracing::debug!(place, status = answer.status, %until, "asks to be left alone");
-                self.rooms().close(now, host, key, until);
+                let (place, opens) = (&host.shown, wall + pause);
+                tracing::debug!(place, status = answer.status, until = %opens, "asks to be left alone");
+                let closing = if answer.status == 503 { Closing::Down } else { Closing::Busy };
+                self.rooms().close(now, host, key, until, closing);
             }
             None if answer.status == 429 => {}
-            None => self.rooms().ease(now, &host.name),
+            None => self.rooms().ease(now, &host.name, key),
         }
     }
 
@@ -141,22 +140,32 @@ impl Asker {
         timeout: Span,
         opener: &mut Opener,
     ) -> Result<HttpAnswer, Fault> {
-        let end = SystemClock.now() + timeout;
-        let left = |end: Timestamp| end.since(SystemClock.now()).max(Span(1));
+        let started = SystemClock.ticks();
+        let left = || left(timeout, started).max(Span(1));
         let Given { token, fresh } = self.grants.token(grant, ask.tls.as_ref(), None, timeout).await?;
         let bearing = bearing(ask, opener.hide("access token", &token));
-        let answer = self.http.ask(&bearing, key, left(end), opener).await?;
+        let answer = self.http.ask(&bearing, key, left(), opener).await?;
         if answer.status != 401 || fresh {
             return Ok(answer);
         }
-        let again = self.grants.token(grant, ask.tls.as_ref(), Some(&token), left(end)).await?;
+        let again = self.grants.token(grant, ask.tls.as_ref(), Some(&token), left()).await?;
         let bearing = self::bearing(ask, opener.hide("next access token", &again.token));
-        self.http.ask(&bearing, key, left(end), opener).await
+        self.http.ask(&bearing, key, left(), opener).await
     }
 
     fn rooms(&self) -> MutexGuard<'_, Rooms> {
         self.rooms.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+/// The time that rooms go by: what lies in this process alone does not follow the wall clock.
+fn steady() -> Timestamp {
+    Timestamp(i64::try_from(SystemClock.ticks().0).unwrap_or(i64::MAX))
+}
+
+/// When there will be room, as a moment that a task can be kept with.
+fn on_the_wall(later: Later) -> Later {
+    Later { until: SystemClock.now() + later.until.since(steady()), ..later }
 }
 
 /// The same request with that token.

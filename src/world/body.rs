@@ -72,14 +72,45 @@ fn parse(bytes: &[u8], content_type: &str, accept: Accept, status: u16) -> Resul
     if !wanted {
         return Ok(disarmed(Value::String(text)));
     }
-    // serde_json goes no deeper than 128 levels.
-    match serde_json::from_str(&text) {
+    // serde_json goes no deeper than 128 levels, and takes no half of a character: half an emoji in a field
+    // that nobody reads must not cost an answer.
+    match serde_json::from_str(&text).or_else(|why| serde_json::from_str(&whole(&text)).map_err(|_| why)) {
         Ok(value) => Ok(disarmed(value)),
         Err(why) if (200..300).contains(&status) && (named || accept == Accept::Json) => {
             Err(format!("is no JSON: {why}"))
         }
         Err(_) => Ok(disarmed(Value::String(text))),
     }
+}
+
+/// A JSON text in which each escaped half of a character that stands alone is a replacement character.
+fn whole(text: &str) -> String {
+    let mut whole = String::with_capacity(text.len());
+    let mut rest = text;
+    while let Some(at) = rest.find('\\') {
+        let (before, escape) = rest.split_at(at);
+        whole.push_str(before);
+        let alone = match (unit(escape), escape.get(6..).and_then(unit)) {
+            (Some(0xD800..=0xDBFF), Some(0xDC00..=0xDFFF)) => None,
+            (Some(0xD800..=0xDFFF), _) => Some(6),
+            (Some(_) | None, _) => None,
+        };
+        let taken = alone.unwrap_or_else(|| if unit(escape).is_some_and(is_half) { 12 } else { 2 });
+        let taken = (taken..=escape.len()).find(|end| escape.is_char_boundary(*end)).unwrap_or(escape.len());
+        whole.push_str(if alone.is_some() { "\\ufffd" } else { &escape[..taken] });
+        rest = &escape[taken..];
+    }
+    whole.push_str(rest);
+    whole
+}
+
+/// The number after `\u`.
+fn unit(escape: &str) -> Option<u16> {
+    u16::from_str_radix(escape.strip_prefix("\\u")?.get(..4)?, 16).ok()
+}
+
+fn is_half(unit: u16) -> bool {
+    (0xD800..=0xDFFF).contains(&unit)
 }
 
 /// Bytes, as JSON can hold them.
@@ -198,6 +229,21 @@ mod tests {
         assert_eq!(read(armed, 200), Ok(json!({"a": "\u{FFFD}x\u{FFFD}"})));
         let bytes = parse(b"\x00\xff{", "image/png", Accept::Binary, 200);
         assert_eq!(bytes, Ok(json!({"base64": "AP97", "type": "image/png", "size": 3})));
+    }
+
+    #[test]
+    fn half_a_character_costs_no_answer() {
+        for (text, value) in [
+            (r#"{"a": "x\ud83d y", "t": 1}"#, "x\u{FFFD} y"),
+            (r#"{"a": "\udE00", "t": 1}"#, "\u{FFFD}"),
+            (r#"{"a": "\ud83d\ud83d\ude00\\ud83d\u00e9\"é", "t": 1}"#, "\u{FFFD}😀\\ud83dé\"é"),
+        ] {
+            let read = auto(text.as_bytes(), "application/json", 200).unwrap();
+            assert_eq!((&read["a"], &read["t"]), (&json!(value), &json!(1)), "{text}");
+        }
+        for text in ["{\"a\": \"\\ud83", "{\"a\": \"\\", "\\é", "{\"a\": \"\\ud83d"] {
+            assert!(auto(text.as_bytes(), "application/json", 200).is_err(), "{text}");
+        }
     }
 
     #[test]

@@ -1,5 +1,7 @@
 //! [`SystemClock`]: the time of this machine.
 
+#[cfg(debug_assertions)]
+use std::sync::atomic::{AtomicI64, Ordering};
 use std::sync::{Mutex, OnceLock, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
@@ -7,6 +9,8 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 use async_trait::async_trait;
 use rustix::time::{ClockId, clock_gettime};
 
+#[cfg(debug_assertions)]
+use crate::engine::broken::{Promise, is_broken};
 use crate::engine::edges::Clock;
 use crate::model::time::{Span, Ticks, Timestamp};
 
@@ -35,10 +39,14 @@ impl Clock for SystemClock {
             Ok(after) => i64::try_from(after.as_millis()).unwrap_or(i64::MAX),
             Err(before) => i64::try_from(before.duration().as_millis()).map_or(i64::MIN, |it| -it),
         };
-        Timestamp(millis)
+        Timestamp(millis).moved(set_by_ms())
     }
 
     fn ticks(&self) -> Ticks {
+        #[cfg(debug_assertions)]
+        if is_broken(Promise::Ticks) {
+            return Ticks(u64::try_from(self.now().0).unwrap_or(0));
+        }
         Ticks(u64::try_from(lived().as_millis()).unwrap_or(u64::MAX))
     }
 
@@ -71,6 +79,26 @@ impl Clock for SystemClock {
             tokio::time::sleep(left).await;
         }
     }
+}
+
+/// How far a test has set the wall clock: the milliseconds in the file that `BELTLINE_TEST_CLOCK` names, read
+/// at each look. Only a debug build has that.
+#[cfg(debug_assertions)]
+fn set_by_ms() -> i64 {
+    static FILE: OnceLock<Option<std::ffi::OsString>> = OnceLock::new();
+    static LAST: AtomicI64 = AtomicI64::new(0);
+    let file = FILE.get_or_init(|| std::env::var_os("BELTLINE_TEST_CLOCK"));
+    let text = file.as_ref().and_then(|it| std::fs::read_to_string(it).ok());
+    // Where nothing can be read, it is being written.
+    if let Some(millis) = text.and_then(|it| it.trim().parse().ok()) {
+        LAST.store(millis, Ordering::Relaxed);
+    }
+    LAST.load(Ordering::Relaxed)
+}
+
+#[cfg(not(debug_assertions))]
+fn set_by_ms() -> i64 {
+    0
 }
 
 /// What this process has lived, and until when that was counted.

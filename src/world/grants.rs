@@ -14,8 +14,9 @@ use crate::engine::edges::Clock;
 use crate::engine::shelf::Keyring;
 use crate::model::effect::{Accept, Auth, Body, Grant, GrantStyle, HttpAnswer, HttpAsk, Tls};
 use crate::model::fault::{Class, Fault};
-use crate::model::time::{Span, Timestamp};
+use crate::model::time::{Span, Ticks};
 use crate::world::clock::SystemClock;
+use crate::world::deadline::within;
 use crate::world::http::Http;
 use crate::world::request::Shown;
 use crate::world::secrets::Opener;
@@ -51,9 +52,10 @@ type Slot = tokio::sync::Mutex<Kept>;
 
 #[derive(Default)]
 struct Kept {
-    token: Option<(Zeroizing<String>, Timestamp)>,
+    /// Until when it is used, in ticks: its life is told as a length of time.
+    token: Option<(Zeroizing<String>, Ticks)>,
     /// The last failure: for those who waited for the same.
-    failed: Option<(Fault, Timestamp)>,
+    failed: Option<(Fault, Ticks)>,
 }
 
 /// A token.
@@ -82,14 +84,14 @@ impl Grants {
         refused: Option<&str>,
         time: Span,
     ) -> Result<Given, Fault> {
-        let asked_at = SystemClock.now();
+        let asked_at = SystemClock.ticks();
         let time = time.min(TIMEOUT);
         let mut opener = Opener::new(self.keyring.secrets());
         let slot = self.slot(id(grant, tls, &mut opener)?);
         let getting = async {
             let mut kept = slot.lock().await;
             kept.token
-                .take_if(|(token, until)| *until <= SystemClock.now() || refused == Some(token.as_str()));
+                .take_if(|(token, until)| *until <= SystemClock.ticks() || refused == Some(token.as_str()));
             if let Some((token, _)) = &kept.token {
                 return Ok(Given { token: token.clone(), fresh: false });
             }
@@ -102,24 +104,21 @@ impl Grants {
                     Ok(Given { token, fresh: true })
                 }
                 Err(fault) => {
-                    kept.failed = Some((fault.clone(), SystemClock.now()));
+                    kept.failed = Some((fault.clone(), SystemClock.ticks()));
                     Err(fault)
                 }
             }
         };
-        match tokio::time::timeout(time.duration(), getting).await {
-            Ok(given) => given,
-            Err(_) => {
-                let place = Shown::of(&grant.token_url).place;
-                Err(Fault::passing("oauth2_failed", format!("`{place}` gave no access token within {time}")))
-            }
-        }
+        within(time, getting).await.unwrap_or_else(|| {
+            let place = Shown::of(&grant.token_url).place;
+            Err(Fault::passing("oauth2_failed", format!("`{place}` gave no access token within {time}")))
+        })
     }
 
     fn slot(&self, id: [u8; 32]) -> Arc<Slot> {
         let mut slots = self.slots.lock().unwrap_or_else(PoisonError::into_inner);
         if slots.len() >= KEPT_MAX {
-            let now = SystemClock.now();
+            let now = SystemClock.ticks();
             let lives = |it: &Kept| it.token.as_ref().is_some_and(|(_, until)| *until > now);
             slots.retain(|_, slot| slot.try_lock().map_or(true, |kept| lives(&kept)));
         }
@@ -132,9 +131,9 @@ impl Grants {
         tls: Option<&Tls>,
         time: Span,
         opener: &mut Opener,
-    ) -> Result<(Zeroizing<String>, Timestamp), Fault> {
+    ) -> Result<(Zeroizing<String>, Ticks), Fault> {
         let place = Shown::of(&grant.token_url).place;
-        let asked_at = SystemClock.now();
+        let asked_at = SystemClock.ticks();
         let ask = ask(grant, tls, opener)?;
         // A token server that knows the key again must not give the token of before.
         let key = uuid::Uuid::now_v7().to_string();
@@ -204,16 +203,16 @@ fn ask(grant: &Grant, tls: Option<&Tls>, opener: &mut Opener) -> Result<HttpAsk,
     })
 }
 
-fn read(
-    answer: &HttpAnswer,
-    place: &str,
-    asked_at: Timestamp,
-) -> Result<(Zeroizing<String>, Timestamp), Fault> {
+fn read(answer: &HttpAnswer, place: &str, asked_at: Ticks) -> Result<(Zeroizing<String>, Ticks), Fault> {
     let HttpAnswer { status, body, .. } = answer;
     if matches!(status, 408 | 425 | 429 | 500..=599) {
         let message = format!("`{place}` gave no access token: its answer's status is {status}");
         let fault = Fault::passing("oauth2_failed", message);
-        return Err(Fault { status: Some(*status), retry_after: answer.retry_after(asked_at), ..fault });
+        return Err(Fault {
+            status: Some(*status),
+            retry_after: answer.retry_after(SystemClock.now()),
+            ..fault
+        });
     }
     let text = |name: &str| body.get(name).and_then(Value::as_str).filter(|it| !it.trim().is_empty());
     let refused = |why: &str| {

@@ -4,7 +4,6 @@ use std::sync::Arc;
 
 use reqwest::header::{HeaderValue, LOCATION};
 use reqwest::{Client, Response};
-use tokio::time::Instant;
 
 use crate::engine::edges::Clock;
 use crate::model::effect::{HttpAnswer, HttpAsk};
@@ -12,6 +11,7 @@ use crate::model::fault::Fault;
 use crate::model::time::Span;
 use crate::world::clients::Clients;
 use crate::world::clock::SystemClock;
+use crate::world::deadline::within;
 use crate::world::guard::Guard;
 use crate::world::hosts::OauthHosts;
 use crate::world::request::{self, Request};
@@ -67,10 +67,7 @@ impl Http {
     ) -> Result<HttpAnswer, Fault> {
         let shown = request.shown.clone();
         let asking = self.follow(ask, request, client, opener);
-        match tokio::time::timeout(timeout.duration(), asking).await {
-            Ok(asked) => asked,
-            Err(_) => Err(trouble::late(timeout, &shown)),
-        }
+        within(timeout, asking).await.unwrap_or_else(|| Err(trouble::late(timeout, &shown)))
     }
 
     async fn follow(
@@ -125,7 +122,7 @@ impl Http {
 }
 
 async fn send(client: &Client, request: &Request, opener: &Opener) -> Result<Response, Fault> {
-    let started = Instant::now();
+    let started = SystemClock.ticks();
     let mut builder = client.request(request.method.clone(), request.url.clone());
     builder = builder.headers(request.headers.clone());
     if let Some(body) = &request.body {
@@ -134,7 +131,7 @@ async fn send(client: &Client, request: &Request, opener: &Opener) -> Result<Res
     let sent = builder.send().await;
     let (method, host) = (&request.method, opener.scrub(&request.shown.host));
     let scheme = request.url.scheme();
-    let ms = started.elapsed().as_millis();
+    let ms = SystemClock.ticks().since(started).0;
     match sent {
         Ok(response) => {
             let status = response.status().as_u16();

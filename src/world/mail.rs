@@ -21,6 +21,7 @@ use crate::channels::spec::{MailAsk, Tls, bad};
 use crate::model::effect::HttpAnswer;
 use crate::model::fault::Fault;
 use crate::model::time::Span;
+use crate::world::deadline::within;
 use crate::world::guard::Guard;
 use crate::world::secrets::Opener;
 use crate::world::trouble;
@@ -29,8 +30,8 @@ use crate::world::trouble;
 const SENDING_MAX: usize = 8;
 /// Connections kept for the next message, over all servers.
 const KEPT_MAX: usize = 32;
-/// Each command to a mail server.
-const COMMAND_MAX: Duration = Duration::from_secs(20);
+/// A mail server that takes longer to accept a connection is not there.
+const CONNECT_MAX: Duration = Duration::from_secs(20);
 /// Addresses of one server that are tried.
 const ADDRESSES_MAX: usize = 3;
 
@@ -58,10 +59,10 @@ impl Mail {
     pub async fn send(&self, ask: &MailAsk, timeout: Span, opener: &mut Opener) -> Result<HttpAnswer, Fault> {
         let host = crate::channels::marks::masked(&ask.host).into_owned();
         let sent = match opened(ask, opener) {
-            Ok(ask) => match tokio::time::timeout(timeout.duration(), self.deliver(&ask, &host)).await {
-                Ok(sent) => sent,
-                Err(_) => Err(late(&host, timeout)),
-            },
+            Ok(ask) => {
+                let sent = within(timeout, self.deliver(&ask, &host)).await;
+                sent.unwrap_or_else(|| Err(late(&host, timeout)))
+            }
             Err(fault) => Err(fault),
         };
         sent.map_err(|fault| opener.scrubbed(fault))
@@ -168,7 +169,7 @@ fn connect(ask: &MailAsk, address: SocketAddr) -> Result<Transport, Error> {
     let mut builder = Transport::builder_dangerous(address.ip().to_string())
         .port(address.port())
         .tls(layer)
-        .timeout(Some(COMMAND_MAX))
+        .timeout(Some(CONNECT_MAX))
         .pool_config(PoolConfig::new().max_size(1));
     if !ask.user.is_empty() {
         builder = builder.credentials(Credentials::new(ask.user.clone(), ask.password.clone()));
@@ -202,7 +203,7 @@ fn broken(error: &Error, host: &str) -> Fault {
         return Fault::lasting("tls_failed", format!("the mail server `{host}` cannot be trusted: {why}"));
     }
     if error.is_timeout() {
-        return late(host, Span::millis(u64::try_from(COMMAND_MAX.as_millis()).unwrap_or(u64::MAX)));
+        return late(host, Span::millis(u64::try_from(CONNECT_MAX.as_millis()).unwrap_or(u64::MAX)));
     }
     if error.is_tls() || error.is_client() {
         let message = format!("the mail server `{host}` does not offer what is asked of it: TLS or a login");

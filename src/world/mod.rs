@@ -1,6 +1,7 @@
 //! Floor 6, what performs: HTTP behind the address guard, mail, the channels.
 
 pub mod clock;
+pub mod deadline;
 pub mod guard;
 pub mod hosts;
 pub mod secrets;

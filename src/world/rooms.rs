@@ -3,6 +3,9 @@
 //! A *place* is a host, or a node with a limit of its own. A place has so much room at once, and opens at a
 //! certain pace; a host that says `Retry-After` is closed until then, and its pace is slow at first. Whoever
 //! finds no room gets a *ticket* and comes again with it: those who came first have the earlier one.
+//!
+//! A host that is *down* (503) speaks for what it saw of one request, and others may reach it all the same:
+//! so one of those who wait asks now and then, and the first good answer to such a *probe* opens it for all.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
@@ -33,6 +36,8 @@ const SWEEP_MIN: usize = 512;
 const AGAIN_MIN: Span = Span::millis(500);
 /// and no later.
 const AGAIN_MAX: Span = Span::mins(1);
+/// A host that is down is asked by one of those who wait, so often.
+const PROBE_EVERY: Span = Span::mins(1);
 /// How long a request is thought to take before one was seen, in milliseconds.
 const USUAL_MS: u64 = 1_000;
 
@@ -45,6 +50,15 @@ pub struct Want {
     pub shown: String,
     /// What the operator or the author allows there.
     pub limit: Limit,
+}
+
+/// What a host means that says when to come again.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Closing {
+    /// It is asked too often (429): nobody asks before.
+    Busy,
+    /// It cannot answer at present (503): one asks before, now and then.
+    Down,
 }
 
 /// What becomes of a request.
@@ -82,6 +96,10 @@ struct Place {
     limit: Limit,
     running: u32,
     closed_until: Timestamp,
+    /// It is down: until then, each time it opens, one request alone is let in.
+    down_until: Timestamp,
+    /// The request that was let in last while it was down.
+    probe: Option<String>,
     /// When the next one without a ticket may ask.
     free_us: i64,
     /// The pace after it was closed.
@@ -166,8 +184,8 @@ impl Rooms {
         }
     }
 
-    /// A host said to `key` that nobody shall ask before `until`.
-    pub fn close(&mut self, now: Timestamp, want: &Want, key: &str, until: Timestamp) {
+    /// A host said to `key` when to come again.
+    pub fn close(&mut self, now: Timestamp, want: &Want, key: &str, until: Timestamp, closing: Closing) {
         if until <= now {
             return;
         }
@@ -176,15 +194,18 @@ impl Rooms {
         if is_new {
             place.gap_us = (place.gap_us * 2).clamp(GAP_FIRST_US, GAP_MAX_US);
         }
-        place.closed_until = place.closed_until.max(until);
-        let open_us = micros(place.closed_until);
+        let shut = match closing {
+            Closing::Busy => until,
+            Closing::Down => until.min(now + PROBE_EVERY),
+        };
+        if closing == Closing::Down {
+            place.down_until = place.down_until.max(until);
+        }
+        place.closed_until = place.closed_until.max(shut);
         place.tickets.remove(key);
-        let first = place.tickets.values().copied().min().unwrap_or(place.free_us);
-        // Who was refused first comes before all that wait, and these keep their distances.
-        let base = if is_new { open_us + place.gap() } else { open_us };
-        let shift = (base - first).max(0);
-        place.tickets.values_mut().for_each(|it| *it += shift);
-        place.free_us = (place.free_us + shift).max(open_us + place.gap());
+        // Who was refused first comes before all that wait.
+        place.keep_off(if is_new { place.gap() } else { 0 });
+        let open_us = micros(place.closed_until);
         let taken = place.tickets.values().any(|it| *it == open_us);
         let own = if taken { place.free_us } else { open_us };
         place.tickets.insert(key.to_owned(), own);
@@ -193,9 +214,15 @@ impl Rooms {
         }
     }
 
-    /// A host gave an answer that asks nobody to wait.
-    pub fn ease(&mut self, now: Timestamp, name: &str) {
-        let Some(place) = self.places.get_mut(name).filter(|it| it.closed_until <= now) else { return };
+    /// A host gave an answer to `key` that asks nobody to wait.
+    pub fn ease(&mut self, now: Timestamp, name: &str, key: &str) {
+        let Some(place) = self.places.get_mut(name) else { return };
+        if place.probe.as_deref() == Some(key) {
+            place.open(now);
+        }
+        if place.closed_until > now {
+            return;
+        }
         place.gap_us /= 2;
         if place.gap_us < GAP_MIN_US {
             place.gap_us = 0;
@@ -222,6 +249,7 @@ impl Rooms {
             if let Some(place) = self.places.get_mut(&want.name) {
                 place.reserve(key, now);
                 place.tickets.remove(key);
+                place.probed(key, now);
                 place.running += 1;
                 if let Some((number, _)) = place.numbers.remove(key) {
                     place.order.remove(&number);
@@ -284,6 +312,36 @@ impl Place {
         }
     }
 
+    /// Nobody comes before it opens, nor so long after; those who wait keep their distances.
+    fn keep_off(&mut self, after_us: i64) {
+        let open_us = micros(self.closed_until);
+        let first = self.tickets.values().copied().min().unwrap_or(self.free_us);
+        let shift = (open_us + after_us - first).max(0);
+        self.tickets.values_mut().for_each(|it| *it += shift);
+        self.free_us = (self.free_us + shift).max(open_us + self.gap());
+    }
+
+    /// The request `key` was let in. If the place is down, no other is for a while.
+    fn probed(&mut self, key: &str, now: Timestamp) {
+        if self.down_until <= now {
+            return;
+        }
+        self.probe = Some(key.to_owned());
+        self.closed_until = self.down_until.min(now + PROBE_EVERY);
+        self.keep_off(0);
+    }
+
+    /// It was down, and is not: all that wait come as much earlier as the first may.
+    fn open(&mut self, now: Timestamp) {
+        self.probe = None;
+        self.down_until = now;
+        self.closed_until = self.closed_until.min(now);
+        let first = self.tickets.values().copied().min().unwrap_or(self.free_us);
+        let shift = (first - micros(now)).max(0);
+        self.tickets.values_mut().for_each(|it| *it -= shift);
+        self.free_us -= shift;
+    }
+
     fn is_paced(&self, now: Timestamp) -> bool {
         self.gap() > 0 || self.closed_until > now || !self.tickets.is_empty()
     }
@@ -311,7 +369,8 @@ impl Place {
 
     fn is_idle(&self, now: Timestamp) -> bool {
         let waited_for = self.tickets.values().any(|at| *at > micros(now - TICKET_TIME));
-        let paced = self.closed_until > now || self.gap_us > 0 || self.free_us > micros(now);
+        let paced =
+            self.closed_until.max(self.down_until) > now || self.gap_us > 0 || self.free_us > micros(now);
         self.running == 0 && self.present == 0 && self.numbers.is_empty() && !waited_for && !paced
     }
 }

@@ -3,25 +3,27 @@
 //! The first message of a group goes out at once. Those that follow within a window are held, and go out as
 //! one that counts them; each of the tasks takes what became of it as the answer to its own. A few are no
 //! storm: each goes out as it is. While more come, the next window is twice as long, and half as long when
-//! none came, so that a storm may take a breath. Nothing here is durable: a task whose answer was not kept
-//! asks again.
+//! none came, so that a storm may take a breath. When the engine stops, what is held goes out at once.
+//! Nothing here is durable: a task whose answer was not kept asks again.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
 
 use base64::Engine;
 use base64::prelude::BASE64_URL_SAFE_NO_PAD as BASE64;
 use futures::future::join_all;
 use sha2::{Digest as _, Sha256};
 use tokio::sync::oneshot;
-use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
 
 use crate::channels::words::one_line;
+use crate::engine::edges::Clock;
 use crate::model::effect::{About, Outcome, TellAsk};
 use crate::model::fault::Fault;
-use crate::model::time::Span;
-use crate::world::tell::{Teller, left};
+use crate::model::time::{Span, Ticks};
+use crate::world::clock::SystemClock;
+use crate::world::deadline::left;
+use crate::world::tell::Teller;
 
 /// So many messages are no storm, and go out as they are: each may hold a link that only it has.
 const FEW: usize = 3;
@@ -88,7 +90,7 @@ impl Group {
 struct Held {
     ask: TellAsk,
     key: String,
-    since: Instant,
+    since: Ticks,
     tell: oneshot::Sender<Outcome>,
 }
 
@@ -98,6 +100,8 @@ pub struct Storm {
     teller: Arc<Teller>,
     digest: Digest,
     groups: Groups,
+    /// No window is waited for any more.
+    hurry: CancellationToken,
 }
 
 /// What is held of each group whose window is open.
@@ -116,10 +120,10 @@ impl Groups {
     }
 
     /// How long the one that waits longest has waited.
-    fn age(&self, group: &Group) -> Duration {
+    fn age(&self, group: &Group) -> Span {
         let groups = self.lock();
         let first = groups.get(group).and_then(|held| held.first());
-        first.map(|it| it.since.elapsed()).unwrap_or_default()
+        first.map(|it| SystemClock.ticks().since(it.since)).unwrap_or_default()
     }
 
     /// Takes what is held. If it is the `last` window, a group of which nothing is held is over.
@@ -136,7 +140,12 @@ impl Groups {
 impl Storm {
     /// A teller that gathers for as long as `digest` says.
     pub fn new(teller: Teller, digest: Digest) -> Storm {
-        Storm { teller: Arc::new(teller), digest, groups: Groups::default() }
+        Storm { teller: Arc::new(teller), digest, groups: Groups::default(), hurry: CancellationToken::new() }
+    }
+
+    /// Sends at once what is held, and gathers no longer than the message before takes.
+    pub fn hurry(&self) {
+        self.hurry.cancel();
     }
 
     /// Tells, within `timeout`, by itself or with others.
@@ -169,26 +178,43 @@ impl Storm {
         match groups.get_mut(&group) {
             Some(held) => {
                 let (tell, told) = oneshot::channel();
-                held.push(Held { ask: ask.clone(), key: key.to_owned(), since: Instant::now(), tell });
+                held.push(Held { ask: ask.clone(), key: key.to_owned(), since: SystemClock.ticks(), tell });
                 Some(told)
             }
             None => {
                 groups.insert(group.clone(), Vec::new());
                 drop(groups);
                 let (teller, groups) = (Arc::clone(&self.teller), self.groups.clone());
-                tokio::spawn(gather(teller, groups, group, self.digest, timeout));
+                let window = Window { digest: self.digest, hurry: self.hurry.clone() };
+                tokio::spawn(gather(teller, groups, group, window, timeout));
                 None
             }
         }
     }
 }
 
+/// How long is gathered, unless it is hurried.
+struct Window {
+    digest: Digest,
+    hurry: CancellationToken,
+}
+
+impl Window {
+    async fn wait(&self, time: Span) {
+        tokio::select! {
+            () = SystemClock.after(time) => {}
+            () = self.hurry.cancelled() => {}
+        }
+    }
+}
+
 /// Sends what was held at the end of each window, until nothing was for a while.
-async fn gather(teller: Arc<Teller>, groups: Groups, group: Group, digest: Digest, timeout: Span) {
+async fn gather(teller: Arc<Teller>, groups: Groups, group: Group, it: Window, timeout: Span) {
+    let digest = it.digest;
     let mut window = digest.first;
     loop {
         // Those that came while the last digest was on its way have waited already.
-        rest(window.duration().saturating_sub(groups.age(&group))).await;
+        it.wait(Span(window.0.saturating_sub(groups.age(&group).0))).await;
         let last = window <= digest.first;
         let held = groups.take(&group, last);
         if held.is_empty() {
@@ -212,11 +238,6 @@ async fn gather(teller: Arc<Teller>, groups: Groups, group: Group, digest: Diges
             drop(one.tell.send(outcome));
         }
     }
-}
-
-#[expect(clippy::disallowed_methods, reason = "this is the window that messages are gathered in")]
-async fn rest(time: Duration) {
-    tokio::time::sleep(time).await;
 }
 
 /// One message for all of them, and its key.

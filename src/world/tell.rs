@@ -6,7 +6,6 @@ use std::sync::Arc;
 
 use futures::future::join_all;
 use serde_json::{Map, Value};
-use tokio::time::Instant;
 
 use crate::channels;
 use crate::channels::marks::{marked, masked};
@@ -19,6 +18,7 @@ use crate::model::effect::{Answer, Delivery, HttpAnswer, Outcome, TellAsk};
 use crate::model::fault::{Class, Fault};
 use crate::model::time::Span;
 use crate::world::clock::SystemClock;
+use crate::world::deadline::left;
 use crate::world::http::Http;
 use crate::world::mail::Mail;
 use crate::world::secrets::Opener;
@@ -53,7 +53,7 @@ impl Teller {
             names.iter().filter(|it| seen.insert((*it).clone())).cloned().collect()
         };
         let (names, fallback) = (fresh(&ask.channels), fresh(&ask.fallback));
-        let started = Instant::now();
+        let started = SystemClock.ticks();
         let mut deliveries = if ask.all {
             join_all(names.iter().map(|name| self.try_one(ask, name, &key, timeout))).await
         } else {
@@ -78,13 +78,10 @@ impl Teller {
 
     /// Each gets its share of the time that is left, so that a slow one leaves some for the next.
     async fn first(&self, ask: &TellAsk, names: &[String], key: &str, timeout: Span) -> Vec<Delivery> {
-        let started = Instant::now();
+        let started = SystemClock.ticks();
         let mut deliveries = Vec::new();
         for (n, name) in names.iter().enumerate() {
-            let left = timeout.duration().saturating_sub(started.elapsed());
-            // Rounded up: a tick that was lost on the way is no reason to say so.
-            let share = (left.as_micros() / (names.len() - n) as u128).div_ceil(1_000);
-            let share = u64::try_from(share).unwrap_or(u64::MAX);
+            let share = left(timeout, started).0.div_ceil((names.len() - n) as u64);
             let delivery = self.try_one(ask, name, key, Span::millis(share)).await;
             let done = delivery.result.is_ok();
             deliveries.push(delivery);
@@ -130,7 +127,7 @@ impl Teller {
             key: format!("{key}-{name}"),
         };
         let mut errand = Errand { spec, config, message, opener };
-        let started = Instant::now();
+        let started = SystemClock.ticks();
         match self.send(&mut errand, timeout).await? {
             Reply::Taken(id) => {
                 self.keyring.health().moved(name, None);
@@ -182,12 +179,6 @@ impl Teller {
             Err(fault) => Err(Fault { message: format!("{}; {hint}", fault.message), ..fault }),
         }
     }
-}
-
-/// What is left of `timeout` since `started`.
-pub fn left(timeout: Span, started: Instant) -> Span {
-    let left = timeout.duration().saturating_sub(started.elapsed());
-    Span::millis(u64::try_from(left.as_millis()).unwrap_or(u64::MAX))
 }
 
 /// One message on its way by one channel.

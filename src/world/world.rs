@@ -65,6 +65,11 @@ impl RealWorld {
         let asker = Asker::new(http, keyring, config.host_limits);
         Ok(RealWorld { asker, storm: Storm::new(teller, config.digest) })
     }
+
+    /// The engine stops: what only waits for company goes out now.
+    pub fn hurry(&self) {
+        self.storm.hurry();
+    }
 }
 
 /// A limit that means no host, or lets nobody in, is a slip that would never be seen.

@@ -7,3 +7,4 @@ mod acks;
 mod health;
 mod real;
 mod storms;
+mod watchdog;

@@ -140,3 +140,20 @@ async fn a_storm_that_reaches_no_one_stays_open_and_is_told_when_somebody_can_be
     assert_eq!(told_of(&scene.told(AUTHOR)), 200);
     assert_eq!(scene.health("author").await["failing"], false);
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_was_held_goes_out_at_once_when_the_engine_stops() {
+    // The windows stay open for longer than the test has.
+    let scene = Scene::gathering(Digest::new(Span::secs(50), Digest::MOST)).await;
+    scene.house.deploy(FLOOD).await;
+    submit(&scene, "flood", 40).await;
+    stand(&scene, "flood", "nap", 1).await;
+    assert_eq!(scene.told(AUTHOR).len(), 1, "the others are held");
+    let scene = tokio::time::timeout(std::time::Duration::from_secs(30), scene.reopened()).await;
+    let scene = scene.expect("a stop sits out the window");
+    assert_eq!(told_of(&scene.told(AUTHOR)), 40, "{:#?}", scene.told(AUTHOR));
+    for task in tasks(&scene, "flood").await {
+        let alarm = task.alarm.unwrap();
+        assert!(alarm.told.is_some(), "{}: {:?}", task.reference, alarm.trouble);
+    }
+}

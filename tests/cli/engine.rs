@@ -95,6 +95,21 @@ fn a_bad_file_does_not_keep_the_engine_from_its_start() {
 }
 
 #[test]
+fn doctor_fails_while_the_store_takes_no_writes() {
+    let place = Place::new();
+    let _served = place.serve();
+    let other = rusqlite::Connection::open(place.path("data/beltline.db")).unwrap();
+    other.execute_batch("BEGIN EXCLUSIVE").unwrap();
+    let doctor = place.run(&["doctor"]);
+    doctor.failed(1, &["1 thing is wrong"]);
+    assert!(doctor.out.contains("fail  store: it takes no writes: "), "{doctor:?}");
+    assert!(doctor.out.contains("make room on its disk"), "with the remedy: {doctor:?}");
+    assert!(doctor.out.contains("ok    runner: its heart beats"), "{doctor:?}");
+    other.execute_batch("ROLLBACK").unwrap();
+    place.ok(&["doctor"]);
+}
+
+#[test]
 fn the_store_may_be_memory() {
     let place = Place::new();
     let _served = place.serve_with(&["--store", "memory"]);

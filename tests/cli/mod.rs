@@ -10,6 +10,8 @@ mod keeping;
 mod secrets;
 mod each;
 mod engine;
+mod stopping;
+mod damage;
 mod resources;
 mod hooks;
 mod demo;

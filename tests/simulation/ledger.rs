@@ -81,15 +81,17 @@ impl Ledger {
             State::Doing(effect) => self.doing.insert(task.id, effect.key.clone()),
             _ => self.doing.remove(&task.id),
         };
-        let mut events = transition.trail.iter().map(|hop| hop.event.as_str());
-        let key = before.filter(|_| events.any(|it| it.starts_with("answered") || it == "delivered"))?;
+        let said = |what: &str| transition.trail.iter().any(|hop| hop.event.starts_with(what));
+        let answered = said("answered") || said("delivered");
+        // A runner may say by itself that there was no answer.
+        let key = before.filter(|_| answered || said("no answer"))?;
         let received = |it: &&usize| matches!(self.asks[**it].fate, Fate::Received(_));
         match self.by_key.get(&key).and_then(|all| all.iter().rev().find(received)) {
             Some(number) => {
                 self.asks[*number].fate = Fate::Kept;
                 None
             }
-            None => Some(key),
+            None => Some(key).filter(|_| answered),
         }
     }
 

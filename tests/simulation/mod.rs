@@ -7,7 +7,14 @@ pub(crate) mod partners;
 pub(crate) mod portal;
 pub(crate) mod universe;
 
+mod batching;
 mod crowds;
 mod deaths;
+mod dice;
+mod faults;
+mod oracle;
+mod plans;
 mod rounds;
+mod seeds;
+mod trial;
 mod year;

@@ -25,6 +25,9 @@ use crate::simulation::partners::Partner;
 /// Every universe begins on the same day.
 pub(crate) const BEGINNING: Timestamp = Timestamp(1_795_000_000_000);
 
+/// So many calls of the store at one moment are called a hang.
+pub(crate) const CALLS_AT_ONCE_MAX: u64 = 2_000;
+
 /// A universe.
 pub(crate) struct Universe {
     pub(crate) edges: Edges,
@@ -78,6 +81,7 @@ impl Universe {
     pub(crate) fn with(partner: Box<dyn Partner>, registry: Arc<Registry>, deaths: Vec<u64>) -> Universe {
         let edges = Edges::new(partner, deaths);
         let time = VirtualTime::new(BEGINNING);
+        time.limit_calls(CALLS_AT_ONCE_MAX);
         let runtime = time.runtime();
         let director: Arc<Mutex<dyn Director>> = Arc::<Mutex<Fates>>::clone(&edges.fates);
         let simulation = Simulation::new(Premises {

@@ -12,6 +12,7 @@ use beltline::sim::settings::{Rotation, Settings};
 use beltline::sim::troubles::Trouble;
 use serde_json::json;
 
+use crate::simulation::dice::Dice;
 use crate::simulation::partners::{Partner, Reply};
 use crate::simulation::portal::Portal;
 use crate::simulation::universe::{BEGINNING, Universe, template};
@@ -24,23 +25,6 @@ const CALM: Span = Span::mins(10);
 /// The runner dies at so many of the doors of a year.
 const DEATHS: u64 = 300;
 const DOORS: u64 = 250_000;
-
-/// `SplitMix64`.
-struct Dice(u64);
-
-impl Dice {
-    fn next(&mut self) -> u64 {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut z = self.0;
-        z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        z ^ (z >> 31)
-    }
-
-    fn from(&mut self, low: u64, high: u64) -> u64 {
-        low + self.next() % (high - low)
-    }
-}
 
 /// What the weather did.
 #[derive(Default)]

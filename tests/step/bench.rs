@@ -110,6 +110,8 @@ impl Bench {
             progress: None,
             awaits: None,
             descent: Descent::default(),
+            clock: 0,
+            awaits_since: None,
             seed: Seed([0; 16]),
         });
         self.step(Cause::New)

@@ -260,6 +260,14 @@ mod rival {
         async fn resume(&self, now: Timestamp) -> Result<u64, StoreError> {
             self.disk.resume(now).await
         }
+        async fn pull_due(
+            &self,
+            by: Span,
+            after: TaskId,
+            limit: usize,
+        ) -> Result<Option<TaskId>, StoreError> {
+            self.disk.pull_due(by, after, limit).await
+        }
         async fn next_due(&self) -> Result<Option<Timestamp>, StoreError> {
             self.disk.next_due().await
         }

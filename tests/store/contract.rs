@@ -4,6 +4,7 @@ use beltline::engine::edges::{Record, Refused, Shelf, Store, Write};
 use beltline::engine::transition::Transition;
 use beltline::model::names::TaskId;
 use beltline::model::task::{State, Task, To, Word};
+use beltline::model::time::{Span, Timestamp};
 use serde_json::json;
 
 use crate::store::claims::*;
@@ -56,11 +57,13 @@ contract! {
     a_task_may_come_and_go_in_one_write
     the_one_that_ended_last_is_found
     tasks_without_due_are_roused
+    what_is_due_comes_earlier_when_the_clock_was_set_back
     counts_follow_every_move
     tasks_are_listed_by_all_that_narrows
     a_trail_is_what_the_commits_wrote
     a_trail_is_cut_and_a_number_is_never_given_twice
     open_alarms_are_listed
+    open_alarms_are_counted_at_any_number
     records_are_kept_replaced_and_forgotten
     a_stretch_of_a_shelf_is_read_and_cut
     a_record_is_kept_with_its_letter_or_not_at_all
@@ -385,6 +388,28 @@ async fn tasks_without_due_are_roused(store: &dyn Store) {
         all.push(due(store, id).await);
     }
     assert_eq!(all, [Some(7), Some(7), None, Some(99), None, None]);
+}
+
+async fn what_is_due_comes_earlier_when_the_clock_was_set_back(store: &dyn Store) {
+    let due = |id: i64, at: Option<Timestamp>| Task { due: at, ..waiting(id, &format!("shop/{id}")) };
+    put(store, born(due(1, Some(at(1_000))))).await.unwrap();
+    put(store, born(due(2, None))).await.unwrap();
+    put(store, born(Task { state: doing(), ..due(3, Some(at(1_000))) })).await.unwrap();
+    put(store, born(due(4, Some(at(1_500))))).await.unwrap();
+    put(store, born(due(5, Some(Timestamp(i64::MIN + 1))))).await.unwrap();
+    let mut after = Some(TaskId(i64::MIN));
+    let mut chunks = Vec::new();
+    while let Some(last) = after {
+        after = store.pull_due(Span(400), last, 2).await.unwrap();
+        chunks.extend(after.map(|it| it.0));
+    }
+    assert_eq!(chunks, [2, 4, 5]);
+    let mut all = Vec::new();
+    for id in 1..=5 {
+        all.push(get(store, id).await.unwrap().due.map(|it| it.0));
+    }
+    assert_eq!(all, [Some(600), None, Some(1_000), Some(1_100), Some(i64::MIN)]);
+    assert_eq!(store.next_due().await.unwrap(), Some(Timestamp(i64::MIN)));
 }
 
 async fn a_record_is_kept_with_its_letter_or_not_at_all(store: &dyn Store) {

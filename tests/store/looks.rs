@@ -3,7 +3,7 @@
 use beltline::engine::edges::{Record, Shelf, Store, Stretch, TaskQuery};
 use beltline::engine::transition::Transition;
 use beltline::model::names::TaskId;
-use beltline::model::task::{Phase, Task};
+use beltline::model::task::{Alarm, Phase, Task};
 use serde_json::json;
 
 use crate::store::make::*;
@@ -129,6 +129,28 @@ pub(super) async fn open_alarms_are_listed(store: &dyn Store) {
         store.alarms(limit).await.unwrap().iter().map(|task| task.id.0).collect()
     };
     assert_eq!((ids(9).await, ids(1).await), (vec![2, 3], vec![2]));
+}
+
+pub(super) async fn open_alarms_are_counted_at_any_number(store: &dyn Store) {
+    let counts = async || {
+        let counts = store.alarm_counts().await.unwrap();
+        (counts.undelivered, counts.told, counts.acknowledged, counts.open())
+    };
+    assert_eq!(counts().await, (0, 0, 0, 0));
+    let unheard = Alarm { acknowledged: None, told: None, ..alarm() };
+    let told = Alarm { told: Some(at(3)), ..unheard.clone() };
+    let rings = |id, alarm: &Alarm| Task { alarm: Some(alarm.clone()), ..waiting(id, &format!("shop/{id}")) };
+    let births = (1..=3_000).map(|id| step(born(rings(id, &unheard)))).collect();
+    assert!(commit(store, births).await.iter().all(Result::is_ok));
+    put(store, born(rings(3_001, &told))).await.unwrap();
+    put(store, born(rings(3_002, &alarm()))).await.unwrap();
+    put(store, born(waiting(3_003, "shop/well"))).await.unwrap();
+    assert_eq!(counts().await, (3_000, 1, 1, 3_002));
+    put(store, moved(rings(1, &told))).await.unwrap();
+    put(store, moved(rings(2, &alarm()))).await.unwrap();
+    put(store, moved(waiting(3, "shop/3"))).await.unwrap();
+    put(store, moved(Task { alarm: Some(unheard), ..done(4, "shop/4") })).await.unwrap();
+    assert_eq!(counts().await, (2_996, 2, 2, 3_000), "those that ended ring no more");
 }
 
 pub(super) async fn records_are_kept_replaced_and_forgotten(store: &dyn Store) {

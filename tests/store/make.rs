@@ -57,6 +57,8 @@ pub(crate) fn task(id: i64, name: &str) -> Task {
         progress: None,
         awaits: None,
         descent: Descent::default(),
+        clock: 0,
+        awaits_since: Some(Timestamp(7)),
         seed: Seed([7; 16]),
     }
 }

@@ -10,3 +10,4 @@ mod contract;
 mod side_by_side;
 pub(crate) mod sqlite;
 mod damage;
+pub(crate) mod room;

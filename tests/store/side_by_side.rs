@@ -324,6 +324,7 @@ impl Pair {
         self.saw(!counts.is_empty(), "counts");
         let alarms = self.both(async |store| store.alarms(NO_LIMIT).await.unwrap()).await;
         self.saw(!alarms.is_empty(), "alarms");
+        self.both(async |store| store.alarm_counts().await.unwrap()).await;
         let due = self.both(async |store| store.next_due().await.unwrap()).await;
         self.saw(due.is_some(), "due");
     }

@@ -25,7 +25,7 @@ pub(crate) fn fresh() -> (Sqlite, TempDir) {
     (open(folder.path()), folder)
 }
 
-pub(super) fn open(folder: &Path) -> Sqlite {
+pub(crate) fn open(folder: &Path) -> Sqlite {
     Sqlite::open(&folder.join("beltline.db"), sealer()).unwrap()
 }
 
@@ -246,4 +246,19 @@ async fn only_its_owner_may_read_the_file() {
         let mode = entry.unwrap().metadata().unwrap().permissions().mode();
         assert_eq!(mode & 0o077, 0, "{mode:o}");
     }
+}
+
+#[tokio::test]
+async fn alarms_that_were_kept_before_they_were_told_apart_are_counted_right() {
+    let (store, folder) = fresh();
+    for id in 1..=3 {
+        put(&store, born(Task { alarm: Some(alarm()), ..waiting(id, &format!("shop/{id}")) })).await.unwrap();
+    }
+    drop(store);
+    look(folder.path()).execute("UPDATE tasks SET alarm = 4 WHERE alarm > 0", []).unwrap();
+    let store = open(folder.path());
+    let counts = store.alarm_counts().await.unwrap();
+    assert_eq!((counts.acknowledged, counts.open()), (3, 3));
+    put(&store, moved(waiting(1, "shop/1"))).await.unwrap();
+    assert_eq!(store.alarm_counts().await.unwrap().open(), 2);
 }

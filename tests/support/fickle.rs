@@ -83,6 +83,9 @@ impl Store for Fickle {
     async fn next_due(&self) -> Result<Option<Timestamp>, StoreError> {
         self.inner.next_due().await
     }
+    async fn pull_due(&self, by: Span, after: TaskId, limit: usize) -> Result<Option<TaskId>, StoreError> {
+        self.inner.pull_due(by, after, limit).await
+    }
     async fn rouse(&self, process: &ProcessId, now: Timestamp) -> Result<u64, StoreError> {
         self.inner.rouse(process, now).await
     }

@@ -79,6 +79,7 @@ pub(crate) struct House {
     pub(crate) address: SocketAddr,
     pub(crate) client: Client,
     stop: CancellationToken,
+    world: Arc<RealWorld>,
     running: Vec<JoinHandle<()>>,
 }
 
@@ -100,9 +101,10 @@ impl House {
             digest: plan.digest,
             ..WorldConfig::default()
         };
+        let world = Arc::new(RealWorld::new(allow, Arc::clone(&keyring)).unwrap());
         let turns = Arc::new(Turns {
             store: Arc::clone(&plan.store),
-            world: Arc::new(RealWorld::new(allow, Arc::clone(&keyring)).unwrap()),
+            world: Arc::<RealWorld>::clone(&world),
             clock: plan.clock,
             registry: Arc::new(Registry::default()),
             board: Board::default(),
@@ -128,15 +130,18 @@ impl House {
         let running = vec![
             tokio::spawn(runner.run(stop.clone())),
             tokio::spawn(Arc::clone(&desk).watch_channels(stop.clone())),
+            tokio::spawn(Arc::clone(&desk).run_watchdog(stop.clone())),
             tokio::spawn(serve(listener, app, stop.clone())),
             tokio::spawn(Arc::clone(&desk).run_schedules(stop.clone())),
         ];
         let client = Client::builder().no_proxy().build().unwrap();
-        House { desk, store: plan.store, address, client, stop, running }
+        House { desk, store: plan.store, address, client, stop, world, running }
     }
 
     /// Stops as `serve` does, and gives back what is kept.
     pub(crate) async fn close(mut self) -> Arc<dyn Store> {
+        self.world.hurry();
+        self.desk.stopping();
         self.stop.cancel();
         for running in std::mem::take(&mut self.running) {
             running.await.unwrap();
@@ -152,6 +157,14 @@ impl House {
             drop(running.await);
         }
         Arc::clone(&self.store)
+    }
+
+    /// Its runner dies, and nothing else.
+    pub(crate) async fn lose_runner(&mut self) {
+        let runner = self.running.remove(0);
+        runner.abort();
+        // It was aborted, as it should be.
+        drop(runner.await);
     }
 
     /// A request with the operator's token.
@@ -192,6 +205,22 @@ impl House {
     pub(crate) async fn user(&self, name: &str, role: Option<&str>, within: Value) {
         let body = json!({"name": name, "password": PASSWORD, "role": role, "processes": within});
         self.api("POST", "/users").json(&body).send().await.ok(201);
+    }
+
+    /// What is at `path` when `good` is true of it, whether anything is committed meanwhile or not.
+    pub(crate) async fn becomes(&self, path: &str, good: impl Fn(&Value) -> bool) -> Value {
+        let mut looks = tokio::time::interval(std::time::Duration::from_millis(20));
+        let wait = async {
+            loop {
+                looks.tick().await;
+                let seen = self.api("GET", path).send().await.json();
+                if good(&seen) {
+                    return seen;
+                }
+            }
+        };
+        let wait = tokio::time::timeout(std::time::Duration::from_secs(60), wait);
+        wait.await.unwrap_or_else(|_| panic!("it never came to that at {path}"))
     }
 
     /// The task when `good` is true of it: looked at again after every commit.

@@ -5,3 +5,4 @@ pub(crate) mod fickle;
 pub(crate) mod house;
 pub(crate) mod shifted;
 pub(crate) mod issuer;
+pub(crate) mod refusing;

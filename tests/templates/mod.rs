@@ -6,6 +6,7 @@ mod bitrix_oauth;
 mod bitrix_offline;
 mod keeper;
 mod keeping;
+mod lost_answers;
 mod oauth2_keeper;
 mod provider;
 mod small;

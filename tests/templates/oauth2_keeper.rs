@@ -215,11 +215,11 @@ fn every_failure_goes_where_it_belongs_and_heals() {
         (Trouble::InvalidRequest, "config", "invalid_request", 1, "wake"),
         (Trouble::Moved, "config", "redirect, which is not followed", 1, "wake"),
         (Trouble::NotFound, "config", "the answer's status is 404", 1, "wake"),
-        (Trouble::Http503, "unreachable", "the answer's status is 503", 14, "itself"),
-        (Trouble::TooManyRequests, "unreachable", "the answer's status is 429", 14, "itself"),
-        (Trouble::Garbage, "unreachable", "bad_response", 14, "itself"),
-        (Trouble::Huge, "unreachable", "response_too_large", 14, "itself"),
-        (Trouble::Close, "unreachable", "outcome_unknown", 14, "itself"),
+        (Trouble::Http503, "unreachable", "the answer's status is 503", 18, "itself"),
+        (Trouble::TooManyRequests, "unreachable", "the answer's status is 429", 13, "itself"),
+        (Trouble::Garbage, "unreachable", "bad_response", 18, "itself"),
+        (Trouble::Huge, "unreachable", "response_too_large", 18, "itself"),
+        (Trouble::Close, "unreachable", "outcome_unknown", 18, "itself"),
         (Trouble::Lost, "lost", "the rotated token may be lost", 2, "link"),
     ] {
         let mut office = Office::with_token(rotating());

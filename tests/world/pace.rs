@@ -163,3 +163,19 @@ async fn a_limit_that_can_mean_nothing_is_refused() {
         assert!(matches!(error, WorldError::HostLimit(ref it, _) if it == pattern), "{error}");
     }
 }
+
+#[tokio::test]
+async fn one_503_shuts_out_nobody_for_longer_than_a_minute() {
+    let server = Server::saying(503, "Retry-After: 3600\r\n", "").await;
+    let world = world(Keyring::default());
+    let before = SystemClock.now();
+    assert_eq!(status(perform(&world, "a", get(&server.url("/"))).await), 503);
+    for key in ["b", "c"] {
+        let until = later(perform(&world, key, get(&server.url("/"))).await).until;
+        assert!(until < before + Span::secs(70), "{until}");
+    }
+    let busy = Server::saying(429, "Retry-After: 3600\r\n", "").await;
+    assert_eq!(status(perform(&world, "a", get(&busy.url("/"))).await), 429);
+    let until = later(perform(&world, "b", get(&busy.url("/"))).await).until;
+    assert!(until >= before + Span::hours(1), "{until}");
+}

@@ -2,7 +2,7 @@
 
 use beltline::model::rate::Limit;
 use beltline::model::time::{Span, Timestamp};
-use beltline::world::rooms::{Entry, Rooms, Want};
+use beltline::world::rooms::{Closing, Entry, Rooms, Want};
 
 const BEGINNING: Timestamp = Timestamp(1_000_000);
 
@@ -59,8 +59,8 @@ fn a_host_that_closes_is_left_alone_and_then_asked_slowly() {
     for key in ["a", "b"] {
         assert_eq!(enter(&mut rooms, 0, key, &host), "in");
     }
-    rooms.close(at(100), &host[0], "a", at(10_100));
-    rooms.close(at(120), &host[0], "b", at(10_100));
+    rooms.close(at(100), &host[0], "a", at(10_100), Closing::Down);
+    rooms.close(at(120), &host[0], "b", at(10_100), Closing::Down);
     // Those that were refused come first; all others behind them, in the order in which they came.
     assert_eq!(enter(&mut rooms, 200, "c", &host), "later 10200 `h`");
     assert_eq!(enter(&mut rooms, 200, "d", &host), "later 10250 `h`");
@@ -68,13 +68,13 @@ fn a_host_that_closes_is_left_alone_and_then_asked_slowly() {
     assert_eq!(enter(&mut rooms, 300, "b", &host), "later 10150 `h`");
     assert_eq!(enter(&mut rooms, 10_100, "a", &host), "in");
     // Closed again: everybody moves on, and keeps the distance, which has grown for those who come now.
-    rooms.close(at(10_110), &host[0], "a", at(20_000));
+    rooms.close(at(10_110), &host[0], "a", at(20_000), Closing::Down);
     assert_eq!(enter(&mut rooms, 10_150, "b", &host), "later 20100 `h`");
     assert_eq!(enter(&mut rooms, 10_200, "c", &host), "later 20150 `h`");
     assert_eq!(enter(&mut rooms, 10_200, "e", &host), "later 20250 `h`");
     for (millis, key) in [(20_000, "a"), (20_100, "b"), (20_150, "c"), (20_200, "d"), (20_250, "e")] {
         assert_eq!(enter(&mut rooms, millis, key, &host), "in", "{key}");
-        rooms.ease(at(millis), "h");
+        rooms.ease(at(millis), "h", key);
     }
     // Good answers have brought it back to its pace.
     for n in 0..100 {
@@ -83,16 +83,57 @@ fn a_host_that_closes_is_left_alone_and_then_asked_slowly() {
 }
 
 #[test]
+fn a_host_that_is_down_for_one_is_probed_by_another_and_opens_for_all() {
+    let mut rooms = Rooms::default();
+    let host = [want("h", None, None)];
+    let (minute, hour) = (60_000, 3_600_000);
+    assert_eq!(enter(&mut rooms, 0, "a", &host), "in");
+    rooms.close(at(0), &host[0], "a", at(hour), Closing::Down);
+    // The one that was refused has the first place, and does not come: it waits as long as it was told to.
+    assert_eq!(enter(&mut rooms, 1_000, "b", &host), "later 60050 `h`");
+    assert_eq!(enter(&mut rooms, 1_000, "c", &host), "later 60100 `h`");
+    assert_eq!(enter(&mut rooms, minute + 50, "b", &host), "in");
+    // While that is out, nobody else goes, and not for a minute after it went.
+    assert_eq!(enter(&mut rooms, minute + 100, "c", &host), "later 120050 `h`");
+    assert_eq!(enter(&mut rooms, minute + 200, "d", &host), "later 120100 `h`");
+    // Refused too: the next probe is a minute later again.
+    rooms.close(at(minute + 300), &host[0], "b", at(hour), Closing::Down);
+    let again = enter(&mut rooms, 2 * minute + 50, "c", &host);
+    assert!(again.starts_with("later 12") || again.starts_with("soon 12"), "{again}");
+    assert_eq!(enter(&mut rooms, 2 * minute + 400, "c", &host), "in");
+    // A good answer to some older request says nothing; one to the probe opens it.
+    rooms.ease(at(2 * minute + 500), "h", "z");
+    assert!(enter(&mut rooms, 2 * minute + 600, "e", &host).starts_with("later 18"));
+    rooms.ease(at(2 * minute + 700), "h", "c");
+    for n in 0..4 {
+        let millis = 2 * minute + 2_000 + n * 500;
+        assert_eq!(enter(&mut rooms, millis, &format!("n{n}"), &host), "in");
+    }
+}
+
+#[test]
+fn a_host_that_is_busy_is_asked_by_nobody_until_it_says() {
+    let mut rooms = Rooms::default();
+    let host = [want("h", None, None)];
+    rooms.close(at(0), &host[0], "a", at(3_600_000), Closing::Busy);
+    for minute in 0..60_u64 {
+        let said = enter(&mut rooms, minute * 60_000, &format!("k{minute}"), &host);
+        assert!(said.starts_with("later 3600"), "{said}");
+    }
+    assert_eq!(enter(&mut rooms, 3_600_000, "a", &host), "in");
+}
+
+#[test]
 fn answers_under_way_do_not_open_what_was_closed() {
     let mut rooms = Rooms::default();
     let host = [want("h", None, None)];
-    rooms.close(at(0), &host[0], "a", at(5_000));
+    rooms.close(at(0), &host[0], "a", at(5_000), Closing::Down);
     for _ in 0..10 {
-        rooms.ease(at(100), "h");
+        rooms.ease(at(100), "h", "z");
     }
     assert_eq!(enter(&mut rooms, 100, "b", &host), "later 5050 `h`");
     // A moment that is over closes nothing.
-    rooms.close(at(100), &want("i", None, None), "a", at(50));
+    rooms.close(at(100), &want("i", None, None), "a", at(50), Closing::Down);
     assert_eq!(enter(&mut rooms, 100, "c", &[want("i", None, None)]), "in");
 }
 

@@ -9,16 +9,23 @@ use serde_json::{Value, json};
 use crate::cli::config::StoreChoice;
 use crate::cli::data::{DataDir, Standing};
 use crate::cli::files::yaml_files;
-use crate::cli::moment::{far, now};
+use crate::cli::moment::{far, now, time};
 use crate::cli::out::{Look, named, one_line, text};
 use crate::cli::remote::{Refusal, Remote};
 use crate::cli::session::Session;
 use crate::desk::disk::{Disk, Room};
-use crate::model::time::Timestamp;
+use crate::model::steps::ClockStep;
+use crate::model::time::{Span, Timestamp};
 use crate::process::parse::parse;
 
 /// A task later than that is kept waiting by something.
 const LATE_S_MAX: f64 = 5.0;
+/// Of how many tasks it is asked when their values die, those first that need a person soonest.
+const LIVES_MAX: usize = 500;
+/// So long it is said that the clock was set.
+const STEP_SHOWN: Span = Span::days(7);
+/// How many damaged places of the store are named.
+const DAMAGED_SHOWN: usize = 10;
 /// No machine of today believes it is earlier: 2025-01-01.
 const EARLIEST: Timestamp = Timestamp(1_735_689_600_000);
 
@@ -242,13 +249,21 @@ async fn status_findings(remote: &Remote, status: &Value) -> Vec<Finding> {
     let store = &status["store"];
     findings.push(match store["ok"].as_bool() {
         Some(true) => ok("store", text(store, "kind")),
+        _ if store["writable"].as_bool() == Some(false) => fail(
+            "store",
+            format!("it takes no writes: {}", text(store, "detail")),
+            "make room on its disk, or see whether that is read-only; nothing is lost meanwhile",
+        ),
         _ => fail("store", text(store, "detail"), "nothing is lost, and nothing moves until it answers"),
     });
+    findings.extend(runner(status));
+    findings.push(checked(&status["check"]));
     let late = status["lateness_s"].as_f64().unwrap_or(0.0);
     if late > LATE_S_MAX {
         let found = format!("the task that is due longest is {late:.0} s late");
         findings.push(warn("timers", found, "is the machine too slow, or the store?"));
     }
+    findings.extend(stepped(&status["clock"]));
     let problems = status["problems"].as_array().cloned().unwrap_or_default();
     for problem in &problems {
         let found = named(text(problem, "file"), text(problem, "message"));
@@ -257,7 +272,98 @@ async fn status_findings(remote: &Remote, status: &Value) -> Vec<Finding> {
     findings.extend(channels(status));
     findings.extend(tokens(remote).await);
     findings.push(alarms(status));
+    findings.extend(watchdog(status));
     findings
+}
+
+/// Values that are about to die, and of which their processes have told nobody.
+fn watchdog(status: &Value) -> Vec<Finding> {
+    const WHAT: &str = "watchdog";
+    const SHOWN_MAX: usize = 5;
+    let dog = &status["watchdog"];
+    // An engine from before there was one says nothing of it.
+    if dog.is_null() {
+        return Vec::new();
+    }
+    if dog["ok"].as_bool() != Some(true) {
+        let last = dog["looked_at"].as_str().unwrap_or("never");
+        let found = format!("it does not look after the values that die; it did last: {last}");
+        return vec![fail(WHAT, found, "start the engine again, and look into its log")];
+    }
+    let values = dog["values"].as_array().cloned().unwrap_or_default();
+    let open = dog["open"].as_u64().unwrap_or(0);
+    let one = |it: &Value| {
+        let name = format!("`{}` of {}/{}", text(it, "param"), text(it, "process"), text(it, "ref"));
+        let found = format!("{name} dies at {}: {}", text(it, "dies_at"), text(it, "waits_for"));
+        fail(WHAT, found, text(it, "remedy"))
+    };
+    let mut findings: Vec<Finding> = values.iter().take(SHOWN_MAX).map(one).collect();
+    let more = open.saturating_sub(findings.len() as u64);
+    if more > 0 {
+        findings.push(fail(
+            WHAT,
+            format!("{more} more values are about to die"),
+            "the first page of the dashboard lists them",
+        ));
+    }
+    if findings.is_empty() {
+        findings.push(ok(WHAT, "no value is about to die unseen"));
+    }
+    findings
+}
+
+/// Whether tasks move, and whether there are some that nobody has woken yet.
+fn runner(status: &Value) -> Vec<Finding> {
+    // A server of before says nothing of it.
+    let Some(runner) = status.get("runner") else { return Vec::new() };
+    let mut findings = vec![match runner["ok"].as_bool() {
+        Some(true) => ok("runner", "its heart beats"),
+        _ => fail("runner", text(runner, "detail"), "nothing is lost: stop the server, and start it again"),
+    }];
+    let unsettled = status["unsettled"].as_u64().unwrap_or(0);
+    if unsettled > 0 {
+        let found = format!("{unsettled} wait for the store, and then their tasks are woken");
+        findings.push(warn("processes", found, "that is tried until it is done; the log says what fails"));
+    }
+    findings
+}
+
+/// Whether the wall clock was set of late.
+fn stepped(clock: &Value) -> Option<Finding> {
+    const REMEDY: &str =
+        "keep the clock right with chrony or systemd-timesyncd, and let that start before this";
+    let at = time(clock.get("stepped_at"))?;
+    let words = ClockStep { at, by_ms: clock["by_ms"].as_i64()? }.words();
+    let found = format!("the server's was set {words}, {}", far(clock.get("stepped_at"), now()));
+    (now().since(at) < STEP_SHOWN).then(|| warn("clock", found, REMEDY))
+}
+
+/// What the last check of the store found.
+fn checked(check: &Value) -> Finding {
+    const WHAT: &str = "store check";
+    const REMEDY: &str = "it is set aside and the rest goes on; to have it back, stop the engine, put the last \
+                          backup of the data folder in its place and start again";
+    let places = check["places"].as_array().map(Vec::as_slice).unwrap_or_default();
+    let place = |it: &Value| {
+        let task = match it["process"].as_str() {
+            Some(process) => format!(" ({process}/{})", one_line(text(it, "ref"))),
+            None => String::new(),
+        };
+        format!("{}{task}: {}", one_line(text(it, "place")), one_line(text(it, "why")))
+    };
+    let (rows, at) = (check["rows"].as_u64().unwrap_or(0), check["at"].as_str());
+    match (check["damaged"].as_u64().unwrap_or(0), check["error"].as_str(), at) {
+        (0, None, None) => ok(WHAT, "none yet; the first begins a minute after the start"),
+        (0, None, Some(at)) => ok(WHAT, format!("{rows} rows were opened at {at}, none is damaged")),
+        (0, Some(error), _) => {
+            fail(WHAT, format!("it was cut off: {error}"), "it is begun again in ten minutes")
+        }
+        (many, ..) => {
+            let named: Vec<String> = places.iter().take(DAMAGED_SHOWN).map(place).collect();
+            let more = if many > named.len() as u64 { ", and more" } else { "" };
+            fail(WHAT, format!("{many} damaged: {}{more}", named.join("; ")), REMEDY)
+        }
+    }
 }
 
 /// Whether somebody can log in who may do everything.
@@ -295,7 +401,7 @@ fn alarms(status: &Value) -> Finding {
 /// The values that are dead, or whose last safe moment to wake a person has passed.
 async fn tokens(remote: &Remote) -> Vec<Finding> {
     const WHAT: &str = "tokens";
-    let Ok(answer) = remote.get("/api/v1/lives?limit=500").await else { return Vec::new() };
+    let Ok(answer) = remote.get(&format!("/api/v1/lives?limit={LIVES_MAX}")).await else { return Vec::new() };
     let items = answer.get("items").and_then(Value::as_array).cloned().unwrap_or_default();
     let mut findings = Vec::new();
     for task in &items {
@@ -313,7 +419,8 @@ async fn tokens(remote: &Remote) -> Vec<Finding> {
         }
     }
     if findings.is_empty() && !items.is_empty() {
-        findings.push(ok(WHAT, format!("of {} tasks, none near its death", items.len())));
+        let which = if items.len() < LIVES_MAX { "of" } else { "of those that die first," };
+        findings.push(ok(WHAT, format!("{which} {} tasks, none near its death", items.len())));
     }
     findings
 }

@@ -3,7 +3,6 @@
 use anyhow::Result;
 use clap::Args;
 use serde_json::json;
-use tokio::signal::unix::{SignalKind, signal};
 
 use crate::cli::config::StoreChoice;
 use crate::cli::flags;
@@ -11,10 +10,12 @@ use crate::cli::logs;
 use crate::cli::out::{Look, named};
 use crate::cli::serve::Engine;
 use crate::cli::session::Session;
+use crate::cli::signals::Signals;
 
 /// Run the engine, until Ctrl-C
 #[derive(Debug, Args)]
 #[command(after_help = "\
+SIGTERM or Ctrl-C stops it within --grace, a second one at once; nothing is lost either way.
 Everything here can stand in beltline.yaml, or in BELTLINE_ variables; `beltline config` shows what holds.
 
 Examples:
@@ -30,30 +31,30 @@ pub struct Serve {
 }
 
 impl Serve {
-    /// Runs until SIGINT or SIGTERM.
+    /// Runs until SIGINT or SIGTERM, or until a part of the engine ends by itself: then this is an error, so
+    /// that whatever supervises the program starts it anew.
     pub async fn run(self, session: &Session) -> Result<()> {
         logs::begin(&session.config, session.no_color)?;
-        let (mut interrupt, mut terminate) =
-            (signal(SignalKind::interrupt())?, signal(SignalKind::terminate())?);
-        let mut hangup = signal(SignalKind::hangup())?;
-        let engine = Engine::start(&session.config).await?;
+        let signals = Signals::listen(session.config.grace)?;
+        let mut engine = tokio::select! {
+            engine = Engine::start(&session.config) => engine?,
+            // A start may take long, and leaves nothing half done.
+            () = signals.stop.cancelled() => return Ok(()),
+        };
         greet(session, &engine)?;
-        loop {
+        let ended = loop {
             tokio::select! {
-                _ = interrupt.recv() => break,
-                _ = terminate.recv() => break,
-                _ = hangup.recv() => engine.reload(),
+                () = signals.stop.cancelled() => break Ok(()),
+                () = signals.reload.notified() => engine.reload(),
+                broken = engine.broken() => break Err(broken),
             }
-        }
+        };
+        signals.stop.cancel();
         if session.out.tty {
             eprintln!("stopping; once more stops at once, and nothing is lost");
         }
-        tokio::select! {
-            () = engine.stop() => {}
-            _ = interrupt.recv() => {}
-            _ = terminate.recv() => {}
-        }
-        Ok(())
+        engine.stop().await;
+        ended
     }
 }
 

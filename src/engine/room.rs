@@ -1,0 +1,79 @@
+//! How long a task waits for room outside, and what becomes of it then: nobody waits in silence past the
+//! moment at which one of its values needs a person.
+
+use crate::engine::walk::Walk;
+use crate::model::effect::{Ask, Later};
+use crate::model::fault::Fault;
+use crate::model::kind::Event;
+use crate::model::task::State;
+use crate::model::time::{Span, Timestamp};
+
+/// So long a task waits even if one of its values needs a person already: most places have room by then. And
+/// so long after its fault `no_room` it may ask again.
+const GRACE: Span = Span::mins(1);
+
+impl Walk<'_> {
+    /// Nothing was asked: the task comes again when there is room, on the same visit and with the same try.
+    /// If that is later than it can wait, it has the fault `no_room` at once.
+    pub(super) fn no_room(&mut self, later: &Later) {
+        let place = self.scrubbed(&later.place);
+        let (now, waited) = (self.now, self.task.awaits.is_some());
+        // One that lies ahead is of a clock that was set back since.
+        let since = self.task.awaits_since.filter(|it| waited && *it <= now).unwrap_or(now);
+        if let Some((end, why)) = self.patience(since).filter(|(end, _)| *end < later.until) {
+            let until = later.until;
+            let message = format!("no room at {place} until {until}, and this task waits until {end}: {why}");
+            let retry_after = Some(until.since(now).min(GRACE));
+            return self.had_no_room(Fault { retry_after, ..Fault::passing("no_room", message) });
+        }
+        // A task that comes again and again tells it once.
+        if !waited {
+            self.hop(&format!("waits for room at {place} until {}", later.until), |_| {});
+        }
+        self.task.awaits = Some(format!("room at {place}"));
+        self.task.awaits_since = Some(since);
+        self.task.state = State::Ready { at: later.until };
+        match self.scope.paused {
+            true => self.park(),
+            false => self.rest_again(),
+        }
+    }
+
+    /// Nothing was asked, for all places are taken. The task waits on, unless it has waited for long enough.
+    pub(super) fn no_place(&mut self) {
+        let State::Doing(effect) = &self.task.state else { return };
+        let (now, waited) = (self.now, self.task.awaits.is_some());
+        let since = self.task.awaits_since.filter(|it| waited && *it <= now).unwrap_or(now);
+        if matches!(effect.ask, Ask::Http(_))
+            && let Some((end, why)) = self.patience(since).filter(|(end, _)| *end < now)
+        {
+            let message =
+                format!("no place among all that is asked at once, and this task waited until {end}: {why}");
+            return self.had_no_room(Fault::passing("no_room", message));
+        }
+        self.task.awaits.get_or_insert_with(|| "a place".to_owned());
+        self.task.awaits_since = Some(since);
+        self.held();
+    }
+
+    fn had_no_room(&mut self, fault: Fault) {
+        self.task.awaits = None;
+        self.task.awaits_since = None;
+        self.task.state = State::Ready { at: self.now };
+        self.happen(Event::Answered(Err(fault)), "no room");
+    }
+
+    /// Until when a task waits for room that has waited since then, and why no longer; none if for ever. A
+    /// value that is dead already is no reason: waiting does not make it worse.
+    fn patience(&self, since: Timestamp) -> Option<(Timestamp, String)> {
+        let node = self.process.node(&self.task.at);
+        let own = node.and_then(|it| it.kind.permit_timeout());
+        let own = own.map(|it| (since + it, format!("its node has `permit_timeout: {it}`")));
+        let lives = self.process.lives(&self.task.params);
+        let alive = lives.into_iter().filter(|it| it.dies_at > self.now);
+        let first = alive.min_by_key(|it| it.warn_at);
+        let value = first
+            .map(|it| (it.warn_at.max(since + GRACE), format!("its `{}` dies at {}", it.param, it.dies_at)));
+        [own, value].into_iter().flatten().min_by_key(|(end, _)| *end)
+    }
+}

@@ -1,0 +1,201 @@
+//! [`Breaker`]: a store that breaks a promise on purpose, around one that keeps it. Debug builds alone have
+//! this file.
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+
+use crate::engine::broken::{Promise, is_broken};
+use crate::engine::edges::{
+    Claim, Count, Entry, Receipt, Record, Refused, Shelf, Store, StoreError, Stretch, TaskQuery, Write,
+};
+use crate::engine::transition::Transition;
+use crate::model::names::{Address, ProcessId, TaskId};
+use crate::model::task::Task;
+use crate::model::time::{Span, Timestamp};
+
+/// What is saved with an access token.
+const OTHER_HALF: &str = "refresh_token";
+
+type Results = Result<Vec<Result<Receipt, Refused>>, StoreError>;
+
+struct Breaker {
+    store: Arc<dyn Store>,
+    broken: Promise,
+}
+
+/// The store as it is, unless it is to be broken.
+pub fn broken(store: Arc<dyn Store>) -> Arc<dyn Store> {
+    let all = [Promise::LateAcknowledge, Promise::EarlySignals, Promise::WholePair];
+    match all.into_iter().find(|it| is_broken(*it)) {
+        Some(broken) => Arc::new(Breaker { store, broken }),
+        None => store,
+    }
+}
+
+impl Breaker {
+    /// Submitted tasks are committed later than it is said.
+    async fn acknowledge_early(&self, writes: Vec<Write>) -> Results {
+        let is_new = |write: &Write| matches!(write, Write::Step(it) if it.idempotency.is_some());
+        if !writes.iter().any(is_new) {
+            return self.store.commit(writes).await;
+        }
+        let results = writes.iter().map(|_| Ok(Receipt::default())).collect();
+        let store = Arc::clone(&self.store);
+        tokio::spawn(async move { store.commit(writes).await });
+        Ok(results)
+    }
+
+    /// Signals follow in a commit of their own.
+    async fn send_late(&self, mut writes: Vec<Write>) -> Results {
+        let mut letters = Vec::new();
+        for write in &mut writes {
+            if let Write::Step(it) = write {
+                let at = it.at;
+                letters.push(it.letters.drain(..).map(|it| Write::Post(it, at)).collect::<Vec<_>>());
+            } else {
+                letters.push(Vec::new());
+            }
+        }
+        let results = self.store.commit(writes).await?;
+        let taken = letters.into_iter().zip(&results).filter(|(_, result)| result.is_ok());
+        let late: Vec<Write> = taken.flat_map(|(letters, _)| letters).collect();
+        if !late.is_empty() {
+            self.store.commit(late).await?;
+        }
+        Ok(results)
+    }
+
+    /// The access token first, and then the rest.
+    async fn halve(&self, writes: Vec<Write>) -> Results {
+        let mut halves = Vec::new();
+        for write in &writes {
+            if let Write::Step(whole) = write
+                && let Some(half) = self.half(whole).await?
+            {
+                halves.push(Write::Step(Box::new(half)));
+            }
+        }
+        if !halves.is_empty() {
+            self.store.commit(halves).await?;
+        }
+        self.store.commit(writes).await
+    }
+
+    async fn half(&self, whole: &Transition) -> Result<Option<Transition>, StoreError> {
+        let Some(old) = self.store.task(whole.task.id).await? else {
+            return Ok(None);
+        };
+        let (Some(was), Some(is)) = (old.params.get(OTHER_HALF), whole.task.params.get(OTHER_HALF)) else {
+            return Ok(None);
+        };
+        if was == is || whole.gone {
+            return Ok(None);
+        }
+        let mut half = whole.clone();
+        half.task.params.set(OTHER_HALF, was.clone());
+        half.task.revision = old.revision;
+        (half.letters, half.trail, half.read) = (Vec::new(), Vec::new(), Vec::new());
+        Ok(Some(half))
+    }
+}
+
+#[async_trait]
+impl Store for Breaker {
+    async fn commit(&self, writes: Vec<Write>) -> Results {
+        match self.broken {
+            Promise::LateAcknowledge => self.acknowledge_early(writes).await,
+            Promise::EarlySignals => self.send_late(writes).await,
+            Promise::WholePair => self.halve(writes).await,
+            Promise::FullSync | Promise::Fence | Promise::Ticks => self.store.commit(writes).await,
+        }
+    }
+
+    async fn claim(&self, now: Timestamp, lease: Span, limit: usize) -> Result<Vec<Claim>, StoreError> {
+        self.store.claim(now, lease, limit).await
+    }
+
+    async fn read(&self, addresses: &[Address]) -> Result<Vec<Option<Task>>, StoreError> {
+        self.store.read(addresses).await
+    }
+
+    async fn resume(&self, now: Timestamp) -> Result<u64, StoreError> {
+        self.store.resume(now).await
+    }
+
+    async fn probe(&self) -> Result<(), StoreError> {
+        self.store.probe().await
+    }
+
+    async fn pull_due(&self, by: Span, after: TaskId, limit: usize) -> Result<Option<TaskId>, StoreError> {
+        self.store.pull_due(by, after, limit).await
+    }
+
+    async fn next_due(&self) -> Result<Option<Timestamp>, StoreError> {
+        self.store.next_due().await
+    }
+
+    async fn rouse(&self, process: &ProcessId, now: Timestamp) -> Result<u64, StoreError> {
+        self.store.rouse(process, now).await
+    }
+
+    async fn task(&self, id: TaskId) -> Result<Option<Task>, StoreError> {
+        self.store.task(id).await
+    }
+
+    async fn find(&self, address: &Address) -> Result<Option<Task>, StoreError> {
+        self.store.find(address).await
+    }
+
+    async fn tasks(&self, query: &TaskQuery) -> Result<Vec<Task>, StoreError> {
+        self.store.tasks(query).await
+    }
+
+    async fn named(&self, among: &[ProcessId], prefix: &str, limit: usize) -> Result<Vec<Task>, StoreError> {
+        self.store.named(among, prefix, limit).await
+    }
+
+    async fn trail(&self, id: TaskId, after: u64, limit: usize) -> Result<Vec<Entry>, StoreError> {
+        self.store.trail(id, after, limit).await
+    }
+
+    async fn events(&self, after: u64, limit: usize) -> Result<Vec<Entry>, StoreError> {
+        self.store.events(after, limit).await
+    }
+
+    async fn last_event(&self) -> Result<u64, StoreError> {
+        self.store.last_event().await
+    }
+
+    async fn counts(&self, process: Option<&ProcessId>) -> Result<Vec<Count>, StoreError> {
+        self.store.counts(process).await
+    }
+
+    async fn alarms(&self, limit: usize) -> Result<Vec<Task>, StoreError> {
+        self.store.alarms(limit).await
+    }
+
+    async fn keep(&self, records: Vec<Record>) -> Result<(), StoreError> {
+        self.store.keep(records).await
+    }
+
+    async fn forget(&self, shelf: Shelf, name: &str) -> Result<bool, StoreError> {
+        self.store.forget(shelf, name).await
+    }
+
+    async fn shelf(&self, shelf: Shelf) -> Result<Vec<Record>, StoreError> {
+        self.store.shelf(shelf).await
+    }
+
+    async fn record(&self, shelf: Shelf, name: &str) -> Result<Option<Record>, StoreError> {
+        self.store.record(shelf, name).await
+    }
+
+    async fn stretch(&self, stretch: &Stretch) -> Result<Vec<Record>, StoreError> {
+        self.store.stretch(stretch).await
+    }
+
+    async fn forget_before(&self, shelf: Shelf, name: &str) -> Result<u64, StoreError> {
+        self.store.forget_before(shelf, name).await
+    }
+}

@@ -1,0 +1,49 @@
+//! Random runs by their seeds: nothing that must not be, and the same trace twice.
+
+use crate::simulation::faults::Kind;
+use crate::simulation::trial::try_seed;
+
+/// So many seeds, of an hour each, run in every test.
+const SEEDS: u64 = 1_000;
+
+/// From which seed on, and how many, if not as usual.
+fn seeds() -> std::ops::Range<u64> {
+    #[expect(clippy::disallowed_methods, reason = "how much is run by hand is said to the tests alone")]
+    let number = |name: &str| std::env::var(name).ok().and_then(|it| it.parse::<u64>().ok());
+    let first = number("BELTLINE_FIRST_SEED").unwrap_or(1);
+    first..first + number("BELTLINE_SEEDS").unwrap_or(SEEDS)
+}
+
+/// The kinds of faults of every seed, such as `FullDisk,Deploy`, if not those that it has by itself.
+fn kinds() -> Vec<Kind> {
+    #[expect(clippy::disallowed_methods, reason = "how much is run by hand is said to the tests alone")]
+    let names = std::env::var("BELTLINE_FAULTS").unwrap_or_default();
+    Kind::ALL.into_iter().filter(|kind| names.split(',').any(|it| it == format!("{kind:?}"))).collect()
+}
+
+#[test]
+fn nothing_that_must_not_be_comes_of_random_processes_and_random_faults() {
+    let mut failed = Vec::new();
+    for seed in seeds() {
+        let tried = try_seed(seed, &kinds());
+        if let Some(first) = tried.wrong.first() {
+            println!("seed {seed} {:?}: {first}", tried.kinds);
+            failed.push(seed);
+            #[expect(clippy::disallowed_methods, reason = "so that a person can read what happened")]
+            if std::env::var("BELTLINE_TRACE").is_ok() {
+                println!("{}\n{}", tried.texts.join("\n"), tried.trace.join("\n"));
+            }
+        }
+    }
+    assert!(failed.is_empty(), "{} seeds failed: {failed:?}", failed.len());
+}
+
+#[test]
+fn the_same_seed_gives_the_same_trace() {
+    for seed in 1..=20 {
+        let (one, two) = (try_seed(seed, &[]), try_seed(seed, &[]));
+        assert!(one.trace.len() > 200, "something happens in seed {seed}");
+        let differs = one.trace.iter().zip(&two.trace).find(|(one, two)| one != two);
+        assert_eq!((differs, one.trace.len()), (None, two.trace.len()), "seed {seed}");
+    }
+}

@@ -1,0 +1,363 @@
+//! [`Trial`]: random processes in a random run. The same seed, the same trace, byte for byte.
+
+use std::sync::{Arc, Mutex, MutexGuard};
+
+use beltline::desk::actor::Actor;
+use beltline::desk::deploy::Deployment;
+use beltline::desk::desk::{Desk, DeskConfig};
+use beltline::engine::edges::{Store, TaskQuery};
+use beltline::engine::registry::{Deployed, Registry};
+use beltline::engine::runner::{Entry, Handle};
+use beltline::engine::shelf::Keyring;
+use beltline::engine::turns::NotTaken;
+use beltline::model::names::{Address, ProcessId, TaskId};
+use beltline::model::scope::Scope;
+use beltline::model::task::{Letter, State, Task, To, Word};
+use beltline::model::time::Span;
+use beltline::rehearsal::director::Director;
+use beltline::rehearsal::life::at_once;
+use beltline::rehearsal::simulation::{Premises, Simulation};
+use beltline::rehearsal::virtual_time::{Trouble, VirtualTime};
+use beltline::store::memory::Memory;
+use serde_json::json;
+
+use crate::simulation::dice::Dice;
+use crate::simulation::faults::{Faults, Kind, OUTAGE_MAX};
+use crate::simulation::oracle::Oracle;
+use crate::simulation::plans::{CHAIN, PLANS, plans};
+use crate::simulation::universe::{BEGINNING, CALLS_AT_ONCE_MAX, address, params, process};
+
+/// How long things go wrong, and how long all is well after that.
+const ROUGH: Span = Span::mins(40);
+const CALM: Span = Span::mins(20);
+/// A runner that is asked to stop does so in this time.
+const GRACE: Span = Span::secs(10);
+
+/// What came of a seed.
+pub(crate) struct Tried {
+    pub(crate) kinds: Vec<Kind>,
+    pub(crate) wrong: Vec<String>,
+    pub(crate) trace: Vec<String>,
+    pub(crate) texts: Vec<String>,
+}
+
+/// A run.
+struct Trial {
+    simulation: Simulation,
+    oracle: Arc<Mutex<Oracle>>,
+    disk: Arc<Memory>,
+    registry: Arc<Registry>,
+    dice: Dice,
+    texts: Vec<String>,
+    submits: Arc<Mutex<Vec<Submit>>>,
+    desk: Option<Arc<Desk>>,
+    /// Live at least until then.
+    over: bool,
+}
+
+/// What was handed in.
+struct Submit {
+    to: Address,
+    life: u16,
+    answer: Option<Result<TaskId, NotTaken>>,
+}
+
+/// Runs a seed.
+pub(crate) fn try_seed(seed: u64, kinds: &[Kind]) -> Tried {
+    let time = VirtualTime::new(BEGINNING);
+    time.limit_calls(CALLS_AT_ONCE_MAX);
+    let runtime = time.runtime();
+    let mut trial = Trial::new(seed, kinds, &time);
+    runtime.block_on(trial.run());
+    // The runner ends before its runtime does.
+    runtime.block_on(trial.simulation.kill());
+    let texts = std::mem::take(&mut trial.texts);
+    drop(runtime);
+    let mut oracle = trial.oracle();
+    let kinds = oracle.faults.kinds.clone();
+    Tried { kinds, wrong: std::mem::take(&mut oracle.wrong), trace: std::mem::take(&mut oracle.trace), texts }
+}
+
+impl Trial {
+    fn new(seed: u64, kinds: &[Kind], time: &Arc<VirtualTime>) -> Trial {
+        let mut dice = Dice(seed);
+        let texts = plans(&mut dice);
+        let registry = Arc::new(Registry::default());
+        for text in &texts {
+            registry.put(Deployed { process: Arc::new(process(text)), paused: false });
+        }
+        let mut faults = Faults::new(&mut dice, i64::try_from(ROUGH.0).unwrap());
+        if !kinds.is_empty() {
+            faults.kinds = kinds.to_vec();
+        }
+        let effects_max = faults.has(Kind::Crowd).then_some(2);
+        let oracle = Arc::new(Mutex::new(Oracle::new(faults)));
+        let director: Arc<Mutex<dyn Director>> = Arc::<Mutex<Oracle>>::clone(&oracle);
+        let disk = Arc::new(Memory::default());
+        let simulation = Simulation::new(Premises {
+            time: Arc::clone(time),
+            store: Arc::<Memory>::clone(&disk),
+            registry: Arc::clone(&registry),
+            facts: Arc::new(Scope::default),
+            director,
+            effects_max,
+        });
+        let (submits, desk) = (Arc::default(), None);
+        Trial { simulation, oracle, disk, registry, dice, texts, submits, desk, over: false }
+    }
+
+    fn oracle(&self) -> MutexGuard<'_, Oracle> {
+        self.oracle.lock().unwrap()
+    }
+
+    async fn run(&mut self) {
+        self.start().await;
+        self.boxes();
+        self.submit("keeper/k", json!({}));
+        let (mut number, end) = (0, i64::try_from(ROUGH.0).unwrap());
+        while self.up() < end && !self.over {
+            number += 1;
+            let name = format!("p{}/t{number}", self.dice.from(0, PLANS));
+            self.submit(&name, json!({}));
+            if self.dice.once_in(3) {
+                // Another in the same moment.
+                let name = format!("p{}/u{number}", self.dice.from(0, PLANS));
+                self.submit(&name, json!({}));
+            }
+            let pause = self.dice.from(1, 90_000);
+            self.live(pause).await;
+            self.disturb().await;
+        }
+        self.live(CALM.0).await;
+        if !self.over {
+            self.judge();
+        }
+    }
+
+    fn up(&self) -> i64 {
+        self.simulation.premises().time.moment().up
+    }
+
+    /// The tasks that others read.
+    fn boxes(&mut self) {
+        for link in 0..CHAIN {
+            self.submit(&format!("box/c{link}"), json!({"next": format!("c{}", link + 1)}));
+        }
+    }
+
+    /// Starts a runner, and with it a desk if somebody deploys.
+    async fn start(&mut self) {
+        self.simulation.start();
+        let life = u64::from(self.simulation.lives()) - 1;
+        self.oracle().life = life;
+        self.oracle().stopping = false;
+        if !self.oracle().faults.has(Kind::Deploy) {
+            return;
+        }
+        let handle = self.simulation.handle().unwrap().clone();
+        let desk = Arc::new(Desk::new(handle, Arc::new(Keyring::default()), DeskConfig::default()));
+        let first = self.simulation.lives() == 1;
+        let texts = self.texts.clone();
+        let own = Arc::clone(&desk);
+        // What is not loaded now, for the store is away, is loaded by nobody; as it is at a real start.
+        drop(
+            self.patiently(async move {
+                drop(own.load_all().await);
+                for text in texts.iter().filter(|_| first) {
+                    drop(own.deploy(&Actor::local("ann"), deployment(text)).await);
+                }
+            })
+            .await,
+        );
+        self.desk = Some(desk);
+    }
+
+    async fn patiently<T>(&mut self, work: impl Future<Output = T>) -> Option<T> {
+        let time = Arc::clone(&self.simulation.premises().time);
+        match time.unless_trouble(work).await {
+            Ok(done) => Some(done),
+            Err(trouble) => {
+                self.recover(trouble).await;
+                None
+            }
+        }
+    }
+
+    /// Hands in a task; what comes of it is looked at in the end.
+    fn submit(&mut self, to: &str, given: serde_json::Value) {
+        let Some(handle) = self.simulation.handle().cloned() else { return };
+        let (to, life) = (address(to), self.simulation.lives());
+        let oracle = Arc::clone(&self.oracle);
+        let (submits, place) = (Arc::clone(&self.submits), self.submits.lock().unwrap().len());
+        self.submits.lock().unwrap().push(Submit { to: to.clone(), life, answer: None });
+        let entry = Entry {
+            process: to.process.clone(),
+            reference: to.reference.clone(),
+            params: params(given),
+            idempotency: None,
+            by: None,
+        };
+        tokio::spawn(async move {
+            let answer = handle.submit(entry).await.map(|task| task.id);
+            let mut oracle = oracle.lock().unwrap();
+            if answer == Err(NotTaken::Stopping) && !oracle.stopping {
+                oracle.says(format!("the submit of `{to}` is told of a stop, and nothing stops"));
+            }
+            drop(oracle);
+            submits.lock().unwrap()[place].answer = Some(answer);
+        });
+    }
+
+    /// Lives on for so many milliseconds.
+    async fn live(&mut self, millis: u64) {
+        let end = self.up() + i64::try_from(millis).unwrap();
+        while !self.over && self.up() < end {
+            if let Err(trouble) = self.simulation.run_until(end).await {
+                self.recover(trouble).await;
+            }
+            let wrong = self.oracle().wrong.len();
+            self.over |= wrong > 0;
+        }
+    }
+
+    /// A runner that died is started again; one that hangs is the end of this run.
+    async fn recover(&mut self, trouble: Trouble) {
+        self.oracle().note(&format!("{trouble:?}"));
+        self.oracle().stopping = true;
+        if !self.oracle().wrong.is_empty() {
+            self.over = true;
+            return;
+        }
+        if trouble != Trouble::Died {
+            self.oracle().says(format!("{trouble:?} at {}", self.up()));
+            self.over = true;
+            return;
+        }
+        let life = self.oracle().life;
+        self.oracle().killed.insert(life);
+        self.simulation.kill().await;
+        self.again().await;
+    }
+
+    /// Some time passes without a runner, and then there is another.
+    async fn again(&mut self) {
+        let life = u64::from(self.simulation.lives()) - 1;
+        self.oracle().ledger.died(life);
+        let rest = self.dice.from(10, 30_000);
+        self.simulation.premises().time.sleep(Span::millis(rest)).await;
+        Box::pin(self.start()).await;
+    }
+
+    /// What the driver itself brings about.
+    async fn disturb(&mut self) {
+        let kinds = self.oracle().faults.kinds.clone();
+        let kind = *self.dice.of(&kinds);
+        let time = Arc::clone(&self.simulation.premises().time);
+        match kind {
+            Kind::Step if self.dice.once_in(3) => {
+                let size = *self.dice.of(&[30_000, 7_200_000]);
+                let millis = if self.dice.once_in(2) { size } else { -size };
+                self.oracle().note(&format!("{} the wall clock steps by {millis} ms", time.moment().up));
+                time.step(millis);
+            }
+            Kind::Freeze => {
+                let span = self.dice.from(1_000, 90_000);
+                self.oracle().note(&format!("{} frozen for {span} ms", time.moment().up));
+                let dice = &mut self.dice;
+                time.freeze(Span::millis(span), |many| usize::try_from(dice.from(0, many as u64)).unwrap());
+            }
+            Kind::Stop if self.dice.once_in(2) => self.stop().await,
+            Kind::Deploy => self.deploy().await,
+            _ => self.signal(),
+        }
+    }
+
+    async fn stop(&mut self) {
+        self.oracle().note("stop");
+        self.oracle().stopping = true;
+        match self.simulation.stop(GRACE).await {
+            Ok(true) => {}
+            Ok(false) => self.oracle().says(format!("it did not stop within {GRACE}")),
+            Err(Trouble::Died) => {}
+            Err(trouble) => return self.recover(trouble).await,
+        }
+        self.again().await;
+    }
+
+    /// A version of a process with one node less, and then the first one again.
+    async fn deploy(&mut self) {
+        let Some(desk) = self.desk.clone() else { return };
+        let text = self.texts[3 + usize::try_from(self.dice.from(0, PLANS)).unwrap()].clone();
+        let other = text
+            .replace("n1: ", "m1: ")
+            .replace("next: n1,", "next: m1,")
+            .replace("next: n1}", "next: m1}")
+            .replace("error: n1}", "error: m1}")
+            .replace("timeout: n1,", "timeout: m1,");
+        self.oracle().note(&format!("{} deploy", self.up()));
+        for (text, from, to) in [(other, "n1", "m1"), (text, "m1", "n1")] {
+            let moves = [(from.parse().unwrap(), to.parse().unwrap())].into();
+            let deployment = Deployment { moves, ..deployment(&text) };
+            let desk = Arc::clone(&desk);
+            let done =
+                self.patiently(async move { desk.deploy(&Actor::local("ann"), deployment).await }).await;
+            let told = done.map(|it| it.map(drop).map_err(|it| it.to_string()));
+            self.oracle().note(&format!("{} deployed: {told:?}", self.up()));
+            if told.is_some_and(|it| it.is_err()) {
+                self.none_sleeps().await;
+            }
+        }
+    }
+
+    /// What was paused for a deploy that failed goes on when the store is back.
+    async fn none_sleeps(&mut self) {
+        self.live(OUTAGE_MAX.0 + 30_000).await;
+        let query = TaskQuery { limit: usize::MAX, ..TaskQuery::default() };
+        let paused = |it: &Task| self.registry.get(&it.process).is_some_and(|it| it.paused);
+        for task in at_once(self.disk.tasks(&query)).unwrap() {
+            if task.due.is_none() && matches!(task.state, State::Ready { .. }) && !paused(&task) {
+                let (name, node) = (task.address(), &task.at);
+                self.oracle().says(format!("`{name}` sleeps on `{node}` after a deploy that failed"));
+            }
+        }
+    }
+
+    /// A signal to the keeper, from outside.
+    fn signal(&mut self) {
+        let Some(handle) = self.simulation.handle().cloned() else { return };
+        let word = Word::Modify { params: params(json!({"kick": 1})) };
+        let letter = Letter { to: To::Address(address("keeper/k")), word };
+        tokio::spawn(async move { drop(Handle::post(&handle, letter).await) });
+    }
+
+    /// What must hold when all has been well for a while.
+    fn judge(&mut self) {
+        let query = TaskQuery { limit: usize::MAX, ..TaskQuery::default() };
+        let tasks = at_once(self.disk.tasks(&query)).unwrap();
+        let moment = self.simulation.premises().time.moment();
+        let lives = self.simulation.lives();
+        let mut oracle = self.oracle.lock().unwrap();
+        let registry = Arc::clone(&self.registry);
+        oracle.at_the_end(&tasks, moment, |task| registry.get(&task.process).is_some_and(|it| it.paused));
+        for submit in self.submits.lock().unwrap().iter() {
+            let name = &submit.to;
+            match &submit.answer {
+                Some(Ok(id)) if !tasks.iter().any(|task| task.id == *id) => {
+                    oracle.says(format!("`{name}` was acknowledged and is gone"));
+                }
+                None if submit.life == lives => {
+                    oracle.says(format!("the submit of `{name}` was never answered"));
+                }
+                _ => {}
+            }
+        }
+        let stuck = tasks.iter().filter(|it| matches!(it.state, State::Doing(_)));
+        for task in stuck.filter(|it| it.process == ProcessId::new("box").unwrap()) {
+            oracle.says(format!("`{}` does what it cannot", task.address()));
+        }
+    }
+}
+
+fn deployment(text: &str) -> Deployment {
+    Deployment { text: text.to_owned(), ..Deployment::default() }
+}

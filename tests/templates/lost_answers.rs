@@ -1,0 +1,88 @@
+//! `bitrix-oauth`: answers that are lost, by a server that forgives a repeat for some seconds, and tokens
+//! that live half a minute.
+
+use beltline::model::time::{Span, Timestamp};
+use beltline::sim::script::Plan;
+use beltline::sim::settings::Settings;
+use beltline::sim::troubles::Trouble;
+use serde_json::json;
+
+use crate::templates::keeper::{Keeper, TASK};
+
+/// Many a token server gives the rotated pair once more, for ten to sixty seconds.
+fn forgiving() -> Settings {
+    Settings { forgiven_s: 10, ..Settings::default() }
+}
+
+/// The end of the present token, as the task has it.
+fn end(keeper: &Keeper) -> Timestamp {
+    Timestamp(keeper.param("expires_at").as_i64().unwrap() * 1_000)
+}
+
+#[test]
+fn a_lost_answer_is_healed_within_seconds_where_a_repeat_is_forgiven() {
+    for what in [Trouble::Lost, Trouble::Http504, Trouble::Http500, Trouble::Garbage, Trouble::Empty] {
+        for losses in 1..=3 {
+            let mut keeper = Keeper::with_token(forgiving());
+            let old = keeper.param("access_token");
+            keeper.trouble(vec![Plan::times(what, losses).after()]);
+            let begins = Timestamp(keeper.param("renew_at").as_i64().unwrap() * 1_000);
+            // Two tries in the first three seconds, the third within nine.
+            keeper.universe.run_until(begins + Span::secs(if losses == 1 { 3 } else { 9 }));
+            if losses == 3 {
+                assert_eq!(keeper.node(), "rest", "{what:?}: what comes after ten seconds is not forgiven");
+                continue;
+            }
+            keeper.is_well();
+            assert_ne!(keeper.param("access_token"), old, "{what:?}");
+            assert!(keeper.told().is_empty(), "{what:?}: {:#?}", keeper.told());
+            let access = keeper.param("access_token").as_str().unwrap().to_owned();
+            let last = end(&keeper) - Span::secs(1);
+            assert!(keeper.portal.takes(&access, last), "{what:?}: it is counted from the first request");
+        }
+    }
+}
+
+#[test]
+fn an_engine_that_died_over_a_renewal_is_forgiven_too() {
+    let mut keeper = Keeper::with_token(Settings { forgiven_s: 60, ..Settings::default() });
+    keeper.trouble(vec![Plan::times(Trouble::Slow, 1).ms(19_000)]);
+    keeper.renewal();
+    keeper.universe.run(Span::secs(30));
+    keeper.is_well();
+    assert!(keeper.told().is_empty());
+}
+
+#[test]
+fn a_token_of_half_a_minute_is_always_alive() {
+    for letters in [false, true] {
+        let settings = Settings { access_life_s: 30, old_access_survives: true, ..Settings::default() };
+        let mut keeper = Keeper::with_token(settings);
+        let before = keeper.asked();
+        for second in 0..2 * 3_600 {
+            keeper.universe.run(Span::secs(1));
+            assert!(keeper.has_good_token(), "dead after {second} s: {:?}", keeper.universe.way(TASK));
+            assert!(end(&keeper) > keeper.universe.now());
+            if letters && second % 7 == 0 {
+                keeper.universe.modify(TASK, json!({}));
+            }
+        }
+        let asked = keeper.asked() - before;
+        assert!((340..=370).contains(&asked), "{asked} requests in two hours");
+        assert!(keeper.told().is_empty());
+    }
+}
+
+#[test]
+fn a_token_of_half_a_minute_survives_a_lost_answer() {
+    let settings = Settings { access_life_s: 30, old_access_survives: true, ..forgiving() };
+    let mut keeper = Keeper::with_token(settings);
+    for _ in 0..50 {
+        keeper.trouble(vec![Plan::times(Trouble::Lost, 1)]);
+        for _ in 0..30 {
+            keeper.universe.run(Span::secs(1));
+            assert!(keeper.has_good_token(), "{:?}", keeper.universe.way(TASK));
+        }
+    }
+    assert!(keeper.told().is_empty(), "{:#?}", keeper.told());
+}

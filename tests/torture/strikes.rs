@@ -1,0 +1,105 @@
+//! Killed at the N-th write, sync or rename of a renewal: each N that occurs, while one token is renewed
+//! again and again.
+
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
+
+use crate::torture::life::Life;
+use crate::torture::scene::Scene;
+use crate::torture::tally::{Tally, caught, rounds, seed};
+
+const ROW: &str = "struck";
+/// The calls at which it is struck, and how far apart the strikes of the small run are.
+const CALLS: [(&str, usize); 5] = [
+    ("pwrite64", 7),
+    ("fsync,fdatasync", 2),
+    ("write,writev,sendto", 3),
+    ("recvfrom,read", 5),
+    ("rename,renameat,renameat2", 1),
+];
+/// A call that has not come so often in so many renewals does not.
+const RENEWALS: u64 = 2;
+
+/// A tracer that kills what it is attached to.
+struct Tracer(Child);
+
+impl Tracer {
+    fn attach(life: &Life, calls: &str, nth: usize) -> Tracer {
+        let (trace, inject) = (format!("trace={calls}"), format!("inject={calls}:signal=KILL:when={nth}"));
+        let id = life.id().to_string();
+        let mut strace = Command::new("strace");
+        strace.args(["-f", "-q", "-o", "/dev/null", "-e", &trace, "-e", &inject, "-p", &id]);
+        Tracer(strace.stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap())
+    }
+}
+
+impl Drop for Tracer {
+    fn drop(&mut self) {
+        // It lets go of what it traces.
+        drop(Command::new("kill").args(["-INT", &self.0.id().to_string()]).status());
+        drop(self.0.wait());
+    }
+}
+
+async fn struck(sparse: bool, keeper: &str, broken: Option<&'static str>, calls: &[(&str, usize)]) -> Tally {
+    let mut scene = Scene::new(seed() + 6, broken).await;
+    scene.outside.book.calm_down();
+    let mut rounds = 0;
+    let mut life = scene.live();
+    scene.close();
+    for (call, apart) in calls {
+        let apart = if sparse { *apart } else { 1 };
+        for nth in (1..).step_by(apart) {
+            scene.keep(&life, keeper).await;
+            let tracer = Tracer::attach(&life, call, nth);
+            let dies = dies(&scene, keeper, &mut life).await;
+            drop(tracer);
+            if !dies {
+                break;
+            }
+            scene.outside.book.fault();
+            drop(life);
+            rounds += 1;
+            life = scene.start.go().unwrap_or_else(|refusal| panic!("{refusal:?}"));
+            if !scene.halves(&life, keeper).await.is_empty() {
+                break;
+            }
+        }
+    }
+    let mut tally = Tally { rounds, ..Tally::default() };
+    tally.wrong.extend(scene.halves(&life, keeper).await);
+    scene.open(&life);
+    tally.add(scene.judge(life, 0).await);
+    tally
+}
+
+/// Waits until it has died, or has renewed so often that it will not.
+#[expect(clippy::disallowed_methods, reason = "the engine is another program")]
+async fn dies(scene: &Scene, keeper: &str, life: &mut Life) -> bool {
+    let rotations =
+        || scene.outside.book.families.lock().unwrap().by_name.get(keeper).map_or(0, |it| it.rotations);
+    let (before, began) = (rotations(), Instant::now());
+    while !life.has_ended() {
+        if rotations() > before + RENEWALS {
+            return false;
+        }
+        assert!(began.elapsed() < Duration::from_mins(2), "{keeper} is not renewed: {}", life.log());
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+    true
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn struck_in_a_renewal() {
+    let sparse = rounds(0, 1) == 0;
+    let mut tally = struck(sparse, "lenient1", None, &CALLS).await;
+    if !sparse {
+        tally.add(struck(sparse, "strict1", None, &CALLS).await);
+    }
+    tally.stands(ROW);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn struck_in_a_renewal_sees_a_pair_that_is_written_in_two_steps() {
+    caught(ROW, "half_pair", &struck(false, "lenient1", Some("half_pair"), &[("pwrite64", 1)]).await);
+}
