@@ -40,6 +40,7 @@ pub(super) fn anchor(task: &mut Task, process: &Process, steps: &Steps, now: Tim
         }
     }
     task.since = task.since.moved(by_ms);
+    task.awaits_since = task.awaits_since.map(|it| it.moved(by_ms));
     task.kept_until = task.kept_until.map(|it| it.moved(by_ms));
     task.alarm = task.alarm.take().map(|alarm| anchored(alarm, by_ms));
     task.round = task.round.take().map(|round| Arc::new(round_anchored(&round, by_ms)));

@@ -86,7 +86,8 @@ async fn a_value_that_nobody_renews_is_told_of_once_reminded_of_and_resolved() {
     status(&scene, |it| it["values"][0]["told_at"].is_string() && it["values"][0]["told_at"] != first).await;
     assert_eq!(scene.told(DUTY).len(), 2);
     assert!(scene.told(DUTY)[1].contains("It is dead since"), "{:#?}", scene.told(DUTY));
-    let changed = scene.house.api("POST", "/processes/kept/tasks/a/modify").json(&value(&scene));
+    let changed =
+        scene.house.api("POST", "/processes/kept/tasks/a/modify").json(&json!({"params": value(&scene)}));
     changed.send().await.ok(200);
     status(&scene, |it| it["open"] == 0).await;
     let relief = || scene.told(DUTY).iter().any(|it| it.contains("Resolved: \"token\" of kept/a is renewed"));

@@ -152,11 +152,6 @@ impl Faults {
             _ => (well, Some(slow)),
         }
     }
-
-    /// Chance for whatever else there is.
-    pub(crate) fn dice(&mut self) -> &mut Dice {
-        &mut self.dice
-    }
 }
 
 fn told(effect: &Effect) -> Outcome {

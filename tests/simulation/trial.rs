@@ -160,15 +160,13 @@ impl Trial {
         let texts = self.texts.clone();
         let own = Arc::clone(&desk);
         // What is not loaded now, for the store is away, is loaded by nobody; as it is at a real start.
-        drop(
-            self.patiently(async move {
-                drop(own.load_all().await);
-                for text in texts.iter().filter(|_| first) {
-                    drop(own.deploy(&Actor::local("ann"), deployment(text)).await);
-                }
-            })
-            .await,
-        );
+        let load = async move {
+            drop(own.load_all().await);
+            for text in texts.iter().filter(|_| first) {
+                drop(own.deploy(&Actor::local("ann"), deployment(text)).await);
+            }
+        };
+        self.patiently(load).await;
         self.desk = Some(desk);
     }
 

