@@ -44,9 +44,9 @@ use crate::world::clock::SystemClock;
 use crate::world::world::{RealWorld, WorldConfig};
 
 /// How many tenths of its time a stop gives to requests under way …
-const ANSWERS_TENTHS: u64 = 3;
+const ANSWERS_TENTHS: u64 = 2;
 /// … and then to effects that are out.
-const RUNNER_TENTHS: u64 = 6;
+const RUNNER_TENTHS: u64 = 5;
 /// How often it is kept when sessions and tokens were used last.
 const USES_PAUSE: Duration = Duration::from_mins(1);
 /// How often what was measured is summed up.

@@ -38,7 +38,7 @@ fn stopped(served: Served) -> (Duration, Option<i32>) {
 #[test]
 fn a_stop_ends_in_time_though_a_request_hangs() {
     let place = Place::new();
-    let (served, _listener, _asked) = hanging(&place, "1s");
+    let (served, _listener, _asked) = hanging(&place, "5s");
     let (took, code) = stopped(served);
     assert_eq!(code, Some(0));
     assert!(took < PROMISED, "{took:?}");
