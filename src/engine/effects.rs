@@ -173,9 +173,19 @@ impl Effects {
     /// Performs the first of those that wait, as many as there are places for. Those with something to
     /// lose may be `held_back` until all that is due is at hand: then the most urgent of all go first.
     pub(super) fn start(&mut self, held_back: bool) {
+        if !self.waits_for_room() {
+            self.perform_those_with_a_place(held_back);
+        }
+        for id in std::mem::take(&mut self.fresh) {
+            if self.queue.holds(id) {
+                self.turns.board.unplaced(id);
+            }
+        }
+    }
+
+    fn perform_those_with_a_place(&mut self, held_back: bool) {
         let now = self.turns.clock.now();
-        let waits_for_room = self.waits_for_room();
-        while !waits_for_room {
+        loop {
             let places = &self.places;
             let next =
                 self.queue.pop(|lane| places.admits(lane) && !(lane.class != Class::Plain && held_back));
@@ -188,11 +198,6 @@ impl Effects {
             } else {
                 self.places.take(&lane);
                 self.perform(id, Some(lane));
-            }
-        }
-        for id in std::mem::take(&mut self.fresh) {
-            if self.queue.holds(id) {
-                self.turns.board.unplaced(id);
             }
         }
     }

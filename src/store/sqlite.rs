@@ -297,7 +297,7 @@ impl Store for Sqlite {
     }
 
     async fn alarm_counts(&self) -> Result<AlarmCounts, StoreError> {
-        self.look(move |look| look.alarm_counts()).await
+        self.look(alarm_counts).await
     }
 
     async fn keep(&self, records: Vec<Record>) -> Result<(), StoreError> {
@@ -368,6 +368,10 @@ impl Store for Sqlite {
 fn damaged(place: String, task: Option<Address>, error: &StoreError) -> Damaged {
     let (StoreError::Lost(why) | StoreError::Corrupt(why)) = error;
     Damaged { place, task, why: why.clone() }
+}
+
+fn alarm_counts(look: &Look<'_>) -> Result<AlarmCounts, StoreError> {
+    look.alarm_counts()
 }
 
 /// When the first of those that nobody holds is due.

@@ -117,7 +117,9 @@ impl Look<'_> {
         let ids = before.query_map([], |row| row.get(0))?.collect::<Result<Vec<i64>, _>>()?;
         for id in ids {
             let alarm = self.whole_task(id)?.and_then(|task| task.alarm);
-            alarm.iter().for_each(|it| counts.count(it));
+            if let Some(alarm) = &alarm {
+                counts.count(alarm);
+            }
         }
         Ok(counts)
     }
