@@ -196,7 +196,9 @@ impl DataDir {
             ),
             Standing::Private => {
                 let text = fs::read_to_string(&path).map(Zeroizing::new);
-                let text = text.with_context(|| format!("`{}` cannot be read", path.display()))?;
+                let unread =
+                    || format!("`{}` cannot be read; hint: put back what stood there", path.display());
+                let text = text.with_context(unread)?;
                 match text.trim() {
                     "" => bail!("`{}` is empty; hint: put back what stood there", path.display()),
                     text => Ok(Zeroizing::new(text.to_owned())),
@@ -223,7 +225,9 @@ fn write_private(path: &Path, text: &str) -> Result<()> {
 fn key_of(text: &str) -> Result<Key> {
     let bytes = BASE64_STANDARD.decode(text.trim()).map(Zeroizing::new);
     let bytes: Option<[u8; KEY_BYTES]> = bytes.ok().and_then(|it| it.as_slice().try_into().ok());
-    let bytes = bytes.ok_or_else(|| anyhow!("the key is no base64 of {KEY_BYTES} bytes"))?;
+    let bytes = bytes.ok_or_else(|| {
+        anyhow!("the key is no base64 of {KEY_BYTES} bytes; hint: put back the key that belongs to the store")
+    })?;
     Ok(Key::new(bytes))
 }
 

@@ -179,23 +179,23 @@ impl Store for Breaker {
         self.store.keep(records).await
     }
 
-    async fn forget(&self, on: Shelf, name: &str) -> Result<bool, StoreError> {
-        self.store.forget(on, name).await
+    async fn forget(&self, of: Shelf, name: &str) -> Result<bool, StoreError> {
+        self.store.forget(of, name).await
     }
 
-    async fn shelf(&self, on: Shelf) -> Result<Vec<Record>, StoreError> {
-        self.store.shelf(on).await
+    async fn shelf(&self, of: Shelf) -> Result<Vec<Record>, StoreError> {
+        self.store.shelf(of).await
     }
 
-    async fn record(&self, on: Shelf, name: &str) -> Result<Option<Record>, StoreError> {
-        self.store.record(on, name).await
+    async fn record(&self, of: Shelf, name: &str) -> Result<Option<Record>, StoreError> {
+        self.store.record(of, name).await
     }
 
     async fn stretch(&self, stretch: &Stretch) -> Result<Vec<Record>, StoreError> {
         self.store.stretch(stretch).await
     }
 
-    async fn forget_before(&self, on: Shelf, name: &str) -> Result<u64, StoreError> {
-        self.store.forget_before(on, name).await
+    async fn forget_before(&self, of: Shelf, name: &str) -> Result<u64, StoreError> {
+        self.store.forget_before(of, name).await
     }
 }

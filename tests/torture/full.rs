@@ -70,9 +70,14 @@ async fn failing(rounds: u64) -> Tally {
             died.push(format!("it ended under {inject}: {}", life.log()));
             continue;
         }
-        life.kill();
-        scene.outside.book.fault();
+        // It keeps what it holds as soon as the disk lets it, and then stops.
+        life.signal("TERM");
+        let log = life.log();
+        let status = life.ended();
         scene.close();
+        if status.code() != Some(0) {
+            died.push(format!("it ended with {status} under {inject}: {log}"));
+        }
     }
     scene.start.tracer.clear();
     let life = scene.live();

@@ -4,6 +4,7 @@
 use std::fs;
 use std::time::Duration;
 
+use crate::torture::life::Life;
 use crate::torture::scene::Scene;
 use crate::torture::tally::{Tally, caught, rounds, seed};
 
@@ -13,14 +14,9 @@ async fn replaced(round: u64, broken: Option<&'static str>) -> Tally {
     let mut scene = Scene::new(seed() + 100 + round, broken).await;
     let mut first = scene.live();
     scene.acknowledged(60, &mut first).await;
-    first.signal("STOP");
-    scene.outside.book.fault();
     scene.close();
-    // As on a file system that forgets them.
-    for lock in ["lock", "beltline.db.lock"] {
-        drop(fs::remove_file(scene.start.data.join(lock)));
-    }
-    let mut second = scene.live();
+    let mut second = take_over(&scene, &first).await;
+    scene.open(&second);
     scene.acknowledged(5, &mut second).await;
     scene.outside.book.calm_down();
     scene.no_more().await;
@@ -31,6 +27,27 @@ async fn replaced(round: u64, broken: Option<&'static str>) -> Tally {
     first.kill();
     scene.outside.book.fault();
     scene.judge(second, 1).await
+}
+
+/// Freezes the first, and starts another beside it.
+async fn take_over(scene: &Scene, first: &Life) -> Life {
+    loop {
+        first.signal("STOP");
+        scene.outside.book.fault();
+        // As on a file system that forgets them.
+        for lock in ["lock", "beltline.db.lock"] {
+            drop(fs::remove_file(scene.start.data.join(lock)));
+        }
+        match scene.start.go() {
+            Ok(second) => return second,
+            // It was frozen in the middle of a commit, and so nobody else can write.
+            Err(refusal) if refusal.log.contains("database is locked") => {
+                first.signal("CONT");
+                sleep(Duration::from_millis(50)).await;
+            }
+            Err(refusal) => panic!("{refusal:?}"),
+        }
+    }
 }
 
 #[expect(clippy::disallowed_methods, reason = "the first engine does what it can in a while")]
