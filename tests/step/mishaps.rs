@@ -1,6 +1,7 @@
 //! What cannot go on for ever: reads, rounds over a refused step, a decision that panics, a row that cannot be
 //! written. Each is a fault that names it, and the runner lives.
 
+use std::fmt::Write as _;
 use std::sync::Arc;
 
 use beltline::engine::edges::{Store, TaskQuery, Write};
@@ -41,12 +42,14 @@ fn walk(many: usize) -> String {
         .to_owned();
     for n in 0..many {
         let next = n + 1;
-        text += &format!(
+        writeln!(
+            text,
             "  n{n}: {{kind: set, set: {{r{next}: \"{{{{conv[slot].ref[{{{{r{n}}}}}].next}}}}\"}}, \
-             next: n{next}}}\n"
-        );
+             next: n{next}}}"
+        )
+        .unwrap();
     }
-    text.push_str(&format!("  n{many}: {{kind: end, result: \"{{{{r{many}}}}}\"}}\n"));
+    writeln!(text, "  n{many}: {{kind: end, result: \"{{{{r{many}}}}}\"}}").unwrap();
     text
 }
 

@@ -54,10 +54,10 @@ impl Clock for Now {
         self.now().since(Timestamp(0))
     }
     async fn at(&self, _: Timestamp) {
-        std::future::pending().await
+        std::future::pending::<()>().await;
     }
     async fn at_tick(&self, _: Ticks) {
-        std::future::pending().await
+        std::future::pending::<()>().await;
     }
 }
 

@@ -221,7 +221,7 @@ impl House {
                 }
             }
         };
-        let wait = tokio::time::timeout(std::time::Duration::from_secs(60), wait);
+        let wait = tokio::time::timeout(std::time::Duration::from_mins(1), wait);
         wait.await.unwrap_or_else(|_| panic!("it never came to that at {path}"))
     }
 
