@@ -11,7 +11,7 @@ use anyhow::{Context, Result, anyhow, bail};
 use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusHandle};
 use serde_json::{Map, Value};
 use tokio::net::TcpListener;
-use tokio::task::{JoinError, JoinHandle};
+use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 use zeroize::Zeroizing;
 
@@ -20,6 +20,7 @@ use crate::api::serve::{serve, serve_sealed};
 use crate::api::tls::Tls;
 use crate::cli::config::{Config, StoreChoice};
 use crate::cli::data::{DataDir, Lock};
+use crate::cli::part::{Part, why};
 use crate::cli::watch::Watch;
 use crate::dashboard::router::pages;
 use crate::desk::canary::Canary;
@@ -73,36 +74,6 @@ pub struct Engine {
     watchdog: Part,
     watcher: Option<JoinHandle<()>>,
     _lock: Lock,
-}
-
-/// A part of the engine that runs until it is told to stop.
-struct Part {
-    name: &'static str,
-    /// None when it has ended.
-    running: Option<JoinHandle<()>>,
-}
-
-impl Part {
-    fn begin(name: &'static str, part: impl Future<Output = ()> + Send + 'static) -> Part {
-        Part { name, running: Some(tokio::spawn(part)) }
-    }
-
-    /// Returns when it has ended. Nobody told it to, if nothing did yet.
-    async fn end(&mut self) -> Result<(), JoinError> {
-        let Some(running) = &mut self.running else { return std::future::pending().await };
-        let end = running.await;
-        self.running = None;
-        end
-    }
-
-    /// Waits for its end.
-    async fn ended(&mut self) {
-        if self.running.is_some()
-            && let Err(error) = self.end().await
-        {
-            tracing::error!("{} did not stop as it should: {}", self.name, why(error));
-        }
-    }
 }
 
 impl Engine {
@@ -338,18 +309,6 @@ fn reload(tls: &Tls) {
     }
 }
 
-/// Why a part is gone.
-fn why(error: JoinError) -> String {
-    match error.try_into_panic() {
-        Ok(panic) => {
-            let text = panic.downcast_ref::<String>().map(String::as_str);
-            let text = text.or_else(|| panic.downcast_ref::<&str>().copied());
-            format!("it panicked: {}", text.unwrap_or("it did not say why"))
-        }
-        Err(error) => error.to_string(),
-    }
-}
-
 async fn bind(listen: SocketAddr) -> Result<TcpListener> {
     TcpListener::bind(listen).await.map_err(|error| match error.kind() {
         std::io::ErrorKind::AddrInUse => anyhow!(
@@ -522,15 +481,9 @@ mod tests {
         ];
         let config = Config::gather(&said, None, &Env::default()).unwrap();
         let mut engine = Engine::start(&config).await.unwrap();
-        engine.runner.running.as_ref().unwrap().abort();
+        engine.runner.abort();
         let broken = engine.broken().await.to_string();
         assert!(broken.starts_with("the runner ended by itself: "), "{broken}");
         engine.stop().await;
-    }
-
-    #[tokio::test]
-    async fn a_part_that_panics_says_why() {
-        let mut part = Part::begin("a part", async { panic!("out of luck") });
-        assert_eq!(why(part.end().await.unwrap_err()), "it panicked: out of luck");
     }
 }
