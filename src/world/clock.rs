@@ -69,6 +69,10 @@ impl Clock for SystemClock {
 
     #[expect(clippy::disallowed_methods, reason = "this is the deadline others await")]
     async fn at_tick(&self, at: Ticks) {
+        #[cfg(debug_assertions)]
+        if is_broken(Promise::Ticks) {
+            return self.at(Timestamp(at.0.cast_signed())).await;
+        }
         loop {
             let left = at.since(self.ticks()).duration();
             if left.is_zero() {

@@ -1,9 +1,11 @@
 //! Killed at the N-th write, sync or rename of a renewal: each N that occurs, while one token is renewed
 //! again and again.
 
+use std::fs;
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
+use crate::cli::place::until;
 use crate::torture::life::Life;
 use crate::torture::scene::Scene;
 use crate::torture::tally::{Tally, caught, rounds, seed};
@@ -18,7 +20,7 @@ const CALLS: [(&str, usize); 5] = [
     ("rename,renameat,renameat2", 1),
 ];
 /// A call that has not come so often in so many renewals does not.
-const RENEWALS: u64 = 2;
+const RENEWALS: u64 = 4;
 
 /// A tracer that kills what it is attached to.
 struct Tracer(Child);
@@ -29,8 +31,19 @@ impl Tracer {
         let id = life.id().to_string();
         let mut strace = Command::new("strace");
         strace.args(["-f", "-q", "-o", "/dev/null", "-e", &trace, "-e", &inject, "-p", &id]);
-        Tracer(strace.stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap())
+        let tracer = Tracer(strace.stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap());
+        until("the tracer is attached, or has struck already", || {
+            is_traced(life.id()).unwrap_or(true).then_some(())
+        });
+        tracer
     }
+}
+
+/// Whether all threads of that process are traced; none when it is gone.
+fn is_traced(id: u32) -> Option<bool> {
+    let threads: Vec<_> = fs::read_dir(format!("/proc/{id}/task")).ok()?.filter_map(Result::ok).collect();
+    let status = |it: &fs::DirEntry| fs::read_to_string(it.path().join("status")).unwrap_or_default();
+    Some(!threads.iter().any(|it| status(it).contains("TracerPid:\t0\n")))
 }
 
 impl Drop for Tracer {
