@@ -80,16 +80,18 @@ impl Asking {
         Asking { house, store, url, gate }
     }
 
-    /// Submits a task that lies down, for the process rests; the store may refuse it for a while.
-    async fn lie_down(&self) {
+    /// Submits a task that lies down, for the process rests; the store may refuse it for a while. Says whether
+    /// it did.
+    async fn lie_down(&self) -> bool {
+        let mut refused = false;
         let body = json!({"ref": "parked", "params": {"url": self.url}});
         loop {
             let answer = self.house.api("POST", "/processes/hold/tasks").json(&body).send().await;
             if [200, 201, 409].contains(&answer.status) {
-                return;
+                return refused;
             }
             assert_eq!(answer.status, 503, "{}", answer.text);
-            self.store.heal();
+            refused |= self.store.heal() > 0;
         }
     }
 
@@ -117,10 +119,10 @@ async fn deployed_with(number: usize, how: How, for_good: bool) -> bool {
     let deploy = tokio::spawn(put(&asking.house));
     let rests = asking.house.becomes(PROCESS, |it| it["resting"] == true || deploy.is_finished());
     rests.await;
-    asking.lie_down().await;
+    let at_first = asking.lie_down().await;
     asking.gate.send(true).unwrap();
     let answer = deploy.await.unwrap();
-    let refused = asking.store.heal() > 0;
+    let refused = asking.store.heal() > 0 || at_first;
     // Busy: the answer that it waits for is there, and the store does not take it.
     assert!([200, 409, 503].contains(&answer.status), "write {number}: {}", answer.text);
     asking.goes_on().await;
