@@ -122,7 +122,9 @@ fn play(case: &Case) -> usize {
     let before = keeper.asked();
     keeper.trouble(vec![Plan::always(what).ms(30_000)]);
     keeper.renewal();
-    assert_eq!((keeper.node().as_str(), keeper.param("state")), (case.node, json!(case.state)), "{what:?}");
+    // An answer that comes late or does not end takes its time, and is asked for again by now.
+    let node = if matches!(what, Trouble::Endless | Trouble::Slow) { "renew" } else { case.node };
+    assert_eq!((keeper.node().as_str(), keeper.param("state")), (node, json!(case.state)), "{what:?}");
     keeper.universe.run(Span::mins(60));
     // Where each try takes its time, one more or less fits into the hour.
     let (asked, slack) = (keeper.asked() - before, usize::from(case.asked > 2));
