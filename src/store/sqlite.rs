@@ -72,8 +72,8 @@ impl Sqlite {
         Ok(Sqlite { readers, writer, leases, _checkpointer: checkpointer, _lock: lock })
     }
 
-    /// Keeps a file beside the store that is given up when the disk is full, so that what was received can still
-    /// be committed, and made again when there is room.
+    /// Keeps a file beside the store that is given up when the disk is full, so that what was received can
+    /// still be committed, and made again when there is room.
     pub fn keep_ballast(&self) {
         self.writer.log.ballast.keep();
         self.writer.log.ballast.refresh();

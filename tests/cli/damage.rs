@@ -58,7 +58,7 @@ fn a_damaged_task_and_a_damaged_process_cost_themselves_and_are_shown() {
     let listed = place.json(&["list", "hello"]);
     assert_eq!(listed["items"].as_array().unwrap().len(), 1, "{listed}");
     assert_eq!(place.ok(&["get", "hello", "riga", "key"]), "k");
-    place.run(&["get", "hello", "oslo", "key"]).failed(1, &["damaged"]);
+    place.run(&["get", "hello", "oslo", "key"]).failed(1, &["unreadable", "tasks/"]);
     let doctor = place.run(&["doctor"]);
     assert_eq!(doctor.code, Some(1), "{doctor:?}");
     for word in ["2 damaged", "tasks/", "hello/oslo", "records/process/second", "backup"] {

@@ -356,8 +356,8 @@ fn stepped(clock: &Value) -> Option<Finding> {
 /// What the last check of the store found.
 fn checked(check: &Value) -> Finding {
     const WHAT: &str = "store check";
-    const REMEDY: &str = "it is set aside and the rest goes on; to have it back, stop the engine, put the last \
-                          backup of the data folder in its place and start again";
+    const REMEDY: &str = "it is set aside and the rest goes on; to have it back, stop the engine, put \
+                          the last backup of the data folder in its place and start again";
     let places = check["places"].as_array().map(Vec::as_slice).unwrap_or_default();
     let place = |it: &Value| {
         let task = match it["process"].as_str() {
