@@ -88,7 +88,6 @@ impl Engine {
         let tls = config.tls.as_ref().map(|(cert, key)| Tls::read(cert, key)).transpose()?.map(Arc::new);
         let listener = bind(config.listen).await?;
         let address = listener.local_addr()?;
-        let token = data.token()?;
         let store = open_store(config, &data)?;
         #[cfg(debug_assertions)]
         let store = crate::store::broken::broken(store);
@@ -97,25 +96,10 @@ impl Engine {
         let turns = turns(config, store, Arc::clone(&world), &keyring, address);
         let (runner, handle) = Runner::new(Arc::new(turns));
         let runner = runner.grace(share(config.grace, RUNNER_TENTHS));
-        let desk_config = DeskConfig {
-            processes: Some(config.processes.clone()),
-            channels: channels(&config.channels)?,
-            local_token: Some(token.to_string()),
-            store: store_name(config).to_owned(),
-            data: (config.store != StoreChoice::Memory).then(|| data.path().to_owned()),
-        };
-        let desk = Arc::new(Desk::new(handle, keyring, desk_config));
+        let desk = Arc::new(Desk::new(handle, keyring, desk_config(config, &data)?));
         desk.load_all().await.context("what was kept cannot be loaded")?;
         check_people(config, &desk)?;
-        let setup = match desk.open_setup().await {
-            // A disk that is full at present does not keep the engine from reading.
-            Err(Refusal::Store(StoreError::Lost(why))) => {
-                tracing::error!(why, "the link of the first start is not made");
-                None
-            }
-            setup => setup.context("the link of the first start cannot be made")?,
-        };
-        let setup = setup.map(|key| Zeroizing::new(setup_link(&config.public_url(address), &key)));
+        let setup = open_setup(config, &desk, address).await?;
         let (stop_answers, stop_runner) = (CancellationToken::new(), CancellationToken::new());
         let runner = Part::begin("the runner", runner.run(stop_runner.clone()));
         let watching = Arc::clone(&desk).watch_channels(stop_runner.clone());
@@ -221,6 +205,29 @@ fn check_people(config: &Config, desk: &Desk) -> Result<()> {
          again",
         config.listen
     )
+}
+
+fn desk_config(config: &Config, data: &DataDir) -> Result<DeskConfig> {
+    Ok(DeskConfig {
+        processes: Some(config.processes.clone()),
+        channels: channels(&config.channels)?,
+        local_token: Some(data.token()?.to_string()),
+        store: store_name(config).to_owned(),
+        data: (config.store != StoreChoice::Memory).then(|| data.path().to_owned()),
+    })
+}
+
+/// The one-time link of the first start, while there is no admin.
+async fn open_setup(config: &Config, desk: &Desk, address: SocketAddr) -> Result<Option<Zeroizing<String>>> {
+    let setup = match desk.open_setup().await {
+        // A disk that is full at present does not keep the engine from reading.
+        Err(Refusal::Store(StoreError::Lost(why))) => {
+            tracing::error!(why, "the link of the first start is not made");
+            None
+        }
+        setup => setup.context("the link of the first start cannot be made")?,
+    };
+    Ok(setup.map(|key| Zeroizing::new(setup_link(&config.public_url(address), &key))))
 }
 
 fn setup_link(base: &str, key: &str) -> String {

@@ -9,8 +9,8 @@
 //! ```
 //!
 //! `mode: create` makes a task, `modify` lays the params over a live one and wakes it if it waits for
-//! letters, `either` does what fits. The nodes that follow see it done. A task that writes to itself reads that
-//! before it goes on.
+//! letters, `either` does what fits. The nodes that follow see it done. A task that writes to itself reads
+//! that before it goes on.
 
 use schemars::JsonSchema;
 use serde::Deserialize;

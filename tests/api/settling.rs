@@ -80,8 +80,8 @@ impl Asking {
         Asking { house, store, url, gate }
     }
 
-    /// Submits a task that lies down, for the process rests; the store may refuse it for a while. Says whether
-    /// it did.
+    /// Submits a task that lies down, for the process rests; the store may refuse it for a while. Says
+    /// whether it did.
     async fn lie_down(&self) -> bool {
         let mut refused = false;
         let body = json!({"ref": "parked", "params": {"url": self.url}});

@@ -1,5 +1,5 @@
-//! What cannot go on for ever: reads, rounds over a refused step, a decision that panics, a row that cannot be
-//! written. Each is a fault that names it, and the runner lives.
+//! What cannot go on for ever: reads, rounds over a refused step, a decision that panics, a row that cannot
+//! be written. Each is a fault that names it, and the runner lives.
 
 use std::fmt::Write as _;
 use std::sync::Arc;
@@ -177,7 +177,9 @@ fn busy() -> Scene {
 process: w
 nodes:
   start: {kind: input, next: one}
-  one: {kind: send, process: slot, ref: one, mode: either, retry: {times: 2, first: 5s, jitter: 0}, next: done, on_error: bad}
+  one:
+    {kind: send, process: slot, ref: one, mode: either, next: done, on_error: bad,
+     retry: {times: 2, first: 5s, jitter: 0}}
   bad: {kind: end, ok: false, result: \"{{fault.code}} {{fault.class}} at {{fault.node}}: {{fault.message}}\"}
   done: {kind: end}
 ";

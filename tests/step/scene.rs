@@ -1,5 +1,5 @@
-//! [`Scene`]: the turns of a runner over a real store, with the time in a test's hand. What the world is asked
-//! is noted, and answered at once.
+//! [`Scene`]: the turns of a runner over a real store, with the time in a test's hand. What the world is
+//! asked is noted, and answered at once.
 
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::sync::{Arc, Mutex};

@@ -83,7 +83,7 @@ const CASES: &[Case] = &[
     person(Trouble::OtherMember, "other_portal", "answered for another portal", Heals::Link),
     // The pair before is tried once, two seconds later.
     case(Trouble::InvalidGrant, "escalate", "foreign", "someone else has renewed this grant", 2, Heals::Link),
-    case(Trouble::BadVerificationCode, "escalate", "foreign", "someone else has renewed this grant", 2, Heals::Link),
+    case(Trouble::BadVerificationCode, "escalate", "foreign", "someone else has renewed", 2, Heals::Link),
     case(Trouble::PaymentRequired, "tell_unpaid", "payment", "subscription or trial", 1, Heals::Itself),
     busy(Trouble::QueryLimitExceeded, "query_limit_exceeded: Too many requests"),
     busy(Trouble::OperationTimeLimit, "operation_time_limit"),
