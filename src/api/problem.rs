@@ -149,7 +149,6 @@ fn status(refusal: &Refusal) -> StatusCode {
     match refusal {
         Refusal::Denied { .. } => StatusCode::FORBIDDEN,
         Refusal::Unproven => StatusCode::UNAUTHORIZED,
-        Refusal::Unready => StatusCode::SERVICE_UNAVAILABLE,
         Refusal::Bad { code: "unsupported_media_type", .. } => StatusCode::UNSUPPORTED_MEDIA_TYPE,
         Refusal::Missing { .. } => StatusCode::NOT_FOUND,
         Refusal::Bad { .. } | Refusal::Fields(_) | Refusal::Problems { .. } => {
@@ -162,7 +161,8 @@ fn status(refusal: &Refusal) -> StatusCode {
         Refusal::TooManyTasks { .. } => StatusCode::TOO_MANY_REQUESTS,
         Refusal::Gone(_) => StatusCode::GONE,
         Refusal::NoRoom(_) => StatusCode::INSUFFICIENT_STORAGE,
-        Refusal::NotFresh(_)
+        Refusal::Unready
+        | Refusal::NotFresh(_)
         | Refusal::NotReady { .. }
         | Refusal::Store(StoreError::Lost(_))
         | Refusal::Stopping => StatusCode::SERVICE_UNAVAILABLE,

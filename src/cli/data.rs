@@ -101,24 +101,24 @@ impl DataDir {
             );
         }
         if !path.exists() {
-            // Before the key is there: a key without a store is then a store that was lost, and no first start
-            // that was cut off.
+            // Before the key is there: a key without a store is then a store that was lost, and no first
+            // start that was cut off.
             write_private(&self.first_start(), "")?;
         }
         let text = self.own_file("key", made)?;
         key_of(&text).with_context(|| format!("`{}`", path.display()))
     }
 
-    /// Refuses a folder whose store is gone while its key is still there: an empty one in its place would hide
-    /// the loss.
+    /// Refuses a folder whose store is gone while its key is still there: an empty one in its place would
+    /// hide the loss.
     pub fn refuse_lost_store(&self) -> Result<()> {
         let (key, store) = (self.0.join("key"), self.database());
         if !key.exists() || store.exists() || self.first_start().exists() {
             return Ok(());
         }
         bail!(
-            "`{store}` is gone, while `{key}` is still there; hint: put the file back, from a backup if need be \
-             (with its `-wal`, if there is one), or move `{key}` away to begin anew with nothing",
+            "`{store}` is gone, while `{key}` is still there; hint: put the file back, from a backup if need \
+             be (with its `-wal`, if there is one), or move `{key}` away to begin anew with nothing",
             store = store.display(),
             key = key.display()
         )

@@ -22,6 +22,7 @@ pub mod timeline;
 pub mod watch;
 pub mod logs;
 pub mod signals;
+mod part;
 pub mod serve;
 pub mod temp;
 pub mod http1;

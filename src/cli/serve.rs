@@ -11,7 +11,7 @@ use anyhow::{Context, Result, anyhow, bail};
 use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusHandle};
 use serde_json::{Map, Value};
 use tokio::net::TcpListener;
-use tokio::task::{JoinError, JoinHandle};
+use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 use zeroize::Zeroizing;
 
@@ -20,6 +20,7 @@ use crate::api::serve::{serve, serve_sealed};
 use crate::api::tls::Tls;
 use crate::cli::config::{Config, StoreChoice};
 use crate::cli::data::{DataDir, Lock};
+use crate::cli::part::{Part, why};
 use crate::cli::watch::Watch;
 use crate::dashboard::router::pages;
 use crate::desk::canary::Canary;
@@ -44,9 +45,9 @@ use crate::world::clock::SystemClock;
 use crate::world::world::{RealWorld, WorldConfig};
 
 /// How many tenths of its time a stop gives to requests under way …
-const ANSWERS_TENTHS: u64 = 3;
+const ANSWERS_TENTHS: u64 = 2;
 /// … and then to effects that are out.
-const RUNNER_TENTHS: u64 = 6;
+const RUNNER_TENTHS: u64 = 5;
 /// How often it is kept when sessions and tokens were used last.
 const USES_PAUSE: Duration = Duration::from_mins(1);
 /// How often what was measured is summed up.
@@ -75,36 +76,6 @@ pub struct Engine {
     _lock: Lock,
 }
 
-/// A part of the engine that runs until it is told to stop.
-struct Part {
-    name: &'static str,
-    /// None when it has ended.
-    running: Option<JoinHandle<()>>,
-}
-
-impl Part {
-    fn begin(name: &'static str, part: impl Future<Output = ()> + Send + 'static) -> Part {
-        Part { name, running: Some(tokio::spawn(part)) }
-    }
-
-    /// Returns when it has ended. Nobody told it to, if nothing did yet.
-    async fn end(&mut self) -> Result<(), JoinError> {
-        let Some(running) = &mut self.running else { return std::future::pending().await };
-        let end = running.await;
-        self.running = None;
-        end
-    }
-
-    /// Waits for its end.
-    async fn ended(&mut self) {
-        if self.running.is_some()
-            && let Err(error) = self.end().await
-        {
-            tracing::error!("{} did not stop as it should: {}", self.name, why(error));
-        }
-    }
-}
-
 impl Engine {
     /// Starts everything that `config` says; returns when the first request can be answered.
     pub async fn start(config: &Config) -> Result<Engine> {
@@ -117,7 +88,6 @@ impl Engine {
         let tls = config.tls.as_ref().map(|(cert, key)| Tls::read(cert, key)).transpose()?.map(Arc::new);
         let listener = bind(config.listen).await?;
         let address = listener.local_addr()?;
-        let token = data.token()?;
         let store = open_store(config, &data)?;
         #[cfg(debug_assertions)]
         let store = crate::store::broken::broken(store);
@@ -126,25 +96,10 @@ impl Engine {
         let turns = turns(config, store, Arc::clone(&world), &keyring, address);
         let (runner, handle) = Runner::new(Arc::new(turns));
         let runner = runner.grace(share(config.grace, RUNNER_TENTHS));
-        let desk_config = DeskConfig {
-            processes: Some(config.processes.clone()),
-            channels: channels(&config.channels)?,
-            local_token: Some(token.to_string()),
-            store: store_name(config).to_owned(),
-            data: (config.store != StoreChoice::Memory).then(|| data.path().to_owned()),
-        };
-        let desk = Arc::new(Desk::new(handle, keyring, desk_config));
+        let desk = Arc::new(Desk::new(handle, keyring, desk_config(config, &data)?));
         desk.load_all().await.context("what was kept cannot be loaded")?;
         check_people(config, &desk)?;
-        let setup = match desk.open_setup().await {
-            // A disk that is full at present does not keep the engine from reading.
-            Err(Refusal::Store(StoreError::Lost(why))) => {
-                tracing::error!(why, "the link of the first start is not made");
-                None
-            }
-            setup => setup.context("the link of the first start cannot be made")?,
-        };
-        let setup = setup.map(|key| Zeroizing::new(setup_link(&config.public_url(address), &key)));
+        let setup = open_setup(config, &desk, address).await?;
         let (stop_answers, stop_runner) = (CancellationToken::new(), CancellationToken::new());
         let runner = Part::begin("the runner", runner.run(stop_runner.clone()));
         let watching = Arc::clone(&desk).watch_channels(stop_runner.clone());
@@ -252,6 +207,29 @@ fn check_people(config: &Config, desk: &Desk) -> Result<()> {
     )
 }
 
+fn desk_config(config: &Config, data: &DataDir) -> Result<DeskConfig> {
+    Ok(DeskConfig {
+        processes: Some(config.processes.clone()),
+        channels: channels(&config.channels)?,
+        local_token: Some(data.token()?.to_string()),
+        store: store_name(config).to_owned(),
+        data: (config.store != StoreChoice::Memory).then(|| data.path().to_owned()),
+    })
+}
+
+/// The one-time link of the first start, while there is no admin.
+async fn open_setup(config: &Config, desk: &Desk, address: SocketAddr) -> Result<Option<Zeroizing<String>>> {
+    let setup = match desk.open_setup().await {
+        // A disk that is full at present does not keep the engine from reading.
+        Err(Refusal::Store(StoreError::Lost(why))) => {
+            tracing::error!(why, "the link of the first start is not made");
+            None
+        }
+        setup => setup.context("the link of the first start cannot be made")?,
+    };
+    Ok(setup.map(|key| Zeroizing::new(setup_link(&config.public_url(address), &key))))
+}
+
 fn setup_link(base: &str, key: &str) -> String {
     format!("{base}/dashboard/setup?key={key}")
 }
@@ -335,18 +313,6 @@ fn reload(tls: &Tls) {
     match tls.reload() {
         Ok(()) => tracing::info!("the certificate was read again"),
         Err(error) => tracing::error!(%error, "the certificate stays as it was"),
-    }
-}
-
-/// Why a part is gone.
-fn why(error: JoinError) -> String {
-    match error.try_into_panic() {
-        Ok(panic) => {
-            let text = panic.downcast_ref::<String>().map(String::as_str);
-            let text = text.or_else(|| panic.downcast_ref::<&str>().copied());
-            format!("it panicked: {}", text.unwrap_or("it did not say why"))
-        }
-        Err(error) => error.to_string(),
     }
 }
 
@@ -522,15 +488,9 @@ mod tests {
         ];
         let config = Config::gather(&said, None, &Env::default()).unwrap();
         let mut engine = Engine::start(&config).await.unwrap();
-        engine.runner.running.as_ref().unwrap().abort();
+        engine.runner.abort();
         let broken = engine.broken().await.to_string();
         assert!(broken.starts_with("the runner ended by itself: "), "{broken}");
         engine.stop().await;
-    }
-
-    #[tokio::test]
-    async fn a_part_that_panics_says_why() {
-        let mut part = Part::begin("a part", async { panic!("out of luck") });
-        assert_eq!(why(part.end().await.unwrap_err()), "it panicked: out of luck");
     }
 }

@@ -14,7 +14,6 @@ macro_rules! words {
 
 words! {
     lang: "en",
-    // Around every page.
     skip: "Skip to the content",
     nav: "Pages",
     home: "Home",
@@ -43,7 +42,6 @@ words! {
     login_wrong: "The name or the password is wrong.",
     login_wrong_token: "This token is not known, or has expired.",
     login_slow: "Too many wrong ones. Wait a moment, then try again.",
-    // The first start.
     setup: "The first admin",
     setup_about: "You opened the one-time link of the first start. Choose a name and a password; \
         you may do everything, and make other users.",
@@ -448,7 +446,6 @@ words! {
     kind_list: "list",
     kind_map: "map",
     first_page: "First page",
-    // About.
     about_title: "How it goes",
     store: "Store",
     disk: "Disk",
@@ -467,7 +464,6 @@ words! {
     who: "Who",
     did: "Did",
     to_what: "To",
-    // Searching.
     found_nothing: "Nothing was found.",
     found_hint: "Processes and templates are found by any part of their names; \
         tasks by the beginning of their references.",

@@ -226,26 +226,29 @@ async fn walk_once(store: &dyn Store, anchor: Option<&KeptLink>) -> Result<Walk,
 async fn some(store: &dyn Store, from: u64, many: usize) -> Result<Vec<Result<Record, String>>, StoreError> {
     let before = LINES_END.to_owned();
     let stretch = Stretch { shelf: Shelf::Audit, from: name(from), before, backwards: false, limit: many };
-    match store.stretch(&stretch).await {
-        Ok(records) if records.is_empty() => Ok(vec![Err("it is missing".to_owned())]),
-        Ok(records) => Ok(records.into_iter().map(Ok).collect()),
-        Err(StoreError::Lost(why)) => Err(StoreError::Lost(why)),
-        // One of them is damaged: which one is found by asking for each.
-        Err(StoreError::Corrupt(_)) => {
-            let mut found = Vec::new();
-            for seq in from..from + many as u64 {
-                match store.record(Shelf::Audit, &name(seq)).await {
-                    Ok(Some(record)) => found.push(Ok(record)),
-                    Ok(None) => found.push(Err("it is missing".to_owned())),
-                    Err(error) => found.push(Err(error.to_string())),
-                }
-                if found.last().is_some_and(Result::is_err) {
-                    break;
-                }
-            }
-            Ok(found)
+    let records = match store.stretch(&stretch).await {
+        Ok(records) => records,
+        Err(StoreError::Lost(why)) => return Err(StoreError::Lost(why)),
+        Err(StoreError::Corrupt(_)) => Vec::new(),
+    };
+    let mut found: Vec<Result<Record, String>> = Vec::new();
+    for (seq, record) in (from..).zip(records) {
+        if record.name != name(seq) {
+            break;
+        }
+        found.push(Ok(record));
+    }
+    // A line that is damaged is left out where many are asked for: it is asked for by itself.
+    let next = from + found.len() as u64;
+    if found.len() < many {
+        match store.record(Shelf::Audit, &name(next)).await {
+            Ok(Some(record)) => found.push(Ok(record)),
+            Ok(None) => found.push(Err("it is missing".to_owned())),
+            Err(StoreError::Lost(why)) => return Err(StoreError::Lost(why)),
+            Err(error) => found.push(Err(error.to_string())),
         }
     }
+    Ok(found)
 }
 
 /// The link that `record` is, if it follows `last`.

@@ -1,5 +1,5 @@
-//! The check of the store: soon after the start and once a day every row of it is opened, in small stretches, so
-//! that damage is told before anybody needs what is damaged.
+//! The check of the store: soon after the start and once a day every row of it is opened, in small stretches,
+//! so that damage is told before anybody needs what is damaged.
 
 use serde::Serialize;
 use tokio_util::sync::CancellationToken;

@@ -95,6 +95,11 @@ impl Desk {
             return Err(Refusal::bad("wrong_process", message));
         }
         let _one = self.deploying.lock().await;
+        let place = Shelf::Process.place(process.id.as_str());
+        if self.kept_of(&process.id).is_none() && it.file.is_some() && self.store().damage().holds(&place) {
+            // The file knows nothing of a pause.
+            return Err(damaged(&process.id, "its record cannot be read"));
+        }
         let report = self.put(by, &process, &it).await?;
         if report.changed && !it.dry_run {
             self.audit(by, "deploy", format!("{}@{}", report.id, report.version)).await?;
@@ -116,11 +121,6 @@ impl Desk {
             created: kept.is_none(),
             moved: 0,
         };
-        let place = Shelf::Process.place(id.as_str());
-        if kept.is_none() && it.file.is_some() && self.store().damage().holds(&place) {
-            // The file knows nothing of a pause.
-            return Err(damaged(id, "its record cannot be read"));
-        }
         let moves = moves(it, old.as_ref(), process)?;
         let stranded = self.stranded(process, &moves).await?;
         if !stranded.is_empty() {

@@ -39,7 +39,9 @@ impl Desk {
         for deployed in self.registry().all().values() {
             self.load_lives(&deployed.process).await?;
         }
-        unfinished.iter().for_each(|id| self.settle_later(id));
+        for id in &unfinished {
+            self.settle_later(id);
+        }
         self.board().look_at(self.now());
         Ok(())
     }

@@ -41,7 +41,8 @@ impl Walk<'_> {
         }
         let last = self.scope.missed().pop_last().map(|it| format!(", the last of them `{it}`"));
         let message = format!(
-            "node `{}` reads more than {READS_MAX} other tasks, each named by the one before{};              hint: read them on several nodes",
+            "node `{}` reads more than {READS_MAX} other tasks, one after another{}; \
+             hint: read them on several nodes",
             self.task.at,
             last.unwrap_or_default()
         );

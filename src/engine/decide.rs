@@ -167,7 +167,8 @@ impl Turns {
         hand.again.fell(Fault::lasting("engine_error", message), letters)
     }
 
-    /// Reserves places for the tasks that are born of a step; an error is where there are fewer, and how many.
+    /// Reserves places for the tasks that are born of a step; an error says where there are fewer, and how
+    /// many.
     fn reserve(&self, moved: &Transition, reserved: &mut Reserved) -> Result<(), (ProcessId, Room)> {
         let own = moved.before.is_none().then_some(&moved.task.process);
         let born = moved.letters.iter().filter_map(|letter| match (&letter.to, &letter.word) {

@@ -117,9 +117,9 @@ pub trait Store: Send + Sync {
         self.commit(Vec::new()).await.map(drop)
     }
 
-    /// How much room there is for writes, as it was measured last: with every checkpoint, and every few seconds.
-    /// No I/O. [`DiskRoom::Low`]: take no new work in. [`DiskRoom::Full`]: ask nothing whose answer must not be
-    /// lost.
+    /// How much room there is for writes, as it was measured last: with every checkpoint, and every few
+    /// seconds. No I/O. [`DiskRoom::Low`]: take no new work in. [`DiskRoom::Full`]: ask nothing whose answer
+    /// must not be lost.
     fn room(&self) -> DiskRoom {
         DiskRoom::Enough
     }
@@ -130,8 +130,9 @@ pub trait Store: Send + Sync {
         Arc::default()
     }
 
-    /// Reads on from `from`, about `limit` rows, and notes what cannot be read in [`Store::damage`]. It begins
-    /// at the default mark and has ended when there is no next one. Low in cost: it holds up no writer.
+    /// Reads on from `from`, about `limit` rows, and notes what cannot be read in [`Store::damage`]. It
+    /// begins at the default mark and has ended when there is no next one. Low in cost: it holds up no
+    /// writer.
     async fn check(&self, _from: CheckMark, _limit: usize) -> Result<Checked, StoreError> {
         Ok(Checked::default())
     }

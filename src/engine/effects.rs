@@ -114,6 +114,9 @@ impl Effects {
     /// A task was committed, and is owed an answer. If it is held already, only its lease was renewed.
     pub(super) fn owe(&mut self, task: Task) {
         let id = task.id;
+        if self.is_newer(id, task.turn) {
+            return;
+        }
         let (now, renewed) = (self.turns.clock.now(), self.forget_lease(id));
         match self.held.get_mut(&id).filter(|_| renewed) {
             Some(held) if key(&held.task) == key(&task) && !matches!(held.stage, Stage::Leaving) => {
@@ -148,9 +151,14 @@ impl Effects {
         }
     }
 
-    /// The task was committed, and no answer is owed to it any more.
-    pub(super) fn over(&mut self, id: TaskId) {
-        if self.forget_lease(id) {
+    /// Whether a later life of that task is held than the one of `epoch`: what is told of that comes late.
+    fn is_newer(&self, id: TaskId, epoch: u64) -> bool {
+        self.held.get(&id).is_some_and(|held| held.task.turn > epoch)
+    }
+
+    /// The life of that epoch was committed, and no answer is owed to it any more.
+    pub(super) fn over(&mut self, id: TaskId, epoch: u64) {
+        if !self.is_newer(id, epoch) && self.forget_lease(id) {
             self.queue.remove(id);
             self.turns.board.placed(id);
             self.held.remove(&id);
@@ -173,9 +181,19 @@ impl Effects {
     /// Performs the first of those that wait, as many as there are places for. Those with something to
     /// lose may be `held_back` until all that is due is at hand: then the most urgent of all go first.
     pub(super) fn start(&mut self, held_back: bool) {
+        if !self.waits_for_room() {
+            self.perform_those_with_a_place(held_back);
+        }
+        for id in std::mem::take(&mut self.fresh) {
+            if self.queue.holds(id) {
+                self.turns.board.unplaced(id);
+            }
+        }
+    }
+
+    fn perform_those_with_a_place(&mut self, held_back: bool) {
         let now = self.turns.clock.now();
-        let waits_for_room = self.waits_for_room();
-        while !waits_for_room {
+        loop {
             let places = &self.places;
             let next =
                 self.queue.pop(|lane| places.admits(lane) && !(lane.class != Class::Plain && held_back));
@@ -188,11 +206,6 @@ impl Effects {
             } else {
                 self.places.take(&lane);
                 self.perform(id, Some(lane));
-            }
-        }
-        for id in std::mem::take(&mut self.fresh) {
-            if self.queue.holds(id) {
-                self.turns.board.unplaced(id);
             }
         }
     }

@@ -303,8 +303,8 @@ impl Runner {
     /// A batch came back: what is owed an answer is performed or un-asked, and what was not taken is offered
     /// again.
     fn committed(&mut self, claimed: usize, left: Left) {
-        for id in left.over {
-            self.effects.over(id);
+        for (id, epoch) in left.over {
+            self.effects.over(id, epoch);
         }
         for task in left.doing {
             self.effects.owe(task);

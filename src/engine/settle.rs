@@ -63,10 +63,11 @@ impl Turns {
     /// Whatever was brought and is nowhere now, as its process is not there, is held no longer.
     fn let_go(&self, brought: &[(TaskId, u64)], left: &mut Left) {
         let again: HashSet<TaskId> = left.again.iter().filter_map(Item::life).map(|(id, _)| id).collect();
-        let known: HashSet<TaskId> = left.doing.iter().map(|task| task.id).chain(left.over.clone()).collect();
+        let known: HashSet<TaskId> =
+            left.doing.iter().map(|task| task.id).chain(left.over.iter().map(|(id, _)| *id)).collect();
         for (id, epoch) in brought.iter().filter(|(id, _)| !known.contains(id) && !again.contains(id)) {
             self.in_flight.release(*id, *epoch);
-            left.over.push(*id);
+            left.over.push((*id, *epoch));
         }
     }
 
@@ -91,7 +92,7 @@ impl Turns {
                     Some(item) => Settled::Again(item),
                     None => {
                         self.in_flight.release(id, epoch);
-                        left.over.push(id);
+                        left.over.push((id, epoch));
                         Settled::Over
                     }
                 }
@@ -135,7 +136,7 @@ impl Turns {
             }
             State::Ready { .. } | State::Waiting { .. } | State::Done | State::Failed | State::Cancelled => {
                 self.in_flight.release(transition.task.id, transition.task.turn);
-                left.over.push(transition.task.id);
+                left.over.push((transition.task.id, transition.task.turn));
             }
         }
     }
@@ -175,7 +176,7 @@ impl Turns {
                     tracing::debug!(task = %hand.task.address(), "claimed by another runner since");
                 }
                 self.in_flight.release(id, epoch);
-                left.over.push(id);
+                left.over.push((id, epoch));
             }
         }
     }

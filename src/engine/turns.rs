@@ -152,8 +152,9 @@ pub enum NotTaken {
 pub struct Left {
     /// Tasks whose effects are to be performed now, or whose lease was renewed.
     pub doing: Vec<Task>,
-    /// Tasks that nothing is owed to any more.
-    pub over: Vec<TaskId>,
+    /// Tasks that nothing is owed to any more, and the epoch of the life that is over: two batches may come
+    /// back in another order than they were committed in.
+    pub over: Vec<(TaskId, u64)>,
     /// What the store did not take: to be offered again, for nothing received may be lost.
     pub again: Vec<Item>,
 }
@@ -194,8 +195,9 @@ impl Turns {
     /// Takes what is due, up to [`CLAIM_MAX`] tasks, and sees to it that the store is looked at again in
     /// time.
     pub async fn claim(&self) -> Result<Claimed, StoreError> {
-        let now = self.now().await?;
+        // Before anything may fail: whoever failed says when to look again.
         self.board.looking();
+        let now = self.now().await?;
         self.resume(now).await?;
         self.look_at_crowds(now).await;
         let mend = self.board.wall.mend(self.store.as_ref(), now).await;

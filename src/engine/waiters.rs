@@ -202,7 +202,7 @@ impl<T> Line<T> {
             places.entry(of).or_default().push((ticket, tell));
         }
         drop(places);
-        Told { places: Arc::clone(&self.places), of, ticket, told }
+        Told { places: Arc::clone(&self.places), of, ticket, comes: told }
     }
 
     fn tell(&self, of: TaskId, mut what: impl FnMut() -> T) {
@@ -234,14 +234,14 @@ pub struct Told<T> {
     places: Places<T>,
     of: TaskId,
     ticket: u64,
-    told: oneshot::Receiver<T>,
+    comes: oneshot::Receiver<T>,
 }
 
 impl<T> Future for Told<T> {
     type Output = Option<T>;
 
     fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<T>> {
-        Pin::new(&mut self.told).poll(context).map(Result::ok)
+        Pin::new(&mut self.comes).poll(context).map(Result::ok)
     }
 }
 

@@ -364,7 +364,7 @@ mod tests {
         assert_eq!(look(&mut dog, at + 240_000, Some(&living(0, Some(true))), true), "");
         assert_eq!(dog.open().count(), 0, "the process says it now, also when it is over");
         assert_eq!(look(&mut dog, at + 9 * HOUR, Some(&living(0, Some(true))), true), "");
-        assert_eq!(look(&mut dog, at + 9 * HOUR, Some(&living(9 * HOUR, None)), true), "f");
+        assert_eq!(look(&mut dog, at + 9 * HOUR, Some(&living(10 * HOUR, None)), true), "f");
     }
 
     #[test]

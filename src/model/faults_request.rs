@@ -38,14 +38,18 @@ pub const FAULTS: &[Entry] = &[
         .of_request()
         .remedy("It is tried again with the same `Idempotency-Key`.")
         .example(ASK),
-    Entry::new("no_room", Passing, "a host is closed or a limit is reached for longer than the task can wait")
-        .of_request()
-        .remedy(
-            "Nothing was asked, and it is tried again. The message names the place and the moment: wait, \
-             or raise `permit_timeout`, or the limit (`rate`, `max_parallel`, or the operator's of the host).",
-        )
-        .example(
-            "\
+    Entry::new(
+        "no_room",
+        Passing,
+        "a host is closed or a limit is reached for longer than the task can wait",
+    )
+    .of_request()
+    .remedy(
+        "Nothing was asked, and it is tried again. The message names the place and the moment: wait, \
+             or raise `permit_timeout`, or the limit (`rate`, `max_parallel`, or that of the host).",
+    )
+    .example(
+        "\
 ask:
   kind: http
   url: \"https://api.example.com/orders\"
@@ -53,7 +57,7 @@ ask:
   next: done
   on_error: tell
 ",
-        ),
+    ),
     Entry::new("dns_failed", Passing, "no address was found for the host")
         .of_request()
         .remedy("It is tried again. If it lasts, look at the host's name and at the resolver.")

@@ -62,7 +62,8 @@ pub trait Kind: Debug + Send + Sync {
         Vec::new()
     }
 
-    /// The process of which every task that comes here makes another one, if it is named literally.
+    /// The process of which every task that comes here makes another one with a name of its own, if it is
+    /// named literally. Who gives names may run out of them.
     fn breeds(&self) -> Option<&str> {
         None
     }

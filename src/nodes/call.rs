@@ -82,7 +82,7 @@ impl Kind for Call {
     }
 
     fn breeds(&self) -> Option<&str> {
-        self.process.literal().filter(|_| is_new_each_time(self.r#ref.as_ref()))
+        self.process.literal().filter(|_| self.r#ref.is_none())
     }
 }
 
@@ -128,11 +128,6 @@ pub fn address(process: &str, reference: &str) -> Result<Address, Fault> {
         process: ProcessId::new(process).map_err(|error| bad(&error))?,
         reference: Ref::new(reference).map_err(|error| bad(&error))?,
     })
-}
-
-/// Whether that may name another task each time. One that has a name of its own is the first and the last.
-pub fn is_new_each_time(reference: Option<&Text>) -> bool {
-    reference.is_none_or(|it| it.literal().is_none())
 }
 
 /// Whether a task can be created at `to`.

@@ -16,9 +16,11 @@ use crate::model::value::Draft;
 /// Values with holes, by name.
 pub type Drafts = BTreeMap<String, Draft>;
 
-/// All of `drafts` filled in, or the first fault.
+/// All of `drafts` filled in, or the first fault. All are looked at, so that what they read is fetched
+/// together.
 pub fn fill(drafts: &Drafts, view: &View) -> Result<Params, Fault> {
-    drafts.iter().map(|(name, draft)| Ok((name.clone(), draft.fill(view)?))).collect()
+    let all: Vec<_> = drafts.iter().map(|(name, draft)| Ok((name.clone(), draft.fill(view)?))).collect();
+    all.into_iter().collect()
 }
 
 /// All of `drafts` as texts, or the first fault.

@@ -9,8 +9,8 @@
 //! ```
 //!
 //! `mode: create` makes a task, `modify` lays the params over a live one and wakes it if it waits for
-//! letters, `either` does what fits. The nodes that follow see it done. A task that writes to itself reads that
-//! before it goes on.
+//! letters, `either` does what fits. The nodes that follow see it done. A task that writes to itself reads
+//! that before it goes on.
 
 use schemars::JsonSchema;
 use serde::Deserialize;
@@ -21,7 +21,7 @@ use crate::model::names::NodeName;
 use crate::model::scope::{Found, View, no_process, no_task};
 use crate::model::task::{Letter, To, Word};
 use crate::model::text::Text;
-use crate::nodes::call::{address, free, is_new_each_time};
+use crate::nodes::call::{address, free};
 use crate::nodes::fields::{Drafts, fill};
 
 /// The register's line.
@@ -93,8 +93,7 @@ impl Kind for Send {
     }
 
     fn breeds(&self) -> Option<&str> {
-        let makes = self.0.mode == Mode::Create && is_new_each_time(self.0.r#ref.as_ref());
-        self.0.process.literal().filter(|_| makes)
+        self.0.process.literal().filter(|_| self.0.r#ref.is_none())
     }
 }
 

@@ -89,7 +89,9 @@ impl Director for Seen {
     fn committed(&mut self, results: &[Result<Receipt, Refused>], _: Moment) {
         let moved = std::mem::take(&mut self.committing);
         for (moved, _) in moved.into_iter().zip(results).filter(|(_, result)| result.is_ok()) {
-            moved.into_iter().for_each(|it| self.tell_of(it));
+            if let Some(it) = moved {
+                self.tell_of(it);
+            }
         }
     }
 

@@ -33,7 +33,7 @@ pub struct Moment {
 }
 
 /// Why a simulation cannot simply go on.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Trouble {
     /// The runner died at a door.
     Died,

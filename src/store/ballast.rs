@@ -1,8 +1,8 @@
-//! [`Ballast`]: how much room the disk has, and a file that is given up when it has none, so that answers which
-//! were received already can still be kept. The file is made again when there is room.
+//! [`Ballast`]: how much room the disk has, and a file that is given up when it has none, so that answers
+//! which were received already can still be kept. The file is made again when there is room.
 //!
-//! Whoever asks for room is answered from memory: it is measured when the log is moved to the store, and every
-//! few seconds.
+//! Whoever asks for room is answered from memory: it is measured when the log is moved to the store, and
+//! every few seconds.
 
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Write};
@@ -93,7 +93,7 @@ impl Ballast {
             state.held_bytes = 0;
             tracing::error!(
                 ballast = %self.file.display(),
-                "the disk is full: the ballast is given up so that what was received can be kept; make room now"
+                "the disk is full: the ballast is given up so that what was received is kept; make room now"
             );
         }
         self.measure(&mut state);
@@ -175,8 +175,8 @@ fn room(told: Told, state: &State) -> DiskRoom {
     }
 }
 
-/// Makes the file of blocks that are really its own: where the file system only promises them, or packs what it
-/// is given, it is filled with chance.
+/// Makes the file of blocks that are really its own: where the file system only promises them, or packs what
+/// it is given, it is filled with chance.
 fn make(path: &Path, bytes: u64) -> io::Result<()> {
     let mut options = OpenOptions::new();
     options.create(true).write(true).truncate(true);

@@ -72,8 +72,8 @@ impl Sqlite {
         Ok(Sqlite { readers, writer, leases, _checkpointer: checkpointer, _lock: lock })
     }
 
-    /// Keeps a file beside the store that is given up when the disk is full, so that what was received can still
-    /// be committed, and made again when there is room.
+    /// Keeps a file beside the store that is given up when the disk is full, so that what was received can
+    /// still be committed, and made again when there is room.
     pub fn keep_ballast(&self) {
         self.writer.log.ballast.keep();
         self.writer.log.ballast.refresh();
@@ -92,8 +92,10 @@ impl Sqlite {
     }
 
     /// Nobody claims that task any more while this store is open: its row cannot be read.
-    fn set_aside(&self, id: i64, error: &StoreError) {
+    async fn set_aside(&self, id: i64, error: &StoreError) {
         self.leases().set_aside(TaskId(id));
+        // Whoever reads it notes its name too, as far as that can be read.
+        drop(self.look(move |look| look.whole_task(id).map(drop)).await);
         self.readers.damage.found(damaged(task_place(id), None, error));
     }
 
@@ -103,8 +105,13 @@ impl Sqlite {
         let (mut claims, mut letters) = (Vec::with_capacity(taken.len()), Vec::new());
         for Taken { found, letters: inbox } in taken {
             let id = found.id;
-            let task = found.open(sealer).inspect_err(|error| self.set_aside(id, error));
-            let Ok(task) = task else { continue };
+            let task = match found.open(sealer) {
+                Ok(task) => task,
+                Err(error) => {
+                    self.set_aside(id, &error).await;
+                    continue;
+                }
+            };
             let mut claim = Claim { task, letters: Vec::with_capacity(inbox.len()) };
             for (id, body) in inbox {
                 match open(sealer, &letter_place(id), &body) {
@@ -166,7 +173,7 @@ impl Store for Sqlite {
         let until = now + lease;
         let (taken, damaged) = self.writer.ask(move |batch| batch.claim(now, until, limit)).await?;
         for (id, error) in damaged {
-            self.set_aside(id, &error);
+            self.set_aside(id, &error).await;
         }
         self.open_claims(taken).await
     }
@@ -297,7 +304,7 @@ impl Store for Sqlite {
     }
 
     async fn alarm_counts(&self) -> Result<AlarmCounts, StoreError> {
-        self.look(move |look| look.alarm_counts()).await
+        self.look(alarm_counts).await
     }
 
     async fn keep(&self, records: Vec<Record>) -> Result<(), StoreError> {
@@ -368,6 +375,10 @@ impl Store for Sqlite {
 fn damaged(place: String, task: Option<Address>, error: &StoreError) -> Damaged {
     let (StoreError::Lost(why) | StoreError::Corrupt(why)) = error;
     Damaged { place, task, why: why.clone() }
+}
+
+fn alarm_counts(look: &Look<'_>) -> Result<AlarmCounts, StoreError> {
+    look.alarm_counts()
 }
 
 /// When the first of those that nobody holds is due.

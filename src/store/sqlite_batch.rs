@@ -25,6 +25,9 @@ use crate::store::seal::Sealer;
 /// What a batch works with beside its connection.
 pub(super) type With<'a> = (&'a Sealer, &'a Mutex<Leases>);
 
+/// Tasks whose rows cannot be read, and why.
+pub(super) type Unreadable = Vec<(i64, StoreError)>;
+
 /// What the column says of a row from before it was there.
 const REVISION_UNKNOWN: i64 = -1;
 
@@ -122,14 +125,13 @@ impl<'c> Batch<'c> {
     }
 
     /// Claims what is due and free; nothing is written. A group whose commit fails may have claimed in vain:
-    /// those leases end by themselves.
-    /// Claims what is due; gives the claims, and the tasks whose rows SQLite itself cannot read.
+    /// those leases end by themselves. Gives the claims, and the tasks whose rows SQLite itself cannot read.
     pub(super) fn claim(
         &mut self,
         now: Timestamp,
         until: Timestamp,
         limit: usize,
-    ) -> Result<(Vec<Taken>, Vec<(i64, StoreError)>), StoreError> {
+    ) -> Result<(Vec<Taken>, Unreadable), StoreError> {
         let mut leases = self.leases.lock().unwrap_or_else(PoisonError::into_inner);
         let (mut taken, mut damaged) = (Vec::new(), Vec::new());
         for which in ["ended = 0", "ended > 0"] {

@@ -9,8 +9,8 @@ use crate::model::task::{Hop, Letter, Task};
 use crate::store::rows::{letter_place, name, open, phase, task_place, trail_place};
 use crate::store::sqlite_read::{Look, number, whole};
 
-/// A part of the check whose rows are opened: its table, and what is read of each row. The first column is the
-/// number of the row.
+/// A part of the check whose rows are opened: its table, and what is read of each row. The first column is
+/// the number of the row.
 struct Part {
     table: &'static str,
     sql: &'static str,
@@ -58,8 +58,8 @@ impl Look<'_> {
         Ok(Checked { rows: 0, next: (!is_last).then_some(next_part) })
     }
 
-    /// Opens the rows after `after`; gives how many, and the last one's number if there are more. Where SQLite
-    /// itself cannot read on, it is looked for the next row that can be read.
+    /// Opens the rows after `after`; gives how many, and the last one's number if there are more. Where
+    /// SQLite itself cannot read on, it is looked for the next row that can be read.
     fn open_rows(&self, part: &Part, after: i64, limit: usize) -> Result<(u64, Option<i64>), StoreError> {
         let (mut rows, mut after, mut step): (_, _, i64) = (0, after, 1);
         loop {

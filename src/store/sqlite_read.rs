@@ -1,5 +1,5 @@
-//! [`Look`]: one moment of the store, as a reader sees it. A row that cannot be read is noted and left out; only
-//! who asks for that very row is told.
+//! [`Look`]: one moment of the store, as a reader sees it. A row that cannot be read is noted and left out;
+//! only who asks for that very row is told.
 
 use rusqlite::types::Value;
 use rusqlite::{Connection, OptionalExtension, ToSql, params, params_from_iter};
@@ -117,12 +117,15 @@ impl Look<'_> {
         let ids = before.query_map([], |row| row.get(0))?.collect::<Result<Vec<i64>, _>>()?;
         for id in ids {
             let alarm = self.whole_task(id)?.and_then(|task| task.alarm);
-            alarm.iter().for_each(|it| counts.count(it));
+            if let Some(alarm) = &alarm {
+                counts.count(alarm);
+            }
         }
         Ok(counts)
     }
 
-    /// Entries after `after`, of one task or of all. What is damaged is left out, and others come in its place.
+    /// Entries after `after`, of one task or of all. What is damaged is left out, and others come in its
+    /// place.
     pub(super) fn entries(
         &self,
         task: Option<i64>,
@@ -131,7 +134,8 @@ impl Look<'_> {
     ) -> Result<Vec<Entry>, StoreError> {
         let which = if task.is_some() { "task = ?3" } else { "?3 IS NULL" };
         let sql = format!(
-            "SELECT seq, task, phase, revision, body FROM trail WHERE seq > ?1 AND {which} ORDER BY seq LIMIT ?2"
+            "SELECT seq, task, phase, revision, body FROM trail
+             WHERE seq > ?1 AND {which} ORDER BY seq LIMIT ?2"
         );
         let (mut entries, mut after) = (Vec::new(), i64::try_from(after).unwrap_or(i64::MAX));
         while entries.len() < limit {
@@ -229,7 +233,8 @@ impl Look<'_> {
     pub(super) fn stretch(&self, stretch: &Stretch) -> Result<Vec<Record>, StoreError> {
         let order = if stretch.backwards { "DESC" } else { "ASC" };
         let sql = format!(
-            "SELECT name FROM records WHERE shelf = ?1 AND name >= ?2 AND name < ?3 ORDER BY name {order} LIMIT ?4"
+            "SELECT name FROM records WHERE shelf = ?1 AND name >= ?2 AND name < ?3
+             ORDER BY name {order} LIMIT ?4"
         );
         let (mut records, mut left) = (Vec::new(), stretch.clone());
         loop {

@@ -177,8 +177,8 @@ pub(super) fn prepare(path: &Path, sealer: &Sealer, damage: &Damage) -> Result<C
         }
         Err(SealError::WrongKey(_)) => {
             return Err(StoreError::Corrupt(format!(
-                "the key does not open `{}`; hint: put back the key file that belongs to it, or start with an \
-                 empty data directory",
+                "the key does not open `{}`; hint: put back the key file that belongs to it, or start with \
+                 an empty data directory",
                 path.display()
             )));
         }
@@ -194,8 +194,8 @@ fn make(path: &Path, sealer: &Sealer) -> Result<(), StoreError> {
     let log = beside(path, "-wal");
     if fs::metadata(&log).is_ok_and(|it| it.len() > 0) {
         return Err(StoreError::Corrupt(format!(
-            "`{}` is gone, and its log `{}` is still there with what was written last; hint: put the file back \
-             beside it (and nothing is lost), or move the log away to begin anew",
+            "`{}` is gone, and its log `{}` is still there with what was written last; hint: put the file \
+             back beside it (and nothing is lost), or move the log away to begin anew",
             path.display(),
             log.display()
         )));
@@ -238,8 +238,8 @@ fn refuse_empty(path: &Path) -> Result<(), StoreError> {
 
 fn emptied(path: &Path) -> StoreError {
     StoreError::Corrupt(format!(
-        "`{}` is empty: what it held is gone; hint: put back the file from a backup, or, to begin anew, move it \
-         and the files beside it (`-wal`, `-shm`, the key) away",
+        "`{}` is empty: what it held is gone; hint: put back the file from a backup, or, to begin anew, move \
+         it and the files beside it (`-wal`, `-shm`, the key) away",
         path.display()
     ))
 }

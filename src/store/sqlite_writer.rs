@@ -235,8 +235,8 @@ impl Log {
         self.changed.notify_one();
     }
 
-    /// Waits until there is something to checkpoint, and a little longer for more; or until it is time to look
-    /// at the disk again. False when the store closes.
+    /// Waits until there is something to checkpoint, and a little longer for more; or until it is time to
+    /// look at the disk again. False when the store closes.
     fn gather(&self) -> bool {
         let look = if self.ballast.is_full() { LOOK_WHEN_FULL_EVERY } else { LOOK_EVERY };
         let state = self.state.lock().unwrap_or_else(PoisonError::into_inner);

@@ -19,7 +19,7 @@ async fn refusing() -> (House, Arc<Refusing>) {
 async fn a_store_that_takes_no_writes_is_not_ready_and_says_why() {
     let (house, store) = refusing().await;
     house.deploy(HOLD).await;
-    house.call("GET", "/readyz").send().await.ok(200);
+    assert_eq!(house.call("GET", "/readyz").send().await.status, 200);
     store.refuse(0..usize::MAX, How::Full);
     let problem = house.call("GET", "/readyz").send().await.problem(503, "store_out_of_reach");
     assert!(problem["detail"].as_str().unwrap().contains("the disk is full"), "{problem}");
@@ -29,7 +29,7 @@ async fn a_store_that_takes_no_writes_is_not_ready_and_says_why() {
     assert_eq!((&status["store"]["writable"], &status["runner"]["ok"]), (&json!(false), &json!(true)));
     assert_eq!(status["processes"]["deployed"], 1, "what can be read is shown");
     store.heal();
-    house.call("GET", "/readyz").send().await.ok(200);
+    assert_eq!(house.call("GET", "/readyz").send().await.status, 200);
     assert_eq!(house.api("GET", "/status").send().await.ok(200)["ready"], true);
 }
 

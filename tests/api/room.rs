@@ -1,5 +1,5 @@
-//! A disk that fills up under a running engine: new work is refused, what runs ends, and nothing is asked whose
-//! answer could not be kept.
+//! A disk that fills up under a running engine: new work is refused, what runs ends, and nothing is asked
+//! whose answer could not be kept.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};

@@ -30,8 +30,12 @@ fn a_store_that_is_gone_beside_its_key_is_refused_and_its_way_back_is_told() {
     let serve = || place.run(&["serve", "--listen", "127.0.0.1:0"]);
     serve().failed(1, &["beltline.db` is gone", "hint: put the file back", "move"]);
     assert!(!store.exists(), "none is made in its place");
+    let doctor = place.run(&["doctor"]);
+    assert!(doctor.code == Some(1) && doctor.out.contains("is gone"), "{doctor:?}");
     fs::write(&store, "").unwrap();
     serve().failed(1, &["is empty", "hint: put back the file"]);
+    let doctor = place.run(&["doctor"]);
+    assert!(doctor.code == Some(1) && doctor.out.contains("is empty"), "{doctor:?}");
     Connection::open(&store).unwrap().execute_batch("PRAGMA journal_mode = WAL").unwrap();
     serve().failed(1, &["is empty"]);
     fs::rename(&kept, &store).unwrap();
@@ -54,7 +58,7 @@ fn a_damaged_task_and_a_damaged_process_cost_themselves_and_are_shown() {
     let listed = place.json(&["list", "hello"]);
     assert_eq!(listed["items"].as_array().unwrap().len(), 1, "{listed}");
     assert_eq!(place.ok(&["get", "hello", "riga", "key"]), "k");
-    place.run(&["get", "hello", "oslo", "key"]).failed(1, &["damaged"]);
+    place.run(&["get", "hello", "oslo", "key"]).failed(1, &["unreadable", "tasks/"]);
     let doctor = place.run(&["doctor"]);
     assert_eq!(doctor.code, Some(1), "{doctor:?}");
     for word in ["2 damaged", "tasks/", "hello/oslo", "records/process/second", "backup"] {

@@ -11,7 +11,7 @@ use beltline::model::time::{Span, Timestamp};
 use beltline::rehearsal::director::{Asked, Director, Door, Passage, Unheard, What};
 use beltline::rehearsal::virtual_time::Moment;
 
-use crate::simulation::faults::Faults;
+use crate::simulation::faults::{Faults, Kind};
 use crate::simulation::ledger::{Ask, Fate, Ledger};
 
 /// So often one task's transition may be refused in a row.
@@ -98,6 +98,10 @@ impl Oracle {
         self.rested(step, at);
         if let State::Doing(effect) = &task.state {
             self.doing.insert(task.id, (effect.key.clone(), self.life));
+            if step.before.is_none() && self.faults.has(Kind::UnknownCommit) {
+                // Who submitted it may have been told that it was not kept: then nobody holds it.
+                self.keys_asked.insert(effect.key.clone());
+            }
         }
     }
 

@@ -104,14 +104,14 @@ fn station(text: &mut String, node: u64, next: &str, dice: &mut Dice) {
 fn send(node: u64, on: &str, ways: u64, dice: &mut Dice) -> String {
     let mode = *dice.of(&["create", "modify", "either"]);
     let own = "process: \"{{task.process}}\", ref: \"{{task.ref}}\"";
-    let made = "params: {made: 1}";
+    let given = "params: {made: 1}";
     match dice.from(0, ways) {
         0 => {
             let to = format!("process: box, ref: \"new-{{{{task.ref}}}}-{node}\"");
-            format!("{{kind: send, {to}, mode: {mode}, {made}, {on}}}")
+            format!("{{kind: send, {to}, mode: {mode}, {given}, {on}}}")
         }
         1 | 2 => format!(
-            "{{kind: send, process: box, ref: \"mine-{{{{task.ref}}}}\", mode: {mode}, {made}, {on}}}"
+            "{{kind: send, process: box, ref: \"mine-{{{{task.ref}}}}\", mode: {mode}, {given}, {on}}}"
         ),
         3 => format!("{{kind: send, {own}, mode: modify, params: {{x: 1}}, {on}}}"),
         _ => format!("{{kind: send, process: keeper, ref: k, mode: modify, {on}}}"),

@@ -102,8 +102,8 @@ impl Trial {
             director,
             effects_max,
         });
-        let (submits, desk) = (Arc::default(), None);
-        Trial { simulation, oracle, disk, registry, dice, texts, submits, desk, over: false }
+        let submits = Arc::default();
+        Trial { simulation, oracle, disk, registry, dice, texts, submits, desk: None, over: false }
     }
 
     fn oracle(&self) -> MutexGuard<'_, Oracle> {
@@ -274,9 +274,8 @@ impl Trial {
         self.oracle().note("stop");
         self.oracle().stopping = true;
         match self.simulation.stop(GRACE).await {
-            Ok(true) => {}
+            Ok(true) | Err(Trouble::Died) => {}
             Ok(false) => self.oracle().says(format!("it did not stop within {GRACE}")),
-            Err(Trouble::Died) => {}
             Err(trouble) => return self.recover(trouble).await,
         }
         self.again().await;

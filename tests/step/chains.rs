@@ -9,7 +9,7 @@ use beltline::model::time::Span;
 use beltline::process::parse::parse;
 use serde_json::json;
 
-use crate::step::scene::{Scene, code, everywhere};
+use crate::step::scene::{Scene, code, everywhere, in_memory};
 
 const LIMIT: usize = 5;
 const SMALL: &str = "
@@ -118,7 +118,7 @@ nodes:
 /// How many tasks a chain makes, and the message of the fault that stops it.
 fn chain(texts: &[&str], first: &str) -> (usize, String) {
     let seen = RefCell::new(None);
-    everywhere(texts, |scene| {
+    in_memory(texts, |scene| {
         scene.submit(first, json!({})).unwrap();
         scene.settle();
         let mut tasks: Vec<_> = ["a", "b"].into_iter().flat_map(|of| scene.all(of)).collect();
@@ -173,13 +173,13 @@ nodes:
   done: {kind: end, keep: 1h}
 ";
     let asks = rests.replace("kind: delay, for: 1s", "kind: http, url: \"https://x.example/\"");
-    everywhere(&[rests], |scene| {
+    in_memory(&[rests], |scene| {
         scene.submit("a/first", json!({})).unwrap();
         scene.later(Span::secs(250));
         assert_eq!((scene.all("a").len(), scene.alive("a")), (251, 1));
     });
     // The world's answer is a rest. (It is answered at once here, so it is stopped by hand.)
-    everywhere(&[&asks.replace("make: {kind: send", "make: {kind: send, on_error: done")], |scene| {
+    in_memory(&[&asks.replace("make: {kind: send", "make: {kind: send, on_error: done")], |scene| {
         scene.submit("a/first", json!({})).unwrap();
         for _ in 0..250 {
             let items = scene.runtime.block_on(scene.turns.claim()).unwrap().items;
@@ -198,7 +198,7 @@ nodes:
   answer: {kind: reply, next: done}
   done: {kind: end}
 ";
-    everywhere(&[counts], |scene| {
+    in_memory(&[counts], |scene| {
         assert_eq!(scene.live("a/first", json!({})).state.phase(), Phase::Done);
         assert_eq!(scene.all("a").len(), 91);
     });
@@ -212,12 +212,8 @@ fn check_says_so_where_it_can_see_that_tasks_make_tasks_without_end() {
     };
     let done = "  done: {kind: end}\n";
     let told = ["every task that comes to `make` makes another one of `a`, without end"];
-    for node in [
-        "kind: send, process: a",
-        "kind: send, process: a, ref: \"x{{task.ref}}\"",
-        "kind: call, process: a",
-        "kind: send, process: a, on_error: done",
-    ] {
+    for node in ["kind: send, process: a", "kind: call, process: a", "kind: send, process: a, on_error: done"]
+    {
         let make = format!("  make: {{{node}, next: done}}\n{done}");
         assert_eq!(
             problems(&format!("  x: {{kind: set, set: {{a: 1}}, next: make}}\n{make}")),
@@ -238,6 +234,7 @@ fn check_says_so_where_it_can_see_that_tasks_make_tasks_without_end() {
     }
     for node in [
         "kind: send, process: a, ref: one",
+        "kind: send, process: a, ref: \"x{{task.ref}}\"",
         "kind: send, process: a, ref: \"{{task.ref}}\", mode: modify",
         "kind: send, process: b",
         "kind: send, process: \"{{p}}\"",

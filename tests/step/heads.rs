@@ -123,7 +123,7 @@ fn every_example_of_every_kind_is_without_problems_and_does_what_it_says() {
         ends.join(", "),
         "input ask, http warm, http done, http done, http done, http done, http done, delay refresh, \
          delay report, delay close, condition hot, set ask, escalation nap, escalation again, \
-         escalation nap, notify done, notify nap, call order, each order, each done, reply done, reply done, raise again, send again, \
-         send done, wait decide, end done, end refused"
+         escalation nap, notify done, notify nap, call order, each order, each done, reply done, reply done, \
+         raise again, send again, send done, wait decide, end done, end refused"
     );
 }

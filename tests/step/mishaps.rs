@@ -1,6 +1,7 @@
-//! What cannot go on for ever: reads, rounds over a refused step, a decision that panics, a row that cannot be
-//! written. Each is a fault that names it, and the runner lives.
+//! What cannot go on for ever: reads, rounds over a refused step, a decision that panics, a row that cannot
+//! be written. Each is a fault that names it, and the runner lives.
 
+use std::fmt::Write as _;
 use std::sync::Arc;
 
 use beltline::engine::edges::{Store, TaskQuery, Write};
@@ -41,12 +42,14 @@ fn walk(many: usize) -> String {
         .to_owned();
     for n in 0..many {
         let next = n + 1;
-        text += &format!(
+        writeln!(
+            text,
             "  n{n}: {{kind: set, set: {{r{next}: \"{{{{conv[slot].ref[{{{{r{n}}}}}].next}}}}\"}}, \
-             next: n{next}}}\n"
-        );
+             next: n{next}}}"
+        )
+        .unwrap();
     }
-    text.push_str(&format!("  n{many}: {{kind: end, result: \"{{{{r{many}}}}}\"}}\n"));
+    writeln!(text, "  n{many}: {{kind: end, result: \"{{{{r{many}}}}}\"}}").unwrap();
     text
 }
 
@@ -76,42 +79,81 @@ fn a_submit_whose_first_step_reads_many_others_is_answered() {
     });
 }
 
-/// One node that reads so many tasks, one after another.
-fn reader(many: usize, wait: bool) -> (String, Value) {
-    let refs: Vec<String> = (0..many).map(|n| format!("s{n}")).collect();
-    let first = if wait { "hold" } else { "read" };
-    let text = format!(
-        "process: w\nparams: {{refs: {{}}}}\nnodes:\n  start: {{kind: input, next: {first}}}\n  \
-         {}read: {{kind: set, set: {{all: \"{{{{#each refs}}}}{{{{conv[slot].ref[{{{{this}}}}].next}}}} \
-         {{{{/each}}}}\"}}, next: done, on_error: bad}}\n  \
-         bad: {{kind: end, ok: false, result: \"{{{{fault.code}}}}: {{{{fault.message}}}}\"}}\n  \
-         done: {{kind: end, result: \"{{{{all}}}}\"}}\n",
-        if wait { "hold: {kind: wait, accept: {go: {}}, next: read}\n  " } else { "" }
-    );
-    (text, json!({"refs": refs}))
+/// A kind that reads one task after another, each named by the one before, as many as it is told.
+#[derive(Debug)]
+struct Reader {
+    next: NodeName,
 }
+
+impl Kind for Reader {
+    fn exits(&self) -> Vec<(String, &NodeName)> {
+        vec![(String::new(), &self.next)]
+    }
+
+    fn decide(&self, _: Event, view: &View) -> Verdict {
+        let many = view.task.params.get("many").and_then(Value::as_u64).unwrap();
+        let mut name = "s0".to_owned();
+        for _ in 0..many {
+            match view.scope.read(&address(&format!("slot/{name}")), &["next"]) {
+                Ok(next) => next.as_str().unwrap().clone_into(&mut name),
+                Err(fault) => return Verdict::Fail(fault),
+            }
+        }
+        Verdict::go_with(&self.next, params(json!({"last": name})))
+    }
+}
+
+const READS: &str = "
+process: w
+nodes:
+  start: {kind: input, next: FIRST}
+  hold: {kind: wait, accept: {go: {}}, next: read}
+  read: {kind: wait, next: done, on_error: bad}
+  bad: {kind: end, ok: false, result: \"{{fault.code}}: {{fault.message}}\"}
+  done: {kind: end, result: \"{{last}}\"}
+";
 
 #[test]
 fn a_node_that_reads_too_many_others_takes_a_fault_that_names_it() {
     for (many, wait) in [(40, false), (40, true), (200, false), (300, false), (300, true)] {
-        let (text, given) = reader(many, wait);
-        everywhere(&[SLOT, &text], |scene| {
-            rope(scene, many + 1);
-            scene.live("w/w", given.clone());
-            if wait {
-                for go in 0..3 {
-                    scene.post("w/w", Word::Modify { params: params(json!({"go": go})) });
-                }
-                scene.settle();
+        let text = match wait {
+            true => READS.replace("FIRST", "hold"),
+            false => READS
+                .replace("FIRST", "read")
+                .replace("  hold: {kind: wait, accept: {go: {}}, next: read}\n", ""),
+        };
+        let mut reads = process(&text);
+        let node = reads.nodes.iter_mut().find(|node| node.name.as_str() == "read").unwrap();
+        node.kind = Box::new(Reader { next: "done".parse().unwrap() });
+        let mut scene = Scene::over(Arc::new(Memory::default()), vec![process(SLOT), reads]);
+        rope(&mut scene, many + 1);
+        scene.live("w/w", json!({"many": many}));
+        if wait {
+            for go in 0..3 {
+                scene.post("w/w", Word::Modify { params: params(json!({"go": go})) });
             }
-            let task = scene.task("w/w");
-            let result = task.result.unwrap_or_default().to_string();
-            match many {
-                300 => assert!(result.starts_with("\"too_many_reads: node `read`"), "{result}"),
-                _ => assert!(result.starts_with("\"s1 s2 s3 "), "{result}"),
-            }
-        });
+            scene.settle();
+        }
+        let result = scene.task("w/w").result.unwrap_or_default().to_string();
+        match many {
+            300 => assert!(result.starts_with("\"too_many_reads: node `read`"), "{result}"),
+            _ => assert_eq!(result, format!("\"s{many}\"")),
+        }
     }
+}
+
+#[test]
+fn what_one_node_reads_beside_each_other_is_fetched_at_once() {
+    let sets: Vec<String> =
+        (0..300).map(|n| format!("v{n}: \"{{{{conv[slot].ref[{{{{s}}}}{n}].next}}}}\"")).collect();
+    let text = format!(
+        "process: w\nparams: {{s: {{default: s}}}}\nnodes:\n  start: {{kind: input, next: read}}\n  \
+         read: {{kind: set, set: {{{}}}, next: done}}\n  done: {{kind: end, result: \"{{{{v299}}}}\"}}\n",
+        sets.join(", ")
+    );
+    let mut scene = Scene::over(Arc::new(Memory::default()), vec![process(SLOT), process(&text)]);
+    rope(&mut scene, 300);
+    assert_eq!(scene.live("w/w", json!({})).result, Some(json!("s300")));
 }
 
 /// Whoever looks finds `slot/one` other than it is when the commit comes.
@@ -135,7 +177,9 @@ fn busy() -> Scene {
 process: w
 nodes:
   start: {kind: input, next: one}
-  one: {kind: send, process: slot, ref: one, mode: either, retry: {times: 2, first: 5s, jitter: 0}, next: done, on_error: bad}
+  one:
+    {kind: send, process: slot, ref: one, mode: either, next: done, on_error: bad,
+     retry: {times: 2, first: 5s, jitter: 0}}
   bad: {kind: end, ok: false, result: \"{{fault.code}} {{fault.class}} at {{fault.node}}: {{fault.message}}\"}
   done: {kind: end}
 ";
@@ -169,6 +213,7 @@ impl Kind for Bomb {
     fn decide(&self, event: Event, view: &View) -> Verdict {
         let armed = |name: &str| view.task.params.get(name).is_some();
         assert!(!armed("bomb"), "it goes off");
+        assert!(!armed("mine") || view.task.at.as_str() != "y", "it goes off where the fault leads");
         match event {
             Event::Came if armed("stay") => Verdict::wait(None),
             Event::Letter(letter) => {
@@ -215,8 +260,8 @@ fn a_panic_in_a_decision_is_a_fault_of_that_task_and_the_others_go_on() {
 #[test]
 fn a_panic_where_the_fault_leads_ends_the_task() {
     let mut scene = Scene::over(Arc::new(Memory::default()), vec![mined(MINE, &["x", "y"])]);
-    scene.live("w/w", json!({"stay": 1}));
-    scene.post("w/w", Word::Modify { params: params(json!({"bomb": 1})) });
+    scene.live("w/w", json!({"stay": 1, "mine": 1}));
+    scene.post("w/w", Word::Modify { params: params(json!({"poison": 1})) });
     scene.settle();
     let task = scene.task("w/w");
     assert_eq!((task.state.phase(), task.at.as_str(), code(&task)), (Phase::Failed, "x", "engine_error"));

@@ -1,5 +1,5 @@
-//! [`Scene`]: the turns of a runner over a real store, with the time in a test's hand. What the world is asked
-//! is noted, and answered at once.
+//! [`Scene`]: the turns of a runner over a real store, with the time in a test's hand. What the world is
+//! asked is noted, and answered at once.
 
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::sync::{Arc, Mutex};
@@ -54,10 +54,10 @@ impl Clock for Now {
         self.now().since(Timestamp(0))
     }
     async fn at(&self, _: Timestamp) {
-        std::future::pending().await
+        std::future::pending::<()>().await;
     }
     async fn at_tick(&self, _: Ticks) {
-        std::future::pending().await
+        std::future::pending::<()>().await;
     }
 }
 
@@ -72,12 +72,16 @@ impl World for Nobody {
 
 /// Plays the same over every store.
 pub(super) fn everywhere(texts: &[&str], play: impl Fn(&mut Scene)) {
-    let processes = || texts.iter().map(|text| process(text)).collect();
-    play(&mut Scene::over(Arc::new(Memory::default()), processes()));
+    in_memory(texts, &play);
     let (sqlite, folder) = crate::store::sqlite::fresh();
-    let mut scene = Scene::over(Arc::new(sqlite), processes());
-    scene._folder = Some(folder);
-    play(&mut scene);
+    let scene = Scene::over(Arc::new(sqlite), texts.iter().map(|text| process(text)).collect());
+    play(&mut Scene { _folder: Some(folder), ..scene });
+}
+
+/// Plays over memory alone: what takes hundreds of commits.
+pub(super) fn in_memory(texts: &[&str], play: impl Fn(&mut Scene)) {
+    let processes = texts.iter().map(|text| process(text)).collect();
+    play(&mut Scene::over(Arc::new(Memory::default()), processes));
 }
 
 impl Scene {

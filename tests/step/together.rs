@@ -2,6 +2,7 @@
 //! of it depends on what is committed at once.
 
 use std::cell::RefCell;
+use std::fmt::Write as _;
 
 use beltline::model::task::{Order, Phase, Word};
 use beltline::model::time::Span;
@@ -25,11 +26,12 @@ fn walk(nodes: &[String], between: &str) -> String {
     let mut text = "process: w\nnodes:\n  start: {kind: input, next: n0}\n".to_owned();
     for (at, node) in nodes.iter().enumerate() {
         let next = at + 1;
-        text += &format!("  n{at}: {{{node}, next: r{at}, on_error: e{at}}}\n");
-        text += &format!("  e{at}: {{kind: set, set: {{e{at}: \"{{{{fault.code}}}}\"}}, next: r{at}}}\n");
-        text += &format!("  r{at}: {{{between}, next: n{next}}}\n");
+        writeln!(text, "  n{at}: {{{node}, next: r{at}, on_error: e{at}}}").unwrap();
+        writeln!(text, "  e{at}: {{kind: set, set: {{e{at}: \"{{{{fault.code}}}}\"}}, next: r{at}}}")
+            .unwrap();
+        writeln!(text, "  r{at}: {{{between}, next: n{next}}}").unwrap();
     }
-    text.push_str(&format!("  n{}: {{kind: end}}\n", nodes.len()));
+    writeln!(text, "  n{}: {{kind: end}}", nodes.len()).unwrap();
     text
 }
 

@@ -119,19 +119,19 @@ impl Store for Fickle {
     async fn keep(&self, records: Vec<Record>) -> Result<(), StoreError> {
         self.inner.keep(records).await
     }
-    async fn forget(&self, shelf: Shelf, name: &str) -> Result<bool, StoreError> {
-        self.inner.forget(shelf, name).await
+    async fn forget(&self, on: Shelf, name: &str) -> Result<bool, StoreError> {
+        self.inner.forget(on, name).await
     }
-    async fn shelf(&self, shelf: Shelf) -> Result<Vec<Record>, StoreError> {
-        self.inner.shelf(shelf).await
+    async fn shelf(&self, on: Shelf) -> Result<Vec<Record>, StoreError> {
+        self.inner.shelf(on).await
     }
-    async fn record(&self, shelf: Shelf, name: &str) -> Result<Option<Record>, StoreError> {
-        self.inner.record(shelf, name).await
+    async fn record(&self, on: Shelf, name: &str) -> Result<Option<Record>, StoreError> {
+        self.inner.record(on, name).await
     }
     async fn stretch(&self, stretch: &Stretch) -> Result<Vec<Record>, StoreError> {
         self.inner.stretch(stretch).await
     }
-    async fn forget_before(&self, shelf: Shelf, name: &str) -> Result<u64, StoreError> {
-        self.inner.forget_before(shelf, name).await
+    async fn forget_before(&self, on: Shelf, name: &str) -> Result<u64, StoreError> {
+        self.inner.forget_before(on, name).await
     }
 }

@@ -134,7 +134,9 @@ impl House {
             tokio::spawn(serve(listener, app, stop.clone())),
             tokio::spawn(Arc::clone(&desk).run_schedules(stop.clone())),
         ];
-        let client = Client::builder().no_proxy().build().unwrap();
+        // An idle connection is given up before the server closes it: never is a request sent into that.
+        let idle = std::time::Duration::from_secs(5);
+        let client = Client::builder().no_proxy().pool_idle_timeout(idle).build().unwrap();
         House { desk, store: plan.store, address, client, stop, world, running }
     }
 
@@ -219,7 +221,7 @@ impl House {
                 }
             }
         };
-        let wait = tokio::time::timeout(std::time::Duration::from_secs(60), wait);
+        let wait = tokio::time::timeout(std::time::Duration::from_mins(1), wait);
         wait.await.unwrap_or_else(|_| panic!("it never came to that at {path}"))
     }
 

@@ -149,23 +149,23 @@ impl Store for Refusing {
         self.write(self.store.keep(records)).await
     }
 
-    async fn forget(&self, shelf: Shelf, name: &str) -> Result<bool, StoreError> {
-        self.write(self.store.forget(shelf, name)).await
+    async fn forget(&self, on: Shelf, name: &str) -> Result<bool, StoreError> {
+        self.write(self.store.forget(on, name)).await
     }
 
-    async fn shelf(&self, shelf: Shelf) -> Result<Vec<Record>, StoreError> {
-        self.store.shelf(shelf).await
+    async fn shelf(&self, on: Shelf) -> Result<Vec<Record>, StoreError> {
+        self.store.shelf(on).await
     }
 
-    async fn record(&self, shelf: Shelf, name: &str) -> Result<Option<Record>, StoreError> {
-        self.store.record(shelf, name).await
+    async fn record(&self, on: Shelf, name: &str) -> Result<Option<Record>, StoreError> {
+        self.store.record(on, name).await
     }
 
     async fn stretch(&self, stretch: &Stretch) -> Result<Vec<Record>, StoreError> {
         self.store.stretch(stretch).await
     }
 
-    async fn forget_before(&self, shelf: Shelf, name: &str) -> Result<u64, StoreError> {
-        self.write(self.store.forget_before(shelf, name)).await
+    async fn forget_before(&self, on: Shelf, name: &str) -> Result<u64, StoreError> {
+        self.write(self.store.forget_before(on, name)).await
     }
 }

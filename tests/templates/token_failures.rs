@@ -81,9 +81,9 @@ const CASES: &[Case] = &[
     person(Trouble::ExpiredToken, "shut_out", "expired_token", Heals::Link),
     person(Trouble::InvalidToken, "shut_out", "invalid_token", Heals::Link),
     person(Trouble::OtherMember, "other_portal", "answered for another portal", Heals::Link),
-    // The pair before is tried once, a minute later.
-    case(Trouble::InvalidGrant, "breathe", "", "someone else has renewed this grant", 2, Heals::Link),
-    case(Trouble::BadVerificationCode, "breathe", "", "someone else has renewed this grant", 2, Heals::Link),
+    // The pair before is tried once, two seconds later.
+    case(Trouble::InvalidGrant, "escalate", "foreign", "someone else has renewed this grant", 2, Heals::Link),
+    case(Trouble::BadVerificationCode, "escalate", "foreign", "someone else has renewed", 2, Heals::Link),
     case(Trouble::PaymentRequired, "tell_unpaid", "payment", "subscription or trial", 1, Heals::Itself),
     busy(Trouble::QueryLimitExceeded, "query_limit_exceeded: Too many requests"),
     busy(Trouble::OperationTimeLimit, "operation_time_limit"),
@@ -122,7 +122,9 @@ fn play(case: &Case) -> usize {
     let before = keeper.asked();
     keeper.trouble(vec![Plan::always(what).ms(30_000)]);
     keeper.renewal();
-    assert_eq!((keeper.node().as_str(), keeper.param("state")), (case.node, json!(case.state)), "{what:?}");
+    // An answer that comes late or does not end takes its time, and is asked for again by now.
+    let node = if matches!(what, Trouble::Endless | Trouble::Slow) { "renew" } else { case.node };
+    assert_eq!((keeper.node().as_str(), keeper.param("state")), (node, json!(case.state)), "{what:?}");
     keeper.universe.run(Span::mins(60));
     // Where each try takes its time, one more or less fits into the hour.
     let (asked, slack) = (keeper.asked() - before, usize::from(case.asked > 2));
@@ -197,8 +199,7 @@ fn the_pair_before_is_tried_once_and_may_help() {
     keeper.renewal();
     keeper.trouble(vec![Plan::times(Trouble::InvalidGrant, 1)]);
     keeper.renewal();
-    assert_eq!(keeper.node(), "breathe");
-    keeper.universe.run(Span::mins(2));
+    keeper.universe.run(Span::secs(10));
     keeper.is_well();
     assert!(keeper.told().is_empty());
 }

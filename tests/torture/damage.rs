@@ -92,7 +92,7 @@ fn damage(data: &Path, round: u64) -> String {
     };
     // The store itself is more of it than the small files beside it.
     let store = files.iter().position(|it| it.ends_with("beltline.db")).unwrap();
-    let at = if round % 2 == 0 { store } else { draw("file", files.len()) };
+    let at = if round.is_multiple_of(2) { store } else { draw("file", files.len()) };
     let path = &files[at];
     let name = path.file_name().unwrap().to_str().unwrap().to_owned();
     let mut bytes = fs::read(path).unwrap();

@@ -162,7 +162,7 @@ async fn be_hostile(case: Case, number: usize, stream: &mut TcpStream) -> Option
                 }
             }
         }
-        "hang" => pause(Duration::from_secs(60)).await,
+        "hang" => pause(Duration::from_mins(1)).await,
         "reset" => drop(stream.set_zero_linger()),
         "no length" => drop(stream.write_all(format!("HTTP/1.1 200 x\r\n\r\n{good}").as_bytes()).await),
         "garbage" => drop(stream.write_all(&BOMB[..1_000]).await),

@@ -55,8 +55,8 @@ impl Scene {
                     orders.insert(format!("{process}/{reference}"), task);
                 }
             }
-            let live = |task: &&Value| ["ready", "doing", "waiting"].iter().any(|it| task["state"] == *it);
-            let alive: Vec<&Value> = orders.values().filter(live).collect();
+            let is_live = |task: &&Value| ["ready", "doing", "waiting"].iter().any(|it| task["state"] == *it);
+            let alive: Vec<&Value> = orders.values().filter(is_live).collect();
             if alive.is_empty() {
                 return orders;
             }

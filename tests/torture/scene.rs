@@ -61,7 +61,7 @@ impl Scene {
         fs::write(dir.path().join("beltline.yaml"), config).unwrap();
         let start = Start { broken, ..Start::at(dir.path()) };
         drop(rustls::crypto::ring::default_provider().install_default());
-        let client = Client::builder().no_proxy().timeout(Duration::from_secs(60)).build().unwrap();
+        let client = Client::builder().no_proxy().timeout(Duration::from_mins(1)).build().unwrap();
         let log = Arc::new(Log {
             next: AtomicU64::new(0),
             acknowledged: Mutex::default(),

@@ -1,6 +1,7 @@
 //! [`Story`]: processes made at random out of all kinds, and the model of what a task of each must come to.
 
 use std::collections::BTreeMap;
+use std::fmt::Write as _;
 use std::net::SocketAddr;
 
 use serde_json::{Value, json};
@@ -94,10 +95,10 @@ impl Story {
             // A part of each kind is in some order, whatever chance says.
             let sure = (0..ALL.len()).filter(|at| u64::try_from(*at).unwrap() % ORDERS == order);
             let mut parts: Vec<Part> = sure.map(|at| ALL[at]).collect();
-            let mut draws = 0;
+            let mut tries = 0;
             while u64::try_from(parts.len()).unwrap() < many {
-                draws += 1;
-                let drawn = chance(seed, &format!("part {order} {draws}"));
+                tries += 1;
+                let drawn = chance(seed, &format!("part {order} {tries}"));
                 let part = ALL[usize::try_from(drawn % 9).unwrap()];
                 if part != Part::Wait || !parts.contains(&Part::Wait) {
                     parts.push(part);
@@ -132,7 +133,7 @@ impl Story {
                 let next = format!("n{}", place + 1);
                 text.push_str(&part.text(&format!("n{place}"), &next, at));
             }
-            text.push_str(&format!("  n{}: {{kind: end}}\n", parts.len()));
+            writeln!(text, "  n{}: {{kind: end}}", parts.len()).unwrap();
             text
         });
         let id = |text: &str| text.trim().lines().next().unwrap().replace("process: ", "");
@@ -146,7 +147,7 @@ impl Story {
             let node = format!("n{place}");
             let value = match part {
                 Part::Ask => json!(number_of(&ask(number, place))),
-                Part::Condition => json!(if number % 2 == 0 { "even" } else { "odd" }),
+                Part::Condition => json!(if number.is_multiple_of(2) { "even" } else { "odd" }),
                 Part::Call => json!(number * 2),
                 Part::Each => json!([0, 2, 4]),
                 Part::Once | Part::Delay | Part::Wait | Part::Send | Part::Escalate => return None,

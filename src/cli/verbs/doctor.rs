@@ -70,6 +70,7 @@ impl Doctor {
         let data = DataDir::at(&session.config.data);
         let mut findings = vec![configuration(session)];
         if session.config.server.is_none() {
+            findings.extend(lost_store(session, &data));
             findings.extend([folder(&data), key(session, &data), disk(&data), processes(session)]);
         }
         findings.push(clock());
@@ -165,6 +166,20 @@ fn key(session: &Session, data: &DataDir) -> Finding {
             }
         },
     }
+}
+
+/// A store that is gone, or what is left of one.
+fn lost_store(session: &Session, data: &DataDir) -> Option<Finding> {
+    const WHAT: &str = "store file";
+    if session.config.store == StoreChoice::Memory {
+        return None;
+    }
+    if let Err(error) = data.refuse_lost_store() {
+        return Some(fail(WHAT, format!("{error:#}"), "an engine does not start until it is back"));
+    }
+    let empty = fs::metadata(data.database()).is_ok_and(|it| it.len() == 0);
+    let found = || format!("`{}` is empty: what it held is gone", data.database().display());
+    empty.then(|| fail(WHAT, found(), "put it back from a backup; an engine does not start until it is back"))
 }
 
 fn disk(data: &DataDir) -> Finding {
@@ -341,8 +356,8 @@ fn stepped(clock: &Value) -> Option<Finding> {
 /// What the last check of the store found.
 fn checked(check: &Value) -> Finding {
     const WHAT: &str = "store check";
-    const REMEDY: &str = "it is set aside and the rest goes on; to have it back, stop the engine, put the last \
-                          backup of the data folder in its place and start again";
+    const REMEDY: &str = "it is set aside and the rest goes on; to have it back, stop the engine, put \
+                          the last backup of the data folder in its place and start again";
     let places = check["places"].as_array().map(Vec::as_slice).unwrap_or_default();
     let place = |it: &Value| {
         let task = match it["process"].as_str() {
