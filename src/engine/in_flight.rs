@@ -25,10 +25,18 @@ struct Hold {
 impl InFlight {
     /// A claim has brought that task. Says whether it is the very life that is held already: its lease ended
     /// although its runner lives, as after a long commit or a step of the clock. Its epoch is taken over.
+    ///
+    /// The claim may have read the task before its lease was renewed just now: it is the same life then, too.
     pub fn claimed(&self, task: &Task) -> bool {
-        let new = Hold { epoch: task.turn, revision: task.revision };
-        let old = self.lock().insert(task.id, new);
-        old.is_some_and(|old| old.revision == new.revision)
+        let mut all = self.lock();
+        if let Some(held) = all.get_mut(&task.id)
+            && task.revision <= held.revision
+        {
+            held.epoch = held.epoch.max(task.turn);
+            return true;
+        }
+        all.insert(task.id, Hold { epoch: task.turn, revision: task.revision });
+        false
     }
 
     /// The task is committed, and an answer is owed to it.
@@ -62,5 +70,27 @@ impl InFlight {
 
     fn lock(&self) -> MutexGuard<'_, HashMap<TaskId, Hold>> {
         self.held.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::example;
+
+    #[test]
+    fn a_claim_that_was_read_before_a_renewal_is_of_the_life_that_is_held() {
+        let held = InFlight::default();
+        let view = example::view(serde_json::json!({}));
+        let task = |turn, revision| Task { turn, revision, ..Task::clone(&view.task) };
+        assert!(!held.claimed(&task(1, 4)));
+        held.hold(&task(1, 5));
+        held.hold(&task(1, 6));
+        assert!(held.claimed(&task(2, 5)), "renewed since it was read");
+        assert!(held.claimed(&task(3, 6)));
+        assert_eq!(held.epoch(task(0, 0).id), Some(3), "its next commit is under the newest epoch");
+        assert!(!held.claimed(&task(9, 8)), "another runner has committed it since");
+        held.release(task(0, 0).id, 3);
+        assert_eq!(held.epoch(task(0, 0).id), Some(9), "that is another life");
     }
 }
