@@ -2,6 +2,8 @@
 
 use std::collections::BTreeSet;
 use std::fs;
+use std::path::Path;
+use std::process::{Child, Command, Stdio};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -31,8 +33,36 @@ struct Log {
     stop: AtomicBool,
 }
 
+/// Waits for the end of this program, however it ends, and then leaves nothing running or mounted: it ends
+/// what runs in the folder it is given.
+const TIDY: &str = r#"read -r _
+for it in /proc/[0-9]*; do
+  if [ "$(readlink "$it/cwd")" = "$0" ]; then kill -9 "${it#/proc/}"; fi
+done
+if [ -d "$0/disk" ]; then umount -l "$0/disk"; fi
+rm -rf "$0""#;
+
+/// Tidies up when it is dropped, or when nobody is left to drop it.
+struct Tidy(Child);
+
+impl Tidy {
+    fn after(home: &Path) -> Tidy {
+        let mut shell = Command::new("sh");
+        shell.args(["-c", TIDY]).arg(home).current_dir("/").stdin(Stdio::piped());
+        Tidy(shell.stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap())
+    }
+}
+
+impl Drop for Tidy {
+    fn drop(&mut self) {
+        drop(self.0.stdin.take());
+        drop(self.0.wait());
+    }
+}
+
 /// Everything of one row.
 pub(crate) struct Scene {
+    _tidy: Tidy,
     dir: tempfile::TempDir,
     pub(crate) outside: Outside,
     pub(crate) story: Story,
@@ -47,6 +77,7 @@ impl Scene {
     /// Nothing runs yet. `broken` is the promise that the engine breaks in all its lives.
     pub(crate) async fn new(seed: u64, broken: Option<&'static str>) -> Scene {
         let dir = tempfile::tempdir().unwrap();
+        let tidy = Tidy::after(dir.path());
         let outside = Outside::start(&dir.path().join("ledger"), seed).await;
         let story = Story::new(seed);
         fs::create_dir(dir.path().join("processes")).unwrap();
@@ -71,7 +102,7 @@ impl Scene {
         let (door, looks) = watch::channel(None);
         let submit = |_| tokio::spawn(submit(client.clone(), looks.clone(), Arc::clone(&log)));
         let clients = (0..CLIENTS).map(submit).collect();
-        Scene { dir, outside, story, start, client, log, door, clients }
+        Scene { _tidy: tidy, dir, outside, story, start, client, log, door, clients }
     }
 
     pub(crate) fn home(&self) -> &std::path::Path {
