@@ -37,7 +37,7 @@ impl Families {
     /// Somebody authorized: gives the refresh token.
     pub(crate) fn grant(&mut self, name: &str) -> String {
         let strict = name.starts_with("strict");
-        let number = self.by_name.get(name).map_or(0, |it| it.number + 1_000);
+        let number = self.by_name.get(name).map_or(0, |it| (it.number / 1_000 + 1) * 1_000);
         let rotations = self.by_name.get(name).map_or(0, |it| it.rotations);
         let fresh = Family { strict, number, asked: Duration::ZERO, answered: None, rotations };
         self.by_name.insert(name.to_owned(), fresh);
