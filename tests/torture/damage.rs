@@ -124,6 +124,15 @@ fn damage(data: &Path, round: u64) -> String {
     format!("round {round}: `{name}` was {how}")
 }
 
+/// Whether that is the task with its params masked.
+fn is_masked(shown: &Value, task: &Value) -> bool {
+    let mut masked = task.clone();
+    for value in masked[3].as_object_mut().into_iter().flat_map(|it| it.values_mut()) {
+        *value = json!("***");
+    }
+    *shown == masked
+}
+
 /// What an engine on a damaged folder does wrong.
 async fn look(scene: &Scene, start: &Start, base: &Base, what: &str) -> Vec<String> {
     let mut life = match start.go() {
@@ -139,7 +148,10 @@ async fn look(scene: &Scene, start: &Start, base: &Base, what: &str) -> Vec<Stri
         None => wrong.push(format!("{what}: the tasks cannot be listed, and doctor is content")),
         Some(tasks) => {
             let missing = base.tasks.keys().filter(|it| !tasks.contains_key(*it)).count();
-            let other = base.tasks.iter().filter(|(id, task)| tasks.get(*id).is_some_and(|it| it != *task));
+            // Where a process is damaged nobody knows what of its params is secret, and all are masked.
+            let is_right = |it: &Value, task: &Value| it == task || (is_shown && is_masked(it, task));
+            let differs = |id: &String, task| tasks.get(id).is_some_and(|it| !is_right(it, task));
+            let other = base.tasks.iter().filter(|(id, task)| differs(id, task));
             if let Some((id, task)) = other.clone().next() {
                 wrong.push(format!("{what}: {} and not {task}", tasks[id]));
             }

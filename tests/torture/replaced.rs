@@ -4,6 +4,8 @@
 use std::fs;
 use std::time::Duration;
 
+use rusqlite::Connection;
+
 use crate::torture::life::Life;
 use crate::torture::scene::Scene;
 use crate::torture::tally::{Tally, caught, rounds, seed};
@@ -16,7 +18,6 @@ async fn replaced(round: u64, broken: Option<&'static str>) -> Tally {
     scene.acknowledged(60, &mut first).await;
     scene.close();
     let mut second = take_over(&scene, &first).await;
-    scene.open(&second);
     scene.acknowledged(5, &mut second).await;
     scene.outside.book.calm_down();
     scene.no_more().await;
@@ -29,24 +30,28 @@ async fn replaced(round: u64, broken: Option<&'static str>) -> Tally {
     scene.judge(second, 1).await
 }
 
+/// Whether it was frozen in the middle of a commit: nobody else can write then.
+fn is_writing(scene: &Scene) -> bool {
+    let db = Connection::open(scene.start.data.join("beltline.db")).unwrap();
+    db.busy_timeout(Duration::ZERO).unwrap();
+    db.execute_batch("BEGIN IMMEDIATE; ROLLBACK").is_err()
+}
+
 /// Freezes the first, and starts another beside it.
 async fn take_over(scene: &Scene, first: &Life) -> Life {
     loop {
         first.signal("STOP");
         scene.outside.book.fault();
+        if is_writing(scene) {
+            first.signal("CONT");
+            sleep(Duration::from_millis(20)).await;
+            continue;
+        }
         // As on a file system that forgets them.
         for lock in ["lock", "beltline.db.lock"] {
             drop(fs::remove_file(scene.start.data.join(lock)));
         }
-        match scene.start.go() {
-            Ok(second) => return second,
-            // It was frozen in the middle of a commit, and so nobody else can write.
-            Err(refusal) if refusal.log.contains("database is locked") => {
-                first.signal("CONT");
-                sleep(Duration::from_millis(50)).await;
-            }
-            Err(refusal) => panic!("{refusal:?}"),
-        }
+        return scene.live();
     }
 }
 
