@@ -35,7 +35,8 @@ struct Log {
 
 /// Waits for the end of this program, however it ends, and then leaves nothing running or mounted: it ends
 /// what runs in the folder it is given.
-const TIDY: &str = r#"read -r _
+const TIDY: &str = r#"trap "" HUP INT TERM
+read -r _
 for it in /proc/[0-9]*; do
   if [ "$(readlink "$it/cwd")" = "$0" ]; then kill -9 "${it#/proc/}"; fi
 done
