@@ -14,6 +14,7 @@ use crate::model::task::Task;
 pub struct InFlight {
     held: Mutex<HashMap<TaskId, Hold>>,
     resumed: AtomicBool,
+    claiming: AtomicBool,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -56,6 +57,24 @@ impl InFlight {
         if all.get(&id).is_some_and(|hold| hold.epoch == epoch) {
             all.remove(&id);
         }
+    }
+
+    /// Tasks are being claimed from now on: the store may hold a newer epoch of this runner's own than the
+    /// runner knows of.
+    pub fn claiming(&self) {
+        self.claiming.store(true, Ordering::Release);
+    }
+
+    /// What was claimed is known. A claim that ended with an error may have happened, and is known only when
+    /// the next one is.
+    pub fn claims_known(&self) {
+        self.claiming.store(false, Ordering::Release);
+    }
+
+    /// Whether what the store says of that life may come of a claim of this runner's own: one is under way, or
+    /// brought a newer epoch.
+    pub fn may_be_own(&self, id: TaskId, epoch: u64) -> bool {
+        self.claiming.load(Ordering::Acquire) || self.epoch(id).is_some_and(|newest| newest > epoch)
     }
 
     /// Whether what a runner before this one left undone has been made due.

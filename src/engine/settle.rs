@@ -167,6 +167,12 @@ impl Turns {
             Ok(None) if transition.gone => {
                 self.kept(hand, transition, &Receipt::default(), left);
             }
+            // Its lease ended while this waited to be committed, and the claim has not come back yet.
+            Ok(Some(found))
+                if found.revision < transition.task.revision && self.in_flight.may_be_own(id, epoch) =>
+            {
+                left.again.push(Item::Hand(Box::new(hand)));
+            }
             Ok(found) => {
                 if matches!(hand.cause, Cause::Answered(_)) && found.is_some() {
                     let task = hand.task.address();

@@ -201,6 +201,7 @@ impl Turns {
         self.resume(now).await?;
         self.look_at_crowds(now).await;
         let mend = self.board.wall.mend(self.store.as_ref(), now).await;
+        self.in_flight.claiming();
         let claims = self.store.claim(now, CLAIM_LEASE, CLAIM_MAX).await?;
         let mut claimed = Claimed { full: claims.len() == CLAIM_MAX, ..Claimed::default() };
         let next = if claimed.full { Some(now) } else { self.store.next_due().await? };
@@ -221,6 +222,7 @@ impl Turns {
             }
             claimed.items.push(Hand::of(claim.task, Cause::Claimed(claim.letters)));
         }
+        self.in_flight.claims_known();
         Ok(claimed)
     }
 

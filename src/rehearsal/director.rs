@@ -75,6 +75,11 @@ pub trait Director: Send {
         Passage::WELL
     }
 
+    /// Whether the store does one thing after the other and answers in that order, as one writer does.
+    fn is_in_order(&self) -> bool {
+        true
+    }
+
     /// These were claimed.
     fn claimed(&mut self, claims: &[Claim], at: Moment) {
         let (_, _) = (claims, at);

@@ -24,6 +24,8 @@ pub(super) struct Life {
     pub(super) time: Arc<VirtualTime>,
     pub(super) store: Arc<dyn Store>,
     pub(super) director: Arc<Mutex<dyn Director>>,
+    /// Held by the call of the store that is being done.
+    pub(super) turn: tokio::sync::Mutex<()>,
     pub(super) dead: AtomicBool,
     /// It is asked to stop, and may give up what is out.
     pub(super) stopping: AtomicBool,
@@ -79,6 +81,9 @@ impl Life {
         door: Door,
         act: impl Future<Output = Result<T, StoreError>> + Send,
     ) -> Result<T, StoreError> {
+        self.lives().await;
+        let in_order = self.direct().is_in_order();
+        let _turn = if in_order { Some(self.turn.lock().await) } else { None };
         self.lives().await;
         if !self.time.counts_call() {
             return self.dies(Trouble::Hangs(self.time.now())).await;

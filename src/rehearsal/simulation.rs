@@ -81,7 +81,15 @@ impl Simulation {
         let Premises { time, store, registry, facts, director, effects_max } = self.premises.clone();
         let number = u64::from(self.lives);
         let (dead, stopping) = (AtomicBool::new(false), AtomicBool::new(false));
-        let life = Arc::new(Life { number, time, store, director, dead, stopping });
+        let life = Arc::new(Life {
+            number,
+            time,
+            store,
+            director,
+            dead,
+            stopping,
+            turn: tokio::sync::Mutex::default(),
+        });
         let store: Arc<dyn Store> = Arc::<Life>::clone(&life);
         let world: Arc<dyn World> = Arc::<Life>::clone(&life);
         let clock: Arc<dyn Clock> = Arc::<Life>::clone(&life);

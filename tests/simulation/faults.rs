@@ -19,7 +19,7 @@ pub(crate) enum Kind {
     FullDisk,
     /// For a while nothing of the store answers.
     LostStore,
-    /// A commit is done, and the runner is told that it was not.
+    /// A commit or a claim is done, and the runner is told that it was not.
     UnknownCommit,
     /// The runner dies at a door.
     Death,
@@ -35,9 +35,12 @@ pub(crate) enum Kind {
     Deploy,
     /// Few effects are performed at once.
     Crowd,
+    /// The store does several things at once and answers in any order. No store does so today.
+    AnyOrder,
 }
 
 impl Kind {
+    /// Those that a seed chooses among; what no store does is only chosen by hand.
     pub(crate) const ALL: [Kind; 11] = [
         Kind::SlowStore,
         Kind::FullDisk,
@@ -93,6 +96,7 @@ impl Faults {
         if outage && up >= self.outage_until && door == "commit" && self.dice.once_in(OUTAGE_ONCE_IN) {
             self.outage_until = up + i64::try_from(self.dice.from(500, OUTAGE_MAX.0)).unwrap();
         }
+        let doubtful = ["commit", "claim"].contains(&door);
         let mut passage = Passage::WELL;
         if self.has(Kind::SlowStore) {
             passage.before = Span::millis(self.delay());
@@ -102,7 +106,7 @@ impl Faults {
             () if outage && up < self.outage_until && (writes || self.has(Kind::LostStore)) => {
                 What::Refused("the disk is full")
             }
-            () if self.has(Kind::UnknownCommit) && door == "commit" && self.dice.once_in(40) => {
+            () if self.has(Kind::UnknownCommit) && doubtful && self.dice.once_in(40) => {
                 What::Unknown("the connection was lost")
             }
             () if self.has(Kind::Death) && self.dice.once_in(400) => {

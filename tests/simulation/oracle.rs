@@ -14,6 +14,8 @@ use beltline::rehearsal::virtual_time::Moment;
 use crate::simulation::faults::{Faults, Kind};
 use crate::simulation::ledger::{Ask, Fate, Ledger};
 
+/// More happens in no run, however rough.
+const LINES_MAX: usize = 150_000;
 /// So often one task's transition may be refused in a row.
 const REFUSED_MAX: u32 = 100;
 /// So often a task may be claimed in a row without a commit.
@@ -80,6 +82,9 @@ impl Oracle {
 
     pub(crate) fn note(&mut self, what: &str) {
         self.trace.push(what.to_owned());
+        if self.trace.len() == LINES_MAX {
+            self.says("so much happens in it that it never ends".to_owned());
+        }
     }
 
     fn kept(&mut self, step: &Transition, at: Moment) {
@@ -214,6 +219,10 @@ impl Director for Oracle {
             self.note(&format!("{} {door}: {passage:?}", at.up));
         }
         passage
+    }
+
+    fn is_in_order(&self) -> bool {
+        !self.faults.has(Kind::AnyOrder)
     }
 
     fn claimed(&mut self, claims: &[Claim], at: Moment) {

@@ -48,7 +48,7 @@ nodes:
     retry: {times: 2, first: 2s, jitter: 0}
     next: nap
     on_error: tell
-  nap: {kind: delay, for: 40s, wake: letter, next: renew}
+  nap: {kind: delay, for: 10m, wake: letter, next: renew}
   tell:
     {kind: escalation, message: "{{fault.code}}", notify: [author], once_per: "{{fault.code}}", next: pause}
   pause: {kind: delay, for: 10s, next: renew}
@@ -70,7 +70,7 @@ fn plan(number: u64, dice: &mut Dice) -> String {
     }
     // Some go round, so that they live on; most of them rest on the way.
     match dice.from(0, 4) {
-        0 => writeln!(text, "  n{nodes}: {{kind: delay, for: 6m, next: n0}}"),
+        0 => writeln!(text, "  n{nodes}: {{kind: delay, for: 1h, next: n0}}"),
         _ => writeln!(text, "  n{nodes}: {{kind: end}}"),
     }
     .unwrap();

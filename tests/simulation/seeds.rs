@@ -1,28 +1,32 @@
 //! Random runs by their seeds: nothing that must not be, and the same trace twice.
 
 use crate::simulation::faults::Kind;
-use crate::simulation::trial::try_seed;
+use crate::simulation::trial::{HOURS, try_seed};
 
-/// So many seeds, of an hour each, run in every test.
-const SEEDS: u64 = 1_000;
+/// So many hours run in every test.
+const HOURS_ALWAYS: u64 = 1_000;
 
 /// From which seed on, and how many, if not as usual.
 fn seeds() -> std::ops::Range<u64> {
     #[expect(clippy::disallowed_methods, reason = "how much is run by hand is said to the tests alone")]
     let number = |name: &str| std::env::var(name).ok().and_then(|it| it.parse::<u64>().ok());
     let first = number("BELTLINE_FIRST_SEED").unwrap_or(1);
-    first..first + number("BELTLINE_SEEDS").unwrap_or(SEEDS)
+    let hours = number("BELTLINE_HOURS").unwrap_or(HOURS_ALWAYS);
+    first..first + number("BELTLINE_SEEDS").unwrap_or(hours.div_ceil(HOURS))
 }
 
 /// The kinds of faults of every seed, such as `FullDisk,Deploy`, if not those that it has by itself.
 fn kinds() -> Vec<Kind> {
     #[expect(clippy::disallowed_methods, reason = "how much is run by hand is said to the tests alone")]
     let names = std::env::var("BELTLINE_FAULTS").unwrap_or_default();
-    Kind::ALL.into_iter().filter(|kind| names.split(',').any(|it| it == format!("{kind:?}"))).collect()
+    Kind::ALL
+        .into_iter()
+        .chain([Kind::AnyOrder])
+        .filter(|kind| names.split(',').any(|it| it == format!("{kind:?}")))
+        .collect()
 }
 
 #[test]
-#[ignore = "run by hand: it is to hold for every seed, and does not yet"]
 fn nothing_that_must_not_be_comes_of_random_processes_and_random_faults() {
     let mut failed = Vec::new();
     for seed in seeds() {

@@ -20,6 +20,7 @@ use beltline::rehearsal::simulation::{Premises, Simulation};
 use beltline::rehearsal::virtual_time::{Trouble, VirtualTime};
 use beltline::store::memory::Memory;
 use serde_json::json;
+use tokio_util::sync::CancellationToken;
 
 use crate::simulation::dice::Dice;
 use crate::simulation::faults::{Faults, Kind, OUTAGE_MAX};
@@ -27,8 +28,10 @@ use crate::simulation::oracle::Oracle;
 use crate::simulation::plans::{CHAIN, PLANS, plans};
 use crate::simulation::universe::{BEGINNING, CALLS_AT_ONCE_MAX, address, params, process};
 
+/// How many hours one seed is.
+pub(crate) const HOURS: u64 = 6;
 /// How long things go wrong, and how long all is well after that.
-const ROUGH: Span = Span::mins(40);
+const ROUGH: Span = Span::mins(340);
 const CALM: Span = Span::mins(20);
 /// A runner that is asked to stop does so in this time.
 const GRACE: Span = Span::secs(10);
@@ -124,7 +127,7 @@ impl Trial {
                 let name = format!("p{}/u{number}", self.dice.from(0, PLANS));
                 self.submit(&name, json!({}));
             }
-            let pause = self.dice.from(1, 90_000);
+            let pause = self.dice.from(1, 1_200_000);
             self.live(pause).await;
             self.disturb().await;
         }
@@ -151,11 +154,20 @@ impl Trial {
         let life = u64::from(self.simulation.lives()) - 1;
         self.oracle().life = life;
         self.oracle().stopping = false;
-        if !self.oracle().faults.has(Kind::Deploy) {
+        let kinds = self.oracle().faults.kinds.clone();
+        let (steps, deploys) = (kinds.contains(&Kind::Step), kinds.contains(&Kind::Deploy));
+        if !steps && !deploys {
             return;
         }
         let handle = self.simulation.handle().unwrap().clone();
         let desk = Arc::new(Desk::new(handle, Arc::new(Keyring::default()), DeskConfig::default()));
+        if steps {
+            // It goes no further when its runner is dead.
+            tokio::spawn(Arc::clone(&desk).follow_clock(CancellationToken::new()));
+        }
+        if !deploys {
+            return;
+        }
         let first = self.simulation.lives() == 1;
         let texts = self.texts.clone();
         let own = Arc::clone(&desk);
@@ -283,7 +295,6 @@ impl Trial {
 
     /// A version of a process with one node less, and then the first one again.
     async fn deploy(&mut self) {
-        let Some(desk) = self.desk.clone() else { return };
         let text = self.texts[3 + usize::try_from(self.dice.from(0, PLANS)).unwrap()].clone();
         let other = text
             .replace("n1: ", "m1: ")
@@ -295,7 +306,8 @@ impl Trial {
         for (text, from, to) in [(other, "n1", "m1"), (text, "m1", "n1")] {
             let moves = [(from.parse().unwrap(), to.parse().unwrap())].into();
             let deployment = Deployment { moves, ..deployment(&text) };
-            let desk = Arc::clone(&desk);
+            // Another one, when the runner died meanwhile.
+            let Some(desk) = self.desk.clone() else { return };
             let done =
                 self.patiently(async move { desk.deploy(&Actor::local("ann"), deployment).await }).await;
             let told = done.map(|it| it.map(drop).map_err(|it| it.to_string()));
