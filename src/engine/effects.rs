@@ -11,6 +11,7 @@ use tokio::task::JoinSet;
 
 use crate::engine::places::{Class, Lane, Places};
 use crate::engine::queue::Queue;
+use crate::engine::room::has_waited;
 use crate::engine::step::Cause;
 use crate::engine::turns::{Hand, Item, Turns};
 use crate::model::effect::{Ask, Effect, Outcome};
@@ -249,15 +250,17 @@ impl Effects {
         if held.busy || matches!(held.stage, Stage::Leaving) {
             return;
         }
-        let waits = matches!(held.stage, Stage::Queued);
-        if waits {
+        let deployed = self.turns.registry.get(&held.task.process);
+        let has_waited =
+            deployed.is_some_and(|it| has_waited(&it.process, &held.task, self.turns.clock.now()));
+        let is_over = has_waited && matches!(held.stage, Stage::Queued);
+        if is_over {
             held.stage = Stage::Leaving;
         }
         self.forget_lease(id);
-        if !waits {
+        if !is_over {
             return self.emit(id, Cause::Held);
         }
-        // It may have waited for long enough: it leaves, and comes back if it has not.
         self.queue.remove(id);
         self.turns.board.placed(id);
         self.emit(id, Cause::NoPlace);

@@ -2,11 +2,12 @@
 //! moment at which one of its values needs a person.
 
 use crate::engine::walk::Walk;
-use crate::model::effect::{Ask, Later};
+use crate::model::effect::Later;
 use crate::model::fault::Fault;
 use crate::model::kind::Event;
-use crate::model::task::State;
+use crate::model::task::{State, Task};
 use crate::model::time::{Span, Timestamp};
+use crate::process::process::Process;
 
 /// So long a task waits even if one of its values needs a person already: most places have room by then. And
 /// so long after its fault `no_room` it may ask again.
@@ -39,21 +40,21 @@ impl Walk<'_> {
         }
     }
 
-    /// Nothing was asked, for all places are taken. The task waits on, unless it has waited for long enough.
+    /// Nothing was asked, for all places are taken, and its node lets the task wait no longer. Whatever its
+    /// values are, a task waits: those whose values die first have the first places.
     pub(super) fn no_place(&mut self) {
-        let State::Doing(effect) = &self.task.state else { return };
-        let (now, waited) = (self.now, self.task.awaits.is_some());
-        let since = self.task.awaits_since.filter(|it| waited && *it <= now).unwrap_or(now);
-        if matches!(effect.ask, Ask::Http(_))
-            && let Some((end, why)) = self.patience(since).filter(|(end, _)| *end < now)
-        {
-            let message =
-                format!("no place among all that is asked at once, and this task waited until {end}: {why}");
-            return self.had_no_room(Fault::passing("no_room", message));
+        let State::Doing(_) = &self.task.state else { return };
+        let node = self.process.node(&self.task.at);
+        match node.and_then(|it| it.kind.permit_timeout()) {
+            Some(time) => {
+                let message = format!(
+                    "no place among all that is asked at once since {}: it has `permit_timeout: {time}`",
+                    self.task.since
+                );
+                self.had_no_room(Fault::passing("no_room", message));
+            }
+            None => self.held(),
         }
-        self.task.awaits.get_or_insert_with(|| "a place".to_owned());
-        self.task.awaits_since = Some(since);
-        self.held();
     }
 
     fn had_no_room(&mut self, fault: Fault) {
@@ -76,4 +77,10 @@ impl Walk<'_> {
             .map(|it| (it.warn_at.max(since + GRACE), format!("its `{}` dies at {}", it.param, it.dies_at)));
         [own, value].into_iter().flatten().min_by_key(|(end, _)| *end)
     }
+}
+
+/// Whether a task that waits for a place has waited for as long as its node says.
+pub(super) fn has_waited(process: &Process, task: &Task, now: Timestamp) -> bool {
+    let node = process.node(&task.at);
+    node.and_then(|it| it.kind.permit_timeout()).is_some_and(|it| task.since + it < now)
 }

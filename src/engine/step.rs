@@ -38,7 +38,7 @@ pub enum Cause {
     Answered(Outcome),
     /// The world has not been asked yet: too much else is.
     Held,
-    /// The world has not been asked yet, for all places are taken, and the lease is about to end.
+    /// The world has not been asked, for all places are taken, and its node lets the task wait no longer.
     NoPlace,
     /// The world has not been asked, and this runner will not: it stops.
     Unasked,

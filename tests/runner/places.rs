@@ -88,3 +88,23 @@ async fn what_waits_for_a_place_keeps_its_lease_and_is_asked_once() {
     assert_eq!(task["fault"], json!(null));
     assert_eq!(server.asked_so_far().len(), 2);
 }
+
+#[tokio::test]
+async fn what_waits_for_a_place_longer_than_its_node_says_has_a_fault() {
+    let (server, clock) = (Slow::new().await, Arc::new(Shifted::default()));
+    let house = House::build(Plan { effects_max: 1, clock: clock.clone(), ..Plan::default() }).await;
+    let text = process("hurried", "")
+        .replace("timeout: 1m, next: done", "timeout: 10m, permit_timeout: 1m, next: done, on_error: sorry")
+        .replace("done: {kind: end}", "sorry: {kind: wait, next: done}\n  done: {kind: end}");
+    house.deploy(&text.replace("permit_timeout", "retry: {times: 1}, permit_timeout")).await;
+    for name in ["first", "second"] {
+        house.submit("hurried", name, json!({"server": server.url})).await;
+    }
+    server.asked(1).await;
+    clock.later(Span::mins(2));
+    let second = house.until("/processes/hurried/tasks/second", |it| it["node"] == "sorry").await;
+    assert_eq!(second["fault"]["code"], "no_room", "{second}");
+    server.answer(1);
+    house.until("/processes/hurried/tasks/first", |it| it["state"] == "done").await;
+    assert_eq!(server.asked_so_far().len(), 1);
+}
