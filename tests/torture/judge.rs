@@ -13,7 +13,7 @@ use crate::torture::story::Story;
 use crate::torture::tally::Tally;
 
 /// An engine that does nothing for so long does not come to rest.
-const STILL: Duration = Duration::from_mins(3);
+const STILL: Duration = Duration::from_mins(1);
 
 impl Scene {
     /// Lets everything come to its end and compares it; the engine is stopped, and well.
