@@ -128,8 +128,8 @@ impl Store for Fickle {
         self.uncounted.send_modify(|it| it.1 -= 1);
         self.inner.counts(process).await
     }
-    async fn alarms(&self, limit: usize) -> Result<Vec<Task>, StoreError> {
-        self.inner.alarms(limit).await
+    async fn alarms(&self, after: Option<TaskId>, limit: usize) -> Result<Vec<Task>, StoreError> {
+        self.inner.alarms(after, limit).await
     }
     async fn keep(&self, records: Vec<Record>) -> Result<(), StoreError> {
         self.inner.keep(records).await
