@@ -14,4 +14,5 @@ mod stopping;
 mod damage;
 mod resources;
 mod hooks;
+mod memory;
 mod demo;
