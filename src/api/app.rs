@@ -10,6 +10,7 @@ use tokio_util::sync::CancellationToken;
 use crate::api::body::Room;
 use crate::desk::desk::Desk;
 use crate::gate::client::Front;
+use crate::gate::connections::ConnectionLimits;
 
 /// How long requests under way may take when the server stops, if nothing is said.
 const FINISH_MAX: Duration = Duration::from_secs(3);
@@ -32,6 +33,8 @@ pub struct App {
     pub front: Arc<Front>,
     /// Where bodies from anybody are held while they are read.
     pub room: Room,
+    /// How many connections there may be.
+    pub connections: ConnectionLimits,
     /// The server is stopping: streams end.
     pub stop: CancellationToken,
     /// How long requests under way may take then.
@@ -41,14 +44,29 @@ pub struct App {
 impl App {
     /// Without metrics, for any host.
     pub fn new(desk: Arc<Desk>, stop: CancellationToken) -> App {
-        let (front, room) = (Arc::default(), Room::default());
-        App { desk, metrics: None, hosts: None, pages: None, front, room, stop, finish_max: FINISH_MAX }
+        App {
+            desk,
+            metrics: None,
+            hosts: None,
+            pages: None,
+            front: Arc::default(),
+            room: Room::default(),
+            connections: ConnectionLimits::default(),
+            stop,
+            finish_max: FINISH_MAX,
+        }
     }
 
     /// With so much time for requests under way when the server stops.
     #[must_use]
     pub fn finishing(self, finish_max: Duration) -> App {
         App { finish_max, ..self }
+    }
+
+    /// With so many connections at most.
+    #[must_use]
+    pub fn connecting(self, connections: ConnectionLimits) -> App {
+        App { connections, ..self }
     }
 
     /// With metrics.

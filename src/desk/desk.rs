@@ -44,6 +44,10 @@ pub struct DeskConfig {
     pub store: String,
     /// The folder of all that is kept, if anything is.
     pub data: Option<PathBuf>,
+    /// How many files and connections the program may open at once; none if there is no limit.
+    pub files_max: Option<u64>,
+    /// How many of them may be connections to the server.
+    pub connections_max: usize,
 }
 
 /// Every verb a person has.

@@ -15,4 +15,5 @@ mod damage;
 mod resources;
 mod hooks;
 mod memory;
+mod connections;
 mod demo;

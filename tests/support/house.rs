@@ -18,6 +18,7 @@ use beltline::engine::runner::Runner;
 use beltline::engine::shelf::{Channel, Keyring};
 use beltline::engine::turns::Turns;
 use beltline::gate::client::Front;
+use beltline::gate::connections::ConnectionLimits;
 use beltline::model::time::Span;
 use beltline::store::memory::Memory;
 use beltline::world::clock::SystemClock;
@@ -120,6 +121,8 @@ impl House {
             local_token: Some(OPERATOR.to_owned()),
             store: "memory".to_owned(),
             data: None,
+            files_max: None,
+            connections_max: ConnectionLimits::default().all,
         };
         let desk = Arc::new(Desk::new(handle, keyring, config));
         desk.load_all().await.unwrap();
