@@ -2,6 +2,7 @@
 //! acknowledged must be there and right at the end, what was asked must be asked once, and no pair of tokens
 //! that was received may be lost. `tests/torture/run` runs all rows and writes their table.
 
+mod pulse;
 mod outside;
 mod tokens;
 mod story;
