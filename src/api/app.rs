@@ -11,9 +11,13 @@ use crate::api::body::Room;
 use crate::desk::desk::Desk;
 use crate::gate::client::Front;
 use crate::gate::connections::ConnectionLimits;
+use crate::gate::shares::Shares;
 
 /// How long requests under way may take when the server stops, if nothing is said.
 const FINISH_MAX: Duration = Duration::from_secs(3);
+
+/// How many streams of events one person or token listens to at once: more than windows anybody looks at.
+pub const STREAMS_EACH: usize = 50;
 
 /// Gives the metrics as text.
 pub type Metrics = Arc<dyn Fn() -> String + Send + Sync>;
@@ -33,6 +37,8 @@ pub struct App {
     pub front: Arc<Front>,
     /// Where bodies from anybody are held while they are read.
     pub room: Room,
+    /// The streams of events that are open, by who listens.
+    pub streams: Arc<Shares<String>>,
     /// How many connections there may be.
     pub connections: ConnectionLimits,
     /// The server is stopping: streams end.
@@ -51,6 +57,7 @@ impl App {
             pages: None,
             front: Arc::default(),
             room: Room::default(),
+            streams: Shares::new(STREAMS_EACH),
             connections: ConnectionLimits::default(),
             stop,
             finish_max: FINISH_MAX,

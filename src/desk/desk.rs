@@ -14,6 +14,7 @@ use crate::desk::actor::{Actor, Pass};
 use crate::desk::chain::{Chain, Line};
 use crate::desk::kept::{KeptProcess, KeptSession, KeptToken, KeptUser, values};
 use crate::desk::password::Passwords;
+use crate::desk::quiet::Quiet;
 use crate::desk::refusal::{Done, Refusal};
 use crate::desk::seen::{LastCheck, Replays, Schedules, Watch};
 use crate::desk::throttle::Throttle;
@@ -91,6 +92,8 @@ pub struct Desk {
     pub(super) schedules: Schedules,
     /// The last check of the store.
     pub(super) checked: Mutex<LastCheck>,
+    /// What the log was told of late.
+    pub(super) quiet: Mutex<Quiet>,
     /// Somebody wants the store checked now.
     pub(super) check_now: Notify,
     /// What the watchdog remembers.
@@ -174,6 +177,7 @@ impl Desk {
             replays: Replays::default(),
             schedules: Schedules::default(),
             checked: Mutex::default(),
+            quiet: Mutex::default(),
             check_now: Notify::new(),
             watch: Watch::default(),
         }

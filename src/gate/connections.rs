@@ -2,11 +2,12 @@
 //! shared: a part is kept for the store and for requests to the outside, so that whoever connects takes
 //! nothing from them.
 
-use std::collections::HashMap;
 use std::net::{IpAddr, Ipv6Addr};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+
+use crate::gate::shares::{Share, Shares};
 
 /// The most connections, whatever the system would give.
 const MOST: usize = 10_000;
@@ -31,16 +32,14 @@ pub struct ConnectionLimits {
 /// The connections that are open.
 #[derive(Debug)]
 pub struct Connections {
-    limits: ConnectionLimits,
     all: Arc<Semaphore>,
-    by_address: Mutex<HashMap<IpAddr, usize>>,
+    by_address: Arc<Shares<IpAddr>>,
 }
 
 /// The place of one connection; free again when this is dropped.
 #[derive(Debug)]
 pub struct Place {
-    connections: Arc<Connections>,
-    counted: Option<IpAddr>,
+    _share: Option<Share<IpAddr>>,
     _permit: OwnedSemaphorePermit,
 }
 
@@ -62,9 +61,9 @@ impl Default for ConnectionLimits {
 
 impl Connections {
     /// None is open yet.
-    pub fn new(limits: ConnectionLimits) -> Arc<Connections> {
+    pub fn new(limits: ConnectionLimits) -> Connections {
         let all = Arc::new(Semaphore::new(limits.all));
-        Arc::new(Connections { limits, all, by_address: Mutex::default() })
+        Connections { all, by_address: Shares::new(limits.each) }
     }
 
     /// Waits until there is room for one more.
@@ -74,40 +73,13 @@ impl Connections {
 
     /// A place for a connection from that address; none if the address has its share. This machine, and
     /// whoever `speaks_for_many`, has no share.
-    pub fn take(
-        self: &Arc<Self>,
-        permit: OwnedSemaphorePermit,
-        from: IpAddr,
-        speaks_for_many: bool,
-    ) -> Option<Place> {
+    pub fn take(&self, permit: OwnedSemaphorePermit, from: IpAddr, speaks_for_many: bool) -> Option<Place> {
         let from = household(from);
-        let counted = (!speaks_for_many && !from.is_loopback()).then_some(from);
-        if let Some(from) = counted {
-            let mut all = self.lock();
-            let many = all.entry(from).or_default();
-            if *many >= self.limits.each {
-                return None;
-            }
-            *many += 1;
-        }
-        Some(Place { connections: Arc::clone(self), counted, _permit: permit })
-    }
-
-    fn lock(&self) -> MutexGuard<'_, HashMap<IpAddr, usize>> {
-        self.by_address.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-impl Drop for Place {
-    fn drop(&mut self) {
-        let Some(from) = self.counted else { return };
-        let mut all = self.connections.lock();
-        if let Some(many) = all.get_mut(&from) {
-            *many -= 1;
-            if *many == 0 {
-                all.remove(&from);
-            }
-        }
+        let share = match speaks_for_many || from.is_loopback() {
+            true => None,
+            false => Some(self.by_address.take(from)?),
+        };
+        Some(Place { _share: share, _permit: permit })
     }
 }
 
@@ -159,7 +131,5 @@ mod tests {
         drop((first, home, same_home));
         assert!(take("192.0.2.1", false).await.is_some(), "one place is free again");
         assert!(take("127.0.0.1", false).await.is_some() && take("::1", false).await.is_some());
-        drop(second);
-        assert!(connections.lock().is_empty(), "{connections:?}");
     }
 }

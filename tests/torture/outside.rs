@@ -17,8 +17,8 @@ use tokio::task::JoinHandle;
 use crate::torture::pulse::Pulse;
 use crate::torture::tokens::{Families, Told};
 
-/// How long an answer may lie unwritten to the disk of the engine when a fault comes, on a machine that is not
-/// slow just then: an answer that came so long before it or less was in flight.
+/// How long an answer may lie unwritten to the disk of the engine when a fault comes, on a machine that is
+/// not slow just then: an answer that came so long before it or less was in flight.
 const IN_FLIGHT: Duration = Duration::from_secs(3);
 /// How much later than it was sent a request may be read here.
 const READ_LATE: Duration = Duration::from_secs(1);
