@@ -24,6 +24,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::simulation::dice::Dice;
 use crate::simulation::faults::{Faults, Kind, OUTAGE_MAX};
+use crate::simulation::names::Names;
 use crate::simulation::oracle::Oracle;
 use crate::simulation::plans::{CHAIN, PLANS, plans};
 use crate::simulation::universe::{BEGINNING, CALLS_AT_ONCE_MAX, address, params, process};
@@ -94,7 +95,7 @@ impl Trial {
             faults.kinds = kinds.to_vec();
         }
         let effects_max = faults.has(Kind::Crowd).then_some(2);
-        let oracle = Arc::new(Mutex::new(Oracle::new(faults)));
+        let oracle = Arc::new(Mutex::new(Oracle::new(faults, Names::of(&texts))));
         let director: Arc<Mutex<dyn Director>> = Arc::<Mutex<Oracle>>::clone(&oracle);
         let disk = Arc::new(Memory::default());
         let simulation = Simulation::new(Premises {
