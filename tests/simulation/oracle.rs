@@ -177,12 +177,12 @@ impl Oracle {
     }
 
     /// What lies in the store when all has been well for a while.
-    pub(crate) fn at_the_end(&mut self, tasks: &[Task], at: Moment, paused: impl Fn(&Task) -> bool) {
+    pub(crate) fn at_the_end(&mut self, tasks: &[Task], at: Moment) {
         for task in tasks.iter().filter(|it| it.state.phase().is_live()) {
             let name = task.address();
             let waits = matches!(task.state, State::Waiting { until: None });
             match task.due {
-                None if waits || paused(task) => {}
+                None if waits => {}
                 None => self.says(format!("`{name}` on `{}` waits for nothing: {:?}", task.at, task.state)),
                 Some(due) if due + LATE_MAX < at.wall => {
                     self.says(format!("`{name}` was due at {due}, and nobody looks at it"));

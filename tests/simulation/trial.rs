@@ -12,7 +12,7 @@ use beltline::engine::shelf::Keyring;
 use beltline::engine::turns::NotTaken;
 use beltline::model::names::{Address, ProcessId, TaskId};
 use beltline::model::scope::Scope;
-use beltline::model::task::{Letter, State, Task, To, Word};
+use beltline::model::task::{Letter, State, To, Word};
 use beltline::model::time::Span;
 use beltline::rehearsal::director::Director;
 use beltline::rehearsal::life::at_once;
@@ -319,15 +319,24 @@ impl Trial {
         }
     }
 
-    /// What was paused for a deploy that failed goes on when the store is back.
+    /// What was paused for a deploy that failed goes on when the store is back: nobody else pauses here.
     async fn none_sleeps(&mut self) {
         self.live(OUTAGE_MAX.0 + 30_000).await;
         let query = TaskQuery { limit: usize::MAX, ..TaskQuery::default() };
-        let paused = |it: &Task| self.registry.get(&it.process).is_some_and(|it| it.paused);
         for task in at_once(self.disk.tasks(&query)).unwrap() {
-            if task.due.is_none() && matches!(task.state, State::Ready { .. }) && !paused(&task) {
+            if task.due.is_none() && matches!(task.state, State::Ready { .. }) {
                 let (name, node) = (task.address(), &task.at);
                 self.oracle().says(format!("`{name}` sleeps on `{node}` after a deploy that failed"));
+            }
+        }
+        self.none_is_paused();
+    }
+
+    fn none_is_paused(&mut self) {
+        for number in 0..PLANS {
+            let id = ProcessId::new(&format!("p{number}")).unwrap();
+            if self.registry.get(&id).is_some_and(|it| it.paused) {
+                self.oracle().says(format!("`{id}` is paused, and nobody paused it"));
             }
         }
     }
@@ -342,13 +351,13 @@ impl Trial {
 
     /// What must hold when all has been well for a while.
     fn judge(&mut self) {
+        self.none_is_paused();
         let query = TaskQuery { limit: usize::MAX, ..TaskQuery::default() };
         let tasks = at_once(self.disk.tasks(&query)).unwrap();
         let moment = self.simulation.premises().time.moment();
         let lives = self.simulation.lives();
         let mut oracle = self.oracle.lock().unwrap();
-        let registry = Arc::clone(&self.registry);
-        oracle.at_the_end(&tasks, moment, |task| registry.get(&task.process).is_some_and(|it| it.paused));
+        oracle.at_the_end(&tasks, moment);
         for submit in self.submits.lock().unwrap().iter() {
             let name = &submit.to;
             match &submit.answer {
