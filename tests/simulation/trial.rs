@@ -40,6 +40,8 @@ const GRACE: Span = Span::secs(10);
 /// What came of a seed.
 pub(crate) struct Tried {
     pub(crate) kinds: Vec<Kind>,
+    /// After how many milliseconds it ended.
+    pub(crate) up: i64,
     pub(crate) wrong: Vec<String>,
     pub(crate) trace: Vec<String>,
     pub(crate) texts: Vec<String>,
@@ -75,11 +77,12 @@ pub(crate) fn try_seed(seed: u64, kinds: &[Kind]) -> Tried {
     runtime.block_on(trial.run());
     // The runner ends before its runtime does.
     runtime.block_on(trial.simulation.kill());
-    let texts = std::mem::take(&mut trial.texts);
+    let (texts, up) = (std::mem::take(&mut trial.texts), trial.up());
     drop(runtime);
     let mut oracle = trial.oracle();
     let kinds = oracle.faults.kinds.clone();
-    Tried { kinds, wrong: std::mem::take(&mut oracle.wrong), trace: std::mem::take(&mut oracle.trace), texts }
+    let (wrong, trace) = (std::mem::take(&mut oracle.wrong), std::mem::take(&mut oracle.trace));
+    Tried { kinds, up, wrong, trace, texts }
 }
 
 impl Trial {
@@ -128,7 +131,9 @@ impl Trial {
                 let name = format!("p{}/u{number}", self.dice.from(0, PLANS));
                 self.submit(&name, json!({}));
             }
-            let pause = self.dice.from(1, 1_200_000);
+            // Half of what goes wrong does so while something is being done.
+            let most = if self.dice.once_in(2) { 5_000 } else { 2_400_000 };
+            let pause = self.dice.from(1, most);
             self.live(pause).await;
             self.disturb().await;
         }
