@@ -306,10 +306,24 @@ fn bare(value: Value) -> Response {
     }
 }
 
+#[derive(Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+struct AlarmsQuery {
+    /// `next` of the page before.
+    cursor: Option<String>,
+    /// How many, from 1 to 500; 500 if nothing is said.
+    limit: Option<usize>,
+}
+
 /// Live tasks with an open alarm, oldest first.
-#[utoipa::path(get, path = "/api/v1/alarms", tag = "tasks", responses((status = 200, body = Page<TaskView>)))]
-async fn alarms(State(app): State<App>, Who(by): Who) -> Result<Json<Page<TaskView>>, Problem> {
-    Ok(Json(app.desk.alarms(&by).await?))
+#[utoipa::path(get, path = "/api/v1/alarms", tag = "tasks", params(AlarmsQuery),
+    responses((status = 200, body = Page<TaskView>)))]
+async fn alarms(
+    State(app): State<App>,
+    Who(by): Who,
+    Ask(it): Ask<AlarmsQuery>,
+) -> Result<Json<Page<TaskView>>, Problem> {
+    Ok(Json(app.desk.alarms(&by, it.cursor.as_deref(), it.limit).await?))
 }
 
 #[derive(Deserialize, IntoParams)]

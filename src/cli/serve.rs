@@ -163,7 +163,7 @@ impl Engine {
             Box::pin(async move { (name, part.end().await) })
         });
         let ((name, end), ..) = futures::future::select_all(ends).await;
-        let why = end.map_or_else(why, |()| "it returned".to_owned());
+        let why = end.map_or_else(|error| why(&error), |()| "it returned".to_owned());
         tracing::error!("{name} ended by itself: {why}");
         anyhow!("{name} ended by itself: {why}; hint: nothing is lost, start it again")
     }

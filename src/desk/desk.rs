@@ -8,6 +8,7 @@ use std::sync::atomic::{AtomicI64, AtomicU64};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, RwLock, Weak};
 
 use serde::de::DeserializeOwned;
+use tokio::sync::Notify;
 
 use crate::desk::actor::{Actor, Pass};
 use crate::desk::chain::{Chain, Line};
@@ -86,6 +87,8 @@ pub struct Desk {
     pub(super) schedules: Schedules,
     /// The last check of the store.
     pub(super) checked: Mutex<LastCheck>,
+    /// Somebody wants the store checked now.
+    pub(super) check_now: Notify,
     /// What the watchdog remembers.
     pub(super) watch: Watch,
 }
@@ -167,6 +170,7 @@ impl Desk {
             replays: Replays::default(),
             schedules: Schedules::default(),
             checked: Mutex::default(),
+            check_now: Notify::new(),
             watch: Watch::default(),
         }
     }

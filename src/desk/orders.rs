@@ -13,6 +13,7 @@ use crate::model::task::{Letter, Order, Phase, Task, To, Word};
 
 /// What a task waits for that is to ask, while nothing was asked yet.
 const FOR_PLACE: &str = "a place among the requests that are out";
+const FOR_ROOM: &str = "room on the disk for the answer";
 
 /// What became of an order.
 #[derive(Clone, Debug)]
@@ -100,7 +101,10 @@ impl Desk {
         let deployed = self.registry().get(&task.process);
         let view = TaskView::seen_by(by, task, deployed.as_ref().map(|it| &*it.process), self.now());
         match task.state.phase() == Phase::Doing && self.board().waits_for_place(task.id) {
-            true => TaskView { waits_for: Some(FOR_PLACE.to_owned()), ..view },
+            true => {
+                let what = if self.store().room().takes_answers() { FOR_PLACE } else { FOR_ROOM };
+                TaskView { waits_for: Some(what.to_owned()), ..view }
+            }
             false => view,
         }
     }

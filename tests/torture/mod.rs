@@ -7,7 +7,7 @@ mod tokens;
 mod story;
 mod life;
 mod judge;
-mod tally;
+pub(crate) mod tally;
 mod disk;
 mod scene;
 mod kills;

@@ -4,6 +4,7 @@ use std::fs::{self, OpenOptions};
 
 use anyhow::{Result, bail};
 use clap::Args;
+use indicatif::{ProgressBar, ProgressStyle};
 use serde_json::{Value, json};
 
 use crate::cli::config::StoreChoice;
@@ -14,9 +15,11 @@ use crate::cli::out::{Look, named, one_line, text};
 use crate::cli::remote::{Refusal, Remote};
 use crate::cli::session::Session;
 use crate::desk::disk::{Disk, Room};
+use crate::engine::edges::Clock;
 use crate::model::steps::ClockStep;
 use crate::model::time::{Span, Timestamp};
 use crate::process::parse::parse;
+use crate::world::clock::SystemClock;
 
 /// A task later than that is kept waiting by something.
 const LATE_S_MAX: f64 = 5.0;
@@ -26,6 +29,9 @@ const LIVES_MAX: usize = 500;
 const STEP_SHOWN: Span = Span::days(7);
 /// How many damaged places of the store are named.
 const DAMAGED_SHOWN: usize = 10;
+/// How often it is asked how far the check of the store is.
+const CHECK_LOOK: Span = Span::millis(100);
+const CHECK_BAR: &str = "opening every row of the store: {human_pos} so far, {elapsed}";
 /// No machine of today believes it is earlier: 2025-01-01.
 const EARLIEST: Timestamp = Timestamp(1_735_689_600_000);
 
@@ -34,8 +40,13 @@ const EARLIEST: Timestamp = Timestamp(1_735_689_600_000);
 #[command(after_help = "\
 Examples:
   beltline doctor
-  beltline doctor --json")]
-pub struct Doctor {}
+  beltline doctor --json
+  beltline doctor --no-check     # with millions of tasks the check of the store takes a while")]
+pub struct Doctor {
+    /// Take what the last check of the store found, and make none
+    #[arg(long)]
+    no_check: bool,
+}
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Level {
@@ -74,7 +85,7 @@ impl Doctor {
             findings.extend([folder(&data), key(session, &data), disk(&data), processes(session)]);
         }
         findings.push(clock());
-        findings.extend(server(session, &data).await);
+        findings.extend(server(session, &data, !self.no_check).await);
         tell(session, &findings)?;
         match findings.iter().filter(|it| it.level == Level::Fail).count() {
             0 => Ok(()),
@@ -226,14 +237,17 @@ fn clock() -> Finding {
     }
 }
 
-async fn server(session: &Session, data: &DataDir) -> Vec<Finding> {
+async fn server(session: &Session, data: &DataDir, checks: bool) -> Vec<Finding> {
     const WHAT: &str = "server";
     let remote = match session.remote() {
         Ok(remote) => remote,
         Err(error) => return vec![fail(WHAT, format!("{error:#}"), "")],
     };
     let error = match remote.get("/api/v1/status").await {
-        Ok(status) => {
+        Ok(mut status) => {
+            if checks && let Some(later) = check(&remote).await {
+                status = later;
+            }
             let mut findings = status_findings(&remote, &status).await;
             findings.extend(people(session, &remote).await);
             return findings;
@@ -252,6 +266,22 @@ async fn server(session: &Session, data: &DataDir) -> Vec<Finding> {
     } else {
         warn(WHAT, format!("none runs at {}", remote.base()), "start it: `beltline serve`")
     }]
+}
+
+/// Has every row of the store opened, and gives the status after that; none if that cannot be had.
+async fn check(remote: &Remote) -> Option<Value> {
+    // Who may not have it made is told what the last one found.
+    remote.post("/api/v1/status/check", &Value::Null).await.ok()?;
+    let bar = ProgressBar::no_length().with_style(ProgressStyle::with_template(CHECK_BAR).ok()?);
+    loop {
+        let status = remote.get("/api/v1/status").await.ok()?;
+        let Some(rows) = status["check"]["running"].as_u64() else {
+            bar.finish_and_clear();
+            return Some(status);
+        };
+        bar.set_position(rows);
+        SystemClock.after(CHECK_LOOK).await;
+    }
 }
 
 async fn status_findings(remote: &Remote, status: &Value) -> Vec<Finding> {
