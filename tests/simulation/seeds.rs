@@ -36,7 +36,8 @@ fn nothing_that_must_not_be_comes_of_random_processes_and_random_faults() {
         tally.rounds += HOURS;
         let tried = try_seed(seed, &kinds());
         if let Some(first) = tried.wrong.first() {
-            println!("seed {seed} {:?}: {first}", tried.kinds);
+            let minutes = tried.up / 60_000;
+            println!("seed {seed} after {} h {} min {:?}: {first}", minutes / 60, minutes % 60, tried.kinds);
             failed.push(seed);
             tally.wrong.push(format!("seed {seed}: {first}"));
             #[expect(clippy::disallowed_methods, reason = "so that a person can read what happened")]
