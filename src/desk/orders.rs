@@ -4,12 +4,15 @@ use std::sync::Arc;
 
 use crate::desk::actor::{Actor, Right};
 use crate::desk::desk::{Desk, READ_WAIT};
-use crate::desk::refusal::{Done, Refusal};
+use crate::desk::refusal::{Done, FieldMistake, Refusal};
 use crate::desk::view::TaskView;
 use crate::engine::waiters::Read;
+use crate::model::fault::Fault;
 use crate::model::names::{Address, TaskId};
 use crate::model::params::Params;
 use crate::model::task::{Letter, Order, Phase, Task, To, Word};
+use crate::process::admit;
+use crate::process::process::Process;
 
 /// What a task waits for that is to ask, while nothing was asked yet.
 const FOR_PLACE: &str = "a place among the requests that are out";
@@ -42,10 +45,11 @@ impl Desk {
     /// Gives an order to `task`.
     pub(super) async fn order(&self, by: &Actor, task: Task, order: Order) -> Done<Ordered> {
         by.need(Right::Run, &task.process)?;
+        let deployed = self.deployed(&task.process)?;
         if let Order::Modify { params, .. } = &order {
             writable(params)?;
+            typed(&deployed.process, params)?;
         }
-        self.deployed(&task.process)?;
         let live = task.state.phase().is_live();
         if !live && !matches!(order, Order::Retry | Order::Move { .. }) {
             let message =
@@ -119,4 +123,16 @@ pub(super) fn writable(params: &Params) -> Done<()> {
         }
         None => Ok(()),
     }
+}
+
+/// The params of a letter to a task, checked: what is declared has its type.
+pub(super) fn typed(process: &Process, params: &Params) -> Done<()> {
+    admit::typed(process, params).map_err(misfits)
+}
+
+/// What is wrong with params, field by field.
+pub(super) fn misfits(wrong: Vec<(String, Fault)>) -> Refusal {
+    let field =
+        |(name, fault): (String, Fault)| FieldMistake { name, code: fault.code, message: fault.message };
+    Refusal::Fields(wrong.into_iter().map(field).collect())
 }
