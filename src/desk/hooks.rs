@@ -86,9 +86,8 @@ impl Desk {
                 Ok(Some(after)) if after.visit == task.visit && after.state.phase().is_live() => {
                     return Ok(Opened::Waits);
                 }
-                Ok(Some(_)) if deployed.paused => return Ok(Opened::Rests),
+                Ok(_) if deployed.paused => return Ok(Opened::Rests),
                 Ok(Some(_)) => return Ok(Opened::WentOn),
-                Ok(None) if deployed.paused => return Ok(Opened::Rests),
                 Ok(None) => return Ok(Opened::Kept),
                 // The task changed between the look and the letter; if it still waits here, the key still
                 // opens.

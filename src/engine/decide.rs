@@ -104,15 +104,19 @@ impl Turns {
             return refuse(*hand, |hand| NotTaken::NoProcess(hand.task.process.clone()));
         };
         // A claim of what is held already has raised its epoch.
-        let epoch = self.in_flight.epoch(hand.task.id);
+        let epoch = self.in_flight.epoch_of(&hand.task);
         hand.task.turn = epoch.map_or(hand.task.turn, |epoch| epoch.max(hand.task.turn));
         // What was reserved for it before is free, for itself as well.
         hand.again.places = None;
         let mut reserved = Reserved::none(&self.board.census);
         let mut rooms = BTreeMap::new();
         loop {
-            let bounds =
-                Bounds { reads: seen.reads, contended: hand.again.contended.clone(), rooms: rooms.clone() };
+            let bounds = Bounds {
+                reads: seen.reads,
+                asks_nothing: self.in_flight.is_draining(),
+                contended: hand.again.contended.clone(),
+                rooms: rooms.clone(),
+            };
             let scope = seen.facts.with(&hand.task.process, deployed.paused, Arc::clone(&seen.others));
             let mut moved = match Self::stepped(&deployed, &mut hand, &scope.within(bounds), seen.now) {
                 Some(Step::Moved(moved)) => moved,

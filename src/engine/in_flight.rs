@@ -15,6 +15,7 @@ pub struct InFlight {
     held: Mutex<HashMap<TaskId, Hold>>,
     resumed: AtomicBool,
     claiming: AtomicBool,
+    draining: AtomicBool,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -46,6 +47,17 @@ impl InFlight {
         self.lock().insert(task.id, Hold { epoch, revision: task.revision });
     }
 
+    /// The newest epoch under which that very life is held, the one of that revision. What is made of an
+    /// earlier revision is of a life that is over, and never takes over the epoch of a later one.
+    pub fn epoch_of(&self, task: &Task) -> Option<u64> {
+        self.lock().get(&task.id).filter(|hold| hold.revision == task.revision).map(|hold| hold.epoch)
+    }
+
+    /// Whether a later life of that task is held.
+    pub fn is_past(&self, task: &Task) -> bool {
+        self.lock().get(&task.id).is_some_and(|hold| hold.revision > task.revision)
+    }
+
     /// The newest epoch under which that task is held.
     pub fn epoch(&self, id: TaskId) -> Option<u64> {
         self.lock().get(&id).map(|hold| hold.epoch)
@@ -57,6 +69,16 @@ impl InFlight {
         if all.get(&id).is_some_and(|hold| hold.epoch == epoch) {
             all.remove(&id);
         }
+    }
+
+    /// The runner stops: whatever comes to ask the world from now on is not asked, and is kept as such at once.
+    pub fn drain(&self) {
+        self.draining.store(true, Ordering::Release);
+    }
+
+    /// Whether it does.
+    pub fn is_draining(&self) -> bool {
+        self.draining.load(Ordering::Acquire)
     }
 
     /// Tasks are being claimed from now on: the store may hold a newer epoch of this runner's own than the
@@ -109,6 +131,9 @@ mod tests {
         assert!(held.claimed(&task(3, 6)));
         assert_eq!(held.epoch(task(0, 0).id), Some(3), "its next commit is under the newest epoch");
         assert!(!held.claimed(&task(9, 8)), "another runner has committed it since");
+        let (old, present) = (task(3, 6), task(9, 8));
+        assert!(held.is_past(&old) && !held.is_past(&present));
+        assert_eq!((held.epoch_of(&old), held.epoch_of(&present)), (None, Some(9)));
         held.release(task(0, 0).id, 3);
         assert_eq!(held.epoch(task(0, 0).id), Some(9), "that is another life");
     }

@@ -338,6 +338,7 @@ impl Runner {
     fn drain(&mut self) {
         self.draining = Some(self.turns.clock.ticks() + self.grace);
         self.items.close();
+        self.turns.in_flight.drain();
         self.effects.drain();
     }
 

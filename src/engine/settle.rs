@@ -79,6 +79,12 @@ impl Turns {
                 Settled::Over
             }
             (Item::Hand(hand), Write::Step(transition), Err(Refused::Stale)) if hand.cause != Cause::New => {
+                // Its commit was answered with an error and had happened, and the task has been claimed since.
+                if self.in_flight.is_past(&hand.task) {
+                    tracing::debug!(task = %hand.task.address(), "what was made of a life before is over");
+                    left.over.push((hand.task.id, transition.task.turn));
+                    return Settled::Over;
+                }
                 let claimed_since =
                     self.in_flight.epoch(hand.task.id).is_some_and(|it| it > transition.task.turn);
                 match claimed_since {

@@ -56,6 +56,8 @@ pub enum Step {
 /// Decides what becomes of `task`.
 pub fn step(process: &Process, task: Task, cause: Cause, scope: &Scope, now: Timestamp) -> Step {
     let (before, mut walk) = begin(process, task, &cause, scope, now);
+    // What is held already may have been asked.
+    let is_out = cause == Cause::Held;
     match cause {
         Cause::New => walk.arrived(),
         Cause::Claimed(letters) => walk.claimed(letters),
@@ -64,6 +66,9 @@ pub fn step(process: &Process, task: Task, cause: Cause, scope: &Scope, now: Tim
         Cause::Held => walk.held(),
         Cause::NoPlace => walk.no_place(),
         Cause::Unasked => walk.unasked(),
+    }
+    if scope.bounds.asks_nothing && !is_out {
+        walk.unasked();
     }
     walk.done(before)
 }

@@ -13,6 +13,8 @@ pub struct Bounds {
     pub reads: Reads,
     /// The addresses, as text, at which others were faster too often.
     pub contended: BTreeSet<String>,
+    /// The runner stops, and asks the world nothing any more.
+    pub asks_nothing: bool,
     /// How many tasks may be born in processes that are full or nearly so.
     pub rooms: BTreeMap<ProcessId, Room>,
 }

@@ -14,7 +14,8 @@ const PIECE: usize = 2_000;
 
 fn submit(place: &Place, name: &str, many: usize) {
     for piece in 0..many / PIECE {
-        let lines: String = (0..PIECE).map(|it| format!("{{\"ref\": \"{name}-{piece}-{it}\"}}\n")).collect();
+        let lines = (0..PIECE).map(|it| format!("{{\"ref\": \"{name}-{piece}-{it}\"}}\n"));
+        let lines = lines.collect::<Vec<_>>().concat();
         place.write("tasks.ndjson", &lines);
         place.ok(&["submit", "keeps", "--from", "tasks.ndjson"]);
     }

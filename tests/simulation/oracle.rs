@@ -58,6 +58,9 @@ pub(crate) struct Rest {
     pub(crate) span: i64,
 }
 
+/// The least that the wall clock steps by; a commit comes sooner after its decision.
+const STEP_MIN: i64 = 30_000;
+
 impl Oracle {
     pub(crate) fn new(faults: Faults, names: Names) -> Oracle {
         Oracle {
@@ -135,7 +138,9 @@ impl Oracle {
             && step.trail.first().is_some_and(|hop| hop.event == "due")
             && rest.life == self.life
         {
-            let passed = at.up - (at.wall.0 - step.at.0) - rest.began;
+            // How long ago it was decided; not known where the wall clock has stepped since.
+            let since = Some(at.wall.0 - step.at.0).filter(|it| (0..=STEP_MIN).contains(it));
+            let passed = at.up - since.unwrap_or(0) - rest.began;
             if passed + EARLY_MAX < rest.span {
                 let (span, address) = (rest.span, task.address());
                 self.says(format!("`{address}` rested for {passed} ms, and was to for {span} ms"));
@@ -144,7 +149,9 @@ impl Oracle {
         let same = self.rests.get(&task.id).is_some_and(|it| it.visit == task.visit);
         match task.state {
             State::Waiting { until: Some(until) } if !same => {
-                let (span, began) = (until.0 - step.at.0, at.up - (at.wall.0 - step.at.0));
+                // Where the wall clock has stepped since it was decided, it began no earlier than it could.
+                let since = Some(at.wall.0 - step.at.0).filter(|it| (0..=STEP_MIN).contains(it));
+                let (span, began) = (until.0 - step.at.0, at.up - since.unwrap_or(STEP_MIN));
                 let rest = Rest { visit: task.visit, life: self.life, began, span };
                 self.rests.insert(task.id, rest);
             }

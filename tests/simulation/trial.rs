@@ -12,7 +12,7 @@ use beltline::engine::shelf::Keyring;
 use beltline::engine::turns::NotTaken;
 use beltline::model::names::{Address, ProcessId, TaskId};
 use beltline::model::scope::Scope;
-use beltline::model::task::{Letter, State, To, Word};
+use beltline::model::task::{Letter, State, Task, To, Word};
 use beltline::model::time::Span;
 use beltline::rehearsal::director::Director;
 use beltline::rehearsal::life::at_once;
@@ -34,6 +34,8 @@ pub(crate) const HOURS: u64 = 6;
 /// How long things go wrong, and how long all is well after that.
 const ROUGH: Span = Span::mins(340);
 const CALM: Span = Span::mins(20);
+/// So many outages may follow each other.
+const OUTAGES_MAX: usize = 5;
 /// A runner that is asked to stop does so in this time.
 const GRACE: Span = Span::secs(10);
 
@@ -184,8 +186,10 @@ impl Trial {
                 drop(own.deploy(&Actor::local("ann"), deployment(text)).await);
             }
         };
-        self.patiently(load).await;
-        self.desk = Some(desk);
+        // If the runner died meanwhile, there is another one, with a desk of its own.
+        if self.patiently(load).await.is_some() {
+            self.desk = Some(desk);
+        }
     }
 
     async fn patiently<T>(&mut self, work: impl Future<Output = T>) -> Option<T> {
@@ -292,7 +296,11 @@ impl Trial {
         self.oracle().note("stop");
         self.oracle().stopping = true;
         match self.simulation.stop(GRACE).await {
-            Ok(true) | Err(Trouble::Died) => {}
+            Ok(true) => {}
+            Err(Trouble::Died) => {
+                let life = self.oracle().life;
+                self.oracle().killed.insert(life);
+            }
             Ok(false) => self.oracle().says(format!("it did not stop within {GRACE}")),
             Err(trouble) => return self.recover(trouble).await,
         }
@@ -326,15 +334,28 @@ impl Trial {
 
     /// What was paused for a deploy that failed goes on when the store is back: nobody else pauses here.
     async fn none_sleeps(&mut self) {
-        self.live(OUTAGE_MAX.0 + 30_000).await;
-        let query = TaskQuery { limit: usize::MAX, ..TaskQuery::default() };
-        for task in at_once(self.disk.tasks(&query)).unwrap() {
-            if task.due.is_none() && matches!(task.state, State::Ready { .. }) {
-                let (name, node) = (task.address(), &task.at);
-                self.oracle().says(format!("`{name}` sleeps on `{node}` after a deploy that failed"));
+        for _ in 0..OUTAGES_MAX {
+            self.live(OUTAGE_MAX.0 + 30_000).await;
+            if self.sleepers().is_empty() {
+                return;
             }
+            // One outage may follow another.
         }
-        self.none_is_paused();
+        for sleeper in self.sleepers() {
+            self.oracle().says(format!("{sleeper} after a deploy that failed"));
+        }
+    }
+
+    /// What rests as if somebody had paused it.
+    fn sleepers(&self) -> Vec<String> {
+        let query = TaskQuery { limit: usize::MAX, ..TaskQuery::default() };
+        let tasks = at_once(self.disk.tasks(&query)).unwrap();
+        let lies = |task: &&Task| task.due.is_none() && matches!(task.state, State::Ready { .. });
+        let tasks = tasks.iter().filter(lies);
+        let tasks = tasks.map(|task| format!("`{}` sleeps on `{}`", task.address(), task.at));
+        let ids = (0..PLANS).map(|number| ProcessId::new(&format!("p{number}")).unwrap());
+        let paused = ids.filter(|id| self.registry.get(id).is_some_and(|it| it.paused));
+        tasks.chain(paused.map(|id| format!("`{id}` is paused, and nobody paused it,"))).collect()
     }
 
     fn none_is_paused(&mut self) {
