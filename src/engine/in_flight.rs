@@ -71,7 +71,7 @@ impl InFlight {
         }
     }
 
-    /// The runner stops: whatever comes to ask the world from now on is not asked, and is kept as such at once.
+    /// The runner stops: whatever comes to ask the world from now on is not asked, and is kept as such.
     pub fn drain(&self) {
         self.draining.store(true, Ordering::Release);
     }

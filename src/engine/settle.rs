@@ -79,7 +79,7 @@ impl Turns {
                 Settled::Over
             }
             (Item::Hand(hand), Write::Step(transition), Err(Refused::Stale)) if hand.cause != Cause::New => {
-                // Its commit was answered with an error and had happened, and the task has been claimed since.
+                // Its commit was answered with an error and had happened; the task is claimed since.
                 if self.in_flight.is_past(&hand.task) {
                     tracing::debug!(task = %hand.task.address(), "what was made of a life before is over");
                     left.over.push((hand.task.id, transition.task.turn));

@@ -105,6 +105,12 @@ async fn one_storm_hides_no_other_alarm() {
         submit(&scene, process, 1).await;
         stand(&scene, process, "nap", 1).await;
     }
+    let both = async {
+        while scene.told(AUTHOR).len() < 2 {
+            tokio::task::yield_now().await;
+        }
+    };
+    tokio::time::timeout(std::time::Duration::from_secs(60), both).await.expect("both storms are told");
     let told = scene.told(AUTHOR);
     assert_eq!((told.len(), scene.told(DUTY).len()), (2, 1), "{told:#?}");
 }
