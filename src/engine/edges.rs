@@ -51,7 +51,7 @@ pub trait Store: Send + Sync {
 
     /// Makes the tasks numbered above `after` that are not doing due earlier by `by`, of at most `limit`
     /// tasks at a time: the wall clock was set back. Gives the number to go on after; none if those were the
-    /// last.
+    /// last. From [`TaskId::FIRST`] on, claims that this process alone knows of end earlier, too.
     async fn pull_due(&self, by: Span, after: TaskId, limit: usize) -> Result<Option<TaskId>, StoreError>;
 
     /// The task of that number, live or ended.

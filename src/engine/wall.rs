@@ -126,7 +126,7 @@ impl Wall {
         let back = open.iter().filter(|it| it.by_ms < 0).map(ClockStep::span);
         let back = back.fold(Span(0), |sum, it| Span(sum.0.saturating_add(it.0)));
         if back > Span(0) {
-            let after = state.pulled.unwrap_or(TaskId(i64::MIN));
+            let after = state.pulled.unwrap_or(TaskId::FIRST);
             state.pulled = store.pull_due(back, after, PULL_TASKS).await?;
             if state.pulled.is_some() {
                 return Ok(false);

@@ -186,6 +186,11 @@ impl fmt::Display for Address {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct TaskId(pub i64);
 
+impl TaskId {
+    /// Before every task.
+    pub const FIRST: TaskId = TaskId(i64::MIN);
+}
+
 impl fmt::Display for TaskId {
     fn fmt(&self, to: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(to, "{}", self.0)

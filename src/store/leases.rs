@@ -4,7 +4,7 @@
 use std::collections::HashMap;
 
 use crate::model::names::TaskId;
-use crate::model::time::Timestamp;
+use crate::model::time::{Span, Timestamp};
 
 /// When the lease of a task ends that is set aside.
 const NEVER: Timestamp = Timestamp(i64::MAX);
@@ -46,6 +46,13 @@ impl Leases {
     pub(super) fn end(&mut self, id: TaskId, epoch: u64) {
         if self.epoch(id) == Some(epoch) {
             self.0.remove(&id);
+        }
+    }
+
+    /// The wall clock was set back by `by`: what was to end after a time ends after that time all the same.
+    pub(super) fn pull(&mut self, by: Span) {
+        for lease in self.0.values_mut().filter(|lease| lease.until < NEVER) {
+            lease.until = lease.until - by;
         }
     }
 

@@ -305,6 +305,9 @@ impl Store for Memory {
     async fn pull_due(&self, by: Span, after: TaskId, limit: usize) -> Result<Option<TaskId>, StoreError> {
         let mut last = None;
         let mut state = self.lock();
+        if after == TaskId::FIRST {
+            state.leases.pull(by);
+        }
         for (id, row) in state.rows.range_mut((Bound::Excluded(after), Bound::Unbounded)).take(limit) {
             if row.task.state.phase() != Phase::Doing {
                 row.task.due = row.task.due.map(|due| due - by);

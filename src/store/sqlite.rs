@@ -233,7 +233,7 @@ impl Store for Sqlite {
     }
 
     async fn pull_due(&self, by: Span, after: TaskId, limit: usize) -> Result<Option<TaskId>, StoreError> {
-        let by = i64::try_from(by.0).unwrap_or(i64::MAX);
+        let back = i64::try_from(by.0).unwrap_or(i64::MAX);
         let limit = i64::try_from(limit).unwrap_or(i64::MAX);
         let last = "SELECT max(id) FROM (SELECT id FROM tasks WHERE id > ?1 ORDER BY id LIMIT ?2)";
         // A sum beyond what a number holds would be no number any more.
@@ -244,11 +244,15 @@ impl Store for Sqlite {
             let last: Option<i64> = find.query_row(params![after.0, limit], |row| row.get(0))?;
             if let Some(last) = last {
                 let doing = phase_number(Phase::Doing);
-                batch.db.prepare_cached(pull)?.execute(params![by, i64::MIN, after.0, last, doing])?;
+                batch.db.prepare_cached(pull)?.execute(params![back, i64::MIN, after.0, last, doing])?;
             }
             Ok(last.map(TaskId))
         });
-        pulled.await
+        let pulled = pulled.await?;
+        if after == TaskId::FIRST {
+            self.leases().pull(by);
+        }
+        Ok(pulled)
     }
 
     async fn task(&self, id: TaskId) -> Result<Option<Task>, StoreError> {

@@ -3,6 +3,7 @@
 use beltline::engine::edges::{Claim, Refused, Store};
 use beltline::model::names::TaskId;
 use beltline::model::task::{State, Task};
+use beltline::model::time::Span;
 
 use crate::store::make::*;
 
@@ -31,6 +32,17 @@ pub(super) async fn a_claimed_task_is_due_again_when_its_lease_ends(store: &dyn 
     assert_eq!((second.task.turn, second.task.due), (2, Some(at(0))));
     put(store, answered(&second, |task| task.due = Some(at(end)))).await.unwrap();
     assert_eq!(claim_one(store, end).await.task.turn, 3, "a commit ends the lease");
+}
+
+pub(super) async fn a_lease_lasts_no_longer_when_the_clock_is_set_back(store: &dyn Store) {
+    put(store, born(task(1, "shop/one"))).await.unwrap();
+    let (back, lease) = (50_000, i64::try_from(LEASE.0).unwrap());
+    claim_one(store, 100_000).await;
+    store.pull_due(Span(50_000), TaskId::FIRST, 10).await.unwrap();
+    let end = 100_000 - back + lease;
+    assert_eq!(store.next_due().await.unwrap(), Some(at(end)));
+    assert_eq!(claim(store, end - 1).await, [], "nor shorter");
+    assert_eq!(claim_one(store, end).await.task.turn, 2);
 }
 
 pub(super) async fn a_stale_turn_is_refused(store: &dyn Store) {

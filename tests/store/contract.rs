@@ -36,6 +36,7 @@ contract! {
     a_name_taken_in_the_same_commit_is_taken
     a_claim_takes_what_is_due_longest_first
     a_claimed_task_is_due_again_when_its_lease_ends
+    a_lease_lasts_no_longer_when_the_clock_is_set_back
     a_stale_turn_is_refused
     a_transition_is_committed_once
     what_lives_is_claimed_before_what_is_to_be_removed
@@ -397,7 +398,7 @@ async fn what_is_due_comes_earlier_when_the_clock_was_set_back(store: &dyn Store
     put(store, born(Task { state: doing(), ..due(3, Some(at(1_000))) })).await.unwrap();
     put(store, born(due(4, Some(at(1_500))))).await.unwrap();
     put(store, born(due(5, Some(Timestamp(i64::MIN + 1))))).await.unwrap();
-    let mut after = Some(TaskId(i64::MIN));
+    let mut after = Some(TaskId::FIRST);
     let mut chunks = Vec::new();
     while let Some(last) = after {
         after = store.pull_due(Span(400), last, 2).await.unwrap();
