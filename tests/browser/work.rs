@@ -1,13 +1,16 @@
 //! What a person does on the pages beside the story: mistakes in a form, mistakes in a text, a deploy that
 //! would strand tasks, a task that failed, and all of it without a mouse.
 
+use beltline::model::time::Span;
+use beltline::world::storm::Digest;
 use serde_json::json;
 use thirtyfour::prelude::*;
 
-use crate::browser::browser::Browser;
+use crate::browser::browser::{Browser, NARROW, WIDE};
 use crate::browser::pages::{enter, look};
+use crate::dashboard::home::{ALARMS, TELLS};
 use crate::dashboard::visitor::{SHOP, shop};
-use crate::support::house::House;
+use crate::support::house::{House, Plan};
 
 async fn at(browser: &Browser, house: &House, path: &str) {
     browser.go(&format!("http://{}{path}", house.address)).await;
@@ -152,4 +155,30 @@ async fn tab_to(browser: &Browser, name: &str) {
         }
     }
     panic!("`{name}` is not reached by Tab");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_has_many_alarms_goes_from_page_to_page() {
+    let house = House::build(Plan { digest: Digest::new(Span(0), Span(0)), ..Plan::default() }).await;
+    house.deploy(TELLS).await;
+    for at in 0..ALARMS {
+        house.submit("a", &format!("t{at}"), json!({})).await;
+    }
+    house.until("/alarms", |it| it["items"].as_array().unwrap().len() == ALARMS).await;
+    let browser = Browser::open().await;
+    enter(&browser, &house).await;
+    browser.reads("and more: 10").await;
+    for (name, size) in [("wide", WIDE), ("narrow", NARROW)] {
+        for dark in [false, true] {
+            browser.size(size).await;
+            browser.dark(dark).await;
+            assert_eq!(look(&browser).await, Vec::<String>::new());
+            browser.find("a.button[href*=alarms_after]").await.scroll_into_view().await.unwrap();
+            browser.picture(&format!("alarms-{name}-{}", if dark { "dark" } else { "light" })).await;
+        }
+    }
+    browser.press("Next page").await;
+    browser.reads("t39").await;
+    assert!(!browser.text().await.contains("and more"), "there is no third page");
+    browser.close().await;
 }

@@ -12,7 +12,7 @@ use crate::support::house::{House, Plan};
 /// More than three pages of processes.
 const MANY: usize = 460;
 /// More than a page of alarms.
-const ALARMS: usize = 40;
+pub(crate) const ALARMS: usize = 40;
 
 const PLAIN: &str = "process: NAME
 title: TITLE
@@ -21,7 +21,8 @@ nodes:
   done: {kind: end}
 ";
 
-const TELLS: &str = r#"process: a
+/// A task that tells a person at once.
+pub(crate) const TELLS: &str = r#"process: a
 nodes:
   start: {kind: input, next: tell}
   tell:

@@ -6,7 +6,7 @@ pub(crate) mod visitor;
 mod channels;
 mod doors;
 mod forms;
-mod home;
+pub(crate) mod home;
 mod one;
 mod pages;
 mod secrets;
