@@ -44,6 +44,24 @@ async fn a_request_that_a_stopping_engine_did_not_make_is_not_unknown() {
 }
 
 #[tokio::test]
+async fn what_is_not_asked_at_a_stop_is_not_unknown_though_the_disk_is_full_from_then_on() {
+    let (server, store) = (Slow::new().await, Fickle::over(Arc::new(Memory::default())));
+    let grace = Some(Span::millis(500));
+    let house = House::build(Plan { store: store.clone(), grace, ..Plan::default() }).await;
+    house.deploy(TWO).await;
+    house.submit("two", "one", json!({"server": server.url})).await;
+    server.asked(1).await;
+    store.is_in(Mood::TakesOne);
+    let (kept, ()) = tokio::join!(house.close(), async { server.answer(1) });
+    store.is_in(Mood::Takes);
+    let house = House::build(Plan { store: kept, ..Plan::default() }).await;
+    assert_eq!(names(&server.asked(2).await), ["first", "second"]);
+    server.answer(1);
+    let task = house.until("/processes/two/tasks/one", |it| it["state"] == "done").await;
+    assert_eq!(task["fault"], json!(null));
+}
+
+#[tokio::test]
 async fn an_answer_that_comes_while_the_engine_stops_is_kept_though_the_store_refuses_at_first() {
     let (server, store) = (Slow::new().await, Fickle::over(Arc::new(Memory::default())));
     let house = House::build(Plan { store: store.clone(), ..Plan::default() }).await;

@@ -19,6 +19,8 @@ pub(crate) enum Mood {
     Takes,
     /// Refuses them, as on a full disk.
     Refuses,
+    /// Takes one more, and refuses all after that.
+    TakesOne,
     /// Takes them, and says that it did not.
     Lies,
 }
@@ -76,9 +78,13 @@ impl Store for Fickle {
     }
     async fn commit(&self, writes: Vec<Write>) -> Result<Vec<Result<Receipt, Refused>>, StoreError> {
         let mood = *self.mood.borrow();
+        if mood == Mood::TakesOne {
+            self.is_in(Mood::Refuses);
+            return self.inner.commit(writes).await;
+        }
         let done = match mood {
             Mood::Refuses => Err(StoreError::Lost("the disk is full".to_owned())),
-            Mood::Takes | Mood::Lies => self.inner.commit(writes).await,
+            Mood::Takes | Mood::TakesOne | Mood::Lies => self.inner.commit(writes).await,
         };
         if mood == Mood::Takes {
             return done;
