@@ -5,11 +5,14 @@ use std::io::{Read, Write};
 use std::net::{TcpListener, TcpStream};
 use std::sync::mpsc;
 use std::thread;
+use std::time::Duration;
 
 use crate::cli::place::{Place, Served, until};
 
 /// Fewer than a machine has, so that a test can use them up.
 const FILES: u32 = 200;
+/// A request that has not come by then does not.
+const PATIENCE: Duration = Duration::from_mins(1);
 
 fn limit(served: &Served) -> u64 {
     let limits = fs::read_to_string(format!("/proc/{}/limits", served.id())).unwrap();
@@ -50,14 +53,14 @@ fn many_idle_connections_keep_no_request_from_the_outside() {
     let served = place.serve_with(&["--allow-address", "127.0.0.0/8"]);
     assert_eq!(limit(&served), u64::from(FILES));
     place.ok(&["submit", "asks", "--ref", "for-ever"]);
-    told.recv().unwrap();
+    told.recv_timeout(PATIENCE).expect("it is asked");
     // More than there are files, and none says anything.
     let idle: Vec<TcpStream> = (0..2 * FILES).map(|_| TcpStream::connect(place.address()).unwrap()).collect();
     let files = || fs::read_dir(format!("/proc/{}/fd", served.id())).unwrap().count();
     until("as many are taken as may be", || (files() >= 100).then_some(()));
     while told.try_recv().is_ok() {}
     for _ in 0..5 {
-        told.recv().unwrap();
+        told.recv_timeout(PATIENCE).expect("it is asked");
     }
     assert!(!served.log().contains("Too many open files"), "{}", served.log());
     drop(idle);
