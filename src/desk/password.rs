@@ -8,12 +8,10 @@ use zeroize::Zeroizing;
 use crate::desk::hash;
 use crate::desk::refusal::{Done, Refusal};
 
-/// How many are hashed at once.
+/// How many of each line are hashed at once.
 const AT_ONCE: usize = 2;
-/// How many strangers wait for that; who comes then is asked to come again.
+/// How many of each wait for that; who comes then is asked to come again.
 const WAITING_MAX: usize = 32;
-/// How many more may wait who have been let in from where they are before.
-const WAITING_KNOWN_MAX: usize = 32;
 /// The least, in characters: what NIST asks for where there is nothing beside the password is more, what
 /// people accept is less.
 const CHARS_MIN: usize = 10;
@@ -24,12 +22,18 @@ const SALT_BYTES: usize = 16;
 const NOBODY: &str =
     "$argon2id$v=19$m=19456,t=2,p=1$AAAAAAAAAAAAAAAAAAAAAA$AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA";
 
-/// Hashes, a few at once.
-#[derive(Debug)]
+/// Hashes, a few at once, in two lines: who is known never waits behind strangers.
+#[derive(Debug, Default)]
 pub struct Passwords {
+    strangers: Line,
+    known: Line,
+}
+
+/// Those who wait, and those who are served.
+#[derive(Debug)]
+struct Line {
     permits: Semaphore,
-    strangers: Semaphore,
-    known: Semaphore,
+    places: Semaphore,
 }
 
 /// Who wants a password looked at.
@@ -41,13 +45,9 @@ pub enum Asker {
     Known,
 }
 
-impl Default for Passwords {
-    fn default() -> Passwords {
-        Passwords {
-            permits: Semaphore::new(AT_ONCE),
-            strangers: Semaphore::new(AT_ONCE + WAITING_MAX),
-            known: Semaphore::new(AT_ONCE + WAITING_KNOWN_MAX),
-        }
+impl Default for Line {
+    fn default() -> Line {
+        Line { permits: Semaphore::new(AT_ONCE), places: Semaphore::new(AT_ONCE + WAITING_MAX) }
     }
 }
 
@@ -83,12 +83,12 @@ impl Passwords {
     }
 
     async fn turn(&self, asker: Asker) -> Done<(SemaphorePermit<'_>, SemaphorePermit<'_>)> {
-        let places = match asker {
+        let line = match asker {
             Asker::Stranger => &self.strangers,
             Asker::Known => &self.known,
         };
-        let place = places.try_acquire().map_err(|_| busy())?;
-        let permit = self.permits.acquire().await.map_err(|_| Refusal::Stopping)?;
+        let place = line.places.try_acquire().map_err(|_| busy())?;
+        let permit = line.permits.acquire().await.map_err(|_| Refusal::Stopping)?;
         Ok((place, permit))
     }
 }
@@ -119,6 +119,9 @@ pub fn good_password(name: &str, password: &str) -> Done<()> {
 
 #[cfg(test)]
 mod tests {
+    use futures::StreamExt;
+    use futures::stream::FuturesUnordered;
+
     use super::*;
 
     #[tokio::test]
@@ -134,14 +137,29 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn strangers_leave_a_place_for_who_is_known() {
+    async fn who_is_known_does_not_wait_behind_strangers() {
         let passwords = Passwords::default();
-        let crowd = (0..100).map(|_| passwords.fits("wrong", None, Asker::Stranger));
-        let known = passwords.fits("wrong", None, Asker::Known);
-        let (crowd, known) = tokio::join!(futures::future::join_all(crowd), known);
-        let refused = crowd.iter().filter(|it| matches!(it, Err(Refusal::Busy(_)))).count();
-        assert_eq!((refused, crowd.len()), (100 - AT_ONCE - WAITING_MAX, 100));
-        assert!(!known.unwrap(), "it was looked at");
+        let mut crowd: FuturesUnordered<_> =
+            (0..100).map(|_| passwords.fits("wrong", None, Asker::Stranger)).collect();
+        let mut known = std::pin::pin!(passwords.fits("wrong", None, Asker::Known));
+        let (mut looked, mut refused) = (0, 0);
+        loop {
+            tokio::select! {
+                Some(stranger) = crowd.next() => match stranger {
+                    Ok(fits) => looked += usize::from(!fits),
+                    Err(refusal) => refused += usize::from(matches!(refusal, Refusal::Busy(_))),
+                },
+                fits = known.as_mut() => break assert!(!fits.unwrap(), "it was looked at"),
+            }
+        }
+        assert!(looked < WAITING_MAX, "{looked} strangers went before");
+        while let Some(stranger) = crowd.next().await {
+            match stranger {
+                Ok(fits) => looked += usize::from(!fits),
+                Err(refusal) => refused += usize::from(matches!(refusal, Refusal::Busy(_))),
+            }
+        }
+        assert_eq!((looked, refused), (AT_ONCE + WAITING_MAX, 100 - AT_ONCE - WAITING_MAX));
     }
 
     #[test]
