@@ -27,14 +27,16 @@ use crate::desk::canary::Canary;
 use crate::desk::desk::{Desk, DeskConfig};
 use crate::desk::files::{FileResult, is_process_file};
 use crate::desk::refusal::Refusal;
+use crate::engine::apart::Apart;
 use crate::engine::births::Births;
 use crate::engine::board::Board;
-use crate::engine::edges::{Clock, Store, StoreError};
+use crate::engine::edges::{Store, StoreError};
 use crate::engine::in_flight::InFlight;
 use crate::engine::registry::Registry;
 use crate::engine::runner::Runner;
 use crate::engine::shelf::{Channel, Keyring};
 use crate::engine::turns::Turns;
+use crate::engine::witness::{Unwitnessed, Witness};
 use crate::gate::client::Front;
 use crate::model::scope::Scope;
 use crate::model::time::Span;
@@ -93,7 +95,9 @@ impl Engine {
         let store = crate::store::broken::broken(store);
         let keyring = Arc::new(Keyring::default());
         let world = world(config, &keyring)?;
-        let turns = turns(config, store, Arc::clone(&world), &keyring, address);
+        let witness =
+            if config.store == StoreChoice::Memory { Arc::new(Unwitnessed) } else { data.witness() };
+        let turns = turns(config, store, witness, Arc::clone(&world), &keyring, address);
         let (runner, handle) = Runner::new(Arc::new(turns));
         let runner = runner.grace(share(config.grace, RUNNER_TENTHS));
         let desk = Arc::new(Desk::new(handle, keyring, desk_config(config, &data)?));
@@ -326,10 +330,7 @@ async fn bind(listen: SocketAddr) -> Result<TcpListener> {
 }
 
 fn store_name(config: &Config) -> &'static str {
-    match config.store {
-        StoreChoice::Sqlite => "sqlite",
-        StoreChoice::Memory => "memory",
-    }
+    if config.store == StoreChoice::Memory { "memory" } else { "sqlite" }
 }
 
 fn open_store(config: &Config, data: &DataDir) -> Result<Arc<dyn Store>> {
@@ -361,29 +362,32 @@ fn world(config: &Config, keyring: &Arc<Keyring>) -> Result<Arc<RealWorld>> {
 fn turns(
     config: &Config,
     store: Arc<dyn Store>,
+    witness: Arc<dyn Witness>,
     world: Arc<RealWorld>,
     keyring: &Arc<Keyring>,
     address: SocketAddr,
 ) -> Turns {
     let public_url: Arc<str> = Arc::from(config.public_url(address));
-    let keyring = Arc::clone(keyring);
+    let (keyring, budget) = (Arc::clone(keyring), config.budget);
     let facts = move || {
         let mut scope = Scope::default();
+        scope.budget = budget;
         scope.vars = keyring.vars();
         scope.secrets = keyring.names();
         scope.public_url = Arc::clone(&public_url);
         scope
     };
-    let clock: Arc<dyn Clock> = Arc::new(SystemClock);
     Turns {
         store,
         world,
-        clock,
+        clock: Arc::new(SystemClock),
         registry: Arc::new(Registry::default()),
         board: Board::default(),
         facts: Arc::new(facts),
         births: Births::new(),
         in_flight: InFlight::default(),
+        apart: Apart::new(),
+        witness,
     }
 }
 
