@@ -68,7 +68,7 @@ impl DataDir {
         match FileWitness::open(&self.0) {
             Ok(witness) => Arc::new(witness),
             Err(error) => {
-                tracing::warn!(%error, "under which task the engine dies is not kept; hint: has the disk room?");
+                tracing::warn!(%error, "no death of the engine will be told; hint: has the disk room?");
                 Arc::new(Unwitnessed)
             }
         }

@@ -1,8 +1,8 @@
 //! [`Apart`]: where that is worked out which takes long: on threads of its own, a few at a time.
 //!
-//! Everything is tried where it comes up first, within [`LIGHT`]. That is enough for nearly all, and costs them
-//! nothing; what is not done by then is dropped there and done anew on a lane, within the whole budget. So no
-//! evaluation holds up a thread that serves others for much longer than a millisecond.
+//! Everything is tried where it comes up first, within [`LIGHT`]. That is enough for nearly all, and costs
+//! them nothing; what is not done by then is dropped there and done anew on a lane, within the whole
+//! budget. So no evaluation holds up a thread that serves others for much longer than a millisecond.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -73,8 +73,8 @@ impl Apart {
         }
     }
 
-    /// Works out what a request asks for; if it `is_large`, on a lane at once. A panic is no more than an error
-    /// of this request.
+    /// Works out what a request asks for; if it `is_large`, on a lane at once. A panic is no more than an
+    /// error of this request.
     pub async fn request<T, W>(&self, is_large: bool, work: W) -> Result<T, NotDone>
     where
         T: Send + 'static,

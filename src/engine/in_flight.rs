@@ -71,8 +71,8 @@ impl InFlight {
         self.claiming.store(false, Ordering::Release);
     }
 
-    /// Whether what the store says of that life may come of a claim of this runner's own: one is under way, or
-    /// brought a newer epoch.
+    /// Whether what the store says of that life may come of a claim of this runner's own: one is under way,
+    /// or brought a newer epoch.
     pub fn may_be_own(&self, id: TaskId, epoch: u64) -> bool {
         self.claiming.load(Ordering::Acquire) || self.epoch(id).is_some_and(|newest| newest > epoch)
     }

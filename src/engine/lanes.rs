@@ -68,7 +68,9 @@ impl Turns {
             let (tried, worst) = heaviest(|| turns.try_step(item, &seen, false));
             turns.witness.begin(Place::Lane(lane), &[]);
             if matches!(tried, Tried::Decided(..)) {
-                tasks.iter().for_each(|id| turns.witness.survived(*id));
+                for id in tasks {
+                    turns.witness.survived(id);
+                }
             }
             tell_slow(turns.clock.ticks().since(begun), place, worst);
             tried
@@ -76,19 +78,20 @@ impl Turns {
         self.apart.step(step).await
     }
 
-    /// A task under which the engine died twice is not tried a third time: it ends here, and a person may retry
-    /// it.
+    /// A task under which the engine died twice is not tried a third time: it ends here, and a person may
+    /// retry it.
     pub(super) fn set_aside(&self, hand: &mut Hand) {
         let task = &hand.task;
         if matches!(hand.again.way, Way::Whole) && self.witness.deaths(task.id) >= DEATHS_MAX {
             tracing::error!(
                 process = %task.process, node = %task.at, task = %task.address(),
-                "the engine died twice while it decided this task, which is set aside as failed; hint: look at what \
-                 its node works out, then retry it"
+                "the engine died twice while it decided this task, which is set aside; hint: look at \
+                 what its node works out, then retry it"
             );
             metrics::counter!("beltline_set_aside_total").increment(1);
             let message = format!(
-                "the engine died twice while it decided this task at node `{}`; it is set aside, and can be retried",
+                "the engine died twice while it decided this task at node `{}`; it is set aside, and can be \
+                 retried",
                 task.at
             );
             hand.again.way = Way::End(Fault::lasting("engine_error", message));
@@ -100,8 +103,8 @@ impl Turns {
 fn tell_slow(took: Span, place: Option<(ProcessId, NodeName)>, worst: Option<String>) {
     metrics::histogram!("beltline_evaluation_seconds").record(took.duration().as_secs_f64());
     let Some((process, node)) = place.filter(|_| took >= SLOW) else { return };
-    metrics::counter!("beltline_slow_evaluations_total", "process" => process.to_string(), "node" => node.to_string())
-        .increment(1);
+    let (of, at) = (process.to_string(), node.to_string());
+    metrics::counter!("beltline_slow_evaluations_total", "process" => of, "node" => at).increment(1);
     let expression = worst.unwrap_or_default();
     tracing::warn!(
         %process, %node, %took, expression,

@@ -28,8 +28,8 @@ impl Turns {
         self.run_by(items, None).await
     }
 
-    /// Runs what takes long to decide, off the thread that serves. It is claimed meanwhile, so that nobody else
-    /// runs it.
+    /// Runs what takes long to decide, off the thread that serves. It is claimed meanwhile, so that nobody
+    /// else runs it.
     pub async fn run_apart(self: Arc<Self>, item: Item) -> Left {
         self.run_by(vec![item], Some(&self)).await
     }

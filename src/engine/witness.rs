@@ -1,5 +1,5 @@
-//! [`Witness`]: which tasks were being decided when this process died. It outlives the process, so that a task
-//! under which it died twice is set aside instead of being decided a third time.
+//! [`Witness`]: which tasks were being decided when this process died. It outlives the process, so that a
+//! task under which it died twice is set aside instead of being decided a third time.
 //!
 //! A decision is foreign code, too: expressions, texts, calendars. What they cost is bounded, and a panic is
 //! caught; this is for what neither can catch, as the end of memory or of a stack.

@@ -133,8 +133,8 @@ impl Output for Counted {
     }
 }
 
-/// Draws on the budget for a value that handlebars is handed, and for what it does about it: an `#each` turns as
-/// often as it has items.
+/// Draws on the budget for a value that handlebars is handed, and for what it does about it: an `#each`
+/// turns as often as it has items.
 fn draw(value: &Value) -> Result<(), RenderError> {
     let turns = match value {
         Value::Array(items) => items.len(),

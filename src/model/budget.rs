@@ -1,12 +1,13 @@
 //! [`Budget`]: what one evaluation may cost, in steps, bytes and time. Expressions and texts draw on the same
 //! one, and what they do is counted before or while it is done, never afterwards.
 //!
-//! An evaluation is all that one node decides at once, or one text or expression that is worked out outside of
-//! a node. The count is kept per thread, so that the functions of a foreign engine draw on it without being
-//! handed anything. A step is some tens of nanoseconds of work: a value that is copied, compared or made.
+//! An evaluation is all that one node decides at once, or one text or expression that is worked out outside
+//! of a node. The count is kept per thread, so that the functions of a foreign engine draw on it without
+//! being handed anything. A step is some tens of nanoseconds of work: a value that is copied, compared or
+//! made.
 //!
-//! Steps and bytes are the same in every replay. Time is read, if the budget has a clock, so that what steps do
-//! not see ends as well; it is set so high that steps end an evaluation long before.
+//! Steps and bytes are the same in every replay. Time is read, if the budget has a clock, so that what
+//! steps do not see ends as well; it is set so high that steps end an evaluation long before.
 
 use std::cell::{Cell, RefCell};
 
@@ -246,10 +247,10 @@ fn fault(over: Over) -> Fault {
         Over::Time(time) => (format!("longer than {time}"), "evaluation.time"),
     };
     let message = format!(
-        "{THIS} takes {what}, which is all that one evaluation may; hint: filter earlier, keep less, or let an \
-         `each` do it item by item; the operator can raise `{setting}`"
+        "{THIS} takes {what}, which is all that one evaluation may; hint: filter earlier, keep less, or let \
+         an `each` do it item by item; the operator can raise `{setting}`"
     );
-    Fault::lasting(CODE, message)
+    Fault::lasting("budget_exceeded", message)
 }
 
 /// The code of the fault.

@@ -46,7 +46,8 @@ fn a_text_that_costs_too_much_ends_with_a_fault_that_names_it() {
     let each = |inner: &str| format!("{{{{#each params.rows}}}}{inner}{{{{/each}}}}");
     let thrice = each(&each(&each("{{params.n}}")));
     let silent = each(&each(&each("")));
-    let item = "{{#each params.rows}}{{#each ../params.rows}}{{#each ../../params.rows}}{{#if this}}{{/if}}{{/each}}{{/each}}{{/each}}";
+    let item = "{{#each params.rows}}{{#each ../rows}}{{#each ../../rows}}{{#if this}}{{/if}}\
+                {{/each}}{{/each}}{{/each}}";
     let asks = each(&each(&each("{{#if (eq this.id ../id)}}{{/if}}")));
     for text in [thrice.as_str(), silent.as_str(), item, asks.as_str()] {
         let fault = Text::parse(text).unwrap().fill(&view).expect_err(text);

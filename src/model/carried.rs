@@ -1,5 +1,5 @@
-//! Faults on their way through minijinja: each travels as the source of an error, and comes out as the fault it
-//! was.
+//! Faults on their way through minijinja: each travels as the source of an error, and comes out as the
+//! fault it was.
 
 use std::fmt;
 

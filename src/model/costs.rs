@@ -1,5 +1,5 @@
-//! What the functions, filters and tests of an expression cost: each draws on the budget before it works, by the
-//! size of what it works on, and afterwards by what it made.
+//! What the functions, filters and tests of an expression cost: each draws on the budget before it works,
+//! by the size of what it works on, and afterwards by what it made.
 
 use minijinja::functions::Function;
 use minijinja::value::{FunctionArgs, FunctionResult, Rest, Value, ValueKind, ValueOrKwargs};
@@ -86,8 +86,8 @@ fn paid(cost: Cost, given: &[Value]) -> Result<(), Error> {
     }
 }
 
-/// Makes a list of what is worked out item by item each time it is looked at, such as `a + b`: a filter looks at
-/// what it is handed once for every item of its own.
+/// Makes a list of what is worked out item by item each time it is looked at, such as `a + b`: a filter
+/// looks at what it is handed once for every item of its own.
 fn settle(value: &mut Value) -> Result<(), Error> {
     if value.kind() == ValueKind::Iterable {
         draw(length(value), length(value).saturating_mul(SLOT_BYTES))?;

@@ -68,8 +68,8 @@ impl Expr {
     /// Its value.
     ///
     /// # Errors
-    /// What is missing, by name; `bad_value`; `bad_expression`; `budget_exceeded`; and what reading another task
-    /// gives.
+    /// What is missing, by name; `bad_value`; `bad_expression`; `budget_exceeded`; and what reading another
+    /// task gives.
     pub fn eval(&self, view: &View) -> Result<Value, Fault> {
         within(&view.scope.budget, || {
             let value = to_json(&self.run(view)?).map_err(|fault| self.named(fault))?;

@@ -46,8 +46,8 @@ ask:
         .example("count: {kind: set, set: {half: \"= 10 // (order - 5)\"}, next: done, on_error: tell}\n"),
     Entry::new("budget_exceeded", Lasting, "an expression or a text takes more work than one evaluation may")
         .remedy(
-            "The message names it. Filter earlier, keep less, or let an `each` do it item by item; the operator \
-             can raise `evaluation.steps`, `evaluation.bytes` or `evaluation.time`.",
+            "The message names it. Filter earlier, keep less, or let an `each` do it item by item; the \
+             operator can raise `evaluation.steps`, `evaluation.bytes` or `evaluation.time`.",
         )
         .example(
             "\

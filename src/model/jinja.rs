@@ -1,5 +1,5 @@
-//! Minijinja as we use it: our functions and filters beside its own, and JSON to and fro. Whatever does more than
-//! a step of work draws on the budget of the evaluation.
+//! Minijinja as we use it: our functions and filters beside its own, and JSON to and fro. Whatever does
+//! more than a step of work draws on the budget of the evaluation.
 
 use std::borrow::Cow;
 use std::sync::{Arc, LazyLock, Mutex, PoisonError};
@@ -33,8 +33,12 @@ pub(crate) static ENVIRONMENT: LazyLock<Environment<'static>> = LazyLock::new(||
     it.set_undefined_behavior(UndefinedBehavior::Strict);
     // These make texts of any size out of a number, or are reached by nobody who knows our own.
     let foreign = ["format", "indent", "pprint", "batch", "slice", "safe", "escape", "e", "chain", "zip"];
-    foreign.into_iter().for_each(|name| it.remove_filter(name));
-    ["sameas", "filter", "test", "safe", "escaped", "int"].into_iter().for_each(|name| it.remove_test(name));
+    for name in foreign {
+        it.remove_filter(name);
+    }
+    for name in ["sameas", "filter", "test", "safe", "escaped", "int"] {
+        it.remove_test(name);
+    }
     add_functions(&mut it);
     add_texts(&mut it);
     add_lists(&mut it);

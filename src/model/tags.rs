@@ -15,8 +15,8 @@ pub(crate) const OR: &str = "bl_or";
 pub(crate) const GET: &str = "bl_get";
 pub(crate) const SOFT: &str = "bl_soft";
 pub(crate) const MANY: &str = "bl_many";
-/// Makes no value: it draws on the budget for a block that begins. Blocks read their first argument alone, so it
-/// stands as the second.
+/// Makes no value: it draws on the budget for a block that begins. Blocks read their first argument alone,
+/// so it stands as the second.
 pub(crate) const PAID: &str = "bl_paid";
 
 /// Helpers of ours that make a text.
@@ -224,7 +224,7 @@ impl Writer {
             true => None,
             false => self.block_path(arguments.trim(), at + name.len())?,
         };
-        made.push_str(&format!(" ({PAID} {})", of_item.as_deref().unwrap_or("0")));
+        made.extend([" (", PAID, " ", of_item.as_deref().unwrap_or("0"), ")"]);
         let scoped = matches!(name, "each" | "with");
         let bound_text = if bound.is_empty() { String::new() } else { format!(" as |{}|", bound.join(" ")) };
         self.open.push(Open { name: name.to_owned(), whole: tag.whole.clone(), scoped, bound });

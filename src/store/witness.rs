@@ -1,8 +1,9 @@
-//! [`FileWitness`]: two small files beside the database. `deciding` says what is being decided now, and is written
-//! over in place for every batch; `deaths` says what was being decided when the engine died, one line for each.
+//! [`FileWitness`]: two small files beside the database. `deciding` says what is being decided now, and is
+//! written over in place for every batch; `deaths` says what was being decided when the engine died, one
+//! line for each.
 //!
-//! Neither is synced: they tell of the death of this process, and what it has written outlives that. After a power
-//! cut they may be old or torn. Whatever cannot be read then says nothing.
+//! Neither is synced: they tell of the death of this process, and what it has written outlives that. After
+//! a power cut they may be old or torn. Whatever cannot be read then says nothing.
 
 use std::collections::HashMap;
 use std::fs::{self, File, OpenOptions};
@@ -85,7 +86,7 @@ impl FileWitness {
         if let Err(error) = done
             && !self.has_failed.swap(true, Ordering::Relaxed)
         {
-            tracing::warn!(%error, "which task is being decided is not kept; hint: is the data folder writable?");
+            tracing::warn!(%error, "what is being decided is not kept; hint: has the disk room?");
         }
     }
 }
@@ -132,7 +133,9 @@ fn offset(place: Place) -> u64 {
 fn encoded(tasks: &[TaskId]) -> Vec<u8> {
     let mut bytes = Vec::with_capacity(16 + tasks.len() * 8);
     bytes.extend(u64::try_from(tasks.len()).unwrap_or(0).to_le_bytes());
-    tasks.iter().for_each(|task| bytes.extend(task.0.to_le_bytes()));
+    for task in tasks {
+        bytes.extend(task.0.to_le_bytes());
+    }
     bytes.extend(sum(&bytes).to_le_bytes());
     bytes
 }
@@ -218,7 +221,7 @@ mod tests {
     fn what_is_torn_says_nothing() {
         let folder = tempfile::tempdir().unwrap();
         let file = |name: &str| folder.path().join(name);
-        for noise in [&b"x"[..], &[255; 64], &[0; 40_000], &encoded(&[TaskId(7)])[..20]] {
+        for noise in [&b"x"[..], &[255; 64], &vec![0; 40_000], &encoded(&[TaskId(7)])[..20]] {
             fs::write(file(DECIDING), noise).unwrap();
             fs::write(file(DEATHS), [noise, b"\n7\n7 x\n"].concat()).unwrap();
             assert_eq!(deaths(folder.path(), &[7]), [0]);
