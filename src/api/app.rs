@@ -10,9 +10,14 @@ use tokio_util::sync::CancellationToken;
 use crate::api::body::Room;
 use crate::desk::desk::Desk;
 use crate::gate::client::Front;
+use crate::gate::connections::ConnectionLimits;
+use crate::gate::shares::Shares;
 
 /// How long requests under way may take when the server stops, if nothing is said.
 const FINISH_MAX: Duration = Duration::from_secs(3);
+
+/// How many streams of events one person or token listens to at once: more than windows anybody looks at.
+pub const STREAMS_EACH: usize = 50;
 
 /// Gives the metrics as text.
 pub type Metrics = Arc<dyn Fn() -> String + Send + Sync>;
@@ -32,6 +37,10 @@ pub struct App {
     pub front: Arc<Front>,
     /// Where bodies from anybody are held while they are read.
     pub room: Room,
+    /// The streams of events that are open, by who listens.
+    pub streams: Arc<Shares<String>>,
+    /// How many connections there may be.
+    pub connections: ConnectionLimits,
     /// The server is stopping: streams end.
     pub stop: CancellationToken,
     /// How long requests under way may take then.
@@ -41,14 +50,30 @@ pub struct App {
 impl App {
     /// Without metrics, for any host.
     pub fn new(desk: Arc<Desk>, stop: CancellationToken) -> App {
-        let (front, room) = (Arc::default(), Room::default());
-        App { desk, metrics: None, hosts: None, pages: None, front, room, stop, finish_max: FINISH_MAX }
+        App {
+            desk,
+            metrics: None,
+            hosts: None,
+            pages: None,
+            front: Arc::default(),
+            room: Room::default(),
+            streams: Shares::new(STREAMS_EACH),
+            connections: ConnectionLimits::default(),
+            stop,
+            finish_max: FINISH_MAX,
+        }
     }
 
     /// With so much time for requests under way when the server stops.
     #[must_use]
     pub fn finishing(self, finish_max: Duration) -> App {
         App { finish_max, ..self }
+    }
+
+    /// With so many connections at most.
+    #[must_use]
+    pub fn connecting(self, connections: ConnectionLimits) -> App {
+        App { connections, ..self }
     }
 
     /// With metrics.

@@ -14,13 +14,14 @@ use tokio::sync::watch;
 use utoipa::IntoParams;
 use utoipa_axum::routes;
 
-use crate::api::app::App;
+use crate::api::app::{App, STREAMS_EACH};
 use crate::api::problem::Problem;
 use crate::api::routes::Routes;
 use crate::api::take::{Ask, Who};
 use crate::desk::actor::{Actor, Right};
 use crate::desk::need::Need;
 use crate::desk::view::EventView;
+use crate::gate::shares::Share;
 use crate::model::names::ProcessId;
 
 /// The routes.
@@ -47,6 +48,10 @@ async fn events(
     Ask(query): Ask<EventsQuery>,
     headers: HeaderMap,
 ) -> Result<impl IntoResponse, Problem> {
+    let Some(share) = app.streams.take(by.name.clone()) else {
+        let detail = format!("{STREAMS_EACH} streams of events are open for you already; hint: close one");
+        return Err(Problem::new(StatusCode::TOO_MANY_REQUESTS, "too_many_streams", detail));
+    };
     let after = match (last_event(&headers)?, query.after) {
         (Some(last), _) | (None, Some(last)) => last,
         (None, None) => app.desk.last_event().await?,
@@ -54,7 +59,7 @@ async fn events(
     let commits = app.desk.commits();
     // The first look also tells whether one may.
     let (first, after) = app.desk.events(&by, query.process.as_ref(), after).await?;
-    let ear = Ear { app, by, process: query.process, after, heard: first.into(), commits };
+    let ear = Ear { app, by, process: query.process, after, heard: first.into(), commits, _share: share };
     let stream = stream::unfold(ear, |mut ear| async {
         ear.next().await.map(|event| (Ok::<_, Infallible>(event), ear))
     });
@@ -77,6 +82,7 @@ struct Ear {
     after: u64,
     heard: VecDeque<EventView>,
     commits: watch::Receiver<u64>,
+    _share: Share<String>,
 }
 
 impl Ear {

@@ -5,9 +5,9 @@ use std::collections::BTreeMap;
 
 use axum::Json;
 use axum::extract::{RawQuery, Request, State};
-use axum::http::{HeaderMap, StatusCode, header};
+use axum::http::{HeaderMap, Method, StatusCode, header};
 use axum::response::{IntoResponse, Response};
-use serde_json::{Map, Value, json};
+use serde_json::{Value, json};
 use utoipa_axum::routes;
 
 use crate::api::app::App;
@@ -17,7 +17,7 @@ use crate::api::pages::{asks, says};
 use crate::api::problem::Problem;
 use crate::api::routes::Routes;
 use crate::api::take::{self, At, is_json, media_type, process};
-use crate::desk::hooks::Opened;
+use crate::desk::hooks::{Brought, Opened};
 use crate::desk::hooks_knock::Knock;
 use crate::desk::need::Need;
 use crate::model::names::ProcessId;
@@ -95,15 +95,15 @@ fn knock(app: &App, id: &str, name: &str) -> Option<Knock> {
     app.desk.knock(&ProcessId::new(id).ok()?, name)
 }
 
-async fn brought(app: &App, request: Request) -> Result<Map<String, Value>, Problem> {
+async fn brought(app: &App, request: Request) -> Result<Brought, Problem> {
     let (head, body) = request.into_parts();
     let headers = head.headers;
     let body = whole(&app.room, &headers, body, BROUGHT_BYTES_MAX, BODY_TIMEOUT).await?.bytes;
     if body.is_empty() {
-        return Ok(Map::new());
+        return Ok(Brought::default());
     }
     if is_json(&headers) {
-        return take::json(&body);
+        return Ok(Brought { values: take::json(&body)?, is_form: false });
     }
     if media_type(&headers) != "application/x-www-form-urlencoded" {
         let detail = "a hook takes a JSON object or a form";
@@ -111,23 +111,38 @@ async fn brought(app: &App, request: Request) -> Result<Map<String, Value>, Prob
     }
     // A field that was left empty brings nothing.
     let pairs = url::form_urlencoded::parse(&body).filter(|(_, value)| !value.is_empty());
-    Ok(pairs.map(|(name, value)| (name.into_owned(), Value::from(value.into_owned()))).collect())
+    let values = pairs.map(|(name, value)| (name.into_owned(), Value::from(value.into_owned()))).collect();
+    Ok(Brought { values, is_form: true })
 }
 
 /// Takes an OAuth redirect; `state` is the key of the task that waits for it.
 #[utoipa::path(get, path = "/oauth/callback", tag = "hooks",
     params(("state" = String, Query), ("code" = Option<String>, Query), ("error" = Option<String>, Query)),
     responses((status = 200, body = String)), security(()))]
-async fn callback(State(app): State<App>, RawQuery(query): RawQuery) -> Response {
+async fn callback(State(app): State<App>, method: Method, RawQuery(query): RawQuery) -> Response {
+    // Whoever looks at a link before a person does must not use it up.
+    if method == Method::HEAD {
+        return StatusCode::OK.into_response();
+    }
     let query: BTreeMap<String, String> =
         url::form_urlencoded::parse(query.unwrap_or_default().as_bytes()).into_owned().collect();
     if let Some(error) = query.get("error") {
         let about = query.get("error_description").unwrap_or(error);
-        let heard = match app.desk.callback(&query).await {
-            Ok(Opened::WentOn | Opened::Kept) => " The task that asked for it knows.",
-            Ok(Opened::Waits) | Err(_) => "",
+        // Words that came with a state that opens nothing may be anybody's.
+        let text = match app.desk.callback(&query).await {
+            Ok(Opened::WentOn | Opened::Kept) => {
+                format!(
+                    "The other side said: {about}. The task that asked for it knows. You can close this page."
+                )
+            }
+            Ok(Opened::Rests) => {
+                format!("The other side said: {about}. The process that asked for it is paused.")
+            }
+            Ok(Opened::Waits) => format!("The other side said: {about}. You can close this page."),
+            Err(_) => "It was not authorized, and no task waits for that any more. Begin again with the \
+                       link of the task."
+                .to_owned(),
         };
-        let text = format!("The other side said: {about}.{heard} You can close this page.");
         return says(StatusCode::BAD_REQUEST, "Not authorized", &text);
     }
     match app.desk.callback(&query).await {
@@ -139,6 +154,12 @@ async fn callback(State(app): State<App>, RawQuery(query): RawQuery) -> Response
         Ok(Opened::Kept) => {
             says(StatusCode::OK, "Received", "The authorization is kept. You can close this page.")
         }
+        Ok(Opened::Rests) => says(
+            StatusCode::ACCEPTED,
+            "Kept, but the process is paused",
+            "The authorization is kept. What it is good for lasts seconds, so most likely it will have to be \
+             given again when somebody has resumed the process.",
+        ),
         Ok(Opened::Waits) => says(
             StatusCode::CONFLICT,
             "Not what was expected",
@@ -152,6 +173,12 @@ fn answered(headers: &HeaderMap, opened: Opened) -> Response {
     let (status, word, title, text) = match opened {
         Opened::WentOn => (StatusCode::OK, "went_on", "Done", "The task goes on. You can close this page."),
         Opened::Kept => (StatusCode::ACCEPTED, "kept", "Received", "It is kept. You can close this page."),
+        Opened::Rests => (
+            StatusCode::ACCEPTED,
+            "paused",
+            "Received, and the process is paused",
+            "It is kept, and the task goes on when somebody resumes the process.",
+        ),
         Opened::Waits => (
             StatusCode::UNPROCESSABLE_ENTITY,
             "waits",
@@ -164,7 +191,9 @@ fn answered(headers: &HeaderMap, opened: Opened) -> Response {
         (false, Opened::Waits) => {
             Problem::new(status, word, "the task still waits: something is missing").into_response()
         }
-        (false, Opened::WentOn | Opened::Kept) => (status, Json(json!({"result": word}))).into_response(),
+        (false, Opened::WentOn | Opened::Kept | Opened::Rests) => {
+            (status, Json(json!({"result": word}))).into_response()
+        }
     }
 }
 

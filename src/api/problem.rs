@@ -130,6 +130,7 @@ impl From<Refusal> for Problem {
             }
             Refusal::Denied { .. }
             | Refusal::Bad { .. }
+            | Refusal::Busy(_)
             | Refusal::Conflict { .. }
             | Refusal::Changed(_)
             | Refusal::TooManyTasks { .. }
@@ -161,7 +162,8 @@ fn status(refusal: &Refusal) -> StatusCode {
         Refusal::TooManyTasks { .. } => StatusCode::TOO_MANY_REQUESTS,
         Refusal::Gone(_) => StatusCode::GONE,
         Refusal::NoRoom(_) => StatusCode::INSUFFICIENT_STORAGE,
-        Refusal::Unready
+        Refusal::Busy(_)
+        | Refusal::Unready
         | Refusal::NotFresh(_)
         | Refusal::NotReady { .. }
         | Refusal::Store(StoreError::Lost(_))

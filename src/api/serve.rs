@@ -11,7 +11,6 @@ use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::service::TowerToHyperService;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpListener;
-use tokio::sync::Semaphore;
 use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
@@ -20,9 +19,8 @@ use crate::api::app::App;
 use crate::api::router::router;
 use crate::api::tls::Tls;
 use crate::gate::client::Peer;
+use crate::gate::connections::Connections;
 
-/// How many connections are open at once; more wait in the system's queue.
-const CONNECTIONS_MAX: usize = 10_000;
 /// How long a request's head may take: whoever sends it byte by byte holds a connection no longer.
 const HEAD_TIMEOUT: Duration = Duration::from_secs(15);
 /// How large a request's head may be.
@@ -44,17 +42,15 @@ pub async fn serve_sealed(listener: TcpListener, tls: Arc<Tls>, app: App, stop: 
 }
 
 async fn take_all(listener: TcpListener, tls: Option<Arc<Tls>>, app: App, stop: CancellationToken) {
-    let finish_max = app.finish_max;
+    let (finish_max, front) = (app.finish_max, Arc::clone(&app.front));
+    let (connections, places) = (TaskTracker::new(), Connections::new(app.connections));
     let service = TowerToHyperService::new(router(app));
-    let (connections, permits) = (TaskTracker::new(), Arc::new(Semaphore::new(CONNECTIONS_MAX)));
     loop {
         let permit = tokio::select! {
             biased;
             () = stop.cancelled() => break,
-            permit = Arc::clone(&permits).acquire_owned() => permit,
+            permit = places.room() => permit,
         };
-        // The semaphore is never closed.
-        let Ok(permit) = permit else { break };
         let (stream, from) = tokio::select! {
             biased;
             () = stop.cancelled() => break,
@@ -66,6 +62,10 @@ async fn take_all(listener: TcpListener, tls: Option<Arc<Tls>>, app: App, stop: 
                     continue;
                 }
             },
+        };
+        let Some(place) = places.take(permit, from.ip(), front.trusts(from.ip().to_canonical())) else {
+            metrics::counter!("beltline_connections_refused_total").increment(1);
+            continue;
         };
         let (service, stop) = (service.clone(), stop.clone());
         let acceptor = tls.as_ref().map(|tls| tls.acceptor());
@@ -81,7 +81,7 @@ async fn take_all(listener: TcpListener, tls: Option<Arc<Tls>>, app: App, stop: 
                     Err(_) => tracing::debug!("no sealed line came about in time"),
                 },
             }
-            drop(permit);
+            drop(place);
         });
     }
     drop(listener);

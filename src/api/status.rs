@@ -13,6 +13,7 @@ use crate::api::problem::Problem;
 use crate::api::routes::Routes;
 use crate::api::take::Who;
 use crate::desk::actor::Right;
+use crate::desk::checks::CheckStatus;
 use crate::desk::need::Need;
 use crate::desk::status::Status;
 use crate::engine::lives::Living;
@@ -28,6 +29,7 @@ const UNLISTED: &str = "beltline_param_lives_unlisted";
 pub fn routes() -> Routes {
     Routes::new()
         .add(Need::Everywhere(Right::Read), routes!(status))
+        .add(Need::Everywhere(Right::Run), routes!(check_store))
         .add(Need::Nothing, routes!(healthz))
         .add(Need::Nothing, routes!(readyz))
         .add(Need::Everywhere(Right::Read), routes!(metrics))
@@ -37,6 +39,17 @@ pub fn routes() -> Routes {
 #[utoipa::path(get, path = "/api/v1/status", tag = "status", responses((status = 200, body = Status)))]
 async fn status(State(app): State<App>, Who(by): Who) -> Result<Json<Status>, Problem> {
     Ok(Json(app.desk.status(&by).await?))
+}
+
+/// Begins a check of the store, which opens every row of it, unless one is under way. It ends some time after
+/// this: `check` of `/api/v1/status` tells how far it is, and what it found.
+#[utoipa::path(post, path = "/api/v1/status/check", tag = "status",
+    responses((status = 202, body = CheckStatus)))]
+async fn check_store(
+    State(app): State<App>,
+    Who(by): Who,
+) -> Result<(StatusCode, Json<CheckStatus>), Problem> {
+    Ok((StatusCode::ACCEPTED, Json(app.desk.begin_check(&by)?)))
 }
 
 /// The program runs.

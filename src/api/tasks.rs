@@ -3,7 +3,7 @@
 use axum::Json;
 use axum::body::Bytes;
 use axum::extract::{FromRequest, Request, State};
-use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
+use axum::http::{HeaderMap, HeaderValue, Method, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use serde::Deserialize;
@@ -278,10 +278,16 @@ struct ParamQuery {
 async fn param(
     State(app): State<App>,
     Who(by): Who,
+    method: Method,
     At((id, reference, path)): At<(String, String, String)>,
     Ask(query): Ask<ParamQuery>,
 ) -> Result<Response, Problem> {
     let at = address((id, reference))?;
+    // A lease wakes the task, and whoever only looks must not.
+    if method == Method::HEAD && query.fresh_for.is_some() {
+        let detail = "a lease is had with GET";
+        return Err(Problem::new(StatusCode::METHOD_NOT_ALLOWED, "method_not_allowed", detail));
+    }
     match (query.fresh_for, &query.id, query.wait) {
         (Some(fresh_for), None, wait) => {
             let leased = app.desk.lease(&by, &at, &Wish { param: path, fresh_for, wait }).await?;
@@ -306,10 +312,24 @@ fn bare(value: Value) -> Response {
     }
 }
 
+#[derive(Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+struct AlarmsQuery {
+    /// `next` of the page before.
+    cursor: Option<String>,
+    /// How many, from 1 to 500; 500 if nothing is said.
+    limit: Option<usize>,
+}
+
 /// Live tasks with an open alarm, oldest first.
-#[utoipa::path(get, path = "/api/v1/alarms", tag = "tasks", responses((status = 200, body = Page<TaskView>)))]
-async fn alarms(State(app): State<App>, Who(by): Who) -> Result<Json<Page<TaskView>>, Problem> {
-    Ok(Json(app.desk.alarms(&by).await?))
+#[utoipa::path(get, path = "/api/v1/alarms", tag = "tasks", params(AlarmsQuery),
+    responses((status = 200, body = Page<TaskView>)))]
+async fn alarms(
+    State(app): State<App>,
+    Who(by): Who,
+    Ask(it): Ask<AlarmsQuery>,
+) -> Result<Json<Page<TaskView>>, Problem> {
+    Ok(Json(app.desk.alarms(&by, it.cursor.as_deref(), it.limit).await?))
 }
 
 #[derive(Deserialize, IntoParams)]

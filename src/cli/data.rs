@@ -84,7 +84,13 @@ impl DataDir {
     pub fn lock(&self) -> Result<Lock> {
         let path = self.0.join("lock");
         let opened = OpenOptions::new().write(true).create(true).truncate(false).mode(FILE_MODE).open(&path);
-        let file = opened.with_context(|| format!("`{}` cannot be opened", path.display()))?;
+        let file = opened.with_context(|| {
+            format!(
+                "`{}` cannot be opened; hint: the engine writes to its data folder, so that must be on a \
+                 disk that takes writes, and belong to this user",
+                path.display()
+            )
+        })?;
         match file.try_lock() {
             Ok(()) => Ok(Lock(file)),
             Err(TryLockError::WouldBlock) => {

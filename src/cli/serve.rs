@@ -1,6 +1,6 @@
 //! [`Engine`]: everything that runs, put together. The only file that knows all edges.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::fs;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
@@ -9,7 +9,6 @@ use std::time::Duration;
 
 use anyhow::{Context, Result, anyhow, bail};
 use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusHandle};
-use serde_json::{Map, Value};
 use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
@@ -18,33 +17,23 @@ use zeroize::Zeroizing;
 use crate::api::app::{App, Metrics};
 use crate::api::serve::{serve, serve_sealed};
 use crate::api::tls::Tls;
-use crate::cli::config::{Config, StoreChoice};
+use crate::cli::assemble::{desk_config, open_store, turns, witness, world};
+use crate::cli::config::Config;
 use crate::cli::data::{DataDir, Lock};
+use crate::cli::descriptors::raise;
 use crate::cli::part::{Part, why};
 use crate::cli::watch::Watch;
 use crate::dashboard::router::pages;
-use crate::desk::canary::Canary;
-use crate::desk::desk::{Desk, DeskConfig};
+use crate::desk::desk::Desk;
 use crate::desk::files::{FileResult, is_process_file};
 use crate::desk::refusal::Refusal;
-use crate::engine::apart::Apart;
-use crate::engine::births::Births;
-use crate::engine::board::Board;
-use crate::engine::edges::{Store, StoreError};
-use crate::engine::in_flight::InFlight;
-use crate::engine::registry::Registry;
+use crate::engine::edges::StoreError;
 use crate::engine::runner::Runner;
-use crate::engine::shelf::{Channel, Keyring};
-use crate::engine::turns::Turns;
-use crate::engine::witness::{Unwitnessed, Witness};
+use crate::engine::shelf::Keyring;
 use crate::gate::client::Front;
-use crate::model::scope::Scope;
+use crate::gate::connections::ConnectionLimits;
 use crate::model::time::Span;
-use crate::store::memory::Memory;
-use crate::store::seal::Sealer;
-use crate::store::sqlite::Sqlite;
-use crate::world::clock::SystemClock;
-use crate::world::world::{RealWorld, WorldConfig};
+use crate::world::world::RealWorld;
 
 /// How many tenths of its time a stop gives to requests under way …
 const ANSWERS_TENTHS: u64 = 2;
@@ -94,13 +83,12 @@ impl Engine {
         #[cfg(debug_assertions)]
         let store = crate::store::broken::broken(store);
         let keyring = Arc::new(Keyring::default());
+        let files_max = raise();
         let world = world(config, &keyring)?;
-        let witness =
-            if config.store == StoreChoice::Memory { Arc::new(Unwitnessed) } else { data.witness() };
-        let turns = turns(config, store, witness, Arc::clone(&world), &keyring, address);
+        let turns = turns(config, store, witness(config, &data), Arc::clone(&world), &keyring, address);
         let (runner, handle) = Runner::new(Arc::new(turns));
         let runner = runner.grace(share(config.grace, RUNNER_TENTHS));
-        let desk = Arc::new(Desk::new(handle, keyring, desk_config(config, &data)?));
+        let desk = Arc::new(Desk::new(handle, keyring, desk_config(config, &data, files_max)?));
         desk.load_all().await.context("what was kept cannot be loaded")?;
         check_people(config, &desk)?;
         let setup = open_setup(config, &desk, address).await?;
@@ -116,7 +104,8 @@ impl Engine {
         let schedules = Arc::clone(&desk).run_schedules(stop_answers.clone());
         let schedules = Part::begin("the schedules", schedules);
         let (answers, local) =
-            answer(config, listener, tls.clone(), Arc::clone(&desk), metrics, &stop_answers).await?;
+            answer(config, listener, tls.clone(), Arc::clone(&desk), metrics, files_max, &stop_answers)
+                .await?;
         tokio::spawn(sum_up(stop_answers.clone()));
         let checks = (Arc::clone(&desk), stop_answers.clone());
         tokio::spawn(async move { checks.0.run_checks(checks.1).await });
@@ -167,7 +156,7 @@ impl Engine {
             Box::pin(async move { (name, part.end().await) })
         });
         let ((name, end), ..) = futures::future::select_all(ends).await;
-        let why = end.map_or_else(why, |()| "it returned".to_owned());
+        let why = end.map_or_else(|error| why(&error), |()| "it returned".to_owned());
         tracing::error!("{name} ended by itself: {why}");
         anyhow!("{name} ended by itself: {why}; hint: nothing is lost, start it again")
     }
@@ -211,16 +200,6 @@ fn check_people(config: &Config, desk: &Desk) -> Result<()> {
     )
 }
 
-fn desk_config(config: &Config, data: &DataDir) -> Result<DeskConfig> {
-    Ok(DeskConfig {
-        processes: Some(config.processes.clone()),
-        channels: channels(&config.channels)?,
-        local_token: Some(data.token()?.to_string()),
-        store: store_name(config).to_owned(),
-        data: (config.store != StoreChoice::Memory).then(|| data.path().to_owned()),
-    })
-}
-
 /// The one-time link of the first start, while there is no admin.
 async fn open_setup(config: &Config, desk: &Desk, address: SocketAddr) -> Result<Option<Zeroizing<String>>> {
     let setup = match desk.open_setup().await {
@@ -246,11 +225,13 @@ async fn answer(
     tls: Option<Arc<Tls>>,
     desk: Arc<Desk>,
     metrics: Metrics,
+    files_max: Option<u64>,
     stop: &CancellationToken,
 ) -> Result<(Vec<Part>, SocketAddr)> {
     let pages = pages(Arc::clone(&desk), stop.clone());
     let app = App::new(desk, stop.clone()).with_metrics(metrics).with_pages(pages);
     let app = app.finishing(share(config.grace, ANSWERS_TENTHS).duration());
+    let app = app.connecting(ConnectionLimits::of_files(files_max));
     let front = Front { trust: config.proxies.clone(), guarded: !config.is_local() };
     let main = app.clone().behind(front);
     let main =
@@ -327,90 +308,6 @@ async fn bind(listen: SocketAddr) -> Result<TcpListener> {
         ),
         _ => anyhow::Error::new(error).context(format!("cannot listen on {listen}")),
     })
-}
-
-fn store_name(config: &Config) -> &'static str {
-    if config.store == StoreChoice::Memory { "memory" } else { "sqlite" }
-}
-
-fn open_store(config: &Config, data: &DataDir) -> Result<Arc<dyn Store>> {
-    Ok(match config.store {
-        StoreChoice::Memory => Arc::new(Memory::default()),
-        StoreChoice::Sqlite => {
-            data.refuse_lost_store()?;
-            let sealer = Sealer::from_key(data.key(config.key.as_ref())?);
-            let path = data.database();
-            let opened = Sqlite::open(&path, sealer);
-            let opened = opened.with_context(|| format!("`{}` cannot be opened", path.display()))?;
-            data.store_opened();
-            opened.keep_ballast();
-            Arc::new(opened)
-        }
-    })
-}
-
-fn world(config: &Config, keyring: &Arc<Keyring>) -> Result<Arc<RealWorld>> {
-    let world = WorldConfig {
-        allow_addresses: config.allow_addresses.clone(),
-        oauth_hosts: config.oauth_hosts.clone(),
-        digest: config.digest,
-        host_limits: config.host_limits.clone(),
-    };
-    Ok(Arc::new(RealWorld::new(world, Arc::clone(keyring)).context("requests cannot be made")?))
-}
-
-fn turns(
-    config: &Config,
-    store: Arc<dyn Store>,
-    witness: Arc<dyn Witness>,
-    world: Arc<RealWorld>,
-    keyring: &Arc<Keyring>,
-    address: SocketAddr,
-) -> Turns {
-    let public_url: Arc<str> = Arc::from(config.public_url(address));
-    let (keyring, budget) = (Arc::clone(keyring), config.budget);
-    let facts = move || {
-        let mut scope = Scope::default();
-        scope.budget = budget;
-        scope.vars = keyring.vars();
-        scope.secrets = keyring.names();
-        scope.public_url = Arc::clone(&public_url);
-        scope
-    };
-    Turns {
-        store,
-        world,
-        clock: Arc::new(SystemClock),
-        registry: Arc::new(Registry::default()),
-        board: Board::default(),
-        facts: Arc::new(facts),
-        births: Births::new(),
-        in_flight: InFlight::default(),
-        apart: Apart::new(),
-        witness,
-    }
-}
-
-/// The channels of the configuration file, as the engine has them.
-fn channels(configured: &Map<String, Value>) -> Result<BTreeMap<String, Channel>> {
-    let channel = |(name, value): (&String, &Value)| {
-        let Value::Object(settings) = value else {
-            bail!("channel `{name}` is no map; hint: write {{via: telegram, chat_id: 1234, token: …}}")
-        };
-        let mut config = settings.clone();
-        let via = config.shift_remove("via");
-        let Some(Value::String(via)) = via else {
-            bail!("channel `{name}` has no `via`; hint: via: telegram")
-        };
-        if crate::channels::find(&via).is_none() {
-            bail!("channel `{name}`: there is no kind of channel `{via}`");
-        }
-        if let Err(wrong) = Canary::read(&config) {
-            bail!("channel `{name}`: {wrong}");
-        }
-        Ok((name.clone(), Channel { via, config }))
-    };
-    configured.iter().map(channel).collect()
 }
 
 /// Deploys what lies in the folder. It is watched from before, so that nothing changes unseen.

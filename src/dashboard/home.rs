@@ -34,7 +34,8 @@ struct HomePage {
     f: Frame,
     shouts: Vec<&'static str>,
     alarms: Vec<AlarmCard>,
-    alarms_more: usize,
+    /// As it is shown.
+    alarms_more: String,
     alarms_next: Option<String>,
     urgent: Vec<TokenRow>,
     failing: Vec<FailingCard>,
@@ -116,11 +117,16 @@ pub(super) async fn look(State(dash): State<Dash>, Who(by): Who, asked: Asked) -
         true => Some(dash.desk.status(&by).await?),
         false => None,
     };
-    let alarms = dash.desk.alarms(&by).await?.items;
-    let from = asked.get("alarms_from").and_then(|it| it.parse::<usize>().ok()).unwrap_or(0);
-    // The list is cut; who sees everything is told the true number.
-    let open = status.as_ref().and_then(|it| usize::try_from(it.alarms.open).ok()).unwrap_or(0);
-    let alarms_left = alarms.len().max(open).saturating_sub(from);
+    let alarms =
+        dash.desk.alarms(&by, asked.get("alarms_after").map(String::as_str), Some(ALARMS_MAX)).await?;
+    let seen = asked.get("alarms_seen").and_then(|it| it.parse::<usize>().ok()).unwrap_or(0);
+    let seen = seen.saturating_add(alarms.items.len());
+    // Who does not see everything is not told how many there are.
+    let open = status.as_ref().and_then(|it| usize::try_from(it.alarms.open).ok());
+    let alarms_more = open.map_or(0, |it| it.saturating_sub(seen));
+    let alarms_next = alarms.next.map(|after| {
+        links::with(links::HOME, &[("alarms_after", &after), ("alarms_seen", &seen.to_string())])
+    });
     let mut processes = dash.desk.processes(&by).await?.items;
     if let Some(after) = asked.get("after") {
         processes.retain(|it| it.id > *after);
@@ -138,9 +144,8 @@ pub(super) async fn look(State(dash): State<Dash>, Who(by): Who, asked: Asked) -
     let damaged = status.iter().flat_map(|it| it.check.places.iter().take(DAMAGED_MAX));
     ok(HomePage {
         f: Frame::new(&by, Place::Home).live(None).said(asked.get("said")),
-        alarms_more: alarms_left.saturating_sub(ALARMS_MAX),
-        alarms_next: (alarms.len() > from + ALARMS_MAX)
-            .then(|| links::with(links::HOME, &[("alarms_from", &(from + ALARMS_MAX).to_string())])),
+        alarms_more: alarms_more.to_string(),
+        alarms_next,
         urgent: tokens.iter().filter(|it| it.dying).take(URGENT_MAX).cloned().collect(),
         failing: failing
             .map(|it| FailingCard {
@@ -160,13 +165,13 @@ pub(super) async fn look(State(dash): State<Dash>, Who(by): Who, asked: Asked) -
                 ProblemCard { file: names.join(" "), message: sentence(&it.why).0 }
             })
             .collect(),
-        alarms: alarms.iter().skip(from).take(ALARMS_MAX).filter_map(|it| alarm(it, &by)).collect(),
+        alarms: alarms.items.iter().filter_map(|it| alarm(it, &by)).collect(),
         tokens,
         tokens_more,
         processes_more,
         processes_next: last
             .map(|it| format!("{}#processes", links::with(links::HOME, &[("after", &it.id)]))),
-        begun: from > 0 || asked.get("after").is_some(),
+        begun: asked.get("alarms_after").is_some() || asked.get("after").is_some(),
         processes: processes.iter().take(PROCESSES_MAX).map(row).collect(),
         edits: by.may_everywhere(Right::Edit),
         shouts: status.iter().flat_map(shouts).collect(),

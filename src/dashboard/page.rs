@@ -231,7 +231,8 @@ pub(super) fn status(refusal: &Refusal) -> StatusCode {
         Refusal::TooManyTasks { .. } => StatusCode::TOO_MANY_REQUESTS,
         Refusal::Gone(_) => StatusCode::GONE,
         Refusal::NoRoom(_) => StatusCode::INSUFFICIENT_STORAGE,
-        Refusal::NotFresh(_)
+        Refusal::Busy(_)
+        | Refusal::NotFresh(_)
         | Refusal::NotReady { .. }
         | Refusal::Store(StoreError::Lost(_))
         | Refusal::Stopping

@@ -7,6 +7,7 @@ use utoipa::ToSchema;
 
 use crate::desk::actor::{Actor, Right};
 use crate::desk::desk::{Desk, lock};
+use crate::desk::refusal::{Done, Refusal};
 use crate::desk::seen::LastCheck;
 use crate::desk::view::{DamagedView, time};
 use crate::engine::damage::Damaged;
@@ -34,6 +35,8 @@ pub struct CheckStatus {
     pub at: Option<String>,
     /// How many rows were opened then.
     pub rows: u64,
+    /// How many rows the check that is under way has opened; null if none is.
+    pub running: Option<u64>,
     /// Why the last check was cut off.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub error: Option<String>,
@@ -51,20 +54,37 @@ impl Desk {
             tokio::select! {
                 () = stop.cancelled() => return,
                 () = self.clock().at(next) => {}
+                () = self.check_now.notified() => {}
             }
             let done = self.check_store(&stop).await;
             next = self.now() + if done.is_ok() { EVERY } else { AGAIN };
         }
     }
 
+    /// Begins a check, unless one is under way. It ends some time after this.
+    pub fn begin_check(&self, by: &Actor) -> Done<CheckStatus> {
+        if !by.may_everywhere(Right::Run) {
+            return Err(Refusal::Denied { right: Right::Run, process: None });
+        }
+        let mut last = lock(&self.checked);
+        if last.running.is_none() {
+            last.running = Some(0);
+            self.check_now.notify_one();
+        }
+        drop(last);
+        Ok(self.check_status())
+    }
+
     /// Opens every row of the store.
     pub(super) async fn check_store(&self, stop: &CancellationToken) -> Result<(), StoreError> {
         let (damage, mut from, mut rows) = (self.store().damage(), CheckMark::default(), 0);
         damage.round_begins();
+        lock(&self.checked).running = Some(0);
         let done = loop {
             match self.store().check(from, ROWS).await {
                 Ok(checked) => {
                     rows += checked.rows;
+                    lock(&self.checked).running = Some(rows);
                     let Some(next) = checked.next else { break Ok(()) };
                     from = next;
                 }
@@ -72,7 +92,7 @@ impl Desk {
             }
             tokio::select! {
                 () = stop.cancelled() => return Ok(()),
-                () = self.clock().at(self.now() + PAUSE) => {}
+                () = self.clock().after(PAUSE) => {}
             }
         };
         match &done {
@@ -80,16 +100,16 @@ impl Desk {
             Err(error) => tracing::error!(%error, rows, "the check of the store was cut off"),
         }
         let error = done.as_ref().err().map(ToString::to_string);
-        *lock(&self.checked) = LastCheck { at: Some(self.now()), rows, error };
+        *lock(&self.checked) = LastCheck { at: Some(self.now()), rows, error, running: None };
         done
     }
 
     /// What is known of the store's health. No I/O.
     pub(super) fn check_status(&self) -> CheckStatus {
         let (places, damaged) = self.store().damage().all();
-        let LastCheck { at, rows, error } = lock(&self.checked).clone();
+        let LastCheck { at, rows, error, running } = lock(&self.checked).clone();
         let places = places.into_iter().take(SHOWN_MAX).map(DamagedView::new).collect();
-        CheckStatus { at: at.map(time), rows, error, damaged, places }
+        CheckStatus { at: at.map(time), rows, running, error, damaged, places }
     }
 
     /// The damaged tasks that lists of `process`, or of all, leave out, as far as `by` may see them.

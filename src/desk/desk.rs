@@ -8,11 +8,13 @@ use std::sync::atomic::{AtomicI64, AtomicU64};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, RwLock, Weak};
 
 use serde::de::DeserializeOwned;
+use tokio::sync::Notify;
 
 use crate::desk::actor::{Actor, Pass};
 use crate::desk::chain::{Chain, Line};
 use crate::desk::kept::{KeptProcess, KeptSession, KeptToken, KeptUser, values};
 use crate::desk::password::Passwords;
+use crate::desk::quiet::Quiet;
 use crate::desk::refusal::{Done, Refusal};
 use crate::desk::seen::{LastCheck, Replays, Schedules, Watch};
 use crate::desk::throttle::Throttle;
@@ -43,6 +45,10 @@ pub struct DeskConfig {
     pub store: String,
     /// The folder of all that is kept, if anything is.
     pub data: Option<PathBuf>,
+    /// How many files and connections the program may open at once; none if there is no limit.
+    pub files_max: Option<u64>,
+    /// How many of them may be connections to the server.
+    pub connections_max: usize,
 }
 
 /// Every verb a person has.
@@ -86,6 +92,10 @@ pub struct Desk {
     pub(super) schedules: Schedules,
     /// The last check of the store.
     pub(super) checked: Mutex<LastCheck>,
+    /// What the log was told of late.
+    pub(super) quiet: Mutex<Quiet>,
+    /// Somebody wants the store checked now.
+    pub(super) check_now: Notify,
     /// What the watchdog remembers.
     pub(super) watch: Watch,
 }
@@ -167,6 +177,8 @@ impl Desk {
             replays: Replays::default(),
             schedules: Schedules::default(),
             checked: Mutex::default(),
+            quiet: Mutex::default(),
+            check_now: Notify::new(),
             watch: Watch::default(),
         }
     }

@@ -6,12 +6,13 @@ use serde_json::{Map, Value};
 
 use crate::desk::actor::Actor;
 use crate::desk::desk::Desk;
-use crate::desk::orders::writable;
+use crate::desk::orders::{typed, writable};
 use crate::desk::refusal::{Done, Refusal};
 use crate::model::key;
 use crate::model::names::ProcessId;
 use crate::model::params::Params;
 use crate::model::task::{Letter, Order, State, Task, To, Word};
+use crate::process::admit::coerce;
 use crate::process::process::Process;
 
 /// How often a hook looks again at a task that changed under it.
@@ -28,7 +29,7 @@ pub struct Door {
     pub title: String,
     /// For people.
     pub about: String,
-    /// The params it takes; none named: any.
+    /// The params it takes.
     pub accepts: Vec<String>,
 }
 
@@ -41,6 +42,17 @@ pub enum Opened {
     Waits,
     /// It is kept, and will be read when the task has time.
     Kept,
+    /// It is kept, and will be read when somebody resumes the process.
+    Rests,
+}
+
+/// What somebody brought.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Brought {
+    /// By name.
+    pub values: Map<String, Value>,
+    /// It came as a form, in which everything is a text.
+    pub is_form: bool,
 }
 
 impl Desk {
@@ -60,17 +72,12 @@ impl Desk {
 
     /// Moves the task on with what the node accepts of `brought`. The letter is bound to the revision that
     /// was looked at, so that of two who come at once only one is let in.
-    pub async fn open(
-        &self,
-        process: Option<&ProcessId>,
-        key: &str,
-        brought: &Map<String, Value>,
-    ) -> Done<Opened> {
+    pub async fn open(&self, process: Option<&ProcessId>, key: &str, brought: &Brought) -> Done<Opened> {
         for _ in 0..TRIES_MAX {
             let task = self.holder(process, key).await?;
             let deployed = self.deployed(&task.process)?;
             let accepts = accepts(&deployed.process, &task)?;
-            let params = taken(&accepts, brought);
+            let params = taken(&deployed.process, &accepts, brought)?;
             writable(&params)?;
             let revision = Some(task.revision);
             let word = Word::Order { order: Order::Modify { params, revision }, by: "link".to_owned() };
@@ -79,6 +86,7 @@ impl Desk {
                 Ok(Some(after)) if after.visit == task.visit && after.state.phase().is_live() => {
                     return Ok(Opened::Waits);
                 }
+                Ok(_) if deployed.paused => return Ok(Opened::Rests),
                 Ok(Some(_)) => return Ok(Opened::WentOn),
                 Ok(None) => return Ok(Opened::Kept),
                 // The task changed between the look and the letter; if it still waits here, the key still
@@ -101,11 +109,11 @@ impl Desk {
         let rest = CALLBACK.iter().filter_map(|name| {
             query.get(*name).map(|value| ((*name).to_owned(), Value::from(value.as_str())))
         });
-        let mut brought = Map::new();
+        let mut brought = Brought::default();
         if !code.is_empty() {
-            brought.insert("code".to_owned(), Value::from(code));
+            brought.values.insert("code".to_owned(), Value::from(code));
         }
-        brought.insert("callback".to_owned(), Value::Object(rest.collect()));
+        brought.values.insert("callback".to_owned(), Value::Object(rest.collect()));
         let opened = self.open(None, state, &brought).await?;
         self.audit(
             &Actor::local("link"),
@@ -141,8 +149,15 @@ fn accepts(process: &Process, task: &Task) -> Done<Vec<String>> {
     Ok(names.into_iter().map(str::to_owned).collect())
 }
 
-/// What is taken of what was brought.
-fn taken(accepts: &[String], brought: &Map<String, Value>) -> Params {
-    let open = |name: &String| accepts.is_empty() || accepts.contains(name);
-    brought.iter().filter(|(name, _)| open(name)).map(|(name, value)| (name.clone(), value.clone())).collect()
+/// What is taken of what was brought: what the node names, of the types that the process declares.
+fn taken(process: &Process, accepts: &[String], brought: &Brought) -> Done<Params> {
+    let named = brought.values.iter().filter(|(name, _)| accepts.contains(name));
+    let spec = |name: &String| process.params.iter().find(|it| it.name == *name);
+    let read = |name: &String, value: &Value| match (spec(name), value) {
+        (Some(spec), Value::String(text)) if brought.is_form => coerce(spec.kind, text),
+        _ => value.clone(),
+    };
+    let params: Params = named.map(|(name, value)| (name.clone(), read(name, value))).collect();
+    typed(process, &params)?;
+    Ok(params)
 }

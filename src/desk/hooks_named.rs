@@ -5,7 +5,7 @@ use serde_json::{Map, Value};
 use zeroize::Zeroizing;
 
 use crate::channels::marks::{Piece, pieces};
-use crate::desk::desk::Desk;
+use crate::desk::desk::{Desk, lock};
 use crate::desk::hooks_knock::Knock;
 use crate::desk::orders::writable;
 use crate::desk::refusal::{Done, Refusal};
@@ -129,7 +129,7 @@ impl Desk {
         let came = Came { headers: &request.headers, body: &request.body, now: self.now() };
         let facts = self.facts();
         let open = |text: &Text| self.opened(knock, text, &facts);
-        prove(&hook.check, came, &open).map_err(|why| unproven(knock, hook, why))
+        prove(&hook.check, came, &open).map_err(|why| self.unproven(knock, hook, why))
     }
 
     /// A text of a check with its secrets in it.
@@ -173,7 +173,7 @@ impl Desk {
         let address = Address { process: knock.process.id.clone(), reference };
         for _ in 0..TRIES_MAX {
             let live = if named { self.live(&address).await? } else { None };
-            asked(knock, hook, brought.as_deref(), live.as_ref())?;
+            self.asked(knock, hook, brought.as_deref(), live.as_ref())?;
             match (live, hook.if_exists, hook.if_missing) {
                 (Some(task), IfExists::Refuse, _) => return Err(Refusal::RefTaken(Box::new(task))),
                 (Some(task), IfExists::Return, _) => return Ok(Delivered::Known(task.address())),
@@ -264,22 +264,53 @@ impl Desk {
             }
         }
     }
-}
 
-/// Tells the log why a request may not come in, and its caller only that.
-fn unproven(knock: &Knock, hook: &Hook, why: Unproven) -> Refusal {
-    let process = &knock.process.id;
-    match why {
-        Unproven::Refused(why) => {
-            tracing::warn!(%process, hook = hook.name, why, "a request to a hook was refused");
-            count(knock, "unproven");
-            Refusal::Unproven
+    /// Tells the log why a request may not come in, and its caller only that. A stranger can ask as often as
+    /// they like: the log is told once a minute, and how often it was.
+    fn unproven(&self, knock: &Knock, hook: &Hook, why: Unproven) -> Refusal {
+        let process = &knock.process.id;
+        match why {
+            Unproven::Refused(why) => {
+                let what = format!("{process}/{}: {why}", hook.name);
+                if let Some(more) = lock(&self.quiet).happens(&what, self.clock().ticks()) {
+                    tracing::warn!(%process, hook = hook.name, why, more, "a request to a hook was refused");
+                }
+                count(knock, "unproven");
+                Refusal::Unproven
+            }
+            Unproven::Unready(fault) => {
+                let why = &fault.message;
+                let what = format!("{process}/{} cannot check: {why}", hook.name);
+                if let Some(more) = lock(&self.quiet).happens(&what, self.clock().ticks()) {
+                    tracing::error!(%process, hook = hook.name, why, more, "a hook cannot make its check");
+                }
+                count(knock, "unready");
+                Refusal::Unready
+            }
         }
-        Unproven::Unready(fault) => {
-            let why = &fault.message;
-            tracing::error!(%process, hook = hook.name, why, "a hook cannot check who comes in");
-            count(knock, "unready");
-            Refusal::Unready
+    }
+
+    /// Tells the log of what it was not told of while it went on.
+    pub(super) fn tell_quiet(&self) {
+        for (what, more) in lock(&self.quiet).ended(self.clock().ticks()) {
+            tracing::warn!(more, "requests to a hook were refused: {what}");
+        }
+    }
+
+    /// Makes the check that asks the task itself.
+    fn asked(&self, knock: &Knock, hook: &Hook, brought: Option<&str>, live: Option<&Task>) -> Done<()> {
+        let Check::Param { name, first, .. } = &hook.check else { return Ok(()) };
+        let refused = |why| Err(self.unproven(knock, hook, Unproven::Refused(why)));
+        let Some(brought) = brought else {
+            return refused("it does not bring what must be the same");
+        };
+        let known = live.and_then(|it| it.params.get(name)).and_then(known_as);
+        match (known, first) {
+            (Some(known), _) if same(&known, brought) => Ok(()),
+            (Some(_), _) => refused("it brings another value than the task has"),
+            (None, First::Accept) if !brought.is_empty() => Ok(()),
+            (None, First::Accept) => refused("what must be the same later is empty"),
+            (None, First::Refuse) => refused("no task knows what it brings"),
         }
     }
 }
@@ -322,21 +353,6 @@ fn wanted(
         let params = hook.params(&knock.process, &view).map_err(unfilled)?;
         Ok(Some(Wanted { reference, params, brought }))
     })
-}
-
-/// Makes the check that asks the task itself.
-fn asked(knock: &Knock, hook: &Hook, brought: Option<&str>, live: Option<&Task>) -> Done<()> {
-    let Check::Param { name, first, .. } = &hook.check else { return Ok(()) };
-    let refused = |why| Err(unproven(knock, hook, Unproven::Refused(why)));
-    let Some(brought) = brought else { return refused("it does not bring what must be the same") };
-    let known = live.and_then(|it| it.params.get(name)).and_then(known_as);
-    match (known, first) {
-        (Some(known), _) if same(&known, brought) => Ok(()),
-        (Some(_), _) => refused("it brings another value than the task has"),
-        (None, First::Accept) if !brought.is_empty() => Ok(()),
-        (None, First::Accept) => refused("what must be the same later is empty"),
-        (None, First::Refuse) => refused("no task knows what it brings"),
-    }
 }
 
 /// What was done with a request.

@@ -12,7 +12,7 @@ use crate::desk::actor::{Actor, Role};
 use crate::desk::desk::{Desk, lock};
 use crate::desk::hash;
 use crate::desk::kept::{KeptSetup, KeptUser, record, value};
-use crate::desk::password::good_password;
+use crate::desk::password::{Asker, good_password};
 use crate::desk::refusal::{Done, Refusal};
 use crate::desk::sessions::Caller;
 use crate::desk::users::{NewUser, good_user_name};
@@ -62,7 +62,8 @@ impl Desk {
         lock(&self.throttle).wrong(&name, &place, self.now());
         let hash = member.as_ref().map(|it| it.kept.password.as_str());
         let password = if password.len() > PASSWORD_BYTES_MAX { "" } else { password };
-        let fits = self.passwords.fits(password, hash).await?;
+        let asker = if known { Asker::Known } else { Asker::Stranger };
+        let fits = self.passwords.fits(password, hash, asker).await?;
         let (true, Some(member)) = (fits, member) else {
             if let Ok(member) = self.member(&name) {
                 self.audit(

@@ -20,8 +20,6 @@ pub const PAGE_DEFAULT: usize = 50;
 pub const PAGE_MAX: usize = 500;
 /// How many trail entries are looked at for one page; each holds a few hops.
 const ENTRIES_MAX: usize = 500;
-/// How many alarms are shown.
-const ALARMS_MAX: usize = 1_000;
 /// How many pages are looked through for one page of what somebody may see.
 const LOOKS_MAX: usize = 20;
 /// How many tasks are read at once where they are found by what they carry, which is sealed: all the looks
@@ -173,14 +171,36 @@ impl Desk {
         Ok(value.clone())
     }
 
-    /// Live tasks with an open alarm that `by` may see.
-    pub async fn alarms(&self, by: &Actor) -> Done<Page<TaskView>> {
+    /// Live tasks with an open alarm that `by` may see, oldest first, from behind `after` on, a page at a
+    /// time.
+    pub async fn alarms(&self, by: &Actor, after: Option<&str>, many: Option<usize>) -> Done<Page<TaskView>> {
         if !by.has(Right::Read) {
             return Err(Refusal::Denied { right: Right::Read, process: None });
         }
-        let tasks = self.store().alarms(ALARMS_MAX).await?;
-        let mine = tasks.iter().filter(|task| by.may(Right::Read, &task.process));
-        Ok(Page::whole(mine.map(|task| self.shown_if_deployed(by, task)).collect()))
+        let limit = limit(many.or(Some(PAGE_MAX)))?;
+        let mut after = after.map(cursor).transpose()?.map(TaskId);
+        let mut items = Vec::new();
+        for _ in 0..LOOKS_MAX {
+            let found = self.store().alarms(after, PAGE_MAX).await?;
+            let whole = found.len() < PAGE_MAX;
+            for task in &found {
+                if items.len() == limit {
+                    break;
+                }
+                after = Some(task.id);
+                if by.may(Right::Read, &task.process) {
+                    items.push(self.shown_if_deployed(by, task));
+                }
+            }
+            let is_last = found.last().map(|it| it.id) == after || found.is_empty();
+            if whole && is_last {
+                return Ok(Page::whole(items));
+            }
+            if items.len() == limit {
+                break;
+            }
+        }
+        Ok(Page { next: after.map(|it| it.to_string()), ..Page::whole(items) })
     }
 
     /// What happened after `after`, oldest first, of what `by` may see; and where to look on from.

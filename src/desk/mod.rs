@@ -8,6 +8,7 @@ pub mod kept;
 pub mod hash;
 pub mod throttle;
 pub mod password;
+mod quiet;
 pub mod chain;
 pub mod seen;
 pub mod wakes;

@@ -4,15 +4,19 @@ use std::sync::Arc;
 
 use crate::desk::actor::{Actor, Right};
 use crate::desk::desk::{Desk, READ_WAIT};
-use crate::desk::refusal::{Done, Refusal};
+use crate::desk::refusal::{Done, FieldMistake, Refusal};
 use crate::desk::view::TaskView;
 use crate::engine::waiters::Read;
+use crate::model::fault::Fault;
 use crate::model::names::{Address, TaskId};
 use crate::model::params::Params;
 use crate::model::task::{Letter, Order, Phase, Task, To, Word};
+use crate::process::admit;
+use crate::process::process::Process;
 
 /// What a task waits for that is to ask, while nothing was asked yet.
 const FOR_PLACE: &str = "a place among the requests that are out";
+const FOR_ROOM: &str = "room on the disk for the answer";
 
 /// What became of an order.
 #[derive(Clone, Debug)]
@@ -41,10 +45,11 @@ impl Desk {
     /// Gives an order to `task`.
     pub(super) async fn order(&self, by: &Actor, task: Task, order: Order) -> Done<Ordered> {
         by.need(Right::Run, &task.process)?;
+        let deployed = self.deployed(&task.process)?;
         if let Order::Modify { params, .. } = &order {
             writable(params)?;
+            typed(&deployed.process, params)?;
         }
-        self.deployed(&task.process)?;
         let live = task.state.phase().is_live();
         if !live && !matches!(order, Order::Retry | Order::Move { .. }) {
             let message =
@@ -100,7 +105,10 @@ impl Desk {
         let deployed = self.registry().get(&task.process);
         let view = TaskView::seen_by(by, task, deployed.as_ref().map(|it| &*it.process), self.now());
         match task.state.phase() == Phase::Doing && self.board().waits_for_place(task.id) {
-            true => TaskView { waits_for: Some(FOR_PLACE.to_owned()), ..view },
+            true => {
+                let what = if self.store().room().takes_answers() { FOR_PLACE } else { FOR_ROOM };
+                TaskView { waits_for: Some(what.to_owned()), ..view }
+            }
             false => view,
         }
     }
@@ -115,4 +123,16 @@ pub(super) fn writable(params: &Params) -> Done<()> {
         }
         None => Ok(()),
     }
+}
+
+/// The params of a letter to a task, checked: what is declared has its type.
+pub(super) fn typed(process: &Process, params: &Params) -> Done<()> {
+    admit::typed(process, params).map_err(misfits)
+}
+
+/// What is wrong with params, field by field.
+pub(super) fn misfits(wrong: Vec<(String, Fault)>) -> Refusal {
+    let field =
+        |(name, fault): (String, Fault)| FieldMistake { name, code: fault.code, message: fault.message };
+    Refusal::Fields(wrong.into_iter().map(field).collect())
 }

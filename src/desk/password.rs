@@ -10,8 +10,10 @@ use crate::desk::refusal::{Done, Refusal};
 
 /// How many are hashed at once.
 const AT_ONCE: usize = 2;
-/// How many wait for that; who comes then is asked to come again.
+/// How many strangers wait for that; who comes then is asked to come again.
 const WAITING_MAX: usize = 32;
+/// How many more may wait who have been let in from where they are before.
+const WAITING_KNOWN_MAX: usize = 32;
 /// The least, in characters: what NIST asks for where there is nothing beside the password is more, what
 /// people accept is less.
 const CHARS_MIN: usize = 10;
@@ -26,19 +28,33 @@ const NOBODY: &str =
 #[derive(Debug)]
 pub struct Passwords {
     permits: Semaphore,
-    places: Semaphore,
+    strangers: Semaphore,
+    known: Semaphore,
+}
+
+/// Who wants a password looked at.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Asker {
+    /// Nobody has been let in from there before.
+    Stranger,
+    /// They have been, or are now.
+    Known,
 }
 
 impl Default for Passwords {
     fn default() -> Passwords {
-        Passwords { permits: Semaphore::new(AT_ONCE), places: Semaphore::new(AT_ONCE + WAITING_MAX) }
+        Passwords {
+            permits: Semaphore::new(AT_ONCE),
+            strangers: Semaphore::new(AT_ONCE + WAITING_MAX),
+            known: Semaphore::new(AT_ONCE + WAITING_KNOWN_MAX),
+        }
     }
 }
 
 impl Passwords {
     /// The hash of a new password.
     pub async fn hash(&self, password: &str) -> Done<String> {
-        let _turn = self.turn().await?;
+        let _turn = self.turn(Asker::Known).await?;
         let (password, salt) = (Zeroizing::new(password.to_owned()), hash::chance_bytes::<SALT_BYTES>());
         let hash = move || {
             let hash = Argon2::default().hash_password_with_salt(password.as_bytes(), &salt);
@@ -52,8 +68,8 @@ impl Passwords {
     }
 
     /// Whether `password` is the one of `hash`. Without one it is not, and that takes as long.
-    pub async fn fits(&self, password: &str, hash: Option<&str>) -> Done<bool> {
-        let _turn = self.turn().await?;
+    pub async fn fits(&self, password: &str, hash: Option<&str>, asker: Asker) -> Done<bool> {
+        let _turn = self.turn(asker).await?;
         let known = hash.is_some();
         let (password, hash) = (Zeroizing::new(password.to_owned()), hash.unwrap_or(NOBODY).to_owned());
         let fits = move || {
@@ -66,15 +82,19 @@ impl Passwords {
         }
     }
 
-    async fn turn(&self) -> Done<(SemaphorePermit<'_>, SemaphorePermit<'_>)> {
-        let place = self.places.try_acquire().map_err(|_| busy())?;
+    async fn turn(&self, asker: Asker) -> Done<(SemaphorePermit<'_>, SemaphorePermit<'_>)> {
+        let places = match asker {
+            Asker::Stranger => &self.strangers,
+            Asker::Known => &self.known,
+        };
+        let place = places.try_acquire().map_err(|_| busy())?;
         let permit = self.permits.acquire().await.map_err(|_| Refusal::Stopping)?;
         Ok((place, permit))
     }
 }
 
 fn busy() -> Refusal {
-    Refusal::conflict("busy", "too many passwords are being looked at; hint: try again in a moment")
+    Refusal::Busy("too many passwords are being looked at; hint: try again in a moment")
 }
 
 /// Refuses a password that is too easy, or too long.
@@ -107,10 +127,21 @@ mod tests {
         let hash = passwords.hash("correct horse battery").await.unwrap();
         assert!(hash.starts_with("$argon2id$v=19$m=19456,t=2,p=1$"), "{hash}");
         assert_ne!(hash, passwords.hash("correct horse battery").await.unwrap(), "each has its salt");
-        assert!(passwords.fits("correct horse battery", Some(&hash)).await.unwrap());
-        assert!(!passwords.fits("correct horse batterz", Some(&hash)).await.unwrap());
-        assert!(!passwords.fits("correct horse battery", None).await.unwrap());
+        assert!(passwords.fits("correct horse battery", Some(&hash), Asker::Stranger).await.unwrap());
+        assert!(!passwords.fits("correct horse batterz", Some(&hash), Asker::Stranger).await.unwrap());
+        assert!(!passwords.fits("correct horse battery", None, Asker::Stranger).await.unwrap());
         assert!(PasswordHash::new(NOBODY).is_ok(), "it takes as long as a real one");
+    }
+
+    #[tokio::test]
+    async fn strangers_leave_a_place_for_who_is_known() {
+        let passwords = Passwords::default();
+        let crowd = (0..100).map(|_| passwords.fits("wrong", None, Asker::Stranger));
+        let known = passwords.fits("wrong", None, Asker::Known);
+        let (crowd, known) = tokio::join!(futures::future::join_all(crowd), known);
+        let refused = crowd.iter().filter(|it| matches!(it, Err(Refusal::Busy(_)))).count();
+        assert_eq!((refused, crowd.len()), (100 - AT_ONCE - WAITING_MAX, 100));
+        assert!(!known.unwrap(), "it was looked at");
     }
 
     #[test]

@@ -19,6 +19,7 @@ use crate::engine::registry::Deployed;
 use crate::engine::transition::Transition;
 use crate::model::names::{NodeName, ProcessId};
 use crate::model::task::{Phase, Task};
+use crate::model::time::Span;
 use crate::process::graph::mermaid;
 use crate::process::layout::layout;
 use crate::process::process::{Node, ParamKind, ParamSpec};
@@ -26,6 +27,9 @@ use crate::process::svg::svg;
 
 /// How many ended tasks of a deleted process are removed in one commit.
 const REMOVED_MAX: usize = 500;
+/// So long births that had begun when a process was closed may take to be committed.
+const BIRTH_MAX: Span = Span::secs(5);
+const BIRTH_LOOK: Span = Span::millis(2);
 
 /// A process.
 #[derive(Clone, Debug, Serialize, ToSchema)]
@@ -312,14 +316,30 @@ impl Desk {
         let _one = self.deploying.lock().await;
         let deployed = self.deployed(id)?;
         let unsettled = self.begin(id, Some(deployed));
-        // Nobody comes in any more while the tasks are counted.
-        self.registry().remove(id);
+        // Nobody comes in any more while the tasks are counted. Those that live go on: it may be refused.
+        self.registry().close(id);
+        self.until_none_is_born(id).await?;
         self.emptied(id).await?;
+        self.registry().remove(id);
         unsettled.over();
         self.kept.write().unwrap_or_else(PoisonError::into_inner).remove(id);
         lock(&self.troubles).retain(|_, it| it.process.as_ref() != Some(id));
         self.schedules.changed.notify_one();
         self.audit(by, "delete", id.as_str()).await
+    }
+
+    /// Waits until whatever was about to be born in a process when it was closed is there, or is not.
+    async fn until_none_is_born(&self, id: &ProcessId) -> Done<()> {
+        let turns = self.handle.turns();
+        let last = turns.clock.ticks() + BIRTH_MAX;
+        while turns.board.census.is_expecting(id) {
+            if turns.clock.ticks() > last {
+                let message = format!("tasks are being born in process `{id}`; hint: try again");
+                return Err(Refusal::conflict("process_has_tasks", message));
+            }
+            turns.clock.after(BIRTH_LOOK).await;
+        }
+        Ok(())
     }
 
     async fn emptied(&self, id: &ProcessId) -> Done<()> {

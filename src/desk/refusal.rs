@@ -67,6 +67,9 @@ pub enum Refusal {
     /// The name is taken.
     #[error("process `{}` has a live task `{}` already", .0.process, .0.reference)]
     RefTaken(Box<Task>),
+    /// Too many ask for the same at once.
+    #[error("{0}")]
+    Busy(&'static str),
     /// It cannot be done as things stand.
     #[error("{message}")]
     Conflict {
@@ -210,6 +213,7 @@ impl Refusal {
             Refusal::Bad { code, .. } | Refusal::Conflict { code, .. } | Refusal::NotReady { code, .. } => {
                 code
             }
+            Refusal::Busy(_) => "busy",
             Refusal::Fields(_) => "invalid_params",
             Refusal::Problems { .. } => "problems",
             Refusal::Stranded(_) => "stranded",

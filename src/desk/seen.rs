@@ -33,6 +33,8 @@ pub(super) struct Schedules {
 /// The last check of the store.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct LastCheck {
+    /// How many rows the one that is under way has opened; none if none is.
+    pub(super) running: Option<u64>,
     /// When it ended, well or not.
     pub(super) at: Option<Timestamp>,
     /// How many rows it opened.

@@ -198,6 +198,7 @@ impl Desk {
     /// Keeps when sessions and tokens were used last, where that changed by much, and forgets sessions that
     /// are over. Now and then: not with each request.
     pub async fn keep_uses(&self) -> Done<()> {
+        self.tell_quiet();
         let _one = self.shelving.lock().await;
         let now = self.now();
         let (mut records, mut over) = (Vec::new(), Vec::new());

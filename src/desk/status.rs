@@ -52,6 +52,10 @@ pub struct Status {
     pub channels: ChannelStatus,
     /// Channels that deliver nothing at present.
     pub channels_failing: Vec<FailingChannel>,
+    /// How many files and connections the program may open at once; null if there is no limit.
+    pub files_max: Option<u64>,
+    /// How many of them may be connections to the server; more wait.
+    pub connections_max: usize,
     /// How the wall clock was set.
     pub clock: ClockStatus,
     /// Texts that could not be deployed.
@@ -164,6 +168,8 @@ impl Desk {
             watchdog: self.watchdog_status(),
             channels,
             channels_failing: failing,
+            files_max: self.config.files_max,
+            connections_max: self.config.connections_max,
             clock: self.clock_status(),
             problems: self.troubles(),
             last_event: 0,

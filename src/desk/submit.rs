@@ -5,8 +5,8 @@ use std::sync::Arc;
 use crate::desk::actor::{Actor, Right};
 use crate::desk::desk::Desk;
 use crate::desk::hash;
-use crate::desk::orders::Ordered;
-use crate::desk::refusal::{Done, FieldMistake, Refusal};
+use crate::desk::orders::{Ordered, misfits};
+use crate::desk::refusal::{Done, Refusal};
 use crate::desk::view::TaskView;
 use crate::engine::runner::Entry;
 use crate::engine::turns::NotTaken;
@@ -207,12 +207,5 @@ pub(super) fn submit_key(by: &Actor, id: &ProcessId, key: &str) -> Done<String> 
 
 /// The params with defaults, checked.
 pub(super) fn admitted(process: &Process, params: Params) -> Done<Params> {
-    admit(process, params).map_err(|wrong| {
-        let fields = wrong.into_iter();
-        Refusal::Fields(
-            fields
-                .map(|(name, fault)| FieldMistake { name, code: fault.code, message: fault.message })
-                .collect(),
-        )
-    })
+    admit(process, params).map_err(misfits)
 }

@@ -11,7 +11,7 @@ use zeroize::Zeroizing;
 use crate::desk::actor::{Actor, Pass, Right, Rights, Role};
 use crate::desk::desk::{Desk, Member};
 use crate::desk::kept::{KeptUser, record};
-use crate::desk::password::good_password;
+use crate::desk::password::{Asker, good_password};
 use crate::desk::refusal::{Done, Refusal};
 use crate::desk::view::{Page, time};
 use crate::engine::edges::Shelf;
@@ -184,7 +184,7 @@ impl Desk {
             return Err(Refusal::bad("no_user", message));
         };
         let kept = self.member(name)?.kept;
-        if !self.passwords.fits(old, Some(&kept.password)).await? {
+        if !self.passwords.fits(old, Some(&kept.password), Asker::Known).await? {
             return Err(Refusal::bad("wrong_password", "the present password is another one"));
         }
         let password = self.new_password(name, new).await?;

@@ -265,6 +265,7 @@ impl Desk {
             is_paused: deployed.as_ref().is_some_and(|it| it.paused),
             has_node: deployed.as_ref().is_some_and(|it| it.process.node(&living.standing.node).is_some()),
             waits_for_place: self.board().waits_for_place(living.id),
+            is_disk_full: !self.store().room().takes_answers(),
             store,
         };
         waits_for(living, around, now)

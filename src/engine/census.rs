@@ -32,6 +32,11 @@ impl Census {
         u64::try_from(live).unwrap_or(0)
     }
 
+    /// Whether a task is about to be born in a process.
+    pub fn is_expecting(&self, process: &ProcessId) -> bool {
+        self.lock().get(process).is_some_and(|it| it.reserved > 0)
+    }
+
     /// Adds to the live tasks of a process.
     pub fn add(&self, process: &ProcessId, tasks: i64) {
         if tasks == 0 {

@@ -134,6 +134,9 @@ impl Turns {
                 None => return refuse(*hand, |_| NotTaken::Stopping),
             };
             match self.reserve(&moved, &mut reserved) {
+                Err((process, Room { limit: 0, .. })) if is_own(&moved, &process) => {
+                    return refuse(*hand, |_| NotTaken::NoProcess(process));
+                }
                 Err((process, room)) if room.left == 0 && is_own(&moved, &process) => {
                     return refuse(*hand, |_| NotTaken::Full { process, tasks: room.limit });
                 }
@@ -204,6 +207,11 @@ impl Turns {
             let Some(deployed) = self.registry.get(process) else { continue };
             let limit = deployed.process.limits.tasks;
             let left = reserved.raise(process, births, limit);
+            // Asked only now: whoever closes a process waits until no place in it is reserved.
+            if !self.registry.is_open(process) {
+                reserved.raise(process, 0, 0);
+                return Err((process.clone(), Room { left: 0, limit: 0 }));
+            }
             if left < births {
                 return Err((process.clone(), Room { left, limit }));
             }

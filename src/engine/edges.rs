@@ -79,13 +79,13 @@ pub trait Store: Send + Sync {
     /// How many tasks stand where, of one process or of all. Places without tasks may be left out.
     async fn counts(&self, process: Option<&ProcessId>) -> Result<Vec<Count>, StoreError>;
 
-    /// Live tasks with an open alarm, those that wait for a person, oldest first.
-    async fn alarms(&self, limit: usize) -> Result<Vec<Task>, StoreError>;
+    /// Live tasks with an open alarm, those that wait for a person, oldest first, from behind `after` on.
+    async fn alarms(&self, after: Option<TaskId>, limit: usize) -> Result<Vec<Task>, StoreError>;
 
     /// How many live tasks have an open alarm, and how those fare: true at any number.
     async fn alarm_counts(&self) -> Result<AlarmCounts, StoreError> {
         let mut counts = AlarmCounts::default();
-        for task in self.alarms(usize::MAX).await? {
+        for task in self.alarms(None, usize::MAX).await? {
             task.alarm.iter().for_each(|it| counts.count(it));
         }
         Ok(counts)

@@ -11,14 +11,14 @@ use tokio::task::JoinSet;
 
 use crate::engine::places::{Class, Lane, Places};
 use crate::engine::queue::Queue;
-use crate::engine::room::has_waited;
+use crate::engine::room::place_timeout;
 use crate::engine::step::Cause;
 use crate::engine::turns::{Hand, Item, Turns};
 use crate::model::effect::{Ask, Effect, Outcome};
 use crate::model::fault::Fault;
 use crate::model::names::TaskId;
 use crate::model::task::{State, Task};
-use crate::model::time::{Span, Timestamp};
+use crate::model::time::{Span, Ticks, Timestamp};
 
 /// How many messages to people may be under way at once. Most of them wait for others to go out with, and
 /// must not keep requests waiting.
@@ -53,6 +53,8 @@ struct Held {
     /// Something of it is being committed; whatever comes meanwhile waits for that.
     busy: bool,
     renew_at: Timestamp,
+    /// Since when an answer is owed to it, over all its leases.
+    owed_at: Ticks,
 }
 
 #[derive(Debug)]
@@ -125,7 +127,9 @@ impl Effects {
                 held.busy = false;
             }
             _ => {
-                self.held.insert(id, Held { task, stage: Stage::Queued, busy: false, renew_at: now });
+                let owed_at = self.turns.clock.ticks();
+                let stage = Stage::Queued;
+                self.held.insert(id, Held { task, stage, busy: false, renew_at: now, owed_at });
             }
         }
         self.go_on(id, now);
@@ -251,9 +255,9 @@ impl Effects {
             return;
         }
         let deployed = self.turns.registry.get(&held.task.process);
-        let has_waited =
-            deployed.is_some_and(|it| has_waited(&it.process, &held.task, self.turns.clock.now()));
-        let is_over = has_waited && matches!(held.stage, Stage::Queued);
+        let patience = deployed.and_then(|it| place_timeout(&it.process, &held.task));
+        let is_over = matches!(held.stage, Stage::Queued)
+            && patience.is_some_and(|it| held.owed_at + it < self.turns.clock.ticks());
         if is_over {
             held.stage = Stage::Leaving;
         }

@@ -1,6 +1,6 @@
 //! [`Registry`]: the processes that are deployed, as runners and people see them now.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, PoisonError, RwLock};
 
 use crate::model::names::ProcessId;
@@ -19,6 +19,7 @@ pub struct Deployed {
 #[derive(Debug, Default)]
 pub struct Registry {
     deployed: RwLock<Arc<HashMap<ProcessId, Deployed>>>,
+    closed: RwLock<HashSet<ProcessId>>,
 }
 
 impl Registry {
@@ -39,8 +40,19 @@ impl Registry {
         watched.cloned().collect()
     }
 
-    /// Deploys a process in place of the one of its id.
+    /// No task is born in that process any more, until it is put again; those that live go on.
+    pub fn close(&self, id: &ProcessId) {
+        self.closed.write().unwrap_or_else(PoisonError::into_inner).insert(id.clone());
+    }
+
+    /// Whether tasks may be born in that process.
+    pub fn is_open(&self, id: &ProcessId) -> bool {
+        !self.closed.read().unwrap_or_else(PoisonError::into_inner).contains(id)
+    }
+
+    /// Deploys a process in place of the one of its id, and opens it.
     pub fn put(&self, deployed: Deployed) {
+        self.closed.write().unwrap_or_else(PoisonError::into_inner).remove(&deployed.process.id);
         let mut all = self.deployed.write().unwrap_or_else(PoisonError::into_inner);
         Arc::make_mut(&mut all).insert(deployed.process.id.clone(), deployed);
     }
@@ -49,5 +61,6 @@ impl Registry {
     pub fn remove(&self, id: &ProcessId) {
         let mut all = self.deployed.write().unwrap_or_else(PoisonError::into_inner);
         Arc::make_mut(&mut all).remove(id);
+        self.closed.write().unwrap_or_else(PoisonError::into_inner).remove(id);
     }
 }

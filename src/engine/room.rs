@@ -45,16 +45,10 @@ impl Walk<'_> {
     pub(super) fn no_place(&mut self) {
         let State::Doing(_) = &self.task.state else { return };
         let node = self.process.node(&self.task.at);
-        match node.and_then(|it| it.kind.permit_timeout()) {
-            Some(time) => {
-                let message = format!(
-                    "no place among all that is asked at once since {}: it has `permit_timeout: {time}`",
-                    self.task.since
-                );
-                self.had_no_room(Fault::passing("no_room", message));
-            }
-            None => self.held(),
-        }
+        // A version deployed since may let it wait.
+        let Some(time) = node.and_then(|it| it.kind.permit_timeout()) else { return self.held() };
+        let message = format!("no place among all that is asked at once, for `permit_timeout: {time}`");
+        self.had_no_room(Fault::passing("no_room", message));
     }
 
     fn had_no_room(&mut self, fault: Fault) {
@@ -79,8 +73,7 @@ impl Walk<'_> {
     }
 }
 
-/// Whether a task that waits for a place has waited for as long as its node says.
-pub(super) fn has_waited(process: &Process, task: &Task, now: Timestamp) -> bool {
-    let node = process.node(&task.at);
-    node.and_then(|it| it.kind.permit_timeout()).is_some_and(|it| task.since + it < now)
+/// How long its node lets a task wait for a place; none if for ever.
+pub(super) fn place_timeout(process: &Process, task: &Task) -> Option<Span> {
+    process.node(&task.at).and_then(|it| it.kind.permit_timeout())
 }

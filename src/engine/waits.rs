@@ -19,6 +19,8 @@ pub struct Around<'a> {
     pub has_node: bool,
     /// The task's effect has no place among all that is asked at once.
     pub waits_for_place: bool,
+    /// There is no room on the disk for an answer, so nothing is asked.
+    pub is_disk_full: bool,
     /// Why the store takes no writes; none if it does.
     pub store: Option<&'a str>,
 }
@@ -51,6 +53,10 @@ pub fn waits_for(living: &Living, around: Around<'_>, now: Timestamp) -> (String
     match (it.phase, &it.awaits, it.due) {
         (Phase::Ready, Some(what), Some(due)) if late.is_none() => {
             (format!("{on} and waits for {what} until {due}"), show)
+        }
+        (Phase::Doing, ..) if around.waits_for_place && around.is_disk_full => {
+            let remedy = "make room on the disk: what is asked for must be kept".to_owned();
+            (format!("{on} and waits for room on the disk"), remedy)
         }
         (Phase::Doing, ..) if around.waits_for_place => {
             let remedy = "all places are taken: `beltline list` shows what is being asked, and for how long";
@@ -101,6 +107,7 @@ mod tests {
             is_paused: false,
             has_node: true,
             waits_for_place: false,
+            is_disk_full: false,
             store: None,
         };
         let said = |change: &dyn Fn(&mut Living), around: Around<'_>| {
@@ -126,6 +133,13 @@ mod tests {
             (
                 said(&standing(Phase::Doing, None), Around { waits_for_place: true, ..well }),
                 "waits for a place | all places are taken",
+            ),
+            (
+                said(
+                    &standing(Phase::Doing, None),
+                    Around { waits_for_place: true, is_disk_full: true, ..well },
+                ),
+                "waits for room on the disk | make room",
             ),
             (said(&standing(Phase::Doing, None), well), "asks, and has no answer yet | `beltline show"),
             (said(&standing(Phase::Waiting, None), well), "waits for a signal or a person | `beltline show"),

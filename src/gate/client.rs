@@ -39,7 +39,8 @@ pub struct Client {
 }
 
 impl Front {
-    fn trusts(&self, address: IpAddr) -> bool {
+    /// Whether that is a declared proxy.
+    pub fn trusts(&self, address: IpAddr) -> bool {
         self.trust.iter().any(|it| it.contains(&address))
     }
 

@@ -34,7 +34,7 @@ pub enum Reads {
 pub struct Room {
     /// So many tasks may be born in this step.
     pub left: u64,
-    /// So many may live at once.
+    /// So many may live at once; 0 where the process is being deleted.
     pub limit: u64,
 }
 
@@ -42,9 +42,12 @@ impl Bounds {
     /// Whether `born` tasks of `process` may be born in one step, and one more.
     ///
     /// # Errors
-    /// `too_many_tasks`.
+    /// `too_many_tasks`, or `process_not_found` where no task may be born any more.
     pub fn room(&self, process: &ProcessId, born: u64) -> Result<(), Fault> {
         match self.rooms.get(process) {
+            Some(room) if room.limit == 0 => {
+                Err(Fault::lasting("process_not_found", format!("process `{process}` is being deleted")))
+            }
             Some(room) if born >= room.left => {
                 let message = format!(
                     "process `{process}` has {} live tasks, and no more are taken; \

@@ -62,7 +62,7 @@ impl Accept {
         self.0.is_empty() || (complete && self.0.keys().any(has))
     }
 
-    /// The names a hook may set; empty: any.
+    /// The names a link may set.
     pub fn names(&self) -> Vec<&str> {
         self.0.keys().map(String::as_str).collect()
     }

@@ -27,6 +27,20 @@ pub fn admit(process: &Process, given: Params) -> Result<Params, Vec<(String, Fa
     if faults.is_empty() { Ok(params) } else { Err(faults) }
 }
 
+/// The params of a letter to a task of the process, checked: what is declared has its type, or is taken away
+/// with null.
+///
+/// # Errors
+/// A fault for every param that is not as declared.
+pub fn typed(process: &Process, params: &Params) -> Result<(), Vec<(String, Fault)>> {
+    let mut faults = unnameable(params);
+    for spec in &process.params {
+        let given = params.get(&spec.name).filter(|value| !value.is_null());
+        faults.extend(given.and_then(|value| misfit(process, spec, value)));
+    }
+    if faults.is_empty() { Ok(()) } else { Err(faults) }
+}
+
 /// Whether params are small enough for the process, whoever writes them.
 ///
 /// # Errors

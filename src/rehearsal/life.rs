@@ -240,8 +240,8 @@ impl Store for Life {
     async fn counts(&self, process: Option<&ProcessId>) -> Result<Vec<Count>, StoreError> {
         self.through("counts", self.store.counts(process)).await
     }
-    async fn alarms(&self, limit: usize) -> Result<Vec<Task>, StoreError> {
-        self.through("alarms", self.store.alarms(limit)).await
+    async fn alarms(&self, after: Option<TaskId>, limit: usize) -> Result<Vec<Task>, StoreError> {
+        self.through("alarms", self.store.alarms(after, limit)).await
     }
     async fn keep(&self, records: Vec<Record>) -> Result<(), StoreError> {
         self.through("keep", self.store.keep(records)).await

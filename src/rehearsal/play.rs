@@ -231,8 +231,7 @@ impl Player {
             let what = format!("`{address}` stands on `{}`, where no link is open", task.at);
             return Err(vec![Miss::new(spot, what)]);
         };
-        let open = |name: &str| accepts.is_empty() || accepts.contains(&name);
-        let taken = brought.iter().filter(|(name, _)| open(name));
+        let taken = brought.iter().filter(|(name, _)| accepts.contains(&name.as_str()));
         let params = taken.map(|(name, value)| (name.clone(), value.clone())).collect();
         let order = Order::Modify { params, revision: Some(task.revision) };
         self.order(address, order, "link", spot).await

@@ -173,8 +173,8 @@ impl Store for Breaker {
         self.store.counts(process).await
     }
 
-    async fn alarms(&self, limit: usize) -> Result<Vec<Task>, StoreError> {
-        self.store.alarms(limit).await
+    async fn alarms(&self, after: Option<TaskId>, limit: usize) -> Result<Vec<Task>, StoreError> {
+        self.store.alarms(after, limit).await
     }
 
     async fn keep(&self, records: Vec<Record>) -> Result<(), StoreError> {

@@ -382,8 +382,9 @@ impl Store for Memory {
         Ok(counts.into_iter().map(count).collect())
     }
 
-    async fn alarms(&self, limit: usize) -> Result<Vec<Task>, StoreError> {
-        Ok(self.select(|task| task.alarm.is_some() && task.state.phase().is_live(), limit))
+    async fn alarms(&self, after: Option<TaskId>, limit: usize) -> Result<Vec<Task>, StoreError> {
+        let rings = |task: &Task| task.alarm.is_some() && task.state.phase().is_live();
+        Ok(self.select(|task| after.is_none_or(|it| task.id > it) && rings(task), limit))
     }
 
     async fn keep(&self, records: Vec<Record>) -> Result<(), StoreError> {

@@ -299,8 +299,8 @@ impl Store for Sqlite {
         Ok(stands.into_iter().map(count).collect())
     }
 
-    async fn alarms(&self, limit: usize) -> Result<Vec<Task>, StoreError> {
-        self.look(move |look| look.alarms(limit)).await
+    async fn alarms(&self, after: Option<TaskId>, limit: usize) -> Result<Vec<Task>, StoreError> {
+        self.look(move |look| look.alarms(after, limit)).await
     }
 
     async fn alarm_counts(&self) -> Result<AlarmCounts, StoreError> {

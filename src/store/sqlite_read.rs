@@ -92,10 +92,11 @@ impl Look<'_> {
     }
 
     /// Live tasks with an open alarm.
-    pub(super) fn alarms(&self, limit: usize) -> Result<Vec<Task>, StoreError> {
-        let mut alarms =
-            self.db.prepare_cached("SELECT id FROM tasks WHERE alarm > 0 ORDER BY id LIMIT ?1")?;
-        let ids = alarms.query_map([number(limit)], |row| row.get(0))?.collect::<Result<Vec<i64>, _>>()?;
+    pub(super) fn alarms(&self, after: Option<TaskId>, limit: usize) -> Result<Vec<Task>, StoreError> {
+        let alarms = "SELECT id FROM tasks WHERE alarm > 0 AND id > ?1 ORDER BY id LIMIT ?2";
+        let mut alarms = self.db.prepare_cached(alarms)?;
+        let from = [after.map_or(i64::MIN, |it| it.0), number(limit)];
+        let ids = alarms.query_map(from, |row| row.get(0))?.collect::<Result<Vec<i64>, _>>()?;
         ids.into_iter().filter_map(|id| self.whole_task(id).transpose()).collect()
     }
 

@@ -1,5 +1,6 @@
 //! The stream of events.
 
+use beltline::api::app::STREAMS_EACH;
 use futures::StreamExt;
 use serde_json::{Value, json};
 
@@ -62,4 +63,32 @@ async fn events_come_as_they_happen_and_can_be_taken_up_again() {
     assert_eq!(live[0].1["state"], "cancelled");
     house.api("GET", "/events?process=hold").token(&token).send().await.problem(403, "denied");
     house.api("GET", "/events").header("last-event-id", "x").send().await.problem(422, "bad_event_id");
+}
+
+#[tokio::test]
+async fn one_listens_to_no_more_streams_than_anybody_looks_at() {
+    let house = House::open().await;
+    house.deploy(HOLD).await;
+    let reader = house.token("reader", &["read"], None).await;
+    let listen = async |token: &str| {
+        let url = format!("http://{}/api/v1/events", house.address);
+        house.client.get(url).bearer_auth(token).send().await.unwrap()
+    };
+    let mut open = Vec::new();
+    for _ in 0..STREAMS_EACH {
+        let answer = listen(&reader).await;
+        assert_eq!(answer.status(), 200);
+        open.push(answer);
+    }
+    let refused = listen(&reader).await;
+    assert_eq!((refused.status().as_u16(), refused.headers().contains_key("retry-after")), (429, true));
+    assert_eq!(refused.json::<Value>().await.unwrap()["code"], "too_many_streams");
+    assert_eq!(listen(OPERATOR).await.status(), 200, "others listen");
+    open.pop();
+    loop {
+        if listen(&reader).await.status() == 200 {
+            break;
+        }
+        tokio::task::yield_now().await;
+    }
 }

@@ -112,3 +112,59 @@ async fn an_oauth_redirect_brings_its_code_to_the_task_that_waits_for_it() {
     assert_eq!(task["params"]["callback"], json!({"domain": "acme.example", "member_id": "m"}));
     assert_eq!(call(query).await.status, 410);
 }
+
+const DOORS: &str = "
+process: doors
+params: {times: {type: integer}, key: {type: string, secret: true, input: false}}
+nodes:
+  start: {kind: input, next: bare}
+  bare: {kind: wait, link: true, next: named}
+  named: {kind: wait, link: true, accept: {times: {required: true}}, next: done}
+  done: {kind: end}
+";
+
+#[tokio::test]
+async fn a_link_takes_what_its_node_names_and_nothing_else() {
+    let house = House::open().await;
+    house.deploy(DOORS).await;
+    let link = path(&house.submit("doors", "one", json!({})).await);
+    let brought = json!({"times": 7, "key": "made-up", "other": 1});
+    house.call("POST", &link).token("").json(&brought).send().await.ok(200);
+    let task = house.until("/processes/doors/tasks/one", |it| it["node"] == "named").await;
+    assert_eq!(task["params"], json!({}), "the first names nothing");
+    let link = path(&task);
+    let wrong = house.call("POST", &link).token("").json(&json!({"times": "seven"})).send().await;
+    wrong.problem(422, "invalid_params");
+    let wrong = house.call("POST", &link).token("").body("application/x-www-form-urlencoded", "times=seven");
+    wrong.send().await.problem(422, "invalid_params");
+    let modify = house.api("POST", "/processes/doors/tasks/one/modify");
+    modify.json(&json!({"params": {"times": "seven"}})).send().await.problem(422, "invalid_params");
+    let form = house.call("POST", &link).token("").body("application/x-www-form-urlencoded", "times=7&key=x");
+    form.send().await.ok(200);
+    let task = house.until("/processes/doors/tasks/one", |it| it["state"] == "done").await;
+    assert_eq!(task["params"], json!({"times": 7}), "a form has texts, and the process an integer");
+}
+
+#[tokio::test]
+async fn the_callback_shows_nobodys_words_and_says_that_a_process_is_paused() {
+    let house = House::open().await;
+    house.deploy(LOGIN).await;
+    let words = "Call+this+number";
+    let stranger = format!("/oauth/callback?state=made-up&error=access_denied&error_description={words}");
+    let page = house.call("GET", &stranger).token("").send().await;
+    assert_eq!(page.status, 400);
+    assert!(!page.text.contains("Call this number"), "{}", page.text);
+    let task = house.submit("login", "one", json!({})).await;
+    let (_, state) = task["link"].as_str().unwrap().split_once("state=").unwrap();
+    let good = format!("/oauth/callback?state={state}&code=made-up-code&domain=acme.example");
+    let looked = house.call("HEAD", &good).token("").send().await;
+    assert_eq!((looked.status, looked.text.as_str()), (200, ""));
+    let task = house.api("GET", "/processes/login/tasks/one").send().await.ok(200);
+    assert_eq!(task["state"], "waiting", "a look uses nothing up");
+    house.api("POST", "/processes/login/pause").send().await.ok(200);
+    let page = house.call("GET", &good).token("").send().await;
+    assert_eq!(page.status, 202);
+    assert!(page.text.contains("the process is paused"), "{}", page.text);
+    house.api("POST", "/processes/login/resume").send().await.ok(200);
+    house.until("/processes/login/tasks/one", |it| it["state"] == "done").await;
+}

@@ -30,6 +30,7 @@ const DOORS: &[(&str, &str, &str)] = &[
     ("GET", "/api/v1/alarms", "read"),
     ("GET", "/api/v1/lives", "read"),
     ("GET", "/api/v1/status", "read"),
+    ("POST", "/api/v1/status/check", "run"),
     ("GET", "/api/v1/audit", "admin"),
     ("GET", "/api/v1/channels", "read"),
     ("PUT", "/api/v1/channels/author", "secrets"),

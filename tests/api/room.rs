@@ -64,7 +64,11 @@ async fn a_full_disk_takes_no_new_work_and_asks_nothing_but_what_can_end_does() 
     disk.fill(1 << 20);
     until("no room", || !store.room().takes_answers()).await;
     wake("asks").send().await;
-    house.until("/processes/two/tasks/asks", |it| it["state"] == "doing").await;
+    let asks = house.until("/processes/two/tasks/asks", |it| !it["waits_for"].is_null()).await;
+    assert_eq!(
+        (asks["state"].as_str(), asks["waits_for"].as_str()),
+        (Some("doing"), Some("room on the disk for the answer"))
+    );
     new().send().await.problem(507, "disk_full");
     assert_eq!(asked.load(Ordering::SeqCst), 0, "it is not asked while its answer has no room");
     disk.make_room();

@@ -74,6 +74,31 @@ fn a_damaged_task_and_a_damaged_process_cost_themselves_and_are_shown() {
 }
 
 #[test]
+fn doctor_has_every_row_opened_also_those_that_nobody_asks_for() {
+    let place = lived_in();
+    let _served = place.serve();
+    let told = place.ok(&["doctor"]);
+    assert!(told.contains("none is damaged"), "{told}");
+    let rows = |told: &str| -> u64 {
+        let line = told.lines().find(|it| it.contains("rows were opened")).unwrap();
+        line.split_once("store check: ").unwrap().1.split(' ').next().unwrap().parse().unwrap()
+    };
+    // Three tasks, their histories, two processes and their texts.
+    assert!(rows(&told) >= 10, "{told}");
+    spoil(&place, "UPDATE trail SET body = zeroblob(30) WHERE seq = (SELECT min(seq) FROM trail)");
+    assert_eq!(
+        place.ok(&["doctor", "--no-check"]).lines().find(|it| it.contains("rows were opened")),
+        told.lines().find(|it| it.contains("rows were opened")),
+        "nobody has looked since"
+    );
+    place.run(&["doctor"]).failed(1, &["wrong"]);
+    assert!(
+        place.run(&["doctor", "--no-check"]).out.contains("1 damaged: trail/"),
+        "it is known from now on"
+    );
+}
+
+#[test]
 fn a_damaged_text_of_a_process_is_healed_by_its_file() {
     let place = lived_in();
     spoil(&place, "UPDATE records SET value = x'01' WHERE shelf = 'version' AND name LIKE 'second@%'");

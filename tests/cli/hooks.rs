@@ -68,3 +68,32 @@ async fn ten_mebibytes_are_refused_and_not_kept() {
     let tasks = place.json(&["list", "door"]);
     assert_eq!(tasks["items"].as_array().unwrap().len(), 1);
 }
+
+/// A hook whose sender proves who they are.
+const PROVEN: &str = "
+process: proven
+params: {name: {type: string}}
+hooks:
+  open: {check: {header: {name: X-Token, value: '{{secret.door}}'}}, ref: '{{body.name}}'}
+nodes:
+  start: {kind: input, next: done}
+  done: {kind: end}
+";
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_stranger_does_not_fill_the_log() {
+    let place = Place::new();
+    place.write("processes/proven.yaml", PROVEN);
+    let served = place.serve();
+    let set = place.run_with(&["secret", "set", "door"], "right-token-of-the-door\n");
+    assert_eq!(set.code, Some(0), "{set:?}");
+    let url = format!("http://{}/hooks/proven/open", place.address());
+    let client = client();
+    let knock = |token: &'static str| client.post(&url).header("x-token", token).json(&json!({"name": "n"}));
+    for _ in 0..10 {
+        let wrong = join_all((0..20).map(|_| knock("wrong").send())).await;
+        assert!(wrong.into_iter().all(|it| it.unwrap().status() == 401));
+    }
+    assert_eq!(served.log().matches("a request to a hook was refused").count(), 1, "{}", served.log());
+    assert_eq!(knock("right-token-of-the-door").send().await.unwrap().status(), 202);
+}

@@ -15,4 +15,6 @@ mod damage;
 mod deaths;
 mod resources;
 mod hooks;
+mod memory;
+mod connections;
 mod demo;

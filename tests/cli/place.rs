@@ -30,6 +30,8 @@ nodes:
 pub(crate) struct Place {
     dir: tempfile::TempDir,
     env: Vec<(String, String)>,
+    /// How many files a program may have open here, if not as usual.
+    files: Option<u32>,
 }
 
 /// What a run of the binary left.
@@ -61,13 +63,19 @@ pub(crate) fn until<T>(what: &str, mut look: impl FnMut() -> Option<T>) -> T {
 
 impl Place {
     pub(crate) fn new() -> Place {
-        let place = Place { dir: tempfile::tempdir().unwrap(), env: Vec::new() };
+        let place = Place { dir: tempfile::tempdir().unwrap(), env: Vec::new(), files: None };
         place.write("processes/hello.yaml", HELLO);
         place
     }
 
     pub(crate) fn env(mut self, name: &str, value: &str) -> Place {
         self.env.push((name.to_owned(), value.to_owned()));
+        self
+    }
+
+    /// A place where a program may have that many files open, and cannot raise it.
+    pub(crate) fn files(mut self, files: u32) -> Place {
+        self.files = Some(files);
         self
     }
 
@@ -85,7 +93,15 @@ impl Place {
     }
 
     pub(crate) fn command(&self, args: &[&str]) -> Command {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_beltline"));
+        let mut command = match self.files {
+            None => Command::new(env!("CARGO_BIN_EXE_beltline")),
+            Some(files) => {
+                let mut shell = Command::new("/bin/sh");
+                let script = format!("ulimit -n {files} && exec \"$0\" \"$@\"");
+                shell.args(["-c", &script, env!("CARGO_BIN_EXE_beltline")]);
+                shell
+            }
+        };
         command.args(args).current_dir(self.dir.path()).env_clear().envs(self.env.iter().cloned());
         // `doctor` asks `df`, and `bench` asks `kill`.
         command.env("PATH", "/usr/bin:/bin").stdin(Stdio::null());

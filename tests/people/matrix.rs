@@ -62,6 +62,7 @@ const API: &[(&str, &str, &str)] = &[
     ("GET", "/api/v1/sessions", "known"),
     ("DELETE", "/api/v1/sessions/{session}", "known"),
     ("GET", "/api/v1/status", "read everywhere"),
+    ("POST", "/api/v1/status/check", "run everywhere"),
     ("GET", "/api/v1/tasks", "read somewhere"),
     ("GET", "/api/v1/templates", "known"),
     ("GET", "/api/v1/templates/{name}", "known"),

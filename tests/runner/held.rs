@@ -82,6 +82,23 @@ async fn an_answer_waits_for_the_store_however_long() {
 }
 
 #[tokio::test]
+async fn an_answer_that_comes_while_its_process_is_asked_to_go_is_kept() {
+    let it = scene().await;
+    it.store.counts(false);
+    let going = tokio::spawn(it.house.api("DELETE", "/processes/keeper").send());
+    it.store.is_to_count().await;
+    let more = it.house.api("POST", "/processes/keeper/tasks").json(&json!({"ref": "more"})).send().await;
+    more.problem(404, "no_such_process");
+    it.server.answer(9);
+    let task = it.done().await;
+    assert_eq!((&task["params"]["n"], &task["fault"]), (&json!(1), &json!(null)));
+    assert_eq!(it.server.asked_so_far().len(), 1);
+    it.store.counts(true);
+    going.await.unwrap().ok(204);
+    it.house.api("GET", "/processes/keeper").send().await.problem(404, "no_such_process");
+}
+
+#[tokio::test]
 async fn a_clock_that_steps_makes_no_second_life_of_a_request() {
     let it = scene().await;
     it.house.deploy(NAP).await;

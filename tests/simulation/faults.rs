@@ -93,7 +93,8 @@ impl Faults {
         }
         let writes = WRITES.contains(&door);
         let outage = self.has(Kind::FullDisk) || self.has(Kind::LostStore);
-        if outage && up >= self.outage_until && door == "commit" && self.dice.once_in(OUTAGE_ONCE_IN) {
+        let begins = ["commit", "rouse", "keep"].contains(&door);
+        if outage && up >= self.outage_until && begins && self.dice.once_in(OUTAGE_ONCE_IN) {
             self.outage_until = up + i64::try_from(self.dice.from(500, OUTAGE_MAX.0)).unwrap();
         }
         let doubtful = ["commit", "claim"].contains(&door);

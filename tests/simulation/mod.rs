@@ -12,6 +12,7 @@ mod crowds;
 mod deaths;
 mod dice;
 mod faults;
+mod names;
 mod oracle;
 mod plans;
 mod rounds;

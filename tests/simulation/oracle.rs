@@ -13,6 +13,7 @@ use beltline::rehearsal::virtual_time::Moment;
 
 use crate::simulation::faults::{Faults, Kind};
 use crate::simulation::ledger::{Ask, Fate, Ledger};
+use crate::simulation::names::Names;
 
 /// More happens in no run, however rough.
 const LINES_MAX: usize = 150_000;
@@ -27,6 +28,7 @@ const EARLY_MAX: i64 = 100;
 pub(crate) struct Oracle {
     pub(crate) faults: Faults,
     pub(crate) ledger: Ledger,
+    names: Names,
     /// What must not be, in words.
     pub(crate) wrong: Vec<String>,
     /// All that happened, line by line.
@@ -57,10 +59,11 @@ pub(crate) struct Rest {
 }
 
 impl Oracle {
-    pub(crate) fn new(faults: Faults) -> Oracle {
+    pub(crate) fn new(faults: Faults, names: Names) -> Oracle {
         Oracle {
             faults,
             ledger: Ledger::default(),
+            names,
             wrong: Vec::new(),
             trace: Vec::new(),
             life: 0,
@@ -95,6 +98,9 @@ impl Oracle {
             let to = hop.to.as_ref().map(|to| format!(" → {to}")).unwrap_or_default();
             let fault = hop.fault.as_ref().map(|it| format!(" {}", it.code)).unwrap_or_default();
             self.note(&format!("{} {} {}: {}{to}{fault}", at.up, task.address(), hop.node, hop.event));
+        }
+        for wrong in self.names.walked(step) {
+            self.says(wrong);
         }
         self.unknown(step);
         if let Some(key) = self.ledger.committed(step) {
@@ -171,12 +177,12 @@ impl Oracle {
     }
 
     /// What lies in the store when all has been well for a while.
-    pub(crate) fn at_the_end(&mut self, tasks: &[Task], at: Moment, paused: impl Fn(&Task) -> bool) {
+    pub(crate) fn at_the_end(&mut self, tasks: &[Task], at: Moment) {
         for task in tasks.iter().filter(|it| it.state.phase().is_live()) {
             let name = task.address();
             let waits = matches!(task.state, State::Waiting { until: None });
             match task.due {
-                None if waits || paused(task) => {}
+                None if waits => {}
                 None => self.says(format!("`{name}` on `{}` waits for nothing: {:?}", task.at, task.state)),
                 Some(due) if due + LATE_MAX < at.wall => {
                     self.says(format!("`{name}` was due at {due}, and nobody looks at it"));

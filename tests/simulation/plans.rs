@@ -80,7 +80,7 @@ fn plan(number: u64, dice: &mut Dice) -> String {
 fn station(text: &mut String, node: u64, next: &str, dice: &mut Dice) {
     let on = format!("next: {next}, on_error: {next}");
     let post = "kind: http, method: POST";
-    let line = match dice.from(0, 16) {
+    let line = match dice.from(0, 17) {
         0..3 => {
             let retry = if dice.once_in(2) { ", retry: {times: 3, first: 1s, jitter: 0}" } else { "" };
             format!("{{{post}, url: \"https://a.example/{node}\", timeout: 10s{retry}, {on}}}")
@@ -95,6 +95,7 @@ fn station(text: &mut String, node: u64, next: &str, dice: &mut Dice) {
             "{{kind: each, items: [0, 1, 2], process: worker, params: {{how: \"{{{{item}}}}\"}}, {on}}}"
         ),
         14 => format!("{{kind: wait, for: {}s, next_on_timeout: {next}, next: {next}}}", dice.from(1, 30)),
+        15 => return read(text, node, next),
         _ => return chain(text, node, next, dice),
     };
     writeln!(text, "  n{node}: {line}").unwrap();

@@ -12,7 +12,7 @@ use beltline::engine::shelf::Keyring;
 use beltline::engine::turns::NotTaken;
 use beltline::model::names::{Address, ProcessId, TaskId};
 use beltline::model::scope::Scope;
-use beltline::model::task::{Letter, State, Task, To, Word};
+use beltline::model::task::{Letter, State, To, Word};
 use beltline::model::time::Span;
 use beltline::rehearsal::director::Director;
 use beltline::rehearsal::life::at_once;
@@ -24,6 +24,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::simulation::dice::Dice;
 use crate::simulation::faults::{Faults, Kind, OUTAGE_MAX};
+use crate::simulation::names::Names;
 use crate::simulation::oracle::Oracle;
 use crate::simulation::plans::{CHAIN, PLANS, plans};
 use crate::simulation::universe::{BEGINNING, CALLS_AT_ONCE_MAX, address, params, process};
@@ -39,6 +40,8 @@ const GRACE: Span = Span::secs(10);
 /// What came of a seed.
 pub(crate) struct Tried {
     pub(crate) kinds: Vec<Kind>,
+    /// After how many milliseconds it ended.
+    pub(crate) up: i64,
     pub(crate) wrong: Vec<String>,
     pub(crate) trace: Vec<String>,
     pub(crate) texts: Vec<String>,
@@ -74,11 +77,12 @@ pub(crate) fn try_seed(seed: u64, kinds: &[Kind]) -> Tried {
     runtime.block_on(trial.run());
     // The runner ends before its runtime does.
     runtime.block_on(trial.simulation.kill());
-    let texts = std::mem::take(&mut trial.texts);
+    let (texts, up) = (std::mem::take(&mut trial.texts), trial.up());
     drop(runtime);
     let mut oracle = trial.oracle();
     let kinds = oracle.faults.kinds.clone();
-    Tried { kinds, wrong: std::mem::take(&mut oracle.wrong), trace: std::mem::take(&mut oracle.trace), texts }
+    let (wrong, trace) = (std::mem::take(&mut oracle.wrong), std::mem::take(&mut oracle.trace));
+    Tried { kinds, up, wrong, trace, texts }
 }
 
 impl Trial {
@@ -94,7 +98,7 @@ impl Trial {
             faults.kinds = kinds.to_vec();
         }
         let effects_max = faults.has(Kind::Crowd).then_some(2);
-        let oracle = Arc::new(Mutex::new(Oracle::new(faults)));
+        let oracle = Arc::new(Mutex::new(Oracle::new(faults, Names::of(&texts))));
         let director: Arc<Mutex<dyn Director>> = Arc::<Mutex<Oracle>>::clone(&oracle);
         let disk = Arc::new(Memory::default());
         let simulation = Simulation::new(Premises {
@@ -127,7 +131,9 @@ impl Trial {
                 let name = format!("p{}/u{number}", self.dice.from(0, PLANS));
                 self.submit(&name, json!({}));
             }
-            let pause = self.dice.from(1, 1_200_000);
+            // Half of what goes wrong does so while something is being done.
+            let most = if self.dice.once_in(2) { 5_000 } else { 2_400_000 };
+            let pause = self.dice.from(1, most);
             self.live(pause).await;
             self.disturb().await;
         }
@@ -318,15 +324,24 @@ impl Trial {
         }
     }
 
-    /// What was paused for a deploy that failed goes on when the store is back.
+    /// What was paused for a deploy that failed goes on when the store is back: nobody else pauses here.
     async fn none_sleeps(&mut self) {
         self.live(OUTAGE_MAX.0 + 30_000).await;
         let query = TaskQuery { limit: usize::MAX, ..TaskQuery::default() };
-        let paused = |it: &Task| self.registry.get(&it.process).is_some_and(|it| it.paused);
         for task in at_once(self.disk.tasks(&query)).unwrap() {
-            if task.due.is_none() && matches!(task.state, State::Ready { .. }) && !paused(&task) {
+            if task.due.is_none() && matches!(task.state, State::Ready { .. }) {
                 let (name, node) = (task.address(), &task.at);
                 self.oracle().says(format!("`{name}` sleeps on `{node}` after a deploy that failed"));
+            }
+        }
+        self.none_is_paused();
+    }
+
+    fn none_is_paused(&mut self) {
+        for number in 0..PLANS {
+            let id = ProcessId::new(&format!("p{number}")).unwrap();
+            if self.registry.get(&id).is_some_and(|it| it.paused) {
+                self.oracle().says(format!("`{id}` is paused, and nobody paused it"));
             }
         }
     }
@@ -341,13 +356,13 @@ impl Trial {
 
     /// What must hold when all has been well for a while.
     fn judge(&mut self) {
+        self.none_is_paused();
         let query = TaskQuery { limit: usize::MAX, ..TaskQuery::default() };
         let tasks = at_once(self.disk.tasks(&query)).unwrap();
         let moment = self.simulation.premises().time.moment();
         let lives = self.simulation.lives();
         let mut oracle = self.oracle.lock().unwrap();
-        let registry = Arc::clone(&self.registry);
-        oracle.at_the_end(&tasks, moment, |task| registry.get(&task.process).is_some_and(|it| it.paused));
+        oracle.at_the_end(&tasks, moment);
         for submit in self.submits.lock().unwrap().iter() {
             let name = &submit.to;
             match &submit.answer {

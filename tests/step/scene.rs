@@ -307,8 +307,8 @@ mod rival {
         async fn counts(&self, process: Option<&ProcessId>) -> Result<Vec<Count>, StoreError> {
             self.disk.counts(process).await
         }
-        async fn alarms(&self, limit: usize) -> Result<Vec<Task>, StoreError> {
-            self.disk.alarms(limit).await
+        async fn alarms(&self, after: Option<TaskId>, limit: usize) -> Result<Vec<Task>, StoreError> {
+            self.disk.alarms(after, limit).await
         }
         async fn keep(&self, records: Vec<Record>) -> Result<(), StoreError> {
             self.disk.keep(records).await

@@ -126,9 +126,11 @@ pub(super) async fn open_alarms_are_listed(store: &dyn Store) {
     put(store, born(waiting(5, "shop/5"))).await.unwrap();
     put(store, moved(waiting(1, "shop/1"))).await.unwrap();
     let ids = async |limit| -> Vec<i64> {
-        store.alarms(limit).await.unwrap().iter().map(|task| task.id.0).collect()
+        store.alarms(None, limit).await.unwrap().iter().map(|task| task.id.0).collect()
     };
     assert_eq!((ids(9).await, ids(1).await), (vec![2, 3], vec![2]));
+    let behind = store.alarms(Some(TaskId(2)), 9).await.unwrap();
+    assert_eq!(behind.iter().map(|task| task.id.0).collect::<Vec<_>>(), [3]);
 }
 
 pub(super) async fn open_alarms_are_counted_at_any_number(store: &dyn Store) {

@@ -322,7 +322,7 @@ impl Pair {
         self.both(async |store| store.last_event().await.unwrap()).await;
         let counts = self.both(async |store| counts(store).await).await;
         self.saw(!counts.is_empty(), "counts");
-        let alarms = self.both(async |store| store.alarms(NO_LIMIT).await.unwrap()).await;
+        let alarms = self.both(async |store| store.alarms(None, NO_LIMIT).await.unwrap()).await;
         self.saw(!alarms.is_empty(), "alarms");
         self.both(async |store| store.alarm_counts().await.unwrap()).await;
         let due = self.both(async |store| store.next_due().await.unwrap()).await;

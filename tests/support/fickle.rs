@@ -31,13 +31,25 @@ pub(crate) struct Fickle {
     refused: watch::Sender<usize>,
     /// Every task that was claimed, in order.
     claimed: watch::Sender<Vec<TaskId>>,
+    /// Whether it does not count now, and how many wait for that.
+    uncounted: watch::Sender<(bool, usize)>,
 }
 
 impl Fickle {
     pub(crate) fn over(inner: Arc<dyn Store>) -> Arc<Fickle> {
         let (mood, refused, claimed) =
             (watch::Sender::default(), watch::Sender::default(), watch::Sender::default());
-        Arc::new(Fickle { inner, mood, refused, claimed })
+        Arc::new(Fickle { inner, mood, refused, claimed, uncounted: watch::Sender::default() })
+    }
+
+    /// It does not count until it is told to.
+    pub(crate) fn counts(&self, does: bool) {
+        self.uncounted.send_modify(|it| it.0 = !does);
+    }
+
+    /// Returns when somebody waits for a count.
+    pub(crate) async fn is_to_count(&self) {
+        self.uncounted.subscribe().wait_for(|it| it.1 > 0).await.unwrap();
     }
 
     pub(crate) fn is_in(&self, mood: Mood) {
@@ -111,10 +123,13 @@ impl Store for Fickle {
         self.inner.last_event().await
     }
     async fn counts(&self, process: Option<&ProcessId>) -> Result<Vec<Count>, StoreError> {
+        self.uncounted.send_modify(|it| it.1 += 1);
+        self.uncounted.subscribe().wait_for(|it| !it.0).await.unwrap();
+        self.uncounted.send_modify(|it| it.1 -= 1);
         self.inner.counts(process).await
     }
-    async fn alarms(&self, limit: usize) -> Result<Vec<Task>, StoreError> {
-        self.inner.alarms(limit).await
+    async fn alarms(&self, after: Option<TaskId>, limit: usize) -> Result<Vec<Task>, StoreError> {
+        self.inner.alarms(after, limit).await
     }
     async fn keep(&self, records: Vec<Record>) -> Result<(), StoreError> {
         self.inner.keep(records).await

@@ -20,6 +20,7 @@ use beltline::engine::shelf::{Channel, Keyring};
 use beltline::engine::turns::Turns;
 use beltline::engine::witness::Unwitnessed;
 use beltline::gate::client::Front;
+use beltline::gate::connections::ConnectionLimits;
 use beltline::model::time::Span;
 use beltline::store::memory::Memory;
 use beltline::world::clock::SystemClock;
@@ -127,6 +128,8 @@ impl House {
             local_token: Some(OPERATOR.to_owned()),
             store: "memory".to_owned(),
             data: None,
+            files_max: None,
+            connections_max: ConnectionLimits::default().all,
         };
         let desk = Arc::new(Desk::new(handle, keyring, config));
         desk.load_all().await.unwrap();

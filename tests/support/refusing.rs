@@ -133,8 +133,8 @@ impl Store for Refusing {
         self.store.counts(process).await
     }
 
-    async fn alarms(&self, limit: usize) -> Result<Vec<Task>, StoreError> {
-        self.store.alarms(limit).await
+    async fn alarms(&self, after: Option<TaskId>, limit: usize) -> Result<Vec<Task>, StoreError> {
+        self.store.alarms(after, limit).await
     }
 
     async fn alarm_counts(&self) -> Result<AlarmCounts, StoreError> {

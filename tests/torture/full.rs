@@ -95,7 +95,7 @@ async fn pause(time: Duration) {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_full_disk_under_load() {
     if can_mount(ROW) {
-        filled(rounds(8, 250), None).await.stands("disk full");
+        filled(rounds(10, 250), None).await.stands("disk full");
     }
 }
 
@@ -108,5 +108,5 @@ async fn a_full_disk_under_load_sees_what_is_acknowledged_before_the_commit() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_failing_disk_under_load() {
-    failing(rounds(6, 250)).await.stands("disk failing");
+    failing(rounds(10, 250)).await.stands("disk failing");
 }

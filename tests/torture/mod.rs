@@ -2,12 +2,13 @@
 //! acknowledged must be there and right at the end, what was asked must be asked once, and no pair of tokens
 //! that was received may be lost. `tests/torture/run` runs all rows and writes their table.
 
+mod pulse;
 mod outside;
 mod tokens;
 mod story;
 mod life;
 mod judge;
-mod tally;
+pub(crate) mod tally;
 mod disk;
 mod scene;
 mod kills;

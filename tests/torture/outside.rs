@@ -14,10 +14,11 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::task::JoinHandle;
 
+use crate::torture::pulse::Pulse;
 use crate::torture::tokens::{Families, Told};
 
-/// How long an answer may lie unwritten to the disk of the engine when a fault comes: an answer that came so
-/// long before it or less was in flight.
+/// How long an answer may lie unwritten to the disk of the engine when a fault comes, on a machine that is
+/// not slow just then: an answer that came so long before it or less was in flight.
 const IN_FLIGHT: Duration = Duration::from_secs(3);
 /// How much later than it was sent a request may be read here.
 const READ_LATE: Duration = Duration::from_secs(1);
@@ -41,6 +42,7 @@ pub(crate) struct Book {
     file: Mutex<File>,
     asked: Mutex<Vec<Asked>>,
     faults: Mutex<Vec<Duration>>,
+    pulse: Pulse,
     pub(crate) families: Mutex<Families>,
 }
 
@@ -88,8 +90,10 @@ pub(crate) fn number_of(what: &str) -> u64 {
 impl Book {
     #[expect(clippy::disallowed_methods, reason = "the outside has a clock of its own")]
     fn new(ledger: &Path, seed: u64) -> Book {
+        let began = Instant::now();
         Book {
-            began: Instant::now(),
+            began,
+            pulse: Pulse::new(&ledger.with_extension("pulse"), began),
             seed,
             calm: AtomicBool::new(false),
             file: Mutex::new(File::create(ledger).unwrap()),
@@ -120,8 +124,10 @@ impl Book {
 
     /// Whether a fault came while the engine could still hold that answer in its memory alone.
     pub(crate) fn in_flight(&self, asked: Duration, answered: Option<Duration>, again: Duration) -> bool {
-        let until = answered.map_or(again, |answered| again.min(answered + IN_FLIGHT));
-        self.faults.lock().unwrap().iter().any(|fault| asked <= *fault + READ_LATE && *fault <= until)
+        let until =
+            answered.map_or(again, |answered| again.min(answered + IN_FLIGHT + self.pulse.late(answered)));
+        let read_late = READ_LATE + self.pulse.late(asked);
+        self.faults.lock().unwrap().iter().any(|fault| asked <= *fault + read_late && *fault <= until)
     }
 
     /// All requests by what they asked for.

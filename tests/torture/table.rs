@@ -14,7 +14,7 @@ struct Row {
     controls: &'static [&'static str],
 }
 
-const ROWS: [Row; 11] = [
+const ROWS: [Row; 12] = [
     Row { name: "sigkill", about: "SIGKILL under load", controls: &["early_acknowledge", "late_signals"] },
     Row {
         name: "struck",
@@ -30,6 +30,7 @@ const ROWS: [Row; 11] = [
     Row { name: "replaced", about: "frozen, replaced by another engine, thawed", controls: &["no_fence"] },
     Row { name: "hostile token server", about: "hostile token server: statuses × bodies", controls: &[] },
     Row { name: "sigterm", about: "SIGTERM under load", controls: &[] },
+    Row { name: "simulated hours", about: "simulated hours of all these, drawn at random", controls: &[] },
 ];
 const PATH: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/README.md");
 const MARK: &str = "<!-- torture: written by tests/torture/run -->\n";
@@ -56,15 +57,20 @@ impl Row {
             "| {} | {} | {} | {} | {} | {} | {} | {} | {} |\n",
             self.about,
             tally.rounds,
-            tally.acknowledged,
+            counted(tally.acknowledged),
             tally.lost.len(),
             tally.wrong.len(),
             tally.pairs_lost.len(),
-            tally.renewals,
-            tally.repeats,
+            counted(tally.renewals),
+            counted(tally.repeats),
             controls.join(", ")
         )
     }
+}
+
+/// A row that does not count it says so.
+fn counted(many: u64) -> String {
+    if many == 0 { "–".to_owned() } else { many.to_string() }
 }
 
 /// What stands between the marks.

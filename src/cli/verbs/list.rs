@@ -72,10 +72,9 @@ impl List {
 impl Alarms {
     /// Lists.
     pub async fn run(self, session: &Session) -> Result<()> {
-        let answer = session.remote()?.get("/api/v1/alarms").await?;
+        let tasks = session.remote()?.list("/api/v1/alarms", usize::MAX).await?;
         let out = &session.out;
-        out.answer(&answer, || {
-            let tasks = answer.get("items").and_then(Value::as_array).cloned().unwrap_or_default();
+        out.answer(&json!({"items": tasks}), || {
             if tasks.is_empty() {
                 return out.line("no task waits for a person");
             }

@@ -24,6 +24,7 @@ pub mod token;
 pub mod user;
 pub mod audit;
 pub mod config;
+mod doctor_status;
 pub mod doctor;
 pub mod completions;
 pub mod run;
