@@ -11,6 +11,7 @@ use crate::cli::config::{Config, StoreChoice};
 use crate::cli::data::DataDir;
 use crate::desk::canary::Canary;
 use crate::desk::desk::DeskConfig;
+use crate::engine::apart::Apart;
 use crate::engine::births::Births;
 use crate::engine::board::Board;
 use crate::engine::edges::{Clock, Store};
@@ -18,6 +19,7 @@ use crate::engine::in_flight::InFlight;
 use crate::engine::registry::Registry;
 use crate::engine::shelf::{Channel, Keyring};
 use crate::engine::turns::Turns;
+use crate::engine::witness::{Unwitnessed, Witness};
 use crate::gate::connections::ConnectionLimits;
 use crate::model::scope::Scope;
 use crate::store::memory::Memory;
@@ -75,17 +77,24 @@ pub(super) fn world(config: &Config, keyring: &Arc<Keyring>) -> Result<Arc<RealW
 }
 
 /// What a runner works with.
+/// What knows under which task the engine died. A store that does not last needs none.
+pub(super) fn witness(config: &Config, data: &DataDir) -> Arc<dyn Witness> {
+    if config.store == StoreChoice::Memory { Arc::new(Unwitnessed) } else { data.witness() }
+}
+
 pub(super) fn turns(
     config: &Config,
     store: Arc<dyn Store>,
+    witness: Arc<dyn Witness>,
     world: Arc<RealWorld>,
     keyring: &Arc<Keyring>,
     address: SocketAddr,
 ) -> Turns {
     let public_url: Arc<str> = Arc::from(config.public_url(address));
-    let keyring = Arc::clone(keyring);
+    let (keyring, budget) = (Arc::clone(keyring), config.budget);
     let facts = move || {
         let mut scope = Scope::default();
+        scope.budget = budget;
         scope.vars = keyring.vars();
         scope.secrets = keyring.names();
         scope.public_url = Arc::clone(&public_url);
@@ -101,6 +110,8 @@ pub(super) fn turns(
         facts: Arc::new(facts),
         births: Births::new(),
         in_flight: InFlight::default(),
+        apart: Apart::new(),
+        witness,
     }
 }
 

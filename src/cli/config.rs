@@ -16,8 +16,10 @@ use crate::cli::env::Env;
 use crate::cli::failure::Usage;
 use crate::cli::keys::{FILE_ENV, Held, KEYS, Key, Origin};
 use crate::cli::suggest::nearest;
+use crate::model::budget::Budget;
 use crate::model::rate::Limit;
 use crate::model::time::Span;
+use crate::world::clock::lived_ticks;
 use crate::world::storm::Digest;
 
 /// The file that is read if no other is named, and only if it is there.
@@ -51,6 +53,8 @@ pub struct Config {
     pub digest: Digest,
     /// How long a stop takes at most.
     pub grace: Span,
+    /// What one evaluation may cost.
+    pub budget: Budget,
     /// Channels of the file, by name.
     pub channels: Map<String, Value>,
     /// The server that other verbs speak to, if one was named.
@@ -115,6 +119,7 @@ impl Config {
                 one("digest.max").map_or(Ok(Digest::MOST), span)?,
             ),
             grace: one("grace").map_or(Ok(GRACE), span)?,
+            budget: budget(one)?,
             server: one("server").map(url).transpose()?,
             token: text("token").map(Zeroizing::new),
             key: text("key").map(Zeroizing::new),
@@ -253,6 +258,35 @@ fn url(held: &Held) -> Result<Url> {
 
 fn span(held: &Held) -> Result<Span> {
     held.values[0].parse().map_err(|_| bad(held, "length of time", "`30s` or `5m`"))
+}
+
+/// The least an evaluation may be allowed: with less, processes that work elsewhere would not.
+const STEPS_MIN: u64 = 100_000;
+const BYTES_MIN: u64 = 16 << 20;
+
+fn budget<'a>(one: impl Fn(&str) -> Option<&'a Held>) -> Result<Budget> {
+    let default = Budget::default();
+    Ok(Budget {
+        steps: one("evaluation.steps").map_or(Ok(default.steps), steps)?,
+        bytes: one("evaluation.bytes").map_or(Ok(default.bytes), bytes)?,
+        time: one("evaluation.time").map_or(Ok(default.time), span)?,
+        clock: Some(lived_ticks),
+    })
+}
+
+fn steps(held: &Held) -> Result<u64> {
+    let steps = held.values[0].parse().ok().filter(|it| *it >= STEPS_MIN);
+    steps.ok_or_else(|| bad(held, "number of steps", "20000000; 100000 at least"))
+}
+
+fn bytes(held: &Held) -> Result<u64> {
+    let text = held.values[0].trim();
+    let unit = |unit: &str, shift: u32| {
+        let number = text.strip_suffix(unit)?.trim().parse::<u64>().ok()?;
+        number.checked_mul(1 << shift)
+    };
+    let bytes = unit("GiB", 30).or_else(|| unit("MiB", 20)).filter(|it| *it >= BYTES_MIN);
+    bytes.ok_or_else(|| bad(held, "size", "`256MiB` or `1GiB`; 16MiB at least"))
 }
 
 fn store(held: &Held) -> Result<StoreChoice> {

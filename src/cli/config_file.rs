@@ -45,6 +45,7 @@ struct Shape {
     tls: TlsFiles,
     proxy: Proxy,
     digest: DigestShape,
+    evaluation: Evaluation,
     limits: Limits,
     channels: Map<String, Value>,
 }
@@ -74,6 +75,14 @@ struct Allow {
 struct DigestShape {
     first: Option<String>,
     max: Option<String>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+struct Evaluation {
+    steps: Option<u64>,
+    bytes: Option<String>,
+    time: Option<String>,
 }
 
 #[derive(Debug, Default, Deserialize)]
@@ -125,6 +134,13 @@ fn taken(shape: Shape, tree: Option<&Tree>, file: &str, base: &Path) -> ConfigFi
         ("allow.addresses", shape.allow.addresses, origin(&["allow", "addresses"])),
         ("allow.oauth_hosts", shape.allow.oauth_hosts, origin(&["allow", "oauth_hosts"])),
         ("digest.first", one(shape.digest.first), origin(&["digest", "first"])),
+        (
+            "evaluation.steps",
+            one(shape.evaluation.steps.map(|it| it.to_string())),
+            origin(&["evaluation", "steps"]),
+        ),
+        ("evaluation.bytes", one(shape.evaluation.bytes), origin(&["evaluation", "bytes"])),
+        ("evaluation.time", one(shape.evaluation.time), origin(&["evaluation", "time"])),
         ("digest.max", one(shape.digest.max), origin(&["digest", "max"])),
     ];
     let values = values.into_iter().filter_map(|(key, values, origin)| Some((key, values?, origin)));

@@ -6,13 +6,16 @@ use std::io::{self, Write};
 use std::net::SocketAddr;
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use anyhow::{Context, Result, anyhow, bail};
 use base64::Engine;
 use base64::prelude::{BASE64_STANDARD, BASE64_URL_SAFE_NO_PAD};
 use zeroize::Zeroizing;
 
+use crate::engine::witness::{Unwitnessed, Witness};
 use crate::store::seal::{KEY_BYTES, Key};
+use crate::store::witness::FileWitness;
 
 /// The folder, for its owner alone.
 const DIR_MODE: u32 = 0o700;
@@ -58,6 +61,17 @@ impl DataDir {
     /// The database.
     pub fn database(&self) -> PathBuf {
         self.0.join("beltline.db")
+    }
+
+    /// What knows under which task the engine died. Without it, it goes on all the same.
+    pub fn witness(&self) -> Arc<dyn Witness> {
+        match FileWitness::open(&self.0) {
+            Ok(witness) => Arc::new(witness),
+            Err(error) => {
+                tracing::warn!(%error, "no death of the engine will be told; hint: has the disk room?");
+                Arc::new(Unwitnessed)
+            }
+        }
     }
 
     /// Makes the folder if it is not there.

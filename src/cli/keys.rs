@@ -63,6 +63,13 @@ pub const KEYS: &[Key] = &[
     key("digest.max", "BELTLINE_DIGEST_MAX", "", "1m").about("the same at most, while more come; up to 1m"),
     key("grace", "BELTLINE_GRACE", "--grace", "10s")
         .about("how long a stop takes at most; what is not done then goes on at the next start"),
+    key("evaluation.steps", "BELTLINE_EVALUATION_STEPS", "", "20000000").about(
+        "how many steps of work one evaluation may take: an expression, a text, all that a node works out",
+    ),
+    key("evaluation.bytes", "BELTLINE_EVALUATION_BYTES", "", "256MiB")
+        .about("how much memory it may take, all in all"),
+    key("evaluation.time", "BELTLINE_EVALUATION_TIME", "", "5s")
+        .about("how long it may take, whatever it does"),
     key("server", "BELTLINE_SERVER", "--server", "")
         .about("the server other verbs speak to; else the local one"),
     key("token", "BELTLINE_TOKEN", "", "").about("who speaks to it; else the data folder's token").secret(),

@@ -17,7 +17,7 @@ use zeroize::Zeroizing;
 use crate::api::app::{App, Metrics};
 use crate::api::serve::{serve, serve_sealed};
 use crate::api::tls::Tls;
-use crate::cli::assemble::{desk_config, open_store, turns, world};
+use crate::cli::assemble::{desk_config, open_store, turns, witness, world};
 use crate::cli::config::Config;
 use crate::cli::data::{DataDir, Lock};
 use crate::cli::descriptors::raise;
@@ -85,7 +85,7 @@ impl Engine {
         let keyring = Arc::new(Keyring::default());
         let files_max = raise();
         let world = world(config, &keyring)?;
-        let turns = turns(config, store, Arc::clone(&world), &keyring, address);
+        let turns = turns(config, store, witness(config, &data), Arc::clone(&world), &keyring, address);
         let (runner, handle) = Runner::new(Arc::new(turns));
         let runner = runner.grace(share(config.grace, RUNNER_TENTHS));
         let desk = Arc::new(Desk::new(handle, keyring, desk_config(config, &data, files_max)?));

@@ -231,6 +231,15 @@ impl Desk {
         (self.handle.turns().facts)().public_url
     }
 
+    /// Works something out, where it holds up nobody if it takes long.
+    pub(super) async fn apart<T, W>(&self, is_large: bool, work: W) -> Done<T>
+    where
+        T: Send + 'static,
+        W: Fn() -> T + Send + Sync + 'static,
+    {
+        Ok(self.handle.turns().apart.request(is_large, work).await?)
+    }
+
     /// The process of that id, if it is deployed.
     pub(super) fn deployed(&self, id: &ProcessId) -> Done<Deployed> {
         self.registry().get(id).ok_or_else(|| self.no_process(id))

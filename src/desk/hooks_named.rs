@@ -14,12 +14,14 @@ use crate::desk::submit::admitted;
 use crate::engine::runner::Entry;
 use crate::engine::turns::NotTaken;
 use crate::engine::waiters::{Reply, Told};
+use crate::model::budget::{self, within};
 use crate::model::fault::Fault;
 use crate::model::names::{Address, Ref};
 use crate::model::params::Params;
-use crate::model::scope::{Scope, View};
+use crate::model::scope::Scope;
 use crate::model::task::{Letter, Order, Phase, Task, To, Word};
 use crate::model::text::Text;
+use crate::model::time::Timestamp;
 use crate::process::hook::{Answer, Check, First, Hook, IfExists, IfMissing};
 use crate::process::hook_body::{self, BadBody};
 use crate::process::hook_fill::{Seen, view};
@@ -27,6 +29,8 @@ use crate::process::hook_proof::{Came, Signature, Unproven, prove, same};
 
 /// How often a request looks again at a name that changes hands under it.
 const TRIES_MAX: usize = 5;
+/// A longer body is read where it holds up nobody, in bytes.
+const LIGHT_BYTES: usize = 16 * 1024;
 /// Headers that no text sees: they carry what proves.
 const UNSEEN: [&str; 3] = ["authorization", "cookie", "proxy-authorization"];
 
@@ -104,22 +108,15 @@ impl Desk {
         if let Some(Held::Before(reference)) = &held {
             return Ok(Hooked::Repeated { address: address(knock, reference) });
         }
-        let query = hook_body::form(request.query.as_bytes()).map_err(bad_body)?;
-        let body = hook_body::read(&hook.accept, &request.media_type, &request.body, &request.query);
-        let body = body.map_err(bad_body)?;
-        let proof = proof_header(hook);
-        let open = |(name, _): &&(String, String)| !UNSEEN.contains(&name.as_str()) && proof != Some(name);
-        let headers = request.headers.iter().filter(open);
-        let headers: Map<String, Value> =
-            headers.map(|(name, value)| (name.clone(), Value::from(value.as_str()))).collect();
-        drop(request.body);
-        let seen = Seen { method: request.method, headers, query, body };
-        let view = view(&knock.process, seen, &self.facts(), self.now()).map_err(unfilled)?;
-        if !hook.wants(&view).map_err(unfilled)? {
+        let is_large = request.body.len() > LIGHT_BYTES;
+        let (own, facts, now) = (knock.clone(), self.facts(), self.now());
+        let read =
+            move || own.hook().ok_or_else(no_hook).and_then(|hook| wanted(&own, hook, &request, &facts, now));
+        let Some(wanted) = self.apart(is_large, read).await?? else {
             return Ok(Hooked::Ignored);
-        }
+        };
         let key = signature.as_ref().map(|it| format!("{}/{}/{}", knock.process.id, hook.name, it.id));
-        let done = self.delivered(knock, hook, &view, key).await?;
+        let done = self.delivered(knock, hook, wanted, key).await?;
         if let Some(signature) = &signature {
             self.remember_signature(knock, signature, &done.address().reference).await?;
         }
@@ -166,18 +163,17 @@ impl Desk {
         &self,
         knock: &Knock,
         hook: &Hook,
-        view: &View,
+        wanted: Wanted,
         key: Option<String>,
     ) -> Done<Delivered> {
-        let given = hook.reference(view).map_err(unfilled)?;
-        let named = given.is_some();
-        let reference = self.reference(given)?;
-        let params = hook.params(&knock.process, view).map_err(unfilled)?;
+        let Wanted { reference, params, brought } = wanted;
+        let named = reference.is_some();
+        let reference = self.reference(reference)?;
         writable(&params)?;
         let address = Address { process: knock.process.id.clone(), reference };
         for _ in 0..TRIES_MAX {
             let live = if named { self.live(&address).await? } else { None };
-            self.asked(knock, hook, view, live.as_ref())?;
+            self.asked(knock, hook, brought.as_deref(), live.as_ref())?;
             match (live, hook.if_exists, hook.if_missing) {
                 (Some(task), IfExists::Refuse, _) => return Err(Refusal::RefTaken(Box::new(task))),
                 (Some(task), IfExists::Return, _) => return Ok(Delivered::Known(task.address())),
@@ -302,21 +298,61 @@ impl Desk {
     }
 
     /// Makes the check that asks the task itself.
-    fn asked(&self, knock: &Knock, hook: &Hook, view: &View, live: Option<&Task>) -> Done<()> {
-        let Check::Param { name, value, first } = &hook.check else { return Ok(()) };
+    fn asked(&self, knock: &Knock, hook: &Hook, brought: Option<&str>, live: Option<&Task>) -> Done<()> {
+        let Check::Param { name, first, .. } = &hook.check else { return Ok(()) };
         let refused = |why| Err(self.unproven(knock, hook, Unproven::Refused(why)));
-        let Ok(brought) = value.text(view) else {
+        let Some(brought) = brought else {
             return refused("it does not bring what must be the same");
         };
         let known = live.and_then(|it| it.params.get(name)).and_then(known_as);
         match (known, first) {
-            (Some(known), _) if same(&known, &brought) => Ok(()),
+            (Some(known), _) if same(&known, brought) => Ok(()),
             (Some(_), _) => refused("it brings another value than the task has"),
             (None, First::Accept) if !brought.is_empty() => Ok(()),
             (None, First::Accept) => refused("what must be the same later is empty"),
             (None, First::Refuse) => refused("no task knows what it brings"),
         }
     }
+}
+
+/// What a request wants: all that the texts of its hook make of it.
+struct Wanted {
+    reference: Option<String>,
+    params: Params,
+    /// What must be the same as a param of the task, if that is the check.
+    brought: Option<String>,
+}
+
+/// Reads a request; none if it does not count. All its texts share one budget.
+fn wanted(
+    knock: &Knock,
+    hook: &Hook,
+    request: &Request,
+    facts: &Scope,
+    now: Timestamp,
+) -> Done<Option<Wanted>> {
+    let query = hook_body::form(request.query.as_bytes()).map_err(bad_body)?;
+    let body = hook_body::read(&hook.accept, &request.media_type, &request.body, &request.query);
+    let body = body.map_err(bad_body)?;
+    let proof = proof_header(hook);
+    let open = |(name, _): &&(String, String)| !UNSEEN.contains(&name.as_str()) && proof != Some(name);
+    let headers = request.headers.iter().filter(open);
+    let headers: Map<String, Value> =
+        headers.map(|(name, value)| (name.clone(), Value::from(value.as_str()))).collect();
+    let seen = Seen { method: request.method.clone(), headers, query, body };
+    let view = view(&knock.process, seen, facts, now).map_err(unfilled)?;
+    within(&facts.budget, || {
+        if !hook.wants(&view).map_err(unfilled)? {
+            return Ok(None);
+        }
+        let brought = match &hook.check {
+            Check::Param { value, .. } => value.text(&view).ok(),
+            Check::Public | Check::Basic { .. } | Check::Header { .. } | Check::Hmac(_) => None,
+        };
+        let reference = hook.reference(&view).map_err(unfilled)?;
+        let params = hook.params(&knock.process, &view).map_err(unfilled)?;
+        Ok(Some(Wanted { reference, params, brought }))
+    })
 }
 
 /// What was done with a request.
@@ -384,6 +420,7 @@ fn bad_body(bad: BadBody) -> Refusal {
 fn unfilled(fault: Fault) -> Refusal {
     let code = match fault.code.as_str() {
         "missing_param" => "missing_field",
+        budget::CODE => budget::CODE,
         _ => "bad_body",
     };
     Refusal::bad(code, fault.message)

@@ -6,6 +6,7 @@ use thiserror::Error;
 use crate::desk::actor::{Actor, Right};
 use crate::desk::merge::Unmerged;
 use crate::desk::view::TaskView;
+use crate::engine::apart::NotDone;
 use crate::engine::edges::StoreError;
 use crate::engine::turns::NotTaken;
 use crate::model::fault::Fault;
@@ -244,6 +245,18 @@ impl Refusal {
             "acknowledged" => Refusal::conflict("acknowledged", fault.message),
             _ => Refusal::Conflict { code: "refused", message: fault.message },
         }
+    }
+}
+
+impl From<NotDone> for Refusal {
+    fn from(not: NotDone) -> Refusal {
+        let (code, message) = match not {
+            NotDone::Busy => ("busy", "too much is being worked out at present; hint: try again in a moment"),
+            NotDone::Panicked => {
+                ("engine_error", "the engine failed at this, by a mistake of its own: see its log")
+            }
+        };
+        Refusal::NotReady { code, message: message.to_owned() }
     }
 }
 

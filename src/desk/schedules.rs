@@ -23,6 +23,7 @@ use crate::engine::edges::Shelf;
 use crate::engine::registry::Deployed;
 use crate::engine::runner::Entry;
 use crate::engine::turns::NotTaken;
+use crate::model::budget::within;
 use crate::model::names::{Address, ProcessId, Ref, TaskId};
 use crate::model::time::{Span, Timestamp};
 use crate::process::process::Process;
@@ -303,8 +304,13 @@ impl Desk {
         state: &mut KeptSchedule,
         planned: Timestamp,
     ) -> Done<()> {
-        let facts = (self.handle.turns().facts)();
-        let filled = filled(process, schedule, planned, &facts, self.now());
+        let (own, name_of, facts, now) =
+            (Arc::clone(process), schedule.name.clone(), (self.handle.turns().facts)(), self.now());
+        let fill = move || {
+            let schedule = own.schedules.iter().find(|it| it.name == name_of);
+            schedule.map(|schedule| within(&facts.budget, || filled(&own, schedule, planned, &facts, now)))
+        };
+        let Some(filled) = self.apart(false, fill).await? else { return Ok(()) };
         let (reference, params) = match filled.map_err(|it| it.message) {
             Ok(filled) => filled,
             Err(why) => return self.leave_out(process, schedule, state, planned, 1, &why).await,

@@ -18,6 +18,8 @@ pub enum Promise {
     WholePair,
     /// What lies in this process is counted on a clock that does not jump.
     Ticks,
+    /// A decision takes no more than its task with it: the process dies of a task called `deadly`.
+    Survival,
 }
 
 impl Promise {
@@ -29,6 +31,7 @@ impl Promise {
             "late_signals" => Promise::EarlySignals,
             "half_pair" => Promise::WholePair,
             "wall_timer" => Promise::Ticks,
+            "deadly_task" => Promise::Survival,
             _ => return None,
         })
     }

@@ -10,14 +10,17 @@ use std::sync::Arc;
 
 use crate::engine::again::{Blame, Way};
 use crate::engine::between::READS_MAX;
+#[cfg(debug_assertions)]
+use crate::engine::broken::{Promise, is_broken};
 use crate::engine::census::Reserved;
 use crate::engine::edges::{Refused, StoreError, Write};
+use crate::engine::lanes::{Seen, Tried};
 use crate::engine::registry::Deployed;
 use crate::engine::step::{Cause, Step, fall, give_up, step};
 use crate::engine::transition::Transition;
 use crate::engine::turns::{Hand, Item, NotTaken, Turns, not_taken};
-
 use crate::model::bounds::{Bounds, Reads, Room};
+use crate::model::budget::drawn;
 use crate::model::descent::Descent;
 use crate::model::fault::Fault;
 use crate::model::names::{Address, ProcessId};
@@ -30,27 +33,20 @@ use crate::process::process::Process;
 /// How often a whole walk is decided anew for what it still reads: names nested in names, and then some.
 /// Then it is committed as far as it has come, and goes on from there.
 const WHOLE_MAX: usize = 8;
+/// After so many steps of work on one batch others on this thread have a turn.
+const STRETCH: u64 = 100_000;
 
-enum Tried {
-    Decided(Item, Box<Write>),
-    Fetch(Item, BTreeSet<Address>),
-    Dropped,
-}
-
-/// What all steps of one batch see.
-struct Seen {
-    facts: Scope,
-    others: Arc<HashMap<Address, Other>>,
-    reads: Reads,
-    now: Timestamp,
-}
+/// What was decided, and what is too heavy to be decided here.
+type Decided = (Vec<(Item, Write)>, Vec<Item>);
 
 impl Turns {
-    /// Steps each hand, fetching what is missing for all of them at once.
+    /// Steps each hand, fetching what is missing for all of them at once: here, as far as that is light, or
+    /// `apart`.
     pub(super) async fn decide(
         &self,
         items: Vec<Item>,
-    ) -> Result<Vec<(Item, Write)>, (Vec<Item>, StoreError)> {
+        apart: Option<&Arc<Turns>>,
+    ) -> Result<Decided, (Vec<Item>, StoreError)> {
         let now = match self.now().await {
             Ok(now) => now,
             Err(error) => return Err((items, error)),
@@ -59,15 +55,27 @@ impl Turns {
         facts.steps = self.board.wall.steps();
         let mut seen = Seen { facts, others: Arc::default(), reads: Reads::Whole, now };
         let mut decided = Vec::with_capacity(items.len());
+        let mut heavy = Vec::new();
         let mut open = items;
         let mut rounds = 0;
         loop {
             seen.reads = reads_after(rounds);
             let mut missed = BTreeSet::new();
             let mut unsure = Vec::new();
+            self.testify(&open, apart);
+            let mut begun = drawn();
             for item in open {
-                match self.try_step(item, &seen) {
+                if drawn().wrapping_sub(begun) > STRETCH {
+                    tokio::task::yield_now().await;
+                    begun = drawn();
+                }
+                let tried = match apart {
+                    Some(turns) => turns.step_apart(item, &seen).await,
+                    None => self.step_here(item, &seen),
+                };
+                match tried {
                     Tried::Decided(item, write) => decided.push((item, *write)),
+                    Tried::Heavy(item) => heavy.push(item),
                     Tried::Fetch(item, addresses) => {
                         missed.extend(addresses);
                         unsure.push(item);
@@ -76,13 +84,13 @@ impl Turns {
                 }
             }
             if unsure.is_empty() {
-                return Ok(decided);
+                return Ok((decided, heavy));
             }
             open = unsure;
             match self.fetch(missed, &seen.others).await {
                 Ok(more) => seen.others = more,
                 Err(error) => {
-                    open.extend(decided.into_iter().map(|(item, _)| item));
+                    open.extend(decided.into_iter().map(|(item, _)| item).chain(heavy));
                     return Err((open, error));
                 }
             }
@@ -90,7 +98,7 @@ impl Turns {
         }
     }
 
-    fn try_step(&self, item: Item, seen: &Seen) -> Tried {
+    pub(super) fn try_step(&self, item: Item, seen: &Seen, is_light: bool) -> Tried {
         let mut hand = match item {
             Item::Hand(hand) => hand,
             Item::Post { letter, tell } => {
@@ -108,6 +116,7 @@ impl Turns {
         hand.task.turn = epoch.map_or(hand.task.turn, |epoch| epoch.max(hand.task.turn));
         // What was reserved for it before is free, for itself as well.
         hand.again.places = None;
+        self.set_aside(&mut hand);
         let mut reserved = Reserved::none(&self.board.census);
         let mut rooms = BTreeMap::new();
         loop {
@@ -118,7 +127,12 @@ impl Turns {
                 rooms: rooms.clone(),
             };
             let scope = seen.facts.with(&hand.task.process, deployed.paused, Arc::clone(&seen.others));
-            let mut moved = match Self::stepped(&deployed, &mut hand, &scope.within(bounds), seen.now) {
+            let scope = scope.within(bounds);
+            let mut step = || Self::stepped(&deployed, &mut hand, &scope, seen.now);
+            let Some(stepped) = (if is_light { self.apart.light(&mut step) } else { Some(step()) }) else {
+                return Tried::Heavy(Item::Hand(hand));
+            };
+            let mut moved = match stepped {
                 Some(Step::Moved(moved)) => moved,
                 Some(Step::Fetch(addresses)) => return Tried::Fetch(Item::Hand(hand), addresses),
                 None => return refuse(*hand, |_| NotTaken::Stopping),
@@ -146,6 +160,10 @@ impl Turns {
 
     /// Steps a task, as often as it takes to find a way on which nothing panics; none if there is none.
     fn stepped(deployed: &Deployed, hand: &mut Hand, scope: &Scope, now: Timestamp) -> Option<Step> {
+        #[cfg(debug_assertions)]
+        if is_broken(Promise::Survival) && is_deadly(hand) {
+            std::process::abort();
+        }
         loop {
             let step = caught(|| by_way(&deployed.process, hand, scope, now));
             if step.is_some() || !Self::panicked(&deployed.process, hand, scope, now) {
@@ -311,6 +329,13 @@ impl Turns {
             (Refused::Repeated(_), tell) => Some(Item::Hand(Box::new(Hand { tell, ..hand }))),
         }
     }
+}
+
+/// Whether the process is to die of that decision, where it shows that it can.
+#[cfg(debug_assertions)]
+fn is_deadly(hand: &Hand) -> bool {
+    let is_tried = matches!(hand.again.way, Way::Whole) && hand.cause != Cause::New;
+    is_tried && hand.task.reference.as_str() == "deadly"
 }
 
 /// How far reads are followed after so many rounds of them.

@@ -158,12 +158,16 @@ pub struct Runner {
     more: bool,
     /// Claimed tasks that are not committed yet.
     claimed: usize,
+    /// What takes long to decide, and is under way.
+    heavy: Apart,
     /// Until when it drains, once it does.
     draining: Option<Ticks>,
 }
 
 /// A batch on its way, and a claim.
 type Running<'a> = FuturesUnordered<BoxFuture<'a, (usize, Left)>>;
+/// What takes long to decide, each by itself.
+type Apart = FuturesUnordered<BoxFuture<'static, Left>>;
 type Claiming<'a> = Option<BoxFuture<'a, Result<Claimed, StoreError>>>;
 
 impl Runner {
@@ -185,6 +189,7 @@ impl Runner {
             behind: None,
             more: false,
             claimed: 0,
+            heavy: Apart::new(),
             draining: None,
         };
         (runner, handle)
@@ -223,6 +228,7 @@ impl Runner {
             self.effects.start(self.holds_back());
             metrics::gauge!("beltline_effects_waiting").set(many(self.effects.waiting()));
             if self.is_over(running.is_empty() && claim.is_none()) {
+                turns.witness.rest();
                 return;
             }
             let room = self.gathered.len() < BATCH_MAX;
@@ -233,6 +239,7 @@ impl Runner {
                 Some((claimed, left)) = running.next(), if !running.is_empty() => {
                     self.committed(claimed, left);
                 }
+                Some(left) = self.heavy.next(), if !self.heavy.is_empty() => self.committed(0, left),
                 () = self.effects.answered(), if self.effects.out() > 0 => {}
                 Some(beat) = self.beats.recv() => drop(beat.send(())),
                 Some(item) = self.items.recv(), if room => {
@@ -310,6 +317,8 @@ impl Runner {
             self.effects.owe(task);
         }
         self.caught_up(claimed);
+        self.heavy.extend(left.heavy.into_iter().map(|it| Arc::clone(&self.turns).run_apart(it).boxed()));
+        metrics::gauge!("beltline_evaluations_apart").set(many(self.heavy.len()));
         if !left.again.is_empty() {
             self.again.extend(left.again);
             self.again_at.get_or_insert(self.turns.clock.ticks() + AGAIN_PAUSE);
@@ -346,6 +355,7 @@ impl Runner {
     fn is_over(&self, is_quiet: bool) -> bool {
         let Some(until) = self.draining else { return false };
         let is_empty = self.gathered.is_empty() && self.again.is_empty() && self.items.is_empty();
+        let is_quiet = is_quiet && self.heavy.is_empty();
         let drained = is_quiet && is_empty && self.effects.is_idle();
         if !drained && self.turns.clock.ticks() >= until {
             let (out, uncommitted) = (self.effects.out(), self.again.len());

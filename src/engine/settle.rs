@@ -2,6 +2,7 @@
 //! decided anew, or offered again. Nothing that was received is dropped here.
 
 use std::collections::HashSet;
+use std::sync::Arc;
 
 use crate::engine::edges::{Receipt, Refused, StoreError, Write};
 use crate::engine::step::Cause;
@@ -22,14 +23,27 @@ enum Settled {
 }
 
 impl Turns {
-    /// Runs all of `items` until each is committed or refused.
+    /// Runs all of `items` until each is committed or refused, or is left as too heavy.
     pub async fn run(&self, items: Vec<Item>) -> Left {
+        self.run_by(items, None).await
+    }
+
+    /// Runs what takes long to decide, off the thread that serves. It is claimed meanwhile, so that nobody
+    /// else runs it.
+    pub async fn run_apart(self: Arc<Self>, item: Item) -> Left {
+        self.run_by(vec![item], Some(&self)).await
+    }
+
+    async fn run_by(&self, items: Vec<Item>, apart: Option<&Arc<Turns>>) -> Left {
         let mut left = Left::default();
         let brought: Vec<(TaskId, u64)> = items.iter().filter_map(Item::life).collect();
         let mut items = items;
         while !items.is_empty() {
-            let decided = match self.decide(items).await {
-                Ok(decided) => decided,
+            let decided = match self.decide(items, apart).await {
+                Ok((decided, heavy)) => {
+                    left.heavy.extend(heavy);
+                    decided
+                }
                 Err((items, error)) => {
                     give_up(items, &error, &mut left);
                     break;
@@ -62,7 +76,8 @@ impl Turns {
 
     /// Whatever was brought and is nowhere now, as its process is not there, is held no longer.
     fn let_go(&self, brought: &[(TaskId, u64)], left: &mut Left) {
-        let again: HashSet<TaskId> = left.again.iter().filter_map(Item::life).map(|(id, _)| id).collect();
+        let kept = left.again.iter().chain(&left.heavy);
+        let again: HashSet<TaskId> = kept.filter_map(Item::life).map(|(id, _)| id).collect();
         let known: HashSet<TaskId> =
             left.doing.iter().map(|task| task.id).chain(left.over.iter().map(|(id, _)| *id)).collect();
         for (id, epoch) in brought.iter().filter(|(id, _)| !known.contains(id) && !again.contains(id)) {

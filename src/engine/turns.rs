@@ -10,6 +10,7 @@ use thiserror::Error;
 use tokio::sync::oneshot;
 
 use crate::engine::again::Again;
+use crate::engine::apart::Apart;
 use crate::engine::births::Births;
 use crate::engine::board::Board;
 use crate::engine::edges::{Clock, DiskRoom, Refused, Store, StoreError, World};
@@ -17,8 +18,9 @@ use crate::engine::in_flight::InFlight;
 use crate::engine::registry::Registry;
 use crate::engine::step::Cause;
 use crate::engine::transition::LetterId;
+use crate::engine::witness::Witness;
 use crate::model::effect::Outcome;
-use crate::model::names::{Address, ProcessId, Ref, TaskId};
+use crate::model::names::{Address, NodeName, ProcessId, Ref, TaskId};
 use crate::model::params::Params;
 use crate::model::scope::Scope;
 use crate::model::task::{Letter, Task};
@@ -47,6 +49,10 @@ pub struct Turns {
     pub births: Births,
     /// What the runner holds.
     pub in_flight: InFlight,
+    /// Where evaluations go that take long.
+    pub apart: Apart,
+    /// Outlives this process, and knows under which decisions it died.
+    pub witness: Arc<dyn Witness>,
 }
 
 impl fmt::Debug for Turns {
@@ -70,6 +76,14 @@ pub enum Item {
 }
 
 impl Item {
+    /// Where the task stands that is in hand.
+    pub(super) fn place(&self) -> Option<(ProcessId, NodeName)> {
+        match self {
+            Item::Hand(hand) => Some((hand.task.process.clone(), hand.task.at.clone())),
+            Item::Post { .. } => None,
+        }
+    }
+
     /// The task that is in hand, and the epoch it came under.
     pub(super) fn life(&self) -> Option<(TaskId, u64)> {
         match self {
@@ -157,6 +171,8 @@ pub struct Left {
     pub over: Vec<(TaskId, u64)>,
     /// What the store did not take: to be offered again, for nothing received may be lost.
     pub again: Vec<Item>,
+    /// What takes long to decide: to be run apart, each by itself.
+    pub heavy: Vec<Item>,
 }
 
 /// What was due.

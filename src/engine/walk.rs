@@ -10,6 +10,7 @@ use std::sync::Arc;
 use crate::engine::mask::{scrub, shown};
 use crate::engine::retry::next_try;
 use crate::engine::transition::Reading;
+use crate::model::budget::measured;
 use crate::model::effect::{Ask, Effect};
 use crate::model::fault::Fault;
 use crate::model::key;
@@ -99,7 +100,8 @@ impl Walk<'_> {
             };
             let came = event == Event::Came;
             let view = View { unread: self.unread, ..View::new(self.task.clone(), &self.scope, self.now) };
-            let mut verdict = node.kind.decide(event, &view);
+            let budget = view.scope.budget;
+            let (mut verdict, spent) = measured(&budget, || node.kind.decide(event, &view));
             drop(view);
             if self.scope.misses() {
                 match self.unfetched(came) {
@@ -113,7 +115,8 @@ impl Walk<'_> {
             if self.scope.paused {
                 return self.park();
             }
-            if self.wrote_to_itself() {
+            // After much work, others have their turn before the next node.
+            if self.wrote_to_itself() || spent.is_much(&budget) {
                 break;
             }
             (event, name) = (Event::Came, "came".to_owned());

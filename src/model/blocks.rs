@@ -6,14 +6,17 @@
 //! everywhere. In `#if` and `#unless` what is missing counts as false; that is what they are for.
 
 use std::borrow::Cow;
+use std::io;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, LazyLock, Mutex};
 
 use handlebars::{
     Context, Handlebars, Helper, HelperDef, HelperResult, Output, RenderContext, RenderError,
-    RenderErrorReason, Renderable, ScopedJson, StringOutput, Template,
+    RenderErrorReason, Renderable, ScopedJson, Template,
 };
 use serde_json::{Map, Value};
 
+use crate::model::budget::{charge, charge_text, charge_value, many, named, noted, within};
 use crate::model::fault::Fault;
 use crate::model::helpers;
 use crate::model::hole::Hole;
@@ -24,9 +27,13 @@ use crate::model::scope::View;
 use crate::model::tags::{self, Rewritten};
 use crate::model::uses::Uses;
 
+/// How many steps handlebars takes for one thing of its own: a tag, or one turn of an `#each`.
+const TAG_STEPS: u64 = 40;
+
 /// A compiled text with blocks.
 #[derive(Clone, Debug)]
 pub(crate) struct Blocks {
+    text: Arc<str>,
     template: Arc<Template>,
     rewritten: Arc<Rewritten>,
 }
@@ -53,12 +60,31 @@ impl Blocks {
             ))
             .hint("blocks are `{{#if x}}…{{else}}…{{/if}}`, `{{#each list}}{{this}}{{/each}}`")
         })?;
-        Ok(Blocks { template: Arc::new(template), rewritten: Arc::new(rewritten) })
+        Ok(Blocks { text: text.into(), template: Arc::new(template), rewritten: Arc::new(rewritten) })
     }
 
-    /// The text with everything filled in.
+    /// The text with everything filled in. A panic of a library is a fault of this text.
     pub(crate) fn fill(&self, view: &View, encode: bool) -> Result<String, Fault> {
-        let params = if self.rewritten.reads_up { view.task.params.map().clone() } else { Map::new() };
+        let fill = AssertUnwindSafe(|| self.filled(view, encode));
+        let filled = within(&view.scope.budget, || match noted(&self.text, || catch_unwind(fill)) {
+            // Whatever handlebars made of it: where the budget ran out, that is what happened.
+            Ok(filled) => charge(0, 0).and(filled),
+            Err(_) => {
+                let message = "a text with blocks made the engine fail, by a mistake of its own: see its log";
+                Err(Fault::lasting("engine_error", message))
+            }
+        });
+        filled.map_err(|fault| named(fault, &self.text))
+    }
+
+    fn filled(&self, view: &View, encode: bool) -> Result<String, Fault> {
+        let params = match self.rewritten.reads_up {
+            true => {
+                view.task.params.map().values().try_for_each(charge_value)?;
+                view.task.params.map().clone()
+            }
+            false => Map::new(),
+        };
         let context = Context::from(Value::Object(params));
         let slot = Mutex::new(None);
         let mut context_of_render = RenderContext::new(None);
@@ -66,14 +92,14 @@ impl Blocks {
             let local = Local { word, holes: &self.rewritten.holes, view, slot: &slot, encode };
             context_of_render.register_local_helper(word.name(), Box::new(local));
         }
-        let mut out = StringOutput::new();
+        let mut out = Counted::default();
         let done = self.template.render(&REGISTRY, &context, &mut context_of_render, &mut out);
         drop(context_of_render);
         if let Some(fault) = slot.into_inner().unwrap_or_default() {
             return Err(fault);
         }
         done.map_err(|it| fault_of(&it))?;
-        out.into_string().map_err(|it| Fault::lasting("bad_value", it.to_string()))
+        Ok(out.0)
     }
 
     /// What it reads.
@@ -95,6 +121,30 @@ fn fault_of(error: &RenderError) -> Fault {
     }
 }
 
+/// What is written, drawn on the budget piece by piece.
+#[derive(Default)]
+struct Counted(String);
+
+impl Output for Counted {
+    fn write(&mut self, piece: &str) -> io::Result<()> {
+        charge_text(piece.len()).map_err(|it| io::Error::other(it.message))?;
+        self.0.push_str(piece);
+        Ok(())
+    }
+}
+
+/// Draws on the budget for a value that handlebars is handed, and for what it does about it: an `#each`
+/// turns as often as it has items.
+fn draw(value: &Value) -> Result<(), RenderError> {
+    let turns = match value {
+        Value::Array(items) => items.len(),
+        Value::Object(map) => map.len(),
+        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => 0,
+    };
+    let drawn = charge(TAG_STEPS.saturating_mul(many(turns) + 1), 0).and_then(|()| charge_value(value));
+    drawn.map_err(|it| failed(it.message))
+}
+
 fn failed(message: String) -> RenderError {
     RenderErrorReason::Other(message).into()
 }
@@ -111,6 +161,7 @@ impl HelperDef for Maker {
         _: &mut RenderContext<'reg, 'rc>,
     ) -> Result<ScopedJson<'rc>, RenderError> {
         let value = argument(helper, 0)?;
+        draw(value)?;
         let text = || as_text(Cow::Borrowed(value), "an argument").map_err(|it| failed(it.message));
         let second = helper.param(1).and_then(|it| it.value().as_str());
         let third = helper.param(2).and_then(|it| it.value().as_str());
@@ -126,6 +177,7 @@ impl HelperDef for Maker {
             }
             _ => helpers::date(value, second.unwrap_or("%Y-%m-%d %H:%M:%S"), third).map_err(failed)?,
         };
+        charge_text(made.len()).map_err(|it| failed(it.message))?;
         Ok(ScopedJson::Derived(Value::String(made)))
     }
 }
@@ -157,11 +209,22 @@ enum Word {
     Soft,
     /// Gives a hole's value, which must be a list or a map.
     Many,
+    /// Draws on the budget for a block that begins.
+    Paid,
 }
 
 impl Word {
-    const ALL: [Word; 8] =
-        [Word::Hole, Word::Raw, Word::Out, Word::RawOut, Word::Or, Word::Get, Word::Soft, Word::Many];
+    const ALL: [Word; 9] = [
+        Word::Hole,
+        Word::Raw,
+        Word::Out,
+        Word::RawOut,
+        Word::Or,
+        Word::Get,
+        Word::Soft,
+        Word::Many,
+        Word::Paid,
+    ];
 
     fn name(self) -> &'static str {
         match self {
@@ -173,6 +236,7 @@ impl Word {
             Word::Get => tags::GET,
             Word::Soft => tags::SOFT,
             Word::Many => tags::MANY,
+            Word::Paid => tags::PAID,
         }
     }
 }
@@ -233,13 +297,20 @@ impl HelperDef for Local<'_> {
         _: &mut RenderContext<'reg, 'rc>,
     ) -> Result<ScopedJson<'rc>, RenderError> {
         let hole = match self.word {
+            Word::Paid => {
+                draw(helper.param(0).map_or(&Value::Null, |it| it.value()))?;
+                return Ok(ScopedJson::Derived(Value::Null));
+            }
             Word::Get | Word::Soft | Word::Many => self.hole(helper, 0)?,
             Word::Hole | Word::Raw | Word::Out | Word::RawOut | Word::Or => {
                 return Err(RenderErrorReason::Unimplemented.into());
             }
         };
         let value = match hole.value(self.view) {
-            Ok(value) => value.into_owned(),
+            Ok(value) => {
+                draw(&value)?;
+                value.into_owned()
+            }
             Err(fault) if matches!(self.word, Word::Soft) && is_missing(&fault) => Value::Null,
             Err(fault) => return Err(self.fail(fault)),
         };
@@ -264,6 +335,7 @@ impl HelperDef for Local<'_> {
         out: &mut dyn Output,
     ) -> HelperResult {
         let path = helper.param(0).and_then(|it| it.relative_path().cloned()).unwrap_or_default();
+        charge(TAG_STEPS, 0).map_err(|it| self.fail(it))?;
         match self.word {
             Word::Hole => self.write_hole(self.hole(helper, 0)?, false, out),
             Word::Raw => self.write_hole(self.hole(helper, 0)?, true, out),
@@ -273,7 +345,7 @@ impl HelperDef for Local<'_> {
                 Ok(value) if !value.is_null() => self.write_value(value, &path, false, out),
                 Ok(_) | Err(_) => self.write_hole(self.hole(helper, 1)?, false, out),
             },
-            Word::Get | Word::Soft | Word::Many => Err(failed("a value was written".to_owned())),
+            Word::Get | Word::Soft | Word::Many | Word::Paid => Err(failed("a value was written".to_owned())),
         }
     }
 }

@@ -6,19 +6,23 @@
 //! ```
 //!
 //! What is missing is a fault that names it, but for `is defined` and `|default(…)`. A number and a text
-//! have no order. An expression has no loops, so it cannot run away: its length is bounded, and so is all it
-//! can make.
+//! have no order. An expression cannot run away: it has no loops but those of filters, and whatever works on
+//! many values or a long text draws on the budget of the evaluation.
 
 use std::fmt;
-use std::sync::Arc;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::{Arc, Mutex};
 
 use minijinja::machinery::parse_expr;
 use minijinja::value::{Value as Jinja, ValueKind};
 use minijinja::{Error, Expression};
 use serde_json::Value;
 
+use crate::model::budget::{self, charge, many, named, noted, within};
+use crate::model::carried::fault_of;
+use crate::model::contains::Lists;
 use crate::model::fault::Fault;
-use crate::model::jinja::{ENVIRONMENT, Sight, fault_of, to_json};
+use crate::model::jinja::{ENVIRONMENT, Sight, to_json};
 use crate::model::look::refuse_marks;
 use crate::model::mistake::Mistake;
 use crate::model::rewrite::{Lookup, rewrite};
@@ -64,13 +68,16 @@ impl Expr {
     /// Its value.
     ///
     /// # Errors
-    /// What is missing, by name; `bad_value`; `bad_expression`; and what reading another task gives.
+    /// What is missing, by name; `bad_value`; `bad_expression`; `budget_exceeded`; and what reading another
+    /// task gives.
     pub fn eval(&self, view: &View) -> Result<Value, Fault> {
-        let value = to_json(&self.run(view)?).map_err(|fault| self.named(fault))?;
-        if view.secrets {
-            refuse_marks(&value)?;
-        }
-        Ok(value)
+        within(&view.scope.budget, || {
+            let value = to_json(&self.run(view)?).map_err(|fault| self.named(fault))?;
+            if view.secrets {
+                refuse_marks(&value)?;
+            }
+            Ok(value)
+        })
     }
 
     /// Its value, which must be true or false.
@@ -78,7 +85,7 @@ impl Expr {
     /// # Errors
     /// As [`Expr::eval`], and `bad_value` for anything else.
     pub fn truth(&self, view: &View) -> Result<bool, Fault> {
-        let value = self.run(view)?;
+        let value = within(&view.scope.budget, || self.run(view))?;
         match value.kind() {
             ValueKind::Bool => Ok(value.is_true()),
             kind => {
@@ -98,13 +105,27 @@ impl Expr {
         &self.0.text
     }
 
+    /// What it gives. A panic of a library is a fault of this expression, wherever it is worked out.
     fn run(&self, view: &View) -> Result<Jinja, Fault> {
-        let sight = Sight { view: view.clone(), lookups: self.0.lookups.clone() };
-        self.0.expression.eval(Jinja::from_object(sight)).map_err(|it| fault_of(&it, &self.0.text))
+        charge(many(self.0.text.len()), 0).map_err(|it| named(it, &self.0.text))?;
+        let lists = Mutex::new(Lists::default());
+        let sight = Sight { view: view.clone(), lookups: self.0.lookups.clone(), lists };
+        let eval = || self.0.expression.eval(Jinja::from_object(sight));
+        match noted(&self.0.text, || catch_unwind(AssertUnwindSafe(eval))) {
+            Ok(done) => done.map_err(|it| named(fault_of(&it, &self.0.text), &self.0.text)),
+            Err(_) => {
+                let message =
+                    format!("`{}` made the engine fail, by a mistake of its own: see its log", self.0.text);
+                Err(Fault::lasting("engine_error", message))
+            }
+        }
     }
 
     fn named(&self, fault: Fault) -> Fault {
-        Fault { message: format!("`{}`: {}", self.0.text, fault.message), ..fault }
+        match fault.code == budget::CODE {
+            true => named(fault, &self.0.text),
+            false => Fault { message: format!("`{}`: {}", self.0.text, fault.message), ..fault },
+        }
     }
 }
 
@@ -351,7 +372,7 @@ mod tests {
         for (text, code) in [
             ("\"x\" * 100000000", "bad_value"),
             ("text * 3", "bad_value"),
-            ("range(9999)|join(\"0123456789\" ~ range(9999)|join(\"0123456789\"))", "bad_value"),
+            ("range(9999)|join(\"0123456789\" ~ range(9999)|join(\"0123456789\"))", "budget_exceeded"),
             ("(range(9999)|join(\"0123\"))|replace(\"\", \"01234567890123456789012345678\")", "bad_value"),
             ("9 ** 99", "bad_expression"),
             ("1 / 0", "bad_value"),

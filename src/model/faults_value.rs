@@ -44,6 +44,20 @@ ask:
     Entry::new("bad_expression", Lasting, "an expression cannot be worked out")
         .remedy("The message says where: a text where a number is needed, a division by zero.")
         .example("count: {kind: set, set: {half: \"= 10 // (order - 5)\"}, next: done, on_error: tell}\n"),
+    Entry::new("budget_exceeded", Lasting, "an expression or a text takes more work than one evaluation may")
+        .remedy(
+            "The message names it. Filter earlier, keep less, or let an `each` do it item by item; the \
+             operator can raise `evaluation.steps`, `evaluation.bytes` or `evaluation.time`.",
+        )
+        .example(
+            "\
+count:
+  kind: set
+  set: {pairs: \"= range(9000)|map('string')|map('replace', '1', range(9000)|join)|list|length\"}
+  next: done
+  on_error: tell
+",
+        ),
     Entry::new("bad_param", Lasting, "a param is not of the type that the process asks for")
         .remedy("Look at the process's `params`: `beltline processes NAME`.")
         .example(

@@ -1,15 +1,17 @@
-//! Minijinja as we use it: our functions and filters beside its own, and JSON to and fro.
-//!
-//! A fault travels through minijinja as the source of its error, and comes out as the fault it was.
+//! Minijinja as we use it: our functions and filters beside its own, and JSON to and fro. Whatever does
+//! more than a step of work draws on the budget of the evaluation.
 
 use std::borrow::Cow;
-use std::fmt;
-use std::sync::{Arc, LazyLock};
+use std::sync::{Arc, LazyLock, Mutex, PoisonError};
 
 use minijinja::value::{Enumerator, Kwargs, Object, Rest, Value, ValueKind};
-use minijinja::{Environment, Error, ErrorKind, State, UndefinedBehavior, filters};
+use minijinja::{Environment, Error, ErrorKind, State, UndefinedBehavior, filters, functions, tests};
 use serde_json::Value as Json;
 
+use crate::model::budget::{SLOT_BYTES, charge, charge_slots, charge_text, many};
+use crate::model::carried::{bad_value, error, fault_of};
+use crate::model::contains::Lists;
+use crate::model::costs::{Cost, add_filter, add_test, draw, whole};
 use crate::model::fault::Fault;
 use crate::model::helpers;
 use crate::model::hole::address_of;
@@ -29,73 +31,165 @@ const DEPTH_MAX: usize = 100;
 pub(crate) static ENVIRONMENT: LazyLock<Environment<'static>> = LazyLock::new(|| {
     let mut it = Environment::new();
     it.set_undefined_behavior(UndefinedBehavior::Strict);
-    // These make texts of any size out of a number.
-    for name in ["format", "indent", "pprint", "batch", "slice", "safe", "escape", "e"] {
+    // These make texts of any size out of a number, or are reached by nobody who knows our own.
+    let foreign = ["format", "indent", "pprint", "batch", "slice", "safe", "escape", "e", "chain", "zip"];
+    for name in foreign {
         it.remove_filter(name);
     }
-    it.add_function("lt", |a: Value, b: Value| order(&a, &b).map(|()| a < b));
-    it.add_function("le", |a: Value, b: Value| order(&a, &b).map(|()| a <= b));
-    it.add_function("gt", |a: Value, b: Value| order(&a, &b).map(|()| a > b));
-    it.add_function("ge", |a: Value, b: Value| order(&a, &b).map(|()| a >= b));
-    for name in ["lt", "lessthan", "<"] {
-        it.add_test(name, |a: Value, b: Value| order(&a, &b).map(|()| a < b));
+    for name in ["sameas", "filter", "test", "safe", "escaped", "int"] {
+        it.remove_test(name);
     }
-    for name in ["le", "<="] {
-        it.add_test(name, |a: Value, b: Value| order(&a, &b).map(|()| a <= b));
-    }
-    for name in ["gt", "greaterthan", ">"] {
-        it.add_test(name, |a: Value, b: Value| order(&a, &b).map(|()| a > b));
-    }
-    for name in ["ge", ">="] {
-        it.add_test(name, |a: Value, b: Value| order(&a, &b).map(|()| a >= b));
-    }
-    it.add_function("mul", mul);
-    it.add_function("div", div);
-    it.add_function("at", |base: Value, key: Value, name: String| at(&base, &key, &name));
-    it.add_function("at_soft", |base: Value, key: Value, _: String| {
+    add_functions(&mut it);
+    add_texts(&mut it);
+    add_lists(&mut it);
+    add_makers(&mut it);
+    add_tests(&mut it);
+    it
+});
+
+fn add_functions(to: &mut Environment<'static>) {
+    to.add_function("lt", |a: Value, b: Value| order(&a, &b).map(|()| a < b));
+    to.add_function("le", |a: Value, b: Value| order(&a, &b).map(|()| a <= b));
+    to.add_function("gt", |a: Value, b: Value| order(&a, &b).map(|()| a > b));
+    to.add_function("ge", |a: Value, b: Value| order(&a, &b).map(|()| a >= b));
+    to.add_function("mul", mul);
+    to.add_function("div", div);
+    to.add_function("at", |base: Value, key: Value, name: String| at(&base, &key, &name));
+    to.add_function("at_soft", |base: Value, key: Value, _: String| {
         base.get_item(&key).unwrap_or(Value::UNDEFINED)
     });
-    it.add_function("conv", |state: &State, names: Rest<Value>| conv(state, &names, false));
-    it.add_function("conv_soft", |state: &State, names: Rest<Value>| conv(state, &names, true));
-    it.add_function("span", |text: Cow<'_, str>| span(&text));
-    it.add_filter("span", |text: Cow<'_, str>| span(&text));
-    it.add_filter("sha256", |value: Value, form: Option<Cow<'_, str>>| {
+    to.add_function("conv", |state: &State, names: Rest<Value>| conv(state, &names, false));
+    to.add_function("conv_soft", |state: &State, names: Rest<Value>| conv(state, &names, true));
+    to.add_function("span", |text: Cow<'_, str>| span(&text));
+    to.add_function("has", |state: &State, container: Value, value: Value| match container.is_undefined() {
+        true => Err(Error::from(ErrorKind::UndefinedError)),
+        false => has(state, &container, &value),
+    });
+    to.add_function("paid", |value: Value| whole(&value, 1).map(|()| value));
+    to.add_function("range", |low: isize, high: Option<isize>, step: Option<isize>| {
+        let made = functions::range(low, high, step)?;
+        draw(many(made.try_iter()?.count()), 0)?;
+        Ok::<Value, Error>(made)
+    });
+}
+
+/// What minijinja makes of texts and numbers.
+fn add_texts(to: &mut Environment<'static>) {
+    add_filter(to, "abs", Cost::One, filters::abs);
+    add_filter(to, "bool", Cost::One, filters::bool);
+    add_filter(to, "capitalize", Cost::Whole, filters::capitalize);
+    add_filter(to, "float", Cost::Whole, filters::float);
+    add_filter(to, "int", Cost::Whole, filters::int);
+    add_filter(to, "lines", Cost::Pieces, filters::lines);
+    add_filter(to, "lower", Cost::Whole, filters::lower);
+    add_filter(to, "round", Cost::One, filters::round);
+    add_filter(to, "split", Cost::Pieces, filters::split);
+    add_filter(to, "string", Cost::Whole, filters::string);
+    add_filter(to, "title", Cost::Whole, filters::title);
+    add_filter(to, "trim", Cost::Whole, filters::trim);
+    add_filter(to, "upper", Cost::Whole, filters::upper);
+}
+
+/// What it makes of lists and maps.
+fn add_lists(to: &mut Environment<'static>) {
+    add_filter(to, "attr", Cost::One, filters::attr);
+    add_filter(to, "count", Cost::One, filters::length);
+    add_filter(to, "d", Cost::One, filters::default);
+    add_filter(to, "default", Cost::One, filters::default);
+    add_filter(to, "dictsort", Cost::Sorted, filters::dictsort);
+    add_filter(to, "first", Cost::One, filters::first);
+    add_filter(to, "groupby", Cost::Sorted, filters::groupby);
+    add_filter(to, "items", Cost::Pieces, filters::items);
+    add_filter(to, "last", Cost::Items, filters::last);
+    add_filter(to, "length", Cost::One, filters::length);
+    add_filter(to, "list", Cost::Pieces, filters::list);
+    add_filter(to, "map", Cost::Items, filters::map);
+    add_filter(to, "reject", Cost::Items, filters::reject);
+    add_filter(to, "rejectattr", Cost::Items, filters::rejectattr);
+    add_filter(to, "reverse", Cost::Pieces, filters::reverse);
+    add_filter(to, "select", Cost::Items, filters::select);
+    add_filter(to, "selectattr", Cost::Items, filters::selectattr);
+    add_filter(to, "sum", Cost::Items, filters::sum);
+    add_filter(to, "unique", Cost::Sorted, filters::unique);
+    add_filter(to, "sort", Cost::Sorted, |state: &State, value: Value, how: Kwargs| {
+        filters::sort(state, sortable(&value, &how)?, how)
+    });
+    add_filter(to, "min", Cost::Sorted, |state: &State, value: Value, how: Kwargs| {
+        filters::min(state, sortable(&value, &how)?, how)
+    });
+    add_filter(to, "max", Cost::Sorted, |state: &State, value: Value, how: Kwargs| {
+        filters::max(state, sortable(&value, &how)?, how)
+    });
+}
+
+/// What we make of any value.
+fn add_makers(to: &mut Environment<'static>) {
+    add_filter(to, "span", Cost::One, |text: Cow<'_, str>| span(&text));
+    add_filter(to, "sha256", Cost::Whole, |value: Value, form: Option<Cow<'_, str>>| {
         helpers::sha256(&text_of(&value)?, form.as_deref()).map_err(|it| bad_value(&it))
     });
-    it.add_filter("base64", |value: Value| Ok(helpers::base64(&text_of(&value)?)));
-    it.add_filter("urlencode", |value: Value| Ok(helpers::urlencode(&text_of(&value)?)));
-    it.add_filter("urldecode", |value: Value| {
+    add_filter(to, "base64", Cost::Whole, |value: Value| {
+        let text = text_of(&value)?;
+        draw(0, many(text.len()))?;
+        Ok::<String, Error>(helpers::base64(&text))
+    });
+    add_filter(to, "urlencode", Cost::Whole, |value: Value| {
+        let text = text_of(&value)?;
+        draw(0, many(text.len()).saturating_mul(2))?;
+        Ok::<String, Error>(helpers::urlencode(&text))
+    });
+    add_filter(to, "urldecode", Cost::Whole, |value: Value| {
         helpers::urldecode(&text_of(&value)?).map_err(|it| bad_value(&it))
     });
-    it.add_filter("hmac", |value: Value, key: Cow<'_, str>, form: Option<Cow<'_, str>>| {
+    add_filter(to, "hmac", Cost::Whole, |value: Value, key: Cow<'_, str>, form: Option<Cow<'_, str>>| {
         helpers::hmac_in(&text_of(&value)?, &key, form.as_deref()).map_err(|it| bad_value(&it))
     });
-    it.add_filter("json", |value: Value| to_json(&value).map(|it| it.to_string()).map_err(error));
-    it.add_filter("date", |value: Value, format: Cow<'_, str>, zone: Option<Cow<'_, str>>| {
+    add_filter(to, "json", Cost::Whole, |value: Value| {
+        to_json(&value).map(|it| it.to_string()).map_err(error)
+    });
+    add_filter(to, "date", Cost::Whole, |value: Value, format: Cow<'_, str>, zone: Option<Cow<'_, str>>| {
         let moment = to_json(&value).map_err(error)?;
         helpers::date(&moment, &format, zone.as_deref()).map_err(|it| bad_value(&it))
     });
-    it.add_filter("join", join);
-    it.add_filter("replace", |value: Cow<'_, str>, from: Cow<'_, str>, to: Cow<'_, str>| {
-        replace(&value, &from, &to)
+    add_filter(to, "join", Cost::Items, join);
+    add_filter(to, "replace", Cost::Whole, |value: Cow<'_, str>, from: Cow<'_, str>, by: Cow<'_, str>| {
+        replace(&value, &from, &by)
     });
-    it.add_filter("sort", |state: &State, value: Value, how: Kwargs| {
-        filters::sort(state, sortable(&value, &how)?, how)
-    });
-    it.add_filter("min", |state: &State, value: Value, how: Kwargs| {
-        filters::min(state, sortable(&value, &how)?, how)
-    });
-    it.add_filter("max", |state: &State, value: Value, how: Kwargs| {
-        filters::max(state, sortable(&value, &how)?, how)
-    });
-    it
-});
+}
+
+fn add_tests(to: &mut Environment<'static>) {
+    for name in ["lt", "lessthan", "<"] {
+        add_test(to, name, Cost::One, |a: Value, b: Value| order(&a, &b).map(|()| a < b));
+    }
+    for name in ["le", "<="] {
+        add_test(to, name, Cost::One, |a: Value, b: Value| order(&a, &b).map(|()| a <= b));
+    }
+    for name in ["gt", "greaterthan", ">"] {
+        add_test(to, name, Cost::One, |a: Value, b: Value| order(&a, &b).map(|()| a > b));
+    }
+    for name in ["ge", ">="] {
+        add_test(to, name, Cost::One, |a: Value, b: Value| order(&a, &b).map(|()| a >= b));
+    }
+    for name in ["eq", "equalto", "=="] {
+        add_test(to, name, Cost::Whole, |a: Value, b: Value| a == b);
+    }
+    for name in ["ne", "!="] {
+        add_test(to, name, Cost::Whole, |a: Value, b: Value| a != b);
+    }
+    add_test(to, "lower", Cost::Whole, tests::is_lower);
+    add_test(to, "upper", Cost::Whole, tests::is_upper);
+    add_test(to, "startingwith", Cost::One, tests::is_startingwith);
+    add_test(to, "endingwith", Cost::One, tests::is_endingwith);
+    add_test(to, "divisibleby", Cost::One, |a: Value, by: Value| divides(&a, &by));
+    to.add_test("in", |state: &State, value: Value, container: Value| has(state, &container, &value));
+}
 
 /// What an expression sees: numbered names, each looked up when it is reached.
 #[derive(Debug)]
 pub(crate) struct Sight {
     pub view: View,
     pub lookups: Arc<[Lookup]>,
+    pub lists: Mutex<Lists>,
 }
 
 impl Object for Sight {
@@ -110,10 +204,10 @@ impl Object for Sight {
         let number: usize = key.strip_prefix('v')?.parse().ok()?;
         let lookup = self.lookups.get(number)?;
         let found = match &lookup.root {
-            Root::Name(root) => look(&self.view, root, &lookup.keys).map(|it| of_json(&it)),
+            Root::Name(root) => look(&self.view, root, &lookup.keys).and_then(|it| of_json(&it)),
             Root::Other(address) => {
                 let keys: Vec<&str> = lookup.keys.iter().map(String::as_str).collect();
-                self.view.scope.read(address, &keys).map(|it| of_json(&it))
+                self.view.scope.read(address, &keys).and_then(|it| of_json(&it))
             }
         };
         match found {
@@ -126,42 +220,6 @@ impl Object for Sight {
     fn enumerate(self: &Arc<Self>) -> Enumerator {
         Enumerator::NonEnumerable
     }
-}
-
-/// A fault on its way through minijinja.
-#[derive(Debug)]
-struct Carried(Fault);
-
-impl fmt::Display for Carried {
-    fn fmt(&self, to: &mut fmt::Formatter<'_>) -> fmt::Result {
-        to.write_str(&self.0.message)
-    }
-}
-
-impl std::error::Error for Carried {}
-
-fn error(fault: Fault) -> Error {
-    Error::new(ErrorKind::InvalidOperation, fault.message.clone()).with_source(Carried(fault))
-}
-
-fn bad_value(message: &str) -> Error {
-    error(Fault::lasting("bad_value", message))
-}
-
-/// The fault that an error is.
-pub(crate) fn fault_of(failed: &Error, source: &str) -> Fault {
-    let mut cause: Option<&(dyn std::error::Error + 'static)> = Some(failed);
-    while let Some(it) = cause {
-        if let Some(Carried(fault)) = it.downcast_ref::<Carried>() {
-            return fault.clone();
-        }
-        cause = it.source();
-    }
-    if failed.kind() == ErrorKind::UndefinedError {
-        return Fault::lasting("missing_param", format!("a value in `{source}` is missing"));
-    }
-    let message = failed.detail().map_or_else(|| failed.kind().to_string(), str::to_lowercase);
-    Fault::lasting("bad_expression", format!("`{source}`: {message}"))
 }
 
 fn order(a: &Value, b: &Value) -> Result<(), Error> {
@@ -236,10 +294,30 @@ fn conv(state: &State, names: &[Value], soft: bool) -> Result<Value, Error> {
     };
     let address = address_of(&text_of(process)?, &text_of(reference)?).map_err(error)?;
     let keys: Vec<&str> = keys.iter().filter_map(Value::as_str).collect();
-    match sight.view.scope.read(&address, &keys) {
-        Ok(value) => Ok(of_json(&value)),
+    match sight.view.scope.read(&address, &keys).and_then(|it| of_json(&it)) {
+        Ok(value) => Ok(value),
         Err(fault) if soft && is_missing(&fault) => Ok(Value::UNDEFINED),
         Err(fault) => Err(error(fault)),
+    }
+}
+
+/// Whether `value` is in `container`, of which the evaluation remembers what it has seen.
+fn has(state: &State, container: &Value, value: &Value) -> Result<bool, Error> {
+    match state.lookup("view").and_then(|it| it.downcast_object::<Sight>()) {
+        Some(sight) => sight.lists.lock().unwrap_or_else(PoisonError::into_inner).has(container, value),
+        None => Lists::default().has(container, value),
+    }
+}
+
+/// Whether a number can be divided by another without a rest. Minijinja's own panics over a zero.
+fn divides(a: &Value, by: &Value) -> Result<bool, Error> {
+    match (integer(a), integer(by)) {
+        (Some(_), Some(0)) => Err(bad_value("a division by zero")),
+        (Some(a), Some(by)) => Ok(a.checked_rem(by).is_none_or(|rest| rest == 0)),
+        _ => match (a.kind(), by.kind()) {
+            (ValueKind::Number, ValueKind::Number) => Ok(float(a)? % float(by)? == 0.0),
+            _ => Ok(false),
+        },
     }
 }
 
@@ -267,6 +345,7 @@ fn join(value: &Value, between: Option<Cow<'_, str>>) -> Result<String, Error> {
         if index > 0 {
             text.push_str(&between);
         }
+        whole(&item, 1)?;
         text.push_str(&text_of(&item)?);
         if text.len() > BYTES_MAX {
             return Err(too_long());
@@ -299,19 +378,32 @@ fn sortable(value: &Value, how: &Kwargs) -> Result<Value, Error> {
 }
 
 /// As an expression sees a value.
-pub(crate) fn of_json(value: &Json) -> Value {
-    match value {
+///
+/// # Errors
+/// `budget_exceeded`.
+pub(crate) fn of_json(value: &Json) -> Result<Value, Fault> {
+    Ok(match value {
         Json::Null => Value::from(()),
         Json::Bool(it) => Value::from(*it),
-        Json::String(it) => Value::from(it.as_str()),
+        Json::String(it) => {
+            charge_text(it.len())?;
+            Value::from(it.as_str())
+        }
         Json::Number(it) => match (it.as_i64(), it.as_u64()) {
             (Some(it), _) => Value::from(it),
             (None, Some(it)) => Value::from(it),
             (None, None) => Value::from(it.as_f64().unwrap_or(f64::NAN)),
         },
-        Json::Array(items) => items.iter().map(of_json).collect(),
-        Json::Object(map) => Value::from_pairs(map.iter().map(|(key, value)| (key.as_str(), of_json(value)))),
-    }
+        Json::Array(items) => {
+            charge_slots(items.len())?;
+            items.iter().map(of_json).collect::<Result<Vec<Value>, Fault>>()?.into()
+        }
+        Json::Object(map) => {
+            charge_slots(map.len().saturating_mul(3))?;
+            let pairs = map.iter().map(|(key, value)| Ok((key.as_str(), of_json(value)?)));
+            Value::from_pairs(pairs.collect::<Result<Vec<_>, Fault>>()?)
+        }
+    })
 }
 
 /// What an expression gave, as JSON.
@@ -329,6 +421,7 @@ fn json_of(value: &Value, depth: usize, left: &mut usize) -> Result<Json, Fault>
         return Err(bad("too deep a value"));
     }
     *left = left.checked_sub(1).ok_or_else(|| bad("too many values"))?;
+    charge(1, SLOT_BYTES)?;
     let failed = |it: Error| fault_of(&it, "…");
     match value.kind() {
         ValueKind::Undefined => {
@@ -336,7 +429,11 @@ fn json_of(value: &Value, depth: usize, left: &mut usize) -> Result<Json, Fault>
         }
         ValueKind::None => Ok(Json::Null),
         ValueKind::Bool => Ok(Json::Bool(value.is_true())),
-        ValueKind::String => Ok(Json::String(value.as_str().unwrap_or_default().to_owned())),
+        ValueKind::String => {
+            let text = value.as_str().unwrap_or_default();
+            charge_text(text.len())?;
+            Ok(Json::String(text.to_owned()))
+        }
         ValueKind::Number => {
             let number = match integer(value) {
                 Some(it) => serde_json::Number::from_i128(it),

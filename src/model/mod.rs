@@ -5,6 +5,7 @@ pub mod time;
 pub mod steps;
 pub mod params;
 pub mod fault;
+pub mod budget;
 pub mod entry;
 pub mod faults_request;
 pub mod faults_value;
@@ -34,6 +35,9 @@ pub mod blocks;
 pub mod text;
 pub mod syntax;
 pub mod rewrite;
+pub mod carried;
+pub mod costs;
+pub mod contains;
 pub mod jinja;
 pub mod expr;
 pub mod value;
@@ -46,3 +50,5 @@ pub mod kind;
 
 #[cfg(test)]
 pub mod text_tests;
+#[cfg(test)]
+pub mod budget_tests;

@@ -293,6 +293,7 @@ impl Writer {
             BinOpKind::Gte => return self.order(expr, "ge", left, right),
             BinOpKind::Div => return self.two("div", left, right),
             BinOpKind::Mul => return self.two("mul", left, right),
+            BinOpKind::In => return self.two("has", right, left),
             BinOpKind::Eq => "==",
             BinOpKind::Ne => "!=",
             BinOpKind::ScAnd => "and",
@@ -303,12 +304,26 @@ impl Writer {
             BinOpKind::Rem => "%",
             BinOpKind::Pow => "**",
             BinOpKind::Concat => "~",
-            BinOpKind::In => "in",
         };
+        let compares = matches!(op, BinOpKind::Eq | BinOpKind::Ne) && !is_scalar(left) && !is_scalar(right);
+        let is_paid = compares || matches!(op, BinOpKind::Concat);
         self.put("(");
-        self.expr(left, false)?;
+        self.operand(left, is_paid)?;
         self.put(&format!(" {sign} "));
-        self.expr(right, false)?;
+        self.operand(right, is_paid)?;
+        self.put(")");
+        Ok(())
+    }
+
+    /// One side of an operator. Where its work grows with all that is in a value, what was made on the way is
+    /// paid for; a value that is looked up is paid for already, as it was copied.
+    fn operand(&mut self, expr: &Expr, is_paid: bool) -> Done {
+        let is_made = !is_scalar(expr) && path_of(expr).is_none();
+        if !(is_paid && is_made) {
+            return self.expr(expr, false);
+        }
+        self.put("paid(");
+        self.expr(expr, false)?;
         self.put(")");
         Ok(())
     }
@@ -463,6 +478,11 @@ impl Writer {
         }
         Ok(())
     }
+}
+
+/// Whether it is a literal that is no list and no map.
+fn is_scalar(expr: &Expr) -> bool {
+    matches!(expr, Expr::Const(_))
 }
 
 /// The longest rewritten expression, in bytes.

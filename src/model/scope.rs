@@ -12,6 +12,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use serde_json::{Map, Value, json};
 
 use crate::model::bounds::Bounds;
+use crate::model::budget::Budget;
 use crate::model::fault::Fault;
 use crate::model::key;
 use crate::model::names::{Address, ProcessId};
@@ -46,6 +47,8 @@ pub struct Scope {
     own: Option<Arc<Task>>,
     /// How the wall clock was set.
     pub steps: Arc<Steps>,
+    /// What one evaluation may cost.
+    pub budget: Budget,
     missed: Arc<Mutex<BTreeSet<Address>>>,
 }
 

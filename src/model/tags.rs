@@ -15,6 +15,9 @@ pub(crate) const OR: &str = "bl_or";
 pub(crate) const GET: &str = "bl_get";
 pub(crate) const SOFT: &str = "bl_soft";
 pub(crate) const MANY: &str = "bl_many";
+/// Makes no value: it draws on the budget for a block that begins. Blocks read their first argument alone,
+/// so it stands as the second.
+pub(crate) const PAID: &str = "bl_paid";
 
 /// Helpers of ours that make a text.
 pub(crate) const MAKERS: [&str; 7] = ["json", "date", "sha256", "base64", "urlencode", "urldecode", "hmac"];
@@ -216,7 +219,12 @@ impl Writer {
             return Err(Mistake::new(format!("`#{name}` of what?")).at(tag.whole.clone()));
         }
         let need = need_of(name);
-        let made = self.arguments(arguments, at + name.len(), need)?;
+        let mut made = self.arguments(arguments, at + name.len(), need)?;
+        let of_item = match arguments.trim().starts_with(['(', '"', '\'']) {
+            true => None,
+            false => self.block_path(arguments.trim(), at + name.len())?,
+        };
+        made.extend([" (", PAID, " ", of_item.as_deref().unwrap_or("0"), ")"]);
         let scoped = matches!(name, "each" | "with");
         let bound_text = if bound.is_empty() { String::new() } else { format!(" as |{}|", bound.join(" ")) };
         self.open.push(Open { name: name.to_owned(), whole: tag.whole.clone(), scoped, bound });
@@ -242,7 +250,7 @@ impl Writer {
         }
         let begin = at + rest.len() - body.len() + name.len();
         let made = self.arguments(arguments, begin, Need::Truth)?;
-        Ok(format!("else {name}{made}"))
+        Ok(format!("else {name}{made} ({PAID} 0)"))
     }
 
     fn end(&mut self, tag: &Tag, name: &str) -> Result<String, Mistake> {

@@ -13,6 +13,7 @@ use std::sync::Arc;
 use serde_json::Value;
 
 use crate::model::blocks::Blocks;
+use crate::model::budget::{charge_text, charge_value, within};
 use crate::model::fault::Fault;
 use crate::model::helpers::{makes_dots, urlencode, walks};
 use crate::model::hole::Hole;
@@ -69,21 +70,21 @@ impl Text {
     /// What is missing, by name; `bad_value`, `bad_name`, `secret_misplaced`, and what reading another task
     /// gives.
     pub fn fill(&self, view: &View) -> Result<String, Fault> {
-        match &*self.0 {
+        within(&view.scope.budget, || match &*self.0 {
             Form::Plain(plain) => Ok(plain.clone()),
-            Form::Hole(hole) => Ok(hole.text(view)?.0.into_owned()),
+            Form::Hole(hole) => Ok(paid_text(hole, view)?.0.into_owned()),
             Form::Blocks(blocks) => blocks.fill(view, false),
             Form::Parts(parts) => {
                 let mut out = String::new();
                 for part in parts {
                     match part {
                         Part::Plain(plain) => out.push_str(plain),
-                        Part::Hole { hole, .. } => out.push_str(&hole.text(view)?.0),
+                        Part::Hole { hole, .. } => out.push_str(&paid_text(hole, view)?.0),
                     }
                 }
                 Ok(out)
             }
-        }
+        })
     }
 
     /// The same for a URL: holes are percent-encoded, but one at the very start and `{{{raw}}}`. The mark of
@@ -93,6 +94,10 @@ impl Text {
     /// As [`Text::fill`], and `bad_value` where a hole makes a `..` of the path: no encoding can help
     /// against that.
     pub fn fill_url(&self, view: &View) -> Result<String, Fault> {
+        within(&view.scope.budget, || self.url(view))
+    }
+
+    fn url(&self, view: &View) -> Result<String, Fault> {
         let parts = match &*self.0 {
             Form::Plain(_) | Form::Hole(_) => return self.fill(view),
             Form::Blocks(blocks) => {
@@ -107,7 +112,7 @@ impl Text {
             match part {
                 Part::Plain(plain) => out.push_str(plain),
                 Part::Hole { hole, raw } => {
-                    let (text, is_mark) = hole.text(view)?;
+                    let (text, is_mark) = paid_text(hole, view)?;
                     if *raw || is_mark || index == 0 {
                         out.push_str(&text);
                     } else {
@@ -133,6 +138,10 @@ impl Text {
         view: &View,
         escape: impl Fn(&str) -> Result<String, String>,
     ) -> Result<String, Fault> {
+        within(&view.scope.budget, || self.escaped(view, escape))
+    }
+
+    fn escaped(&self, view: &View, escape: impl Fn(&str) -> Result<String, String>) -> Result<String, Fault> {
         let lone;
         let parts = match &*self.0 {
             Form::Plain(plain) => return Ok(plain.clone()),
@@ -151,7 +160,7 @@ impl Text {
             match part {
                 Part::Plain(plain) => out.push_str(plain),
                 Part::Hole { hole, raw } => {
-                    let (text, is_mark) = hole.text(view)?;
+                    let (text, is_mark) = paid_text(hole, view)?;
                     if *raw || is_mark {
                         out.push_str(&text);
                     } else {
@@ -174,7 +183,11 @@ impl Text {
     /// # Errors
     /// As [`Text::fill`]; null is a value here.
     pub fn value(&self, view: &View) -> Result<Value, Fault> {
-        self.look(view).map(Cow::into_owned)
+        within(&view.scope.budget, || {
+            let value = self.look(view)?;
+            charge_value(&value)?;
+            Ok(value.into_owned())
+        })
     }
 
     /// The same, not cloned where it is a param as it is.
@@ -217,6 +230,13 @@ impl Part {
             scan::Part::Tag(tag) => Ok(Part::Hole { hole: hole(tag)?, raw: tag.raw }),
         }
     }
+}
+
+/// The value of a hole as text, and whether it is the mark of a secret; drawn on the budget.
+fn paid_text<'v>(hole: &'v Hole, view: &'v View) -> Result<(Cow<'v, str>, bool), Fault> {
+    let (text, is_mark) = hole.text(view)?;
+    charge_text(text.len())?;
+    Ok((text, is_mark))
 }
 
 fn changed(by: &str) -> Fault {

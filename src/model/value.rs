@@ -8,6 +8,7 @@ use std::sync::Arc;
 
 use serde_json::{Map, Value};
 
+use crate::model::budget::{charge_value, within};
 use crate::model::expr::Expr;
 use crate::model::fault::Fault;
 use crate::model::look::{as_text, holds_mark};
@@ -47,7 +48,7 @@ impl Draft {
     /// # Errors
     /// As [`Text::value`] and [`Expr::eval`].
     pub fn fill(&self, view: &View) -> Result<Value, Fault> {
-        self.0.fill(view)
+        within(&view.scope.budget, || self.0.fill(view))
     }
 
     /// The same, not cloned where it is a param as it is.
@@ -58,7 +59,7 @@ impl Draft {
         match &*self.0 {
             Form::Literal(value) => Ok(Cow::Borrowed(value)),
             Form::Text(text) => text.look(view),
-            form => form.fill(view).map(Cow::Owned),
+            form => within(&view.scope.budget, || form.fill(view)).map(Cow::Owned),
         }
     }
 
@@ -67,7 +68,7 @@ impl Draft {
     /// # Errors
     /// As [`Draft::fill`], and `missing_param` for null.
     pub fn text(&self, view: &View) -> Result<String, Fault> {
-        match &*self.0 {
+        within(&view.scope.budget, || match &*self.0 {
             Form::Text(text) => text.fill(view),
             Form::Expr(expr) => {
                 let value = expr.eval(view)?;
@@ -77,7 +78,7 @@ impl Draft {
                 let value = form.fill(view)?;
                 as_text(Cow::Owned(value), "the value").map(Cow::into_owned)
             }
-        }
+        })
     }
 
     /// The value, if there is nothing in it to fill.
@@ -128,7 +129,10 @@ impl Form {
 
     fn fill(&self, view: &View) -> Result<Value, Fault> {
         match self {
-            Form::Literal(value) => Ok(value.clone()),
+            Form::Literal(value) => {
+                charge_value(value)?;
+                Ok(value.clone())
+            }
             Form::Text(text) => text.value(view),
             Form::Expr(expr) => expr.eval(view),
             Form::List(items) => {

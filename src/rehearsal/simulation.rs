@@ -7,6 +7,7 @@ use std::sync::{Arc, Mutex};
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
+use crate::engine::apart::Apart;
 use crate::engine::births::Births;
 use crate::engine::board::Board;
 use crate::engine::edges::{Clock, Store, World};
@@ -14,6 +15,7 @@ use crate::engine::in_flight::InFlight;
 use crate::engine::registry::Registry;
 use crate::engine::runner::{Handle, Runner};
 use crate::engine::turns::Turns;
+use crate::engine::witness::Unwitnessed;
 use crate::model::scope::Scope;
 use crate::model::time::Span;
 use crate::rehearsal::director::Director;
@@ -95,7 +97,8 @@ impl Simulation {
         let clock: Arc<dyn Clock> = Arc::<Life>::clone(&life);
         let births = Births::foreseen(self.lives);
         let (board, in_flight) = (Board::default(), InFlight::default());
-        let turns = Turns { store, world, clock, registry, board, facts, births, in_flight };
+        let (apart, witness) = (Apart::default(), Arc::new(Unwitnessed));
+        let turns = Turns { store, world, clock, registry, board, facts, births, in_flight, apart, witness };
         let (runner, handle) = Runner::new(Arc::new(turns));
         let runner = match effects_max {
             Some(most) => runner.at_once(most),

@@ -107,7 +107,9 @@ impl Store for Breaker {
             Promise::LateAcknowledge => self.acknowledge_early(writes).await,
             Promise::EarlySignals => self.send_late(writes).await,
             Promise::WholePair => self.halve(writes).await,
-            Promise::FullSync | Promise::Fence | Promise::Ticks => self.store.commit(writes).await,
+            Promise::FullSync | Promise::Fence | Promise::Ticks | Promise::Survival => {
+                self.store.commit(writes).await
+            }
         }
     }
 

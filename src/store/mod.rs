@@ -5,6 +5,7 @@
 #[cfg(debug_assertions)]
 pub mod broken;
 pub mod seal;
+pub mod witness;
 pub mod keeping;
 mod leases;
 pub mod memory;

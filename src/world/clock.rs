@@ -113,6 +113,11 @@ struct Lived {
     is_watched: bool,
 }
 
+/// How long the process has lived, for whoever cannot be handed a clock.
+pub fn lived_ticks() -> Ticks {
+    SystemClock.ticks()
+}
+
 /// Counts on to now. The thread that counts while nobody asks is started by the first who does.
 fn lived() -> Duration {
     static LIVED: OnceLock<Mutex<Lived>> = OnceLock::new();

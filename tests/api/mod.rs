@@ -2,6 +2,7 @@
 
 mod deploying;
 mod events;
+mod heavy;
 mod hooks;
 mod hooks_named;
 mod lease;

@@ -12,6 +12,7 @@ mod each;
 mod engine;
 mod stopping;
 mod damage;
+mod deaths;
 mod resources;
 mod hooks;
 mod memory;

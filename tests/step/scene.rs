@@ -6,6 +6,7 @@ use std::sync::{Arc, Mutex};
 
 use async_trait::async_trait;
 use beltline::engine::again::Again;
+use beltline::engine::apart::Apart;
 use beltline::engine::births::Births;
 use beltline::engine::board::Board;
 use beltline::engine::edges::{Clock, Store, TaskQuery, World, Write};
@@ -13,6 +14,7 @@ use beltline::engine::in_flight::InFlight;
 use beltline::engine::registry::{Deployed, Registry};
 use beltline::engine::step::Cause;
 use beltline::engine::turns::{Hand, Item, NotTaken, Turns};
+use beltline::engine::witness::Unwitnessed;
 use beltline::model::effect::{Answer, Effect, HttpAnswer, Outcome};
 use beltline::model::names::ProcessId;
 use beltline::model::scope::Scope;
@@ -100,6 +102,8 @@ impl Scene {
             facts: Arc::new(Scope::default),
             births: Births::foreseen(0),
             in_flight: InFlight::default(),
+            apart: Apart::default(),
+            witness: Arc::new(Unwitnessed),
         };
         let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
         Scene { turns, runtime, asked: Vec::new(), now, _folder: None }

@@ -9,6 +9,7 @@ use beltline::api::app::App;
 use beltline::api::serve::serve;
 use beltline::dashboard::router::pages;
 use beltline::desk::desk::{Desk, DeskConfig, facts};
+use beltline::engine::apart::Apart;
 use beltline::engine::births::Births;
 use beltline::engine::board::Board;
 use beltline::engine::edges::{Clock, Store};
@@ -17,6 +18,7 @@ use beltline::engine::registry::Registry;
 use beltline::engine::runner::Runner;
 use beltline::engine::shelf::{Channel, Keyring};
 use beltline::engine::turns::Turns;
+use beltline::engine::witness::Unwitnessed;
 use beltline::gate::client::Front;
 use beltline::gate::connections::ConnectionLimits;
 use beltline::model::time::Span;
@@ -53,6 +55,8 @@ pub(crate) struct Plan {
     pub(crate) digest: Digest,
     /// How many effects are performed at once.
     pub(crate) effects_max: usize,
+    /// Whether what takes long to work out goes to threads of its own.
+    pub(crate) lanes: bool,
     /// How long what is out may take when it stops.
     pub(crate) grace: Option<Span>,
 }
@@ -68,6 +72,7 @@ impl Default for Plan {
             proxies: Vec::new(),
             digest: Digest::default(),
             effects_max: 512,
+            lanes: true,
             grace: None,
         }
     }
@@ -112,6 +117,8 @@ impl House {
             facts: facts(Arc::clone(&keyring), &public_url),
             births: Births::new(),
             in_flight: InFlight::default(),
+            apart: if plan.lanes { Apart::new() } else { Apart::default() },
+            witness: Arc::new(Unwitnessed),
         });
         let (runner, handle) = Runner::new(turns);
         let runner = runner.at_once(plan.effects_max).grace(plan.grace.unwrap_or(Span::secs(8)));

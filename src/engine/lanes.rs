@@ -1,0 +1,113 @@
+//! Where a step is made: here, with word left of it in case the process dies of it; or on a lane, if it takes
+//! long.
+
+use std::collections::{BTreeSet, HashMap};
+use std::sync::Arc;
+
+use crate::engine::again::Way;
+use crate::engine::edges::Write;
+use crate::engine::turns::{Hand, Item, Turns};
+use crate::engine::witness::{DEATHS_MAX, Place};
+use crate::model::bounds::Reads;
+use crate::model::budget::heaviest;
+use crate::model::fault::Fault;
+use crate::model::names::{Address, NodeName, ProcessId, TaskId};
+use crate::model::scope::{Other, Scope};
+use crate::model::time::{Span, Timestamp};
+
+/// What takes so long to decide is told of.
+const SLOW: Span = Span(250);
+
+/// What came of trying to step a task.
+pub(super) enum Tried {
+    Decided(Item, Box<Write>),
+    Fetch(Item, BTreeSet<Address>),
+    /// It takes longer than may be spent here.
+    Heavy(Item),
+    Dropped,
+}
+
+/// What all steps of one batch see.
+#[derive(Clone)]
+pub(super) struct Seen {
+    pub(super) facts: Scope,
+    pub(super) others: Arc<HashMap<Address, Other>>,
+    pub(super) reads: Reads,
+    pub(super) now: Timestamp,
+}
+
+impl Turns {
+    /// Leaves word of what is about to be decided here, in case the process dies of it.
+    pub(super) fn testify(&self, open: &[Item], apart: Option<&Arc<Turns>>) {
+        if apart.is_none() {
+            let tasks: Vec<TaskId> = open.iter().filter_map(Item::life).map(|(id, _)| id).collect();
+            self.witness.begin(Place::Batch, &tasks);
+        }
+    }
+
+    /// Steps one here; alone, if the engine died under it before.
+    pub(super) fn step_here(&self, item: Item, seen: &Seen) -> Tried {
+        let suspect = item.life().map(|(id, _)| id).filter(|id| self.witness.deaths(*id) > 0);
+        let Some(id) = suspect else { return self.try_step(item, seen, true) };
+        self.witness.begin(Place::Alone, &[id]);
+        let tried = self.try_step(item, seen, true);
+        self.witness.begin(Place::Alone, &[]);
+        if matches!(tried, Tried::Decided(..)) {
+            self.witness.survived(id);
+        }
+        tried
+    }
+
+    /// Steps one on a lane.
+    pub(super) async fn step_apart(self: &Arc<Self>, item: Item, seen: &Seen) -> Tried {
+        let (turns, seen) = (Arc::clone(self), seen.clone());
+        let step = move |lane| {
+            let (tasks, place) = (item.life().map(|(id, _)| vec![id]).unwrap_or_default(), item.place());
+            let begun = turns.clock.ticks();
+            turns.witness.begin(Place::Lane(lane), &tasks);
+            let (tried, worst) = heaviest(|| turns.try_step(item, &seen, false));
+            turns.witness.begin(Place::Lane(lane), &[]);
+            if matches!(tried, Tried::Decided(..)) {
+                for id in tasks {
+                    turns.witness.survived(id);
+                }
+            }
+            tell_slow(turns.clock.ticks().since(begun), place, worst);
+            tried
+        };
+        self.apart.step(step).await
+    }
+
+    /// A task under which the engine died twice is not tried a third time: it ends here, and a person may
+    /// retry it.
+    pub(super) fn set_aside(&self, hand: &mut Hand) {
+        let task = &hand.task;
+        if matches!(hand.again.way, Way::Whole) && self.witness.deaths(task.id) >= DEATHS_MAX {
+            tracing::error!(
+                process = %task.process, node = %task.at, task = %task.address(),
+                "the engine died twice while it decided this task, which is set aside; hint: look at \
+                 what its node works out, then retry it"
+            );
+            metrics::counter!("beltline_set_aside_total").increment(1);
+            let message = format!(
+                "the engine died twice while it decided this task at node `{}`; it is set aside, and can be \
+                 retried",
+                task.at
+            );
+            hand.again.way = Way::End(Fault::lasting("engine_error", message));
+        }
+    }
+}
+
+/// Says of what was decided apart that it was slow.
+fn tell_slow(took: Span, place: Option<(ProcessId, NodeName)>, worst: Option<String>) {
+    metrics::histogram!("beltline_evaluation_seconds").record(took.duration().as_secs_f64());
+    let Some((process, node)) = place.filter(|_| took >= SLOW) else { return };
+    let (of, at) = (process.to_string(), node.to_string());
+    metrics::counter!("beltline_slow_evaluations_total", "process" => of, "node" => at).increment(1);
+    let expression = worst.unwrap_or_default();
+    tracing::warn!(
+        %process, %node, %took, expression,
+        "what this node works out takes long; hint: filter earlier, or let an `each` do it item by item"
+    );
+}

@@ -1,0 +1,87 @@
+//! What takes long to work out holds up nobody else, and ends.
+
+use std::sync::Mutex;
+
+use serde_json::{Value, json};
+
+use crate::support::house::{House, Plan};
+
+/// Works until its budget is spent, which takes a while.
+fn heavy() -> String {
+    let some = "range(9000)|map('string')|map('hmac', range(400)|join)|list|length";
+    format!("[{}]|length", [some; 12].join(", "))
+}
+
+fn processes() -> [String; 2] {
+    let light = "process: light\nnodes:\n  start: {kind: input, next: done}\n  done: {kind: end}\n";
+    let expression = heavy();
+    let heavy = format!(
+        "process: heavy\nparams: {{n: {{type: integer}}}}\n\
+         hooks:\n  door: {{public: true, params: {{n: \"= {expression}\"}}}}\n\
+         nodes:\n  start: {{kind: input, next: work}}\n  \
+         work: {{kind: set, set: {{n: \"= {expression}\"}}, next: done, on_error: failed}}\n  \
+         done: {{kind: end}}\n  failed: {{kind: end, ok: false}}\n"
+    );
+    [light.to_owned(), heavy]
+}
+
+/// Who is answered first: what is heavy and was asked first, or five light tasks one after the other.
+async fn first_answered(lanes: bool, heavy: impl AsyncFn(&House) -> Value) -> (Vec<&'static str>, Value) {
+    let house = House::build(Plan { lanes, ..Plan::default() }).await;
+    for text in processes() {
+        house.deploy(&text).await;
+    }
+    let order = Mutex::new(Vec::new());
+    let answered = |what| order.lock().unwrap().push(what);
+    let long = async {
+        let answer = heavy(&house).await;
+        answered("heavy");
+        answer
+    };
+    let short = async {
+        for number in 0..5 {
+            house.submit("light", &format!("l{number}"), json!({})).await;
+            assert_eq!(house.call("GET", "/healthz").send().await.status, 200);
+        }
+        answered("light");
+    };
+    let (answer, ()) = tokio::join!(long, short);
+    house.close().await;
+    (order.into_inner().unwrap(), answer)
+}
+
+#[tokio::test]
+async fn a_task_that_takes_long_to_decide_holds_up_no_other() {
+    let submit = async |house: &House| house.submit("heavy", "h", json!({})).await;
+    let (order, task) = first_answered(true, submit).await;
+    assert_eq!(order, ["light", "heavy"]);
+    assert_eq!(task["fault"]["code"], "budget_exceeded", "{task}");
+    assert_eq!(task["fault"]["node"], "work");
+    let message = task["fault"]["message"].as_str().unwrap();
+    assert!(message.starts_with("`[range(9000)|map('string')"), "{message}");
+    assert_eq!(
+        first_answered(false, submit).await.0,
+        ["heavy", "light"],
+        "the control: without lanes it does"
+    );
+}
+
+#[tokio::test]
+async fn a_request_to_a_hook_that_takes_long_to_read_holds_up_nobody() {
+    let knock = async |house: &House| {
+        let calls = (0..4).map(|_| house.call("POST", "/hooks/heavy/door").json(&json!({})).send());
+        let answers = futures::future::join_all(calls).await;
+        for answer in &answers {
+            assert_eq!(answer.status, 422, "{}", answer.text);
+        }
+        answers[0].json()
+    };
+    let (order, problem) = first_answered(true, knock).await;
+    assert_eq!(order, ["light", "heavy"]);
+    assert_eq!(problem["code"], "budget_exceeded", "{problem}");
+    assert_eq!(
+        first_answered(false, knock).await.0,
+        ["heavy", "light"],
+        "the control: without lanes it does"
+    );
+}
