@@ -5,6 +5,8 @@ mod events;
 mod hooks;
 mod hooks_named;
 mod lease;
+mod openapi;
+mod readers;
 mod orders;
 mod pace;
 mod rights;
