@@ -18,13 +18,13 @@ use crate::desk::need::Need;
 
 /// The routes.
 pub fn routes() -> Routes {
-    Routes::new().add(Need::Key, routes!(look)).add(Need::Key, routes!(acknowledge))
+    Routes::of("acks").add(Need::Key, routes!(look)).add(Need::Key, routes!(acknowledge))
 }
 
 /// Asks a person whether the alarm is in hand. Nothing happens: mail scanners and messengers follow links.
 #[utoipa::path(get, path = "/hooks/{process}/{key}/ack", tag = "hooks",
-    params(("process" = String, Path), ("key" = String, Path)), responses((status = 200, body = String)),
-    security(()))]
+    params(("process" = String, Path), ("key" = String, Path)),
+    responses((status = 200, body = String, content_type = "text/html"), (status = 410)))]
 async fn look(State(app): State<App>, At((id, key)): At<(String, String)>, headers: HeaderMap) -> Response {
     let bell = async { Ok(app.desk.bell(&process(&id)?, &key).await?) };
     match bell.await {
@@ -42,8 +42,9 @@ async fn look(State(app): State<App>, At((id, key)): At<(String, String)>, heade
 
 /// Acknowledges the alarm, once.
 #[utoipa::path(post, path = "/hooks/{process}/{key}/ack", tag = "hooks",
-    params(("process" = String, Path), ("key" = String, Path)), responses((status = 200, body = Object)),
-    security(()))]
+    params(("process" = String, Path), ("key" = String, Path)),
+    responses((status = 200, content((Object = "application/json"), (String = "text/html"))),
+        (status = 202, content((Object = "application/json"), (String = "text/html"))), (status = 410)))]
 async fn acknowledge(
     State(app): State<App>,
     At((id, key)): At<(String, String)>,

@@ -26,10 +26,11 @@ use crate::model::names::ProcessId;
 
 /// The routes.
 pub fn routes() -> Routes {
-    Routes::new().add(Need::Somewhere(Right::Read), routes!(events))
+    Routes::of("events").add(Need::Somewhere(Right::Read), routes!(events))
 }
 
 #[derive(Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
 #[serde(deny_unknown_fields)]
 struct EventsQuery {
     /// Only what came after that event; 0 for all there is. Without it: what comes from now on.
@@ -40,8 +41,9 @@ struct EventsQuery {
 }
 
 /// What happens, as server-sent events; `id` is the event's number, and `Last-Event-ID` begins behind it.
-#[utoipa::path(get, path = "/api/v1/events", tag = "events", params(EventsQuery),
-    responses((status = 200, body = EventView, content_type = "text/event-stream")))]
+#[utoipa::path(get, path = "/api/v1/events", tag = "events", params(EventsQuery,
+        ("Last-Event-ID" = Option<u64>, Header, description = "The number of the event that came last.")),
+    responses((status = 200, body = EventView, content_type = "text/event-stream"), (status = 429)))]
 async fn events(
     State(app): State<App>,
     Who(by): Who,

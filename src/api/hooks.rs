@@ -27,7 +27,7 @@ const BROUGHT_BYTES_MAX: usize = 1024 * 1024;
 
 /// The routes.
 pub fn routes() -> Routes {
-    Routes::new()
+    Routes::of("hooks")
         .add(Need::Key, routes!(look))
         .add(Need::Key, routes!(open))
         .add(Need::Key, routes!(put))
@@ -37,8 +37,12 @@ pub fn routes() -> Routes {
 /// Asks a person whether to go on. Nothing happens: messengers follow links to preview them. A named hook
 /// that takes `GET` is called.
 #[utoipa::path(get, path = "/hooks/{process}/{key}", tag = "hooks",
-    params(("process" = String, Path), ("key" = String, Path)), responses((status = 200, body = String)),
-    security(()))]
+    params(("process" = String, Path), ("key" = String, Path)),
+    responses((status = 200, content((Object = "application/json"), (String = "text/html"))),
+        (status = 202, content((Object = "application/json"), (String = "text/html"))), (status = 401),
+        (status = 405), (status = 408), (status = 409), (status = 410), (status = 413), (status = 415),
+        (status = 422), (status = 429), (status = 502), (status = 507),
+        (status = "default", description = "What the fault says that the process replied with.")))]
 async fn look(State(app): State<App>, At((id, key)): At<(String, String)>, request: Request) -> Response {
     if let Some(knock) = knock(&app, &id, &key) {
         return hooks_named::take(&app, &knock, request).await;
@@ -61,8 +65,14 @@ async fn look(State(app): State<App>, At((id, key)): At<(String, String)>, reque
 /// which makes a task or is a letter to one: JSON, a form, XML or a query, with the check that the process
 /// asks for. 202 says which task; `answer: reply` gives what its `reply` node says.
 #[utoipa::path(post, path = "/hooks/{process}/{key}", tag = "hooks",
-    params(("process" = String, Path), ("key" = String, Path)), request_body = Object,
-    responses((status = 200, body = Object), (status = 202, body = Object)), security(()))]
+    params(("process" = String, Path), ("key" = String, Path)), 
+    request_body(content((Object = "application/json"), (Object = "application/x-www-form-urlencoded"),
+        (String = "application/xml"))),
+    responses((status = 200, content((Object = "application/json"), (String = "text/html"))),
+        (status = 202, content((Object = "application/json"), (String = "text/html"))), (status = 401),
+        (status = 405), (status = 408), (status = 409), (status = 410), (status = 413), (status = 415),
+        (status = 422), (status = 429), (status = 502), (status = 507),
+        (status = "default", description = "What the fault says that the process replied with.")))]
 async fn open(State(app): State<App>, At((id, key)): At<(String, String)>, request: Request) -> Response {
     if let Some(knock) = knock(&app, &id, &key) {
         return hooks_named::take(&app, &knock, request).await;
@@ -81,8 +91,14 @@ async fn open(State(app): State<App>, At((id, key)): At<(String, String)>, reque
 
 /// Calls a named hook that takes `PUT`.
 #[utoipa::path(put, path = "/hooks/{process}/{key}", tag = "hooks",
-    params(("process" = String, Path), ("key" = String, Path)), request_body = Object,
-    responses((status = 200, body = Object), (status = 202, body = Object)), security(()))]
+    params(("process" = String, Path), ("key" = String, Path)), 
+    request_body(content((Object = "application/json"), (Object = "application/x-www-form-urlencoded"),
+        (String = "application/xml"))),
+    responses((status = 200, content((Object = "application/json"), (String = "text/html"))),
+        (status = 202, content((Object = "application/json"), (String = "text/html"))), (status = 401),
+        (status = 405), (status = 408), (status = 409), (status = 410), (status = 413), (status = 415),
+        (status = 422), (status = 429), (status = 502), (status = 507),
+        (status = "default", description = "What the fault says that the process replied with.")))]
 async fn put(State(app): State<App>, At((id, key)): At<(String, String)>, request: Request) -> Response {
     match knock(&app, &id, &key) {
         Some(knock) => hooks_named::take(&app, &knock, request).await,
@@ -117,8 +133,13 @@ async fn brought(app: &App, request: Request) -> Result<Brought, Problem> {
 
 /// Takes an OAuth redirect; `state` is the key of the task that waits for it.
 #[utoipa::path(get, path = "/oauth/callback", tag = "hooks",
-    params(("state" = String, Query), ("code" = Option<String>, Query), ("error" = Option<String>, Query)),
-    responses((status = 200, body = String)), security(()))]
+    params(("state" = Option<String>, Query, description = "The key of the task that waits for it."),
+        ("code" = Option<String>, Query, description = "What the access token is fetched with."),
+        ("error" = Option<String>, Query, description = "Why there is no code."),
+        ("error_description" = Option<String>, Query, description = "The same for a person.")),
+    responses((status = 200, body = String, content_type = "text/html"),
+        (status = 202, body = String, content_type = "text/html"), (status = 400), (status = 404),
+        (status = 409), (status = 410), (status = 507)))]
 async fn callback(State(app): State<App>, method: Method, RawQuery(query): RawQuery) -> Response {
     // Whoever looks at a link before a person does must not use it up.
     if method == Method::HEAD {

@@ -5,6 +5,7 @@ pub mod body;
 pub mod app;
 pub mod take;
 pub mod doors;
+pub mod answers;
 pub mod routes;
 pub mod processes;
 pub mod schedules;

@@ -23,7 +23,7 @@ use crate::model::task::Order;
 
 /// The routes.
 pub fn routes() -> Routes {
-    Routes::new()
+    Routes::of("orders")
         .add(Need::Here(Right::Run), routes!(modify))
         .add(Need::Here(Right::Run), routes!(wake))
         .add(Need::Here(Right::Run), routes!(retry))
@@ -52,8 +52,11 @@ struct ModifyBody {
 
 /// Lays params over the task's. With `If-Match` only if the task is still at that revision.
 #[utoipa::path(post, path = "/api/v1/processes/{id}/tasks/{ref}/modify", tag = "orders",
-    params(("id" = String, Path), ("ref" = String, Path), IdQuery), request_body = ModifyBody,
-    responses((status = 200, body = TaskView), (status = 202, body = TaskView)))]
+    params(("id" = String, Path), ("ref" = String, Path), IdQuery,
+        ("If-Match" = Option<String>, Header, description = "The `ETag` of the task, or `*`.")),
+    request_body = ModifyBody,
+    responses((status = 200, body = TaskView), (status = 202, body = TaskView), (status = 409),
+        (status = 412)))]
 async fn modify(
     State(app): State<App>,
     who: Who,
@@ -69,7 +72,8 @@ async fn modify(
 /// Lets a waiting task go on now.
 #[utoipa::path(post, path = "/api/v1/processes/{id}/tasks/{ref}/wake", tag = "orders",
     params(("id" = String, Path), ("ref" = String, Path), IdQuery),
-    responses((status = 200, body = TaskView), (status = 202, body = TaskView)))]
+    responses((status = 200, body = TaskView), (status = 202, body = TaskView),
+        (status = 409)))]
 async fn wake(
     State(app): State<App>,
     who: Who,
@@ -82,7 +86,8 @@ async fn wake(
 /// Tries the failed node again.
 #[utoipa::path(post, path = "/api/v1/processes/{id}/tasks/{ref}/retry", tag = "orders",
     params(("id" = String, Path), ("ref" = String, Path), IdQuery),
-    responses((status = 200, body = TaskView), (status = 202, body = TaskView)))]
+    responses((status = 200, body = TaskView), (status = 202, body = TaskView),
+        (status = 409)))]
 async fn retry(
     State(app): State<App>,
     who: Who,
@@ -103,7 +108,8 @@ struct MoveBody {
 /// Puts the task on another node.
 #[utoipa::path(post, path = "/api/v1/processes/{id}/tasks/{ref}/move", tag = "orders",
     params(("id" = String, Path), ("ref" = String, Path), IdQuery), request_body = MoveBody,
-    responses((status = 200, body = TaskView), (status = 202, body = TaskView)))]
+    responses((status = 200, body = TaskView), (status = 202, body = TaskView),
+        (status = 409)))]
 async fn move_to(
     State(app): State<App>,
     who: Who,
@@ -117,7 +123,8 @@ async fn move_to(
 /// Ends the task.
 #[utoipa::path(post, path = "/api/v1/processes/{id}/tasks/{ref}/cancel", tag = "orders",
     params(("id" = String, Path), ("ref" = String, Path), IdQuery),
-    responses((status = 200, body = TaskView), (status = 202, body = TaskView)))]
+    responses((status = 200, body = TaskView), (status = 202, body = TaskView),
+        (status = 409)))]
 async fn cancel(
     State(app): State<App>,
     who: Who,
@@ -130,7 +137,8 @@ async fn cancel(
 /// Says that its alarm is in hand: no more rungs, no more reminders. The task goes on as before.
 #[utoipa::path(post, path = "/api/v1/processes/{id}/tasks/{ref}/ack", tag = "orders",
     params(("id" = String, Path), ("ref" = String, Path), IdQuery),
-    responses((status = 200, body = TaskView), (status = 202, body = TaskView)))]
+    responses((status = 200, body = TaskView), (status = 202, body = TaskView),
+        (status = 409)))]
 async fn ack(
     State(app): State<App>,
     who: Who,

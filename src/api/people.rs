@@ -24,7 +24,7 @@ use crate::model::names::ProcessId;
 
 /// The routes.
 pub fn routes() -> Routes {
-    Routes::new()
+    Routes::of("people")
         .add(Need::Known, routes!(me))
         .add(Need::Everywhere(Right::Admin), routes!(users))
         .add(Need::Everywhere(Right::Admin), routes!(make_user))
@@ -43,7 +43,6 @@ struct Me {
     /// The name.
     name: String,
     /// What they may do in all processes, and with what belongs to none.
-    #[schema(value_type = Vec<String>)]
     rights: Vec<Right>,
     /// What they may do beside that, by process.
     #[schema(value_type = Object)]
@@ -77,17 +76,16 @@ struct UserBody {
     password: Zeroizing<String>,
     /// `viewer`, `operator`, `editor` or `admin` of all processes, or null.
     #[serde(default)]
-    #[schema(value_type = Option<String>)]
     role: Option<Role>,
     /// The same, beside that, by process.
     #[serde(default)]
-    #[schema(value_type = Object)]
+    #[schema(value_type = BTreeMap<String, Role>)]
     processes: BTreeMap<ProcessId, Role>,
 }
 
 /// Makes a user.
 #[utoipa::path(post, path = "/api/v1/users", tag = "users", request_body = UserBody,
-    responses((status = 201, body = UserView)))]
+    responses((status = 201, body = UserView), (status = 409)))]
 async fn make_user(
     State(app): State<App>,
     Who(by): Who,
@@ -127,7 +125,7 @@ struct ChangeBody {
 
 /// Changes a user. A new password and being disabled end all their sessions; a role holds at once.
 #[utoipa::path(patch, path = "/api/v1/users/{name}", tag = "users", params(("name" = String, Path)),
-    request_body = ChangeBody, responses((status = 200, body = UserView)))]
+    request_body = ChangeBody, responses((status = 200, body = UserView), (status = 409)))]
 async fn change_user(
     State(app): State<App>,
     Who(by): Who,
@@ -141,7 +139,7 @@ async fn change_user(
 
 /// Forgets a user, unless it is the last admin.
 #[utoipa::path(delete, path = "/api/v1/users/{name}", tag = "users", params(("name" = String, Path)),
-    responses((status = 204)))]
+    responses((status = 204), (status = 409)))]
 async fn delete_user(
     State(app): State<App>,
     Who(by): Who,
@@ -171,11 +169,13 @@ async fn end_session(
 }
 
 #[derive(Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
 #[serde(deny_unknown_fields)]
 struct AuditQuery {
     /// `next` of the page before.
     cursor: Option<String>,
     /// How many, from 1 to 500; 50 if nothing is said.
+    #[param(minimum = 1, maximum = 500)]
     limit: Option<usize>,
 }
 
@@ -191,6 +191,7 @@ async fn audit(
 }
 
 #[derive(Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
 #[serde(deny_unknown_fields)]
 struct VerifyQuery {
     /// An end that was noted before, `SEQ:HASH`: it must still be part of the chain.

@@ -5,7 +5,9 @@ use std::borrow::Cow;
 use axum::Json;
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
+use serde::Serialize;
 use serde_json::{Map, Value, json};
+use utoipa::ToSchema;
 
 use crate::desk::refusal::Refusal;
 use crate::desk::view::time;
@@ -13,7 +15,9 @@ use crate::engine::edges::StoreError;
 use crate::model::time::Span;
 
 /// The content type of every error answer.
-pub const CONTENT_TYPE: HeaderValue = HeaderValue::from_static("application/problem+json");
+pub const CONTENT_TYPE: HeaderValue = HeaderValue::from_static(CONTENT_TYPE_TEXT);
+/// The same as text.
+pub const CONTENT_TYPE_TEXT: &str = "application/problem+json";
 /// What parts a sentence from its hint.
 const HINT: &str = "; hint: ";
 /// Among the extras: what the header `Retry-After` says.
@@ -32,6 +36,32 @@ pub struct Problem {
     pub hint: Option<String>,
     /// What programs may want to know.
     pub extras: Map<String, Value>,
+}
+
+/// Why something was not done, as RFC 9457 has it. What else stands in it depends on `code`.
+#[derive(Clone, Debug, Serialize, ToSchema)]
+#[schema(as = Problem)]
+pub struct ProblemBody {
+    /// Always `about:blank`: what happened stands in `code`.
+    #[schema(value_type = String)]
+    r#type: &'static str,
+    /// The status in words.
+    #[schema(value_type = String)]
+    title: &'static str,
+    /// The status of the answer.
+    status: u16,
+    /// A stable word for programs.
+    #[schema(value_type = String)]
+    code: Cow<'static, str>,
+    /// A sentence for a person.
+    detail: String,
+    /// What would help.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    hint: Option<String>,
+    /// What programs may want to know.
+    #[serde(flatten)]
+    #[schema(ignore)]
+    extras: Map<String, Value>,
 }
 
 impl Problem {
@@ -59,21 +89,16 @@ impl Problem {
     }
 
     /// As it stands in JSON.
-    pub fn body(&self) -> Value {
-        let mut body = json!({
-            "type": "about:blank",
-            "title": self.status.canonical_reason().unwrap_or("Error"),
-            "status": self.status.as_u16(),
-            "code": self.code,
-            "detail": self.detail,
-        });
-        if let Value::Object(map) = &mut body {
-            if let Some(hint) = &self.hint {
-                map.insert("hint".to_owned(), Value::from(hint.as_str()));
-            }
-            map.extend(self.extras.clone());
+    pub fn body(&self) -> ProblemBody {
+        ProblemBody {
+            r#type: "about:blank",
+            title: self.status.canonical_reason().unwrap_or("Error"),
+            status: self.status.as_u16(),
+            code: self.code.clone(),
+            detail: self.detail.clone(),
+            hint: self.hint.clone(),
+            extras: self.extras.clone(),
         }
-        body
     }
 }
 

@@ -6,7 +6,7 @@ use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use serde::Deserialize;
 use serde_json::{Value, json};
-use utoipa::IntoParams;
+use utoipa::{IntoParams, ToSchema};
 use utoipa_axum::routes;
 
 use crate::api::app::App;
@@ -24,7 +24,7 @@ use crate::model::names::NodeName;
 
 /// The routes.
 pub fn routes() -> Routes {
-    Routes::new()
+    Routes::of("processes")
         .add(Need::Somewhere(Right::Read), routes!(list))
         .add(Need::Here(Right::Read), routes!(get))
         .add(Need::Here(Right::Edit), routes!(put))
@@ -57,9 +57,11 @@ async fn get(State(app): State<App>, Who(by): Who, At(id): At<String>) -> Result
 /// Deploys a process: the body is its YAML text. `?move=old:new`, as often as needed, says where tasks go
 /// whose node is no more; `?dry_run=true` only says what would be.
 #[utoipa::path(put, path = "/api/v1/processes/{id}", tag = "processes",
-    params(("id" = String, Path), ("move" = Option<Vec<String>>, Query), ("dry_run" = Option<bool>, Query)),
+    params(("id" = String, Path),
+        ("move" = Option<Vec<String>>, Query, description = "Where tasks go whose node is gone: `old:new`."),
+        ("dry_run" = Option<bool>, Query, description = "Only say what would be.")),
     request_body(content = String, content_type = "application/yaml"),
-    responses((status = 200, body = Report), (status = 201, body = Report)))]
+    responses((status = 200, body = Report), (status = 201, body = Report), (status = 409)))]
 async fn put(
     State(app): State<App>,
     Who(by): Who,
@@ -97,7 +99,7 @@ fn moved(text: &str) -> Result<(NodeName, NodeName), Problem> {
 
 /// Forgets a process that has no live tasks.
 #[utoipa::path(delete, path = "/api/v1/processes/{id}", tag = "processes", params(("id" = String, Path)),
-    responses((status = 204)))]
+    responses((status = 204), (status = 409)))]
 async fn delete(State(app): State<App>, Who(by): Who, At(id): At<String>) -> Result<StatusCode, Problem> {
     app.desk.delete(&by, &process(&id)?).await?;
     Ok(StatusCode::NO_CONTENT)
@@ -127,6 +129,7 @@ async fn version(
 }
 
 #[derive(Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
 #[serde(deny_unknown_fields)]
 struct DiffQuery {
     /// The version it is told from; the one before `to` if nothing is said.
@@ -155,15 +158,16 @@ async fn flow(State(app): State<App>, Who(by): Who, At(id): At<String>) -> Resul
 }
 
 #[derive(Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
 #[serde(deny_unknown_fields)]
 struct GraphQuery {
     /// `svg` (the default), `mermaid` or `json`.
     #[serde(default)]
-    #[param(value_type = Option<String>)]
+    #[param(value_type = Option<Format>, inline)]
     format: Format,
 }
 
-#[derive(Clone, Copy, Default, Deserialize)]
+#[derive(Clone, Copy, Default, Deserialize, ToSchema)]
 #[serde(rename_all = "lowercase")]
 enum Format {
     #[default]
@@ -174,7 +178,9 @@ enum Format {
 
 /// The picture of a process.
 #[utoipa::path(get, path = "/api/v1/processes/{id}/graph", tag = "processes",
-    params(("id" = String, Path), GraphQuery), responses((status = 200, body = String)))]
+    params(("id" = String, Path), GraphQuery),
+    responses((status = 200, content((String = "image/svg+xml"), (String = "text/plain"),
+        (Object = "application/json")))))]
 async fn graph(
     State(app): State<App>,
     Who(by): Who,

@@ -1,17 +1,20 @@
 //! [`router`]: all routes, behind all doors.
 
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 
+use axum::Router;
 use axum::extract::{DefaultBodyLimit, Request};
-use axum::http::{Method, StatusCode};
+use axum::http::{StatusCode, header};
 use axum::middleware::{from_fn, from_fn_with_state};
 use axum::response::IntoResponse;
-use axum::routing::get;
-use axum::{Json, Router};
 use tower_http::catch_panic::CatchPanicLayer;
+use utoipa::openapi::info::LicenseBuilder;
 use utoipa::openapi::security::{Http, HttpAuthScheme, SecurityRequirement, SecurityScheme};
-use utoipa::openapi::{InfoBuilder, OpenApi, OpenApiBuilder};
+use utoipa::openapi::tag::TagBuilder;
+use utoipa::openapi::{InfoBuilder, OpenApi, OpenApiBuilder, Server};
+use utoipa_axum::routes;
 
+use crate::api::answers::share;
 use crate::api::app::App;
 use crate::api::doors::{Doorman, guarded, known_actor, known_host, panicked, to_the_end};
 use crate::api::problem::Problem;
@@ -21,14 +24,31 @@ use crate::api::{acks, events, hooks, orders, people, processes, schedules, shel
 use crate::desk::need::Need;
 use crate::gate::doors::Doors;
 
-/// Where the API describes itself.
-const DESCRIPTION: &str = "/api/openapi.json";
+/// As Cargo has it.
+const LICENSE: &str = env!("CARGO_PKG_LICENSE");
+/// What the routes are about.
+const TAGS: [(&str, &str); 13] = [
+    ("processes", "Deploying processes and looking at them."),
+    ("templates", "What there is to clone, and what became of it since."),
+    ("tasks", "Submitting tasks and looking at them."),
+    ("orders", "What a person or a program may want done with a task."),
+    ("events", "What happens, as it happens."),
+    ("hooks", "The ways in without a token: named hooks, links, and OAuth redirects."),
+    ("channels", "The ways to reach a person."),
+    ("secrets", "What processes may use and nobody may see."),
+    ("vars", "What processes share."),
+    ("tokens", "What programs come in with."),
+    ("users", "People, and where they are logged in."),
+    ("audit", "Who did what."),
+    ("status", "How it goes, and what there is."),
+];
 /// The largest body that is read whole. A process that allows larger params takes them as NDJSON.
 pub const BODY_BYTES_MAX: usize = 4 * 1024 * 1024;
 
 /// All routes and the document that describes them.
 pub fn described() -> (Router<App>, OpenApi, Doors) {
-    let (router, paths, mut doors) = Routes::new()
+    let (router, paths, doors) = Routes::of("document")
+        .add(Need::Known, routes!(document))
         .merge(processes::routes())
         .merge(schedules::routes())
         .merge(templates::routes())
@@ -41,13 +61,16 @@ pub fn described() -> (Router<App>, OpenApi, Doors) {
         .merge(hooks::routes())
         .merge(acks::routes())
         .split();
-    doors.add(Method::GET, DESCRIPTION, Need::Known);
     let info = InfoBuilder::new()
         .title("Beltline")
         .version(env!("CARGO_PKG_VERSION"))
-        .description(Some("Durable processes: submit tasks, look at them, give them orders."));
+        .description(Some("Durable processes: submit tasks, look at them, give them orders."))
+        .license(Some(LicenseBuilder::new().name(LICENSE).identifier(Some(LICENSE)).build()));
+    let tags = TAGS.map(|(name, about)| TagBuilder::new().name(name).description(Some(about)).build());
     let mut api = OpenApiBuilder::from(paths)
         .info(info.build())
+        .servers(Some([Server::new("/")]))
+        .tags(Some(tags))
         .security(Some([SecurityRequirement::new("token", Vec::<String>::new())]))
         .build();
     // What the router calls `{*path}`, the document calls `{path}`.
@@ -60,16 +83,16 @@ pub fn described() -> (Router<App>, OpenApi, Doors) {
     if let Some(components) = &mut api.components {
         components.add_security_scheme("token", SecurityScheme::Http(Http::new(HttpAuthScheme::Bearer)));
     }
+    share(&mut api);
     (router, api, doors)
 }
 
 /// All routes, behind all doors.
 pub fn router(app: App) -> Router {
-    let (router, api, doors) = described();
+    let (router, _, doors) = described();
     let man = Doorman { app: app.clone(), doors: Arc::new(doors) };
     let pages = app.pages.clone().unwrap_or_default();
     router
-        .route(DESCRIPTION, get(async move || Json(api)))
         .fallback(nowhere)
         .layer(from_fn_with_state(man, known_actor))
         // Pages know people by their sessions, at a door of their own.
@@ -80,6 +103,14 @@ pub fn router(app: App) -> Router {
         .layer(CatchPanicLayer::custom(panicked))
         .layer(from_fn_with_state(app.clone(), guarded))
         .with_state(app)
+}
+
+/// What there is, as OpenAPI 3.1 has it.
+#[utoipa::path(get, path = "/api/openapi.json", tag = "status", responses((status = 200, body = Object)))]
+async fn document() -> impl IntoResponse {
+    static TEXT: LazyLock<String> =
+        LazyLock::new(|| described().1.to_json().expect("a document of strings and maps is written as JSON"));
+    ([(header::CONTENT_TYPE, "application/json")], TEXT.as_str())
 }
 
 async fn nowhere(request: Request) -> impl IntoResponse {

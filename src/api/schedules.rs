@@ -15,7 +15,7 @@ use crate::desk::view::Page;
 
 /// The routes.
 pub fn routes() -> Routes {
-    Routes::new()
+    Routes::of("schedules")
         .add(Need::Here(Right::Read), routes!(list))
         .add(Need::Here(Right::Edit), routes!(pause))
         .add(Need::Here(Right::Edit), routes!(resume))

@@ -25,7 +25,7 @@ use crate::model::time::Timestamp;
 
 /// The routes.
 pub fn routes() -> Routes {
-    Routes::new()
+    Routes::of("shelves")
         .add(Need::Everywhere(Right::Read), routes!(channels))
         .add(Need::Everywhere(Right::Secrets), routes!(put_channel))
         .add(Need::Everywhere(Right::Secrets), routes!(delete_channel))
@@ -61,7 +61,7 @@ struct ChannelBody {
 
 /// Sets up a channel.
 #[utoipa::path(put, path = "/api/v1/channels/{name}", tag = "channels", params(("name" = String, Path)),
-    request_body = ChannelBody, responses((status = 200, body = ChannelView)))]
+    request_body = ChannelBody, responses((status = 200, body = ChannelView), (status = 409)))]
 async fn put_channel(
     State(app): State<App>,
     Who(by): Who,
@@ -73,7 +73,7 @@ async fn put_channel(
 
 /// Forgets a channel.
 #[utoipa::path(delete, path = "/api/v1/channels/{name}", tag = "channels", params(("name" = String, Path)),
-    responses((status = 204)))]
+    responses((status = 204), (status = 409)))]
 async fn delete_channel(
     State(app): State<App>,
     Who(by): Who,
@@ -185,7 +185,7 @@ struct TokenBody {
     /// For people.
     name: String,
     /// `read`, `run`, `edit`, `secrets`, `admin`.
-    #[schema(value_type = Vec<String>)]
+    #[schema(value_type = Vec<Right>)]
     scopes: BTreeSet<Right>,
     /// The only processes it opens; null: all.
     #[serde(default)]
@@ -193,13 +193,13 @@ struct TokenBody {
     processes: Option<BTreeSet<ProcessId>>,
     /// Until when, such as `2027-01-01T00:00:00Z`.
     #[serde(default)]
-    #[schema(value_type = Option<String>)]
+    #[schema(value_type = Option<String>, format = DateTime)]
     expires: Option<jiff::Timestamp>,
 }
 
 /// Makes a token. What it is stands only in this answer.
 #[utoipa::path(post, path = "/api/v1/tokens", tag = "tokens", request_body = TokenBody,
-    responses((status = 201, body = TokenView)))]
+    responses((status = 201, body = TokenView), (status = 409)))]
 async fn make_token(
     State(app): State<App>,
     Who(by): Who,

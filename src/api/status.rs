@@ -27,7 +27,7 @@ const UNLISTED: &str = "beltline_param_lives_unlisted";
 
 /// The routes.
 pub fn routes() -> Routes {
-    Routes::new()
+    Routes::of("status")
         .add(Need::Everywhere(Right::Read), routes!(status))
         .add(Need::Everywhere(Right::Run), routes!(check_store))
         .add(Need::Nothing, routes!(healthz))
@@ -54,15 +54,14 @@ async fn check_store(
 
 /// The program runs.
 #[utoipa::path(get, path = "/healthz", tag = "status",
-    responses((status = 200, body = String)), security(()))]
+    responses((status = 200, body = String)))]
 async fn healthz() -> &'static str {
     "ok\n"
 }
 
 /// The engine does its work: its runner's heart beats, and its store takes writes. 503 says what does not.
 #[utoipa::path(get, path = "/readyz", tag = "status",
-    responses((status = 200, body = String), (status = 503, description = "what does not work")),
-    security(()))]
+    responses((status = 200, body = String), (status = 503, description = "What does not work.")))]
 async fn readyz(State(app): State<App>) -> Result<&'static str, Problem> {
     if app.stop.is_cancelled() {
         return Err(Problem::new(StatusCode::SERVICE_UNAVAILABLE, "stopping", "the engine is stopping"));
@@ -72,7 +71,8 @@ async fn readyz(State(app): State<App>) -> Result<&'static str, Problem> {
 }
 
 /// Metrics, as Prometheus reads them.
-#[utoipa::path(get, path = "/metrics", tag = "status", responses((status = 200, body = String)))]
+#[utoipa::path(get, path = "/metrics", tag = "status",
+    responses((status = 200, body = String), (status = 404, description = "No metrics are gathered.")))]
 async fn metrics(State(app): State<App>, Who(by): Who) -> Result<Response, Problem> {
     app.desk.may_watch(&by)?;
     app.desk.measure().await;

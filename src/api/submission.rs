@@ -19,12 +19,11 @@ pub struct SubmitBody {
     #[schema(value_type = Object)]
     pub params: Map<String, Value>,
     /// What to do when the name is taken: `return` or `modify`; refused if nothing is said.
-    #[schema(value_type = Option<String>)]
     pub if_exists: Option<IfExistsWord>,
 }
 
 /// What to do when the name is taken.
-#[derive(Clone, Copy, Debug, Deserialize)]
+#[derive(Clone, Copy, Debug, Deserialize, ToSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum IfExistsWord {
     /// Answer with the task that has it.

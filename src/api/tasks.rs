@@ -33,7 +33,7 @@ use crate::model::time::Span;
 
 /// The routes.
 pub fn routes() -> Routes {
-    Routes::new()
+    Routes::of("tasks")
         .add(Need::Here(Right::Read), routes!(list))
         .add(Need::Here(Right::Run), routes!(submit))
         .add(Need::Somewhere(Right::Read), routes!(list_all))
@@ -45,6 +45,7 @@ pub fn routes() -> Routes {
 }
 
 #[derive(Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
 #[serde(deny_unknown_fields)]
 struct SubmitQuery {
     /// Answer when the task ends, or after so long: `30s`.
@@ -55,8 +56,14 @@ struct SubmitQuery {
 /// Takes a task in. With `Content-Type: application/x-ndjson`, one such object a line, many; the answer then
 /// has one line for each, in order. The header `Idempotency-Key` makes a repeat safe.
 #[utoipa::path(post, path = "/api/v1/processes/{id}/tasks", tag = "tasks",
-    params(("id" = String, Path), SubmitQuery),
-    request_body = SubmitBody, responses((status = 201, body = TaskView), (status = 200, body = TaskView)))]
+    params(("id" = String, Path), SubmitQuery,
+        ("Idempotency-Key" = Option<String>, Header, description = "Of ASCII; makes a repeat safe.")),
+    request_body(content((SubmitBody = "application/json"), (String = "application/x-ndjson"))),
+    responses(
+        (status = 201, description = "The task was taken in.", body = TaskView),
+        (status = 200, description = "There is such a task already; or a line for each that was handed in.",
+            content((TaskView = "application/json"), (String = "application/x-ndjson"))),
+        (status = 202, body = TaskView), (status = 409), (status = 429), (status = 507)))]
 async fn submit(
     State(app): State<App>,
     Who(by): Who,
@@ -118,6 +125,7 @@ fn key(headers: &HeaderMap) -> Result<Option<String>, Problem> {
 }
 
 #[derive(Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
 #[serde(deny_unknown_fields)]
 struct ListQuery {
     /// On that node.
@@ -134,6 +142,7 @@ struct ListQuery {
     /// `next` of the page before.
     cursor: Option<String>,
     /// How many, from 1 to 500; 50 if nothing is said.
+    #[param(minimum = 1, maximum = 500)]
     limit: Option<usize>,
 }
 
@@ -164,6 +173,7 @@ async fn list(
 }
 
 #[derive(Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
 #[serde(deny_unknown_fields)]
 struct ListAllQuery {
     /// Of that process.
@@ -183,6 +193,7 @@ struct ListAllQuery {
     /// `next` of the page before.
     cursor: Option<String>,
     /// How many, from 1 to 500; 50 if nothing is said.
+    #[param(minimum = 1, maximum = 500)]
     limit: Option<usize>,
 }
 
@@ -208,9 +219,11 @@ async fn list_all(
 
 /// Picks a task that ended.
 #[derive(Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
 #[serde(deny_unknown_fields)]
 pub struct IdQuery {
     /// That very task, live or ended.
+    #[param(pattern = "^[0-9]+$")]
     pub id: Option<String>,
 }
 
@@ -229,13 +242,16 @@ async fn get(
 }
 
 #[derive(Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
 #[serde(deny_unknown_fields)]
 struct TrailQuery {
     /// That very task, live or ended.
+    #[param(pattern = "^[0-9]+$")]
     id: Option<String>,
     /// `next` of the page before.
     cursor: Option<String>,
     /// How many commits, from 1 to 500; 50 if nothing is said.
+    #[param(minimum = 1, maximum = 500)]
     limit: Option<usize>,
 }
 
@@ -254,9 +270,11 @@ async fn trail(
 }
 
 #[derive(Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
 #[serde(deny_unknown_fields)]
 struct ParamQuery {
     /// That very task, live or ended.
+    #[param(pattern = "^[0-9]+$")]
     id: Option<String>,
     /// The value must live so long yet: `10m`. If it does not, the task is woken and the new one waited for.
     #[param(value_type = Option<String>)]
@@ -274,7 +292,8 @@ struct ParamQuery {
 /// lives so long is 422 `fresh_for_too_long`.
 #[utoipa::path(get, path = "/api/v1/processes/{id}/tasks/{ref}/params/{*path}", tag = "tasks",
     params(("id" = String, Path), ("ref" = String, Path), ("path" = String, Path), ParamQuery),
-    responses((status = 200, body = String)))]
+    responses((status = 200, content((String = "text/plain"), (Value = "application/json"))),
+        (status = 405), (status = 409)))]
 async fn param(
     State(app): State<App>,
     Who(by): Who,
@@ -313,11 +332,13 @@ fn bare(value: Value) -> Response {
 }
 
 #[derive(Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
 #[serde(deny_unknown_fields)]
 struct AlarmsQuery {
     /// `next` of the page before.
     cursor: Option<String>,
     /// How many, from 1 to 500; 500 if nothing is said.
+    #[param(minimum = 1, maximum = 500)]
     limit: Option<usize>,
 }
 
@@ -333,12 +354,14 @@ async fn alarms(
 }
 
 #[derive(Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
 #[serde(deny_unknown_fields)]
 struct LivesQuery {
     /// Of that process.
     #[param(value_type = Option<String>)]
     process: Option<ProcessId>,
     /// How many, from 1 to 500; 50 if nothing is said.
+    #[param(minimum = 1, maximum = 500)]
     limit: Option<usize>,
 }
 

@@ -23,7 +23,7 @@ use crate::model::names::NodeName;
 
 /// The routes.
 pub fn routes() -> Routes {
-    Routes::new()
+    Routes::of("templates")
         .add(Need::Known, routes!(list))
         .add(Need::Known, routes!(get))
         .add(Need::Somewhere(Right::Edit), routes!(clone))
@@ -62,7 +62,7 @@ struct CloneBody {
 /// Makes a process of a template: writes its file and deploys it.
 #[utoipa::path(post, path = "/api/v1/templates/{name}/clone", tag = "templates",
     params(("name" = String, Path)),
-    request_body = CloneBody, responses((status = 201, body = Cloned)))]
+    request_body = CloneBody, responses((status = 201, body = Cloned), (status = 409)))]
 async fn clone(
     State(app): State<App>,
     Who(by): Who,
@@ -86,7 +86,7 @@ struct CopyBody {
 /// no secret.
 #[utoipa::path(post, path = "/api/v1/processes/{id}/clone", tag = "processes",
     params(("id" = String, Path)),
-    request_body = CopyBody, responses((status = 201, body = Cloned)))]
+    request_body = CopyBody, responses((status = 201, body = Cloned), (status = 409)))]
 async fn clone_process(
     State(app): State<App>,
     Who(by): Who,
@@ -100,7 +100,7 @@ async fn clone_process(
 /// What changed in the template of a process since it was cloned, as a unified diff.
 #[utoipa::path(get, path = "/api/v1/processes/{id}/template", tag = "templates",
     params(("id" = String, Path)),
-    responses((status = 200, body = UpstreamView)))]
+    responses((status = 200, body = UpstreamView), (status = 409), (status = 422)))]
 async fn upstream(
     State(app): State<App>,
     Who(by): Who,
@@ -124,7 +124,7 @@ struct UpdateBody {
 /// `merge_conflicts` lists them.
 #[utoipa::path(post, path = "/api/v1/processes/{id}/template/update", tag = "templates",
     params(("id" = String, Path)), request_body = UpdateBody,
-    responses((status = 200, body = Updated), (status = 409, body = Object)))]
+    responses((status = 200, body = Updated), (status = 409)))]
 async fn update(
     State(app): State<App>,
     Who(by): Who,

@@ -6,6 +6,8 @@ mod heavy;
 mod hooks;
 mod hooks_named;
 mod lease;
+mod openapi;
+mod readers;
 mod orders;
 mod pace;
 mod rights;

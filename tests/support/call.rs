@@ -4,6 +4,8 @@ use reqwest::header::{HeaderMap, HeaderName, HeaderValue};
 use reqwest::{Client, Method};
 use serde_json::Value;
 
+use crate::support::document::check;
+
 /// A request under way.
 pub(crate) struct Call {
     client: Client,
@@ -56,9 +58,11 @@ impl Call {
     }
 
     pub(crate) async fn send(self) -> Answer {
+        let method = self.method.clone();
         let request = self.client.request(self.method, &self.url).headers(self.headers).body(self.body);
         let response = request.send().await.unwrap();
         let (status, headers) = (response.status().as_u16(), response.headers().clone());
+        check(&method, response.url().path(), status, &headers);
         Answer { status, headers, text: response.text().await.unwrap() }
     }
 }

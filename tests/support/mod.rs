@@ -1,5 +1,6 @@
 //! A whole house on loopback: a store, the runner, the desk and the REST API, as `serve` puts them together.
 
+pub(crate) mod document;
 pub(crate) mod call;
 pub(crate) mod fickle;
 pub(crate) mod house;
