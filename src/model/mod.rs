@@ -21,6 +21,7 @@ pub mod descent;
 pub mod task;
 pub mod key;
 pub mod bounds;
+pub mod reach;
 pub mod scope;
 #[cfg(test)]
 pub mod example;

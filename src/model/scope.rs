@@ -17,6 +17,7 @@ use crate::model::fault::Fault;
 use crate::model::key;
 use crate::model::names::{Address, ProcessId};
 use crate::model::params::Params;
+use crate::model::reach::Reach;
 use crate::model::steps::Steps;
 use crate::model::task::Task;
 use crate::model::time::Timestamp;
@@ -49,6 +50,8 @@ pub struct Scope {
     pub steps: Arc<Steps>,
     /// What one evaluation may cost.
     pub budget: Budget,
+    /// Where its tasks may act.
+    pub reach: Reach,
     missed: Arc<Mutex<BTreeSet<Address>>>,
 }
 
@@ -108,6 +111,12 @@ impl Scope {
     #[must_use]
     pub fn within(self, bounds: Bounds) -> Scope {
         Scope { bounds: Arc::new(bounds), ..self }
+    }
+
+    /// The same, to act within `reach`.
+    #[must_use]
+    pub fn reaching(self, reach: Reach) -> Scope {
+        Scope { reach, ..self }
     }
 
     /// What is known of the task at `address`.
