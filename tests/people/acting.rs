@@ -15,9 +15,11 @@ nodes:
   done: {kind: end}
 ";
 
+type Deployer = (&'static str, &'static [&'static str], Option<&'static [&'static str]>, bool);
+
 /// Who deploys: what their token opens, where (none: everywhere), and whether that lets their process act in
 /// the mill.
-const DEPLOYERS: [(&str, &[&str], Option<&[&str]>, bool); 6] = [
+const DEPLOYERS: [Deployer; 6] = [
     ("an admin", &["admin"], None, true),
     ("who edits and runs everywhere", &["edit", "run"], None, true),
     ("who edits and runs in both", &["edit", "run"], Some(&["shop", "mill"]), true),
