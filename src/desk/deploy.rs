@@ -37,6 +37,12 @@ use crate::process::process::Process;
 const DRAIN_MAX: Span = Span::secs(30);
 /// How often it looks.
 const DRAIN_PAUSE: Span = Span::millis(50);
+/// Some tasks cannot be woken yet.
+pub(super) const UNSETTLED: &str = "unsettled";
+/// How long it is waited for steps that were decided before …
+const SETTLED_MAX: Span = Span::secs(5);
+/// … and how often it is looked.
+const SETTLED_PAUSE: Span = Span::millis(5);
 /// How many tasks are ordered to move at once.
 const MOVES_MAX: usize = 200;
 /// How often those left are looked for before the rest is left to the next start.
@@ -169,7 +175,12 @@ impl Desk {
         self.store().keep(records).await?;
         unsettled.kept();
         self.remember(id, next.clone());
-        report.moved = self.install(process, next, by).await?;
+        match self.install(process, next, by).await {
+            Ok(moved) => report.moved = moved,
+            // It is deployed; some of its tasks are woken a little later.
+            Err(Refusal::Conflict { code: UNSETTLED, .. }) => return Ok(report),
+            Err(refusal) => return Err(refusal),
+        }
         unsettled.over();
         Ok(report)
     }
@@ -197,7 +208,7 @@ impl Desk {
         let id = &process.id;
         let rests = next.paused || !next.moves.is_empty();
         let granted = next.granted.clone().map(Arc::new);
-        let resting = Deployed { process: Arc::clone(process), paused: rests, granted };
+        let resting = Deployed { granted, ..Deployed::new(Arc::clone(process), rests) };
         self.registry().put(resting.clone());
         let mut moved = 0;
         self.load_lives(process).await?;
@@ -319,8 +330,13 @@ impl Desk {
 
     /// Lets the runner look at every task of a process that lay down, and notes that none does any more.
     pub(super) async fn wake_all(&self, id: &ProcessId) -> Done<()> {
+        let is_settled = self.all_settled(id).await;
         self.store().rouse(id, self.now()).await?;
         self.watch_others();
+        if !is_settled {
+            let message = format!("tasks of `{id}` are woken as soon as the store has taken what they did");
+            return Err(Refusal::conflict(UNSETTLED, message));
+        }
         if let Some(kept) = self.kept_of(id).filter(|it| it.rouse)
             && let Err(error) = self.keep_process(id, KeptProcess { rouse: false, ..kept }).await
         {
@@ -328,6 +344,19 @@ impl Desk {
             tracing::warn!(process = %id, %error, "that no task lies down is not kept");
         }
         Ok(())
+    }
+
+    /// Waits for the steps that were decided while the process rested: those that are committed after the tasks
+    /// are woken would lie down for ever. Says whether there are none any more.
+    async fn all_settled(&self, id: &ProcessId) -> bool {
+        let deadline = self.clock().ticks() + SETTLED_MAX;
+        while self.registry().is_held(id) {
+            if self.clock().ticks() >= deadline {
+                return false;
+            }
+            self.clock().after(SETTLED_PAUSE).await;
+        }
+        true
     }
 
     /// A new version may watch other nodes.

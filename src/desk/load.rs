@@ -26,7 +26,7 @@ impl Desk {
             let Some(process) = self.load(&id, &kept).await? else { continue };
             let paused = kept.paused || !kept.moves.is_empty();
             let granted = kept.granted.clone().map(Arc::new);
-            self.registry().put(Deployed { process: Arc::clone(&process), paused, granted });
+            self.registry().put(Deployed { granted, ..Deployed::new(Arc::clone(&process), paused) });
             bases.extend(self.base_of(&process, self.now()).await?);
             if !kept.moves.is_empty() || (kept.rouse && !kept.paused) {
                 unfinished.push(id);

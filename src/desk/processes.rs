@@ -8,6 +8,7 @@ use serde_json::Value;
 use utoipa::ToSchema;
 
 use crate::desk::actor::{Actor, Right};
+use crate::desk::deploy::UNSETTLED;
 use crate::desk::desk::{Desk, Trouble, lock};
 use crate::desk::hook_views::HookView;
 use crate::desk::kept::{KeptProcess, KeptVersion, value, values};
@@ -294,10 +295,13 @@ impl Desk {
             self.registry().put(Deployed { paused: paused || moving, ..deployed });
         }
         // While tasks are moved, all rest; they are woken when that is over.
-        if !paused && !moving {
-            self.wake_all(id).await?;
+        let woken = if paused || moving { Ok(()) } else { self.wake_all(id).await };
+        match woken {
+            Ok(()) => unsettled.over(),
+            // It goes on; some of its tasks are woken a little later, when that is settled.
+            Err(Refusal::Conflict { code: UNSETTLED, .. }) => drop(unsettled),
+            Err(refusal) => return Err(refusal),
         }
-        unsettled.over();
         self.schedules.changed.notify_one();
         if changed {
             self.audit(by, if paused { "pause" } else { "resume" }, id.as_str()).await?;

@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 
 use crate::engine::census::Reserved;
+use crate::engine::registry::Held;
 use crate::model::fault::Fault;
 
 /// How often a step is decided anew because another was faster at an address, before that is a fault: who
@@ -20,6 +21,8 @@ pub struct Again {
     pub way: Way,
     /// Places for the tasks that are born of it.
     pub places: Option<Reserved>,
+    /// By what was deployed it was decided.
+    pub held: Option<Held>,
 }
 
 /// How a step is decided.

@@ -116,6 +116,7 @@ impl Turns {
         hand.task.turn = epoch.map_or(hand.task.turn, |epoch| epoch.max(hand.task.turn));
         // What was reserved for it before is free, for itself as well.
         hand.again.places = None;
+        hand.again.held = Some(Arc::clone(&deployed.held));
         self.set_aside(&mut hand);
         let mut reserved = Reserved::none(&self.board.census);
         let mut rooms = BTreeMap::new();

@@ -8,6 +8,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use crate::model::names::TaskId;
 use crate::model::task::Task;
+use crate::model::time::Ticks;
 
 /// The tasks that are claimed and not committed yet, and those whose effect is owed an answer.
 #[derive(Debug, Default)]
@@ -15,6 +16,8 @@ pub struct InFlight {
     held: Mutex<HashMap<TaskId, Hold>>,
     resumed: AtomicBool,
     claiming: AtomicBool,
+    /// When the leases end of what may have been claimed and is not known.
+    lost: Mutex<Option<Ticks>>,
     draining: AtomicBool,
 }
 
@@ -87,10 +90,20 @@ impl InFlight {
         self.claiming.store(true, Ordering::Release);
     }
 
-    /// What was claimed is known. A claim that ended with an error may have happened, and is known only when
-    /// the next one is.
-    pub fn claims_known(&self) {
-        self.claiming.store(false, Ordering::Release);
+    /// A claim ended with an error and may have happened: what it took is found by a claim that begins after
+    /// `end`, when its leases have ended.
+    pub fn claims_lost(&self, end: Ticks) {
+        let mut lost = self.lost.lock().unwrap_or_else(PoisonError::into_inner);
+        *lost = (*lost).max(Some(end));
+    }
+
+    /// What was claimed is known, by a claim that began at `begun`.
+    pub fn claims_known(&self, begun: Ticks) {
+        let mut lost = self.lost.lock().unwrap_or_else(PoisonError::into_inner);
+        if lost.is_none_or(|end| end <= begun) {
+            *lost = None;
+            self.claiming.store(false, Ordering::Release);
+        }
     }
 
     /// Whether what the store says of that life may come of a claim of this runner's own: one is under way,

@@ -1,7 +1,7 @@
 //! [`Registry`]: the processes that are deployed, as runners and people see them now.
 
 use std::collections::{BTreeSet, HashMap, HashSet};
-use std::sync::{Arc, PoisonError, RwLock};
+use std::sync::{Arc, Mutex, PoisonError, RwLock, Weak};
 
 use crate::model::names::ProcessId;
 use crate::model::reach::{Granted, Reach};
@@ -16,12 +16,17 @@ pub struct Deployed {
     pub paused: bool,
     /// Where whoever deployed it may run tasks.
     pub granted: Granted,
+    /// Held by each step that is decided by this, until it is committed.
+    pub held: Held,
 }
+
+/// Whoever has a clone of it goes by what was deployed then.
+pub type Held = Arc<()>;
 
 impl Deployed {
     /// A process that acts wherever it will, as one does that the operator deployed.
     pub fn new(process: Arc<Process>, paused: bool) -> Deployed {
-        Deployed { process, paused, granted: None }
+        Deployed { process, paused, granted: None, held: Held::default() }
     }
 }
 
@@ -34,6 +39,8 @@ pub struct Registry {
     /// By each process that others are open to, those others.
     opened: RwLock<Arc<Opened>>,
     closed: RwLock<HashSet<ProcessId>>,
+    /// By what was deployed before, as long as a step may go by it.
+    before: Mutex<HashMap<ProcessId, Vec<Weak<()>>>>,
 }
 
 impl Registry {
@@ -66,6 +73,18 @@ impl Registry {
         *self.opened.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(opened);
     }
 
+    /// Whether a step may still be committed that was decided by what was deployed before.
+    pub fn is_held(&self, id: &ProcessId) -> bool {
+        let mut all = self.before.lock().unwrap_or_else(PoisonError::into_inner);
+        let Some(before) = all.get_mut(id) else { return false };
+        before.retain(|it| it.strong_count() > 0);
+        if before.is_empty() {
+            all.remove(id);
+            return false;
+        }
+        true
+    }
+
     /// Those with alarms on their nodes.
     pub fn watched(&self) -> Vec<Arc<Process>> {
         let all = self.all();
@@ -85,6 +104,11 @@ impl Registry {
 
     /// Deploys a process in place of the one of its id, and opens it.
     pub fn put(&self, deployed: Deployed) {
+        let deployed = Deployed { held: Held::default(), ..deployed };
+        if let Some(old) = self.get(&deployed.process.id) {
+            let mut before = self.before.lock().unwrap_or_else(PoisonError::into_inner);
+            before.entry(deployed.process.id.clone()).or_default().push(Arc::downgrade(&old.held));
+        }
         self.closed.write().unwrap_or_else(PoisonError::into_inner).remove(&deployed.process.id);
         let mut all = self.deployed.write().unwrap_or_else(PoisonError::into_inner);
         Arc::make_mut(&mut all).insert(deployed.process.id.clone(), deployed);

@@ -217,10 +217,14 @@ impl Turns {
         self.resume(now).await?;
         self.look_at_crowds(now).await;
         let mend = self.board.wall.mend(self.store.as_ref(), now).await;
+        let begun = self.clock.ticks();
         self.in_flight.claiming();
-        let claims = self.store.claim(now, CLAIM_LEASE, CLAIM_MAX).await?;
+        let claims = self.store.claim(now, CLAIM_LEASE, CLAIM_MAX).await;
+        // What it took, if it did, is found again when its lease has ended.
+        let claims = claims.inspect_err(|_| self.in_flight.claims_lost(self.clock.ticks() + CLAIM_LEASE))?;
         let mut claimed = Claimed { full: claims.len() == CLAIM_MAX, ..Claimed::default() };
-        let next = if claimed.full { Some(now) } else { self.store.next_due().await? };
+        let next = if claimed.full { Ok(Some(now)) } else { self.store.next_due().await };
+        let next = next.inspect_err(|_| self.in_flight.claims_lost(self.clock.ticks() + CLAIM_LEASE))?;
         if let Some(next) = next.into_iter().chain(mend).min() {
             self.board.look_at(next);
         }
@@ -238,7 +242,7 @@ impl Turns {
             }
             claimed.items.push(Hand::of(claim.task, Cause::Claimed(claim.letters)));
         }
-        self.in_flight.claims_known();
+        self.in_flight.claims_known(begun);
         Ok(claimed)
     }
 

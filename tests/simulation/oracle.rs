@@ -149,11 +149,14 @@ impl Oracle {
         let same = self.rests.get(&task.id).is_some_and(|it| it.visit == task.visit);
         match task.state {
             State::Waiting { until: Some(until) } if !same => {
-                // Where the wall clock has stepped since it was decided, it began no earlier than it could.
+                // Where the wall clock may have stepped since it was decided, it is not known when it began.
                 let since = Some(at.wall.0 - step.at.0).filter(|it| (0..=STEP_MIN).contains(it));
-                let (span, began) = (until.0 - step.at.0, at.up - since.unwrap_or(STEP_MIN));
-                let rest = Rest { visit: task.visit, life: self.life, began, span };
-                self.rests.insert(task.id, rest);
+                self.rests.remove(&task.id);
+                if let Some(since) = since {
+                    let (span, began) = (until.0 - step.at.0, at.up - since);
+                    let rest = Rest { visit: task.visit, life: self.life, began, span };
+                    self.rests.insert(task.id, rest);
+                }
             }
             State::Waiting { .. } => {}
             _ => drop(self.rests.remove(&task.id)),
