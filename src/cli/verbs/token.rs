@@ -114,7 +114,9 @@ impl Token {
 /// The file was made for a token that there is not.
 fn forget(path: Option<&Path>) {
     // What is left is empty, and harms nobody.
-    path.map(|it| drop(fs::remove_file(it)));
+    if let Some(path) = path {
+        drop(fs::remove_file(path));
+    }
 }
 
 /// A length of time is counted from now; everything else is the server's to read.
