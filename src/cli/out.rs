@@ -168,7 +168,7 @@ fn unturned(text: &str) -> String {
     let mut plain = String::with_capacity(text.len());
     for it in text.chars() {
         match turns(it) {
-            true => plain.extend(it.escape_unicode().filter(|it| !matches!(it, '{' | '}'))),
+            true => plain.extend(format!("\\u{:04x}", u32::from(it)).chars()),
             false => plain.push(it),
         }
     }

@@ -354,7 +354,9 @@ fn wanted(
 ) -> Done<Option<Wanted>> {
     let query = hook_body::form(request.query.as_bytes(), "").map_err(bad_body)?;
     let packed = |why| match why {
-        Packed::TooLarge => bad_body(BadBody::Form(format!("the body unfolds to more than {} bytes", hook.bytes_max))),
+        Packed::TooLarge => {
+            bad_body(BadBody::Form(format!("the body unfolds to more than {} bytes", hook.bytes_max)))
+        }
         Packed::Broken => bad_body(BadBody::Form("the body is not packed as it says".to_owned())),
     };
     let body = unpacked(request.body.clone(), &request.encoding, hook.bytes_max as u64).map_err(packed)?;

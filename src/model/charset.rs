@@ -1,10 +1,10 @@
-//! From bytes to text, for every door alike: a byte order mark says how, else the charset that is named, else it
-//! is UTF-8. Pure.
+//! From bytes to text, for every door alike: a byte order mark says how, else the charset that is named, else
+//! it is UTF-8. Pure.
 
 use encoding_rs::{Encoding, UTF_8};
 
-/// The text that `bytes` are. A single byte that is none in its charset becomes U+FFFD: it is the sender's, and all
-/// around it is read.
+/// The text that `bytes` are. A single byte that is none in its charset becomes U+FFFD: it is the sender's,
+/// and all around it is read.
 ///
 /// # Errors
 /// The name of the charset, if there is no such.

@@ -1,5 +1,6 @@
-//! JSON as it comes from outside, for every door alike. No value is changed in silence: a number that no double
-//! and no 64 bits hold is its digits, as a text; half a character that stands alone is U+FFFD in its text. Pure.
+//! JSON as it comes from outside, for every door alike. No value is changed in silence: a number that no
+//! double and no 64 bits hold is its digits, as a text; half a character that stands alone is U+FFFD in its
+//! text. Pure.
 
 use std::borrow::Cow;
 
@@ -131,15 +132,33 @@ mod tests {
     #[test]
     fn numbers_keep_their_digits() {
         for same in [
-            "0", "-1", "9223372036854775807", "-9223372036854775808", "18446744073709551615", "0.1", "1.5e10",
-            "52.520006599999997", "0.30000000000000004", "1.2300000000000000000000000", "1e300", "0.0", "-0.0e5",
-            "0.1000000000000000055511151231257827021181583404541015625", "1234567890.123456",
+            "0",
+            "-1",
+            "9223372036854775807",
+            "-9223372036854775808",
+            "18446744073709551615",
+            "0.1",
+            "1.5e10",
+            "52.520006599999997",
+            "0.30000000000000004",
+            "1.2300000000000000000000000",
+            "1e300",
+            "0.0",
+            "-0.0e5",
+            "0.1000000000000000055511151231257827021181583404541015625",
+            "1234567890.123456",
         ] {
             assert_eq!(kept(same), same);
         }
         for lost in [
-            "18446744073709551616", "-9223372036854775809", "123456789012345678901234567890", "1e400", "-1e400",
-            "1e-400", "3.14159265358979323846264338327950288", "0.1234567890123456789",
+            "18446744073709551616",
+            "-9223372036854775809",
+            "123456789012345678901234567890",
+            "1e400",
+            "-1e400",
+            "1e-400",
+            "3.14159265358979323846264338327950288",
+            "0.1234567890123456789",
         ] {
             assert_eq!(read::<Value>(&format!("{{\"a\": [{lost}, 1]}}")).unwrap(), json!({"a": [lost, 1]}));
         }
@@ -148,7 +167,10 @@ mod tests {
             assert_eq!(kept(none), none);
             assert!(read::<Value>(none).is_err(), "{none}");
         }
-        assert_eq!(kept("{\"123456789012345678901234567890\": 1}"), "{\"123456789012345678901234567890\": 1}");
+        assert_eq!(
+            kept("{\"123456789012345678901234567890\": 1}"),
+            "{\"123456789012345678901234567890\": 1}"
+        );
     }
 
     #[test]
@@ -169,7 +191,9 @@ mod tests {
     proptest! {
         /// Whatever JSON we write ourselves is read as it was.
         #[test]
-        fn what_is_written_is_read_as_it_was(text in ".*", int: i64, double in prop::num::f64::NORMAL, big in "[1-9][0-9]{20,60}") {
+        fn what_is_written_is_read_as_it_was(
+            text in ".*", int: i64, double in prop::num::f64::NORMAL, big in "[1-9][0-9]{20,60}",
+        ) {
             let value = json!({"text": &text, "int": int, "double": double, &text: [big.clone()]});
             let written = serde_json::to_string(&value).unwrap();
             prop_assert_eq!(kept(&written), written.as_str());

@@ -22,8 +22,8 @@ pub enum Packed {
     Broken,
 }
 
-/// The body as it was before it was packed. Names that no coding has are taken for a mistake of who wrote them: the
-/// body is as it is.
+/// The body as it was before it was packed. Names that no coding has are taken for a mistake of who wrote
+/// them: the body is as it is.
 ///
 /// # Errors
 /// Why it cannot be had.
@@ -35,11 +35,14 @@ pub fn unpacked(bytes: Vec<u8>, encoding: &str, bytes_max: u64) -> Result<Vec<u8
         return Err(Packed::Broken);
     }
     // What was done last stands last.
-    for coding in codings.iter().rev().filter(|_| !bytes.is_empty()) {
+    for coding in codings.iter().rev() {
         let from = bytes.as_slice();
+        if from.is_empty() {
+            break;
+        }
         bytes = match coding.as_str() {
             // Some servers say so of a body that they did not pack.
-            "gzip" | "x-gzip" if !from.starts_with(&GZIP) => bytes,
+            "gzip" | "x-gzip" if !from.starts_with(&GZIP) => continue,
             "gzip" | "x-gzip" => all(MultiGzDecoder::new(from), bytes_max)?,
             // Half of the world means the bare stream.
             "deflate" => match all(ZlibDecoder::new(from), bytes_max) {
@@ -47,7 +50,7 @@ pub fn unpacked(bytes: Vec<u8>, encoding: &str, bytes_max: u64) -> Result<Vec<u8
                 done => done?,
             },
             "br" => all(Decompressor::new(from, PIECE_BYTES), bytes_max)?,
-            _ => bytes,
+            _ => continue,
         };
     }
     Ok(bytes)

@@ -31,8 +31,8 @@ pub fn admit(process: &Process, given: Params) -> Result<Params, Vec<(String, Fa
     if faults.is_empty() { Ok(params) } else { Err(faults) }
 }
 
-/// The same params, with whole numbers as such where the process declares them: spreadsheets, and languages that
-/// have only one kind of number, write `7.0` for 7.
+/// The same params, with whole numbers as such where the process declares them: spreadsheets, and languages
+/// that have only one kind of number, write `7.0` for 7.
 #[must_use]
 pub fn whole(process: &Process, params: Params) -> Params {
     let mut params = params;

@@ -31,7 +31,8 @@ pub fn read(accept: &[Format], content_type: &str, body: &[u8], query: &str) -> 
     match format(accept, &media_type, body.is_empty())? {
         Format::Query => form(query.as_bytes(), ""),
         Format::Form if is_json(body) => Err(BadBody::Kind(
-            "the body is JSON and says that it is a form; hint: send `Content-Type: application/json`".to_owned(),
+            "the body is JSON and says that it is a form; hint: send `Content-Type: application/json`"
+                .to_owned(),
         )),
         Format::Form => form(body, &named(content_type)),
         Format::Json => {
@@ -89,8 +90,8 @@ fn is_json(body: &[u8]) -> bool {
     body.trim_ascii_start().starts_with(b"{") && serde_json::from_slice::<serde::de::IgnoredAny>(body).is_ok()
 }
 
-/// The fields of a form in that charset, nested as their names are: `auth[token]=x` is `{"auth": {"token": "x"}}`,
-/// `a[]=1` and a name that comes again make lists.
+/// The fields of a form in that charset, nested as their names are: `auth[token]=x` is
+/// `{"auth": {"token": "x"}}`, `a[]=1` and a name that comes again make lists.
 ///
 /// # Errors
 /// Why it is none.

@@ -63,8 +63,8 @@ struct Body<'a> {
 }
 
 impl Body<'_> {
-    /// The body as JSON or text. Only an answer that claims success and is looked at must be what was asked for: an
-    /// error page of a proxy is an answer too.
+    /// The body as JSON or text. Only an answer that claims success and is looked at must be what was asked
+    /// for: an error page of a proxy is an answer too.
     fn parse(self, bytes: &[u8]) -> Result<Value, String> {
         let named = says_json(self.content_type);
         match self.accept {
@@ -113,8 +113,8 @@ impl Body<'_> {
     /// XML as a value. Where the content type names no charset, the document does.
     fn document(self, bytes: &[u8]) -> Result<Value, String> {
         let declared = if named(self.content_type).is_empty() { xml::declared(bytes) } else { None };
-        let content_type =
-            declared.map_or(self.content_type.to_owned(), |it| format!("{}; charset={it}", self.content_type));
+        let content_type = declared
+            .map_or(self.content_type.to_owned(), |it| format!("{}; charset={it}", self.content_type));
         let text = self.text(bytes, &content_type)?;
         if text.trim().is_empty() && self.status == 204 {
             return Ok(Value::Null);
@@ -214,7 +214,10 @@ mod tests {
         let why = auto(b"caf\xe9", "text/plain; charset=klingon-8", 200).unwrap_err();
         assert!(why.contains("`klingon-8`"), "{why}");
         assert_eq!(auto(b"caf\xe9", "text/plain; charset=iso-8859-15", 200), Ok(json!("café")));
-        assert_eq!(parse(b"\xff\x00", "text/plain; charset=klingon-8", Accept::Binary, 200).unwrap()["size"], 2);
+        assert_eq!(
+            parse(b"\xff\x00", "text/plain; charset=klingon-8", Accept::Binary, 200).unwrap()["size"],
+            2
+        );
         assert_eq!(auto(b"no", "text/plain; charset=klingon-8", 502), Ok(json!("no")));
     }
 

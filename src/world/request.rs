@@ -5,8 +5,8 @@ use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
 use reqwest::Method;
 use reqwest::header::{
-    ACCEPT, ACCEPT_ENCODING, ACCEPT_LANGUAGE, AUTHORIZATION, CONTENT_LENGTH, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue,
-    USER_AGENT,
+    ACCEPT, ACCEPT_ENCODING, ACCEPT_LANGUAGE, AUTHORIZATION, CONTENT_LENGTH, CONTENT_TYPE, HeaderMap,
+    HeaderName, HeaderValue, USER_AGENT,
 };
 use url::Url;
 
@@ -266,8 +266,8 @@ impl Request {
         let (place, method) = (&self.shown.place, &self.method);
         let to = Shown::of_host(next).place;
         let message = format!(
-            "`{place}` answers a {method} with {status} to `{to}`, which is not followed: it would become a GET; \
-             hint: ask that address, or say `follow: as_get` if a look at it is what is wanted"
+            "`{place}` answers a {method} with {status} to `{to}`, which is not followed: it would become a \
+             GET; hint: ask that address, or say `follow: as_get` if a look at it is what is wanted"
         );
         Fault { status: Some(status), ..Fault::lasting("redirected", message) }
     }

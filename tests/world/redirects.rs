@@ -41,7 +41,7 @@ async fn a_write_stays_one_or_fails() {
             let fault = answer.unwrap_err();
             assert_eq!((fault.code.as_str(), fault.class), ("redirected", Class::Lasting));
             assert_eq!((fault.status, server.asked().len()), (Some(status), 1));
-            let to = format!("`{}`", server.address);
+            let to = format!("to `http://{}`", server.address);
             assert!(fault.message.contains(&to) && fault.message.contains("as_get"), "{}", fault.message);
             continue;
         };
