@@ -13,8 +13,11 @@ use serde::de::DeserializeOwned;
 
 use crate::api::problem::Problem;
 use crate::desk::actor::Actor;
+use crate::model::json::kept;
 use crate::model::names::{Address, ProcessId, Ref, TaskId};
 
+/// The byte order mark of UTF-8, with which some begin.
+const MARK: &[u8] = b"\xef\xbb\xbf";
 /// How near two words must be to be taken for each other.
 const NEAR: f64 = 0.75;
 
@@ -127,6 +130,9 @@ pub fn too_large(bad: &BytesRejection) -> Problem {
 
 /// Reads JSON; what is wrong with it is told with its place.
 pub fn json<T: DeserializeOwned>(body: &[u8]) -> Result<T, Problem> {
+    // What is no UTF-8 at all is told by its reader.
+    let text = std::str::from_utf8(body.strip_prefix(MARK).unwrap_or(body)).map(kept);
+    let body = text.as_ref().map_or(body, |it| it.as_bytes());
     if let Ok(it) = serde_json::from_slice(body) {
         return Ok(it);
     }

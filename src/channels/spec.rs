@@ -213,6 +213,8 @@ pub fn post(url: String, body: Body) -> HttpAsk {
         tls: None,
         pace: None,
         page: None,
+        unread: false,
+        as_get: false,
     }
 }
 

@@ -8,6 +8,7 @@ use anyhow::{Context, Result};
 use serde_json::{Map, Value};
 
 use crate::cli::failure::Usage;
+use crate::model::json;
 
 /// A file may be a param, and so no larger than the largest params.
 const FILE_BYTES_MAX: u64 = 16 * 1024 * 1024;
@@ -35,8 +36,8 @@ fn one(pair: &str) -> Result<(&str, Value)> {
     let (name, value) = pair.split_once('=').ok_or_else(bad)?;
     match (name.strip_suffix(':'), value) {
         (Some(""), _) => Err(bad().into()),
-        (Some(name), json) => {
-            let value = serde_json::from_str(json);
+        (Some(name), text) => {
+            let value = json::read(text);
             let hint = "hint: quote it for the shell, as in 'n:=[1, 2]'";
             Ok((name, value.map_err(|error| Usage(format!("`{name}` is no JSON: {error}; {hint}")))?))
         }

@@ -6,6 +6,7 @@ use crate::dashboard::show;
 use crate::dashboard::take::Form;
 use crate::desk::processes::ParamView;
 use crate::desk::refusal::FieldMistake;
+use crate::model::json;
 
 /// What stands before the name of a param in the name of its field.
 const PREFIX: &str = "p.";
@@ -111,7 +112,7 @@ pub(super) fn read(params: &[ParamView], form: &Form) -> Result<Map<String, Valu
     let mut read = Map::new();
     match form.get(MORE).trim() {
         "" => {}
-        more => match serde_json::from_str(more) {
+        more => match json::read(more) {
             Ok(Value::Object(map)) => read = map,
             Ok(_) => wrong.push(bad(MORE, "this is no JSON object; hint: {\"name\": \"value\"}")),
             Err(error) => wrong.push(bad(MORE, &format!("this is no JSON: {error}"))),
@@ -137,9 +138,9 @@ fn value(kind: &str, typed: &str) -> Result<Value, String> {
     match kind {
         "string" | "any" => Ok(Value::from(typed.replace("\r\n", "\n"))),
         "number" | "integer" | "boolean" => {
-            Ok(serde_json::from_str(typed.trim()).unwrap_or_else(|_| Value::from(typed)))
+            Ok(json::read(typed.trim()).unwrap_or_else(|_| Value::from(typed)))
         }
-        _ => serde_json::from_str(typed).map_err(|error| format!("this is no JSON: {error}")),
+        _ => json::read(typed).map_err(|error| format!("this is no JSON: {error}")),
     }
 }
 

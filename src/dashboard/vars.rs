@@ -17,6 +17,7 @@ use crate::dashboard::take::{Asked, Form, Who};
 use crate::dashboard::tongue::words;
 use crate::desk::actor::Actor;
 use crate::desk::refusal::{Done, Refusal};
+use crate::model::json;
 
 #[derive(Template)]
 #[template(path = "var.html", config = ".askama.toml")]
@@ -90,7 +91,7 @@ pub(super) async fn set(State(dash): State<Dash>, Who(by): Who, form: Form) -> G
 
 fn read(typed: &str, json: bool) -> Done<Value> {
     match json {
-        true => serde_json::from_str(typed).map_err(|error| {
+        true => json::read(typed).map_err(|error| {
             Refusal::bad(
                 "bad_json",
                 format!("{}: {error}; hint: {}", words().var_no_json, words().var_no_json_do),

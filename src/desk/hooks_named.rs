@@ -22,6 +22,7 @@ use crate::model::scope::Scope;
 use crate::model::task::{Letter, Order, Phase, Task, To, Word};
 use crate::model::text::Text;
 use crate::model::time::Timestamp;
+use crate::model::unpack::{Packed, unpacked};
 use crate::process::hook::{Answer, Check, First, Hook, IfExists, IfMissing};
 use crate::process::hook_body::{self, BadBody};
 use crate::process::hook_fill::{Seen, view};
@@ -41,8 +42,10 @@ pub struct Request {
     pub method: String,
     /// Its headers, names in lower case.
     pub headers: Vec<(String, String)>,
-    /// What it says its body is, without parameters, in lower case.
-    pub media_type: String,
+    /// What it says its body is, as it came.
+    pub content_type: String,
+    /// How it says its body is packed.
+    pub encoding: String,
     /// The query of its address, without `?`.
     pub query: String,
     /// Its raw body.
@@ -349,8 +352,15 @@ fn wanted(
     facts: &Scope,
     now: Timestamp,
 ) -> Done<Option<Wanted>> {
-    let query = hook_body::form(request.query.as_bytes()).map_err(bad_body)?;
-    let body = hook_body::read(&hook.accept, &request.media_type, &request.body, &request.query);
+    let query = hook_body::form(request.query.as_bytes(), "").map_err(bad_body)?;
+    let packed = |why| match why {
+        Packed::TooLarge => {
+            bad_body(BadBody::Form(format!("the body unfolds to more than {} bytes", hook.bytes_max)))
+        }
+        Packed::Broken => bad_body(BadBody::Form("the body is not packed as it says".to_owned())),
+    };
+    let body = unpacked(request.body.clone(), &request.encoding, hook.bytes_max as u64).map_err(packed)?;
+    let body = hook_body::read(&hook.accept, &request.content_type, &body, &request.query);
     let body = body.map_err(bad_body)?;
     let proof = proof_header(hook);
     let open = |(name, _): &&(String, String)| !UNSEEN.contains(&name.as_str()) && proof != Some(name);

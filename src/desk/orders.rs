@@ -46,6 +46,12 @@ impl Desk {
     pub(super) async fn order(&self, by: &Actor, task: Task, order: Order) -> Done<Ordered> {
         by.need(Right::Run, &task.process)?;
         let deployed = self.deployed(&task.process)?;
+        let order = match order {
+            Order::Modify { params, revision } => {
+                Order::Modify { params: admit::whole(&deployed.process, params), revision }
+            }
+            other => other,
+        };
         if let Order::Modify { params, .. } = &order {
             writable(params)?;
             let node = deployed.process.node(&task.at);

@@ -59,6 +59,9 @@ pub struct HttpAsk {
     pub bytes_max: u64,
     /// How many redirects are followed; each is checked like the first address. 0: none, a 3xx is the answer.
     pub redirects_max: u8,
+    /// Where another address is to be looked at instead of asked, it is.
+    #[serde(default)]
+    pub as_get: bool,
     /// Only hosts on the operator's list of OAuth token hosts may be asked.
     pub oauth_hosts_only: bool,
     /// Who asks, and who is trusted, if not as usual.
@@ -70,6 +73,9 @@ pub struct HttpAsk {
     /// Which page of a list it is, if it is one of several.
     #[serde(default)]
     pub page: Option<Page>,
+    /// Nobody looks at the body of the answer: whatever it is, nothing is wrong with it.
+    #[serde(default)]
+    pub unread: bool,
 }
 
 /// Certificates, in PEM; each may be the mark of a secret.

@@ -141,6 +141,10 @@ ask:
         .of_request()
         .remedy("Ask the address it leads to, if that is trusted. Secrets never follow to another host.")
         .example(ASK),
+    Entry::new("redirected", Lasting, "a write was answered with another address")
+        .of_request()
+        .remedy("Ask the address it leads to; `follow: as_get` if a look at it is what is wanted.")
+        .example(ASK),
     Entry::new("too_many_redirects", Lasting, "more redirects than `follow` allows")
         .of_request()
         .remedy("Ask the last address at once, or raise `follow`.")

@@ -12,6 +12,8 @@ use serde_json::{Map, Value};
 
 /// The deepest an element may stand, as with JSON.
 const DEPTH_MAX: usize = 128;
+/// An XML declaration is at the very beginning, and short.
+const DECLARATION_BYTES_MAX: usize = 200;
 /// The most attributes an element may have: each is compared with those before it.
 const ATTRIBUTES_MAX: usize = 1_000;
 /// The key of an element's text.
@@ -244,6 +246,15 @@ fn check_name(name: &str) -> Result<(), String> {
         true => Ok(()),
         false => Err(format!("cannot name anything `{}`", name.escape_debug())),
     }
+}
+
+/// The encoding that an XML document declares.
+pub fn declared(bytes: &[u8]) -> Option<String> {
+    let head = String::from_utf8_lossy(&bytes[..bytes.len().min(DECLARATION_BYTES_MAX)]).into_owned();
+    let declaration = head.strip_prefix("<?xml")?.split_once("?>")?.0.to_owned();
+    let value = declaration.split_once("encoding")?.1.trim_start().strip_prefix('=')?.trim_start();
+    let quote = value.chars().next().filter(|it| matches!(it, '"' | '\''))?;
+    value[1..].split_once(quote).map(|(name, _)| name.to_owned())
 }
 
 #[cfg(test)]

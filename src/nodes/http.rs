@@ -188,8 +188,9 @@ struct Shape {
     accept: Accept,
     /// The largest answer, in bytes.
     max_bytes: Option<u64>,
-    /// How many redirects are followed.
-    follow: Option<u8>,
+    /// How many redirects are followed. `as_get`: also those after a write that say to look elsewhere (301, 302,
+    /// 303), which are the fault `redirected` otherwise.
+    follow: Option<Follow>,
     /// `oauth`: only hosts on the operator's list of OAuth token hosts are asked.
     hosts: Option<Hosts>,
     /// What to do when a crash leaves it open whether it was asked: `ask` again with the same key, or `stop`.
@@ -208,6 +209,32 @@ struct FaultShape {
     message: Option<Draft>,
     /// `passing`, `lasting` or `unsure`, where the status says something else.
     class: Option<Draft>,
+}
+
+/// How redirects are followed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(untagged)]
+enum Follow {
+    /// At most so many.
+    Most(u8),
+    /// In that way.
+    How(HowToFollow),
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+enum HowToFollow {
+    /// A write becomes a look, as in browsers.
+    AsGet,
+}
+
+impl Follow {
+    fn most(self) -> u8 {
+        match self {
+            Follow::Most(most) => most,
+            Follow::How(HowToFollow::AsGet) => FOLLOW_DEFAULT,
+        }
+    }
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
@@ -279,6 +306,12 @@ fn wrong_timeout(timeout: Option<Span>) -> Option<String> {
 }
 
 impl Shape {
+    /// Whether nothing of an answer but its status counts.
+    fn reads_nothing(&self) -> bool {
+        let looks = self.ok.is_some() || self.fault.is_some() || self.pages.is_some();
+        self.accept == Accept::Auto && self.save.is_empty() && !looks
+    }
+
     /// What the request carries, taken out of the shape.
     fn carried(&mut self) -> Carried {
         let form = self.form.take().map(Carried::Form);
@@ -330,11 +363,13 @@ impl Http {
             body: self.carried.fill(view)?,
             accept: shape.accept,
             bytes_max: shape.max_bytes.unwrap_or(ANSWER_BYTES_DEFAULT),
-            redirects_max: shape.follow.unwrap_or(FOLLOW_DEFAULT),
+            redirects_max: shape.follow.map_or(FOLLOW_DEFAULT, Follow::most),
+            as_get: matches!(shape.follow, Some(Follow::How(HowToFollow::AsGet))),
             oauth_hosts_only: shape.hosts == Some(Hosts::OAuth),
             tls: shape.tls.as_ref().map(|tls| tls.fill(view)).transpose()?,
             pace: self.pace(view),
             page: None,
+            unread: shape.reads_nothing(),
         };
         if let (Some(pages), Some(progress)) = (&shape.pages, progress) {
             pages.turn_to(progress, &mut ask);

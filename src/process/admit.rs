@@ -3,9 +3,13 @@
 use serde_json::Value;
 
 use crate::model::fault::Fault;
+use crate::model::json;
 use crate::model::params::Params;
 use crate::process::check_params::{bad_name, unfit};
 use crate::process::process::{ParamKind, ParamSpec, Process};
+
+/// Up to here a double counts by ones.
+const EXACT_MAX: f64 = 9_007_199_254_740_992.0;
 
 /// The params a task begins with: what was given and the defaults. Params that the process does not declare
 /// are fine.
@@ -14,7 +18,7 @@ use crate::process::process::{ParamKind, ParamSpec, Process};
 /// `params`.
 pub fn admit(process: &Process, given: Params) -> Result<Params, Vec<(String, Fault)>> {
     let mut faults = unnameable(&given);
-    let mut params = given;
+    let mut params = whole(process, given);
     for spec in &process.params {
         match (params.get(&spec.name), &spec.default) {
             (Some(value), _) => faults.extend(misfit(process, spec, value)),
@@ -25,6 +29,21 @@ pub fn admit(process: &Process, given: Params) -> Result<Params, Vec<(String, Fa
     }
     faults.extend(fits(process, &params).err().map(|fault| ("params".to_owned(), fault)));
     if faults.is_empty() { Ok(params) } else { Err(faults) }
+}
+
+/// The same params, with whole numbers as such where the process declares them: spreadsheets, and languages
+/// that have only one kind of number, write `7.0` for 7.
+#[must_use]
+pub fn whole(process: &Process, params: Params) -> Params {
+    let mut params = params;
+    for spec in process.params.iter().filter(|it| it.kind == ParamKind::Integer) {
+        let float = params.get(&spec.name).filter(|it| it.is_f64()).and_then(Value::as_f64);
+        if let Some(it) = float.filter(|it| it.fract() == 0.0 && it.abs() <= EXACT_MAX) {
+            #[expect(clippy::cast_possible_truncation, reason = "it is whole, and no larger than that")]
+            params.set(&spec.name, Value::from(it as i64));
+        }
+    }
+    params
 }
 
 /// The params of a letter to a task of the process, checked: what is declared has its type, or is taken away
@@ -81,7 +100,7 @@ pub fn fits(process: &Process, params: &Params) -> Result<(), Fault> {
 /// What `key=value` means for a param of that kind. What cannot be read as the kind stays a text, and is
 /// refused as such by [`admit`].
 pub fn coerce(kind: ParamKind, text: &str) -> Value {
-    let as_json = || serde_json::from_str(text).unwrap_or_else(|_| Value::from(text));
+    let as_json = || json::read(text).unwrap_or_else(|_| Value::from(text));
     match kind {
         ParamKind::String | ParamKind::Any => Value::from(text),
         ParamKind::Number
@@ -152,6 +171,7 @@ mod tests {
     #[test]
     fn params_are_taken_or_told() {
         assert_eq!(told(json!({"city": "Riga", "more": [1]})), r#"{"city":"Riga","more":[1],"times":3}"#);
+        assert_eq!(told(json!({"city": "Riga", "times": 7.0})), r#"{"city":"Riga","times":7}"#);
         insta::assert_snapshot!(told(json!({"city": 5, "times": "3", "deep": null, "task": 1})));
         insta::assert_snapshot!(told(json!({"times": 4.0, "more": "x".repeat(100)})));
     }

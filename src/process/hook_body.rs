@@ -1,8 +1,10 @@
 //! What a hook was sent, as a value: JSON, a form, XML or a query.
 
+use percent_encoding::percent_decode;
 use serde_json::{Map, Value};
 
-use crate::model::xml;
+use crate::model::charset::{decode, named, part};
+use crate::model::{json, xml};
 use crate::process::hook::Format;
 
 /// The most fields of one form: more are no form.
@@ -23,20 +25,36 @@ pub enum BadBody {
 ///
 /// # Errors
 /// Why it cannot be read; never with what it holds.
-pub fn read(accept: &[Format], media_type: &str, body: &[u8], query: &str) -> Result<Value, BadBody> {
-    match format(accept, media_type, body.is_empty())? {
-        Format::Query => form(query.as_bytes()),
-        Format::Form => form(body),
-        Format::Json => serde_json::from_slice(body).map_err(|error| {
-            let (line, column) = (error.line(), error.column());
-            BadBody::Form(format!("the body is no JSON: something is wrong at line {line}, column {column}"))
-        }),
+pub fn read(accept: &[Format], content_type: &str, body: &[u8], query: &str) -> Result<Value, BadBody> {
+    let media_type = content_type.split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
+    let text = |content_type: &str| decode(body, content_type).map_err(|it| unknown(&it));
+    match format(accept, &media_type, body.is_empty())? {
+        Format::Query => form(query.as_bytes(), ""),
+        Format::Form if is_json(body) => Err(BadBody::Kind(
+            "the body is JSON and says that it is a form; hint: send `Content-Type: application/json`"
+                .to_owned(),
+        )),
+        Format::Form => form(body, &named(content_type)),
+        Format::Json => {
+            let text = text(content_type)?;
+            json::read(&text).map_err(|error| {
+                let (line, column) = (error.line(), error.column());
+                BadBody::Form(format!(
+                    "the body is no JSON: something is wrong at line {line}, column {column}"
+                ))
+            })
+        }
         Format::Xml => {
-            let text = std::str::from_utf8(body);
-            let text = text.map_err(|_| BadBody::Form("the XML is not UTF-8".to_owned()))?;
-            xml::read(text).map_err(|_| BadBody::Form("the body is no XML that is read here".to_owned()))
+            let of_document = xml::declared(body).filter(|_| named(content_type).is_empty());
+            let own = of_document.map(|it| format!("{media_type}; charset={it}"));
+            let text = text(own.as_deref().unwrap_or(content_type))?;
+            xml::read(&text).map_err(|_| BadBody::Form("the body is no XML that is read here".to_owned()))
         }
     }
+}
+
+fn unknown(charset: &str) -> BadBody {
+    BadBody::Kind(format!("the body is in the charset `{charset}`, which nobody knows"))
 }
 
 /// What a media type says a body is.
@@ -67,23 +85,44 @@ fn format(accept: &[Format], media_type: &str, empty: bool) -> Result<Format, Ba
     }
 }
 
-/// The fields of a form, nested as their names are: `auth[token]=x` is `{"auth": {"token": "x"}}`, `a[]=1`
-/// and a name that comes again make lists.
-pub fn form(text: &[u8]) -> Result<Value, BadBody> {
+/// Whether it is an object or a list: no form begins so and ends so.
+fn is_json(body: &[u8]) -> bool {
+    body.trim_ascii_start().starts_with(b"{") && serde_json::from_slice::<serde::de::IgnoredAny>(body).is_ok()
+}
+
+/// The fields of a form in that charset, nested as their names are: `auth[token]=x` is
+/// `{"auth": {"token": "x"}}`, `a[]=1` and a name that comes again make lists.
+///
+/// # Errors
+/// Why it is none.
+pub fn form(text: &[u8], charset: &str) -> Result<Value, BadBody> {
     let mut whole = Map::new();
-    for (count, (name, value)) in url::form_urlencoded::parse(text).enumerate() {
+    let pairs = text.split(|byte| *byte == b'&').filter(|it| !it.is_empty());
+    for (count, pair) in pairs.enumerate() {
         if count >= FIELDS_MAX {
             return Err(BadBody::Form(format!("the form has more than {FIELDS_MAX} fields")));
         }
+        let (name, value) = match pair.iter().position(|byte| *byte == b'=') {
+            Some(at) => (&pair[..at], &pair[at + 1..]),
+            None => (pair, &pair[..0]),
+        };
+        let (name, value) = (field(name, charset)?, field(value, charset)?);
         let path = path(&name);
         if path.len() > DEPTH_MAX {
             return Err(BadBody::Form(format!("the form is nested deeper than {DEPTH_MAX} levels")));
         }
-        put(&mut whole, &path, value.into_owned()).map_err(|()| {
+        put(&mut whole, &path, value).map_err(|()| {
             BadBody::Form("the form has one name for a value and for what holds others".to_owned())
         })?;
     }
     Ok(Value::Object(whole.into_iter().map(|(name, it)| (name, listed(it))).collect()))
+}
+
+/// A name or a value: what is percent-encoded are bytes of the charset.
+fn field(text: &[u8], charset: &str) -> Result<String, BadBody> {
+    let spaced: Vec<u8> = text.iter().map(|byte| if *byte == b'+' { b' ' } else { *byte }).collect();
+    let bytes: Vec<u8> = percent_decode(&spaced).collect();
+    part(&bytes, charset).map_err(|it| unknown(&it))
 }
 
 /// The parts of a name. One that is not well formed is a name as it is.
@@ -157,8 +196,32 @@ mod tests {
             ("a[b=1&[c]=2&a]=3&d[e]f=4", json!({"a[b": "1", "[c]": "2", "a]": "3", "d[e]f": "4"})),
             ("0=a&1=b", json!({"0": "a", "1": "b"})),
         ] {
-            assert_eq!(form(text.as_bytes()), Ok(value), "{text}");
+            assert_eq!(form(text.as_bytes(), ""), Ok(value), "{text}");
         }
+    }
+
+    #[test]
+    fn a_body_is_read_by_its_charset_and_loses_nothing() {
+        let (form, json) = ("application/x-www-form-urlencoded", "application/json");
+        for (kind, body, value) in [
+            (json, &b"\xef\xbb\xbf{\"a\": 1}"[..], json!({"a": 1})),
+            ("application/json; charset=windows-1251", b"{\"a\": \"\xcf\"}", json!({"a": "П"})),
+            (json, b"[123456789012345678901234567890, 1]", json!(["123456789012345678901234567890", 1])),
+            (json, b"[\"x\\ud83d\"]", json!(["x\u{fffd}"])),
+            ("application/x-www-form-urlencoded; charset=windows-1251", b"a=%CF%F0&b=\xe8+x", {
+                json!({"a": "Пр", "b": "и x"})
+            }),
+            (form, b"a=%D0%9F&b", json!({"a": "П", "b": ""})),
+            (form, b"{a}=1", json!({"{a}": "1"})),
+            ("text/xml", b"<?xml version='1.0' encoding='windows-1251'?><a>\xcf</a>", json!({"a": "П"})),
+            ("text/xml; charset=windows-1251", b"<a>\xcf</a>", json!({"a": "П"})),
+        ] {
+            assert_eq!(read(&[], kind, body, ""), Ok(value), "{kind}");
+        }
+        let unknown = read(&[], "application/json; charset=klingon-8", b"{}", "");
+        assert!(matches!(unknown, Err(BadBody::Kind(why)) if why.contains("`klingon-8`")));
+        let curl = read(&[], form, b" {\"a\": 1}\n", "");
+        assert!(matches!(curl, Err(BadBody::Kind(why)) if why.contains("application/json")));
     }
 
     #[test]
@@ -166,9 +229,9 @@ mod tests {
         for text in ["a=1&a[b]=2".to_owned(), "a[b]=2&a=1".to_owned(), format!("a{}=1", "[b]".repeat(16)), {
             "a=1&".repeat(FIELDS_MAX + 1)
         }] {
-            assert!(matches!(form(text.as_bytes()), Err(BadBody::Form(_))), "{}", &text[..9]);
+            assert!(matches!(form(text.as_bytes(), ""), Err(BadBody::Form(_))), "{}", &text[..9]);
         }
-        assert!(form(format!("a{}=1", "[b]".repeat(15)).as_bytes()).is_ok());
+        assert!(form(format!("a{}=1", "[b]".repeat(15)).as_bytes(), "").is_ok());
     }
 
     /// What a hook takes, what comes, and what is read.

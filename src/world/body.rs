@@ -7,26 +7,27 @@ use reqwest::Response;
 use reqwest::header::{CONTENT_ENCODING, CONTENT_TYPE, HeaderMap};
 use serde_json::{Map, Value, json};
 
+use crate::model::charset::{decode, named, plain};
 use crate::model::effect::{Accept, HttpAnswer, MARK_CLOSE, MARK_OPEN};
 use crate::model::fault::Fault;
-use crate::model::xml;
+use crate::model::unpack::{Packed, unpacked};
+use crate::model::{json, xml};
 use crate::world::request::Shown;
 use crate::world::trouble;
 
 /// The most bytes of headers that are taken: servers send one or two kilobytes.
 const HEADERS_BYTES_MAX: usize = 64 * 1024;
-/// An XML declaration is at the very beginning, and short.
-const DECLARATION_BYTES_MAX: usize = 200;
 /// As much room as is made for a body before it is there.
 const ROOM_BYTES_MAX: u64 = 64 * 1024;
 
-/// The whole answer, its body read by `accept`.
+/// The whole answer, its body read by `accept`. If it is not read by anybody, nothing is wrong with it.
 ///
 /// # Errors
 /// `response_too_large`, `bad_response`, and all that a connection can do.
 pub async fn read(
     mut response: Response,
     accept: Accept,
+    is_read: bool,
     bytes_max: u64,
     shown: &Shown,
 ) -> Result<HttpAnswer, Fault> {
@@ -36,111 +37,99 @@ pub async fn read(
     let encoding = text_of(response.headers(), CONTENT_ENCODING.as_str());
     let room = response.content_length().unwrap_or(0).min(ROOM_BYTES_MAX).min(bytes_max);
     let mut bytes = Vec::with_capacity(usize::try_from(room).unwrap_or(0));
-    // Counted after decompression, so that a small answer cannot unfold into a large one.
-    while let Some(chunk) = response.chunk().await.map_err(|it| trouble::in_body(&it, shown))? {
+    while let Some(chunk) = response.chunk().await.map_err(|_| trouble::in_body(shown))? {
         if (bytes.len() + chunk.len()) as u64 > bytes_max {
-            return Err(too_large(
-                shown,
-                &format!("is larger than {bytes_max} bytes; hint: see `max_bytes`"),
-            ));
+            return Err(larger(shown, bytes_max));
         }
         bytes.extend_from_slice(&chunk);
     }
-    if !bytes.is_empty() && !matches!(encoding.as_str(), "" | "identity") {
-        return Err(bad(shown, status, "is compressed in a way that was not asked for"));
-    }
-    let body = parse(&bytes, &content_type, accept, status).map_err(|why| bad(shown, status, &why))?;
+    let bytes = unpacked(bytes, &encoding, bytes_max).map_err(|why| match why {
+        Packed::TooLarge => larger(shown, bytes_max),
+        Packed::Broken => bad(shown, status, "cannot be decompressed"),
+    })?;
+    let body = Body { content_type: &content_type, accept, is_read, status };
+    let body = body.parse(&bytes).map_err(|why| bad(shown, status, &why))?;
     Ok(HttpAnswer { status, headers, body })
 }
 
-/// The body as JSON or text. Only an answer that claims success must be what was asked for: an error page of
-/// a proxy is an answer too.
-fn parse(bytes: &[u8], content_type: &str, accept: Accept, status: u16) -> Result<Value, String> {
-    let text = crate::world::charset::decode(bytes, content_type);
-    let head = text.trim_start();
-    let named = says_json(content_type);
-    let wanted = match accept {
-        Accept::Binary => return Ok(binary(bytes, content_type)),
-        Accept::Xml => return document(bytes, content_type, status),
-        Accept::Text => return Ok(disarmed(Value::String(text))),
-        Accept::Json => true,
-        Accept::Auto => named || head.starts_with(['{', '[']),
-    };
-    if head.is_empty() && (accept == Accept::Auto || status == 204) {
-        return Ok(if named || status == 204 { Value::Null } else { Value::String(text) });
-    }
-    if !wanted {
-        return Ok(disarmed(Value::String(text)));
-    }
-    // serde_json goes no deeper than 128 levels, and takes no half of a character: half an emoji in a field
-    // that nobody reads must not cost an answer.
-    match serde_json::from_str(&text).or_else(|why| serde_json::from_str(&whole(&text)).map_err(|_| why)) {
-        Ok(value) => Ok(disarmed(value)),
-        Err(why) if (200..300).contains(&status) && (named || accept == Accept::Json) => {
-            Err(format!("is no JSON: {why}"))
+/// How a body is to be read.
+#[derive(Clone, Copy)]
+struct Body<'a> {
+    content_type: &'a str,
+    accept: Accept,
+    /// Somebody looks at it.
+    is_read: bool,
+    status: u16,
+}
+
+impl Body<'_> {
+    /// The body as JSON or text. Only an answer that claims success and is looked at must be what was asked
+    /// for: an error page of a proxy is an answer too.
+    fn parse(self, bytes: &[u8]) -> Result<Value, String> {
+        let named = says_json(self.content_type);
+        match self.accept {
+            Accept::Binary => return Ok(binary(bytes, self.content_type)),
+            Accept::Xml => return self.document(bytes),
+            Accept::Json | Accept::Text | Accept::Auto => {}
         }
-        Err(_) => Ok(disarmed(Value::String(text))),
-    }
-}
-
-/// A JSON text in which each escaped half of a character that stands alone is a replacement character.
-fn whole(text: &str) -> String {
-    let mut whole = String::with_capacity(text.len());
-    let mut rest = text;
-    while let Some(at) = rest.find('\\') {
-        let (before, escape) = rest.split_at(at);
-        whole.push_str(before);
-        let alone = match (unit(escape), escape.get(6..).and_then(unit)) {
-            (Some(0xD800..=0xDBFF), Some(0xDC00..=0xDFFF)) => None,
-            (Some(0xD800..=0xDFFF), _) => Some(6),
-            (Some(_) | None, _) => None,
+        let text = self.text(bytes, self.content_type)?;
+        let head = text.trim_start();
+        let wanted = match self.accept {
+            Accept::Auto => named || head.starts_with(['{', '[']),
+            Accept::Json => true,
+            Accept::Text | Accept::Binary | Accept::Xml => false,
         };
-        let taken = alone.unwrap_or_else(|| if unit(escape).is_some_and(is_half) { 12 } else { 2 });
-        let taken = (taken..=escape.len()).find(|end| escape.is_char_boundary(*end)).unwrap_or(escape.len());
-        whole.push_str(if alone.is_some() { "\\ufffd" } else { &escape[..taken] });
-        rest = &escape[taken..];
+        if head.is_empty() && (self.accept == Accept::Auto || self.status == 204) {
+            return Ok(if named || self.status == 204 { Value::Null } else { Value::String(text) });
+        }
+        if !wanted {
+            return Ok(disarmed(Value::String(text)));
+        }
+        match json::read(&text) {
+            Ok(value) => Ok(disarmed(value)),
+            Err(why) if self.must() && (named || self.accept == Accept::Json) => {
+                Err(format!("is no JSON: {why}"))
+            }
+            Err(_) => Ok(disarmed(Value::String(text))),
+        }
     }
-    whole.push_str(rest);
-    whole
-}
 
-/// The number after `\u`.
-fn unit(escape: &str) -> Option<u16> {
-    u16::from_str_radix(escape.strip_prefix("\\u")?.get(..4)?, 16).ok()
-}
+    /// Whether it must be what it says.
+    fn must(self) -> bool {
+        self.is_read && (200..300).contains(&self.status)
+    }
 
-fn is_half(unit: u16) -> bool {
-    (0xD800..=0xDFFF).contains(&unit)
+    fn text(self, bytes: &[u8], content_type: &str) -> Result<String, String> {
+        match decode(bytes, content_type) {
+            Err(name) if self.must() => Err(format!(
+                "is text in the charset `{}`, which nobody knows; hint: `accept: binary` takes its bytes",
+                disarmed_text(name)
+            )),
+            Err(_) => Ok(plain(bytes)),
+            Ok(text) => Ok(text),
+        }
+    }
+
+    /// XML as a value. Where the content type names no charset, the document does.
+    fn document(self, bytes: &[u8]) -> Result<Value, String> {
+        let declared = if named(self.content_type).is_empty() { xml::declared(bytes) } else { None };
+        let content_type = declared
+            .map_or(self.content_type.to_owned(), |it| format!("{}; charset={it}", self.content_type));
+        let text = self.text(bytes, &content_type)?;
+        if text.trim().is_empty() && self.status == 204 {
+            return Ok(Value::Null);
+        }
+        match xml::read(&text) {
+            Ok(value) => Ok(disarmed(value)),
+            Err(why) if self.must() => Err(format!("is no XML: it {why}")),
+            Err(_) => Ok(disarmed(Value::String(text))),
+        }
+    }
 }
 
 /// Bytes, as JSON can hold them.
 fn binary(bytes: &[u8], content_type: &str) -> Value {
     json!({"base64": BASE64_STANDARD.encode(bytes), "type": content_type, "size": bytes.len()})
-}
-
-/// XML as a value. Where the content type names no charset, the document does.
-fn document(bytes: &[u8], content_type: &str, status: u16) -> Result<Value, String> {
-    let named = content_type.to_ascii_lowercase().contains("charset=");
-    let declared = if named { None } else { declared(bytes) };
-    let content_type = declared.map_or(content_type.to_owned(), |it| format!("{content_type}; charset={it}"));
-    let text = crate::world::charset::decode(bytes, &content_type);
-    if text.trim().is_empty() && status == 204 {
-        return Ok(Value::Null);
-    }
-    match xml::read(&text) {
-        Ok(value) => Ok(disarmed(value)),
-        Err(why) if (200..300).contains(&status) => Err(format!("is no XML: it {why}")),
-        Err(_) => Ok(disarmed(Value::String(text))),
-    }
-}
-
-/// The encoding that an XML document declares.
-fn declared(bytes: &[u8]) -> Option<String> {
-    let head = String::from_utf8_lossy(&bytes[..bytes.len().min(DECLARATION_BYTES_MAX)]).into_owned();
-    let declaration = head.strip_prefix("<?xml")?.split_once("?>")?.0.to_owned();
-    let value = declaration.split_once("encoding")?.1.trim_start().strip_prefix('=')?.trim_start();
-    let quote = value.chars().next().filter(|it| matches!(it, '"' | '\''))?;
-    value[1..].split_once(quote).map(|(name, _)| name.to_owned())
 }
 
 fn says_json(content_type: &str) -> bool {
@@ -180,6 +169,10 @@ fn disarmed_text(text: String) -> String {
     if armed { text.replace([MARK_OPEN, MARK_CLOSE], "\u{FFFD}") } else { text }
 }
 
+fn larger(shown: &Shown, bytes_max: u64) -> Fault {
+    too_large(shown, &format!("is larger than {bytes_max} bytes; hint: see `max_bytes`"))
+}
+
 fn too_large(shown: &Shown, why: &str) -> Fault {
     Fault::lasting("response_too_large", format!("the answer of `{}` {why}", shown.place))
 }
@@ -193,10 +186,39 @@ fn bad(shown: &Shown, status: u16, why: &str) -> Fault {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use serde_json::json;
+
+    fn parse(bytes: &[u8], content_type: &str, accept: Accept, status: u16) -> Result<Value, String> {
+        Body { content_type, accept, is_read: true, status }.parse(bytes)
+    }
 
     fn auto(bytes: &[u8], content_type: &str, status: u16) -> Result<Value, String> {
         parse(bytes, content_type, Accept::Auto, status)
+    }
+
+    #[test]
+    fn what_nobody_looks_at_is_not_judged() {
+        for (body, content_type) in [
+            (&b"OK"[..], "application/json"),
+            (b"{\"mean\": NaN}", "application/json"),
+            (b"{\"a\":", "application/json"),
+            (b"caf\xe9", "text/plain; charset=klingon-8"),
+        ] {
+            assert!(auto(body, content_type, 200).is_err());
+            let unread = Body { content_type, accept: Accept::Auto, is_read: false, status: 201 };
+            assert!(matches!(unread.parse(body), Ok(Value::String(_))), "{content_type}");
+        }
+    }
+
+    #[test]
+    fn a_charset_that_nobody_knows_is_named() {
+        let why = auto(b"caf\xe9", "text/plain; charset=klingon-8", 200).unwrap_err();
+        assert!(why.contains("`klingon-8`"), "{why}");
+        assert_eq!(auto(b"caf\xe9", "text/plain; charset=iso-8859-15", 200), Ok(json!("café")));
+        assert_eq!(
+            parse(b"\xff\x00", "text/plain; charset=klingon-8", Accept::Binary, 200).unwrap()["size"],
+            2
+        );
+        assert_eq!(auto(b"no", "text/plain; charset=klingon-8", 502), Ok(json!("no")));
     }
 
     #[test]
@@ -229,21 +251,6 @@ mod tests {
         assert_eq!(read(armed, 200), Ok(json!({"a": "\u{FFFD}x\u{FFFD}"})));
         let bytes = parse(b"\x00\xff{", "image/png", Accept::Binary, 200);
         assert_eq!(bytes, Ok(json!({"base64": "AP97", "type": "image/png", "size": 3})));
-    }
-
-    #[test]
-    fn half_a_character_costs_no_answer() {
-        for (text, value) in [
-            (r#"{"a": "x\ud83d y", "t": 1}"#, "x\u{FFFD} y"),
-            (r#"{"a": "\udE00", "t": 1}"#, "\u{FFFD}"),
-            (r#"{"a": "\ud83d\ud83d\ude00\\ud83d\u00e9\"é", "t": 1}"#, "\u{FFFD}😀\\ud83dé\"é"),
-        ] {
-            let read = auto(text.as_bytes(), "application/json", 200).unwrap();
-            assert_eq!((&read["a"], &read["t"]), (&json!(value), &json!(1)), "{text}");
-        }
-        for text in ["{\"a\": \"\\ud83", "{\"a\": \"\\", "\\é", "{\"a\": \"\\ud83d"] {
-            assert!(auto(text.as_bytes(), "application/json", 200).is_err(), "{text}");
-        }
     }
 
     #[test]

@@ -200,6 +200,8 @@ fn ask(grant: &Grant, tls: Option<&Tls>, opener: &mut Opener) -> Result<HttpAsk,
         tls: tls.cloned(),
         pace: None,
         page: None,
+        unread: false,
+        as_get: false,
     })
 }
 

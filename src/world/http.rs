@@ -85,8 +85,8 @@ impl Http {
             let response = send(&client, &request, opener).await?;
             let location = response.headers().get(LOCATION).filter(|_| ask.redirects_max > 0);
             let location = location.map(HeaderValue::as_bytes);
-            let Some(next) = request.redirected(response.status().as_u16(), location)? else {
-                return body::read(response, ask.accept, ask.bytes_max, &shown).await;
+            let Some(next) = request.redirected(response.status().as_u16(), location, ask)? else {
+                return body::read(response, ask.accept, !ask.unread, ask.bytes_max, &shown).await;
             };
             if redirects_left == 0 {
                 let message = format!("`{}` redirects more than {} times", shown.place, ask.redirects_max);

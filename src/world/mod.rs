@@ -9,7 +9,6 @@ pub mod headers;
 pub mod load;
 pub mod sign;
 pub mod request;
-pub mod charset;
 pub mod trouble;
 pub mod clients;
 pub mod body;

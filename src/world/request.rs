@@ -5,17 +5,18 @@ use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
 use reqwest::Method;
 use reqwest::header::{
-    ACCEPT, ACCEPT_LANGUAGE, AUTHORIZATION, CONTENT_LENGTH, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue,
-    USER_AGENT,
+    ACCEPT, ACCEPT_ENCODING, ACCEPT_LANGUAGE, AUTHORIZATION, CONTENT_LENGTH, CONTENT_TYPE, HeaderMap,
+    HeaderName, HeaderValue, USER_AGENT,
 };
 use url::Url;
 
 use crate::channels::marks::{MASK, marked, masked};
-use crate::model::effect::{Accept, Auth, HttpAsk, Page};
+use crate::model::effect::{Accept, Auth, HttpAsk, MARK_OPEN, Page};
 use crate::model::fault::Fault;
 use crate::model::helpers::hmac;
 use crate::model::hosts::fits;
 use crate::model::time::Timestamp;
+use crate::model::unpack::TAKEN;
 use crate::world::headers::{header, headers};
 use crate::world::load::Load;
 use crate::world::secrets::Opener;
@@ -27,7 +28,8 @@ pub const IDEMPOTENCY_KEY: HeaderName = HeaderName::from_static("idempotency-key
 const SIGNATURE: HeaderName = HeaderName::from_static("beltline-signature");
 
 /// What another host is told after a redirect. Anything else may be a key.
-const HARMLESS: [HeaderName; 4] = [ACCEPT, ACCEPT_LANGUAGE, USER_AGENT, IDEMPOTENCY_KEY];
+const HARMLESS: [HeaderName; 6] =
+    [ACCEPT, ACCEPT_ENCODING, ACCEPT_LANGUAGE, CONTENT_TYPE, USER_AGENT, IDEMPOTENCY_KEY];
 /// A word in a path this long, of letters and digits, may be a key that came by a param.
 const KEY_CHARS_MIN: usize = 16;
 
@@ -77,6 +79,9 @@ pub fn prepare(ask: &HttpAsk, key: &str, now: Timestamp, opener: &mut Opener) ->
     }
     if let (Some(content_type), false) = (content_type, headers.contains_key(CONTENT_TYPE)) {
         headers.insert(CONTENT_TYPE, header("Content-Type", &content_type)?);
+    }
+    if !headers.contains_key(ACCEPT_ENCODING) {
+        headers.insert(ACCEPT_ENCODING, HeaderValue::from_static(TAKEN));
     }
     if let (Some(accept), false) = (accepted(ask.accept), headers.contains_key(ACCEPT)) {
         headers.insert(ACCEPT, HeaderValue::from_static(accept));
@@ -209,8 +214,13 @@ impl Request {
     /// redirect.
     ///
     /// # Errors
-    /// `bad_redirect`.
-    pub fn redirected(mut self, status: u16, location: Option<&[u8]>) -> Result<Option<Request>, Fault> {
+    /// `bad_redirect`, `redirected`.
+    pub fn redirected(
+        mut self,
+        status: u16,
+        location: Option<&[u8]>,
+        ask: &HttpAsk,
+    ) -> Result<Option<Request>, Fault> {
         let (true, Some(location)) = (matches!(status, 301 | 302 | 303 | 307 | 308), location) else {
             return Ok(None);
         };
@@ -229,8 +239,17 @@ impl Request {
         if next.set_username("").and_then(|()| next.set_password(None)).is_err() {
             return Err(bad("redirects to something unreadable"));
         }
-        self.change_method(status);
+        if matches!(status, 301..=303) && !matches!(self.method, Method::GET | Method::HEAD) {
+            if !ask.as_get {
+                return Err(self.redirected_away(status, &next));
+            }
+            self.method = Method::GET;
+            self.drop_body();
+        }
         if !same_place(&self.url, &next) {
+            if self.body.is_some() && carries_secret(ask) {
+                return Err(bad("redirects elsewhere what carries a secret"));
+            }
             self.drop_private();
         }
         // A host that came from a secret stays unseen.
@@ -241,22 +260,20 @@ impl Request {
         Ok(Some(self))
     }
 
-    /// As browsers do: a POST becomes a GET but after 307 and 308; after 303 anything does.
-    fn change_method(&mut self, status: u16) {
-        let get = match status {
-            303 => self.method != Method::HEAD && self.method != Method::GET,
-            301 | 302 => self.method == Method::POST,
-            _ => false,
-        };
-        if get {
-            self.method = Method::GET;
-            self.drop_body();
-        }
+    /// A write is answered with another address. Whether it was made there nobody knows, and a look at that
+    /// address would not make it.
+    fn redirected_away(&self, status: u16, next: &Url) -> Fault {
+        let (place, method) = (&self.shown.place, &self.method);
+        let to = Shown::of_host(next).place;
+        let message = format!(
+            "`{place}` answers a {method} with {status} to `{to}`, which is not followed: it would become a \
+             GET; hint: ask that address, or say `follow: as_get` if a look at it is what is wanted"
+        );
+        Fault { status: Some(status), ..Fault::lasting("redirected", message) }
     }
 
-    /// Another host gets neither the body nor any header that may be a key.
+    /// Another host gets no header that may be a key.
     fn drop_private(&mut self) {
-        self.drop_body();
         let kept = HARMLESS.into_iter().filter_map(|name| {
             let value = self.headers.get(&name)?.clone();
             Some((name, value))
@@ -269,6 +286,12 @@ impl Request {
         self.headers.remove(CONTENT_TYPE);
         self.headers.remove(CONTENT_LENGTH);
     }
+}
+
+/// Whether a secret is put into the body.
+fn carries_secret(ask: &HttpAsk) -> bool {
+    // What cannot be written down is not known to be harmless.
+    serde_json::to_string(&ask.body).map_or(true, |it| it.contains(MARK_OPEN))
 }
 
 /// The same host and port, or the same host gone from http to https.

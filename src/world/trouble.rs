@@ -37,12 +37,8 @@ pub fn in_request(error: &reqwest::Error, shown: &Shown) -> Fault {
 }
 
 /// The fault of an answer that broke off.
-pub fn in_body(error: &reqwest::Error, shown: &Shown) -> Fault {
-    let Shown { place, .. } = shown;
-    if cause::<hyper::Error>(error).is_some() || !error.is_decode() {
-        return lost(place, "closed the connection in the middle of its answer");
-    }
-    Fault::lasting("bad_response", format!("the answer of `{place}` cannot be decompressed"))
+pub fn in_body(shown: &Shown) -> Fault {
+    lost(&shown.place, "closed the connection in the middle of its answer")
 }
 
 /// The fault of an answer that did not come within `timeout`.

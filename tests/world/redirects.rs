@@ -23,35 +23,74 @@ fn post(url: &str) -> HttpAsk {
 }
 
 #[tokio::test]
-async fn a_method_changes_as_in_browsers() {
-    for (status, then) in [(301, "GET"), (302, "GET"), (303, "GET"), (307, "POST"), (308, "POST")] {
+async fn a_write_stays_one_or_fails() {
+    let keyring = Keyring::default;
+    for (status, as_get, then) in [
+        (301, true, Some("GET")),
+        (302, true, Some("GET")),
+        (303, true, Some("GET")),
+        (301, false, None),
+        (302, false, None),
+        (303, false, None),
+        (307, false, Some("POST")),
+        (308, true, Some("POST")),
+    ] {
         let server = turning(status, "/next").await;
-        let answer = ask(&world(Keyring::default()), post(&server.url("/"))).await.unwrap();
-        assert_eq!(answer.body, "there");
+        let answer = ask(&world(keyring()), HttpAsk { as_get, ..post(&server.url("/")) }).await;
+        let Some(then) = then else {
+            let fault = answer.unwrap_err();
+            assert_eq!((fault.code.as_str(), fault.class), ("redirected", Class::Lasting));
+            assert_eq!((fault.status, server.asked().len()), (Some(status), 1));
+            let to = format!("to `http://{}`", server.address);
+            assert!(fault.message.contains(&to) && fault.message.contains("as_get"), "{}", fault.message);
+            continue;
+        };
+        assert_eq!(answer.unwrap().body, "there");
         let asked = server.asked().remove(1);
         assert!(asked.starts_with(&format!("{then} /next ")), "{status}: {asked}");
         assert_eq!(asked.contains("the body"), then == "POST", "{status}: {asked}");
         assert!(asked.contains("the token") && asked.contains("the key"), "{status}: {asked}");
     }
-    let server = turning(302, "/next").await;
-    let put = HttpAsk { method: "PUT".into(), ..post(&server.url("/")) };
-    ask(&world(Keyring::default()), put).await.unwrap();
-    assert!(server.asked()[1].starts_with("PUT "));
+    for method in ["PUT", "PATCH", "DELETE"] {
+        let server = turning(302, "/next").await;
+        let put = HttpAsk { method: method.into(), ..post(&server.url("/")) };
+        assert_eq!(ask(&world(keyring()), put).await.unwrap_err().code, "redirected", "{method}");
+    }
+    for (status, method) in [(301, "GET"), (302, "HEAD"), (303, "GET")] {
+        let server = turning(status, "/next").await;
+        let look = HttpAsk { method: method.into(), ..get(&server.url("/")) };
+        ask(&world(keyring()), look).await.unwrap();
+        assert!(server.asked()[1].starts_with(&format!("{method} /next ")), "{status}");
+    }
 }
 
 #[tokio::test]
-async fn another_host_gets_neither_keys_nor_body() {
-    for status in [302, 307] {
+async fn another_host_gets_the_body_and_no_keys() {
+    for (status, as_get) in [(307, false), (308, false), (302, true)] {
         let other = Server::saying(200, "", "there").await;
         let server = turning(status, &other.url("/next")).await;
-        ask(&world(Keyring::default()), post(&server.url("/"))).await.unwrap();
+        ask(&world(Keyring::default()), HttpAsk { as_get, ..post(&server.url("/")) }).await.unwrap();
         let asked = other.asked().remove(0);
-        for private in ["the body", "the token", "the cookie", "the key"] {
+        assert_eq!(asked.contains("the body"), !as_get, "{status}: {asked}");
+        assert!(asked.starts_with(if as_get { "GET " } else { "POST " }), "{asked}");
+        for private in ["the token", "the cookie", "the key"] {
             assert!(!asked.contains(private), "{status}: {asked}");
             assert!(server.asked()[0].contains(private), "{private}");
         }
         assert!(asked.to_ascii_lowercase().contains("idempotency-key: the-key"), "{asked}");
     }
+}
+
+#[tokio::test]
+async fn a_body_with_a_secret_goes_nowhere_else() {
+    let other = Server::saying(200, "", "there").await;
+    let server = turning(307, &other.url("/next")).await;
+    let keyring = Keyring::default();
+    keyring.set_secrets([("shop".to_owned(), Secret::new("CANARY-8"))].into());
+    let request = HttpAsk { body: Body::Text(format!("key={}", mark("shop"))), ..post(&server.url("/")) };
+    let fault = ask(&world(keyring), request).await.unwrap_err();
+    assert_eq!(fault.code, "bad_redirect", "{}", fault.message);
+    assert!(server.asked()[0].contains("CANARY-8") && other.asked().is_empty());
 }
 
 #[tokio::test]

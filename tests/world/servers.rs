@@ -156,6 +156,8 @@ pub(super) fn get(url: &str) -> HttpAsk {
         tls: None,
         pace: None,
         page: None,
+        unread: false,
+        as_get: false,
     }
 }
 

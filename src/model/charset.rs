@@ -1,0 +1,66 @@
+//! From bytes to text, for every door alike: a byte order mark says how, else the charset that is named, else
+//! it is UTF-8. Pure.
+
+use encoding_rs::{Encoding, UTF_8};
+
+/// The text that `bytes` are. A single byte that is none in its charset becomes U+FFFD: it is the sender's,
+/// and all around it is read.
+///
+/// # Errors
+/// The name of the charset, if there is no such.
+pub fn decode(bytes: &[u8], content_type: &str) -> Result<String, String> {
+    let named = named(content_type);
+    let encoding = match named.as_str() {
+        "" => UTF_8,
+        label => Encoding::for_label(label.as_bytes()).ok_or(named)?,
+    };
+    // A mark goes before what is said.
+    Ok(encoding.decode(bytes).0.into_owned())
+}
+
+/// The text of bytes that say nothing of their charset.
+pub fn plain(bytes: &[u8]) -> String {
+    UTF_8.decode(bytes).0.into_owned()
+}
+
+/// `bytes` as text in the charset that is named there, as part of a form. No mark is looked for.
+///
+/// # Errors
+/// As [`decode`].
+pub fn part(bytes: &[u8], charset: &str) -> Result<String, String> {
+    let encoding = match charset {
+        "" => UTF_8,
+        label => Encoding::for_label(label.as_bytes()).ok_or_else(|| charset.to_owned())?,
+    };
+    Ok(encoding.decode_without_bom_handling(bytes).0.into_owned())
+}
+
+/// The charset that a content type names; empty if it names none.
+pub fn named(content_type: &str) -> String {
+    let parts = content_type.split(';').skip(1);
+    let pairs = parts.filter_map(|it| it.split_once('='));
+    let mut named = pairs.filter(|(name, _)| name.trim().eq_ignore_ascii_case("charset"));
+    named.next().map_or("", |(_, it)| it.trim().trim_matches(['"', '\'', ' '])).to_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_text_is_read_by_its_charset() {
+        let read = |bytes: &[u8], content_type: &str| decode(bytes, content_type).unwrap();
+        assert_eq!(read(b"\xcf\xf0\xe8\xe2\xe5\xf2", "text/html; charset=windows-1251"), "Привет");
+        assert_eq!(read(b"caf\xe9", "text/plain; charset=\"ISO-8859-1\""), "café");
+        assert_eq!(read(b"\xa4", "text/plain;Charset = iso-8859-15"), "€");
+        assert_eq!(read(b"\xc4\xe3\xba\xc3", "application/json; charset=GBK"), "你好");
+        assert_eq!(read(b"\x83e\x83X\x83g", "text/plain; charset=Shift_JIS"), "テスト");
+        assert_eq!(read(b"\xff\xfeA\0", "text/plain; charset=utf-16"), "A");
+        assert_eq!(read(b"\xfe\xff\0A", "text/plain; charset=utf-16"), "A");
+        assert_eq!(read(b"\xef\xbb\xbf{}", "application/json"), "{}");
+        assert_eq!(read(b"\xef\xbb\xbf\xc3\xa9", "text/plain; charset=latin1"), "é", "the mark knows better");
+        assert_eq!(read(b"a\xffb", ""), "a\u{fffd}b");
+        assert_eq!(decode(b"a", "text/plain; charset=klingon-8"), Err("klingon-8".to_owned()));
+        assert_eq!(part(b"\xef\xbb\xbf", "utf-8").unwrap(), "\u{feff}");
+    }
+}

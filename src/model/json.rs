@@ -1,0 +1,205 @@
+//! JSON as it comes from outside, for every door alike. No value is changed in silence: a number that no
+//! double and no 64 bits hold is its digits, as a text; half a character that stands alone is U+FFFD in its
+//! text. Pure.
+
+use std::borrow::Cow;
+
+use serde::de::DeserializeOwned;
+
+/// So many digits a double gives back as they were, whatever they are.
+const DIGITS_SAFE: usize = 15;
+/// With so many digits every double can be written; more are kept only if they are the double's own.
+const DIGITS_OF_DOUBLE: usize = 17;
+/// The bytes of `\uD83D`.
+const ESCAPE: usize = 6;
+
+/// What a text of JSON is. It goes no deeper than 128 levels.
+///
+/// # Errors
+/// As `serde_json`; the place is one in the text.
+pub fn read<T: DeserializeOwned>(text: &str) -> Result<T, serde_json::Error> {
+    serde_json::from_str(&kept(text))
+}
+
+/// The same text, with what could not be kept as it is written as what can be.
+pub fn kept(text: &str) -> Cow<'_, str> {
+    let bytes = text.as_bytes();
+    let mut whole: Option<String> = None;
+    // Up to where it is copied, and where it is looked at.
+    let (mut copied, mut at, mut in_text) = (0, 0, false);
+    while let Some(byte) = bytes.get(at) {
+        let (end, instead) = match (in_text, byte) {
+            (_, b'"') => {
+                in_text = !in_text;
+                (at + 1, None)
+            }
+            (true, b'\\') => escape(text, at),
+            (false, b'-' | b'0'..=b'9') => number(text, at),
+            _ => (at + 1, None),
+        };
+        if let Some(instead) = instead {
+            let whole = whole.get_or_insert_with(|| String::with_capacity(text.len() + 16));
+            whole.push_str(&text[copied..at]);
+            whole.push_str(&instead);
+            copied = end;
+        }
+        at = end;
+    }
+    match whole {
+        None => Cow::Borrowed(text),
+        Some(mut whole) => {
+            whole.push_str(&text[copied.min(text.len())..]);
+            Cow::Owned(whole)
+        }
+    }
+}
+
+/// An escape: where it ends, and what stands for it if it is half a character.
+fn escape(text: &str, at: usize) -> (usize, Option<Cow<'_, str>>) {
+    match (unit(text, at), unit(text, at + ESCAPE)) {
+        (Some(0xD800..=0xDBFF), Some(0xDC00..=0xDFFF)) => (at + 2 * ESCAPE, None),
+        (Some(0xD800..=0xDFFF), _) => (at + ESCAPE, Some(Cow::Borrowed("\\ufffd"))),
+        // What is escaped may be the end of a text, or half of a longer character.
+        (Some(_) | None, _) => {
+            let end = (at + 2..=text.len()).find(|end| text.is_char_boundary(*end));
+            (end.unwrap_or(text.len()), None)
+        }
+    }
+}
+
+/// The number after `\u`.
+fn unit(text: &str, at: usize) -> Option<u16> {
+    u16::from_str_radix(text.get(at..at + ESCAPE)?.strip_prefix("\\u")?, 16).ok()
+}
+
+/// A number: where it ends, and its digits as a text if it would lose some.
+fn number(text: &str, at: usize) -> (usize, Option<Cow<'_, str>>) {
+    let is_part = |it: &u8| matches!(it, b'0'..=b'9' | b'.' | b'+' | b'-' | b'e' | b'E');
+    let length = text.as_bytes()[at..].iter().take_while(|it| is_part(it)).count();
+    let (end, token) = (at + length, &text[at..at + length]);
+    let instead = loses(token).then(|| Cow::Owned(format!("\"{token}\"")));
+    (end, instead)
+}
+
+/// Whether a number is not the same any more when it was read and is written again.
+pub fn loses(token: &str) -> bool {
+    if token.len() <= DIGITS_SAFE {
+        // Nothing of that length is beyond a double, but by its exponent.
+        return token.contains(['e', 'E']) && is_number(token) && token.parse().is_ok_and(is_beyond(token));
+    }
+    if !is_number(token) {
+        return false;
+    }
+    if !token.contains(['.', 'e', 'E']) {
+        return token.parse::<i64>().is_err() && token.parse::<u64>().is_err();
+    }
+    let Ok(double) = token.parse::<f64>() else { return false };
+    if is_beyond(token)(double) {
+        return true;
+    }
+    let digits = digits(token);
+    digits.len() > DIGITS_OF_DOUBLE && digits != digits_of(double, digits.len())
+}
+
+/// Whether it is beyond all doubles, or nearer to zero than any.
+fn is_beyond(token: &str) -> impl Fn(f64) -> bool + '_ {
+    |double| double.is_infinite() || (double == 0.0 && !digits(token).is_empty())
+}
+
+/// Whether JSON takes it for a number. What it does not is the parser's to tell.
+fn is_number(token: &str) -> bool {
+    serde_json::from_str::<serde::de::IgnoredAny>(token).is_ok()
+}
+
+/// The digits that count, without zeros in front and behind.
+fn digits(token: &str) -> String {
+    let mantissa = token.split(['e', 'E']).next().unwrap_or_default();
+    let digits: String = mantissa.chars().filter(char::is_ascii_digit).collect();
+    digits.trim_start_matches('0').trim_end_matches('0').to_owned()
+}
+
+fn digits_of(double: f64, many: usize) -> String {
+    digits(&format!("{double:.*e}", many.saturating_sub(1)))
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+    use serde_json::{Value, json};
+
+    use super::*;
+
+    #[test]
+    fn numbers_keep_their_digits() {
+        for same in [
+            "0",
+            "-1",
+            "9223372036854775807",
+            "-9223372036854775808",
+            "18446744073709551615",
+            "0.1",
+            "1.5e10",
+            "52.520006599999997",
+            "0.30000000000000004",
+            "1.2300000000000000000000000",
+            "1e300",
+            "0.0",
+            "-0.0e5",
+            "0.1000000000000000055511151231257827021181583404541015625",
+            "1234567890.123456",
+        ] {
+            assert_eq!(kept(same), same);
+        }
+        for lost in [
+            "18446744073709551616",
+            "-9223372036854775809",
+            "123456789012345678901234567890",
+            "1e400",
+            "-1e400",
+            "1e-400",
+            "3.14159265358979323846264338327950288",
+            "0.1234567890123456789",
+        ] {
+            assert_eq!(read::<Value>(&format!("{{\"a\": [{lost}, 1]}}")).unwrap(), json!({"a": [lost, 1]}));
+        }
+        // What is none is told as before.
+        for none in ["1.2.3.4.5.6.7.8.9.0", "00000000000000000001", "--1", "1e", "-", "NaN"] {
+            assert_eq!(kept(none), none);
+            assert!(read::<Value>(none).is_err(), "{none}");
+        }
+        assert_eq!(
+            kept("{\"123456789012345678901234567890\": 1}"),
+            "{\"123456789012345678901234567890\": 1}"
+        );
+    }
+
+    #[test]
+    fn half_a_character_costs_no_more_than_itself() {
+        for (text, value) in [
+            (r#"{"a": "x\ud83d y", "t": 1}"#, "x\u{FFFD} y"),
+            (r#"{"a": "\udE00", "t": 1}"#, "\u{FFFD}"),
+            (r#"{"a": "\ud83d\ud83d\ude00\\ud83d\u00e9\"é", "t": 1}"#, "\u{FFFD}😀\\ud83dé\"é"),
+        ] {
+            let read: Value = read(text).unwrap();
+            assert_eq!((&read["a"], &read["t"]), (&json!(value), &json!(1)), "{text}");
+        }
+        for text in ["{\"a\": \"\\ud83", "{\"a\": \"\\", "\\é", "{\"a\": \"\\ud83d", "\"\\"] {
+            assert!(read::<Value>(text).is_err(), "{text}");
+        }
+    }
+
+    proptest! {
+        /// Whatever JSON we write ourselves is read as it was.
+        #[test]
+        fn what_is_written_is_read_as_it_was(
+            text in ".*", int: i64, double in prop::num::f64::NORMAL, big in "[1-9][0-9]{20,60}",
+        ) {
+            let value = json!({"text": &text, "int": int, "double": double, &text: [big.clone()]});
+            let written = serde_json::to_string(&value).unwrap();
+            prop_assert_eq!(kept(&written), written.as_str());
+            let bare = format!("[{big}, -{big}, {big}.5]");
+            let read: Value = read(&bare).unwrap();
+            prop_assert_eq!(read, json!([big.clone(), format!("-{big}"), format!("{big}.5")]));
+        }
+    }
+}
