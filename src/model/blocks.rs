@@ -80,6 +80,7 @@ impl Blocks {
     fn filled(&self, view: &View, encode: bool) -> Result<String, Fault> {
         let params = match self.rewritten.reads_up {
             true => {
+                view.noted("params", &[""; 0]);
                 view.task.params.map().values().try_for_each(charge_value)?;
                 view.task.params.map().clone()
             }
@@ -306,7 +307,12 @@ impl HelperDef for Local<'_> {
                 return Err(RenderErrorReason::Unimplemented.into());
             }
         };
-        let value = match hole.value(self.view) {
+        let found = match self.word {
+            // What an `#if` looks at decides, and is not written.
+            Word::Soft => self.view.scope.taint.apart(|| hole.value(self.view)),
+            _ => hole.value(self.view),
+        };
+        let value = match found {
             Ok(value) => {
                 draw(&value)?;
                 value.into_owned()

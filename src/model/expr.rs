@@ -24,8 +24,9 @@ use crate::model::contains::Lists;
 use crate::model::fault::Fault;
 use crate::model::jinja::{ENVIRONMENT, Sight, to_json};
 use crate::model::look::refuse_marks;
+use crate::model::marks::Marks;
 use crate::model::mistake::Mistake;
-use crate::model::rewrite::{Lookup, rewrite};
+use crate::model::rewrite::{Lookup, Root, rewrite};
 use crate::model::scope::View;
 use crate::model::syntax::kind_name;
 use crate::model::uses::Uses;
@@ -42,6 +43,8 @@ struct Compiled {
     expression: Expression<'static, 'static>,
     lookups: Arc<[Lookup]>,
     uses: Uses,
+    /// It is one path and nothing else.
+    is_path: bool,
 }
 
 impl Expr {
@@ -58,11 +61,12 @@ impl Expr {
         }
         let parsed = parse_expr(text).map_err(|it| syntax(&it, text))?;
         let rewritten = rewrite(&parsed)?;
+        let is_path = rewritten.source == "v0";
         let expression = ENVIRONMENT
             .compile_expression_owned(rewritten.source)
             .map_err(|it| Mistake::new(describe(&it)))?;
         let (lookups, uses) = (rewritten.lookups.into(), rewritten.uses);
-        Ok(Expr(Arc::new(Compiled { text: text.trim().to_owned(), expression, lookups, uses })))
+        Ok(Expr(Arc::new(Compiled { text: text.trim().to_owned(), expression, lookups, uses, is_path })))
     }
 
     /// Its value.
@@ -78,6 +82,21 @@ impl Expr {
             }
             Ok(value)
         })
+    }
+
+    /// What is secret of the value that it gave by reading something secret. A text that stands in the
+    /// expression itself was only chosen.
+    pub(crate) fn marks(&self, value: &Value, view: &View) -> Marks {
+        let text = &self.0.text;
+        let said = |it: &str| [format!("'{it}'"), format!("\"{it}\"")].iter().any(|it| text.contains(it));
+        match (value, &*self.0.lookups) {
+            (Value::String(it), _) if said(it) => Marks::default(),
+            (_, [lookup]) if self.0.is_path => match &lookup.root {
+                Root::Name(root) => view.marks(root, &lookup.keys),
+                Root::Other(address) => view.scope.marks(address, &lookup.keys),
+            },
+            _ => Marks::whole(),
+        }
     }
 
     /// Its value, which must be true or false.

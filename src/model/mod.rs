@@ -3,6 +3,7 @@
 pub mod names;
 pub mod time;
 pub mod steps;
+pub mod marks;
 pub mod params;
 pub mod fault;
 pub mod budget;
@@ -21,6 +22,7 @@ pub mod descent;
 pub mod task;
 pub mod key;
 pub mod bounds;
+pub mod taint;
 pub mod scope;
 #[cfg(test)]
 pub mod example;

@@ -18,6 +18,7 @@ use crate::model::fault::Fault;
 use crate::model::helpers::{makes_dots, urlencode, walks};
 use crate::model::hole::Hole;
 use crate::model::look::has_mark;
+use crate::model::marks::Marks;
 use crate::model::mistake::Mistake;
 use crate::model::scan::{self, scan};
 use crate::model::scope::View;
@@ -195,6 +196,14 @@ impl Text {
         match &*self.0 {
             Form::Hole(hole) => hole.value(view),
             _ => self.fill(view).map(|text| Cow::Owned(Value::String(text))),
+        }
+    }
+
+    /// What is secret of the value that it gave.
+    pub(crate) fn marks(&self, view: &View) -> Result<Marks, Fault> {
+        match &*self.0 {
+            Form::Hole(hole) => hole.marks(view),
+            Form::Plain(_) | Form::Parts(_) | Form::Blocks(_) => Ok(Marks::whole()),
         }
     }
 
