@@ -9,11 +9,12 @@ use std::sync::Arc;
 
 use serde_json::Value;
 
+use crate::engine::asked::{asked, part};
 use crate::engine::mask::{LINK, RESULT, echoes, scrub, shown};
 use crate::engine::retry::next_try;
 use crate::engine::transition::Reading;
 use crate::model::budget::measured;
-use crate::model::effect::{Ask, Effect};
+use crate::model::effect::Effect;
 use crate::model::fault::Fault;
 use crate::model::key;
 use crate::model::kind::{AlarmChange, Effects, Event, Verdict};
@@ -471,28 +472,6 @@ fn as_part(verdict: Verdict) -> Verdict {
         | Verdict::TryAgain { .. } => {
             Verdict::Fail(Fault::lasting("no_such_node", "the node is no `each` any more"))
         }
-    }
-}
-
-/// What is asked, for people: without query, headers and body.
-fn asked(ask: &Ask, url: Option<&str>) -> String {
-    match ask {
-        Ask::Http(http) => {
-            let url = url.unwrap_or(&http.url);
-            let end = url.find(['?', '#']).unwrap_or(url.len());
-            let page = part(ask).map(|it| format!(" (page {it})")).unwrap_or_default();
-            format!("{} {}{page}", http.method, &url[..end])
-        }
-        Ask::Tell(tell) => format!("tell {}", tell.channels.join(", ")),
-    }
-}
-
-/// Which part of its node's work is asked for, if it is not the first: it is another request, with a key of
-/// its own.
-fn part(ask: &Ask) -> Option<u32> {
-    match ask {
-        Ask::Http(http) => http.page.as_ref().map(|it| it.number).filter(|it| *it > 1),
-        Ask::Tell(_) => None,
     }
 }
 

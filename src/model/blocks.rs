@@ -103,6 +103,18 @@ impl Blocks {
         Ok(out.0)
     }
 
+    /// What it reads beside what its conditions look at.
+    pub(crate) fn flows(&self) -> Uses {
+        let mut uses = Uses::default();
+        let Rewritten { holes, soft, reads_up, .. } = &*self.rewritten;
+        let written = holes.iter().enumerate().filter(|(number, _)| !soft.contains(number));
+        written.for_each(|(_, hole)| hole.uses(&mut uses));
+        if *reads_up {
+            uses.path("params", None, None);
+        }
+        uses
+    }
+
     /// What it reads.
     pub(crate) fn uses(&self, uses: &mut Uses) {
         self.rewritten.holes.iter().for_each(|it| it.uses(uses));

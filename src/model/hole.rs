@@ -123,7 +123,7 @@ impl Hole {
         match &self.source {
             Source::Literal(_) => {}
             Source::Path { root, keys } => {
-                uses.path(root, keys.first());
+                uses.path(root, keys.literal(0), keys.literal(1));
                 keys.uses(uses);
             }
             Source::Secret(name) => {
@@ -138,7 +138,8 @@ impl Hole {
                         (literal(process), literal(reference))
                     }
                 };
-                uses.add(Uses { convs: vec![conv], ..Uses::default() });
+                let others = [(conv.0.clone(), keys.literal(0).map(str::to_owned))].into();
+                uses.add(Uses { convs: vec![conv], others, ..Uses::default() });
             }
         }
         if let Some(default) = &self.default {
@@ -183,10 +184,11 @@ impl Keys {
         }
     }
 
-    fn first(&self) -> Option<&str> {
+    /// The key at that place, if it is literal.
+    fn literal(&self, at: usize) -> Option<&str> {
         match self {
-            Keys::Known(keys) => keys.first().map(String::as_str),
-            Keys::Later(keys) => match keys.first().map(Vec::as_slice) {
+            Keys::Known(keys) => keys.get(at).map(String::as_str),
+            Keys::Later(keys) => match keys.get(at).map(Vec::as_slice) {
                 Some([Piece::Plain(text)]) => Some(text),
                 _ => None,
             },

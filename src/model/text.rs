@@ -215,6 +215,14 @@ impl Text {
         }
     }
 
+    /// What it reads of which something can be in the text.
+    pub fn flows(&self) -> Uses {
+        match &*self.0 {
+            Form::Blocks(blocks) => blocks.flows(),
+            Form::Plain(_) | Form::Hole(_) | Form::Parts(_) => self.uses(),
+        }
+    }
+
     /// What it reads.
     pub fn uses(&self) -> Uses {
         let mut uses = Uses::default();
