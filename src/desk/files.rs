@@ -99,7 +99,14 @@ impl Desk {
             return None;
         }
         self.registry().get(&id)?;
-        Some(Report { id, version: kept.version, changed: false, created: false, moved: 0 })
+        Some(Report {
+            id,
+            version: kept.version,
+            changed: false,
+            created: false,
+            moved: 0,
+            warnings: Vec::new(),
+        })
     }
 
     /// What could not be deployed.

@@ -24,6 +24,7 @@ pub mod submit;
 pub mod sift;
 pub mod look;
 pub mod kin;
+mod reaches;
 pub mod deploy;
 pub mod shelves;
 pub mod health;

@@ -304,9 +304,11 @@ impl TaskView {
             attempt: task.attempt + 1,
             visit: task.visit,
             revision: task.revision,
-            result: task.result.as_ref().filter(|_| process.is_some()).map(|it| {
-                cleaned(it, &task.marks.at(RESULT), task, secret)
-            }),
+            result: task
+                .result
+                .as_ref()
+                .filter(|_| process.is_some())
+                .map(|it| cleaned(it, &task.marks.at(RESULT), task, secret)),
         }
     }
 }

@@ -8,7 +8,7 @@ use std::collections::BTreeSet;
 use serde_json::Value;
 use zeroize::Zeroizing;
 
-use crate::channels::marks::{forms, without};
+use crate::model::forms::{DIGITS_MIN, FORM_CHARS_MIN, note, without};
 use crate::model::marks::{MASK, Marks, keys_of, place_of, step, veiled_value};
 use crate::model::params::Params;
 use crate::model::scope::dig;
@@ -20,12 +20,8 @@ pub const RESULT: &str = "/result";
 pub const LINK: &str = "/link";
 /// The longest text shown in a trail, in characters.
 const SHOWN_CHARS_MAX: usize = 200;
-/// The shortest secret that is looked for in texts: shorter ones would garble every message.
-const SCRUBBED_CHARS_MIN: usize = 4;
-/// The same for what was made of a secret, or says one back: it is less likely to be one by its length alone.
+/// The shortest that is looked for of what was made of a secret or says one back: more of it is chance.
 const ECHOED_CHARS_MIN: usize = 8;
-/// The fewest digits of a number that is looked for.
-const DIGITS_MIN: usize = 6;
 
 /// `params` as a person may see them: those in `secret` masked, what is marked, and every other text in which
 /// one was copied.
@@ -58,7 +54,7 @@ fn each_masked(
 /// Whether a secret could have been copied into it.
 fn has_text(value: &Value) -> bool {
     match value {
-        Value::String(text) => text.len() >= SCRUBBED_CHARS_MIN,
+        Value::String(text) => text.len() >= FORM_CHARS_MIN,
         Value::Number(_) | Value::Array(_) | Value::Object(_) => true,
         Value::Null | Value::Bool(_) => false,
     }
@@ -173,7 +169,7 @@ fn forms_of(task: &Task, secret: &BTreeSet<String>) -> Vec<Zeroizing<String>> {
     secret
         .iter()
         .filter_map(|name| task.params.get(name))
-        .for_each(|value| note(value, SCRUBBED_CHARS_MIN, &mut all));
+        .for_each(|value| note(value, FORM_CHARS_MIN, &mut all));
     marked_forms(&task.params, secret, ECHOED_CHARS_MIN, &mut all);
     all.sort_by(|one, other| (other.len(), other.as_str()).cmp(&(one.len(), one.as_str())));
     all.dedup();
@@ -193,22 +189,5 @@ fn marked_forms(params: &Params, but: &BTreeSet<String>, chars_min: usize, all: 
                 value.into_iter().for_each(|value| note(value, chars_min, all));
             }
         }
-    }
-}
-
-fn note(value: &Value, chars_min: usize, all: &mut Vec<Zeroizing<String>>) {
-    match value {
-        Value::String(secret) if secret.chars().count() >= chars_min => {
-            all.extend(forms(secret).into_iter().filter(|it| it.chars().count() >= SCRUBBED_CHARS_MIN));
-        }
-        Value::Number(number) => {
-            let text = number.to_string();
-            if text.bytes().filter(u8::is_ascii_digit).count() >= DIGITS_MIN {
-                all.extend(forms(&text));
-            }
-        }
-        Value::Array(items) => items.iter().for_each(|item| note(item, chars_min, all)),
-        Value::Object(map) => map.values().for_each(|item| note(item, chars_min, all)),
-        Value::String(_) | Value::Null | Value::Bool(_) => {}
     }
 }

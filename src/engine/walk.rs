@@ -106,7 +106,8 @@ impl Walk<'_> {
             let came = event == Event::Came;
             let view = View { unread: self.unread, ..View::new(self.task.clone(), &self.scope, self.now) };
             let budget = view.scope.budget;
-            let (mut verdict, spent) = measured(&budget, || node.kind.decide(event, &view));
+            let (verdict, spent) = measured(&budget, || node.kind.decide(event, &view));
+            let mut verdict = hushed(verdict, &view);
             drop(view);
             if self.scope.misses() {
                 match self.unfetched(came) {
@@ -457,6 +458,17 @@ impl Walk<'_> {
         fill(&mut hop);
         self.trail.push(hop);
         self.trail.last_mut().expect("a hop was pushed just now")
+    }
+}
+
+/// What a node decided, with nothing secret in what it says went wrong.
+fn hushed(verdict: Verdict, view: &View) -> Verdict {
+    match verdict {
+        Verdict::Fail(fault) => Verdict::Fail(view.hushed(fault)),
+        Verdict::TryAgain { fault, otherwise } => {
+            Verdict::TryAgain { fault: view.hushed(fault), otherwise: Box::new(hushed(*otherwise, view)) }
+        }
+        other => other,
     }
 }
 

@@ -80,13 +80,15 @@ impl Blocks {
     fn filled(&self, view: &View, encode: bool) -> Result<String, Fault> {
         let params = match self.rewritten.reads_up {
             true => {
-                view.noted("params", &[""; 0]);
-                view.task.params.map().values().try_for_each(charge_value)?;
-                view.task.params.map().clone()
+                let all = view.task.params.map();
+                all.values().try_for_each(charge_value)?;
+                let all = Value::Object(all.clone());
+                view.noted("params", &[""; 0], &all);
+                all
             }
-            false => Map::new(),
+            false => Value::Object(Map::new()),
         };
-        let context = Context::from(Value::Object(params));
+        let context = Context::from(params);
         let slot = Mutex::new(None);
         let mut context_of_render = RenderContext::new(None);
         for word in Word::ALL {

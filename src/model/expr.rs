@@ -13,9 +13,9 @@ use std::fmt;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, Mutex};
 
+use minijinja::Expression;
 use minijinja::machinery::parse_expr;
 use minijinja::value::{Value as Jinja, ValueKind};
-use minijinja::Expression;
 use serde_json::Value;
 
 use crate::model::budget::{self, charge, many, named, noted, within};
@@ -70,7 +70,14 @@ impl Expr {
             .compile_expression_owned(rewritten.source)
             .map_err(|it| Mistake::new(describe(&it)))?;
         let (lookups, uses) = (rewritten.lookups.into(), rewritten.uses);
-        Ok(Expr(Arc::new(Compiled { text: text.trim().to_owned(), expression, lookups, uses, is_path, decides })))
+        Ok(Expr(Arc::new(Compiled {
+            text: text.trim().to_owned(),
+            expression,
+            lookups,
+            uses,
+            is_path,
+            decides,
+        })))
     }
 
     /// Its value.

@@ -66,6 +66,16 @@ impl Marks {
         self.places().map(|it| format!("{place}{it}")).collect()
     }
 
+    /// What is marked of `value`, which these are the marks of.
+    pub fn of<'a>(&self, value: &'a Value) -> impl Iterator<Item = &'a Value> {
+        let found = |place: &str| {
+            keys_of(place).iter().try_fold(value, |value, key| {
+                value.get(key).or_else(|| value.get(key.parse::<usize>().ok()?))
+            })
+        };
+        self.places().filter_map(found).collect::<Vec<_>>().into_iter()
+    }
+
     /// Marks what another one marks, too.
     pub fn add(&mut self, other: &Marks) {
         match (&mut self.0, &other.0) {
@@ -101,7 +111,8 @@ impl Marks {
 
     fn inside<'a>(&'a self, place: &'a str) -> impl Iterator<Item = &'a str> {
         let from = format!("{place}/");
-        let all = self.0.iter().flat_map(move |it| it.range((Bound::Included(from.clone()), Bound::Unbounded)));
+        let all =
+            self.0.iter().flat_map(move |it| it.range((Bound::Included(from.clone()), Bound::Unbounded)));
         all.map(String::as_str).take_while(move |it| is_in(it, place))
     }
 

@@ -4,6 +4,7 @@ pub mod names;
 pub mod time;
 pub mod steps;
 pub mod marks;
+pub mod forms;
 pub mod params;
 pub mod fault;
 pub mod budget;

@@ -14,6 +14,7 @@ use serde_json::{Map, Value, json};
 use crate::model::bounds::Bounds;
 use crate::model::budget::Budget;
 use crate::model::fault::Fault;
+use crate::model::forms::{forms_of, without};
 use crate::model::key;
 use crate::model::marks::{MASK, Marks, place_of, veiled_value};
 use crate::model::names::{Address, ProcessId};
@@ -169,11 +170,12 @@ impl Scope {
         };
         let closed = |name: &str| hidden.contains(name) && self.reader.as_ref() != Some(&address.process);
         let Some((first, rest)) = path.split_first() else {
-            if !params.marks().is_empty() {
-                self.taint.note();
-            }
             let open = params.map().iter().filter(|(name, _)| !closed(name));
-            return Ok(open.map(|(name, value)| (name.clone(), value.clone())).collect());
+            let all: Value = open.map(|(name, value)| (name.clone(), value.clone())).collect();
+            if !params.marks().is_empty() {
+                self.taint.note(params.marks().of(&all));
+            }
+            return Ok(all);
         };
         if closed(first) {
             let message =
@@ -184,8 +186,11 @@ impl Scope {
             || Fault::lasting("missing_param", format!("`{address}` has no param `{}`", path.join(".")));
         let value = params.get(first).ok_or_else(missing)?;
         let value = dig(value, rest).cloned().ok_or_else(missing)?;
-        if !params.marks().is_empty() && params.marks().touches(&place_of(path)) {
-            self.taint.note();
+        if !params.marks().is_empty() {
+            let marks = params.marks().at(&place_of(path));
+            if !marks.is_empty() {
+                self.taint.note(marks.of(&value));
+            }
         }
         Ok(value)
     }
@@ -384,8 +389,19 @@ impl View {
         }
     }
 
+    /// `fault` without anything secret that was read on the way to it.
+    #[must_use]
+    pub fn hushed(&self, fault: Fault) -> Fault {
+        let values = self.scope.taint.values();
+        if values.is_empty() {
+            return fault;
+        }
+        let forms = forms_of(&values);
+        Fault { message: without(&fault.message, &forms), code: without(&fault.code, &forms), ..fault }
+    }
+
     /// Notes a read, if it was one of something secret.
-    pub(crate) fn noted<K: AsRef<str>>(&self, root: &str, keys: &[K]) {
+    pub(crate) fn noted<K: AsRef<str>>(&self, root: &str, keys: &[K], value: &Value) {
         let marks = match root {
             "response" => &self.response_marks,
             "task" | "fault" | "now" | "var" => return,
@@ -395,8 +411,11 @@ impl View {
             },
             _ => self.task.params.marks(),
         };
-        if !marks.is_empty() && !self.marks(root, keys).is_empty() {
-            self.scope.taint.note();
+        if !marks.is_empty() {
+            let marks = self.marks(root, keys);
+            if !marks.is_empty() {
+                self.scope.taint.note(marks.of(value));
+            }
         }
     }
 

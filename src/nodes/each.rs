@@ -203,7 +203,8 @@ impl Each {
         let all = which.filter_map(|index| Some((index, items.get(index)?)));
         let seen = |(index, item): (u64, Cow<'_, Value>)| {
             let marks = marks.at(&format!("/{index}"));
-            self.call(&view.with_item(index, item.into_owned(), marks), index)
+            let call = self.call(&view.with_item(index, item.into_owned(), marks), index);
+            call.map_err(|fault| view.hushed(fault))
         };
         all.map(seen).collect()
     }

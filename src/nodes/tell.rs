@@ -97,16 +97,15 @@ impl Telling<'_> {
     /// The way the message goes out, with what it may tell.
     pub fn way(&self, view: &View) -> Result<Way, Fault> {
         let said = |text: &Text| {
-            let (said, is_secret) = view.scope.taint.during(|| view.shown(self.reveal, |view| text.fill(view)));
+            let (said, is_secret) =
+                view.scope.taint.during(|| view.shown(self.reveal, |view| text.fill(view)));
             let reveals = is_secret && !self.reveal.is_empty();
             Ok::<_, Fault>((said?, if reveals { Marks::whole() } else { Marks::default() }))
         };
         let (text, text_marks) = said(self.message)?;
         let (subject, subject_marks) = match self.subject {
             Some(subject) => said(subject)?,
-            None => {
-                (format!("Beltline: {} / {}", view.task.process, view.task.reference), Marks::default())
-            }
+            None => (format!("Beltline: {} / {}", view.task.process, view.task.reference), Marks::default()),
         };
         let reveals = !text_marks.is_empty() || !subject_marks.is_empty();
         match self.notify {

@@ -27,7 +27,9 @@ fn of_node(station: &Station) -> Vec<Flow> {
         }));
     };
     for (key, part) in tree.entries() {
-        let named = |sink: fn(String) -> Sink| part.entries().iter().map(move |(key, it)| (it, sink(key.text.clone())));
+        let named = |sink: fn(String) -> Sink| {
+            part.entries().iter().map(move |(key, it)| (it, sink(key.text.clone())))
+        };
         match (spec.name, key.text.as_str()) {
             ("set", "set") | ("http" | "call" | "each", "save") => {
                 named(Sink::Param).for_each(|(it, into)| add(it, into));

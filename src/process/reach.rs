@@ -4,9 +4,11 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use crate::model::names::ProcessId;
 use crate::model::tree::Spot;
 use crate::process::flow::{Callee, Flow, Sink};
 use crate::process::hook::{Answer, Check};
+use crate::process::problem::Problem;
 use crate::process::process::Process;
 
 /// A place that a secret can reach.
@@ -64,7 +66,9 @@ impl Reach {
             (Trouble::Undeclared, Sink::Given(_, name) | Sink::Param(name)) => {
                 format!("declare it: `{name}: {{secret: true}}`; it is masked in any case")
             }
-            (Trouble::Undeclared, _) => "declare the params it replies as secret; they are masked in any case".to_owned(),
+            (Trouble::Undeclared, _) => {
+                "declare the params it replies as secret; they are masked in any case".to_owned()
+            }
             (Trouble::Named, _) => "name it after something that everyone may see".to_owned(),
             (Trouble::Public, _) => "let the hook check who asks, or reply something else".to_owned(),
         })
@@ -74,18 +78,22 @@ impl Reach {
 /// The secrets that can be in a value.
 type Secrets = BTreeSet<String>;
 
+/// By process, and by param or by name of a value.
+type Held = BTreeMap<(String, String), Secrets>;
+
 /// What is known so far.
 struct Known<'a> {
-    processes: &'a [&'a Process],
+    processes: BTreeMap<&'a str, &'a Process>,
     /// By process and param.
-    params: BTreeMap<(String, String), Secrets>,
+    params: Held,
     /// By process and name of the value.
-    replies: BTreeMap<(String, String), Secrets>,
+    replies: Held,
 }
 
 /// Every place that each secret of `processes` can reach, in the order of the processes and their texts.
 pub fn follow(processes: &[&Process]) -> Vec<Reach> {
-    let mut known = Known { processes, params: BTreeMap::new(), replies: BTreeMap::new() };
+    let by_id = processes.iter().map(|it| (it.id.as_str(), *it)).collect();
+    let mut known = Known { processes: by_id, params: BTreeMap::new(), replies: BTreeMap::new() };
     for process in processes {
         for name in process.secret.iter() {
             let secret = [format!("{}.{name}", process.id)].into();
@@ -105,6 +113,15 @@ pub fn follow(processes: &[&Process]) -> Vec<Reach> {
     all
 }
 
+/// What is wrong in the text of that process: what must be mended, and what should be.
+pub fn troubles(all: &[Reach], process: &ProcessId) -> (Vec<Problem>, Vec<Problem>) {
+    let own = all.iter().filter(|it| it.process == process.as_str());
+    let troubled = own.filter_map(|it| Some((it.trouble?, it)));
+    let (hard, soft): (Vec<_>, Vec<_>) = troubled.partition(|(trouble, _)| trouble.is_hard());
+    let problem = |(_, it): (Trouble, &Reach)| Problem::new(it.spot, it.message()).hint_if(it.hint());
+    (hard.into_iter().map(problem).collect(), soft.into_iter().map(problem).collect())
+}
+
 impl Known<'_> {
     /// The secrets in what a flow reads.
     fn read(&self, process: &Process, flow: &Flow) -> Secrets {
@@ -112,30 +129,25 @@ impl Known<'_> {
         let mut found: Secrets = flow.reads.secrets.iter().map(|it| format!("secret.{it}")).collect();
         for root in &flow.reads.roots {
             match root.as_str() {
-                "params" => self.add(&self.params, own, None, &mut found),
-                name => self.add(&self.params, own, Some(name), &mut found),
+                "params" => found.extend(held(&self.params, own, None, |_| true)),
+                name => found.extend(held(&self.params, own, Some(name), |_| true)),
             }
         }
         for (other, name) in &flow.reads.others {
             for other in self.called(other) {
                 let closed = |name: &str| other.id != process.id && other.hidden.contains(name);
-                let names = self.params.keys().filter(|(id, it)| {
-                    id == other.id.as_str() && name.as_ref().is_none_or(|name| name == it) && !closed(it)
-                });
-                names.for_each(|key| found.extend(self.params[key].iter().cloned()));
+                found.extend(held(&self.params, other.id.as_str(), name.as_deref(), |it| !closed(it)));
             }
         }
         if let Some(callee) = &flow.replies_of {
             for other in self.called(callee) {
+                let mut replies = |name| found.extend(held(&self.replies, other.id.as_str(), name, |_| true));
                 match &flow.into {
-                    Sink::Taken(_) => self.add(&self.replies, other.id.as_str(), None, &mut found),
-                    _ => flow.reads.fields.iter().for_each(|field| {
-                        // A list of replies is read by place; which of their values, nobody knows.
-                        let name = field.as_deref().filter(|it| self.replies.contains_key(&pair(other, it)));
-                        let any = field.as_deref().is_none_or(|it| it.parse::<u64>().is_ok());
-                        if any || name.is_some() {
-                            self.add(&self.replies, other.id.as_str(), name, &mut found);
-                        }
+                    Sink::Taken(_) => replies(None),
+                    // A list of replies is read by place; which of their values, nobody knows.
+                    _ => flow.reads.fields.iter().for_each(|field| match field.as_deref() {
+                        Some(name) if name.parse::<u64>().is_err() => replies(Some(name)),
+                        Some(_) | None => replies(None),
                     }),
                 }
             }
@@ -145,19 +157,10 @@ impl Known<'_> {
 
     /// The processes that a node may mean.
     fn called(&self, callee: &Callee) -> Vec<&Process> {
-        let is_it = |it: &&&Process| callee.as_ref().is_none_or(|id| id == it.id.as_str());
-        self.processes.iter().filter(is_it).copied().collect()
-    }
-
-    fn add(
-        &self,
-        from: &BTreeMap<(String, String), Secrets>,
-        process: &str,
-        name: Option<&str>,
-        to: &mut Secrets,
-    ) {
-        let of = from.iter().filter(|((id, it), _)| id == process && name.is_none_or(|name| name == it));
-        of.for_each(|(_, secrets)| to.extend(secrets.iter().cloned()));
+        match callee {
+            Some(id) => self.processes.get(id.as_str()).copied().into_iter().collect(),
+            None => self.processes.values().copied().collect(),
+        }
     }
 
     /// Whether the flow brings a secret to where it was not.
@@ -237,8 +240,7 @@ impl Known<'_> {
     fn answered(&self, process: &Process, all: &mut Vec<Reach>) {
         let spots = process.flows.iter().filter(|it| matches!(it.into, Sink::Reply(_)));
         let Some(spot) = spots.map(|it| it.spot).next() else { return };
-        let mut secrets = Secrets::new();
-        self.add(&self.replies, process.id.as_str(), None, &mut secrets);
+        let secrets = held(&self.replies, process.id.as_str(), None, |_| true);
         for hook in process.hooks.iter().filter(|it| matches!(it.answer, Answer::Reply)) {
             let trouble = matches!(hook.check, Check::Public).then_some(Trouble::Public);
             let sink = Sink::Hook(hook.name.to_string());
@@ -258,7 +260,15 @@ fn pair(process: &Process, name: &str) -> (String, String) {
     (process.id.to_string(), name.to_owned())
 }
 
-fn grow(to: &mut BTreeMap<(String, String), Secrets>, key: (String, String), found: Secrets) -> bool {
+/// The secrets in what a process holds under that name, or under any that is `open`.
+fn held(all: &Held, process: &str, name: Option<&str>, open: impl Fn(&str) -> bool) -> Secrets {
+    let from = (process.to_owned(), name.unwrap_or_default().to_owned());
+    let of =
+        all.range(from..).take_while(|((id, it), _)| id == process && name.is_none_or(|name| name == it));
+    of.filter(|((_, it), _)| open(it)).flat_map(|(_, secrets)| secrets.iter().cloned()).collect()
+}
+
+fn grow(to: &mut Held, key: (String, String), found: Secrets) -> bool {
     if found.is_empty() {
         return false;
     }

@@ -159,7 +159,10 @@ async fn a_secret_that_went_to_other_tasks_is_seen_nowhere_and_never() {
     let taker = house.api("GET", "/processes/taker/tasks/x").send().await.ok(200);
     let params = &taker["params"];
     assert_eq!(params["list"], json!(["plain", "***"]), "only what is secret is masked");
-    assert_eq!((&params["has"], &params["long"], &params["chosen"]), (&json!(true), &json!("long"), &json!("there")));
+    assert_eq!(
+        (&params["has"], &params["long"], &params["chosen"]),
+        (&json!(true), &json!("long"), &json!("there"))
+    );
     assert_eq!((&params["plain"], &params["back"]), (&json!("hello"), &json!("***")));
     assert_eq!(params["whole"], json!({"back": "***", "plain": "hello"}));
     assert_eq!(params["all"], json!({"token": "***", "pin": "***", "open": "yes"}));

@@ -9,6 +9,7 @@ use beltline::engine::transition::{LetterId, Transition};
 use beltline::model::descent::Descent;
 use beltline::model::effect::{Answer, Delivery, HttpAnswer, Later};
 use beltline::model::fault::{Class, Fault};
+use beltline::model::marks::Marks;
 use beltline::model::names::{Address, NodeName, Ref, TaskId};
 use beltline::model::params::Params;
 use beltline::model::scope::{Newborn, Other, Scope};
@@ -43,7 +44,8 @@ impl Bench {
             Value::Null => Other::NoTask(Newborn::default()),
             params_of => live(params(params_of.clone())),
         };
-        let others: HashMap<Address, Other> = others.iter().map(|(at, it)| (address(at), other(it))).collect();
+        let others: HashMap<Address, Other> =
+            others.iter().map(|(at, it)| (address(at), other(it))).collect();
         let scope = Scope::default().with(&process.id, false, Arc::new(others));
         let law = Law::new(others_in_store, BEGINNING);
         Bench { process, task: None, scope, now: BEGINNING, given: params(given), law }
@@ -110,6 +112,7 @@ impl Bench {
             caller,
             round: None,
             result: None,
+            marks: Marks::default(),
             kept_until: None,
             link: None,
             progress: None,
