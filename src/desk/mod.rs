@@ -24,7 +24,7 @@ pub mod submit;
 pub mod sift;
 pub mod look;
 pub mod kin;
-mod reaches;
+mod leaks;
 pub mod deploy;
 pub mod shelves;
 pub mod health;

@@ -1,7 +1,7 @@
 //! What of a task may be shown: secrets masked, long values shortened.
 //!
-//! Marks say what is secret, by how it was made. Texts are compared with the secrets beside that: a server may
-//! have said back what it was told.
+//! Marks say what is secret, by how it was made. Texts are compared with the secrets beside that: a server
+//! may have said back what it was told.
 
 use std::collections::BTreeSet;
 

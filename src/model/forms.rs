@@ -20,7 +20,8 @@ pub const DIGITS_MIN: usize = 6;
 const ENCODED_BYTES_MIN: usize = 8;
 
 /// The ways in which a secret can show up in a text: as it is, encoded for a URL, a form or JSON, in Base64
-/// wherever it begins in what was encoded, in hex, in lower case or in capitals. The longest first, so that none is cut in two by another.
+/// wherever it begins in what was encoded, in hex, in lower case or in capitals. The longest first, so that
+/// none is cut in two by another.
 pub fn forms(secret: &str) -> Vec<Zeroizing<String>> {
     let json = Value::from(secret).to_string();
     let mut forms = vec![

@@ -90,7 +90,9 @@ use serde_json::{Map, Value};
 use crate::model::effect::{Accept, Answer, Ask, HttpAnswer, HttpAsk, Outcome, Pace};
 use crate::model::expr::Expr;
 use crate::model::fault::{Class, Fault};
+use crate::model::helpers::urlencode;
 use crate::model::kind::{Effects, Event, Kind, Parsed, Spec, Verdict, schema};
+use crate::model::marks::MASK;
 use crate::model::names::NodeName;
 use crate::model::rate::Rate;
 use crate::model::scope::View;
@@ -323,6 +325,8 @@ impl Http {
         let shape = &self.shape;
         let (url, is_secret) = view.scope.taint.during(|| shape.url.fill_url(view));
         let asked = is_secret.then(|| view.shown(&[], |view| shape.url.fill_url(view))).transpose()?;
+        // Nobody reads an encoded mask.
+        let asked = asked.map(|url| url.replace(&urlencode(MASK), MASK));
         let mut ask = HttpAsk {
             method: self.method.clone(),
             url: url?,

@@ -1,5 +1,5 @@
 //! [`Flow`]: where what a node's texts read goes, as it is written. What is true of all processes together is
-//! found by [`crate::process::reach`].
+//! found where they are followed.
 
 use std::fmt;
 

@@ -25,7 +25,7 @@ pub mod check_hooks;
 pub mod check_schedule;
 pub mod check;
 pub mod parse;
-pub mod reach;
+pub mod secret_flow;
 pub mod life;
 pub mod admit;
 pub mod graph;

@@ -1,7 +1,7 @@
 //! A secret stays one wherever it goes: into other params, other tasks, replies, results and messages, in any
 //! form, and after the secret itself has changed.
 
-use std::sync::atomic::Ordering;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use beltline::model::taint::BLIND;
 use serde_json::{Value, json};
@@ -61,7 +61,7 @@ nodes:
       list: [plain, \"{{conv[keeper].ref[t].token}}\"]
       upper: \"= conv('keeper', 't').token|upper\"
       half: \"= conv('keeper', 't').token[5:13]\"
-      keyed: \"= dict([[conv('keeper', 't').token, 1]])\"
+      keyed: \"= {conv('keeper', 't').token: 1}\"
       has: \"= conv('keeper', 't').token is defined\"
       long: \"= 'long' if conv('keeper', 't').token|length > 3 else 'short'\"
       chosen: \"{{#if conv[keeper].ref[t].token}}there{{/if}}\"
@@ -119,14 +119,16 @@ async fn travelled() -> House {
 
 /// All that a person sees of all tasks.
 async fn seen(house: &House) -> Vec<String> {
+    static LOOKS: AtomicU64 = AtomicU64::new(0);
     let mut all = Vec::new();
-    let tasks = house.api("GET", "/tasks?limit=500").send().await;
+    let name = format!("looker-{}", LOOKS.fetch_add(1, Ordering::Relaxed));
+    let reader = house.token(&name, &["read", "run"], None).await;
+    let get = |path: &str| house.api("GET", path).token(&reader).send();
+    let tasks = get("/tasks?limit=500").await;
     for task in tasks.ok(200)["items"].as_array().unwrap() {
         let path = task_path(task["process"].as_str().unwrap(), task["ref"].as_str().unwrap());
-        all.push(house.api("GET", &path).send().await.text);
-        all.push(house.api("GET", &format!("{path}/trail")).send().await.text);
-        let page = path.replace("/processes/", "/dashboard/p/").replace("/tasks/", "/t/");
-        all.push(house.call("GET", &page).send().await.text);
+        all.push(get(&path).await.text);
+        all.push(get(&format!("{path}/trail")).await.text);
     }
     all.push(tasks.text);
     all
@@ -234,15 +236,24 @@ async fn without_marks_the_secret_would_be_seen() {
     BLIND.store(false, Ordering::Relaxed);
 }
 
+const VAULT: &str = "
+process: vault
+params: {key: {type: string, secret: true, shared: true}}
+nodes:
+  start: {kind: input, next: hold}
+  hold: {kind: wait, next: done}
+  done: {kind: end}
+";
+
 const DOORS: &str = "
 process: doors
-params: {key: {type: string, secret: true}}
+params: {for: {type: string}}
 hooks:
   open: {public: true, answer: reply}
   guarded: {check: {header: {name: X-Token, value: \"tok {{secret.shop}}\"}}, answer: reply}
 nodes:
   start: {kind: input, next: say}
-  say: {kind: reply, values: {key: \"{{key}}\"}, next: done}
+  say: {kind: reply, values: {key: \"{{conv[vault].ref[v].key}}\"}, next: done}
   done: {kind: end}
 ";
 
@@ -250,11 +261,35 @@ nodes:
 async fn a_hook_that_anybody_may_ask_gives_no_secret() {
     let house = House::open().await;
     house.api("PUT", "/secrets/shop").json(&json!({"value": "open-sesame"})).send().await.ok(200);
+    // While there is no vault, nobody knows that it has secrets.
     house.deploy(DOORS).await;
-    let body = json!({"key": TOKEN});
+    house.deploy(VAULT).await;
+    house.submit("vault", "v", json!({"key": TOKEN})).await;
+    let body = json!({});
     let answer = house.call("POST", "/hooks/doors/open").token("").json(&body).send().await;
     assert!(answer.status == 500 && !answer.text.contains(TOKEN), "{}", answer.text);
     assert!(answer.text.contains("secret_misplaced"), "{}", answer.text);
     let guarded = house.call("POST", "/hooks/doors/guarded").token("").header("x-token", "tok open-sesame");
     assert_eq!(guarded.json(&body).send().await.ok(200), json!({"key": TOKEN}));
+    let text = DOORS.replace("tok ", "token ");
+    let refused = house.api("PUT", "/processes/doors").yaml(&text).send().await.problem(422, "problems");
+    let said = refused["problems"][0]["message"].as_str().unwrap();
+    assert_eq!(said, "the secret `vault.key` reaches the answer of the hook open, which is public");
+    let text = text.replace("  open: {public: true, answer: reply}\n", "");
+    house.deploy(&text).await;
+}
+
+#[tokio::test]
+async fn a_deploy_says_where_a_secret_goes_that_is_not_declared() {
+    let house = House::open().await;
+    house.deploy(KEEPER).await;
+    let text = "process: taker\nnodes:\n  start: {kind: input, next: take}\n  \
+                take: {kind: set, set: {copy: \"{{conv[keeper].ref[t].token}}\"}, next: done}\n  \
+                done: {kind: end}\n";
+    let report = house.deploy(text).await;
+    let wanted = "4:33: the secret `keeper.token` reaches param copy, which is not declared secret; \
+                  hint: declare it: `copy: {secret: true}`; it is masked in any case";
+    assert_eq!(report["warnings"], json!([wanted]));
+    let declared = text.replace("nodes:", "params: {copy: {secret: true}}\nnodes:");
+    assert_eq!(house.deploy(&declared).await["warnings"], Value::Null);
 }

@@ -2,7 +2,7 @@
 
 use base64::Engine;
 use base64::prelude::{BASE64_STANDARD, BASE64_URL_SAFE_NO_PAD};
-use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
+use percent_encoding::{NON_ALPHANUMERIC, percent_decode_str, utf8_percent_encode};
 use serde_json::Value;
 
 /// A secret, and all forms in which it is known again: as it is, in either case, encoded for a URL, in JSON,
@@ -38,7 +38,10 @@ impl Canary {
         Canary { name: name.to_owned(), value: value.to_owned(), forms }
     }
 
+    /// Whether it is in a text, encoded for a URL up to twice.
     pub(super) fn is_in(&self, text: &str) -> bool {
-        self.forms.iter().any(|form| text.contains(form.as_str()))
+        let decoded = |text: &str| percent_decode_str(text).decode_utf8_lossy().into_owned();
+        let is_in = |text: &str| self.forms.iter().any(|form| text.contains(form.as_str()));
+        is_in(text) || (text.contains('%') && (is_in(&decoded(text)) || is_in(&decoded(&decoded(text)))))
     }
 }

@@ -74,18 +74,21 @@ impl Pen<'_> {
                 pen.reply();
             }
         }
-        let (link, result) = (pen.text_of(), pen.value());
+        // The other tasks have ended by then.
+        let (link, result) = (pen.text_of(), pen.own().0);
         let last = pen.nodes;
         let (k0, k1) = (&own[0].value, &own[1].value);
         let head = format!(
-            "process: p{number}\nparams:\n  k0: {{type: string, secret: true, shared: true, default: '{k0}'}}\n  \
-             k1: {{type: string, secret: true, default: '{k1}'}}\n  open: {{type: string, default: open}}\n\
+            "process: p{number}\nparams:\n  \
+             k0: {{type: string, secret: true, shared: true, default: '{k0}'}}\n  \
+             k1: {{type: string, secret: true, default: '{k1}'}}\n  \
+             open: {{type: string, default: open}}\n\
              nodes:\n  start: {{kind: input, next: n0}}\n"
         );
         let tail = format!(
             "  n{last}:\n    kind: wait\n    link: 'https://p{number}-link.example/{link}'\n    \
-             accept: {{never: {{required: true}}}}\n    for: 1h\n    next_on_timeout: done\n    next: done\n    \
-             on_error: done\n  done:\n    kind: end\n    result: {result}\n    on_error: lost\n  \
+             accept: {{never: {{required: true}}}}\n    for: 1h\n    \
+             next_on_timeout: done\n    next: done\n    on_error: done\n  done:\n    kind: end\n    result: {result}\n    on_error: lost\n  \
              lost: {{kind: end}}\n"
         );
         (format!("{head}{}{tail}", pen.text), pen.names)
@@ -133,12 +136,14 @@ impl Pen<'_> {
     }
 
     fn made(&mut self) -> (String, Form) {
+        let other = if self.dice.once_in(4) { self.other() } else { None };
+        other.unwrap_or_else(|| self.own())
+    }
+
+    /// A value made of what the task holds itself.
+    fn own(&mut self) -> (String, Form) {
         let (name, form) = self.name();
         let plain = form == Form::Plain;
-        let other = if self.dice.once_in(4) { self.other() } else { None };
-        if let Some(other) = other {
-            return other;
-        }
         match self.dice.from(0, 14) {
             0..=2 => (format!("'{{{{{name}}}}}'"), form),
             3 => (format!("'of {{{{{name}}}}}.'"), form),
@@ -158,7 +163,7 @@ impl Pen<'_> {
     /// What another task holds.
     fn other(&mut self) -> Option<(String, Form)> {
         let other = self.behind()?;
-        if self.dice.once_in(5) {
+        if self.dice.once_in(12) {
             return Some((format!("'{{{{conv[p{other}].ref[main]}}}}'"), Form::Made));
         }
         let open: Vec<_> = self.others[other].iter().filter(|(name, _)| name != "k1").cloned().collect();
@@ -225,7 +230,7 @@ impl Pen<'_> {
     fn call(&mut self) {
         let Some(other) = self.behind() else { return self.set() };
         let (given, form) = self.made();
-        let name = if form == Form::Plain && self.dice.once_in(3) { "k0" } else { "given" };
+        let name = if form == Form::Plain && self.dice.once_in(8) { "k0" } else { "given" };
         // A declared text takes nothing else: a name that is made for the purpose does.
         let name =
             if given.starts_with(['[', '{']) || given.contains("ref[main]}}") { "given" } else { name };
@@ -282,7 +287,7 @@ impl Pen<'_> {
             lines.push(format!("reveal: [{name}]"));
         }
         if kind == "escalation" {
-            lines.push(format!("once_per: '{{{{{more}}}}}'"));
+            lines.push(format!("once_per: '{at} {{{{{more}}}}}'"));
         }
         self.put(kind, &lines);
     }

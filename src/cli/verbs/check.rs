@@ -13,7 +13,7 @@ use crate::cli::session::Session;
 use crate::process::parse::parse;
 use crate::process::problem::{Problem, render, settle};
 use crate::process::process::Process;
-use crate::process::reach::{follow, troubles};
+use crate::process::secret_flow::{follow, troubles};
 
 /// Check process files; no server is needed
 #[derive(Debug, Args)]

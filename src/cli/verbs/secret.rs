@@ -14,7 +14,7 @@ use crate::cli::remote::encoded;
 use crate::cli::session::Session;
 use crate::cli::verbs::check::expanded;
 use crate::process::parse::parse;
-use crate::process::reach::{Reach, follow};
+use crate::process::secret_flow::{Reached, follow};
 
 const PATH: &str = "/api/v1/secrets";
 
@@ -104,7 +104,7 @@ fn flow(files: &[PathBuf], session: &Session) -> Result<()> {
         });
         processes.push(process?);
     }
-    let line = |it: &Reach| {
+    let line = |it: &Reached| {
         let at = if it.node.is_empty() { it.process.clone() } else { format!("{}/{}", it.process, it.node) };
         let note = it.trouble.map(|_| [it.message(), it.hint().unwrap_or_default()].join("; hint: "));
         json!({"secret": it.secret, "at": at, "reaches": it.sink.to_string(), "note": note})

@@ -3,7 +3,7 @@
 use crate::desk::desk::Desk;
 use crate::process::problem::{Problem, settle};
 use crate::process::process::Process;
-use crate::process::reach::{follow, troubles};
+use crate::process::secret_flow::{follow, troubles};
 
 impl Desk {
     /// What secrets reach by that process, and should not: what must be mended, and what should be.

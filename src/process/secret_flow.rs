@@ -1,4 +1,4 @@
-//! [`Reach`]: every place that a secret can reach, through all processes together. It is worked out from what
+//! [`Reached`]: every place that a secret can reach, through all processes together. It is worked out from what
 //! is written, and may say more than ever happens, never less: but for what a server says back of what it was
 //! told, which nobody can know before it does.
 
@@ -13,7 +13,7 @@ use crate::process::process::Process;
 
 /// A place that a secret can reach.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Reach {
+pub struct Reached {
     /// The secret: `process.param`, or `secret.NAME`.
     pub secret: String,
     /// The process whose node brings it there.
@@ -46,10 +46,10 @@ impl Trouble {
     }
 }
 
-impl Reach {
+impl Reached {
     /// What is wrong, for a person.
     pub fn message(&self) -> String {
-        let Reach { secret, sink, .. } = self;
+        let Reached { secret, sink, .. } = self;
         match self.trouble {
             Some(Trouble::Public) => format!("the secret `{secret}` reaches the {sink}, which is public"),
             Some(Trouble::Named) => format!("the secret `{secret}` becomes part of the {sink}"),
@@ -91,7 +91,7 @@ struct Known<'a> {
 }
 
 /// Every place that each secret of `processes` can reach, in the order of the processes and their texts.
-pub fn follow(processes: &[&Process]) -> Vec<Reach> {
+pub fn follow(processes: &[&Process]) -> Vec<Reached> {
     let by_id = processes.iter().map(|it| (it.id.as_str(), *it)).collect();
     let mut known = Known { processes: by_id, params: BTreeMap::new(), replies: BTreeMap::new() };
     for process in processes {
@@ -114,11 +114,11 @@ pub fn follow(processes: &[&Process]) -> Vec<Reach> {
 }
 
 /// What is wrong in the text of that process: what must be mended, and what should be.
-pub fn troubles(all: &[Reach], process: &ProcessId) -> (Vec<Problem>, Vec<Problem>) {
+pub fn troubles(all: &[Reached], process: &ProcessId) -> (Vec<Problem>, Vec<Problem>) {
     let own = all.iter().filter(|it| it.process == process.as_str());
     let troubled = own.filter_map(|it| Some((it.trouble?, it)));
     let (hard, soft): (Vec<_>, Vec<_>) = troubled.partition(|(trouble, _)| trouble.is_hard());
-    let problem = |(_, it): (Trouble, &Reach)| Problem::new(it.spot, it.message()).hint_if(it.hint());
+    let problem = |(_, it): (Trouble, &Reached)| Problem::new(it.spot, it.message()).hint_if(it.hint());
     (hard.into_iter().map(problem).collect(), soft.into_iter().map(problem).collect())
 }
 
@@ -206,7 +206,7 @@ impl Known<'_> {
     }
 
     /// Where the flow brings secrets, at the end.
-    fn reached(&self, process: &Process, flow: &Flow, all: &mut Vec<Reach>) {
+    fn reached(&self, process: &Process, flow: &Flow, all: &mut Vec<Reached>) {
         let trouble = match &flow.into {
             Sink::Param(name) => (!process.secret.contains(name)).then_some(Trouble::Undeclared),
             Sink::Given(callee, name) => {
@@ -222,7 +222,7 @@ impl Known<'_> {
             _ => None,
         };
         for secret in self.read(process, flow) {
-            let reach = Reach {
+            let reach = Reached {
                 secret,
                 process: process.id.to_string(),
                 node: flow.node.clone(),
@@ -237,14 +237,14 @@ impl Known<'_> {
     }
 
     /// What the hooks of a process answer.
-    fn answered(&self, process: &Process, all: &mut Vec<Reach>) {
+    fn answered(&self, process: &Process, all: &mut Vec<Reached>) {
         let spots = process.flows.iter().filter(|it| matches!(it.into, Sink::Reply(_)));
         let Some(spot) = spots.map(|it| it.spot).next() else { return };
         let secrets = held(&self.replies, process.id.as_str(), None, |_| true);
         for hook in process.hooks.iter().filter(|it| matches!(it.answer, Answer::Reply)) {
             let trouble = matches!(hook.check, Check::Public).then_some(Trouble::Public);
             let sink = Sink::Hook(hook.name.to_string());
-            all.extend(secrets.iter().map(|secret| Reach {
+            all.extend(secrets.iter().map(|secret| Reached {
                 secret: secret.clone(),
                 process: process.id.to_string(),
                 node: String::new(),
