@@ -153,7 +153,9 @@ impl From<Refusal> for Problem {
                     .with("fault", json!(task.fault))
                     .with("alarm", json!(task.alarm))
             }
+            Refusal::TooOften { wait, .. } => problem.with(RETRY_AFTER, wait.0.div_ceil(1_000).max(1)),
             Refusal::Denied { .. }
+            | Refusal::Forbidden { .. }
             | Refusal::Bad { .. }
             | Refusal::Busy(_)
             | Refusal::Conflict { .. }
@@ -173,7 +175,7 @@ impl From<Refusal> for Problem {
 
 fn status(refusal: &Refusal) -> StatusCode {
     match refusal {
-        Refusal::Denied { .. } => StatusCode::FORBIDDEN,
+        Refusal::Denied { .. } | Refusal::Forbidden { .. } => StatusCode::FORBIDDEN,
         Refusal::Unproven => StatusCode::UNAUTHORIZED,
         Refusal::Bad { code: "unsupported_media_type", .. } => StatusCode::UNSUPPORTED_MEDIA_TYPE,
         Refusal::Missing { .. } => StatusCode::NOT_FOUND,
@@ -184,7 +186,7 @@ fn status(refusal: &Refusal) -> StatusCode {
             StatusCode::CONFLICT
         }
         Refusal::Changed(_) => StatusCode::PRECONDITION_FAILED,
-        Refusal::TooManyTasks { .. } => StatusCode::TOO_MANY_REQUESTS,
+        Refusal::TooManyTasks { .. } | Refusal::TooOften { .. } => StatusCode::TOO_MANY_REQUESTS,
         Refusal::Gone(_) => StatusCode::GONE,
         Refusal::NoRoom(_) => StatusCode::INSUFFICIENT_STORAGE,
         Refusal::Busy(_)

@@ -217,7 +217,7 @@ impl IntoResponse for Oops {
 /// The status of an answer that refuses.
 pub(super) fn status(refusal: &Refusal) -> StatusCode {
     match refusal {
-        Refusal::Denied { .. } => StatusCode::FORBIDDEN,
+        Refusal::Denied { .. } | Refusal::Forbidden { .. } => StatusCode::FORBIDDEN,
         Refusal::Unproven => StatusCode::UNAUTHORIZED,
         Refusal::Missing { .. } => StatusCode::NOT_FOUND,
         Refusal::Bad { .. } | Refusal::Fields(_) | Refusal::Problems { .. } => {
@@ -228,7 +228,7 @@ pub(super) fn status(refusal: &Refusal) -> StatusCode {
         | Refusal::RefTaken(_)
         | Refusal::Conflict { .. }
         | Refusal::Changed(_) => StatusCode::CONFLICT,
-        Refusal::TooManyTasks { .. } => StatusCode::TOO_MANY_REQUESTS,
+        Refusal::TooManyTasks { .. } | Refusal::TooOften { .. } => StatusCode::TOO_MANY_REQUESTS,
         Refusal::Gone(_) => StatusCode::GONE,
         Refusal::NoRoom(_) => StatusCode::INSUFFICIENT_STORAGE,
         Refusal::Busy(_)

@@ -22,8 +22,9 @@ use futures::StreamExt;
 use crate::desk::actor::{Actor, Right};
 use crate::desk::desk::{Desk, lock};
 use crate::desk::kept::{KeptProcess, KeptVersion, record};
+use crate::desk::reaches::{granted, may_show};
 use crate::desk::refusal::{Done, Refusal, Stranded};
-use crate::engine::edges::{Count, Shelf, StoreError, TaskQuery};
+use crate::engine::edges::{Count, Record, Shelf, StoreError, TaskQuery};
 use crate::engine::registry::Deployed;
 use crate::model::names::{NodeName, ProcessId, TaskId};
 use crate::model::task::{Letter, Order, Phase, To, Word};
@@ -73,6 +74,9 @@ pub struct Report {
     /// Where its nodes bring secrets that should not be there. They are masked there all the same.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub warnings: Vec<String>,
+    /// The other processes that it names to act in: with the rights of who deployed it.
+    #[schema(value_type = Vec<String>)]
+    pub reaches: Vec<ProcessId>,
 }
 
 impl Desk {
@@ -128,7 +132,11 @@ impl Desk {
         let old = self.registry().get(id);
         let kept = self.kept_of(id);
         let (now, unfinished) = (self.now(), kept.as_ref().is_some_and(|it| !it.moves.is_empty()));
-        let same = kept.as_ref().is_some_and(|it| it.version == process.version) && old.is_some();
+        let reaches = self.may_reach(by, process)?;
+        may_show(by, old.as_ref(), kept.is_some(), process)?;
+        let again = kept.as_ref().filter(|it| it.version == process.version && old.is_some());
+        let granted = granted(by, again);
+        let same = again.is_some_and(|it| it.granted == granted);
         let mut report = Report {
             id: id.clone(),
             version: process.version.clone(),
@@ -136,6 +144,7 @@ impl Desk {
             created: kept.is_none(),
             moved: 0,
             warnings: if same { Vec::new() } else { self.leaks(process, it)? },
+            reaches,
         };
         let moves = moves(it, old.as_ref(), process)?;
         let stranded = self.stranded(process, &moves).await?;
@@ -152,6 +161,7 @@ impl Desk {
             paused: kept.as_ref().is_some_and(|it| it.paused),
             by: by.name.clone(),
             at: now,
+            granted,
             moves,
             file_version: match &it.file {
                 Some(_) => Some(process.version.clone()),
@@ -171,18 +181,7 @@ impl Desk {
             self.keep_process(id, KeptProcess { rouse: true, ..kept }).await?;
             self.drain(&old, process, &next.moves).await?;
         }
-        let text = KeptVersion { text: it.text.clone(), by: by.name.clone(), at: now };
-        let name = format!("{id}@{}", process.version);
-        // A damaged text is written anew: its name says what it was.
-        let known = match self.store().record(Shelf::Version, &name).await {
-            Err(StoreError::Corrupt(_)) => false,
-            known => known?.is_some(),
-        };
-        let mut records = vec![record(Shelf::Process, id.as_str(), &next, now)?];
-        if !known {
-            records.push(record(Shelf::Version, &name, &text, now)?);
-        }
-        records.extend(self.base_of(process, now).await?);
+        let records = self.records(process, &it.text, &next).await?;
         self.store().keep(records).await?;
         unsettled.kept();
         self.remember(id, next.clone());
@@ -191,18 +190,38 @@ impl Desk {
         Ok(report)
     }
 
+    /// What is kept of a version that is deployed, in one commit.
+    async fn records(&self, process: &Process, text: &str, next: &KeptProcess) -> Done<Vec<Record>> {
+        let (id, now) = (&process.id, next.at);
+        let text = KeptVersion { text: text.to_owned(), by: next.by.clone(), at: now };
+        let name = format!("{id}@{}", process.version);
+        // A damaged text is written anew: its name says what it was.
+        let known = match self.store().record(Shelf::Version, &name).await {
+            Err(StoreError::Corrupt(_)) => false,
+            known => known?.is_some(),
+        };
+        let mut records = vec![record(Shelf::Process, id.as_str(), next, now)?];
+        if !known {
+            records.push(record(Shelf::Version, &name, &text, now)?);
+        }
+        records.extend(self.base_of(process, now).await?);
+        Ok(records)
+    }
+
     /// Registers a version that is kept, moves its tasks, and lets them go on.
     pub(super) async fn install(&self, process: &Arc<Process>, next: KeptProcess, by: &Actor) -> Done<u64> {
         let id = &process.id;
         let rests = next.paused || !next.moves.is_empty();
-        self.registry().put(Deployed { process: Arc::clone(process), paused: rests });
+        let granted = next.granted.clone().map(Arc::new);
+        let resting = Deployed { process: Arc::clone(process), paused: rests, granted };
+        self.registry().put(resting.clone());
         let mut moved = 0;
         self.load_lives(process).await?;
         if !next.moves.is_empty() {
             moved = self.move_all(process, &next.moves, by).await?;
             let moved_on = KeptProcess { moves: BTreeMap::new(), ..next.clone() };
             self.keep_process(id, moved_on).await?;
-            self.registry().put(Deployed { process: Arc::clone(process), paused: next.paused });
+            self.registry().put(Deployed { paused: next.paused, ..resting });
         }
         if next.paused {
             self.watch_others();

@@ -13,6 +13,7 @@ use tokio::sync::Notify;
 use crate::desk::actor::{Actor, Pass};
 use crate::desk::chain::{Chain, Line};
 use crate::desk::kept::{KeptProcess, KeptSession, KeptToken, KeptUser, values};
+use crate::desk::pace::Pace;
 use crate::desk::password::Passwords;
 use crate::desk::quiet::Quiet;
 use crate::desk::refusal::{Done, Refusal};
@@ -94,6 +95,8 @@ pub struct Desk {
     pub(super) checked: Mutex<LastCheck>,
     /// What the log was told of late.
     pub(super) quiet: Mutex<Quiet>,
+    /// How much hooks took of late.
+    pub(super) pace: Mutex<Pace>,
     /// Somebody wants the store checked now.
     pub(super) check_now: Notify,
     /// What the watchdog remembers.
@@ -178,6 +181,7 @@ impl Desk {
             schedules: Schedules::default(),
             checked: Mutex::default(),
             quiet: Mutex::default(),
+            pace: Mutex::default(),
             check_now: Notify::new(),
             watch: Watch::default(),
         }

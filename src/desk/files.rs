@@ -106,6 +106,7 @@ impl Desk {
             created: false,
             moved: 0,
             warnings: Vec::new(),
+            reaches: Vec::new(),
         })
     }
 

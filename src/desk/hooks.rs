@@ -8,12 +8,14 @@ use crate::desk::actor::Actor;
 use crate::desk::desk::Desk;
 use crate::desk::orders::{typed, writable};
 use crate::desk::refusal::{Done, Refusal};
+use crate::model::fault::Fault;
 use crate::model::key;
 use crate::model::names::ProcessId;
 use crate::model::params::Params;
+use crate::model::scope::View;
 use crate::model::task::{Letter, Order, State, Task, To, Word};
 use crate::process::admit::coerce;
-use crate::process::process::Process;
+use crate::process::process::{Node, Process};
 
 /// How often a hook looks again at a task that changed under it.
 const TRIES_MAX: usize = 5;
@@ -73,9 +75,20 @@ impl Desk {
     /// Moves the task on with what the node accepts of `brought`. The letter is bound to the revision that
     /// was looked at, so that of two who come at once only one is let in.
     pub async fn open(&self, process: Option<&ProcessId>, key: &str, brought: &Brought) -> Done<Opened> {
+        self.go_in(process, key, brought, |_, _| Ok(())).await
+    }
+
+    async fn go_in(
+        &self,
+        process: Option<&ProcessId>,
+        key: &str,
+        brought: &Brought,
+        fits: impl Fn(&Node, &Task) -> Done<()>,
+    ) -> Done<Opened> {
         for _ in 0..TRIES_MAX {
             let task = self.holder(process, key).await?;
             let deployed = self.deployed(&task.process)?;
+            fits(deployed.process.node(&task.at).ok_or_else(gone)?, &task)?;
             let accepts = accepts(&deployed.process, &task)?;
             let params = taken(&deployed.process, &accepts, brought)?;
             writable(&params)?;
@@ -114,7 +127,8 @@ impl Desk {
             brought.values.insert("code".to_owned(), Value::from(code));
         }
         brought.values.insert("callback".to_owned(), Value::Object(rest.collect()));
-        let opened = self.open(None, state, &brought).await?;
+        let iss = query.get("iss").map(String::as_str);
+        let opened = self.go_in(None, state, &brought, |node, task| self.is_from(node, task, iss)).await?;
         self.audit(
             &Actor::local("link"),
             "oauth.callback",
@@ -122,6 +136,24 @@ impl Desk {
         )
         .await?;
         Ok(opened)
+    }
+
+    /// Whether a redirect comes from the provider that the node wants it from: another one could hand in a
+    /// code of its own.
+    fn is_from(&self, node: &Node, task: &Task, iss: Option<&str>) -> Done<()> {
+        let Some(issuer) = node.kind.issuer() else { return Ok(()) };
+        let view = View::new(task.clone(), &(self.handle.turns().facts)(), self.now());
+        let unread = |fault: Fault| Refusal::Conflict { code: "wrong_issuer", message: fault.message };
+        let wanted = issuer.fill(&view).map_err(unread)?;
+        if wanted.is_empty() || iss == Some(wanted.as_str()) {
+            return Ok(());
+        }
+        let message = format!(
+            "node `{}` wants a redirect from `{wanted}`, and this one {}; nothing was taken of it",
+            node.name,
+            if iss.is_some() { "comes from elsewhere" } else { "does not say where it comes from (`iss`)" }
+        );
+        Err(Refusal::Conflict { code: "wrong_issuer", message })
     }
 
     /// The waiting task that `key` is of. Whatever is wrong with a key that looks like one, the answer is the

@@ -76,11 +76,15 @@ pub enum Hooked {
 }
 
 impl Desk {
-    /// Makes what of the check can be made before the body is read: who may not come in is not listened to.
+    /// Makes what of the check can be made before the body is read: who may not come in, or comes too often,
+    /// is not listened to.
     pub fn check_head(&self, knock: &Knock, request: &Request) -> Done<()> {
         let hook = knock.hook().ok_or_else(no_hook)?;
         match hook.check.is_of_the_head() {
-            true => self.proved(knock, hook, request).map(drop),
+            true => {
+                self.proved(knock, hook, request)?;
+                self.paced(knock, hook)
+            }
             false => Ok(()),
         }
     }
@@ -101,6 +105,9 @@ impl Desk {
 
     async fn come_in(&self, knock: &Knock, hook: &Hook, request: Request) -> Done<Hooked> {
         let signature = self.proved(knock, hook, &request)?;
+        if !hook.check.is_of_the_head() {
+            self.paced(knock, hook)?;
+        }
         let held = match &signature {
             Some(signature) => Some(self.hold(knock, signature).await?),
             None => None,
@@ -296,8 +303,19 @@ impl Desk {
         }
     }
 
+    /// Refuses what comes more often than the hook takes it. Who may not come in uses nothing up.
+    fn paced(&self, knock: &Knock, hook: &Hook) -> Done<()> {
+        let Some(rate) = hook.rate else { return Ok(()) };
+        let taken = lock(&self.pace).take(&knock.place(), rate, self.clock().ticks());
+        taken.map_err(|wait| {
+            count(knock, "too_often");
+            Refusal::TooOften { rate, wait }
+        })
+    }
+
     /// Tells the log of what it was not told of while it went on.
     pub(super) fn tell_quiet(&self) {
+        lock(&self.pace).sweep(self.clock().ticks());
         for (what, more) in lock(&self.quiet).ended(self.clock().ticks()) {
             tracing::warn!(more, "requests to a hook were refused: {what}");
         }

@@ -28,6 +28,9 @@ pub struct KeptProcess {
     pub by: String,
     /// Deployed at.
     pub at: Timestamp,
+    /// Where its tasks may act, beside itself: where whoever deployed it might run tasks; none: everywhere.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub granted: Option<BTreeSet<ProcessId>>,
     /// Where tasks go that stand on nodes which this version has no more, until all are moved.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub moves: BTreeMap<NodeName, NodeName>,

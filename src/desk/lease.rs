@@ -67,9 +67,11 @@ struct Waiter<'a> {
 
 impl Desk {
     /// The value of a param that lives for a while yet: at once, or after a renewal. A secret needs the
-    /// right, and is noted.
+    /// right, and is noted. A lease may wake the task, and so needs the right to run it.
     pub async fn lease(&self, by: &Actor, address: &Address, wish: &Wish) -> Done<Leased> {
         by.need(Right::Read, &address.process)?;
+        // It may wake the task.
+        by.need(Right::Run, &address.process)?;
         let process = self.deployed(&address.process)?.process;
         is_leased(&process, &wish.param)?;
         if process.secret.contains(&wish.param) {

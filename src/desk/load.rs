@@ -25,7 +25,8 @@ impl Desk {
             self.remember(&id, kept.clone());
             let Some(process) = self.load(&id, &kept).await? else { continue };
             let paused = kept.paused || !kept.moves.is_empty();
-            self.registry().put(Deployed { process: Arc::clone(&process), paused });
+            let granted = kept.granted.clone().map(Arc::new);
+            self.registry().put(Deployed { process: Arc::clone(&process), paused, granted });
             bases.extend(self.base_of(&process, self.now()).await?);
             if !kept.moves.is_empty() || (kept.rouse && !kept.paused) {
                 unfinished.push(id);

@@ -48,6 +48,9 @@ impl Desk {
         let deployed = self.deployed(&task.process)?;
         if let Order::Modify { params, .. } = &order {
             writable(params)?;
+            let node = deployed.process.node(&task.at);
+            let accepted = node.and_then(|it| it.kind.accepts()).unwrap_or_default();
+            admit::handed_in(&deployed.process, params, &accepted).map_err(misfits)?;
             typed(&deployed.process, params)?;
         }
         let live = task.state.phase().is_live();

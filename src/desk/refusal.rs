@@ -11,6 +11,7 @@ use crate::engine::edges::StoreError;
 use crate::engine::turns::NotTaken;
 use crate::model::fault::Fault;
 use crate::model::names::{NodeName, ProcessId};
+use crate::model::rate::Rate;
 use crate::model::task::Task;
 use crate::model::time::{Span, Timestamp};
 use crate::process::problem::Problem;
@@ -25,6 +26,14 @@ pub enum Refusal {
         right: Right,
         /// In which process; none: everywhere.
         process: Option<ProcessId>,
+    },
+    /// It needs a right that the actor has not, for a reason that has to be told.
+    #[error("{message}")]
+    Forbidden {
+        /// A stable word.
+        code: &'static str,
+        /// Why.
+        message: String,
     },
     /// There is no such thing.
     #[error("there is no {what} `{name}`")]
@@ -88,6 +97,14 @@ pub enum Refusal {
         process: ProcessId,
         /// Its limit.
         tasks: u64,
+    },
+    /// A hook takes no more requests for now.
+    #[error("this hook takes {rate}; hint: try again later")]
+    TooOften {
+        /// So many.
+        rate: Rate,
+        /// In so long there is room for one.
+        wait: Span,
     },
     /// There is no value as fresh as was asked for.
     #[error("{}", .0.message)]
@@ -210,9 +227,10 @@ impl Refusal {
                 "schedule" => "no_such_schedule",
                 _ => "not_found",
             },
-            Refusal::Bad { code, .. } | Refusal::Conflict { code, .. } | Refusal::NotReady { code, .. } => {
-                code
-            }
+            Refusal::Forbidden { code, .. }
+            | Refusal::Bad { code, .. }
+            | Refusal::Conflict { code, .. }
+            | Refusal::NotReady { code, .. } => code,
             Refusal::Busy(_) => "busy",
             Refusal::Fields(_) => "invalid_params",
             Refusal::Problems { .. } => "problems",
@@ -221,6 +239,7 @@ impl Refusal {
             Refusal::RefTaken(_) => "ref_taken",
             Refusal::Changed(_) => "revision_mismatch",
             Refusal::TooManyTasks { .. } => "too_many_tasks",
+            Refusal::TooOften { .. } => "too_many_requests",
             Refusal::NotFresh(_) => "not_fresh",
             Refusal::Gone(_) => "gone",
             Refusal::Unproven => "not_proven",

@@ -14,7 +14,7 @@ use crate::model::names::{Address, ProcessId, Ref, TaskId};
 use crate::model::params::Params;
 use crate::model::task::{Order, Task};
 use crate::model::time::{Span, Timestamp};
-use crate::process::admit::admit;
+use crate::process::admit::{admit, handed_in};
 use crate::process::process::Process;
 
 /// The longest a submit waits for its task to end.
@@ -75,6 +75,7 @@ impl Desk {
             }
         }
         let brought = (it.if_exists == IfExists::Modify).then(|| it.params.clone());
+        handed_in(&process, &it.params, &[]).map_err(misfits)?;
         let params = admitted(&process, it.params)?;
         self.room(&process)?;
         let entry =

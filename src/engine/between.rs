@@ -88,7 +88,10 @@ impl Walk<'_> {
     /// Whether all of them may be written.
     pub(super) fn may_write(&self, letters: &[Letter]) -> Result<(), Fault> {
         letters.iter().try_for_each(|letter| match &letter.to {
-            To::Address(to) => self.scope.bounds.may_write(to),
+            To::Address(to) => {
+                self.scope.reach.may_act(&self.task.process, &to.process)?;
+                self.scope.bounds.may_write(to)
+            }
             To::Task(_) => Ok(()),
         })
     }

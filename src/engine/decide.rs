@@ -127,7 +127,7 @@ impl Turns {
                 rooms: rooms.clone(),
             };
             let scope = seen.facts.with(&hand.task.process, deployed.paused, Arc::clone(&seen.others));
-            let scope = scope.within(bounds);
+            let scope = scope.within(bounds).reaching(self.registry.reach(&deployed));
             let mut step = || Self::stepped(&deployed, &mut hand, &scope, seen.now);
             let Some(stepped) = (if is_light { self.apart.light(&mut step) } else { Some(step()) }) else {
                 return Tried::Heavy(Item::Hand(hand));

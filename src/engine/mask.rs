@@ -80,7 +80,9 @@ pub fn echoes(set: &Params, all: [&Params; 2]) -> Marks {
         return marks;
     }
     let mut forms = Vec::new();
-    all.iter().for_each(|it| marked_forms(it, &BTreeSet::new(), ECHOED_CHARS_MIN, &mut forms));
+    for params in all {
+        marked_forms(params, &BTreeSet::new(), ECHOED_CHARS_MIN, &mut forms);
+    }
     forms.retain(|it| it.len() >= ECHOED_CHARS_MIN);
     forms.sort_unstable_by(|one, other| one.as_str().cmp(other));
     forms.dedup();
@@ -186,7 +188,9 @@ fn marked_forms(params: &Params, but: &BTreeSet<String>, chars_min: usize, all: 
             Some((name, rest)) => {
                 let rest: Vec<&str> = rest.iter().map(String::as_str).collect();
                 let value = params.get(name).and_then(|it| dig(it, &rest));
-                value.into_iter().for_each(|value| note(value, chars_min, all));
+                if let Some(value) = value {
+                    note(value, chars_min, all);
+                }
             }
         }
     }

@@ -1,9 +1,10 @@
 //! [`Registry`]: the processes that are deployed, as runners and people see them now.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeSet, HashMap, HashSet};
 use std::sync::{Arc, PoisonError, RwLock};
 
 use crate::model::names::ProcessId;
+use crate::model::reach::{Granted, Reach};
 use crate::process::process::Process;
 
 /// A process that tasks may enter.
@@ -13,12 +14,25 @@ pub struct Deployed {
     pub process: Arc<Process>,
     /// Tasks are taken in, and none moves.
     pub paused: bool,
+    /// Where whoever deployed it may run tasks.
+    pub granted: Granted,
 }
+
+impl Deployed {
+    /// A process that acts wherever it will, as one does that the operator deployed.
+    pub fn new(process: Arc<Process>, paused: bool) -> Deployed {
+        Deployed { process, paused, granted: None }
+    }
+}
+
+type Opened = HashMap<ProcessId, Arc<BTreeSet<ProcessId>>>;
 
 /// The deployed processes, by id.
 #[derive(Debug, Default)]
 pub struct Registry {
     deployed: RwLock<Arc<HashMap<ProcessId, Deployed>>>,
+    /// By each process that others are open to, those others.
+    opened: RwLock<Arc<Opened>>,
     closed: RwLock<HashSet<ProcessId>>,
 }
 
@@ -31,6 +45,25 @@ impl Registry {
     /// The one of that id.
     pub fn get(&self, id: &ProcessId) -> Option<Deployed> {
         self.all().get(id).cloned()
+    }
+
+    /// Where the tasks of a process may act now.
+    pub fn reach(&self, of: &Deployed) -> Reach {
+        let Some(granted) = &of.granted else { return Reach::default() };
+        let opened = self.opened.read().unwrap_or_else(PoisonError::into_inner);
+        let opened = opened.get(&of.process.id).cloned().unwrap_or_default();
+        Reach { granted: Some(Arc::clone(granted)), opened }
+    }
+
+    fn open(&self, all: &HashMap<ProcessId, Deployed>) {
+        let mut opened: HashMap<ProcessId, BTreeSet<ProcessId>> = HashMap::new();
+        for it in all.values() {
+            for to in &it.process.open_to {
+                opened.entry(to.clone()).or_default().insert(it.process.id.clone());
+            }
+        }
+        let opened = opened.into_iter().map(|(to, them)| (to, Arc::new(them))).collect();
+        *self.opened.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(opened);
     }
 
     /// Those with alarms on their nodes.
@@ -55,12 +88,14 @@ impl Registry {
         self.closed.write().unwrap_or_else(PoisonError::into_inner).remove(&deployed.process.id);
         let mut all = self.deployed.write().unwrap_or_else(PoisonError::into_inner);
         Arc::make_mut(&mut all).insert(deployed.process.id.clone(), deployed);
+        self.open(&all);
     }
 
     /// Removes the process of that id.
     pub fn remove(&self, id: &ProcessId) {
         let mut all = self.deployed.write().unwrap_or_else(PoisonError::into_inner);
         Arc::make_mut(&mut all).remove(id);
+        self.open(&all);
         self.closed.write().unwrap_or_else(PoisonError::into_inner).remove(id);
     }
 }

@@ -38,6 +38,12 @@ ask:
   on_error: tell
 ",
         ),
+    Entry::new("not_open", Lasting, "the process may not act in the other one")
+        .of_task()
+        .remedy(
+            "`open_to: [PROCESS]` in the other process; or let somebody deploy this one who has `run` there.",
+        )
+        .example("log: {kind: send, process: journal, params: {line: x}, next: done, on_error: tell}\n"),
     Entry::new("call_timeout", Unsure, "the called process did not reply within `timeout`")
         .of_task()
         .remedy("Look where its task stands: `beltline list PROCESS`. It goes on; its reply is refused.")

@@ -35,7 +35,7 @@ pub fn forms(secret: &str) -> Vec<Zeroizing<String>> {
     // Codes of faults are words in lower case, whatever they were made of.
     forms.extend(forms.iter().flat_map(|it| [it.to_lowercase(), it.to_uppercase()]).collect::<Vec<_>>());
     if secret.len() >= ENCODED_BYTES_MIN {
-        let hex: String = secret.bytes().map(|it| format!("{it:02x}")).collect();
+        let hex: String = secret.bytes().flat_map(|it| [digit(it >> 4), digit(it & 15)]).collect();
         forms.extend([hex.to_uppercase(), hex]);
         forms.extend((0..3).flat_map(|before| {
             let piece = base64_piece(secret.as_bytes(), before);
@@ -45,6 +45,11 @@ pub fn forms(secret: &str) -> Vec<Zeroizing<String>> {
     forms.sort_by(|one, other| (other.len(), other).cmp(&(one.len(), one)));
     forms.dedup();
     forms.into_iter().map(Zeroizing::new).collect()
+}
+
+/// A hexadecimal digit.
+fn digit(of: u8) -> char {
+    char::from_digit(of.into(), 16).unwrap_or_default()
 }
 
 /// What of the Base64 of a text is made by `secret` alone, if so many bytes (modulo 3) stand before it.
@@ -59,7 +64,9 @@ fn base64_piece(secret: &[u8], before: usize) -> String {
 /// The forms of all texts in `values`, the longest first. Short ones are left out: they stand anywhere.
 pub fn forms_of(values: &[Value]) -> Vec<Zeroizing<String>> {
     let mut all = Vec::new();
-    values.iter().for_each(|value| note(value, FORM_CHARS_MIN, &mut all));
+    for value in values {
+        note(value, FORM_CHARS_MIN, &mut all);
+    }
     all.sort_by(|one, other| (other.len(), other.as_str()).cmp(&(one.len(), one.as_str())));
     all.dedup();
     all

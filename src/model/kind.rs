@@ -15,6 +15,7 @@ use crate::model::params::{Changes, Params};
 use crate::model::round::Round;
 use crate::model::scope::View;
 use crate::model::task::{Alarm, Letter, Order};
+use crate::model::text::Text;
 use crate::model::time::{Span, Timestamp};
 use crate::model::tree::{Tree, TreeError};
 
@@ -74,9 +75,13 @@ pub trait Kind: Debug + Send + Sync {
         Vec::new()
     }
 
-    /// The params that a hook may bring to a task that waits here (none named: any); `None` if none waits
-    /// here.
+    /// The params that a link may bring to a task that waits here; `None` if none waits here.
     fn accepts(&self) -> Option<Vec<&str>> {
+        None
+    }
+
+    /// Who an OAuth redirect to a task that waits here must say it comes from; empty: it need not say it.
+    fn issuer(&self) -> Option<&Text> {
         None
     }
 }

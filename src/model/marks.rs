@@ -168,7 +168,9 @@ fn veiled_at(value: &Value, place: &mut String, marks: &Marks) -> Value {
 /// The place of what stands under those keys.
 pub fn place_of<K: AsRef<str>>(keys: &[K]) -> String {
     let mut place = String::new();
-    keys.iter().for_each(|key| step(&mut place, key.as_ref()));
+    for key in keys {
+        step(&mut place, key.as_ref());
+    }
     place
 }
 

@@ -24,6 +24,7 @@ pub mod task;
 pub mod key;
 pub mod bounds;
 pub mod taint;
+pub mod reach;
 pub mod scope;
 #[cfg(test)]
 pub mod example;

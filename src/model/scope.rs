@@ -19,6 +19,7 @@ use crate::model::key;
 use crate::model::marks::{MASK, Marks, place_of, veiled_value};
 use crate::model::names::{Address, ProcessId};
 use crate::model::params::Params;
+use crate::model::reach::Reach;
 use crate::model::steps::Steps;
 use crate::model::taint::Taint;
 use crate::model::task::Task;
@@ -54,6 +55,8 @@ pub struct Scope {
     pub budget: Budget,
     /// Notes that something secret was read; one for every view.
     pub taint: Taint,
+    /// Where its tasks may act.
+    pub reach: Reach,
     missed: Arc<Mutex<BTreeSet<Address>>>,
 }
 
@@ -127,6 +130,12 @@ impl Scope {
     #[must_use]
     pub fn within(self, bounds: Bounds) -> Scope {
         Scope { bounds: Arc::new(bounds), ..self }
+    }
+
+    /// The same, to act within `reach`.
+    #[must_use]
+    pub fn reaching(self, reach: Reach) -> Scope {
+        Scope { reach, ..self }
     }
 
     /// What is known of the task at `address`.

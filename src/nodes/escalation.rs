@@ -86,6 +86,7 @@ struct Escalation {
     remind: Span,
     wait: Option<Waiting>,
     accept: Accept,
+    issuer: Option<Text>,
     link: Option<Link>,
     reveal: Vec<String>,
     next: NodeName,
@@ -113,6 +114,8 @@ struct Shape {
     /// What a letter must bring to move the task on.
     #[serde(default)]
     accept: Accept,
+    /// The `iss` that an OAuth redirect must bring, where the provider says who it is (RFC 9207); or empty.
+    issuer: Option<Text>,
     /// A link to show and to put into the message as `{{task.link}}`.
     link: Option<Link>,
     /// Secret params that the message may tell; all others are masked in it.
@@ -153,6 +156,7 @@ impl TryFrom<Shape> for Escalation {
                 remind: shape.remind.unwrap_or(REMIND_DEFAULT),
                 wait: shape.wait,
                 accept: shape.accept,
+                issuer: shape.issuer,
                 link: shape.link,
                 reveal: shape.reveal,
                 next: shape.next,
@@ -201,6 +205,10 @@ impl Kind for Escalation {
 
     fn accepts(&self) -> Option<Vec<&str>> {
         self.wait.as_ref().map(|_| self.accept.names())
+    }
+
+    fn issuer(&self) -> Option<&Text> {
+        self.issuer.as_ref()
     }
 }
 

@@ -51,6 +51,8 @@ struct Shape {
     /// What a letter must bring.
     #[serde(default)]
     accept: Accept,
+    /// The `iss` that an OAuth redirect must bring, where the provider says who it is (RFC 9207); or empty.
+    issuer: Option<Text>,
     /// Where to.
     next: NodeName,
 }
@@ -116,6 +118,10 @@ impl Kind for Wait {
 
     fn accepts(&self) -> Option<Vec<&str>> {
         Some(self.0.accept.names())
+    }
+
+    fn issuer(&self) -> Option<&Text> {
+        self.0.issuer.as_ref()
     }
 }
 

@@ -41,6 +41,26 @@ pub fn typed(process: &Process, params: &Params) -> Result<(), Vec<(String, Faul
     if faults.is_empty() { Ok(()) } else { Err(faults) }
 }
 
+/// Refuses what only the process itself writes, unless it is among `accepted`: what the node takes on which
+/// the task stands.
+///
+/// # Errors
+/// A `bad_param` for each of them.
+pub fn handed_in(process: &Process, params: &Params, accepted: &[&str]) -> Result<(), Vec<(String, Fault)>> {
+    let own = process.params.iter().filter(|it| !it.input && !accepted.contains(&it.name.as_str()));
+    let given = own.filter(|it| params.get(&it.name).is_some());
+    let faults: Vec<(String, Fault)> = given
+        .map(|it| {
+            let message = format!(
+                "process `{}` alone writes the param `{}` (`input: false`); hint: leave it out",
+                process.id, it.name
+            );
+            (it.name.clone(), Fault::lasting("bad_param", message))
+        })
+        .collect();
+    if faults.is_empty() { Ok(()) } else { Err(faults) }
+}
+
 /// Whether params are small enough for the process, whoever writes them.
 ///
 /// # Errors

@@ -1,5 +1,6 @@
 //! The shapes of a process file around its nodes, as serde reads them and the JSON Schema shows them.
 
+use std::collections::BTreeSet;
 use std::str::FromStr;
 
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
@@ -34,6 +35,9 @@ pub struct File {
     /// How much of anything.
     #[serde(default)]
     pub limits: Option<LimitsShape>,
+    /// The processes that may create tasks in this one and write to them, whoever deployed them.
+    #[serde(default)]
+    pub open_to: BTreeSet<ProcessId>,
     /// Named ways in from outside: `POST /hooks/PROCESS/NAME`.
     #[serde(default)]
     pub hooks: Value,

@@ -5,6 +5,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::model::expr::Expr;
+use crate::model::rate::Rate;
 use crate::model::text::Text;
 use crate::model::time::Span;
 use crate::model::value::Draft;
@@ -51,6 +52,8 @@ pub struct Hook {
     pub methods: Vec<Method>,
     /// The largest body it takes.
     pub bytes_max: usize,
+    /// How many requests that may come in it takes in a time.
+    pub rate: Option<Rate>,
 }
 
 /// How a request proves that it may come in.

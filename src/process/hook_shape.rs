@@ -6,6 +6,7 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 
 use crate::model::expr::Expr;
+use crate::model::rate::Rate;
 use crate::model::scope::RESERVED;
 use crate::model::text::Text;
 use crate::model::time::Span;
@@ -56,6 +57,8 @@ pub struct HookShape {
     methods: Option<Vec<Method>>,
     /// The largest body it takes; `1MiB` if not given.
     max_bytes: Option<Size>,
+    /// How many requests it takes in a time, such as `60/m`; without a bound if not given.
+    rate: Option<Rate>,
 }
 
 /// How a request proves that it may come in.
@@ -231,6 +234,7 @@ impl HookRead {
             timeout: it.timeout.unwrap_or(REPLY_TIMEOUT),
             methods,
             bytes_max: it.max_bytes.map_or(BODY_BYTES_MAX, |it| it.0),
+            rate: it.rate,
         }
     }
 }

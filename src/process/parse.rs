@@ -98,6 +98,7 @@ fn finish(file: File, sketch: Sketch, text: &str) -> Result<Process, Problem> {
         about: file.about.unwrap_or_default(),
         limits: file.limits.map_or_else(Limits::default, |it| it.limits()),
         start,
+        open_to: file.open_to,
         watched: nodes.iter().filter(|it| it.alarm.is_some()).map(|it| it.name.clone()).collect(),
         nodes,
         schedules: sketch.schedules.into_iter().filter_map(|(schedule, _)| schedule).collect(),

@@ -34,6 +34,8 @@ pub struct Process {
     pub start: NodeName,
     /// The nodes, in the order written.
     pub nodes: Vec<Node>,
+    /// The processes whose tasks may act in it, whoever deployed them.
+    pub open_to: BTreeSet<ProcessId>,
     /// The ways in from outside, in the order written.
     pub hooks: Vec<Hook>,
     /// When it submits tasks by itself, in the order written.

@@ -243,7 +243,7 @@ impl Known<'_> {
         let secrets = held(&self.replies, process.id.as_str(), None, |_| true);
         for hook in process.hooks.iter().filter(|it| matches!(it.answer, Answer::Reply)) {
             let trouble = matches!(hook.check, Check::Public).then_some(Trouble::Public);
-            let sink = Sink::Hook(hook.name.to_string());
+            let sink = Sink::Hook(hook.name.clone());
             all.extend(secrets.iter().map(|secret| Reached {
                 secret: secret.clone(),
                 process: process.id.to_string(),

@@ -105,7 +105,7 @@ pub async fn play(case: &Case, processes: &Cast, store: Arc<dyn Store>) -> Playe
 async fn play_here(case: &Case, processes: &Cast, store: Arc<dyn Store>, time: &Arc<VirtualTime>) -> Played {
     let registry = Registry::default();
     for process in processes.with.iter().chain([&processes.process]) {
-        registry.put(Deployed { process: Arc::clone(process), paused: false });
+        registry.put(Deployed::new(Arc::clone(process), false));
     }
     let mut facts = Scope::default();
     facts.public_url = PUBLIC_URL.into();
@@ -146,7 +146,7 @@ impl Player {
     async fn other(&mut self, address: &Address, params: &Params, spot: Spot) -> Done {
         if self.stage.registry().get(&address.process).is_none() {
             let process = Arc::new(stand_in(&address.process).map_err(|why| vec![Miss::new(spot, why)])?);
-            self.stage.registry().put(Deployed { process, paused: false });
+            self.stage.registry().put(Deployed::new(process, false));
         }
         let title = format!("`{address}` is there");
         self.stage.seen().story.begin(title, self.stage.now());

@@ -126,12 +126,14 @@ async fn what_makes_no_sense_is_refused() {
 }
 
 #[tokio::test]
-async fn a_lease_of_a_secret_needs_the_right_to_it_and_no_other() {
+async fn a_lease_of_a_secret_needs_the_right_to_it_and_to_run() {
     let (house, issuer) = keeping(&[OLD, NEW]).await;
     let reader = house.token("reader", &["read", "run"], None).await;
     leased(&house, "fresh_for=20m").token(&reader).send().await.problem(403, "denied");
+    let looker = house.token("looker", &["read", "secrets"], None).await;
+    leased(&house, "fresh_for=20m").token(&looker).send().await.problem(403, "denied");
     assert_eq!(issuer.asked(), 1, "nor does it wake anything");
-    let consumer = house.token("consumer", &["read", "secrets"], Some(&["keeper"])).await;
+    let consumer = house.token("consumer", &["read", "run", "secrets"], Some(&["keeper"])).await;
     assert_eq!(leased(&house, "fresh_for=20m").token(&consumer).send().await.text, "token-2");
     let audit = house.api("GET", "/audit").send().await.ok(200);
     let lines: Vec<_> =

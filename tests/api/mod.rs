@@ -4,6 +4,7 @@ mod deploying;
 mod events;
 mod heavy;
 mod hooks;
+mod input;
 mod hooks_named;
 mod lease;
 mod openapi;

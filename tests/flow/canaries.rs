@@ -22,7 +22,8 @@ impl Canary {
             forms.push(utf8_percent_encode(&cased, NON_ALPHANUMERIC).to_string());
             let json = Value::from(cased.as_str()).to_string();
             forms.push(json[1..json.len() - 1].to_owned());
-            let hex = bytes.iter().map(|it| format!("{it:02x}")).collect::<String>();
+            let digit = |it: u8| char::from_digit(it.into(), 16).unwrap();
+            let hex = bytes.iter().flat_map(|it| [digit(it >> 4), digit(it & 15)]).collect::<String>();
             forms.extend([hex.to_uppercase(), hex]);
             for before in 0..3 {
                 // What stands before and behind has a part in the outermost characters.

@@ -294,7 +294,7 @@ impl Pen<'_> {
 
     fn raise(&mut self) {
         let text = self.text_of();
-        self.put("raise", &[format!("code: oops"), format!("message: 'no: {text}'")]);
+        self.put("raise", &["code: oops".to_owned(), format!("message: 'no: {text}'")]);
     }
 
     fn condition(&mut self) {

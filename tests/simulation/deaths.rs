@@ -97,7 +97,7 @@ impl Partner for Town {
 fn town() -> Arc<Registry> {
     let registry = Registry::default();
     for text in [ORDER, LEDGER, JOURNAL, &template("bitrix-oauth")] {
-        registry.put(Deployed { process: Arc::new(process(text)), paused: false });
+        registry.put(Deployed::new(Arc::new(process(text)), false));
     }
     Arc::new(registry)
 }

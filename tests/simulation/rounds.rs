@@ -59,7 +59,7 @@ nodes:
 fn universe(texts: &[&str], deaths: Vec<u64>) -> Universe {
     let registry = Registry::default();
     for text in texts {
-        registry.put(Deployed { process: Arc::new(process(text)), paused: false });
+        registry.put(Deployed::new(Arc::new(process(text)), false));
     }
     Universe::with(Box::new(Scripted::new(Vec::new())), Arc::new(registry), deaths)
 }

@@ -93,7 +93,7 @@ impl Trial {
         let texts = plans(&mut dice);
         let registry = Arc::new(Registry::default());
         for text in &texts {
-            registry.put(Deployed { process: Arc::new(process(text)), paused: false });
+            registry.put(Deployed::new(Arc::new(process(text)), false));
         }
         let mut faults = Faults::new(&mut dice, i64::try_from(ROUGH.0).unwrap());
         if !kinds.is_empty() {

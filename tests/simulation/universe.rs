@@ -72,7 +72,7 @@ impl Universe {
     pub(crate) fn mortal(partner: Box<dyn Partner>, processes: &[&str], deaths: Vec<u64>) -> Universe {
         let registry = Arc::new(Registry::default());
         for text in processes {
-            registry.put(Deployed { process: Arc::new(process(text)), paused: false });
+            registry.put(Deployed::new(Arc::new(process(text)), false));
         }
         Universe::with(partner, registry, deaths)
     }
@@ -132,14 +132,14 @@ impl Universe {
 
     /// Puts a version of a process in place of the one there is.
     pub(crate) fn deploy(&mut self, text: &str) {
-        self.registry.put(Deployed { process: Arc::new(process(text)), paused: false });
+        self.registry.put(Deployed::new(Arc::new(process(text)), false));
     }
 
     /// Stops the tasks of a process, or lets them go on.
     pub(crate) fn pause(&mut self, id: &str, paused: bool) {
         let id = ProcessId::new(id).unwrap();
         let process = self.registry.get(&id).unwrap().process;
-        self.registry.put(Deployed { process, paused });
+        self.registry.put(Deployed::new(process, paused));
         if !paused {
             at_once(self.edges.disk.rouse(&id, self.now())).unwrap();
             self.look();

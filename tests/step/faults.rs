@@ -10,9 +10,9 @@ use serde_json::json;
 use crate::simulation::partners::{Scripted, answer};
 use crate::simulation::universe::Universe;
 
-/// What no example can bring about by itself, held in `tests/step/together.rs`: another task must be in the
-/// way, or the engine itself be at fault.
-const NOT_BY_ITSELF: [&str; 4] = ["contended", "too_many_reads", "unwritable", "engine_error"];
+/// What no example can bring about by itself, held in `tests/step/together.rs` and `tests/people/acting.rs`:
+/// another task must be in the way, somebody with few rights have deployed it, or the engine be at fault.
+const NOT_BY_ITSELF: [&str; 5] = ["not_open", "contended", "too_many_reads", "unwritable", "engine_error"];
 
 /// Who is called, read and written to.
 const NEIGHBOURS: [&str; 5] = [

@@ -90,7 +90,7 @@ impl Scene {
     pub(super) fn over(store: Arc<dyn Store>, processes: Vec<Process>) -> Scene {
         let registry = Arc::new(Registry::default());
         for process in processes {
-            registry.put(Deployed { process: Arc::new(process), paused: false });
+            registry.put(Deployed::new(Arc::new(process), false));
         }
         let now = Arc::new(Now(AtomicI64::new(BEGINNING.0)));
         let turns = Turns {

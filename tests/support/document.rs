@@ -76,6 +76,10 @@ pub(crate) fn check(method: &Method, path: &str, status: u16, headers: &HeaderMa
     let Some(answer) = answer else { panic!("{place} answers {status}, and its document names none such") };
     let kind = headers.get("content-type").map_or("", |it| it.to_str().unwrap());
     let kind = kind.split(';').next().unwrap_or_default();
+    // Who asks for the head alone may be told as little.
+    if *method == Method::HEAD && kind.is_empty() {
+        return;
+    }
     let kinds: Vec<&String> = answer["content"].as_object().into_iter().flat_map(|it| it.keys()).collect();
     let is_named = if kinds.is_empty() { kind.is_empty() } else { kinds.iter().any(|it| *it == kind) };
     assert!(is_named, "{place} answers {status} as `{kind}`, and its document says {kinds:?}");

@@ -84,10 +84,16 @@ fn told(answer: &Value, dry_run: bool) -> String {
         None | Some(0) => String::new(),
         Some(many) => format!(", {many} tasks moved"),
     };
+    let reached = answer.get("reaches").and_then(Value::as_array).into_iter().flatten();
+    let reached: Vec<&str> = reached.filter_map(Value::as_str).collect();
+    let acts = match reached.as_slice() {
+        [] => String::new(),
+        reached => format!("; with your rights it acts in {}", reached.join(", ")),
+    };
     match (answer.get("changed").and_then(Value::as_bool), dry_run) {
         (Some(false), _) => format!("{id}  is at {version} already"),
-        (_, true) => format!("{id}  would be deployed as {version}{moved}"),
-        (_, false) => format!("{id}  deployed as {version}{moved}"),
+        (_, true) => format!("{id}  would be deployed as {version}{moved}{acts}"),
+        (_, false) => format!("{id}  deployed as {version}{moved}{acts}"),
     }
 }
 
