@@ -1,6 +1,6 @@
-//! [`Reached`]: every place that a secret can reach, through all processes together. It is worked out from what
-//! is written, and may say more than ever happens, never less: but for what a server says back of what it was
-//! told, which nobody can know before it does.
+//! [`Reached`]: every place that a secret can reach, through all processes together. It is worked out from
+//! what is written, and may say more than ever happens, never less: but for what a server says back of what
+//! it was told, which nobody can know before it does.
 
 use std::collections::{BTreeMap, BTreeSet};
 

@@ -88,7 +88,8 @@ impl Pen<'_> {
         let tail = format!(
             "  n{last}:\n    kind: wait\n    link: 'https://p{number}-link.example/{link}'\n    \
              accept: {{never: {{required: true}}}}\n    for: 1h\n    \
-             next_on_timeout: done\n    next: done\n    on_error: done\n  done:\n    kind: end\n    result: {result}\n    on_error: lost\n  \
+             next_on_timeout: done\n    next: done\n    on_error: done\n  \
+             done:\n    kind: end\n    result: {result}\n    on_error: lost\n  \
              lost: {{kind: end}}\n"
         );
         (format!("{head}{}{tail}", pen.text), pen.names)
