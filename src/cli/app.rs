@@ -77,6 +77,7 @@ enum Verb {
     Config(verbs::config::ShowConfig),
     Doctor(verbs::doctor::Doctor),
     Completions(verbs::completions::Completions),
+    Licenses(verbs::licenses::Licenses),
 }
 
 /// The list of verbs as the help shows it. A test keeps it whole.
@@ -108,7 +109,7 @@ const GROUPS: [(&str, &[&str]); 5] = [
         ],
     ),
     ("Set up", &["channel", "secret", "var", "token", "user"]),
-    ("Look after it", &["config", "doctor", "audit", "completions"]),
+    ("Look after it", &["config", "doctor", "audit", "completions", "licenses"]),
 ];
 
 /// Arguments in, exit code out.
@@ -196,6 +197,7 @@ async fn dispatch(verb: Verb, session: &Session) -> Result<()> {
         Verb::Config(verb) => verb.run(session).await,
         Verb::Doctor(verb) => verb.run(session).await,
         Verb::Completions(verb) => verb.run(&session.out),
+        Verb::Licenses(verb) => verb.run(session),
     }
 }
 

@@ -28,6 +28,10 @@ const FILE_DEFAULT: &str = "beltline.yaml";
 /// How long a stop takes at most if nothing is said.
 const GRACE: Span = Span::secs(10);
 
+/// A network of proxies that begins with fewer fixed bits is wider than any there is of private addresses.
+const WIDEST_V4: u8 = 8;
+const WIDEST_V6: u8 = 7;
+
 /// What is configured.
 #[derive(Clone)]
 pub struct Config {
@@ -61,6 +65,8 @@ pub struct Config {
     pub server: Option<Url>,
     /// Who speaks to it.
     pub token: Option<Zeroizing<String>>,
+    /// The file with that token, if it was not given itself.
+    pub token_file: Option<PathBuf>,
     /// What seals secrets.
     pub key: Option<Zeroizing<String>>,
     /// What is logged.
@@ -104,11 +110,13 @@ impl Config {
     fn typed(held: Vec<Held>, file: ConfigFile, notes: Vec<String>) -> Result<Config> {
         let one = |name: &str| held.iter().find(|it| it.key.name == name).filter(|it| !it.values.is_empty());
         let text = |name: &str| one(name).map(|it| it.values[0].clone());
+        let proxies = one("proxy.trust").map_or(Ok(Vec::new()), addresses)?;
+        let notes = notes.into_iter().chain(proxies.iter().filter_map(too_wide)).collect();
         Ok(Config {
             listen: one("listen").map_or_else(|| bail!("`listen` is empty"), listen)?,
             public_url: one("public_url").map(url).transpose()?,
             tls: tls(one("tls.cert"), one("tls.key"))?,
-            proxies: one("proxy.trust").map_or(Ok(Vec::new()), addresses)?,
+            proxies,
             data: PathBuf::from(text("data").unwrap_or_default()),
             store: one("store").map_or(Ok(StoreChoice::Sqlite), store)?,
             processes: PathBuf::from(text("processes").unwrap_or_default()),
@@ -122,6 +130,7 @@ impl Config {
             budget: budget(one)?,
             server: one("server").map(url).transpose()?,
             token: text("token").map(Zeroizing::new),
+            token_file: text("token_file").map(PathBuf::from),
             key: text("key").map(Zeroizing::new),
             log: text("log").unwrap_or_default(),
             log_json: one("log_format").map_or(Ok(false), log_json)?,
@@ -206,6 +215,17 @@ fn hold(key: &'static Key, flags: &[(&'static str, Vec<String>)], env: &Env, fil
     }
     let values = [key.default].into_iter().filter(|it| !it.is_empty()).map(str::to_owned).collect();
     Held { key, values, origin: Origin::Default }
+}
+
+/// What is to be said of a proxy that is half the world.
+fn too_wide(proxy: &IpNet) -> Option<String> {
+    let least = if proxy.addr().is_ipv4() { WIDEST_V4 } else { WIDEST_V6 };
+    (proxy.prefix_len() < least).then(|| {
+        format!(
+            "`proxy.trust` holds {proxy}: whoever comes from there is believed to speak for others, and can \
+             give itself any address; hint: name the proxy's own"
+        )
+    })
 }
 
 /// Variables that look like ours and mean nothing.

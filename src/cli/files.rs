@@ -1,6 +1,7 @@
 //! Which files of a folder are processes.
 
 use std::fs;
+use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
@@ -15,4 +16,12 @@ pub fn yaml_files(folder: &Path) -> Result<Vec<PathBuf>> {
     let mut files: Vec<PathBuf> = paths.into_iter().filter(|it| is_process_file(it)).collect();
     files.sort();
     Ok(files)
+}
+
+/// The folder, and those of its process files, that everybody on this machine may change.
+pub fn writable_by_all(folder: &Path) -> Vec<PathBuf> {
+    const ALL_WRITE: u32 = 0o002;
+    let files = yaml_files(folder).unwrap_or_default();
+    let is_open = |it: &PathBuf| fs::metadata(it).is_ok_and(|it| it.permissions().mode() & ALL_WRITE != 0);
+    std::iter::once(folder.to_path_buf()).chain(files).filter(is_open).collect()
 }

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use clap::Args;
 
 const SERVER_HELP: &str = "The server to speak to, instead of the local one [env: BELTLINE_SERVER]";
+const TOKEN_HELP: &str = "Speak with the token in this file [env: BELTLINE_TOKEN_FILE]";
 const DATA_HELP: &str =
     "The data folder, where the local server's address and token are [env: BELTLINE_DATA; default: ./data]";
 const CONFIG_HELP: &str =
@@ -20,6 +21,9 @@ pub struct Common {
     /// Speak to this server.
     #[arg(long, global = true, value_name = "URL", help = SERVER_HELP)]
     pub server: Option<String>,
+    /// Speak with the token in this file.
+    #[arg(long, global = true, value_name = "FILE", help = TOKEN_HELP)]
+    pub token_file: Option<String>,
     /// Use this data folder.
     #[arg(long, global = true, value_name = "DIR", help = DATA_HELP)]
     pub data: Option<String>,
@@ -75,7 +79,7 @@ pub type Said = Vec<(&'static str, Vec<String>)>;
 impl Common {
     /// By key of the configuration.
     pub fn said(&self) -> Said {
-        said([("server", &self.server), ("data", &self.data)])
+        said([("server", &self.server), ("token_file", &self.token_file), ("data", &self.data)])
     }
 }
 

@@ -73,6 +73,8 @@ pub const KEYS: &[Key] = &[
     key("server", "BELTLINE_SERVER", "--server", "")
         .about("the server other verbs speak to; else the local one"),
     key("token", "BELTLINE_TOKEN", "", "").about("who speaks to it; else the data folder's token").secret(),
+    key("token_file", "BELTLINE_TOKEN_FILE", "--token-file", "")
+        .about("the file that holds the token, for its owner alone, in place of `token`"),
     key("key", "BELTLINE_KEY", "", "")
         .about("what seals secrets, base64; else the data folder's key")
         .secret(),

@@ -90,7 +90,8 @@ impl Out {
 
     /// A value as JSON: indented for a person, on one line for a program.
     pub fn json(&self, value: &Value) -> Result<()> {
-        let text = if self.tty { serde_json::to_string_pretty(value)? } else { value.to_string() };
+        // For JSON the marks are the same as the letters that they are written out with.
+        let text = if self.tty { unturned(&serde_json::to_string_pretty(value)?) } else { value.to_string() };
         self.line(text)
     }
 
@@ -152,9 +153,31 @@ impl Out {
     }
 }
 
-/// A text that may hold anything, as one line that cannot steer a terminal.
+/// A text that may hold anything, as one line that cannot steer a terminal, nor show itself in another order
+/// than it is in.
 pub fn one_line(text: &str) -> String {
-    text.chars().map(|it| if it.is_control() { ' ' } else { it }).collect()
+    let spaced: String = text.chars().map(|it| if it.is_control() { ' ' } else { it }).collect();
+    unturned(&spaced)
+}
+
+/// `text` with the marks written out that turn the direction of what stands behind them: `\\u202e`.
+fn unturned(text: &str) -> String {
+    if !text.chars().any(turns) {
+        return text.to_owned();
+    }
+    let mut plain = String::with_capacity(text.len());
+    for it in text.chars() {
+        match turns(it) {
+            true => plain.push_str(&format!("\\u{:04x}", u32::from(it))),
+            false => plain.push(it),
+        }
+    }
+    plain
+}
+
+/// Whether it is one of the marks of direction of Unicode (UAX 9).
+fn turns(it: char) -> bool {
+    matches!(it, '\u{61c}' | '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
 }
 
 /// A value for a table: texts bare, the rest as JSON, nothing as nothing.
@@ -162,7 +185,7 @@ pub fn shown(value: &Value) -> String {
     match value {
         Value::Null => String::new(),
         Value::String(text) => one_line(text),
-        other => other.to_string(),
+        other => unturned(&other.to_string()),
     }
 }
 

@@ -223,10 +223,11 @@ impl Remote {
             Ok(problem @ Value::Object(_)) if is_json => problem,
             _ => json!({"detail": format!("{} answered {status}", self.base())}),
         };
-        if status == StatusCode::UNAUTHORIZED && text(&problem, "hint").is_empty() {
+        // What the server hints at is for programs that speak HTTP.
+        if status == StatusCode::UNAUTHORIZED {
             let hint = match self.token {
-                Some(_) => "the token is not good there; look at BELTLINE_TOKEN",
-                None => "set BELTLINE_TOKEN, or name the data folder with --data on the server's machine",
+                Some(_) => "the token is not good there; look at BELTLINE_TOKEN and --token-file",
+                None => "give BELTLINE_TOKEN or --token-file; on the server's machine --data is enough",
             };
             problem["hint"] = Value::from(hint);
         }

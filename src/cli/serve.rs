@@ -21,6 +21,7 @@ use crate::cli::assemble::{desk_config, open_store, turns, witness, world};
 use crate::cli::config::Config;
 use crate::cli::data::{DataDir, Lock};
 use crate::cli::descriptors::raise;
+use crate::cli::files::writable_by_all;
 use crate::cli::part::{Part, why};
 use crate::cli::watch::Watch;
 use crate::dashboard::router::pages;
@@ -71,6 +72,7 @@ impl Engine {
     /// Starts everything that `config` says; returns when the first request can be answered.
     pub async fn start(config: &Config) -> Result<Engine> {
         config.check_listen()?;
+        config.notes.iter().for_each(|note| tracing::warn!("{note}"));
         // Before anything is measured: what is loaded is.
         let metrics = metrics()?;
         let data = DataDir::at(&config.data);
@@ -315,6 +317,12 @@ async fn deploy_folder(config: &Config, desk: &Desk) -> Result<(Option<Watch>, V
     let folder = &config.processes;
     fs::create_dir_all(folder)
         .with_context(|| format!("the folder `{}` cannot be made", folder.display()))?;
+    for path in writable_by_all(folder) {
+        tracing::warn!(
+            path = %path.display(),
+            "everybody on this machine may change it, and deploy with the operator's rights; hint: chmod o-w"
+        );
+    }
     let watch = match Watch::new(folder) {
         Ok(watch) => Some(watch),
         Err(error) => {

@@ -7,6 +7,7 @@ use crate::cli::config::Config;
 use crate::cli::data::DataDir;
 use crate::cli::out::Out;
 use crate::cli::remote::{Remote, is_local};
+use crate::cli::secret_file::token_in;
 
 /// What every verb has.
 #[derive(Clone)]
@@ -30,7 +31,11 @@ impl Session {
             Url::parse(&text).with_context(|| format!("`{text}` in the data folder is no address"))
         };
         let base = self.config.server.clone().map_or_else(here, Ok)?;
-        let token = self.config.token.clone();
+        let in_file = self.config.token_file.as_deref().filter(|_| self.config.token.is_none());
+        let token = match in_file {
+            Some(path) => Some(token_in(path)?),
+            None => self.config.token.clone(),
+        };
         let token = token.or_else(|| is_local(&base).then(|| data.read_token()).flatten());
         Remote::new(base, token)
     }

@@ -23,6 +23,9 @@ pub(super) const LOGIN: &str = "/dashboard/login";
 pub(super) const SETUP: &str = "/dashboard/setup";
 /// The name of the cookie; the port stands behind it, for cookies know no ports.
 const COOKIE: &str = "beltline";
+/// What a browser takes under such a name came sealed, from this very host: no other host below the same
+/// domain can lay one of its own over it.
+const SEALED: &str = "__Host-";
 const FETCH_SITE: HeaderName = HeaderName::from_static("sec-fetch-site");
 
 const HEADERS: [(HeaderName, HeaderValue); 2] = [
@@ -80,7 +83,8 @@ pub(super) async fn known(State(man): State<Doorman>, request: Request, next: Ne
     {
         return next.run(Request::from_parts(parts, body)).await;
     }
-    let actor = session(&parts.headers).and_then(|id| man.dash.desk.actor_in(&id));
+    let client = Client::of(&parts.extensions);
+    let actor = session(&parts.headers, &client).and_then(|id| man.dash.desk.actor_in(&id));
     let Some(actor) = actor else { return stranger(&parts) };
     match found {
         Found::Door(need) => {
@@ -139,11 +143,14 @@ fn stranger(request: &Parts) -> Response {
 }
 
 /// The id that the browser brings.
-pub(super) fn session(headers: &HeaderMap) -> Option<String> {
-    let name = cookie_name(headers);
+pub(super) fn session(headers: &HeaderMap, client: &Client) -> Option<String> {
     let cookies = headers.get_all(header::COOKIE).iter().filter_map(|it| it.to_str().ok());
-    let mut pairs = cookies.flat_map(|it| it.split(';')).filter_map(|it| it.trim().split_once('='));
-    pairs.find(|(it, _)| *it == name).map(|(_, id)| id.to_owned())
+    let pairs = cookies.flat_map(|it| it.split(';')).filter_map(|it| it.trim().split_once('='));
+    let pairs: Vec<(&str, &str)> = pairs.collect();
+    let of = |name: String| pairs.iter().find(|(it, _)| *it == name).map(|(_, id)| (*id).to_owned());
+    let sealed = of(cookie_name(headers, true));
+    // Behind a proxy that nobody declared it is not known how the browser came.
+    if client.https { sealed } else { sealed.or_else(|| of(cookie_name(headers, false))) }
 }
 
 /// The answer with the header that gives the browser an id, or takes it away.
@@ -156,20 +163,22 @@ pub(super) fn with_cookie(headers: &HeaderMap, client: &Client, id: Option<&str>
 fn cookie(headers: &HeaderMap, client: &Client, id: Option<&str>) -> HeaderValue {
     // Behind a proxy that nobody declared the browser still knows how it came here.
     let said = headers.get(header::ORIGIN).is_some_and(|it| it.as_bytes().starts_with(b"https://"));
-    let secure = if said || client.https { "; Secure" } else { "" };
+    let is_sealed = said || client.https;
+    let secure = if is_sealed { "; Secure" } else { "" };
     let gone = if id.is_none() { "; Max-Age=0" } else { "" };
-    let (name, id) = (cookie_name(headers), id.unwrap_or_default());
+    let (name, id) = (cookie_name(headers, is_sealed), id.unwrap_or_default());
     let text = format!("{name}={id}; Path=/; HttpOnly; SameSite=Strict{secure}{gone}");
     HeaderValue::from_str(&text).expect("names and ids are letters, digits, `-` and `_`")
 }
 
-fn cookie_name(headers: &HeaderMap) -> String {
+fn cookie_name(headers: &HeaderMap, is_sealed: bool) -> String {
+    let prefix = if is_sealed { SEALED } else { "" };
     let host = headers.get(header::HOST).and_then(|it| it.to_str().ok()).unwrap_or_default();
     match host.rsplit_once(':') {
         Some((_, port)) if !port.is_empty() && port.bytes().all(|it| it.is_ascii_digit()) => {
-            format!("{COOKIE}-{port}")
+            format!("{prefix}{COOKIE}-{port}")
         }
-        _ => COOKIE.to_owned(),
+        _ => format!("{prefix}{COOKIE}"),
     }
 }
 
@@ -191,16 +200,25 @@ mod tests {
     #[test]
     fn a_cookie_is_of_its_port() {
         let mine = headers(&[("host", "localhost:7700"), ("cookie", "beltline-7701=b; beltline-7700=a; x")]);
-        assert_eq!(session(&mine).as_deref(), Some("a"));
+        assert_eq!(session(&mine, &client(false)).as_deref(), Some("a"));
         assert_eq!(
             cookie(&mine, &client(false), Some("z")),
             "beltline-7700=z; Path=/; HttpOnly; SameSite=Strict"
         );
         let safe = headers(&[("host", "b.example"), ("origin", "https://b.example")]);
-        assert!(cookie(&mine, &client(true), Some("z")).to_str().unwrap().ends_with("; Secure"));
+        assert_eq!(
+            cookie(&mine, &client(true), Some("z")),
+            "__Host-beltline-7700=z; Path=/; HttpOnly; SameSite=Strict; Secure"
+        );
         assert_eq!(
             cookie(&safe, &client(false), None),
-            "beltline=; Path=/; HttpOnly; SameSite=Strict; Secure; Max-Age=0"
+            "__Host-beltline=; Path=/; HttpOnly; SameSite=Strict; Secure; Max-Age=0"
         );
+        // Another host of the domain may have laid a plain one; it is not ours.
+        let laid = headers(&[("host", "b.example"), ("cookie", "beltline=theirs")]);
+        assert_eq!(session(&laid, &client(true)), None);
+        let both = headers(&[("host", "b.example"), ("cookie", "beltline=theirs; __Host-beltline=mine")]);
+        assert_eq!(session(&both, &client(true)).as_deref(), Some("mine"));
+        assert_eq!(session(&both, &client(false)).as_deref(), Some("mine"));
     }
 }

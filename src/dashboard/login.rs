@@ -45,7 +45,7 @@ pub(super) async fn enter(State(dash): State<Dash>, knocks: Knocks, headers: Hea
     let (status, wait) = match entered {
         Ok(id) => {
             // The id from before, if any, opens nothing any more.
-            if let Some(old) = session(&headers) {
+            if let Some(old) = session(&headers, &knocks.client) {
                 dash.desk.leave(&old).await?;
             }
             return with_cookie(&headers, &knocks.client, Some(&id), go(&to));
@@ -70,7 +70,7 @@ pub(super) async fn enter(State(dash): State<Dash>, knocks: Knocks, headers: Hea
 
 /// Ends the session.
 pub(super) async fn leave(State(dash): State<Dash>, _: Who, knocks: Knocks, headers: HeaderMap) -> Given {
-    if let Some(id) = session(&headers) {
+    if let Some(id) = session(&headers, &knocks.client) {
         dash.desk.leave(&id).await?;
     }
     with_cookie(&headers, &knocks.client, None, go(LOGIN))

@@ -56,6 +56,7 @@ pub mod schedules;
 pub mod schedule_views;
 pub mod acks;
 pub mod lives;
+mod asides;
 pub mod watchdog;
 pub mod lease;
 pub mod heart;

@@ -20,7 +20,7 @@ use crate::engine::lives::Living;
 use crate::engine::waits::{Around, waits_for};
 use crate::engine::watchdog::{Key, Notice, Told};
 use crate::model::effect::{About, Answer, Ask, Effect, TellAsk};
-use crate::model::names::TaskId;
+use crate::model::names::{ProcessId, TaskId};
 use crate::model::time::{Span, Timestamp};
 use crate::process::life::Life;
 use crate::process::process::Process;
@@ -119,6 +119,7 @@ impl Desk {
 
     /// Looks, and has told what is due; says how long until the next look. What takes time goes on by itself.
     fn watchdog_pass(self: Arc<Self>) -> Span {
+        self.tell_asides();
         let (now, tick) = (self.now(), self.clock().ticks());
         let lives = &self.board().lives;
         let before = Timestamp(self.watch.looked.swap(now.0, Ordering::Relaxed));
@@ -290,7 +291,12 @@ impl Desk {
 
     /// The channels that the process raises its alarms by, and the author.
     fn alerts(&self, living: &Living) -> Vec<String> {
-        let deployed = self.registry().get(&living.address.process);
+        self.alerts_of(&living.address.process)
+    }
+
+    /// The channels on which a process tells of what is wrong, and the author's.
+    pub(super) fn alerts_of(&self, process: &ProcessId) -> Vec<String> {
+        let deployed = self.registry().get(process);
         let mut names = deployed.as_ref().map(|it| alerts(&it.process)).unwrap_or_default();
         if !names.iter().any(|it| it == AUTHOR) {
             names.push(AUTHOR.to_owned());

@@ -15,7 +15,7 @@ use crate::engine::lives::Lives;
 use crate::engine::transition::Transition;
 use crate::engine::waiters::Waiters;
 use crate::engine::wall::Wall;
-use crate::model::names::{ProcessId, TaskId};
+use crate::model::names::{Address, NodeName, ProcessId, TaskId};
 use crate::model::task::Phase;
 use crate::model::time::Timestamp;
 
@@ -34,10 +34,22 @@ pub struct Board {
     pub waiters: Waiters,
     /// Whether the wall clock was set.
     pub wall: Wall,
+    asides: Mutex<Vec<Aside>>,
     state: Mutex<Standings>,
     due: AtomicI64,
     earlier: Notify,
     commits: watch::Sender<u64>,
+}
+
+/// A task under which the engine died too often.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Aside {
+    /// Its number.
+    pub id: TaskId,
+    /// Its name.
+    pub address: Address,
+    /// Where it stood.
+    pub node: NodeName,
 }
 
 #[derive(Debug, Default)]
@@ -61,11 +73,22 @@ impl Default for Board {
         let (state, due) = (Mutex::default(), AtomicI64::new(i64::MIN));
         let (lives, crowds, flow) = (Lives::default(), Watch::default(), Flow::default());
         let (census, waiters, wall) = (Arc::default(), Waiters::default(), Wall::default());
-        Board { lives, crowds, flow, census, waiters, wall, state, due, earlier: Notify::new(), commits }
+        let (asides, earlier) = (Mutex::default(), Notify::new());
+        Board { lives, crowds, flow, census, waiters, wall, asides, state, due, earlier, commits }
     }
 }
 
 impl Board {
+    /// A task was set aside, and a person is to be told.
+    pub fn set_aside(&self, aside: Aside) {
+        self.asides.lock().unwrap_or_else(PoisonError::into_inner).push(aside);
+    }
+
+    /// Those that nobody was told of yet; they are no more here.
+    pub fn asides(&self) -> Vec<Aside> {
+        std::mem::take(&mut *self.asides.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
     /// When the store must be looked at next.
     pub fn due(&self) -> Timestamp {
         Timestamp(self.due.load(Ordering::Acquire))

@@ -5,6 +5,7 @@ use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 
 use crate::engine::again::Way;
+use crate::engine::board::Aside;
 use crate::engine::edges::Write;
 use crate::engine::turns::{Hand, Item, Turns};
 use crate::engine::witness::{DEATHS_MAX, Place};
@@ -94,6 +95,8 @@ impl Turns {
                  retried",
                 task.at
             );
+            let aside = Aside { id: task.id, address: task.address(), node: task.at.clone() };
+            self.board.set_aside(aside);
             hand.again.way = Way::End(Fault::lasting("engine_error", message));
         }
     }

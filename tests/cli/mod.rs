@@ -17,4 +17,5 @@ mod resources;
 mod hooks;
 mod memory;
 mod connections;
+mod installed;
 mod demo;

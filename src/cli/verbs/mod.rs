@@ -27,6 +27,7 @@ pub mod config;
 mod doctor_status;
 pub mod doctor;
 pub mod completions;
+pub mod licenses;
 pub mod run;
 pub mod demo;
 pub mod sim;

@@ -1,12 +1,17 @@
 //! `token`: who may use the API.
 
-use anyhow::Result;
+use std::fs;
+use std::io::Write;
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, Result};
 use clap::{Args, Subcommand, ValueEnum};
 use serde_json::{Value, json};
 
 use crate::cli::moment::{far, now};
 use crate::cli::out::{Look, shown, text};
 use crate::cli::remote::encoded;
+use crate::cli::secret_file::new_private;
 use crate::cli::session::Session;
 
 const PATH: &str = "/api/v1/tokens";
@@ -16,6 +21,7 @@ const PATH: &str = "/api/v1/tokens";
 #[command(after_help = "\
 Examples:
   beltline token create ci --scope run --scope read --process orders
+  beltline token create reader --scope read --to reader.token   # then: --token-file reader.token
   beltline token list")]
 pub struct Token {
     #[command(subcommand)]
@@ -35,6 +41,9 @@ enum Verb {
         /// The only processes it is for; may be given again [default: all]
         #[arg(long = "process", value_name = "PROCESS")]
         processes: Vec<String>,
+        /// Write it into this new file, for its owner alone, and show it nowhere
+        #[arg(long = "to", value_name = "FILE")]
+        to: Option<PathBuf>,
         /// When it ends: a length of time such as 90d, or a moment as 2027-01-01T00:00:00Z [default: never]
         #[arg(long, value_name = "WHEN")]
         expires: Option<String>,
@@ -67,7 +76,8 @@ impl Token {
     pub async fn run(self, session: &Session) -> Result<()> {
         let (remote, out) = (session.remote()?, &session.out);
         match self.verb {
-            Verb::Create { name, scopes, processes, expires } => {
+            Verb::Create { name, scopes, processes, to, expires } => {
+                let file = to.as_deref().map(new_private).transpose()?;
                 let scopes: Vec<String> = scopes
                     .iter()
                     .filter_map(ValueEnum::to_possible_value)
@@ -80,7 +90,13 @@ impl Token {
                 if let Some(expires) = expires {
                     body["expires"] = Value::from(moment(&expires));
                 }
-                let answer = remote.post(PATH, &body).await?;
+                let mut answer = remote.post(PATH, &body).await.inspect_err(|_| forget(to.as_deref()))?;
+                if let Some((path, mut file)) = to.as_deref().zip(file) {
+                    writeln!(file, "{}", text(&answer, "token"))
+                        .with_context(|| format!("`{}` cannot be written", path.display()))?;
+                    answer["token"] = Value::from("***");
+                    return out.answer(&answer, || out.line(format!("{name} is in `{}`", path.display())));
+                }
                 out.answer(&answer, || {
                     eprintln!("this is the only time it is shown:");
                     out.line(text(&answer, "token"))
@@ -93,6 +109,12 @@ impl Token {
             }
         }
     }
+}
+
+/// The file was made for a token that there is not.
+fn forget(path: Option<&Path>) {
+    // What is left is empty, and harms nobody.
+    path.map(|it| drop(fs::remove_file(it)));
 }
 
 /// A length of time is counted from now; everything else is the server's to read.

@@ -1,0 +1,48 @@
+//! Tasks that the engine died under twice are set aside, and a person is told: nobody else looks at them.
+
+use std::sync::Arc;
+
+use crate::desk::desk::Desk;
+use crate::engine::board::Aside;
+use crate::model::effect::{About, Ask, Effect, TellAsk};
+use crate::model::time::Span;
+
+/// How long all channels together may take.
+const TELL_TIMEOUT: Span = Span::mins(2);
+
+impl Desk {
+    /// Has told of what was set aside since the last look.
+    pub(super) fn tell_asides(self: &Arc<Self>) {
+        for aside in self.board().asides() {
+            let desk = Arc::clone(self);
+            tokio::spawn(async move { desk.tell_aside(&aside).await });
+        }
+    }
+
+    async fn tell_aside(&self, aside: &Aside) {
+        let (address, node) = (&aside.address, &aside.node);
+        let see = format!("{}/dashboard/p/{}", self.public_url(), address.process);
+        let why = format!("the engine died twice while it decided the task at node `{node}`");
+        let subject = format!("{address} is set aside");
+        let text = format!(
+            "{subject}: {why}, so it is not tried a third time.\nWhat to do: look at what that node works \
+             out, mend it, then retry the task.\n{see}"
+        );
+        let about = About {
+            process: address.process.clone(),
+            node: node.clone(),
+            reference: address.reference.clone(),
+            code: "engine_error".to_owned(),
+            why,
+            over: false,
+            see,
+        };
+        let channels = self.alerts_of(&address.process);
+        let ask = TellAsk { channels, subject, text, about: Some(Box::new(about)), ..TellAsk::default() };
+        let key = format!("aside-{}", aside.id);
+        let effect = Effect { key, ask: Ask::Tell(ask), timeout: TELL_TIMEOUT, once: false };
+        if let Err(fault) = self.handle.turns().world.perform(&effect).await {
+            tracing::error!(task = %address, why = fault.message, "nobody was told that it is set aside");
+        }
+    }
+}
