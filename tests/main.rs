@@ -15,6 +15,7 @@ mod schedule;
 mod rehearsal;
 mod runner;
 mod dashboard;
+mod flow;
 mod simulation;
 mod step;
 mod store;

@@ -2,17 +2,11 @@
 
 use std::borrow::Cow;
 
-use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
-use serde_json::Value;
-use zeroize::Zeroizing;
+use percent_encoding::utf8_percent_encode;
 
 use crate::model::effect::{MARK_CLOSE, MARK_OPEN, mark};
-
-/// What stands for a secret wherever a person can read.
-pub const MASK: &str = "***";
-
-/// What is left as it is in a part of a URL. The colon is among it: Telegram's tokens have one.
-const PART: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~').remove(b':');
+use crate::model::forms::PART;
+use crate::model::marks::MASK;
 
 /// A piece of a text.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -70,32 +64,6 @@ pub fn url_part(text: &str) -> String {
     part
 }
 
-/// The ways in which a secret can show up in a text: as it is, encoded for a URL, a form or JSON, or in lower
-/// case. The longest first, so that none is cut in two by another.
-pub fn forms(secret: &str) -> Vec<Zeroizing<String>> {
-    let json = Value::from(secret).to_string();
-    let mut forms = vec![
-        secret.to_owned(),
-        secret.trim().to_owned(),
-        url_part(secret),
-        utf8_percent_encode(secret, NON_ALPHANUMERIC).to_string(),
-        url::form_urlencoded::byte_serialize(secret.as_bytes()).collect(),
-        json[1..json.len() - 1].to_owned(),
-    ];
-    // Codes of faults are words in lower case, whatever they were made of.
-    forms.extend(forms.iter().map(|it| it.to_lowercase()).collect::<Vec<_>>());
-    forms.sort_by(|one, other| (other.len(), other).cmp(&(one.len(), one)));
-    forms.dedup();
-    forms.into_iter().map(Zeroizing::new).collect()
-}
-
-/// `text` with `***` wherever one of `forms` stands.
-pub fn without(text: &str, forms: &[Zeroizing<String>]) -> String {
-    forms.iter().fold(text.to_owned(), |text, form| {
-        if text.contains(form.as_str()) { text.replace(form.as_str(), MASK) } else { text }
-    })
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -112,16 +80,5 @@ mod tests {
     #[test]
     fn a_part_of_a_url_keeps_its_marks() {
         assert_eq!(url_part(&format!("a/b?{}", mark("x"))), format!("a%2Fb%3F{}", mark("x")));
-    }
-
-    #[test]
-    fn a_secret_is_taken_out_in_every_form() {
-        let secret = "Über+die/\"7\" Berge";
-        for said in
-            [secret, "%C3%9Cber%2Bdie%2F%227%22+Berge", "über+die/\"7\" berge", "Über+die/\\\"7\\\" Berge"]
-        {
-            assert_eq!(without(&format!("<{said}>"), &forms(secret)), "<***>", "{said}");
-        }
-        assert_eq!(without("die Berge", &forms(secret)), "die Berge");
     }
 }

@@ -29,7 +29,8 @@ pub const SPEC: Spec = Spec {
 };
 
 const FIELDS: [Field; 2] = [
-    Field::required("url", "where it is sent"),
+    // Whoever knows it may send there: services give out such addresses as keys.
+    Field::required("url", "where it is sent").secret(),
     Field::optional("secret", "signs it; as long and as random as a password").secret(),
 ];
 

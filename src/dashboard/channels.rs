@@ -15,7 +15,7 @@ use crate::dashboard::take::{Asked, Form, Who};
 use crate::desk::actor::Right;
 use crate::desk::channels::ChannelView;
 use crate::desk::refusal::Refusal;
-use crate::engine::mask::MASK;
+use crate::model::marks::MASK;
 
 const PAGE: &str = "/dashboard/channels";
 const SET: &str = "/dashboard/channels/set";

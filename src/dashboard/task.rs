@@ -22,7 +22,7 @@ use crate::desk::kin::{KinView, RelativeView};
 use crate::desk::processes::ProcessView;
 use crate::desk::refusal::{Done, Refusal};
 use crate::desk::view::{HopView, LifeView, TaskView};
-use crate::engine::mask::MASK;
+use crate::model::marks::MASK;
 use crate::model::names::{Address, TaskId};
 
 /// How many hops a page shows, and how many it looks through for them.

@@ -19,9 +19,9 @@ use crate::desk::shelves::good_name;
 use crate::desk::view::{Page, time};
 use crate::engine::edges::Shelf;
 use crate::engine::health::Tested;
-use crate::engine::mask::MASK;
 use crate::engine::shelf::{Channel, Channels};
 use crate::model::effect::{Answer, Ask, Effect, MARK_OPEN, TellAsk, mark};
+use crate::model::marks::MASK;
 use crate::model::time::Span;
 
 /// How long a test may take.

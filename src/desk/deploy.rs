@@ -77,6 +77,9 @@ pub struct Report {
     pub created: bool,
     /// How many tasks were moved.
     pub moved: u64,
+    /// Where its nodes bring secrets that should not be there. They are masked there all the same.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub warnings: Vec<String>,
     /// The other processes that it names to act in: with the rights of who deployed it.
     #[schema(value_type = Vec<String>)]
     pub reaches: Vec<ProcessId>,
@@ -118,6 +121,18 @@ impl Desk {
         Ok(report)
     }
 
+    /// Where secrets go that should not be there.
+    ///
+    /// # Errors
+    /// `problems`, where it could not do what it is for.
+    fn leaks(&self, process: &Process, it: &Deployment) -> Done<Vec<String>> {
+        let (hard, soft) = self.reached(process, &it.text);
+        if !hard.is_empty() {
+            return Err(told(hard, &it.text, it.file.as_deref()));
+        }
+        Ok(soft.iter().map(ToString::to_string).collect())
+    }
+
     async fn put(&self, by: &Actor, process: &Arc<Process>, it: &Deployment) -> Done<Report> {
         let id = &process.id;
         let old = self.registry().get(id);
@@ -134,6 +149,7 @@ impl Desk {
             changed: !same,
             created: kept.is_none(),
             moved: 0,
+            warnings: if same { Vec::new() } else { self.leaks(process, it)? },
             reaches,
         };
         let moves = moves(it, old.as_ref(), process)?;
@@ -176,7 +192,7 @@ impl Desk {
         unsettled.kept();
         self.remember(id, next.clone());
         match self.install(process, next, by).await {
-            Ok(moved) => report.moved = moved,
+            Ok(many) => report.moved = many,
             // It is deployed; some of its tasks are woken a little later.
             Err(Refusal::Conflict { code: UNSETTLED, .. }) => return Ok(report),
             Err(refusal) => return Err(refusal),
@@ -387,15 +403,17 @@ impl Desk {
 
 /// The process of a text, or all that is wrong with it.
 pub(super) fn read(text: &str, file: Option<&str>) -> Done<Process> {
-    parse(text).map_err(|problems| {
-        let problems = settle(problems, text).into_iter();
-        let problems: Vec<Problem> = match file {
-            Some(file) => problems.map(|it| it.in_file(file)).collect(),
-            None => problems.collect(),
-        };
-        let text = render(&problems, text, false);
-        Refusal::Problems { problems, text }
-    })
+    parse(text).map_err(|problems| told(settle(problems, text), text, file))
+}
+
+fn told(problems: Vec<Problem>, text: &str, file: Option<&str>) -> Refusal {
+    let problems = problems.into_iter();
+    let problems: Vec<Problem> = match file {
+        Some(file) => problems.map(|it| it.in_file(file)).collect(),
+        None => problems.collect(),
+    };
+    let text = render(&problems, text, false);
+    Refusal::Problems { problems, text }
 }
 
 /// Where tasks go whose node is no more, checked. An `input` holds nothing, so a new one takes the place of

@@ -105,6 +105,7 @@ impl Desk {
             changed: false,
             created: false,
             moved: 0,
+            warnings: Vec::new(),
             reaches: Vec::new(),
         })
     }

@@ -131,7 +131,7 @@ impl Desk {
             self.remember_signature(knock, signature, &done.address().reference).await?;
         }
         drop(held);
-        self.answered(hook, done).await
+        self.answered(knock, hook, done).await
     }
 
     /// Makes the check, and tells the log why it was not good.
@@ -243,7 +243,7 @@ impl Desk {
     }
 
     /// What the caller is told.
-    async fn answered(&self, hook: &Hook, done: Delivered) -> Done<Hooked> {
+    async fn answered(&self, knock: &Knock, hook: &Hook, done: Delivered) -> Done<Hooked> {
         let (task, reply) = match done {
             Delivered::Modified(address) | Delivered::Known(address) => {
                 return Ok(Hooked::Taken { address, created: false });
@@ -257,6 +257,12 @@ impl Desk {
         tokio::select! {
             biased;
             reply = reply => match reply {
+                Some(Ok(reply)) if hook.is_public() && !reply.marks().is_empty() => {
+                    let message = "the reply holds a secret, and anybody may ask this hook";
+                    tracing::error!(process = %knock.process.id, hook = hook.name, message);
+                    let fault = Fault::lasting("secret_misplaced", message);
+                    Ok(Hooked::Replied(Err(Fault { status: Some(500), ..fault })))
+                }
                 Some(reply) => Ok(Hooked::Replied(reply)),
                 None => self.unreplied(*task, address).await,
             },

@@ -11,6 +11,7 @@ use crate::desk::desk::Desk;
 use crate::desk::refusal::{Done, NotFresh, Refusal};
 use crate::desk::submit::WAIT_MAX;
 use crate::engine::turns::NotTaken;
+use crate::model::marks::place_of;
 use crate::model::names::{Address, TaskId};
 use crate::model::near::nearest;
 use crate::model::params::Params;
@@ -48,6 +49,8 @@ pub struct Leased {
     pub value: Value,
     /// When it dies.
     pub dies_at: Timestamp,
+    /// Only who may read secrets gets it.
+    pub is_secret: bool,
 }
 
 /// A lease that is being waited for.
@@ -85,7 +88,10 @@ impl Desk {
         let deadline = self.now() + wait;
         let mut waiter = Waiter { by, wish, process, deadline, woken: false, joined: None };
         let leased = self.fresh(id, &mut waiter).await?;
-        if waiter.process.secret.contains(&wish.param) {
+        if leased.is_secret && !waiter.process.secret.contains(&wish.param) {
+            by.need(Right::Secrets, &address.process)?;
+        }
+        if leased.is_secret {
             self.audit(by, "secret.read", format!("{address} {}", wish.param)).await?;
         }
         Ok(leased)
@@ -198,7 +204,9 @@ impl Waiter<'_> {
         let Some(life) = self.process.life(name, &task.params) else { return Ok(None) };
         if now + self.wish.fresh_for <= life.dies_at && now < life.dies_at {
             let value = task.params.get(name).cloned().unwrap_or_default();
-            return Ok(Some(Leased { value, dies_at: life.dies_at }));
+            let is_marked = task.params.marks().touches(&place_of(&[name]));
+            let is_secret = is_marked || self.process.secret.contains(name);
+            return Ok(Some(Leased { value, dies_at: life.dies_at, is_secret }));
         }
         match life.born_at {
             Some(born) if too_long(&life, born, self.wish.fresh_for, now) => {

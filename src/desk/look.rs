@@ -10,6 +10,7 @@ use crate::desk::sift::{Sift, dig};
 use crate::desk::view::{EventView, HopView, Page, TaskView};
 use crate::engine::edges::TaskQuery;
 use crate::engine::mask::cleaned;
+use crate::model::marks::{Marks, place_of};
 use crate::model::names::{Address, NodeName, ProcessId, TaskId};
 use crate::model::task::Phase;
 use crate::process::process::Process;
@@ -159,10 +160,12 @@ impl Desk {
     pub async fn param(&self, by: &Actor, address: &Address, id: Option<TaskId>, path: &str) -> Done<Value> {
         by.need(Right::Read, &address.process)?;
         let task = self.task_at(address, id).await?;
-        let (name, value) = dig(&task.params, path).ok_or_else(|| Refusal::missing("param", path))?;
+        let (keys, value) = dig(&task.params, path).ok_or_else(|| Refusal::missing("param", path))?;
         let deployed = self.registry().get(&task.process);
         let open = deployed.is_some_and(|it| {
-            !it.process.secret.contains(name) && cleaned(value, &task, &it.process.secret) == *value
+            let secret = &it.process.secret;
+            let is_secret = secret.contains(keys[0]) || task.params.marks().touches(&place_of(&keys));
+            !is_secret && cleaned(value, &Marks::default(), &task, secret) == *value
         });
         if !open {
             by.need(Right::Secrets, &address.process)?;

@@ -25,6 +25,7 @@ pub mod submit;
 pub mod sift;
 pub mod look;
 pub mod kin;
+mod leaks;
 mod reaches;
 pub mod deploy;
 pub mod shelves;

@@ -7,7 +7,7 @@ use serde_json::Value;
 
 use crate::desk::refusal::Refusal;
 use crate::desk::view::TaskView;
-use crate::engine::mask::MASK;
+use crate::model::marks::MASK;
 use crate::model::params::Params;
 use crate::process::process::Process;
 
@@ -83,22 +83,23 @@ impl Sift {
     }
 }
 
-/// The value at `path`, and the name of the top-level param it is in. Parts stand between `/`, or else
-/// between `.`; a param may have dots in its name.
-pub(super) fn dig<'a>(params: &'a Params, path: &'a str) -> Option<(&'a str, &'a Value)> {
-    if let Some((name, value)) = params.map().get_key_value(path) {
-        return Some((name, value));
+/// The value at `path`, and the keys that lead there, the top-level param first. Parts stand between `/`, or
+/// else between `.`; a param may have dots in its name.
+pub(super) fn dig<'a>(params: &'a Params, path: &'a str) -> Option<(Vec<&'a str>, &'a Value)> {
+    if let Some(value) = params.get(path) {
+        return Some((vec![path], value));
     }
-    let mut parts = path.split(if path.contains('/') { '/' } else { '.' });
-    let (name, mut value) = params.map().get_key_value(parts.next()?)?;
-    for part in parts {
+    let keys: Vec<&str> = path.split(if path.contains('/') { '/' } else { '.' }).collect();
+    let (name, rest) = keys.split_first()?;
+    let mut value = params.get(name)?;
+    for part in rest {
         value = match value {
-            Value::Object(map) => map.get(part)?,
+            Value::Object(map) => map.get(*part)?,
             Value::Array(items) => items.get(part.parse::<usize>().ok()?)?,
             Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => return None,
         };
     }
-    Some((name, value))
+    Some((keys, value))
 }
 
 #[cfg(test)]

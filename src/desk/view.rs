@@ -9,9 +9,10 @@ use utoipa::ToSchema;
 use crate::desk::actor::{Actor, Right};
 use crate::engine::damage::Damaged;
 use crate::engine::edges::Entry;
-use crate::engine::mask::{MASK, cleaned, masked, scrub};
+use crate::engine::mask::{LINK, RESULT, cleaned, masked, scrub};
 use crate::model::fault::Fault;
 use crate::model::key;
+use crate::model::marks::MASK;
 use crate::model::names::NodeName;
 use crate::model::params::Params;
 use crate::model::round::Round;
@@ -269,7 +270,9 @@ impl TaskView {
     pub fn seen_by(by: &Actor, task: &Task, process: Option<&Process>, now: Timestamp) -> TaskView {
         let lives = process.filter(|_| task.state.phase().is_live()).map(|it| it.lives(&task.params));
         let lives = lives.iter().flatten().map(|life| LifeView::new(life, now)).collect();
-        TaskView { lives, ..TaskView::new(task, process, by.may(Right::Run, &task.process)) }
+        // A link made of a secret is one.
+        let is_open = !task.marks.covers(LINK) || by.may(Right::Secrets, &task.process);
+        TaskView { lives, ..TaskView::new(task, process, by.may(Right::Run, &task.process) && is_open) }
     }
 
     /// `task` as it may be shown; `process` is none if it is not deployed, and then every param is masked.
@@ -301,7 +304,11 @@ impl TaskView {
             attempt: task.attempt + 1,
             visit: task.visit,
             revision: task.revision,
-            result: task.result.as_ref().filter(|_| process.is_some()).map(|it| cleaned(it, task, secret)),
+            result: task
+                .result
+                .as_ref()
+                .filter(|_| process.is_some())
+                .map(|it| cleaned(it, &task.marks.at(RESULT), task, secret)),
         }
     }
 }

@@ -73,6 +73,9 @@ impl Walk<'_> {
                         (None, Some(Other::NoProcess) | None) => Params::default(),
                     };
                     all.merge(params);
+                    if let Some(secret) = self.scope.others.get(to).and_then(Other::secret) {
+                        all.declare(secret);
+                    }
                     Arc::make_mut(&mut self.scope.written).insert(to.clone(), all);
                 }
                 Word::Part { .. } => self.parts.push(to.clone()),

@@ -408,16 +408,20 @@ fn is_own(moved: &Transition, process: &ProcessId) -> bool {
 
 /// What others see of a task of `process`, or of the place where it is not.
 fn seen_of(process: &Process, task: Option<Task>) -> Other {
-    let hidden = Arc::clone(&process.hidden);
+    let (hidden, secret) = (Arc::clone(&process.hidden), Arc::clone(&process.secret));
+    let declared = |mut params: Params| {
+        params.declare(&secret);
+        params
+    };
     match task {
-        None => Other::NoTask(Newborn { defaults: process.defaults(), hidden }),
+        None => Other::NoTask(Newborn { defaults: declared(process.defaults()), hidden, secret }),
         // It was not stepped yet, and so was not given its defaults.
         Some(task) if task.revision == 0 => {
             let mut params = process.defaults();
             params.merge(&task.params);
-            Other::Live { params, hidden }
+            Other::Live { params: declared(params), hidden, secret }
         }
-        Some(task) => Other::Live { params: task.params, hidden },
+        Some(task) => Other::Live { params: declared(task.params), hidden, secret },
     }
 }
 

@@ -1,25 +1,34 @@
 //! What of a task may be shown: secrets masked, long values shortened.
+//!
+//! Marks say what is secret, by how it was made. Texts are compared with the secrets beside that: a server
+//! may have said back what it was told.
 
 use std::collections::BTreeSet;
 
 use serde_json::Value;
 use zeroize::Zeroizing;
 
-use crate::channels::marks::{forms, without};
+use crate::model::forms::{DIGITS_MIN, FORM_CHARS_MIN, note, without};
+use crate::model::marks::{MASK, Marks, keys_of, place_of, step, veiled_value};
 use crate::model::params::Params;
+use crate::model::scope::dig;
 use crate::model::task::Task;
 
-/// What stands for a secret.
-pub const MASK: &str = "***";
+/// Where the marks of a task's result and of its link are among [`Task::marks`].
+pub const RESULT: &str = "/result";
+/// The same for its link.
+pub const LINK: &str = "/link";
 /// The longest text shown in a trail, in characters.
 const SHOWN_CHARS_MAX: usize = 200;
-/// The shortest secret that is looked for in texts: shorter ones would garble every message.
-const SCRUBBED_CHARS_MIN: usize = 4;
+/// The shortest that is looked for of what was made of a secret or says one back: more of it is chance.
+const ECHOED_CHARS_MIN: usize = 8;
 
-/// `params` as a person may see them: those in `secret` masked, and every other text in which one was copied.
+/// `params` as a person may see them: those in `secret` masked, what is marked, and every other text in which
+/// one was copied.
 pub fn masked(params: &Params, task: &Task, secret: &BTreeSet<String>) -> Params {
-    if secret.is_empty() || params.is_empty() {
-        return params.clone();
+    let nothing = secret.is_empty() && params.marks().is_empty() && task.params.marks().is_empty();
+    if nothing || params.is_empty() {
+        return params.map().clone().into();
     }
     each_masked(params, task, secret, |value| value)
 }
@@ -34,7 +43,10 @@ fn each_masked(
     let forms = if texts { forms_of(task, secret) } else { Vec::new() };
     let mask = |(name, value): (&String, &Value)| match secret.contains(name) {
         true if !value.is_null() => (name.clone(), Value::from(MASK)),
-        _ => (name.clone(), then(clean(value, &forms))),
+        _ => {
+            let marks = params.marks().at(&place_of(&[name]));
+            (name.clone(), then(clean(&veiled_value(value, &marks), &forms)))
+        }
     };
     params.map().iter().map(mask).collect()
 }
@@ -42,9 +54,9 @@ fn each_masked(
 /// Whether a secret could have been copied into it.
 fn has_text(value: &Value) -> bool {
     match value {
-        Value::String(text) => text.len() >= SCRUBBED_CHARS_MIN,
-        Value::Array(_) | Value::Object(_) => true,
-        Value::Null | Value::Bool(_) | Value::Number(_) => false,
+        Value::String(text) => text.len() >= FORM_CHARS_MIN,
+        Value::Number(_) | Value::Array(_) | Value::Object(_) => true,
+        Value::Null | Value::Bool(_) => false,
     }
 }
 
@@ -56,17 +68,82 @@ pub fn shown(params: &Params, task: &Task, secret: &BTreeSet<String>) -> Params 
     each_masked(params, task, secret, shorten)
 }
 
-/// `value` with every secret of `task` masked in every text of it.
-pub fn cleaned(value: &Value, task: &Task, secret: &BTreeSet<String>) -> Value {
-    clean(value, &forms_of(task, secret))
+/// `value`, of which `marks` are secret, with those masked, and every secret of `task` in every text of it.
+pub fn cleaned(value: &Value, marks: &Marks, task: &Task, secret: &BTreeSet<String>) -> Value {
+    clean(&veiled_value(value, marks), &forms_of(task, secret))
+}
+
+/// The places in `set` that are not marked and say a secret back: one that is among `all` of the params.
+pub fn echoes(set: &Params, all: [&Params; 2]) -> Marks {
+    let mut marks = Marks::default();
+    if all.iter().all(|it| it.marks().is_empty()) || !set.map().values().any(has_text) {
+        return marks;
+    }
+    let mut forms = Vec::new();
+    for params in all {
+        marked_forms(params, &BTreeSet::new(), ECHOED_CHARS_MIN, &mut forms);
+    }
+    forms.retain(|it| it.len() >= ECHOED_CHARS_MIN);
+    forms.sort_unstable_by(|one, other| one.as_str().cmp(other));
+    forms.dedup();
+    for (name, value) in set.map() {
+        note_echoes(value, &mut place_of(&[name]), set.marks(), &forms, &mut marks);
+    }
+    marks
+}
+
+fn note_echoes(
+    value: &Value,
+    place: &mut String,
+    known: &Marks,
+    forms: &[Zeroizing<String>],
+    found: &mut Marks,
+) {
+    if known.covers(place) {
+        return;
+    }
+    let here = place.len();
+    match value {
+        Value::Null | Value::Bool(_) => {}
+        Value::String(_) | Value::Number(_) => {
+            if clean(value, forms) != *value {
+                found.mark(place);
+            }
+        }
+        Value::Array(items) => {
+            for (at, item) in items.iter().enumerate() {
+                step(place, &at.to_string());
+                note_echoes(item, place, known, forms, found);
+                place.truncate(here);
+            }
+        }
+        Value::Object(map) if map.keys().any(|key| without(key, forms) != *key) => found.mark(place),
+        Value::Object(map) => {
+            for (key, item) in map {
+                step(place, key);
+                note_echoes(item, place, known, forms, found);
+                place.truncate(here);
+            }
+        }
+    }
 }
 
 fn clean(value: &Value, forms: &[Zeroizing<String>]) -> Value {
+    if forms.is_empty() {
+        return value.clone();
+    }
     match value {
         Value::String(text) => Value::from(without(text, forms)),
+        Value::Number(number) => {
+            let text = number.to_string();
+            let is_secret = text.len() >= DIGITS_MIN && forms.iter().any(|it| **it == text);
+            if is_secret { Value::from(MASK) } else { value.clone() }
+        }
         Value::Array(items) => items.iter().map(|item| clean(item, forms)).collect(),
-        Value::Object(map) => map.iter().map(|(name, item)| (name.clone(), clean(item, forms))).collect(),
-        Value::Null | Value::Bool(_) | Value::Number(_) => value.clone(),
+        Value::Object(map) => {
+            map.iter().map(|(name, item)| (without(name, forms), clean(item, forms))).collect()
+        }
+        Value::Null | Value::Bool(_) => value.clone(),
     }
 }
 
@@ -91,18 +168,30 @@ pub fn scrub(text: &str, task: &Task, secret: &BTreeSet<String>) -> String {
 /// All forms in which a secret of `task` can show up, the longest first.
 fn forms_of(task: &Task, secret: &BTreeSet<String>) -> Vec<Zeroizing<String>> {
     let mut all = Vec::new();
-    secret.iter().filter_map(|name| task.params.get(name)).for_each(|value| note(value, &mut all));
-    all.sort_by_key(|it| std::cmp::Reverse(it.len()));
+    secret
+        .iter()
+        .filter_map(|name| task.params.get(name))
+        .for_each(|value| note(value, FORM_CHARS_MIN, &mut all));
+    marked_forms(&task.params, secret, ECHOED_CHARS_MIN, &mut all);
+    all.sort_by(|one, other| (other.len(), other.as_str()).cmp(&(one.len(), one.as_str())));
+    all.dedup();
     all
 }
 
-fn note(value: &Value, all: &mut Vec<Zeroizing<String>>) {
-    match value {
-        Value::String(secret) if secret.chars().count() >= SCRUBBED_CHARS_MIN => {
-            all.extend(forms(secret).into_iter().filter(|it| it.chars().count() >= SCRUBBED_CHARS_MIN));
+/// The forms of what is marked in `params`, beside those named.
+fn marked_forms(params: &Params, but: &BTreeSet<String>, chars_min: usize, all: &mut Vec<Zeroizing<String>>) {
+    for place in params.marks().places() {
+        let keys = keys_of(place);
+        match keys.split_first() {
+            None => params.map().values().for_each(|value| note(value, chars_min, all)),
+            Some((name, _)) if but.contains(name) => {}
+            Some((name, rest)) => {
+                let rest: Vec<&str> = rest.iter().map(String::as_str).collect();
+                let value = params.get(name).and_then(|it| dig(it, &rest));
+                if let Some(value) = value {
+                    note(value, chars_min, all);
+                }
+            }
         }
-        Value::Array(items) => items.iter().for_each(|item| note(item, all)),
-        Value::Object(map) => map.values().for_each(|item| note(item, all)),
-        Value::String(_) | Value::Null | Value::Bool(_) | Value::Number(_) => {}
     }
 }

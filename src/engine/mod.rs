@@ -4,6 +4,7 @@ pub mod retry;
 pub mod mask;
 pub mod transition;
 pub mod anchor;
+pub mod asked;
 pub mod walk;
 pub mod between;
 mod room;

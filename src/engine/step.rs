@@ -15,6 +15,7 @@ use crate::model::effect::{Answer, Effect, Outcome};
 use crate::model::fault::Fault;
 use crate::model::key;
 use crate::model::kind::{Event, Reply};
+use crate::model::marks::Marks;
 use crate::model::names::{Address, NodeName};
 use crate::model::params::{Changes, Params};
 use crate::model::scope::Scope;
@@ -137,6 +138,7 @@ fn begin<'a>(
         may_leave: false,
         pace: Pace::On,
     };
+    walk.task.params.declare(&process.secret);
     anchor(&mut walk.task, process, &scope.steps, now);
     (before, walk)
 }
@@ -332,8 +334,7 @@ impl Walk<'_> {
         if !self.task.state.phase().is_live() {
             return Err(Fault::lasting("task_ended", "the task has ended"));
         }
-        let changes = Changes::set(params.clone());
-        self.apply(&changes)?;
+        let changes = self.apply(Changes::set(params.clone()))?;
         let before = self.trail.len();
         if self.is_waiting() {
             self.happen(Event::Letter(params), event);
@@ -421,6 +422,7 @@ impl Walk<'_> {
         self.hop(event, |hop| hop.to = Some(to.clone()));
         self.stand_on(to);
         self.task.result = None;
+        self.task.marks = Marks::default();
         self.arrived();
         Ok(())
     }

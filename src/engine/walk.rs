@@ -7,14 +7,18 @@
 
 use std::sync::Arc;
 
-use crate::engine::mask::{scrub, shown};
+use serde_json::Value;
+
+use crate::engine::asked::{asked, part};
+use crate::engine::mask::{LINK, RESULT, echoes, scrub, shown};
 use crate::engine::retry::next_try;
 use crate::engine::transition::Reading;
 use crate::model::budget::measured;
-use crate::model::effect::{Ask, Effect};
+use crate::model::effect::Effect;
 use crate::model::fault::Fault;
 use crate::model::key;
 use crate::model::kind::{AlarmChange, Effects, Event, Verdict};
+use crate::model::marks::Marks;
 use crate::model::names::{Address, NodeName};
 use crate::model::params::{Changes, Params};
 use crate::model::round::Round;
@@ -85,6 +89,7 @@ impl Walk<'_> {
             Fault::lasting(code, words.join("; "))
         });
         self.task.params = admitted?;
+        self.task.params.declare(&self.process.secret);
         Ok(())
     }
 
@@ -101,7 +106,8 @@ impl Walk<'_> {
             let came = event == Event::Came;
             let view = View { unread: self.unread, ..View::new(self.task.clone(), &self.scope, self.now) };
             let budget = view.scope.budget;
-            let (mut verdict, spent) = measured(&budget, || node.kind.decide(event, &view));
+            let (verdict, spent) = measured(&budget, || node.kind.decide(event, &view));
+            let mut verdict = hushed(verdict, &view);
             drop(view);
             if self.scope.misses() {
                 match self.unfetched(came) {
@@ -138,20 +144,14 @@ impl Walk<'_> {
                 }
                 Err(fault) => self.fail(node, fault, event),
             },
-            Verdict::Do { ask, timeout, once, effects } => match self.keep(effects, event) {
-                Ok(()) => {
-                    let asked = self.scrubbed(&asked(&ask));
-                    if let Some(hop) = self.trail.last_mut() {
-                        hop.asked = Some(asked);
-                    }
-                    let key = key::idempotency(self.task.id, &self.task.at, self.task.visit);
-                    let key = part(&ask).map_or_else(|| key.clone(), |part| format!("{key}-{part}"));
-                    self.task.state = State::Doing(Box::new(Effect { key, ask, timeout, once }));
-                    self.task.due = Some(self.now + timeout + LEASE_MARGIN);
-                    false
+            Verdict::Do { ask, timeout, once, mut effects } => {
+                let url = effects.asked.take();
+                match self.keep(effects, event) {
+                    Ok(()) => self.asks(Effect { key: String::new(), ask, timeout, once }, url.as_deref()),
+                    Err(fault) => return self.fail(node, fault, event),
                 }
-                Err(fault) => self.fail(node, fault, event),
-            },
+                false
+            }
             Verdict::Wait { until, effects } => match self.keep(effects, event) {
                 Ok(()) => {
                     self.task.state = State::Waiting { until };
@@ -187,6 +187,18 @@ impl Walk<'_> {
                 false
             }
         }
+    }
+
+    /// The world is asked; `url` is what the trail says of the address, if it must not say it all.
+    fn asks(&mut self, effect: Effect, url: Option<&str>) {
+        let asked = self.scrubbed(&asked(&effect.ask, url));
+        if let Some(hop) = self.trail.last_mut() {
+            hop.asked = Some(asked);
+        }
+        let key = key::idempotency(self.task.id, &self.task.at, self.task.visit);
+        let key = part(&effect.ask).map_or_else(|| key.clone(), |part| format!("{key}-{part}"));
+        self.task.due = Some(self.now + effect.timeout + LEASE_MARGIN);
+        self.task.state = State::Doing(Box::new(Effect { key, ..effect }));
     }
 
     /// Calls run, and the task rests until one is answered.
@@ -282,8 +294,7 @@ impl Walk<'_> {
     /// Takes the changes and letters of a verdict, or nothing of it.
     fn keep(&mut self, effects: Effects, event: &str) -> Result<(), Fault> {
         self.may_write(&effects.letters)?;
-        self.apply(&effects.changes)?;
-        let Changes { set, unset } = effects.changes;
+        let Changes { set, unset } = self.apply(effects.changes)?;
         let hop = self.hop(event, |_| {});
         hop.unset = unset;
         let set = shown(&set, &self.task, &self.process.secret);
@@ -291,6 +302,10 @@ impl Walk<'_> {
             hop.set = set;
         }
         self.task.link = effects.link;
+        self.task.marks.clear(LINK);
+        if effects.link_is_secret {
+            self.task.marks.mark(LINK);
+        }
         if effects.progress.is_some() {
             self.task.progress = effects.progress;
             self.task.attempt = 0;
@@ -310,10 +325,12 @@ impl Walk<'_> {
         Ok(())
     }
 
-    pub(super) fn apply(&mut self, changes: &Changes) -> Result<(), Fault> {
+    /// Makes the changes; gives them with all that is secret in them marked.
+    pub(super) fn apply(&mut self, mut changes: Changes) -> Result<Changes, Fault> {
         if changes.set.is_empty() && changes.unset.is_empty() {
-            return Ok(());
+            return Ok(changes);
         }
+        changes.set.declare(&self.process.secret);
         let mut params = self.task.params.clone();
         params.merge(&changes.set);
         changes.unset.iter().for_each(|name| params.unset(name));
@@ -323,17 +340,22 @@ impl Walk<'_> {
             let message = format!("the params would take {bytes} bytes, and {bytes_max} are allowed");
             return Err(Fault::lasting("params_too_large", message));
         }
+        let echoes = echoes(&changes.set, [&self.task.params, &params]);
+        changes.set.mark(&echoes);
+        params.mark(&echoes);
         self.task.params = params;
-        Ok(())
+        Ok(changes)
     }
 
-    pub(super) fn ended(&mut self, state: State, result: Option<serde_json::Value>, fault: Option<Fault>) {
+    pub(super) fn ended(&mut self, state: State, result: Option<(Value, Marks)>, fault: Option<Fault>) {
         let fault = fault.map(|fault| self.found(fault));
         // A part leaves nothing behind: what it did stands in the round it belongs to.
         self.gone |= self.task.is_part();
         self.let_go();
         self.task.state = state;
+        let (result, marks) = result.unzip();
         self.task.result = result;
+        self.task.marks = marks.unwrap_or_default().below(RESULT);
         self.task.link = None;
         self.task.progress = None;
         self.task.awaits = None;
@@ -368,6 +390,7 @@ impl Walk<'_> {
         self.task.attempt = 0;
         self.task.since = self.now;
         self.task.link = None;
+        self.task.marks.clear(LINK);
         self.task.progress = None;
         self.task.awaits = None;
         self.task.awaits_since = None;
@@ -438,6 +461,17 @@ impl Walk<'_> {
     }
 }
 
+/// What a node decided, with nothing secret in what it says went wrong.
+fn hushed(verdict: Verdict, view: &View) -> Verdict {
+    match verdict {
+        Verdict::Fail(fault) => Verdict::Fail(view.hushed(fault)),
+        Verdict::TryAgain { fault, otherwise } => {
+            Verdict::TryAgain { fault: view.hushed(fault), otherwise: Box::new(hushed(*otherwise, view)) }
+        }
+        other => other,
+    }
+}
+
 /// What a part may do is to run its calls. If a new version of the process has put another kind of node in
 /// the place of its `each`, it ends.
 fn as_part(verdict: Verdict) -> Verdict {
@@ -450,27 +484,6 @@ fn as_part(verdict: Verdict) -> Verdict {
         | Verdict::TryAgain { .. } => {
             Verdict::Fail(Fault::lasting("no_such_node", "the node is no `each` any more"))
         }
-    }
-}
-
-/// What is asked, for people: without query, headers and body.
-fn asked(ask: &Ask) -> String {
-    match ask {
-        Ask::Http(http) => {
-            let end = http.url.find(['?', '#']).unwrap_or(http.url.len());
-            let page = part(ask).map(|it| format!(" (page {it})")).unwrap_or_default();
-            format!("{} {}{page}", http.method, &http.url[..end])
-        }
-        Ask::Tell(tell) => format!("tell {}", tell.channels.join(", ")),
-    }
-}
-
-/// Which part of its node's work is asked for, if it is not the first: it is another request, with a key of
-/// its own.
-fn part(ask: &Ask) -> Option<u32> {
-    match ask {
-        Ask::Http(http) => http.page.as_ref().map(|it| it.number).filter(|it| *it > 1),
-        Ask::Tell(_) => None,
     }
 }
 

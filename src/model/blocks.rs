@@ -80,12 +80,15 @@ impl Blocks {
     fn filled(&self, view: &View, encode: bool) -> Result<String, Fault> {
         let params = match self.rewritten.reads_up {
             true => {
-                view.task.params.map().values().try_for_each(charge_value)?;
-                view.task.params.map().clone()
+                let all = view.task.params.map();
+                all.values().try_for_each(charge_value)?;
+                let all = Value::Object(all.clone());
+                view.noted("params", &[""; 0], &all);
+                all
             }
-            false => Map::new(),
+            false => Value::Object(Map::new()),
         };
-        let context = Context::from(Value::Object(params));
+        let context = Context::from(params);
         let slot = Mutex::new(None);
         let mut context_of_render = RenderContext::new(None);
         for word in Word::ALL {
@@ -100,6 +103,18 @@ impl Blocks {
         }
         done.map_err(|it| fault_of(&it))?;
         Ok(out.0)
+    }
+
+    /// What it reads beside what its conditions look at.
+    pub(crate) fn flows(&self) -> Uses {
+        let mut uses = Uses::default();
+        let Rewritten { holes, soft, reads_up, .. } = &*self.rewritten;
+        let written = holes.iter().enumerate().filter(|(number, _)| !soft.contains(number));
+        written.for_each(|(_, hole)| hole.uses(&mut uses));
+        if *reads_up {
+            uses.path("params", None, None);
+        }
+        uses
     }
 
     /// What it reads.
@@ -306,7 +321,12 @@ impl HelperDef for Local<'_> {
                 return Err(RenderErrorReason::Unimplemented.into());
             }
         };
-        let value = match hole.value(self.view) {
+        let found = match self.word {
+            // What an `#if` looks at decides, and is not written.
+            Word::Soft => self.view.scope.taint.apart(|| hole.value(self.view)),
+            _ => hole.value(self.view),
+        };
+        let value = match found {
             Ok(value) => {
                 draw(&value)?;
                 value.into_owned()

@@ -361,6 +361,14 @@ pub struct TellAsk {
     /// What it speaks of, so that many of one kind become one. None: it goes out by itself.
     #[serde(default)]
     pub about: Option<Box<About>>,
+    /// It tells a secret, which its node may reveal: nothing of it goes into the log.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub reveals: bool,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde asks so")]
+fn is_false(it: &bool) -> bool {
+    !*it
 }
 
 /// What a message speaks of.

@@ -7,6 +7,7 @@ use serde_json::{Value, json};
 
 use crate::model::descent::Descent;
 use crate::model::fault::Fault;
+use crate::model::marks::Marks;
 use crate::model::names::{Address, NodeName, ProcessId, Ref, TaskId};
 use crate::model::params::Params;
 use crate::model::scope::{Newborn, Other, Scope, View};
@@ -37,6 +38,7 @@ pub fn view(params: Value) -> View {
         caller: None,
         round: None,
         result: None,
+        marks: Marks::default(),
         kept_until: None,
         link: None,
         progress: None,
@@ -51,6 +53,7 @@ pub fn view(params: Value) -> View {
     let live = Other::Live {
         params: Params::from(live.as_object().cloned().unwrap()),
         hidden: Arc::new(["client_secret".to_owned()].into()),
+        secret: Arc::new(["access_token", "client_secret"].map(str::to_owned).into()),
     };
     let others = [
         ("bitrix", "token", live),

@@ -13,20 +13,23 @@ use std::fmt;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, Mutex};
 
+use minijinja::Expression;
 use minijinja::machinery::parse_expr;
 use minijinja::value::{Value as Jinja, ValueKind};
-use minijinja::{Error, Expression};
 use serde_json::Value;
 
 use crate::model::budget::{self, charge, many, named, noted, within};
 use crate::model::carried::fault_of;
 use crate::model::contains::Lists;
+use crate::model::decides::decides;
 use crate::model::fault::Fault;
 use crate::model::jinja::{ENVIRONMENT, Sight, to_json};
 use crate::model::look::refuse_marks;
+use crate::model::marks::Marks;
 use crate::model::mistake::Mistake;
-use crate::model::rewrite::{Lookup, rewrite};
+use crate::model::rewrite::{Lookup, Root, rewrite};
 use crate::model::scope::View;
+use crate::model::slip::{describe, syntax};
 use crate::model::syntax::kind_name;
 use crate::model::uses::Uses;
 
@@ -42,6 +45,10 @@ struct Compiled {
     expression: Expression<'static, 'static>,
     lookups: Arc<[Lookup]>,
     uses: Uses,
+    /// It is one path and nothing else.
+    is_path: bool,
+    /// Nothing of what it reads is in what it gives.
+    decides: bool,
 }
 
 impl Expr {
@@ -58,11 +65,19 @@ impl Expr {
         }
         let parsed = parse_expr(text).map_err(|it| syntax(&it, text))?;
         let rewritten = rewrite(&parsed)?;
+        let (is_path, decides) = (rewritten.source == "v0", decides(&parsed));
         let expression = ENVIRONMENT
             .compile_expression_owned(rewritten.source)
             .map_err(|it| Mistake::new(describe(&it)))?;
         let (lookups, uses) = (rewritten.lookups.into(), rewritten.uses);
-        Ok(Expr(Arc::new(Compiled { text: text.trim().to_owned(), expression, lookups, uses })))
+        Ok(Expr(Arc::new(Compiled {
+            text: text.trim().to_owned(),
+            expression,
+            lookups,
+            uses,
+            is_path,
+            decides,
+        })))
     }
 
     /// Its value.
@@ -78,6 +93,21 @@ impl Expr {
             }
             Ok(value)
         })
+    }
+
+    /// What is secret of the value that it gave by reading something secret. A text that stands in the
+    /// expression itself was only chosen.
+    pub(crate) fn marks(&self, value: &Value, view: &View) -> Marks {
+        let text = &self.0.text;
+        let said = |it: &str| [format!("'{it}'"), format!("\"{it}\"")].iter().any(|it| text.contains(it));
+        match (value, &*self.0.lookups) {
+            (Value::String(it), _) if said(it) => Marks::default(),
+            (_, [lookup]) if self.0.is_path => match &lookup.root {
+                Root::Name(root) => view.marks(root, &lookup.keys),
+                Root::Other(address) => view.scope.marks(address, &lookup.keys),
+            },
+            _ => Marks::whole(),
+        }
     }
 
     /// Its value, which must be true or false.
@@ -98,6 +128,11 @@ impl Expr {
     /// What it reads.
     pub fn uses(&self) -> Uses {
         self.0.uses.clone()
+    }
+
+    /// What it reads of which something can be in what it gives.
+    pub fn flows(&self) -> Uses {
+        if self.0.decides { Uses::default() } else { self.uses() }
     }
 
     /// As it was written.
@@ -133,45 +168,6 @@ impl fmt::Debug for Expr {
     fn fmt(&self, to: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(to, "Expr({:?})", self.0.text)
     }
-}
-
-fn describe(error: &Error) -> String {
-    error.detail().map_or_else(|| error.kind().to_string(), str::to_owned)
-}
-
-fn syntax(error: &Error, text: &str) -> Mistake {
-    let mut mistake = Mistake::new(describe(error));
-    mistake.hint = hint(text).map(str::to_owned);
-    let whole = 0..text.len();
-    let range = error.range().filter(|it| it.start <= it.end && it.end <= text.len() && !it.is_empty());
-    mistake.at(range.unwrap_or(whole))
-}
-
-/// What someone who writes another language may have meant.
-fn hint(text: &str) -> Option<&'static str> {
-    let mut code = String::new();
-    let mut open = None;
-    for it in text.chars() {
-        match open {
-            Some(quote) if quote == it => open = None,
-            Some(_) => {}
-            None if matches!(it, '"' | '\'') => open = Some(it),
-            None => code.push(it),
-        }
-    }
-    let plain = code.replace("==", "").replace("!=", "").replace("<=", "").replace(">=", "");
-    let hints = [
-        (code.contains("{{"), "an expression has no holes: write the name alone"),
-        (code.contains("&&"), "write `and` for `&&`"),
-        (code.contains("||"), "write `or` for `||`"),
-        (code.contains("==="), "write `==` for `===`"),
-        (code.contains("!=="), "write `!=` for `!==`"),
-        (plain.contains('!'), "write `not x` for `!x`"),
-        (plain.contains('?'), "write `a if condition else b`; for a default `x|default(y)`"),
-        (plain.contains('=') && !plain.contains('('), "to compare write `==`"),
-        (open.is_some(), "a quote is never closed"),
-    ];
-    hints.into_iter().find(|(is_so, _)| *is_so).map(|(_, hint)| hint)
 }
 
 impl<'de> serde::Deserialize<'de> for Expr {

@@ -30,9 +30,10 @@ read:
         .remedy("`shared: true` beside the param, in the process it belongs to.")
         .example(
             "\
-read:
-  kind: set
-  set: {key: \"{{conv[bitrix].ref[token].key}}\"}
+ask:
+  kind: http
+  url: https://api.example.com/v1/me
+  auth: {bearer: \"{{conv[bitrix].ref[token].key}}\"}
   next: done
   on_error: tell
 ",

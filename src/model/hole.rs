@@ -9,6 +9,7 @@ use serde_json::Value;
 use crate::model::effect::mark;
 use crate::model::fault::Fault;
 use crate::model::look::{as_text, has_mark, is_missing, is_name_char, look, null, refuse_marks};
+use crate::model::marks::Marks;
 use crate::model::mistake::Mistake;
 use crate::model::names::{Address, ProcessId, Ref};
 use crate::model::scan::{self, Tag, closing_bracket, default_mark};
@@ -95,12 +96,34 @@ impl Hole {
         Ok((as_text(value, &self.name)?, is_mark))
     }
 
+    /// What of its value is secret. What was found by way of a secret is so wholly.
+    pub(crate) fn marks(&self, view: &View) -> Result<Marks, Fault> {
+        let (found, by_secret) = view.scope.taint.during(|| self.source_marks(view));
+        let marks = match (&self.default, self.source_value(view)) {
+            (Some(default), Ok(value)) if value.is_null() => default.marks(view),
+            (Some(default), Err(fault)) if is_missing(&fault) => default.marks(view),
+            _ => found,
+        };
+        if by_secret { Ok(Marks::whole()) } else { marks }
+    }
+
+    fn source_marks(&self, view: &View) -> Result<Marks, Fault> {
+        match &self.source {
+            Source::Literal(_) | Source::Secret(_) => Ok(Marks::default()),
+            Source::Path { root, keys } => Ok(view.marks(root, &keys.known(view)?)),
+            Source::Other { address, keys } => {
+                let keys = keys.known(view)?;
+                Ok(view.scope.marks(&*address.known(view)?, &keys))
+            }
+        }
+    }
+
     /// What it reads.
     pub(crate) fn uses(&self, uses: &mut Uses) {
         match &self.source {
             Source::Literal(_) => {}
             Source::Path { root, keys } => {
-                uses.path(root, keys.first());
+                uses.path(root, keys.literal(0), keys.literal(1));
                 keys.uses(uses);
             }
             Source::Secret(name) => {
@@ -115,7 +138,8 @@ impl Hole {
                         (literal(process), literal(reference))
                     }
                 };
-                uses.add(Uses { convs: vec![conv], ..Uses::default() });
+                let others = [(conv.0.clone(), keys.literal(0).map(str::to_owned))].into();
+                uses.add(Uses { convs: vec![conv], others, ..Uses::default() });
             }
         }
         if let Some(default) = &self.default {
@@ -127,23 +151,9 @@ impl Hole {
         let value = match &self.source {
             Source::Literal(value) => Cow::Borrowed(value),
             Source::Secret(name) => return secret(name, view).map(Cow::Owned),
-            Source::Path { root, keys: Keys::Known(keys) } => look(view, root, keys)?,
-            Source::Path { root, keys: Keys::Later(keys) } => look(view, root, &made_all(keys, view)?)?,
+            Source::Path { root, keys } => look(view, root, &keys.known(view)?)?,
             Source::Other { address, keys } => {
-                let address = match address {
-                    Made::Known(address) => Cow::Borrowed(address),
-                    Made::Later { process, reference } => {
-                        Cow::Owned(address_of(&made(process, view)?, &made(reference, view)?)?)
-                    }
-                };
-                let made_keys;
-                let keys = match keys {
-                    Keys::Known(keys) => keys,
-                    Keys::Later(keys) => {
-                        made_keys = made_all(keys, view)?;
-                        &made_keys
-                    }
-                };
+                let (address, keys) = (address.known(view)?, keys.known(view)?);
                 let path: Vec<&str> = keys.iter().map(String::as_str).collect();
                 Cow::Owned(view.scope.read(&address, &path)?)
             }
@@ -155,11 +165,30 @@ impl Hole {
     }
 }
 
-impl Keys {
-    fn first(&self) -> Option<&str> {
+impl Made {
+    fn known(&self, view: &View) -> Result<Cow<'_, Address>, Fault> {
         match self {
-            Keys::Known(keys) => keys.first().map(String::as_str),
-            Keys::Later(keys) => match keys.first().map(Vec::as_slice) {
+            Made::Known(address) => Ok(Cow::Borrowed(address)),
+            Made::Later { process, reference } => {
+                address_of(&made(process, view)?, &made(reference, view)?).map(Cow::Owned)
+            }
+        }
+    }
+}
+
+impl Keys {
+    fn known(&self, view: &View) -> Result<Cow<'_, [String]>, Fault> {
+        match self {
+            Keys::Known(keys) => Ok(Cow::Borrowed(keys)),
+            Keys::Later(keys) => made_all(keys, view).map(Cow::Owned),
+        }
+    }
+
+    /// The key at that place, if it is literal.
+    fn literal(&self, at: usize) -> Option<&str> {
+        match self {
+            Keys::Known(keys) => keys.get(at).map(String::as_str),
+            Keys::Later(keys) => match keys.get(at).map(Vec::as_slice) {
                 Some([Piece::Plain(text)]) => Some(text),
                 _ => None,
             },

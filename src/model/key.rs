@@ -21,6 +21,7 @@ const PROOF_BYTES: usize = 16;
 const SERIAL_BYTES: usize = 6;
 /// Keeps these keys apart from those of visits: no name of a node has a slash.
 const ACKNOWLEDGING: &[u8] = b"ack/";
+const PRINTING: &[u8] = b"print/";
 
 /// The key of the task's present visit: 32 characters, safe in a URL.
 pub fn one_time(task: &Task) -> String {
@@ -65,6 +66,14 @@ pub fn acknowledging(task: &Task, visit: u64, once: &str) -> String {
     let mut bytes = task.id.0.to_be_bytes().to_vec();
     bytes.extend_from_slice(&mac.finalize().into_bytes()[..PROOF_BYTES]);
     BASE64.encode(bytes)
+}
+
+/// What tells a text of a task from every other one, and nothing of what it says.
+pub fn print(task: &Task, text: &str) -> String {
+    let mut mac = Hmac::<Sha256>::new_from_slice(&task.seed.0).expect("HMAC takes a key of any length");
+    mac.update(PRINTING);
+    mac.update(text.as_bytes());
+    format!("secret {}", BASE64.encode(&mac.finalize().into_bytes()[..PROOF_BYTES]))
 }
 
 /// Whether `key` acknowledges the alarm that the task has now.

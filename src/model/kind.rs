@@ -9,6 +9,7 @@ use serde_json::Value;
 
 use crate::model::effect::{Ask, Outcome};
 use crate::model::fault::Fault;
+use crate::model::marks::Marks;
 use crate::model::names::NodeName;
 use crate::model::params::{Changes, Params};
 use crate::model::round::Round;
@@ -156,8 +157,8 @@ pub enum Verdict {
     End {
         /// A good one.
         ok: bool,
-        /// The result.
-        result: Option<Value>,
+        /// The result, and what of it is secret.
+        result: Option<(Value, Marks)>,
         /// How long the task is kept.
         keep: Option<Span>,
     },
@@ -183,6 +184,10 @@ pub struct Effects {
     pub alarm: AlarmChange,
     /// The link to show while the task waits here.
     pub link: Option<String>,
+    /// A secret is part of that link.
+    pub link_is_secret: bool,
+    /// What is asked, for people, where a secret stands in its address.
+    pub asked: Option<String>,
     /// What whoever waits outside for a reply is told.
     pub reply: Option<Result<Params, Fault>>,
     /// How far the node has come on this visit: a new part of its work, with tries of its own.

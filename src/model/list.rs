@@ -10,6 +10,7 @@ use sha2::{Digest, Sha256};
 
 use crate::model::expr::Expr;
 use crate::model::fault::Fault;
+use crate::model::marks::Marks;
 use crate::model::mistake::Mistake;
 use crate::model::scope::View;
 use crate::model::value::Draft;
@@ -60,6 +61,20 @@ impl List {
                 Err(Mistake::new("this is no list").hint("write `\"{{items}}\"`, `= expression` or `[…]`"))
             }
         }
+    }
+
+    /// Its items, and what of the list is secret.
+    ///
+    /// # Errors
+    /// As [`List::read`].
+    pub fn read_marked<'v>(&'v self, view: &'v View) -> Result<(Items<'v>, Marks), Fault> {
+        let (items, is_secret) = view.scope.taint.during(|| self.read(view));
+        let marks = match self {
+            List::Draft(draft) if is_secret && items.is_ok() => draft.fill_marked(view)?.1,
+            // Numbers say no more than how many there are.
+            List::Draft(_) | List::Range(_) => Marks::default(),
+        };
+        Ok((items?, marks))
     }
 
     /// Its items.

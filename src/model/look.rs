@@ -31,11 +31,13 @@ pub(crate) fn look<'v, K: AsRef<str>>(
         "item" | "index" if view.item.is_some() => (view.item_name(root).map(Cow::Borrowed), keys),
         param => (view.task.params.get(param).map(Cow::Borrowed), keys),
     };
-    match top.ok_or_else(missing)? {
-        Cow::Borrowed(value) => walk(value, rest).map(Cow::Borrowed).ok_or_else(missing),
-        Cow::Owned(value) if rest.is_empty() => Ok(Cow::Owned(value)),
-        Cow::Owned(value) => walk(&value, rest).cloned().map(Cow::Owned).ok_or_else(missing),
-    }
+    let found = match top.ok_or_else(missing)? {
+        Cow::Borrowed(value) => walk(value, rest).map(Cow::Borrowed).ok_or_else(missing)?,
+        Cow::Owned(value) if rest.is_empty() => Cow::Owned(value),
+        Cow::Owned(value) => walk(&value, rest).cloned().map(Cow::Owned).ok_or_else(missing)?,
+    };
+    view.noted(root, keys, &found);
+    Ok(found)
 }
 
 fn walk<'a, K: AsRef<str>>(value: &'a Value, keys: &[K]) -> Option<&'a Value> {

@@ -1,54 +1,97 @@
 //! [`Params`]: the data a task carries. [`Changes`]: what a node does to them.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use serde::{Deserialize, Serialize};
+use serde::ser::SerializeMap;
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use serde_json::{Map, Value};
 
-/// The params of a task: one JSON object. Cheap to clone.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-#[serde(transparent)]
-pub struct Params(Arc<Map<String, Value>>);
+use crate::model::marks::{Marks, place_of};
+
+/// The params of a task: one JSON object, and which of it is secret wherever it goes. Cheap to clone.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Params {
+    map: Arc<Map<String, Value>>,
+    marks: Marks,
+}
+
+/// Under this name the marks are kept beside the params. No param can be called so: no text may hold that
+/// character.
+const MARKS_KEY: &str = "\u{FDD0}marks";
 
 impl Params {
     /// The top-level param `name`.
     pub fn get(&self, name: &str) -> Option<&Value> {
-        self.0.get(name)
+        self.map.get(name)
     }
 
     /// All of them.
     pub fn map(&self) -> &Map<String, Value> {
-        &self.0
+        &self.map
+    }
+
+    /// Which of them hold a secret, or what was made of one.
+    pub fn marks(&self) -> &Marks {
+        &self.marks
     }
 
     /// Sets the top-level param `name`.
     pub fn set(&mut self, name: &str, value: impl Into<Value>) {
-        Arc::make_mut(&mut self.0).insert(name.to_owned(), value.into());
+        Arc::make_mut(&mut self.map).insert(name.to_owned(), value.into());
+        self.unmark(name);
+    }
+
+    /// The same, with the marks of the value.
+    pub fn set_marked(&mut self, name: &str, value: Value, marks: &Marks) {
+        self.set(name, value);
+        self.mark(&marks.below(&place_of(&[name])));
+    }
+
+    /// Marks more of them.
+    pub fn mark(&mut self, marks: &Marks) {
+        self.marks.add(marks);
+    }
+
+    /// Marks what is secret by declaration, as far as it is there.
+    pub fn declare(&mut self, secret: &BTreeSet<String>) {
+        for name in secret.iter().filter(|it| self.map.get(*it).is_some_and(|it| !it.is_null())) {
+            self.marks.mark(&place_of(&[name]));
+        }
     }
 
     /// Removes the top-level param `name`.
     pub fn unset(&mut self, name: &str) {
-        if self.0.contains_key(name) {
-            Arc::make_mut(&mut self.0).shift_remove(name);
+        if self.map.contains_key(name) {
+            Arc::make_mut(&mut self.map).shift_remove(name);
+            self.unmark(name);
         }
     }
 
-    /// Lays `other` over this: its params win.
+    /// Lays `other` over this: its params win, and their marks.
     pub fn merge(&mut self, other: &Params) {
-        if !other.0.is_empty() {
-            let mine = Arc::make_mut(&mut self.0);
-            mine.extend(other.0.iter().map(|(name, value)| (name.clone(), value.clone())));
+        if !other.map.is_empty() {
+            let mine = Arc::make_mut(&mut self.map);
+            mine.extend(other.map.iter().map(|(name, value)| (name.clone(), value.clone())));
+            other.map.keys().for_each(|name| self.unmark(name));
+            self.marks.add(&other.marks);
+        }
+    }
+
+    fn unmark(&mut self, name: &str) {
+        if !self.marks.is_empty() {
+            self.marks.clear(&place_of(&[name]));
         }
     }
 
     /// Whether there are none.
     pub fn is_empty(&self) -> bool {
-        self.0.is_empty()
+        self.map.is_empty()
     }
 
     /// Whether their size as JSON is within `max` bytes. Only where that is near are they written to know it.
     pub fn fit(&self, max: usize) -> bool {
-        let roomy = self.0.iter().try_fold(2, |sum, (name, value)| most(name, value, sum, max)).is_some();
+        let roomy = self.map.iter().try_fold(2, |sum, (name, value)| most(name, value, sum, max)).is_some();
         roomy || self.bytes() <= max
     }
 
@@ -56,7 +99,7 @@ impl Params {
     pub fn bytes(&self) -> usize {
         let mut count = Count(0);
         // Writing JSON into a counter cannot fail: it has no I/O, and keys are strings.
-        serde_json::to_writer(&mut count, &self.0).map_or(usize::MAX, |()| count.0)
+        serde_json::to_writer(&mut count, &self.map).map_or(usize::MAX, |()| count.0)
     }
 }
 
@@ -92,13 +135,34 @@ impl std::io::Write for Count {
 
 impl FromIterator<(String, Value)> for Params {
     fn from_iter<I: IntoIterator<Item = (String, Value)>>(pairs: I) -> Self {
-        Params(Arc::new(pairs.into_iter().collect()))
+        Params::from(pairs.into_iter().collect::<Map<String, Value>>())
     }
 }
 
 impl From<Map<String, Value>> for Params {
     fn from(map: Map<String, Value>) -> Self {
-        Params(Arc::new(map))
+        Params { map: Arc::new(map), marks: Marks::default() }
+    }
+}
+
+impl Serialize for Params {
+    fn serialize<S: Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
+        if self.marks.is_empty() {
+            return self.map.serialize(to);
+        }
+        let mut all = to.serialize_map(Some(self.map.len() + 1))?;
+        let others = self.map.iter().filter(|(name, _)| *name != MARKS_KEY);
+        others.into_iter().try_for_each(|(name, value)| all.serialize_entry(name, value))?;
+        all.serialize_entry(MARKS_KEY, &self.marks)?;
+        all.end()
+    }
+}
+
+impl<'de> Deserialize<'de> for Params {
+    fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Params, D::Error> {
+        let mut map = Map::deserialize(from)?;
+        let marks = map.shift_remove(MARKS_KEY).and_then(|it| serde_json::from_value(it).ok());
+        Ok(Params { map: Arc::new(map), marks: marks.unwrap_or_default() })
     }
 }
 
@@ -150,6 +214,36 @@ mod tests {
             let params = Params::from_iter([(name, value)]);
             prop_assert_eq!(params.fit(max), params.bytes() <= max);
         }
+    }
+
+    #[test]
+    fn marks_go_with_the_values_they_belong_to() {
+        let marked = |places: &[&str]| places.iter().map(|it| (*it).to_owned()).collect::<Marks>();
+        let mut params = Params::from_iter([("a".to_owned(), json!("x")), ("b".to_owned(), json!({"c": 1}))]);
+        params.mark(&marked(&["/a", "/b/c"]));
+        let mut copy = Params::default();
+        copy.merge(&params);
+        assert_eq!(copy.marks(), params.marks());
+        copy.merge(&Params::from_iter([("b".to_owned(), json!(2))]));
+        assert_eq!(copy.marks(), &marked(&["/a"]));
+        copy.unset("a");
+        assert!(copy.marks().is_empty());
+        copy.set_marked("d", json!([1, 2]), &marked(&["/1"]));
+        assert_eq!(copy.marks(), &marked(&["/d/1"]));
+        copy.declare(&["d".to_owned(), "not there".to_owned()].into());
+        assert_eq!(copy.marks(), &marked(&["/d", "/d/1"]));
+    }
+
+    #[test]
+    fn marks_are_kept_with_the_params_and_are_none_of_them() {
+        let mut params = Params::from_iter([("a".to_owned(), json!("x"))]);
+        let plain = serde_json::to_string(&params).unwrap();
+        assert_eq!(plain, r#"{"a":"x"}"#);
+        assert_eq!(serde_json::from_str::<Params>(&plain).unwrap(), params);
+        let bytes = params.bytes();
+        params.mark(&Marks::whole());
+        let kept: Params = serde_json::from_str(&serde_json::to_string(&params).unwrap()).unwrap();
+        assert_eq!((&kept, kept.map().len(), kept.bytes()), (&params, 1, bytes));
     }
 
     #[test]

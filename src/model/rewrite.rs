@@ -242,7 +242,8 @@ impl Writer {
             }
             _ => {}
         }
-        self.out.uses.path(root, keys.first().map(String::as_str));
+        let key = |at: usize| keys.get(at).map(String::as_str);
+        self.out.uses.path(root, key(0), key(1));
         self.look(Root::Name(root.to_owned()), keys, soft);
         Ok(())
     }
@@ -256,7 +257,8 @@ impl Writer {
 
     fn other(&mut self, process: &Expr, reference: &Expr, keys: Vec<String>, soft: bool) -> Done {
         let names = (name_of(process), name_of(reference));
-        self.out.uses.add(Uses { convs: vec![names.clone()], ..Uses::default() });
+        let others = [(names.0.clone(), keys.first().cloned())].into();
+        self.out.uses.add(Uses { convs: vec![names.clone()], others, ..Uses::default() });
         if let (Some(id), Some(name)) = names {
             let address = address_of(&id, &name).map_err(|it| mistake(process, it.message))?;
             self.look(Root::Other(address), keys, soft);

@@ -14,11 +14,14 @@ use serde_json::{Map, Value, json};
 use crate::model::bounds::Bounds;
 use crate::model::budget::Budget;
 use crate::model::fault::Fault;
+use crate::model::forms::{forms_of, without};
 use crate::model::key;
+use crate::model::marks::{MASK, Marks, place_of, veiled_value};
 use crate::model::names::{Address, ProcessId};
 use crate::model::params::Params;
 use crate::model::reach::Reach;
 use crate::model::steps::Steps;
+use crate::model::taint::Taint;
 use crate::model::task::Task;
 use crate::model::time::Timestamp;
 
@@ -50,6 +53,8 @@ pub struct Scope {
     pub steps: Arc<Steps>,
     /// What one evaluation may cost.
     pub budget: Budget,
+    /// Notes that something secret was read; one for every view.
+    pub taint: Taint,
     /// Where its tasks may act.
     pub reach: Reach,
     missed: Arc<Mutex<BTreeSet<Address>>>,
@@ -68,7 +73,19 @@ pub enum Other {
         params: Params,
         /// Which of them no other process may read.
         hidden: Arc<BTreeSet<String>>,
+        /// Which of them are secret by declaration.
+        secret: Arc<BTreeSet<String>>,
     },
+}
+
+impl Other {
+    /// The names that are secret by declaration in its process.
+    pub fn secret(&self) -> Option<&BTreeSet<String>> {
+        match self {
+            Other::Live { secret, .. } | Other::NoTask(Newborn { secret, .. }) => Some(secret),
+            Other::NoProcess => None,
+        }
+    }
 }
 
 /// What a task of a process is at its birth.
@@ -78,6 +95,8 @@ pub struct Newborn {
     pub defaults: Params,
     /// Which of its params no other process may read.
     pub hidden: Arc<BTreeSet<String>>,
+    /// Which of its params are secret by declaration.
+    pub secret: Arc<BTreeSet<String>>,
 }
 
 /// What a look at another task finds.
@@ -133,7 +152,7 @@ impl Scope {
             }
             (Some(Other::NoTask(newborn)), None) => Ok(Found::NoTask(newborn)),
             (Some(Other::NoProcess), _) => Ok(Found::NoProcess),
-            (Some(Other::Live { params, hidden }), None) => Ok(Found::Live { params, hidden }),
+            (Some(Other::Live { params, hidden, .. }), None) => Ok(Found::Live { params, hidden }),
             (None, _) => {
                 self.lock().insert(address.clone());
                 Err(Fault::lasting("not_fetched", format!("`{address}` is not fetched yet")))
@@ -161,7 +180,11 @@ impl Scope {
         let closed = |name: &str| hidden.contains(name) && self.reader.as_ref() != Some(&address.process);
         let Some((first, rest)) = path.split_first() else {
             let open = params.map().iter().filter(|(name, _)| !closed(name));
-            return Ok(open.map(|(name, value)| (name.clone(), value.clone())).collect());
+            let all: Value = open.map(|(name, value)| (name.clone(), value.clone())).collect();
+            if !params.marks().is_empty() {
+                self.taint.note(params.marks().of(&all));
+            }
+            return Ok(all);
         };
         if closed(first) {
             let message =
@@ -171,7 +194,37 @@ impl Scope {
         let missing =
             || Fault::lasting("missing_param", format!("`{address}` has no param `{}`", path.join(".")));
         let value = params.get(first).ok_or_else(missing)?;
-        dig(value, rest).cloned().ok_or_else(missing)
+        let value = dig(value, rest).cloned().ok_or_else(missing)?;
+        if !params.marks().is_empty() {
+            let marks = params.marks().at(&place_of(path));
+            if !marks.is_empty() {
+                self.taint.note(marks.of(&value));
+            }
+        }
+        Ok(value)
+    }
+
+    /// What is marked in what [`Scope::read`] gives.
+    pub fn marks<K: AsRef<str>>(&self, address: &Address, path: &[K]) -> Marks {
+        match self.other(address) {
+            Ok(Found::Live { params, .. }) => params.marks().at(&place_of(path)),
+            Ok(Found::NoProcess | Found::NoTask(_)) | Err(_) => Marks::default(),
+        }
+    }
+
+    /// The same, with nothing secret in what other tasks hold.
+    fn veiled(&self) -> Scope {
+        let veil = |other: &Other| match other {
+            Other::Live { params, hidden, secret } => Other::Live {
+                params: veiled(params, &[]),
+                hidden: Arc::clone(hidden),
+                secret: Arc::clone(secret),
+            },
+            Other::NoProcess | Other::NoTask(_) => other.clone(),
+        };
+        let others = self.others.iter().map(|(address, other)| (address.clone(), veil(other))).collect();
+        let written = self.written.iter().map(|(address, it)| (address.clone(), veiled(it, &[]))).collect();
+        Scope { others: Arc::new(others), written: Arc::new(written), ..self.clone() }
     }
 
     /// The tasks that were looked at and not fetched; forgotten by this call.
@@ -210,6 +263,18 @@ pub fn dig<'a>(value: &'a Value, path: &[&str]) -> Option<&'a Value> {
     })
 }
 
+/// `params` with what is secret masked, but for those named in `but`. Nothing of it is marked.
+fn veiled(params: &Params, but: &[String]) -> Params {
+    if params.marks().is_empty() {
+        return params.clone();
+    }
+    let veil = |(name, value): (&String, &Value)| match but.contains(name) {
+        true => (name.clone(), value.clone()),
+        false => (name.clone(), veiled_value(value, &params.marks().at(&place_of(&[name])))),
+    };
+    params.map().iter().map(veil).collect()
+}
+
 /// All that a node can see when it decides. Cheap to clone.
 #[derive(Clone, Debug)]
 pub struct View {
@@ -221,6 +286,8 @@ pub struct View {
     pub now: Timestamp,
     /// The answer that `save` and `ok` see: status, headers, body.
     pub response: Option<Arc<Value>>,
+    /// What of the answer is secret: another task's reply may be.
+    pub response_marks: Marks,
     /// The item of a list that the texts of an `each` are filled for.
     pub item: Option<Arc<Item>>,
     /// How many more letters are read in the same step.
@@ -247,6 +314,8 @@ pub struct Item {
     pub value: Value,
     /// Its place in the list, a number from 0.
     pub index: Value,
+    /// What of it is secret.
+    pub marks: Marks,
 }
 
 impl View {
@@ -254,10 +323,11 @@ impl View {
     pub fn new(task: Task, scope: &Scope, now: Timestamp) -> View {
         let task = Arc::new(task);
         View {
-            scope: Scope { own: Some(Arc::clone(&task)), ..scope.clone() },
+            scope: Scope { own: Some(Arc::clone(&task)), taint: Taint::default(), ..scope.clone() },
             task,
             now,
             response: None,
+            response_marks: Marks::default(),
             item: None,
             unread: 0,
             secrets: false,
@@ -268,13 +338,94 @@ impl View {
     /// The same, with the answer.
     #[must_use]
     pub fn with_response(&self, response: Value) -> View {
-        View { response: Some(Arc::new(response)), ..self.clone() }
+        self.with_reply(response, Marks::default())
+    }
+
+    /// The same, with an answer of which something is secret.
+    #[must_use]
+    pub fn with_reply(&self, response: Value, response_marks: Marks) -> View {
+        View { response: Some(Arc::new(response)), response_marks, ..self.clone() }
     }
 
     /// The same, for one item of a list.
     #[must_use]
-    pub fn with_item(&self, index: u64, value: Value) -> View {
-        View { item: Some(Arc::new(Item { value, index: Value::from(index) })), ..self.clone() }
+    pub fn with_item(&self, index: u64, value: Value, marks: Marks) -> View {
+        View { item: Some(Arc::new(Item { value, index: Value::from(index), marks })), ..self.clone() }
+    }
+
+    /// The same, with nothing secret in it but the task's params named in `reveal`.
+    #[must_use]
+    pub fn veiled(&self, reveal: &[String]) -> View {
+        let task = Arc::new(Task { params: veiled(&self.task.params, reveal), ..Task::clone(&self.task) });
+        let response = self.response.as_ref().map(|it| Arc::new(veiled_value(it, &self.response_marks)));
+        let item = self.item.as_ref().map(|it| {
+            let (value, index) = (veiled_value(&it.value, &it.marks), it.index.clone());
+            Arc::new(Item { value, index, marks: Marks::default() })
+        });
+        let scope = Scope { own: Some(Arc::clone(&task)), taint: Taint::default(), ..self.scope.veiled() };
+        View { task, scope, response, item, response_marks: Marks::default(), ..self.clone() }
+    }
+
+    /// What `fill` makes, with nothing secret in it but what `reveal` names: for what people read. What
+    /// cannot be made without the secret is masked whole.
+    ///
+    /// # Errors
+    /// Those of `fill`.
+    pub fn shown(
+        &self,
+        reveal: &[String],
+        fill: impl Fn(&View) -> Result<String, Fault>,
+    ) -> Result<String, Fault> {
+        let (open, is_secret) = self.scope.taint.during(|| fill(self));
+        let open = open?;
+        match is_secret {
+            false => Ok(open),
+            true => Ok(fill(&self.veiled(reveal)).unwrap_or_else(|_| MASK.to_owned())),
+        }
+    }
+
+    /// What of the value at `keys` below the top-level name `root` is secret.
+    pub fn marks<K: AsRef<str>>(&self, root: &str, keys: &[K]) -> Marks {
+        match root {
+            "params" => self.task.params.marks().at(&place_of(keys)),
+            "response" => self.response_marks.at(&place_of(keys)),
+            "task" | "fault" | "now" | "var" => Marks::default(),
+            "item" | "index" if self.item.is_some() => match self.item.as_deref() {
+                Some(item) if root == "item" => item.marks.at(&place_of(keys)),
+                Some(_) | None => Marks::default(),
+            },
+            param => self.task.params.marks().at(&(place_of(&[param]) + &place_of(keys))),
+        }
+    }
+
+    /// `fault` without anything secret that was read on the way to it.
+    #[must_use]
+    pub fn hushed(&self, fault: Fault) -> Fault {
+        let values = self.scope.taint.values();
+        if values.is_empty() {
+            return fault;
+        }
+        let forms = forms_of(&values);
+        Fault { message: without(&fault.message, &forms), code: without(&fault.code, &forms), ..fault }
+    }
+
+    /// Notes a read, if it was one of something secret.
+    pub(crate) fn noted<K: AsRef<str>>(&self, root: &str, keys: &[K], value: &Value) {
+        let marks = match root {
+            "response" => &self.response_marks,
+            "task" | "fault" | "now" | "var" => return,
+            "item" | "index" if self.item.is_some() => match self.item.as_deref() {
+                Some(item) => &item.marks,
+                None => return,
+            },
+            _ => self.task.params.marks(),
+        };
+        if !marks.is_empty() {
+            let marks = self.marks(root, keys);
+            if !marks.is_empty() {
+                self.scope.taint.note(marks.of(value));
+            }
+        }
     }
 
     /// `item` or `index`, where there is one.

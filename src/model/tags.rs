@@ -1,6 +1,8 @@
 //! Rewrites a text with blocks and helpers so that handlebars reads nothing but the items of its own blocks:
 //! every other path becomes a call of one of our words with the number of a [`Hole`].
 
+use std::collections::BTreeSet;
+
 use crate::model::hole::Hole;
 use crate::model::look::is_name_char;
 use crate::model::mistake::Mistake;
@@ -37,6 +39,8 @@ pub(crate) struct Rewritten {
     pub holes: Vec<Hole>,
     /// It says `../`, and so needs the params as handlebars' data.
     pub reads_up: bool,
+    /// Which holes only decide.
+    pub soft: BTreeSet<usize>,
 }
 
 /// Whether a tag is more than a hole.
@@ -352,6 +356,9 @@ impl Writer {
             Need::Many => MANY,
         };
         let number = self.keep(hole);
+        if matches!(need, Need::Truth) {
+            self.out.soft.insert(number);
+        }
         Ok(format!("({word} {number})"))
     }
 

@@ -10,6 +10,7 @@ use serde_json::Value;
 use crate::model::descent::Descent;
 use crate::model::effect::Effect;
 use crate::model::fault::Fault;
+use crate::model::marks::Marks;
 use crate::model::names::{Address, NodeName, ProcessId, Ref, TaskId};
 use crate::model::params::Params;
 use crate::model::round::Round;
@@ -56,6 +57,9 @@ pub struct Task {
     pub round: Option<Arc<Round>>,
     /// What `end` gave as the result.
     pub result: Option<Value>,
+    /// What of it beside its params is secret: `/link`, or places in `/result`.
+    #[serde(default, skip_serializing_if = "Marks::is_empty")]
+    pub marks: Marks,
     /// Once it has ended: when it is removed.
     #[serde(default)]
     pub kept_until: Option<Timestamp>,
@@ -103,6 +107,7 @@ impl Task {
             caller: None,
             round: None,
             result: None,
+            marks: Marks::default(),
             kept_until: None,
             link: None,
             progress: None,

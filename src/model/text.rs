@@ -18,6 +18,7 @@ use crate::model::fault::Fault;
 use crate::model::helpers::{makes_dots, urlencode, walks};
 use crate::model::hole::Hole;
 use crate::model::look::has_mark;
+use crate::model::marks::Marks;
 use crate::model::mistake::Mistake;
 use crate::model::scan::{self, scan};
 use crate::model::scope::View;
@@ -198,11 +199,27 @@ impl Text {
         }
     }
 
+    /// What is secret of the value that it gave.
+    pub(crate) fn marks(&self, view: &View) -> Result<Marks, Fault> {
+        match &*self.0 {
+            Form::Hole(hole) => hole.marks(view),
+            Form::Plain(_) | Form::Parts(_) | Form::Blocks(_) => Ok(Marks::whole()),
+        }
+    }
+
     /// The whole text, if it has no holes.
     pub fn literal(&self) -> Option<&str> {
         match &*self.0 {
             Form::Plain(plain) => Some(plain),
             Form::Hole(_) | Form::Parts(_) | Form::Blocks(_) => None,
+        }
+    }
+
+    /// What it reads of which something can be in the text.
+    pub fn flows(&self) -> Uses {
+        match &*self.0 {
+            Form::Blocks(blocks) => blocks.flows(),
+            Form::Plain(_) | Form::Hole(_) | Form::Parts(_) => self.uses(),
         }
     }
 

@@ -126,7 +126,7 @@ mod tests {
         assert_eq!(unpacked(b"no stream".to_vec(), "deflate", 100), Err(Packed::Broken));
         assert_eq!(unpacked(gzip(&[0; 101]), "gzip", 100), Err(Packed::TooLarge));
         assert_eq!(unpacked(gzip(&[0; 100]), "gzip", 100).map(|it| it.len()), Ok(100));
-        assert_eq!(unpacked(zlib(&[0; 1 << 20]), "deflate", 100), Err(Packed::TooLarge));
+        assert_eq!(unpacked(zlib(&vec![0; 1 << 20]), "deflate", 100), Err(Packed::TooLarge));
         assert_eq!(unpacked(gzip(b"one"), "gzip,gzip,gzip,gzip,gzip", 100), Err(Packed::Broken));
     }
 }

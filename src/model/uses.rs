@@ -16,6 +16,10 @@ pub struct Uses {
     pub vars: BTreeSet<String>,
     /// `response.NAME`; "" for all of it.
     pub answers: BTreeSet<String>,
+    /// `response.body.NAME`; none for all of it.
+    pub fields: BTreeSet<Option<String>>,
+    /// Params of other tasks: process and param, each if it is written literally. No param: all of them.
+    pub others: BTreeSet<(Option<String>, Option<String>)>,
 }
 
 impl Uses {
@@ -25,6 +29,8 @@ impl Uses {
         self.secrets.extend(other.secrets);
         self.vars.extend(other.vars);
         self.answers.extend(other.answers);
+        self.fields.extend(other.fields);
+        self.others.extend(other.others);
         for conv in other.convs {
             if !self.convs.contains(&conv) {
                 self.convs.push(conv);
@@ -32,8 +38,11 @@ impl Uses {
         }
     }
 
-    /// Notes the path that begins at `root` with the literal key `first`.
-    pub fn path(&mut self, root: &str, first: Option<&str>) {
+    /// Notes the path that begins at `root` with these keys, each if it is literal.
+    pub fn path(&mut self, root: &str, first: Option<&str>, second: Option<&str>) {
+        if root == "response" && first.is_none_or(|it| it == "body") {
+            self.fields.insert(second.map(str::to_owned));
+        }
         match (root, first) {
             ("params", Some(name)) => {
                 self.roots.insert(name.to_owned());

@@ -12,6 +12,7 @@ use crate::model::budget::{charge_value, within};
 use crate::model::expr::Expr;
 use crate::model::fault::Fault;
 use crate::model::look::{as_text, holds_mark};
+use crate::model::marks::{Marks, step};
 use crate::model::mistake::Mistake;
 use crate::model::scope::View;
 use crate::model::text::Text;
@@ -49,6 +50,18 @@ impl Draft {
     /// As [`Text::value`] and [`Expr::eval`].
     pub fn fill(&self, view: &View) -> Result<Value, Fault> {
         within(&view.scope.budget, || self.0.fill(view))
+    }
+
+    /// The same, and what of it is secret: whatever was made by reading something that is.
+    ///
+    /// # Errors
+    /// As [`Draft::fill`].
+    pub fn fill_marked(&self, view: &View) -> Result<(Value, Marks), Fault> {
+        within(&view.scope.budget, || {
+            let mut marks = Marks::default();
+            let value = self.0.fill_marked(view, &mut String::new(), &mut marks)?;
+            Ok((value, marks))
+        })
     }
 
     /// The same, not cloned where it is a param as it is.
@@ -125,6 +138,44 @@ impl Form {
 
     fn is_literal(&self) -> bool {
         matches!(self, Form::Literal(_))
+    }
+
+    /// Fills it in, and notes in `marks` what is secret of what stands at `place`.
+    fn fill_marked(&self, view: &View, place: &mut String, marks: &mut Marks) -> Result<Value, Fault> {
+        let here = place.len();
+        let mut below = |key: &str, form: &Form| {
+            step(place, key);
+            let filled = form.fill_marked(view, place, marks);
+            place.truncate(here);
+            filled
+        };
+        match self {
+            Form::Literal(_) => self.fill(view),
+            Form::Text(_) | Form::Expr(_) => {
+                let (value, is_secret) = view.scope.taint.during(|| self.fill(view));
+                let value = value?;
+                // Neither says anything by itself; what is chosen by a secret is no secret.
+                if is_secret && !value.is_null() && !value.is_boolean() {
+                    marks.add(&self.marks(&value, view)?.below(place));
+                }
+                Ok(value)
+            }
+            Form::List(items) => {
+                items.iter().enumerate().map(|(at, it)| below(&at.to_string(), it)).collect()
+            }
+            Form::Map(items) => {
+                let filled = items.iter().map(|(key, it)| Ok((key.clone(), below(key, it)?)));
+                filled.collect::<Result<Map<String, Value>, Fault>>().map(Value::Object)
+            }
+        }
+    }
+
+    fn marks(&self, value: &Value, view: &View) -> Result<Marks, Fault> {
+        match self {
+            Form::Text(text) => text.marks(view),
+            Form::Expr(expr) => Ok(expr.marks(value, view)),
+            Form::Literal(_) | Form::List(_) | Form::Map(_) => Ok(Marks::whole()),
+        }
     }
 
     fn fill(&self, view: &View) -> Result<Value, Fault> {

@@ -25,7 +25,7 @@ use crate::model::scope::{Found, View, no_process};
 use crate::model::task::{Caller, Letter, To, Word};
 use crate::model::text::Text;
 use crate::model::time::Span;
-use crate::nodes::fields::{Drafts, fill};
+use crate::nodes::fields::{Drafts, fill, name};
 
 /// The register's line.
 pub const SPEC: Spec = Spec {
@@ -90,10 +90,10 @@ impl Call {
     fn ask(&self, view: &View) -> Result<Verdict, Fault> {
         let task = &view.task;
         let reference = match &self.r#ref {
-            Some(text) => text.fill(view)?,
+            Some(text) => name(text, view)?,
             None => format!("call-{}-{}-{}", task.id, task.visit, task.attempt),
         };
-        let to = address(&self.process.fill(view)?, &reference)?;
+        let to = address(&name(&self.process, view)?, &reference)?;
         free(&to, view)?;
         let word = Word::Create {
             params: fill(&self.params, view)?,
@@ -108,7 +108,10 @@ impl Call {
 
     fn take(&self, reply: &Params, view: &View) -> Result<Verdict, Fault> {
         let set = match &self.save {
-            Some(save) => fill(save, &view.with_response(json!({"body": reply})))?,
+            Some(save) => {
+                let marks = reply.marks().below("/body");
+                fill(save, &view.with_reply(json!({"body": reply.map()}), marks))?
+            }
             None => reply.clone(),
         };
         Ok(Verdict::go_with(&self.next, set))

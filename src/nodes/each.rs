@@ -34,6 +34,9 @@
 //! early, by a fault, a limit or an order, no further call is made; those under way go on, and their replies
 //! are refused. Where `retry` is written, a passing fault makes all the calls again.
 
+use std::borrow::Cow;
+use std::ops::Range;
+
 use schemars::JsonSchema;
 use serde::Deserialize;
 use serde_json::{Value, json};
@@ -41,6 +44,7 @@ use serde_json::{Value, json};
 use crate::model::fault::Fault;
 use crate::model::kind::{Event, Kind, Reply, Spec, Verdict, parse, schema};
 use crate::model::list::{Items, List};
+use crate::model::marks::Marks;
 use crate::model::names::{NodeName, ProcessId};
 use crate::model::params::Params;
 use crate::model::round::{Call, Calling, Held, Out, Round};
@@ -49,7 +53,7 @@ use crate::model::task::{Caller, Letter, Ticket, To, Word};
 use crate::model::text::Text;
 use crate::model::time::Span;
 use crate::nodes::call::{address, free_beside};
-use crate::nodes::fields::{Drafts, fill, refuse_reserved};
+use crate::nodes::fields::{Drafts, fill, name, refuse_reserved};
 
 /// The register's line.
 pub const SPEC: Spec = Spec {
@@ -185,28 +189,33 @@ impl Each {
 
     /// A round for the whole list.
     fn round(&self, view: &View) -> Result<Round, Fault> {
-        let items = self.shape.items.read(view)?;
+        let (items, marks) = self.shape.items.read_marked(view)?;
         let of = items.count();
         let (held, print) = match of <= CALLS_MAX {
-            true => (Some(Held::new(self.calls_of(&items, 0, of, view))), None),
+            true => (Some(Held::new(self.calls_of(&items, &marks, 0..of, view))), None),
             false => (None, Some(items.print())),
         };
         Ok(Round { of, held, print, ..Round::default() })
     }
 
-    /// The calls for so many items from `first` on.
-    fn calls_of(&self, items: &Items, first: u64, count: u64, view: &View) -> Vec<Call> {
-        let all = (first..first + count).filter_map(|index| Some((index, items.get(index)?)));
-        all.map(|(index, item)| self.call(&view.with_item(index, item.into_owned()), index)).collect()
+    /// The calls for the items at those places.
+    fn calls_of(&self, items: &Items, marks: &Marks, which: Range<u64>, view: &View) -> Vec<Call> {
+        let all = which.filter_map(|index| Some((index, items.get(index)?)));
+        let seen = |(index, item): (u64, Cow<'_, Value>)| {
+            let marks = marks.at(&format!("/{index}"));
+            let call = self.call(&view.with_item(index, item.into_owned(), marks), index);
+            call.map_err(|fault| view.hushed(fault))
+        };
+        all.map(seen).collect()
     }
 
     fn call(&self, view: &View, index: u64) -> Call {
         let task = &view.task;
         let reference = match &self.shape.r#ref {
-            Some(text) => text.fill(view)?,
+            Some(text) => name(text, view)?,
             None => format!("each-{}-{}-{}-{index}", task.id, task.visit, task.attempt),
         };
-        let to = address(&self.shape.process.fill(view)?, &reference)?;
+        let to = address(&name(&self.shape.process, view)?, &reference)?;
         Ok(Calling { to, params: fill(&self.shape.params, view)? })
     }
 
@@ -281,13 +290,13 @@ impl Each {
         let calls = match &mut round.held {
             Some(held) => held.take(usize::try_from(count).unwrap_or(usize::MAX)),
             None => {
-                let items = self.shape.items.read(view)?;
+                let (items, marks) = self.shape.items.read_marked(view)?;
                 if round.print.as_ref() != Some(&items.print()) {
                     let message = "the list was changed while its items were run; \
                                    hint: keep it under another name";
                     return Err(Fault::lasting("items_changed", message));
                 }
-                self.calls_of(&items, index, count, view)
+                self.calls_of(&items, &marks, index..index + count, view)
             }
         };
         round.given += count;
@@ -340,8 +349,10 @@ impl Each {
         round.failed += number("failed");
         if self.keeps {
             let replies = part.get("replies").and_then(Value::as_array).into_iter().flatten();
-            for (reply, at) in replies.filter_map(Value::as_object).zip(index..) {
-                round.keep(at, reply.clone().into());
+            for (place, (reply, at)) in replies.filter_map(Value::as_object).zip(index..).enumerate() {
+                let mut reply = Params::from(reply.clone());
+                reply.mark(&part.marks().at(&format!("/replies/{place}")));
+                round.keep(at, reply);
             }
         }
     }
@@ -364,19 +375,25 @@ impl Each {
     fn end(&self, round: &Round, view: &View) -> Result<Verdict, Fault> {
         let replies: Vec<Value> =
             round.replies.iter().flatten().map(|reply| Value::Object(reply.map().clone())).collect();
+        let mut marks = Marks::default();
+        for (place, reply) in round.replies.iter().flatten().enumerate() {
+            marks.add(&reply.marks().below(&format!("/{place}")));
+        }
         if round.part {
             let told = [
                 ("done", Value::from(round.done)),
                 ("failed", Value::from(round.failed)),
                 ("replies", Value::Array(replies)),
             ];
-            return Ok(Verdict::Part(told.into_iter().map(|(name, it)| (name.to_owned(), it)).collect()));
+            let mut told: Params = told.into_iter().map(|(name, it)| (name.to_owned(), it)).collect();
+            told.mark(&marks.below("/replies"));
+            return Ok(Verdict::Part(told));
         }
         let mut response = json!({"count": round.done, "failed": round.failed});
         if self.keeps {
             response["body"] = Value::Array(replies);
         }
-        let set = fill(&self.shape.save, &view.with_response(response))?;
+        let set = fill(&self.shape.save, &view.with_reply(response, marks.below("/body")))?;
         Ok(Verdict::go_with(&self.shape.next, set))
     }
 }

@@ -62,7 +62,7 @@ impl Kind for End {
 
 impl End {
     fn leave(&self, view: &View) -> Verdict {
-        match self.result.as_ref().map(|draft| draft.fill(view)).transpose() {
+        match self.result.as_ref().map(|draft| draft.fill_marked(view)).transpose() {
             Ok(result) => Verdict::End { ok: self.ok, result, keep: self.keep },
             Err(fault) => Verdict::Fail(fault),
         }

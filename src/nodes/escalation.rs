@@ -88,6 +88,7 @@ struct Escalation {
     accept: Accept,
     issuer: Option<Text>,
     link: Option<Link>,
+    reveal: Vec<String>,
     next: NodeName,
 }
 
@@ -117,6 +118,9 @@ struct Shape {
     issuer: Option<Text>,
     /// A link to show and to put into the message as `{{task.link}}`.
     link: Option<Link>,
+    /// Secret params that the message may tell; all others are masked in it.
+    #[serde(default)]
+    reveal: Vec<String>,
     /// Where to.
     next: NodeName,
 }
@@ -154,6 +158,7 @@ impl TryFrom<Shape> for Escalation {
                 accept: shape.accept,
                 issuer: shape.issuer,
                 link: shape.link,
+                reveal: shape.reveal,
                 next: shape.next,
             }),
             ladder => {
@@ -237,7 +242,7 @@ impl Escalation {
     fn tell_of(&self, alarm: &Alarm, rung: u32, change: AlarmChange, view: &View) -> Result<Verdict, Fault> {
         let said = seen(alarm, rung, view);
         let telling = self.telling(rung);
-        match telling.way(telling.text(&said)?, &said)? {
+        match telling.way(&said)? {
             Way::Ask(mut it) => {
                 it.serial = key::serial(&alarm.once, rung, alarm.told);
                 Ok(ask(it, Effects { alarm: change, ..Effects::default() }))
@@ -285,7 +290,7 @@ impl Escalation {
             return Ok(Verdict::Go { to: self.next.clone(), effects });
         }
         let until = [again, self.deadline(view)].into_iter().flatten().min();
-        let effects = Effects { alarm, link: self.link(view)?, ..Effects::default() };
+        let effects = Effects { alarm, ..Link::fill(self.link.as_ref(), view)? };
         Ok(Verdict::Wait { until, effects })
     }
 
@@ -325,19 +330,16 @@ impl Escalation {
 
     fn telling(&self, rung: u32) -> Telling<'_> {
         let Rung { notify, mode, .. } = self.ladder.rung(rung);
-        Telling { message: &self.message, subject: self.subject.as_ref(), notify, mode: *mode }
+        let (subject, reveal) = (self.subject.as_ref(), self.reveal.as_slice());
+        Telling { message: &self.message, subject, notify, mode: *mode, reveal }
     }
 
     /// What the message speaks of: without `once_per`, this visit.
     fn once(&self, view: &View) -> Result<String, Fault> {
-        match &self.once_per {
-            Some(draft) => draft.text(view),
-            None => Ok(format!("visit {}", view.task.visit)),
-        }
-    }
-
-    fn link(&self, view: &View) -> Result<Option<String>, Fault> {
-        self.link.as_ref().map_or(Ok(None), |link| link.fill(view))
+        let Some(draft) = &self.once_per else { return Ok(format!("visit {}", view.task.visit)) };
+        let (text, is_secret) = view.scope.taint.during(|| draft.text(view));
+        // It is shown; made of a secret, it tells one state from another and nothing else.
+        if is_secret { text.map(|it| key::print(&view.task, &it)) } else { text }
     }
 
     fn deadline(&self, view: &View) -> Option<Timestamp> {

@@ -17,10 +17,30 @@ use crate::model::value::Draft;
 pub type Drafts = BTreeMap<String, Draft>;
 
 /// All of `drafts` filled in, or the first fault. All are looked at, so that what they read is fetched
-/// together.
+/// together. What is made of secrets is marked.
 pub fn fill(drafts: &Drafts, view: &View) -> Result<Params, Fault> {
-    let all: Vec<_> = drafts.iter().map(|(name, draft)| Ok((name.clone(), draft.fill(view)?))).collect();
-    all.into_iter().collect()
+    let all: Vec<_> = drafts.iter().map(|(name, draft)| Ok((name, draft.fill_marked(view)?))).collect();
+    let mut params = Params::default();
+    for filled in all {
+        let (name, (value, marks)) = filled?;
+        params.set_marked(name, value, &marks);
+    }
+    Ok(params)
+}
+
+/// A text that names a process or a task: everyone sees those.
+///
+/// # Errors
+/// As [`Text::fill`], and `secret_misplaced`.
+pub fn name(text: &Text, view: &View) -> Result<String, Fault> {
+    let (name, is_secret) = view.scope.taint.during(|| text.fill(view));
+    match is_secret {
+        false => name,
+        true => {
+            let message = "a secret cannot be part of the name of a task or a process, which everyone sees";
+            Err(name.err().unwrap_or_else(|| Fault::lasting("secret_misplaced", message)))
+        }
+    }
 }
 
 /// All of `drafts` as texts, or the first fault.
@@ -95,11 +115,12 @@ enum RaisedClass {
 impl Raised {
     /// The fault, with every hole filled; or the fault that one could not be.
     pub fn fault(&self, view: &View) -> Result<Fault, Fault> {
-        let code = self.code.fill(view)?.to_lowercase();
+        // Faults go to people, to the trail and to other tasks.
+        let code = view.shown(&[], |view| self.code.fill(view))?.to_lowercase();
         if !is_word(&code) {
             return Err(Fault::lasting("bad_value", format!("`{code}` is no code of a fault; {WORD_HINT}")));
         }
-        let message = self.message.fill(view)?;
+        let message = view.shown(&[], |view| self.message.fill(view))?;
         let fault = match self.class {
             RaisedClass::Passing => Fault::passing(&code, message),
             RaisedClass::Lasting => Fault::lasting(&code, message),

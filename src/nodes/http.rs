@@ -90,7 +90,9 @@ use serde_json::{Map, Value};
 use crate::model::effect::{Accept, Answer, Ask, HttpAnswer, HttpAsk, Outcome, Pace};
 use crate::model::expr::Expr;
 use crate::model::fault::{Class, Fault};
+use crate::model::helpers::urlencode;
 use crate::model::kind::{Effects, Event, Kind, Parsed, Spec, Verdict, schema};
+use crate::model::marks::MASK;
 use crate::model::names::NodeName;
 use crate::model::rate::Rate;
 use crate::model::scope::View;
@@ -354,9 +356,13 @@ impl Http {
 
     fn ask_for(&self, progress: Option<&Progress>, view: &View, effects: Effects) -> Result<Verdict, Fault> {
         let shape = &self.shape;
+        let (url, is_secret) = view.scope.taint.during(|| shape.url.fill_url(view));
+        let asked = is_secret.then(|| view.shown(&[], |view| shape.url.fill_url(view))).transpose()?;
+        // Nobody reads an encoded mask.
+        let asked = asked.map(|url| url.replace(&urlencode(MASK), MASK));
         let mut ask = HttpAsk {
             method: self.method.clone(),
-            url: shape.url.fill_url(view)?,
+            url: url?,
             query: texts(&shape.query, view)?,
             headers: texts(&shape.headers, view)?,
             auth: shape.auth.as_ref().map(|auth| auth.fill(view)).transpose()?,
@@ -378,7 +384,7 @@ impl Http {
             ask: Ask::Http(Box::new(ask)),
             timeout: shape.timeout.unwrap_or(TIMEOUT_DEFAULT),
             once: shape.unsure == Unsure::Stop,
-            effects,
+            effects: Effects { asked, ..effects },
         })
     }
 
@@ -419,9 +425,9 @@ impl Http {
                 let effects = Effects { progress: Some(progress.kept()), ..Effects::default() };
                 self.ask_for(Some(&progress), &view.with_secrets(), effects)
             }
-            Turned::Over(more) => {
+            Turned::Over(more, marks) => {
                 response.extend(more);
-                let seen = view.with_response(Value::Object(response));
+                let seen = view.with_reply(Value::Object(response), marks);
                 Ok(Verdict::go_with(&self.shape.next, fill(&self.shape.save, &seen)?))
             }
         }
@@ -442,7 +448,8 @@ impl Http {
     fn name(&self, mut fault: Fault, view: &View) -> Fault {
         let Some(shape) = &self.shape.fault else { return fault };
         let text = |draft: &Option<Draft>| {
-            draft.as_ref().and_then(|it| it.text(view).ok()).filter(|it| !it.is_empty())
+            let text = draft.as_ref().map(|it| view.shown(&[], |view| it.text(view)));
+            text.and_then(Result::ok).filter(|it| !it.is_empty())
         };
         if let Some(code) = text(&shape.code) {
             fault.code = code.to_lowercase();

@@ -14,6 +14,7 @@ use serde_json::{Map, Value, json};
 use crate::model::effect::{HttpAsk, Page};
 use crate::model::fault::Fault;
 use crate::model::look::is_missing;
+use crate::model::marks::Marks;
 use crate::model::scope::View;
 use crate::model::task::Task;
 use crate::model::value::Draft;
@@ -137,6 +138,9 @@ pub struct Progress {
     items: Vec<Value>,
     /// What the next page is asked with: an address, or the value of a param.
     next: Option<Value>,
+    /// A secret is in what was gathered.
+    #[serde(default)]
+    secret: bool,
 }
 
 /// What a page brings.
@@ -144,8 +148,8 @@ pub struct Progress {
 pub enum Turned {
     /// There is another one.
     On(Progress),
-    /// That was the last one: what the answer has beside its own.
-    Over(Map<String, Value>),
+    /// That was the last one: what the answer has beside its own, and what of it is secret.
+    Over(Map<String, Value>, Marks),
 }
 
 impl Progress {
@@ -202,8 +206,9 @@ impl PagesShape {
     /// `bad_response` if its items are no list or it leads back to itself, `response_too_large`, and what its
     /// expressions give.
     pub fn take(&self, progress: Progress, view: &View) -> Result<Turned, Fault> {
-        let Progress { mut pages, mut items, next: present } = progress;
-        let more = self.items_of(view)?;
+        let Progress { mut pages, mut items, next: present, secret } = progress;
+        let (more, by_secret) = view.scope.taint.during(|| self.items_of(view));
+        let (more, secret) = (more?, secret || by_secret);
         let empty = more.is_empty();
         items.extend(more);
         pages += 1;
@@ -227,12 +232,16 @@ impl PagesShape {
             return Err(Fault::lasting("response_too_large", message));
         }
         match next {
-            Some(next) if !enough => Ok(Turned::On(Progress { pages, items, next: Some(next) })),
-            _ => Ok(Turned::Over(Map::from_iter([
-                ("items".to_owned(), Value::Array(items)),
-                ("pages".to_owned(), Value::from(pages)),
-                ("truncated".to_owned(), Value::from(truncated)),
-            ]))),
+            Some(next) if !enough => Ok(Turned::On(Progress { pages, items, next: Some(next), secret })),
+            _ => {
+                let marks = if secret { Marks::whole().below("/items") } else { Marks::default() };
+                let more = [
+                    ("items".to_owned(), Value::Array(items)),
+                    ("pages".to_owned(), Value::from(pages)),
+                    ("truncated".to_owned(), Value::from(truncated)),
+                ];
+                Ok(Turned::Over(Map::from_iter(more), marks))
+            }
         }
     }
 

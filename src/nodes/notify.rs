@@ -48,6 +48,9 @@ struct NotifyNode {
     /// Speak only while there is an open alarm, and close it.
     #[serde(default)]
     resolves: bool,
+    /// Secret params that the message may tell; all others are masked in it.
+    #[serde(default)]
+    reveal: Vec<String>,
     /// Where to.
     next: NodeName,
 }
@@ -89,8 +92,9 @@ impl NotifyNode {
             subject: self.subject.as_ref(),
             notify: &self.notify,
             mode: self.mode,
+            reveal: &self.reveal,
         };
-        match telling.way(telling.text(view)?, view)? {
+        match telling.way(view)? {
             Way::Ask(it) if self.resolves => Ok(ask(over(it, reached), Effects::default())),
             // Each says something of its own: only alarms are gathered.
             Way::Ask(it) => Ok(ask(TellAsk { about: None, ..it }, Effects::default())),

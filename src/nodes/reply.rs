@@ -74,7 +74,8 @@ impl Kind for Reply {
 
 impl Reply {
     fn answer(&self, view: &View) -> Result<Verdict, Fault> {
-        let answer = match (self.said(view), &view.task.caller) {
+        let said = self.said(view).map_err(|fault| view.hushed(fault));
+        let answer = match (said, &view.task.caller) {
             (Ok(answer), _) => answer,
             (Err(fault), Some(_)) => return Err(fault),
             // Nobody waits, or a hook does: that is told, and the task goes on.

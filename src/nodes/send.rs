@@ -22,7 +22,7 @@ use crate::model::scope::{Found, View, no_process, no_task};
 use crate::model::task::{Letter, To, Word};
 use crate::model::text::Text;
 use crate::nodes::call::{address, free};
-use crate::nodes::fields::{Drafts, fill};
+use crate::nodes::fields::{Drafts, fill, name};
 
 /// The register's line.
 pub const SPEC: Spec = Spec {
@@ -101,10 +101,10 @@ impl Send {
     fn post(&self, view: &View) -> Result<Verdict, Fault> {
         let task = &view.task;
         let reference = match &self.0.r#ref {
-            Some(text) => text.fill(view)?,
+            Some(text) => name(text, view)?,
             None => format!("send-{}-{}-{}", task.id, task.visit, task.attempt),
         };
-        let to = address(&self.0.process.fill(view)?, &reference)?;
+        let to = address(&name(&self.0.process, view)?, &reference)?;
         let params = fill(&self.0.params, view)?;
         let create = match (self.0.mode, view.scope.other(&to)?) {
             (_, Found::NoProcess) => return Err(no_process(&to.process)),

@@ -7,12 +7,15 @@ use serde_json::Value;
 use crate::model::effect::{About, Answer, Ask, Delivery, Outcome, TellAsk};
 use crate::model::fault::Fault;
 use crate::model::kind::{Effects, Verdict};
+use crate::model::marks::Marks;
 use crate::model::names::Address;
+use crate::model::params::Params;
 use crate::model::scope::View;
 use crate::model::task::{Letter, To, Word};
 use crate::model::text::Text;
 use crate::model::time::Span;
 use crate::nodes::call::{address, free};
+use crate::nodes::fields::name;
 
 /// How long all channels together may take, and the message of many tasks be gathered before.
 const TELL_TIMEOUT: Span = Span::mins(2);
@@ -72,6 +75,8 @@ pub struct Telling<'a> {
     pub notify: &'a Notify,
     /// How many.
     pub mode: Mode,
+    /// Secret params that it may tell.
+    pub reveal: &'a [String],
 }
 
 /// What was said, and how it goes out.
@@ -84,33 +89,37 @@ pub enum Way {
 }
 
 impl Telling<'_> {
-    /// The message for a person.
+    /// The message as whoever sees the task may see it.
     pub fn text(&self, view: &View) -> Result<String, Fault> {
-        self.message.fill(view)
+        view.shown(&[], |view| self.message.fill(view))
     }
 
-    /// The way `text` goes out.
-    pub fn way(&self, text: String, view: &View) -> Result<Way, Fault> {
-        let subject = match self.subject {
-            Some(subject) => subject.fill(view)?,
-            None => format!("Beltline: {} / {}", view.task.process, view.task.reference),
+    /// The way the message goes out, with what it may tell.
+    pub fn way(&self, view: &View) -> Result<Way, Fault> {
+        let said = |text: &Text| {
+            let (said, is_secret) =
+                view.scope.taint.during(|| view.shown(self.reveal, |view| text.fill(view)));
+            let reveals = is_secret && !self.reveal.is_empty();
+            Ok::<_, Fault>((said?, if reveals { Marks::whole() } else { Marks::default() }))
         };
+        let (text, text_marks) = said(self.message)?;
+        let (subject, subject_marks) = match self.subject {
+            Some(subject) => said(subject)?,
+            None => (format!("Beltline: {} / {}", view.task.process, view.task.reference), Marks::default()),
+        };
+        let reveals = !text_marks.is_empty() || !subject_marks.is_empty();
         match self.notify {
             Notify::Channels(channels) => {
                 let (channels, all) = (channels.clone(), self.mode == Mode::All);
                 let about = Some(Box::new(about(view)));
-                Ok(Way::Ask(TellAsk { channels, all, subject, text, about, ..TellAsk::default() }))
+                Ok(Way::Ask(TellAsk { channels, all, subject, text, about, reveals, ..TellAsk::default() }))
             }
             Notify::Process { call } => {
                 let to = Self::address(call, view)?;
-                let params = [("subject", subject), ("message", text)];
-                let params = params.map(|(name, value)| (name.to_owned(), Value::from(value)));
-                let word = Word::Create {
-                    params: params.into_iter().collect(),
-                    caller: None,
-                    at: None,
-                    birth: None,
-                };
+                let mut params = Params::default();
+                params.set_marked("subject", Value::from(subject), &subject_marks);
+                params.set_marked("message", Value::from(text), &text_marks);
+                let word = Word::Create { params, caller: None, at: None, birth: None };
                 Ok(Way::Letter(Letter { to: To::Address(to), word }))
             }
         }
@@ -119,7 +128,7 @@ impl Telling<'_> {
     fn address(call: &Text, view: &View) -> Result<Address, Fault> {
         let task = &view.task;
         let nonce = view.now.0;
-        let to = address(&call.fill(view)?, &format!("tell-{}-{}-{nonce}", task.id, task.visit))?;
+        let to = address(&name(call, view)?, &format!("tell-{}-{}-{nonce}", task.id, task.visit))?;
         free(&to, view)?;
         Ok(to)
     }

@@ -68,13 +68,17 @@ pub enum Link {
 }
 
 impl Link {
-    /// The link for the present visit.
-    pub fn fill(&self, view: &View) -> Result<Option<String>, Fault> {
-        match self {
-            Link::Own(false) => Ok(None),
-            Link::Own(true) => Ok(Some(view.link())),
-            Link::Text(text) => text.fill_url(view).map(Some),
-        }
+    /// The link for the present visit, as it comes with a verdict.
+    pub fn fill(link: Option<&Link>, view: &View) -> Result<Effects, Fault> {
+        let (link, link_is_secret) = match link {
+            None | Some(Link::Own(false)) => (None, false),
+            Some(Link::Own(true)) => (Some(view.link()), false),
+            Some(Link::Text(text)) => {
+                let (link, is_secret) = view.scope.taint.during(|| text.fill_url(view));
+                (Some(link?), is_secret)
+            }
+        };
+        Ok(Effects { link, link_is_secret, ..Effects::default() })
     }
 }
 
@@ -124,8 +128,8 @@ impl Kind for Wait {
 impl Wait {
     fn park(&self, view: &View) -> Verdict {
         let until = self.0.r#for.map(|span| view.task.since + span);
-        match self.0.link.as_ref().map_or(Ok(None), |link| link.fill(view)) {
-            Ok(link) => Verdict::Wait { until, effects: Effects { link, ..Effects::default() } },
+        match Link::fill(self.0.link.as_ref(), view) {
+            Ok(effects) => Verdict::Wait { until, effects },
             Err(fault) => Verdict::Fail(fault),
         }
     }

@@ -8,7 +8,7 @@ use crate::model::params::Params;
 use crate::model::scope::{Scope, View};
 use crate::model::task::{Birth, Seed, Task};
 use crate::model::time::Timestamp;
-use crate::process::hook::Hook;
+use crate::process::hook::{Check, Hook};
 use crate::process::process::Process;
 
 /// A request as the texts of a hook see it.
@@ -42,6 +42,11 @@ pub fn view(process: &Process, seen: Seen, scope: &Scope, now: Timestamp) -> Res
 }
 
 impl Hook {
+    /// Whether anybody may come in.
+    pub fn is_public(&self) -> bool {
+        matches!(self.check, Check::Public)
+    }
+
     /// Whether a request counts.
     ///
     /// # Errors

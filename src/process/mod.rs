@@ -2,6 +2,7 @@
 
 pub mod hook;
 pub mod schedule;
+pub mod flow;
 #[expect(clippy::module_inception, reason = "the floor is named for what it makes")]
 pub mod process;
 pub mod problem;
@@ -16,6 +17,7 @@ pub mod hook_fill;
 pub mod schedule_fill;
 pub mod sketch;
 pub mod named;
+pub mod flows_in;
 pub mod check_params;
 pub mod check_texts;
 pub mod check_ways;
@@ -23,6 +25,7 @@ pub mod check_hooks;
 pub mod check_schedule;
 pub mod check;
 pub mod parse;
+pub mod secret_flow;
 pub mod life;
 pub mod admit;
 pub mod graph;

@@ -13,6 +13,7 @@ use crate::model::tree::{Branch, Key, Spot, Tree};
 use crate::nodes::KINDS;
 use crate::process::check::check;
 use crate::process::file::{COMMON, Common, File, ParamShape};
+use crate::process::flows_in::flows;
 use crate::process::hook::Hook;
 use crate::process::hook_shape::HookRead;
 use crate::process::named::named;
@@ -81,7 +82,7 @@ fn key_spot(tree: &Tree, name: &str) -> Spot {
 
 /// Makes the process of a sketch that nothing is wrong with.
 fn finish(file: File, sketch: Sketch, text: &str) -> Result<Process, Problem> {
-    let named = named(&sketch);
+    let (named, flows) = (named(&sketch), flows(&sketch));
     let nodes: Vec<Node> = sketch.nodes.into_iter().filter_map(|station| station.node).collect();
     let start = nodes.iter().find(|node| node.kind_name == "input").map(|node| node.name.clone());
     let Some(start) = start else {
@@ -106,6 +107,7 @@ fn finish(file: File, sketch: Sketch, text: &str) -> Result<Process, Problem> {
         hidden: those(|it| it.secret && !it.shared),
         origin: origin(text),
         named,
+        flows,
         id: file.process,
         params,
     })

@@ -11,6 +11,7 @@ use crate::model::kind::Kind;
 use crate::model::names::{NodeName, ProcessId};
 use crate::model::params::Params;
 use crate::model::time::Span;
+use crate::process::flow::Flow;
 use crate::process::hook::Hook;
 use crate::process::schedule::Schedule;
 
@@ -47,6 +48,8 @@ pub struct Process {
     pub hidden: Arc<BTreeSet<String>>,
     /// The secrets and variables its texts name.
     pub named: Named,
+    /// Where what its texts read goes.
+    pub flows: Vec<Flow>,
     /// The template it was cloned from, and that template's version.
     pub origin: Option<Origin>,
 }

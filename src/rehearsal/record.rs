@@ -8,8 +8,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::{Map, Value, json};
 
-use crate::engine::mask::MASK;
 use crate::model::faults;
+use crate::model::marks::MASK;
 use crate::model::time::{Span, Timestamp};
 use crate::model::tree::{Branch, Tree};
 use crate::process::process::{ParamSpec, Process};

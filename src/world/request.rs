@@ -10,11 +10,12 @@ use reqwest::header::{
 };
 use url::Url;
 
-use crate::channels::marks::{MASK, marked, masked};
+use crate::channels::marks::{marked, masked};
 use crate::model::effect::{Accept, Auth, HttpAsk, MARK_OPEN, Page};
 use crate::model::fault::Fault;
 use crate::model::helpers::hmac;
 use crate::model::hosts::fits;
+use crate::model::marks::MASK;
 use crate::model::time::Timestamp;
 use crate::model::unpack::TAKEN;
 use crate::world::headers::{header, headers};

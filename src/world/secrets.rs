@@ -7,10 +7,11 @@ use std::sync::Arc;
 use serde_json::Value;
 use zeroize::Zeroizing;
 
-use crate::channels::marks::{Piece, forms, marked, pieces, url_part, without};
+use crate::channels::marks::{Piece, marked, pieces, url_part};
 use crate::engine::shelf::Secrets;
 use crate::model::effect::{HttpAnswer, mark};
 use crate::model::fault::Fault;
+use crate::model::forms::{forms, without};
 use crate::model::hosts::fits;
 
 /// A shorter secret is not taken out of messages: it would tear them apart, and so show itself.

@@ -71,7 +71,11 @@ impl Teller {
         if deliveries.iter().any(|it| it.result.is_ok()) {
             return Ok(Answer::Told(deliveries));
         }
-        let said = if ask.subject.trim().is_empty() { &ask.text } else { &ask.subject };
+        let said = match ask.reveals {
+            true => "(it tells a secret)",
+            false if ask.subject.trim().is_empty() => &ask.text,
+            false => &ask.subject,
+        };
         tracing::warn!(message = logged(said), "a message reached no one");
         Err(undelivered(&deliveries))
     }

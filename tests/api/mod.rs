@@ -16,6 +16,7 @@ mod room;
 mod shapes;
 mod shelves;
 mod tasks;
+mod travel;
 mod urgent;
 mod templates;
 mod waiting;

@@ -10,7 +10,7 @@ pub(crate) mod universe;
 mod batching;
 mod crowds;
 mod deaths;
-mod dice;
+pub(crate) mod dice;
 mod faults;
 mod names;
 mod oracle;

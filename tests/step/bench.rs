@@ -9,6 +9,7 @@ use beltline::engine::transition::{LetterId, Transition};
 use beltline::model::descent::Descent;
 use beltline::model::effect::{Answer, Delivery, HttpAnswer, Later};
 use beltline::model::fault::{Class, Fault};
+use beltline::model::marks::Marks;
 use beltline::model::names::{Address, NodeName, Ref, TaskId};
 use beltline::model::params::Params;
 use beltline::model::scope::{Newborn, Other, Scope};
@@ -30,15 +31,21 @@ pub(super) struct Bench {
     law: Law,
 }
 
+/// Another task, of which nothing is secret.
+fn live(params: Params) -> Other {
+    Other::Live { params, hidden: Arc::default(), secret: Arc::default() }
+}
+
 impl Bench {
     pub(super) fn new(text: &str, given: Value, others: &HashMap<String, Value>) -> Bench {
         let others_in_store = others;
         let process = process(text);
-        let live = |it: &Value| match it {
+        let other = |it: &Value| match it {
             Value::Null => Other::NoTask(Newborn::default()),
-            params_of => Other::Live { params: params(params_of.clone()), hidden: Arc::default() },
+            params_of => live(params(params_of.clone())),
         };
-        let others: HashMap<Address, Other> = others.iter().map(|(at, it)| (address(at), live(it))).collect();
+        let others: HashMap<Address, Other> =
+            others.iter().map(|(at, it)| (address(at), other(it))).collect();
         let scope = Scope::default().with(&process.id, false, Arc::new(others));
         let law = Law::new(others_in_store, BEGINNING);
         Bench { process, task: None, scope, now: BEGINNING, given: params(given), law }
@@ -105,6 +112,7 @@ impl Bench {
             caller,
             round: None,
             result: None,
+            marks: Marks::default(),
             kept_until: None,
             link: None,
             progress: None,
@@ -122,8 +130,7 @@ impl Bench {
         match step(&self.process, task, cause, &self.scope, self.now) {
             Step::Moved(transition) => {
                 for (at, params) in self.law.commit(&transition) {
-                    let live = Other::Live { params, hidden: Arc::default() };
-                    Arc::make_mut(&mut self.scope.others).insert(at, live);
+                    Arc::make_mut(&mut self.scope.others).insert(at, live(params));
                 }
                 let lines = self.tell(&transition);
                 self.task = Some(transition.task);

@@ -4,6 +4,7 @@ use beltline::engine::edges::{Claim, Entry, Receipt, Refused, Store, Write};
 use beltline::engine::transition::{LetterId, Reading, Transition};
 use beltline::model::descent::Descent;
 use beltline::model::effect::{Ask, Effect, TellAsk};
+use beltline::model::marks::Marks;
 use beltline::model::names::{Address, NodeName, ProcessId, Ref, TaskId};
 use beltline::model::params::Params;
 use beltline::model::task::{Acknowledged, Alarm, Birth, Hop, Letter, Order, Seed, State, Task, To, Word};
@@ -30,6 +31,13 @@ pub(super) fn address(text: &str) -> Address {
     Address { process: process(id), reference: Ref::new(reference).unwrap() }
 }
 
+/// Those of a task, the number of which is secret.
+fn params(id: i64) -> Params {
+    let mut params = Params::default();
+    params.set_marked("id", id.into(), &Marks::whole());
+    params
+}
+
 /// A task that is ready on the node `start`, due at 0.
 pub(crate) fn task(id: i64, name: &str) -> Task {
     let Address { process, reference } = address(name);
@@ -37,7 +45,7 @@ pub(crate) fn task(id: i64, name: &str) -> Task {
         id: TaskId(id),
         process,
         reference,
-        params: [("id".to_owned(), id.into())].into_iter().collect(),
+        params: params(id),
         at: node("start"),
         state: State::Ready { at: at(0) },
         due: Some(at(0)),
@@ -52,6 +60,7 @@ pub(crate) fn task(id: i64, name: &str) -> Task {
         caller: None,
         round: None,
         result: None,
+        marks: [String::from("/link")].into_iter().collect(),
         kept_until: None,
         link: None,
         progress: None,

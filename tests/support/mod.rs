@@ -7,3 +7,4 @@ pub(crate) mod house;
 pub(crate) mod shifted;
 pub(crate) mod issuer;
 pub(crate) mod refusing;
+pub(crate) mod log;

@@ -2,7 +2,6 @@
 
 #![expect(clippy::unwrap_used, reason = "a test may")]
 
-mod logs;
 mod servers;
 
 mod channels;

@@ -16,8 +16,8 @@ use hmac::{Hmac, KeyInit, Mac};
 use serde_json::{Value, json};
 use sha2::Sha256;
 
-use super::logs::Log;
 use super::servers::{Act, Server, effect, say, world};
+use crate::support::log::Log;
 
 const CHANNELS: [&str; 10] = [
     "telegram",

@@ -9,8 +9,8 @@ use beltline::model::time::Span;
 use beltline::world::world::RealWorld;
 use serde_json::{Value, json};
 
-use super::logs::Log;
 use super::servers::{Act, Server, effect, say, world};
+use crate::support::log::Log;
 
 fn channel(via: &str, config: Value) -> Channel {
     let Value::Object(config) = config else { panic!("no settings") };

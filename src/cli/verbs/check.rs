@@ -11,7 +11,9 @@ use crate::cli::files::yaml_files;
 use crate::cli::out::Look;
 use crate::cli::session::Session;
 use crate::process::parse::parse;
-use crate::process::problem::{Problem, render};
+use crate::process::problem::{Problem, render, settle};
+use crate::process::process::Process;
+use crate::process::secret_flow::{follow, troubles};
 
 /// Check process files; no server is needed
 #[derive(Debug, Args)]
@@ -27,29 +29,46 @@ impl Check {
     pub async fn run(self, session: &Session) -> Result<()> {
         let out = &session.out;
         let given = if self.files.is_empty() { vec![session.config.processes.clone()] } else { self.files };
-        let mut found: Vec<Problem> = Vec::new();
+        let (mut found, mut good): (Vec<Problem>, Vec<Source>) = (Vec::new(), Vec::new());
         let mut bad_files = 0;
+        let mut bad = |problems: Vec<Problem>, name: &str, source: &str| {
+            bad_files += 1;
+            let problems: Vec<Problem> = problems.into_iter().map(|it| it.in_file(name)).collect();
+            if !out.json {
+                out.line(format!("{}\n", render(&problems, source, out.color())))?;
+            }
+            found.extend(problems);
+            anyhow::Ok(())
+        };
         for file in expanded(&given)? {
             let name = file.display().to_string();
-            let source = fs::read_to_string(&file).with_context(|| format!("`{name}` cannot be read"))?;
-            match parse(&source) {
-                Ok(process) if !out.json => {
+            let text = fs::read_to_string(&file).with_context(|| format!("`{name}` cannot be read"))?;
+            match parse(&text) {
+                Ok(process) => good.push(Source { name, text, process }),
+                Err(problems) => bad(problems, &name, &text)?,
+            }
+        }
+        let reaches = follow(&good.iter().map(|it| &it.process).collect::<Vec<_>>());
+        let mut warnings = Vec::new();
+        for Source { name, text, process } in &good {
+            let (hard, soft) = troubles(&reaches, &process.id);
+            let soft = settle(soft, text).into_iter().map(|it| it.in_file(name));
+            match settle(hard, text) {
+                hard if !hard.is_empty() => bad(hard, name, text)?,
+                _ if out.json => {}
+                _ => {
                     let (id, nodes) = (&process.id, process.nodes.len());
                     out.line(format!("{name}: {} {id}, {nodes} nodes", out.paint(Look::Good, "ok")))?;
                 }
-                Ok(_) => {}
-                Err(problems) => {
-                    bad_files += 1;
-                    let problems: Vec<Problem> = problems.into_iter().map(|it| it.in_file(&name)).collect();
-                    if !out.json {
-                        out.line(format!("{}\n", render(&problems, &source, out.color())))?;
-                    }
-                    found.extend(problems);
-                }
             }
+            warnings.extend(soft);
         }
         if out.json {
-            out.json(&json!({"problems": found}))?;
+            out.json(&json!({"problems": found, "warnings": warnings}))?;
+        } else {
+            warnings
+                .iter()
+                .try_for_each(|it| out.line(format!("{}: {it}", out.paint(Look::Warn, "warning"))))?;
         }
         match (found.len(), bad_files) {
             (0, _) => Ok(()),
@@ -60,7 +79,15 @@ impl Check {
     }
 }
 
-fn expanded(given: &[PathBuf]) -> Result<Vec<PathBuf>> {
+/// A file that nothing is wrong with by itself.
+struct Source {
+    name: String,
+    text: String,
+    process: Process,
+}
+
+/// The files that are meant.
+pub(super) fn expanded(given: &[PathBuf]) -> Result<Vec<PathBuf>> {
     let mut files = Vec::new();
     for path in given {
         if path.is_dir() { files.extend(yaml_files(path)?) } else { files.push(Path::to_path_buf(path)) }

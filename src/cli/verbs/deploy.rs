@@ -9,7 +9,7 @@ use reqwest::Method;
 use reqwest::header::CONTENT_TYPE;
 use serde_json::{Value, json};
 
-use crate::cli::out::text;
+use crate::cli::out::{shown, text};
 use crate::cli::remote::{Remote, encoded, process_path};
 use crate::cli::session::Session;
 use crate::model::tree::Branch;
@@ -48,7 +48,11 @@ impl Deploy {
             }
         }
         session.out.answer(&json!({"items": answers}), || {
-            answers.iter().try_for_each(|it| session.out.line(told(it, self.dry_run)))
+            answers.iter().try_for_each(|it| {
+                session.out.line(told(it, self.dry_run))?;
+                let warnings = it.get("warnings").and_then(Value::as_array).into_iter().flatten();
+                warnings.into_iter().try_for_each(|it| session.out.line(format!("  warning: {}", shown(it))))
+            })
         })?;
         match failures.len() {
             0 => Ok(()),

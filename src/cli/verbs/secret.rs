@@ -1,6 +1,9 @@
 //! `secret`: what processes read as `secret.NAME`. Written, never shown.
 
-use anyhow::Result;
+use std::fs;
+use std::path::PathBuf;
+
+use anyhow::{Context, Result, anyhow};
 use clap::{Args, Subcommand};
 use serde_json::{Value, json};
 
@@ -9,6 +12,9 @@ use crate::cli::out::{Look, shown, text};
 use crate::cli::pairs;
 use crate::cli::remote::encoded;
 use crate::cli::session::Session;
+use crate::cli::verbs::check::expanded;
+use crate::process::parse::parse;
+use crate::process::secret_flow::{Reached, follow};
 
 const PATH: &str = "/api/v1/secrets";
 
@@ -17,7 +23,8 @@ const PATH: &str = "/api/v1/secrets";
 #[command(after_help = "\
 Examples:
   beltline secret set shop                          # asks without echo
-  beltline secret list")]
+  beltline secret list
+  beltline secret flow processes/                   # where each secret can go")]
 pub struct Secret {
     #[command(subcommand)]
     verb: Verb,
@@ -35,6 +42,11 @@ enum Verb {
     },
     /// List the names
     List,
+    /// List every place that each secret of process files can reach; no server is needed
+    Flow {
+        /// Files, or folders of them [default: the processes folder]
+        files: Vec<PathBuf>,
+    },
     /// Remove a secret
     Remove {
         /// The secret
@@ -45,8 +57,13 @@ enum Verb {
 impl Secret {
     /// Does what was asked.
     pub async fn run(self, session: &Session) -> Result<()> {
-        let (remote, out) = (session.remote()?, &session.out);
+        let out = &session.out;
+        let remote = match &self.verb {
+            Verb::Flow { files } => return flow(files, session),
+            Verb::Set { .. } | Verb::List | Verb::Remove { .. } => session.remote()?,
+        };
         match self.verb {
+            Verb::Flow { .. } => Ok(()),
             Verb::Set { name, hosts } => {
                 let body = json!({"value": pairs::asked(&name)?, "hosts": hosts});
                 let answer = remote.put(&path(&name), &body).await?;
@@ -72,6 +89,38 @@ impl Secret {
             }
         }
     }
+}
+
+/// Where secrets go, by what is written in the files.
+fn flow(files: &[PathBuf], session: &Session) -> Result<()> {
+    let given = if files.is_empty() { vec![session.config.processes.clone()] } else { files.to_vec() };
+    let mut processes = Vec::new();
+    for file in expanded(&given)? {
+        let name = file.display().to_string();
+        let source = fs::read_to_string(&file).with_context(|| format!("`{name}` cannot be read"))?;
+        let process = parse(&source).map_err(|problems| {
+            let many = problems.len();
+            anyhow!("`{name}` has {many} problems; hint: `beltline check` tells them")
+        });
+        processes.push(process?);
+    }
+    let line = |it: &Reached| {
+        let at = if it.node.is_empty() { it.process.clone() } else { format!("{}/{}", it.process, it.node) };
+        let note = it.trouble.map(|_| [it.message(), it.hint().unwrap_or_default()].join("; hint: "));
+        json!({"secret": it.secret, "at": at, "reaches": it.sink.to_string(), "note": note})
+    };
+    let reaches = follow(&processes.iter().collect::<Vec<_>>());
+    let answer = json!({"items": reaches.iter().map(line).collect::<Vec<_>>()});
+    let row = |item: &Value| {
+        let is_bad = item.get("note").is_some_and(|it| !it.is_null());
+        vec![
+            (text(item, "secret").to_owned(), Look::Bold),
+            (text(item, "at").to_owned(), Look::Plain),
+            (text(item, "reaches").to_owned(), if is_bad { Look::Bad } else { Look::Plain }),
+        ]
+    };
+    let out = &session.out;
+    out.answer(&answer, || out.items(&answer, "no secret goes anywhere", &["SECRET", "AT", "REACHES"], row))
 }
 
 fn path(name: &str) -> String {

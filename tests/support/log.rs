@@ -7,7 +7,7 @@ use tracing::Dispatch;
 use tracing::subscriber::DefaultGuard;
 
 /// Collects all that is logged until it is dropped.
-pub(super) struct Log {
+pub(crate) struct Log {
     lines: Lines,
     _guard: DefaultGuard,
     _second: Dispatch,
@@ -17,7 +17,7 @@ pub(super) struct Log {
 struct Lines(Arc<Mutex<Vec<u8>>>);
 
 impl Log {
-    pub(super) fn start() -> Log {
+    pub(crate) fn start() -> Log {
         let lines = Lines::default();
         let writer = lines.clone();
         let subscriber = tracing_subscriber::fmt()
@@ -31,7 +31,7 @@ impl Log {
         Log { lines, _guard: tracing::subscriber::set_default(subscriber), _second: second }
     }
 
-    pub(super) fn text(&self) -> String {
+    pub(crate) fn text(&self) -> String {
         String::from_utf8(self.lines.0.lock().unwrap().clone()).unwrap()
     }
 }

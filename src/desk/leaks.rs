@@ -1,0 +1,17 @@
+//! Where secrets go by a process that is to be deployed, among those that are.
+
+use crate::desk::desk::Desk;
+use crate::process::problem::{Problem, settle};
+use crate::process::process::Process;
+use crate::process::secret_flow::{follow, troubles};
+
+impl Desk {
+    /// What secrets reach by that process, and should not: what must be mended, and what should be.
+    pub(super) fn reached(&self, process: &Process, text: &str) -> (Vec<Problem>, Vec<Problem>) {
+        let all = self.registry().all();
+        let others = all.values().map(|it| &*it.process).filter(|it| it.id != process.id);
+        let among: Vec<&Process> = others.chain([process]).collect();
+        let (hard, soft) = troubles(&follow(&among), &process.id);
+        (settle(hard, text), settle(soft, text))
+    }
+}
