@@ -69,6 +69,7 @@ enum Verb {
     Tail(verbs::tail::Tail),
     Alarms(verbs::list::Alarms),
     Channel(verbs::channel::Channel),
+    #[command(alias = "secrets")]
     Secret(verbs::secret::Secret),
     Var(verbs::var::Var),
     Token(verbs::token::Token),
