@@ -1,7 +1,7 @@
 //! `webhook`: a POST of JSON to a URL of yours.
 //!
 //! ```yaml
-//! author: {via: webhook, url: "https://example.org/alarms", secret: "{{secret.alarms}}"}
+//! author: {via: webhook, url: "{{secret.alarms_url}}", secret: "{{secret.alarms}}"}
 //! ```
 //!
 //! The body is `{"subject": …, "text": …, "key": …}`; the key is the same for every try, here and in the

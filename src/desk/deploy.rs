@@ -362,8 +362,8 @@ impl Desk {
         Ok(())
     }
 
-    /// Waits for the steps that were decided while the process rested: those that are committed after the tasks
-    /// are woken would lie down for ever. Says whether there are none any more.
+    /// Waits for the steps that were decided while the process rested: those that are committed after the
+    /// tasks are woken would lie down for ever. Says whether there are none any more.
     async fn all_settled(&self, id: &ProcessId) -> bool {
         let deadline = self.clock().ticks() + SETTLED_MAX;
         while self.registry().is_held(id) {

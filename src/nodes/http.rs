@@ -190,8 +190,8 @@ struct Shape {
     accept: Accept,
     /// The largest answer, in bytes.
     max_bytes: Option<u64>,
-    /// How many redirects are followed. `as_get`: also those after a write that say to look elsewhere (301, 302,
-    /// 303), which are the fault `redirected` otherwise.
+    /// How many redirects are followed. `as_get`: also those after a write that say to look elsewhere
+    /// (301, 302, 303), which are the fault `redirected` otherwise.
     follow: Option<Follow>,
     /// `oauth`: only hosts on the operator's list of OAuth token hosts are asked.
     hosts: Option<Hosts>,

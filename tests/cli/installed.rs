@@ -42,12 +42,12 @@ fn a_token_is_written_into_a_file_and_read_from_it() {
     place.write("processes/hello.yaml", HELLO);
     let served = place.serve();
     let file = place.path("reader.token");
-    let (path, server) = (file.to_str().unwrap(), format!("http://{}", place.address()));
+    let (path, there) = (file.to_str().unwrap(), format!("http://{}", place.address()));
     let said = place.ok(&["token", "create", "reader", "--scope", "read", "--to", path]);
     assert!(!said.contains("blt_") && is_private(&file), "{said}");
     let token = fs::read_to_string(&file).unwrap();
     assert!(token.starts_with("blt_"));
-    let elsewhere = ["--server", &server, "--data", "nowhere"];
+    let elsewhere = ["--server", &there, "--data", "nowhere"];
     let with = |args: &[&'static str]| {
         let all: Vec<&str> = args.iter().copied().chain(elsewhere).collect();
         all.iter().map(|it| (*it).to_owned()).collect::<Vec<String>>()

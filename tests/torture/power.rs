@@ -6,6 +6,8 @@ use crate::torture::scene::Scene;
 use crate::torture::tally::{Tally, caught, rounds, seed};
 
 const ROW: &str = "power cut";
+/// More rounds keep more than a small disk has room for.
+const MANY: u64 = 100;
 
 /// A disk that says it has synced and has not.
 const LIES: [&str; 10] = [
@@ -23,7 +25,9 @@ const LIES: [&str; 10] = [
 
 async fn cut(rounds: u64, broken: Option<&'static str>, lies: bool) -> Tally {
     let mut scene = Scene::new(seed() + 2, broken).await;
-    let disk = Disk::new(scene.home(), 96);
+    // What is kept of so many rounds has room on it.
+    let mib = if rounds > MANY { 1_024 } else { 96 };
+    let disk = Disk::new(scene.home(), mib);
     scene.start.data = disk.at.join("data");
     // The key is made once, and is no matter of this row.
     scene.live().kill();

@@ -6,7 +6,7 @@ use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use reqwest::Client;
 use serde_json::{Value, json};
@@ -19,6 +19,8 @@ use crate::torture::story::Story;
 
 /// How many submit at once.
 const CLIENTS: usize = 4;
+/// An engine that acknowledges nothing for so long never will.
+const STUCK: Duration = Duration::from_mins(10);
 /// Who keeps tokens.
 pub(crate) const KEEPERS: [&str; 6] = ["strict1", "strict2", "strict3", "lenient1", "lenient2", "lenient3"];
 
@@ -129,8 +131,9 @@ impl Scene {
 
     /// Waits until that many more are acknowledged, or the engine has ended by itself.
     pub(crate) async fn acknowledged(&self, more: usize, life: &mut Life) {
-        let goal = self.count() + more;
+        let (goal, began) = (self.count() + more, Instant::now());
         while self.count() < goal && !life.has_ended() {
+            assert!(began.elapsed() < STUCK, "nothing is acknowledged any more: {}", life.log());
             drop(tokio::time::timeout(Duration::from_millis(200), self.log.more.notified()).await);
         }
     }
