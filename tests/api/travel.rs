@@ -212,6 +212,53 @@ async fn get_text(house: &House, path: String) -> String {
     house.api("GET", &path).token(OPERATOR).send().await.text
 }
 
+/// Replies with a piece of the token that is too short to be known by its text.
+const GIVER: &str = "
+process: giver
+nodes:
+  start: {kind: input, next: answer}
+  answer:
+    kind: reply
+    values: {short: \"= conv('keeper', 't').token[5:8]\", digit: \"= conv('keeper', 't').pin % 1000\"}
+    next: done
+  done: {kind: end}
+";
+
+/// Holds nothing of the token but what it was replied.
+const ASKER: &str = "
+process: asker
+nodes:
+  start: {kind: input, next: ask}
+  ask: {kind: call, process: giver, next: many}
+  many:
+    kind: each
+    items: [one]
+    process: giver
+    save: {all: \"= response.body\"}
+    next: rest
+  rest: {kind: wait, next: done}
+  done: {kind: end}
+";
+
+#[tokio::test]
+async fn what_is_too_short_to_be_known_by_its_text_is_known_by_its_mark() {
+    let house = House::open().await;
+    for text in [KEEPER, GIVER, ASKER] {
+        house.deploy(text).await;
+    }
+    house.submit("keeper", "t", json!({"token": TOKEN, "pin": PIN})).await;
+    house.submit("asker", "x", json!({})).await;
+    let task = house.until(&task_path("asker", "x"), |it| it["node"] == "rest").await;
+    let masked = json!({"digit": "***", "short": "***"});
+    assert_eq!(task["params"], json!({"digit": "***", "short": "***", "all": [masked]}));
+    let reader = house.token("reader", &["read", "run"], None).await;
+    for (path, value) in [("short", "y-9"), ("digit", "623"), ("all/0/short", "y-9")] {
+        let path = format!("/processes/asker/tasks/x/params/{path}");
+        house.api("GET", &path).token(&reader).send().await.problem(403, "denied");
+        assert_eq!(get_text(&house, path).await, value);
+    }
+}
+
 #[tokio::test]
 async fn a_message_tells_a_secret_only_where_its_node_reveals_it() {
     let house = travelled().await;
