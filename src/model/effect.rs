@@ -10,10 +10,8 @@ use serde_json::{Map, Value};
 use crate::model::fault::Fault;
 use crate::model::names::{NodeName, ProcessId, Ref};
 use crate::model::rate::Rate;
+use crate::model::retry_after::retry_after;
 use crate::model::time::{Span, Timestamp};
-
-/// `Retry-After` beyond a day is not believed.
-const RETRY_AFTER_MAX: Span = Span::days(1);
 
 /// What the world is asked.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -426,17 +424,9 @@ pub struct HttpAnswer {
 }
 
 impl HttpAnswer {
-    /// `Retry-After`, in seconds or as an HTTP date, counted from `now`.
+    /// How long the server asks to wait, counted from `now`.
     pub fn retry_after(&self, now: Timestamp) -> Option<Span> {
-        let text = self.headers.get("retry-after")?.as_str()?.trim();
-        let span = match text.parse::<u64>() {
-            Ok(secs) => Span::secs(secs.min(RETRY_AFTER_MAX.0 / 1_000)),
-            Err(_) => {
-                let time = jiff::fmt::rfc2822::parse(text).ok()?;
-                Timestamp(time.timestamp().as_millisecond()).since(now)
-            }
-        };
-        Some(span.min(RETRY_AFTER_MAX))
+        retry_after(self.headers.get("retry-after")?.as_str()?, now)
     }
 }
 

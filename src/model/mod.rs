@@ -20,6 +20,7 @@ pub mod xml;
 pub mod charset;
 pub mod unpack;
 pub mod json;
+pub mod retry_after;
 pub mod effect;
 pub mod round;
 pub mod descent;
