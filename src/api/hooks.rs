@@ -65,7 +65,7 @@ async fn look(State(app): State<App>, At((id, key)): At<(String, String)>, reque
 /// which makes a task or is a letter to one: JSON, a form, XML or a query, with the check that the process
 /// asks for. 202 says which task; `answer: reply` gives what its `reply` node says.
 #[utoipa::path(post, path = "/hooks/{process}/{key}", tag = "hooks",
-    params(("process" = String, Path), ("key" = String, Path)), 
+    params(("process" = String, Path), ("key" = String, Path)),
     request_body(content((Object = "application/json"), (Object = "application/x-www-form-urlencoded"),
         (String = "application/xml"))),
     responses((status = 200, content((Object = "application/json"), (String = "text/html"))),
@@ -91,7 +91,7 @@ async fn open(State(app): State<App>, At((id, key)): At<(String, String)>, reque
 
 /// Calls a named hook that takes `PUT`.
 #[utoipa::path(put, path = "/hooks/{process}/{key}", tag = "hooks",
-    params(("process" = String, Path), ("key" = String, Path)), 
+    params(("process" = String, Path), ("key" = String, Path)),
     request_body(content((Object = "application/json"), (Object = "application/x-www-form-urlencoded"),
         (String = "application/xml"))),
     responses((status = 200, content((Object = "application/json"), (String = "text/html"))),

@@ -1,6 +1,8 @@
 //! Named hooks: the ways in that a process declares. A request knocks, proves that it may come in, and then
 //! makes a task or is a letter to one. Whatever cannot be known is refused: a hook fails closed.
 
+use std::borrow::Cow;
+
 use serde_json::{Map, Value};
 use zeroize::Zeroizing;
 
@@ -118,7 +120,8 @@ impl Desk {
         if let Some(Held::Before(reference)) = &held {
             return Ok(Hooked::Repeated { address: address(knock, reference) });
         }
-        let is_large = request.body.len() > LIGHT_BYTES;
+        // What is packed may be much larger than it comes.
+        let is_large = request.body.len() > LIGHT_BYTES || !request.encoding.is_empty();
         let (own, facts, now) = (knock.clone(), self.facts(), self.now());
         let read =
             move || own.hook().ok_or_else(no_hook).and_then(|hook| wanted(&own, hook, &request, &facts, now));
@@ -365,7 +368,8 @@ fn wanted(
         }
         Packed::Broken => bad_body(BadBody::Form("the body is not packed as it says".to_owned())),
     };
-    let body = unpacked(request.body.clone(), &request.encoding, hook.bytes_max as u64).map_err(packed)?;
+    let body =
+        unpacked(Cow::Borrowed(&request.body), &request.encoding, hook.bytes_max as u64).map_err(packed)?;
     let body = hook_body::read(&hook.accept, &request.content_type, &body, &request.query);
     let body = body.map_err(bad_body)?;
     let proof = proof_header(hook);

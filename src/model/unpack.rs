@@ -1,5 +1,6 @@
 //! Undoes what `Content-Encoding` says was done to a body, never to more bytes than are allowed. Pure.
 
+use std::borrow::Cow;
 use std::io::{self, Read};
 
 use brotli_decompressor::Decompressor;
@@ -27,7 +28,7 @@ pub enum Packed {
 ///
 /// # Errors
 /// Why it cannot be had.
-pub fn unpacked(bytes: Vec<u8>, encoding: &str, bytes_max: u64) -> Result<Vec<u8>, Packed> {
+pub fn unpacked<'a>(bytes: Cow<'a, [u8]>, encoding: &str, bytes_max: u64) -> Result<Cow<'a, [u8]>, Packed> {
     let mut bytes = bytes;
     let codings = encoding.split(',').map(|it| it.trim().to_ascii_lowercase());
     let codings: Vec<String> = codings.filter(|it| !it.is_empty()).collect();
@@ -36,11 +37,11 @@ pub fn unpacked(bytes: Vec<u8>, encoding: &str, bytes_max: u64) -> Result<Vec<u8
     }
     // What was done last stands last.
     for coding in codings.iter().rev() {
-        let from = bytes.as_slice();
+        let from = bytes.as_ref();
         if from.is_empty() {
             break;
         }
-        bytes = match coding.as_str() {
+        bytes = Cow::Owned(match coding.as_str() {
             // Some servers say so of a body that they did not pack.
             "gzip" | "x-gzip" if !from.starts_with(&GZIP) => continue,
             "gzip" | "x-gzip" => all(MultiGzDecoder::new(from), bytes_max)?,
@@ -51,7 +52,7 @@ pub fn unpacked(bytes: Vec<u8>, encoding: &str, bytes_max: u64) -> Result<Vec<u8
             },
             "br" => all(Decompressor::new(from, PIECE_BYTES), bytes_max)?,
             _ => continue,
-        };
+        });
     }
     Ok(bytes)
 }
@@ -74,6 +75,10 @@ mod tests {
     use flate2::write::{DeflateEncoder, GzEncoder, ZlibEncoder};
 
     use super::*;
+
+    fn unpacked(bytes: Vec<u8>, encoding: &str, bytes_max: u64) -> Result<Vec<u8>, Packed> {
+        super::unpacked(Cow::Owned(bytes), encoding, bytes_max).map(Cow::into_owned)
+    }
 
     fn gzip(text: &[u8]) -> Vec<u8> {
         let mut to = GzEncoder::new(Vec::new(), Compression::fast());

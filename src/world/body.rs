@@ -1,6 +1,8 @@
 //! Reads the body of an answer: never more than was asked for, never deeper than can be walked, text by its
 //! charset.
 
+use std::borrow::Cow;
+
 use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
 use reqwest::Response;
@@ -43,7 +45,7 @@ pub async fn read(
         }
         bytes.extend_from_slice(&chunk);
     }
-    let bytes = unpacked(bytes, &encoding, bytes_max).map_err(|why| match why {
+    let bytes = unpacked(Cow::Owned(bytes), &encoding, bytes_max).map_err(|why| match why {
         Packed::TooLarge => larger(shown, bytes_max),
         Packed::Broken => bad(shown, status, "cannot be decompressed"),
     })?;

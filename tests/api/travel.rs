@@ -283,15 +283,6 @@ async fn without_marks_the_secret_would_be_seen() {
     BLIND.store(false, Ordering::Relaxed);
 }
 
-const VAULT: &str = "
-process: vault
-params: {key: {type: string, secret: true, shared: true}}
-nodes:
-  start: {kind: input, next: hold}
-  hold: {kind: wait, next: done}
-  done: {kind: end}
-";
-
 const DOORS: &str = "
 process: doors
 params: {for: {type: string}}
@@ -300,7 +291,7 @@ hooks:
   guarded: {check: {header: {name: X-Token, value: \"tok {{secret.shop}}\"}}, answer: reply}
 nodes:
   start: {kind: input, next: say}
-  say: {kind: reply, values: {key: \"{{conv[vault].ref[v].key}}\"}, next: done}
+  say: {kind: reply, values: {key: \"{{conv[keeper].ref[k].token}}\"}, next: done}
   done: {kind: end}
 ";
 
@@ -308,10 +299,10 @@ nodes:
 async fn a_hook_that_anybody_may_ask_gives_no_secret() {
     let house = House::open().await;
     house.api("PUT", "/secrets/shop").json(&json!({"value": "open-sesame"})).send().await.ok(200);
-    // While there is no vault, nobody knows that it has secrets.
+    // While there is no keeper, nobody knows that it has secrets.
     house.deploy(DOORS).await;
-    house.deploy(VAULT).await;
-    house.submit("vault", "v", json!({"key": TOKEN})).await;
+    house.deploy(KEEPER).await;
+    house.submit("keeper", "k", json!({"token": TOKEN})).await;
     let body = json!({});
     let answer = house.call("POST", "/hooks/doors/open").token("").json(&body).send().await;
     assert!(answer.status == 500 && !answer.text.contains(TOKEN), "{}", answer.text);
@@ -321,7 +312,7 @@ async fn a_hook_that_anybody_may_ask_gives_no_secret() {
     let text = DOORS.replace("tok ", "token ");
     let refused = house.api("PUT", "/processes/doors").yaml(&text).send().await.problem(422, "problems");
     let said = refused["problems"][0]["message"].as_str().unwrap();
-    assert_eq!(said, "the secret `vault.key` reaches the answer of the hook open, which is public");
+    assert_eq!(said, "the secret `keeper.token` reaches the answer of the hook open, which is public");
     let text = text.replace("  open: {public: true, answer: reply}\n", "");
     house.deploy(&text).await;
 }
