@@ -295,8 +295,16 @@ impl Writer {
                 it if it.is_whitespace() => it.len_utf8(),
                 '(' => {
                     let (name, after) = word(rest[1..].trim_start());
-                    if !is_helper(name) || needs.len() >= DEPTH_MAX {
-                        return Err(no_helper(name, at + here + 1));
+                    let place = at + here + 1;
+                    if !is_helper(name) {
+                        return Err(no_helper(name, place));
+                    }
+                    if needs.len() >= DEPTH_MAX {
+                        let message = format!("more than {DEPTH_MAX} helpers stand in each other");
+                        let mistake = Mistake::new(message).at(place..place + name.len());
+                        return Err(
+                            mistake.hint("keep what the inner ones make in a param, by a `set` before")
+                        );
                     }
                     made.extend([" (", name]);
                     let need = if BUILTINS[4..].contains(&name) { Need::Truth } else { Need::Value };

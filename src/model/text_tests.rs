@@ -209,6 +209,14 @@ fn data_cannot_pass_for_a_secret() {
 }
 
 #[test]
+fn helpers_that_stand_too_deep_are_told_as_such() {
+    let nested = |many: usize| format!("{{{{{}x{}}}}}", "base64 (".repeat(many) + "json ", ")".repeat(many));
+    assert!(Text::parse(&nested(11)).is_ok());
+    let mistake = Text::parse(&nested(12)).unwrap_err();
+    assert!(mistake.message.contains("more than 12 helpers"), "{}", mistake.message);
+}
+
+#[test]
 fn a_mistake_is_told_with_its_place() {
     for (text, wrong, at) in [
         ("a {{b", "never closed", 2..5),
