@@ -222,10 +222,10 @@ async fn resume(
 #[utoipa::path(post, path = "/api/v1/check", tag = "processes",
     request_body(content = String, content_type = "application/yaml"),
     responses((status = 200, body = Object)))]
-async fn check(State(app): State<App>, _: Who, ReadText(text): ReadText) -> Json<Value> {
-    let problems = app.desk.check(&text);
+async fn check(State(app): State<App>, _: Who, ReadText(text): ReadText) -> Result<Json<Value>, Problem> {
+    let problems = app.desk.check(&text).await?;
     let shown = crate::process::problem::render(&problems, &text, false);
-    Json(json!({"problems": problems, "text": shown}))
+    Ok(Json(json!({"problems": problems, "text": shown})))
 }
 
 /// The JSON Schema of a process file, for editors.

@@ -9,6 +9,7 @@ use serde_json::{Map, Value};
 
 use crate::cli::config::{Config, StoreChoice};
 use crate::cli::data::DataDir;
+use crate::cli::priority::modest;
 use crate::desk::canary::Canary;
 use crate::desk::desk::DeskConfig;
 use crate::engine::apart::Apart;
@@ -110,7 +111,7 @@ pub(super) fn turns(
         facts: Arc::new(facts),
         births: Births::new(),
         in_flight: InFlight::default(),
-        apart: Apart::new(),
+        apart: Apart::new(modest),
         witness,
     }
 }

@@ -25,6 +25,7 @@ pub mod watch;
 pub mod logs;
 pub mod signals;
 mod descriptors;
+mod priority;
 mod part;
 mod assemble;
 pub mod serve;

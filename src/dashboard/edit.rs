@@ -19,8 +19,9 @@ use crate::dashboard::show::short;
 use crate::dashboard::take::{Form, Of, Who};
 use crate::desk::actor::{Actor, Right};
 use crate::desk::deploy::Deployment;
+use crate::desk::desk::LIGHT_BYTES;
 use crate::desk::processes::ProcessView;
-use crate::desk::refusal::{Refusal, Stranded};
+use crate::desk::refusal::{Done, Refusal, Stranded};
 use crate::model::names::{NodeName, ProcessId};
 use crate::process::parse::parse;
 use crate::process::problem::Problem;
@@ -57,14 +58,14 @@ pub(super) async fn look(State(dash): State<Dash>, Who(by): Who, Of(id): Of) -> 
     by.need(Right::Edit, &id).map_err(Oops::from)?;
     let process = dash.desk.process(&by, &id).await?;
     let text = dash.desk.version(&by, &id, &process.version).await?.text.unwrap_or_default();
-    ok(page(&by, &process, text, Beside::default()))
+    ok(page(&dash, &by, &process, text, Beside::default()).await?)
 }
 
 /// Another text, to be worked on and deployed in place of the present one.
 pub(super) async fn with_text(dash: &Dash, by: &Arc<Actor>, id: &ProcessId, text: String) -> Given {
     let process = dash.desk.process(by, id).await?;
-    let problems = dash.desk.check(&text);
-    ok(page(by, &process, text, Beside { problems, ..Beside::default() }))
+    let problems = dash.desk.check(&text).await?;
+    ok(page(dash, by, &process, text, Beside { problems, ..Beside::default() }).await?)
 }
 
 /// What stands beside the text.
@@ -75,30 +76,38 @@ struct Beside {
     refusal: Option<Refusal>,
 }
 
-fn page(by: &Arc<Actor>, process: &ProcessView, text: String, beside: Beside) -> EditPage {
-    EditPage {
+async fn page(
+    dash: &Dash,
+    by: &Arc<Actor>,
+    process: &ProcessView,
+    text: String,
+    beside: Beside,
+) -> Done<EditPage> {
+    Ok(EditPage {
         f: Frame::new(by, Place::Home).refused(beside.refusal.as_ref()),
         id: process.id.clone(),
         title: process.title.clone(),
         to: links::process(&process.id),
         base: process.version.clone(),
-        picture: drawn(&text),
+        picture: drawn(dash, &text).await?,
         problems: beside.problems,
         stranded: beside.stranded,
         text,
-    }
+    })
 }
 
-fn drawn(text: &str) -> Option<String> {
-    Drawn::plain(&parse(text).ok()?).with(&BTreeMap::new())
+async fn drawn(dash: &Dash, text: &str) -> Done<Option<String>> {
+    let own = text.to_owned();
+    let draw = move || Drawn::plain(&parse(&own).ok()?).with(&BTreeMap::new());
+    dash.desk.apart(text.len() > LIGHT_BYTES, draw).await
 }
 
 /// What is wrong with a text that is being typed, and how it would look.
 pub(super) async fn check(State(dash): State<Dash>, Who(by): Who, Of(id): Of, form: Form) -> Given {
     by.need(Right::Edit, &id).map_err(Oops::from)?;
     let text = typed(&form);
-    let problems = dash.desk.check(&text);
-    let picture = if problems.is_empty() { drawn(&text) } else { None };
+    let problems = dash.desk.check(&text).await?;
+    let picture = if problems.is_empty() { drawn(&dash, &text).await? } else { None };
     Ok(Json(json!({"problems": problems, "picture": picture})).into_response())
 }
 
@@ -119,7 +128,8 @@ pub(super) async fn attempt(
     let process = dash.desk.process(by, id).await?;
     if !base.is_empty() && base != process.version {
         let refusal = overtaken(&process);
-        let answer = page(by, &process, text, Beside { refusal: Some(refusal), ..Beside::default() });
+        let beside = Beside { refusal: Some(refusal), ..Beside::default() };
+        let answer = page(dash, by, &process, text, beside).await?;
         return Ok(Page(StatusCode::CONFLICT, answer).into_response());
     }
     let deployment = Deployment {
@@ -139,7 +149,7 @@ pub(super) async fn attempt(
         }
         refusal => Beside { refusal: Some(refusal), ..Beside::default() },
     };
-    Ok(Page(status, page(by, &process, text, beside)).into_response())
+    Ok(Page(status, page(dash, by, &process, text, beside).await?).into_response())
 }
 
 fn overtaken(process: &ProcessView) -> Refusal {

@@ -20,7 +20,7 @@ use std::sync::Arc;
 use futures::StreamExt;
 
 use crate::desk::actor::{Actor, Right};
-use crate::desk::desk::{Desk, lock};
+use crate::desk::desk::{Desk, LIGHT_BYTES, lock};
 use crate::desk::kept::{KeptProcess, KeptVersion, record};
 use crate::desk::reaches::{granted, may_show};
 use crate::desk::refusal::{Done, Refusal, Stranded};
@@ -87,8 +87,10 @@ pub struct Report {
 
 impl Desk {
     /// All that is wrong with a text.
-    pub fn check(&self, text: &str) -> Vec<Problem> {
-        parse(text).map_or_else(|problems| settle(problems, text), |_| Vec::new())
+    pub async fn check(&self, text: &str) -> Done<Vec<Problem>> {
+        let own = text.to_owned();
+        let check = move || parse(&own).map_or_else(|problems| settle(problems, &own), |_| Vec::new());
+        self.apart(text.len() > LIGHT_BYTES, check).await
     }
 
     /// Deploys a text. See the head of this file for the order of things.
@@ -101,7 +103,9 @@ impl Desk {
         if let Some(expected) = &it.expected {
             by.need(Right::Edit, expected)?;
         }
-        let process = Arc::new(read(&it.text, it.file.as_deref())?);
+        let (text, file) = (it.text.clone(), it.file.clone());
+        let read = move || read(&text, file.as_deref());
+        let process = Arc::new(self.apart(it.text.len() > LIGHT_BYTES, read).await??);
         by.need(Right::Edit, &process.id)?;
         if let Some(expected) = it.expected.as_ref().filter(|id| **id != process.id) {
             let message = format!("the text is of process `{}`, not `{expected}`", process.id);

@@ -33,6 +33,9 @@ use crate::process::problem::Problem;
 /// How long an order waits for its letter to be read before the answer is "kept".
 pub const READ_WAIT: Span = Span::secs(2);
 
+/// A longer text or body is read where it holds up nobody, in bytes.
+pub const LIGHT_BYTES: usize = 16 * 1024;
+
 /// What the desk is told at the start.
 #[derive(Debug, Default)]
 pub struct DeskConfig {
@@ -236,7 +239,7 @@ impl Desk {
     }
 
     /// Works something out, where it holds up nobody if it takes long.
-    pub(super) async fn apart<T, W>(&self, is_large: bool, work: W) -> Done<T>
+    pub async fn apart<T, W>(&self, is_large: bool, work: W) -> Done<T>
     where
         T: Send + 'static,
         W: Fn() -> T + Send + Sync + 'static,

@@ -7,7 +7,7 @@ use serde_json::{Map, Value};
 use zeroize::Zeroizing;
 
 use crate::channels::marks::{Piece, pieces};
-use crate::desk::desk::{Desk, lock};
+use crate::desk::desk::{Desk, LIGHT_BYTES, lock};
 use crate::desk::hooks_knock::Knock;
 use crate::desk::orders::writable;
 use crate::desk::refusal::{Done, Refusal};
@@ -32,8 +32,6 @@ use crate::process::hook_proof::{Came, Signature, Unproven, prove, same};
 
 /// How often a request looks again at a name that changes hands under it.
 const TRIES_MAX: usize = 5;
-/// A longer body is read where it holds up nobody, in bytes.
-const LIGHT_BYTES: usize = 16 * 1024;
 /// Headers that no text sees: they carry what proves.
 const UNSEEN: [&str; 3] = ["authorization", "cookie", "proxy-authorization"];
 

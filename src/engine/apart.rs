@@ -4,11 +4,13 @@
 //! them nothing; what is not done by then is dropped there and done anew on a lane, within the whole
 //! budget. So no evaluation holds up a thread that serves others for much longer than a millisecond.
 
-use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Mutex, PoisonError};
+use std::sync::mpsc::{Sender, channel};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::thread;
 
-use tokio::sync::Semaphore;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot};
 
 use crate::model::budget::{Budget, tried};
 use crate::model::time::Span;
@@ -27,11 +29,27 @@ pub struct Apart {
 #[derive(Debug)]
 struct Lanes {
     /// For decisions of tasks.
-    steps: Semaphore,
-    free: Mutex<Vec<usize>>,
+    steps: Arc<Pool>,
     /// For what requests ask for: strangers do not take the lanes of tasks.
-    requests: Semaphore,
+    requests: Arc<Pool>,
     waiting: AtomicUsize,
+}
+
+/// Threads of which each works one thing out after the other.
+#[derive(Debug)]
+struct Pool {
+    permits: Arc<Semaphore>,
+    free: Mutex<Vec<usize>>,
+    threads: Vec<Sender<Job>>,
+}
+
+type Job = Box<dyn FnOnce() + Send>;
+
+/// A lane that is taken; free again when it is dropped.
+struct Taken {
+    pool: Arc<Pool>,
+    lane: usize,
+    _permit: OwnedSemaphorePermit,
 }
 
 /// Why something was not worked out.
@@ -44,12 +62,11 @@ pub enum NotDone {
 }
 
 impl Apart {
-    /// With lanes for half the processors, and at least one.
-    pub fn new() -> Apart {
-        let lanes = std::thread::available_parallelism().map_or(1, |it| it.get().div_ceil(2));
-        let free = Mutex::new((0..lanes).collect());
-        let (steps, requests, waiting) = (Semaphore::new(lanes), Semaphore::new(lanes), AtomicUsize::new(0));
-        Apart { lanes: Some(Lanes { steps, free, requests, waiting }) }
+    /// With lanes for half the processors, and at least one. Each of their threads does `begin` first.
+    pub fn new(begin: fn()) -> Apart {
+        let lanes = thread::available_parallelism().map_or(1, |it| it.get().div_ceil(2));
+        let (steps, requests) = (Pool::new("steps", lanes, begin), Pool::new("requests", lanes, begin));
+        Apart { lanes: Some(Lanes { steps, requests, waiting: AtomicUsize::new(0) }) }
     }
 
     /// Does what is light; none if it is not.
@@ -63,14 +80,7 @@ impl Apart {
     /// Decides on a lane, whose number it is told.
     pub(super) async fn step<T: Send + 'static>(&self, work: impl FnOnce(usize) -> T + Send + 'static) -> T {
         let Some(lanes) = &self.lanes else { return work(0) };
-        let _permit = lanes.steps.acquire().await.expect("it is never closed");
-        let lane = lanes.free().pop().unwrap_or_default();
-        let done = tokio::task::spawn_blocking(move || work(lane)).await;
-        lanes.free().push(lane);
-        match done {
-            Ok(done) => done,
-            Err(error) => std::panic::resume_unwind(error.into_panic()),
-        }
+        lanes.steps.take().await.work(work).await.unwrap_or_else(|panic| resume_unwind(panic))
     }
 
     /// Works out what a request asks for; if it `is_large`, on a lane at once. A panic is no more than an
@@ -86,15 +96,66 @@ impl Apart {
             return done;
         }
         let waiting = Waiting::begin(&lanes.waiting).ok_or(NotDone::Busy)?;
-        let _permit = lanes.requests.acquire().await.expect("it is never closed");
+        let taken = lanes.requests.take().await;
         drop(waiting);
-        tokio::task::spawn_blocking(caught).await.unwrap_or(Err(NotDone::Panicked))
+        taken.work(move |_| caught()).await.unwrap_or(Err(NotDone::Panicked))
     }
 }
 
-impl Lanes {
-    fn free(&self) -> std::sync::MutexGuard<'_, Vec<usize>> {
+impl Pool {
+    fn new(name: &str, lanes: usize, begin: fn()) -> Arc<Pool> {
+        let thread = |lane| {
+            let (send, jobs) = channel::<Job>();
+            let work = move || {
+                begin();
+                for job in jobs {
+                    job();
+                }
+            };
+            let thread = thread::Builder::new().name(format!("{name}-{lane}"));
+            thread.spawn(work).expect("what cannot make a thread cannot run");
+            send
+        };
+        let threads = (0..lanes).map(thread).collect();
+        let (permits, free) = (Arc::new(Semaphore::new(lanes)), Mutex::new((0..lanes).collect()));
+        Arc::new(Pool { permits, free, threads })
+    }
+
+    /// A lane, when one is free.
+    async fn take(self: &Arc<Self>) -> Taken {
+        let permit = Arc::clone(&self.permits).acquire_owned().await.expect("it is never closed");
+        let lane = self.free().pop().unwrap_or_default();
+        Taken { pool: Arc::clone(self), lane, _permit: permit }
+    }
+
+    fn free(&self) -> MutexGuard<'_, Vec<usize>> {
         self.free.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Taken {
+    /// Works something out there. The lane is taken until that is done, whether or not anybody still waits.
+    async fn work<T: Send + 'static>(
+        self,
+        work: impl FnOnce(usize) -> T + Send + 'static,
+    ) -> thread::Result<T> {
+        let (tell, told) = oneshot::channel();
+        let thread = self.pool.threads[self.lane].clone();
+        let job = move || {
+            let done = catch_unwind(AssertUnwindSafe(|| work(self.lane)));
+            drop(self);
+            // Who left does not want to know.
+            drop(tell.send(done));
+        };
+        // A thread that is gone drops the job, which is told as if it had panicked.
+        drop(thread.send(Box::new(job)));
+        told.await.unwrap_or_else(|gone| Err(Box::new(gone)))
+    }
+}
+
+impl Drop for Taken {
+    fn drop(&mut self) {
+        self.pool.free().push(self.lane);
     }
 }
 

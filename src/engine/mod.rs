@@ -35,6 +35,7 @@ mod lanes;
 mod decide;
 mod crowds;
 mod settle;
+mod heavy;
 mod places;
 mod queue;
 mod effects;

@@ -23,6 +23,7 @@ use tokio_util::sync::CancellationToken;
 use crate::engine::again::Again;
 use crate::engine::edges::StoreError;
 use crate::engine::effects::Effects;
+use crate::engine::heavy::Heavy;
 use crate::engine::step::Cause;
 use crate::engine::turns::{Claimed, Hand, Item, Left, NotTaken, Turns};
 use crate::engine::waiters::{Read, Reply, Told};
@@ -159,15 +160,13 @@ pub struct Runner {
     /// Claimed tasks that are not committed yet.
     claimed: usize,
     /// What takes long to decide, and is under way.
-    heavy: Apart,
+    heavy: Heavy,
     /// Until when it drains, once it does.
     draining: Option<Ticks>,
 }
 
 /// A batch on its way, and a claim.
 type Running<'a> = FuturesUnordered<BoxFuture<'a, (usize, Left)>>;
-/// What takes long to decide, each by itself.
-type Apart = FuturesUnordered<BoxFuture<'static, Left>>;
 type Claiming<'a> = Option<BoxFuture<'a, Result<Claimed, StoreError>>>;
 
 impl Runner {
@@ -189,7 +188,7 @@ impl Runner {
             behind: None,
             more: false,
             claimed: 0,
-            heavy: Apart::new(),
+            heavy: Heavy::default(),
             draining: None,
         };
         (runner, handle)
@@ -239,7 +238,7 @@ impl Runner {
                 Some((claimed, left)) = running.next(), if !running.is_empty() => {
                     self.committed(claimed, left);
                 }
-                Some(left) = self.heavy.next(), if !self.heavy.is_empty() => self.committed(0, left),
+                left = self.heavy.next() => self.committed(0, left),
                 () = self.effects.answered(), if self.effects.out() > 0 => {}
                 Some(beat) = self.beats.recv() => drop(beat.send(())),
                 Some(item) = self.items.recv(), if room => {
@@ -317,7 +316,7 @@ impl Runner {
             self.effects.owe(task);
         }
         self.caught_up(claimed);
-        self.heavy.extend(left.heavy.into_iter().map(|it| Arc::clone(&self.turns).run_apart(it).boxed()));
+        left.heavy.into_iter().for_each(|item| self.heavy.take(item, &self.turns));
         metrics::gauge!("beltline_evaluations_apart").set(many(self.heavy.len()));
         if !left.again.is_empty() {
             self.again.extend(left.again);
@@ -355,7 +354,7 @@ impl Runner {
     fn is_over(&self, is_quiet: bool) -> bool {
         let Some(until) = self.draining else { return false };
         let is_empty = self.gathered.is_empty() && self.again.is_empty() && self.items.is_empty();
-        let is_quiet = is_quiet && self.heavy.is_empty();
+        let is_quiet = is_quiet && self.heavy.len() == 0;
         let drained = is_quiet && is_empty && self.effects.is_idle();
         if !drained && self.turns.clock.ticks() >= until {
             let (out, uncommitted) = (self.effects.out(), self.again.len());

@@ -117,7 +117,7 @@ impl House {
             facts: facts(Arc::clone(&keyring), &public_url),
             births: Births::new(),
             in_flight: InFlight::default(),
-            apart: if plan.lanes { Apart::new() } else { Apart::default() },
+            apart: if plan.lanes { Apart::new(|| ()) } else { Apart::default() },
             witness: Arc::new(Unwitnessed),
         });
         let (runner, handle) = Runner::new(turns);
