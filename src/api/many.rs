@@ -1,4 +1,5 @@
-//! Many tasks in one request: NDJSON in, NDJSON out, in order, in bounded memory.
+//! Many tasks in one request: NDJSON in, NDJSON out, in order, in bounded memory. With an idempotency key the
+//! same lines again are the same submits, each under the key and its number.
 
 use std::sync::Arc;
 
@@ -14,6 +15,7 @@ use crate::api::problem::Problem;
 use crate::api::submission::SubmitBody;
 use crate::api::take;
 use crate::desk::actor::Actor;
+use crate::desk::submit::SubmitKey;
 use crate::model::names::ProcessId;
 
 /// How many are on their way at once: enough to fill a commit.
@@ -24,12 +26,15 @@ const LINES_MAX: usize = 100_000;
 const LINE_BYTES_MAX: usize = 1024 * 1024;
 
 /// Takes each line in, many at once, and answers each in order.
-pub fn many(app: App, by: Arc<Actor>, id: ProcessId, body: Body) -> Response {
+pub fn many(app: App, by: Arc<Actor>, id: ProcessId, key: Option<String>, body: Body) -> Response {
     let (send, receive) = mpsc::unbounded_channel::<Bytes>();
     // By itself, so that a caller who reads nothing before all is sent, and one who hangs up, are both
     // served.
     tokio::spawn(async move {
-        let answers = lines(body).map(|line| answer(&app, &by, &id, line)).buffered(AT_ONCE_MAX);
+        let keyed = |line| key.clone().map(|word| SubmitKey { word, line: Some(line) });
+        let lines = lines(body).enumerate();
+        let answers = lines.map(|(number, line)| answer(&app, &by, &id, keyed(number), line));
+        let answers = answers.buffered(AT_ONCE_MAX);
         let mut answers = std::pin::pin!(answers);
         while let Some(answer) = answers.next().await {
             let mut line = answer.to_string();
@@ -44,14 +49,14 @@ pub fn many(app: App, by: Arc<Actor>, id: ProcessId, body: Body) -> Response {
     ([(header::CONTENT_TYPE, "application/x-ndjson")], Body::from_stream(answers)).into_response()
 }
 
-async fn answer(app: &App, by: &Arc<Actor>, id: &ProcessId, line: Line) -> Value {
+async fn answer(app: &App, by: &Arc<Actor>, id: &ProcessId, key: Option<SubmitKey>, line: Line) -> Value {
     let body = line.and_then(|line| take::json::<SubmitBody>(&line));
     let body = match body {
         Ok(body) => body,
         Err(problem) => return refused(None, &problem),
     };
     let reference = body.r#ref.clone();
-    match app.desk.submit(by, id, body.submission(None, None)).await {
+    match app.desk.submit(by, id, body.submission(key, None)).await {
         Ok(done) => json!({"ref": done.task.reference, "id": done.task.id, "state": done.task.state}),
         Err(refusal) => refused(reference.as_deref(), &Problem::from(refusal)),
     }

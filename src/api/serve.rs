@@ -14,6 +14,8 @@ use tokio::net::TcpListener;
 use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
+use tower::Layer;
+use tower_http::normalize_path::{NormalizePath, NormalizePathLayer};
 
 use crate::api::app::App;
 use crate::api::router::router;
@@ -44,7 +46,9 @@ pub async fn serve_sealed(listener: TcpListener, tls: Arc<Tls>, app: App, stop: 
 async fn take_all(listener: TcpListener, tls: Option<Arc<Tls>>, app: App, stop: CancellationToken) {
     let (finish_max, front) = (app.finish_max, Arc::clone(&app.front));
     let (connections, places) = (TaskTracker::new(), Connections::new(app.connections));
-    let service = TowerToHyperService::new(router(app));
+    // Senders of webhooks, and people, add slashes.
+    let service = NormalizePathLayer::trim_trailing_slash().layer(router(app));
+    let service = TowerToHyperService::new(service);
     loop {
         let permit = tokio::select! {
             biased;
@@ -91,7 +95,7 @@ async fn take_all(listener: TcpListener, tls: Option<Arc<Tls>>, app: App, stop: 
     }
 }
 
-type Service = TowerToHyperService<axum::Router>;
+type Service = TowerToHyperService<NormalizePath<axum::Router>>;
 
 async fn talk(
     stream: impl AsyncRead + AsyncWrite + Unpin,

@@ -4,7 +4,7 @@ use serde::Deserialize;
 use serde_json::{Map, Value};
 use utoipa::ToSchema;
 
-use crate::desk::submit::{IfExists, Submission};
+use crate::desk::submit::{IfExists, Submission, SubmitKey};
 use crate::model::params::Params;
 use crate::model::time::Span;
 
@@ -34,7 +34,7 @@ pub enum IfExistsWord {
 
 impl SubmitBody {
     /// As the desk takes it.
-    pub fn submission(self, key: Option<String>, wait: Option<Span>) -> Submission {
+    pub fn submission(self, key: Option<SubmitKey>, wait: Option<Span>) -> Submission {
         let if_exists = match self.if_exists {
             None => IfExists::Refuse,
             Some(IfExistsWord::Return) => IfExists::Return,

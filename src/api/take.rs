@@ -182,7 +182,8 @@ pub fn process(text: &str) -> Result<ProcessId, Problem> {
 
 /// The task a path names.
 pub fn address((id, reference): (String, String)) -> Result<Address, Problem> {
-    let reference = Ref::new(&reference)
+    let reference = reference
+        .parse::<Ref>()
         .map_err(|bad| Problem::new(StatusCode::NOT_FOUND, "no_such_task", bad.to_string()))?;
     Ok(Address { process: process(&id)?, reference })
 }

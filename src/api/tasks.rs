@@ -25,7 +25,7 @@ use crate::desk::lives::LivingView;
 use crate::desk::look::Filter;
 use crate::desk::need::Need;
 use crate::desk::sift::Sift;
-use crate::desk::submit::Submitted;
+use crate::desk::submit::{SubmitKey, Submitted};
 use crate::desk::view::{HopView, Page, TaskView};
 use crate::model::names::{NodeName, ProcessId};
 use crate::model::task::Phase;
@@ -57,7 +57,8 @@ struct SubmitQuery {
 /// has one line for each, in order. The header `Idempotency-Key` makes a repeat safe.
 #[utoipa::path(post, path = "/api/v1/processes/{id}/tasks", tag = "tasks",
     params(("id" = String, Path), SubmitQuery,
-        ("Idempotency-Key" = Option<String>, Header, description = "Of ASCII; makes a repeat safe.")),
+        ("Idempotency-Key" = Option<String>, Header,
+            description = "Of ASCII; makes a repeat safe. Line i of NDJSON is under the key and i.")),
     request_body(content((SubmitBody = "application/json"), (String = "application/x-ndjson"))),
     responses(
         (status = 201, description = "The task was taken in.", body = TaskView),
@@ -72,16 +73,19 @@ async fn submit(
     request: Request,
 ) -> Result<Response, Problem> {
     let id = process(&id)?;
+    let key = key(request.headers())?;
     if media_type(request.headers()) == "application/x-ndjson" {
-        return Ok(many(app, by, id, request.into_body()));
+        return Ok(many(app, by, id, key, request.into_body()));
     }
     if !is_json(request.headers()) {
         return Err(not_json());
     }
-    let key = key(request.headers())?;
     let body = Bytes::from_request(request, &()).await.map_err(|bad| too_large(&bad))?;
     let body: SubmitBody = json(&body)?;
-    let done = app.desk.submit(&by, &id, body.submission(key, query.wait)).await?;
+    let done = app
+        .desk
+        .submit(&by, &id, body.submission(key.map(|word| SubmitKey { word, line: None }), query.wait))
+        .await?;
     Ok(submitted(done))
 }
 

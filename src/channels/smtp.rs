@@ -9,6 +9,9 @@
 //!   from: Beltline <bot@example.org>
 //!   to: author@example.org
 //! ```
+//!
+//! Each of several recipients is sent the message by itself: one that is refused does not keep it from the
+//! others, and the channel says who it was.
 
 use serde_json::{Map, Value};
 
@@ -28,28 +31,39 @@ pub const SPEC: Spec = Spec {
     read,
 };
 
-const FIELDS: [Field; 7] = [
+const FIELDS: [Field; 9] = [
     Field::required("host", "the mail server"),
     Field::optional("port", "its port; 465 with implicit TLS, 587 with STARTTLS"),
-    Field::optional("tls", "implicit, starttls, or none (only on loopback)").or("implicit"),
+    Field::optional("tls", "implicit, starttls, or none (only on loopback); by the port if not given"),
     Field::optional("user", "who logs in"),
     Field::optional("password", "the password").secret(),
     Field::required("from", "the sender: bot@example.org or Bot <bot@example.org>"),
     Field::required("to", "who gets it; several with commas between"),
+    Field::optional("hello", "the name given in EHLO; the machine's if not given"),
+    Field::optional("ca", "the certificates that are trusted, as PEM; the machine's if not given"),
 ];
+
+/// Where a mail server speaks in the clear first (RFC 6409, RFC 5321).
+const STARTTLS_PORTS: [u16; 2] = [587, 25];
 
 fn request(config: &Map<String, Value>, message: &Message) -> Result<Post, Fault> {
     let settings = Settings::read(&FIELDS, config)?;
-    let (tls, port) = match settings.get("tls") {
-        "implicit" => (Tls::Implicit, 465),
-        "starttls" => (Tls::Starttls, 587),
-        "none" => (Tls::None, 25),
+    let port: Option<u16> = match settings.get("port") {
+        "" => None,
+        text => Some(text.parse().map_err(|_| bad(format!("`{text}` is no port")))?),
+    };
+    let tls = match settings.get("tls") {
+        "" if port.is_some_and(|it| STARTTLS_PORTS.contains(&it)) => Tls::Starttls,
+        "" | "implicit" => Tls::Implicit,
+        "starttls" => Tls::Starttls,
+        "none" => Tls::None,
         other => return Err(bad(format!("`{other}` is no tls; hint: implicit, starttls or none"))),
     };
-    let port = match settings.get("port") {
-        "" => port,
-        text => text.parse().map_err(|_| bad(format!("`{text}` is no port")))?,
-    };
+    let port = port.unwrap_or(match tls {
+        Tls::Implicit => 465,
+        Tls::Starttls => 587,
+        Tls::None => 25,
+    });
     let from = one_line(settings.get("from"));
     Ok(Post::Mail(Box::new(MailAsk {
         host: settings.get("host").to_owned(),
@@ -58,6 +72,8 @@ fn request(config: &Map<String, Value>, message: &Message) -> Result<Post, Fault
         user: settings.get("user").to_owned(),
         password: settings.get("password").to_owned(),
         to: one_line(settings.get("to")),
+        hello: one_line(settings.get("hello")),
+        ca: settings.get("ca").to_owned(),
         subject: subject(message),
         text: message.text.clone(),
         message_id: message_id(&message.key, &from),

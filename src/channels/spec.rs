@@ -84,10 +84,17 @@ pub enum Post {
 }
 
 /// What a provider's answer that is no failure means.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq)]
 pub enum Reply {
     /// The message is taken. The provider's id of it, and what else a person should know.
     Taken(String),
+    /// Some of those it is for have it, and others were refused.
+    Partly {
+        /// As of a message that all have.
+        taken: String,
+        /// Who was refused, and why.
+        refused: Fault,
+    },
     /// Whom it is for is known by another name now: the same message is to be sent there.
     Moved {
         /// The setting that is to be changed.
@@ -114,6 +121,10 @@ pub struct MailAsk {
     pub from: String,
     /// The same; several with commas between.
     pub to: String,
+    /// The name we give ourselves; empty: the machine's own.
+    pub hello: String,
+    /// The certificates that are trusted, as PEM; empty: the machine's.
+    pub ca: String,
     /// One line.
     pub subject: String,
     /// Plain text.

@@ -10,7 +10,7 @@ use serde_json::{Map, Value};
 use crate::cli::config::{Config, StoreChoice};
 use crate::cli::data::DataDir;
 use crate::cli::priority::modest;
-use crate::desk::canary::Canary;
+use crate::desk::channels::check;
 use crate::desk::desk::DeskConfig;
 use crate::engine::apart::Apart;
 use crate::engine::births::Births;
@@ -127,10 +127,7 @@ fn channels(configured: &Map<String, Value>) -> Result<BTreeMap<String, Channel>
         let Some(Value::String(via)) = via else {
             bail!("channel `{name}` has no `via`; hint: via: telegram")
         };
-        if crate::channels::find(&via).is_none() {
-            bail!("channel `{name}`: there is no kind of channel `{via}`");
-        }
-        if let Err(wrong) = Canary::read(&config) {
+        if let Err(wrong) = check(&via, &config) {
             bail!("channel `{name}`: {wrong}");
         }
         Ok((name.clone(), Channel { via, config }))

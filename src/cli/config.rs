@@ -14,6 +14,7 @@ use zeroize::Zeroizing;
 use crate::cli::config_file::{self, ConfigFile};
 use crate::cli::env::Env;
 use crate::cli::failure::Usage;
+use crate::cli::home::expanded;
 use crate::cli::keys::{FILE_ENV, Held, KEYS, Key, Origin};
 use crate::cli::suggest::nearest;
 use crate::model::budget::Budget;
@@ -97,14 +98,14 @@ pub enum StoreChoice {
 impl Config {
     /// Reads the file, and lays the environment and then the flags over it.
     pub fn gather(flags: &[(&'static str, Vec<String>)], file: Option<&Path>, env: &Env) -> Result<Config> {
-        let named = file.map(Path::to_path_buf).or_else(|| env.get(FILE_ENV).map(PathBuf::from));
+        let named = file.map(|it| it.display().to_string()).or_else(|| env.get(FILE_ENV).map(str::to_owned));
         let file = match named {
-            Some(path) => config_file::read(&path)?,
+            Some(path) => config_file::read(Path::new(&expanded("config", &path, env)?))?,
             None if Path::new(FILE_DEFAULT).is_file() => config_file::read(Path::new(FILE_DEFAULT))?,
             None => ConfigFile::default(),
         };
-        let held = KEYS.iter().map(|key| hold(key, flags, env, &file)).collect();
-        Config::typed(held, file, notes(env))
+        let held = KEYS.iter().map(|key| found(hold(key, flags, env, &file), env));
+        Config::typed(held.collect::<Result<_>>()?, file, notes(env))
     }
 
     fn typed(held: Vec<Held>, file: ConfigFile, notes: Vec<String>) -> Result<Config> {
@@ -114,7 +115,7 @@ impl Config {
         let notes = notes.into_iter().chain(proxies.iter().filter_map(too_wide)).collect();
         Ok(Config {
             listen: one("listen").map_or_else(|| bail!("`listen` is empty"), listen)?,
-            public_url: one("public_url").map(url).transpose()?,
+            public_url: one("public_url").map(root).transpose()?,
             tls: tls(one("tls.cert"), one("tls.key"))?,
             proxies,
             data: PathBuf::from(text("data").unwrap_or_default()),
@@ -217,6 +218,16 @@ fn hold(key: &'static Key, flags: &[(&'static str, Vec<String>)], env: &Env, fil
     Held { key, values, origin: Origin::Default }
 }
 
+/// With the home in the place of `~`.
+fn found(held: Held, env: &Env) -> Result<Held> {
+    if !held.key.path {
+        return Ok(held);
+    }
+    let name = format!("{} ({})", held.key.name, held.origin);
+    let values = held.values.iter().map(|it| expanded(&name, it, env));
+    Ok(Held { values: values.collect::<Result<_>>()?, ..held })
+}
+
 /// What is to be said of a proxy that is half the world.
 fn too_wide(proxy: &IpNet) -> Option<String> {
     let least = if proxy.addr().is_ipv4() { WIDEST_V4 } else { WIDEST_V6 };
@@ -274,6 +285,23 @@ fn url(held: &Held) -> Result<Url> {
         Ok(url) if matches!(url.scheme(), "http" | "https") && url.has_host() => Ok(url),
         Ok(_) | Err(_) => Err(bad(held, "URL", "https://beltline.example.org")),
     }
+}
+
+/// All pages and addresses begin at the root of a host.
+fn root(held: &Held) -> Result<Url> {
+    let url = url(held)?;
+    if url.path() == "/" && url.query().is_none() && url.fragment().is_none() && url.username().is_empty() {
+        return Ok(url);
+    }
+    let (name, origin) = (held.key.name, &held.origin);
+    let host = url.origin().ascii_serialization();
+    // Without what may be a password.
+    let value = format!("{host}{}", url.path());
+    Err(Usage(format!(
+        "`{name}` is `{value}` ({origin}), and pages and links begin at the root of a host; hint: give \
+         Beltline a name of its own, as {host}"
+    ))
+    .into())
 }
 
 fn span(held: &Held) -> Result<Span> {
@@ -344,8 +372,8 @@ mod tests {
     use super::*;
 
     fn config(flags: &[(&'static str, Vec<String>)], env: &Env) -> Result<Config> {
-        let held = KEYS.iter().map(|key| hold(key, flags, env, &file())).collect();
-        Config::typed(held, file(), notes(env))
+        let held = KEYS.iter().map(|key| found(hold(key, flags, env, &file()), env));
+        Config::typed(held.collect::<Result<_>>()?, file(), notes(env))
     }
 
     fn file() -> ConfigFile {
@@ -376,6 +404,8 @@ mod tests {
     fn a_secret_is_masked_and_a_bad_value_names_its_origin() {
         let shown = config(&[], &Env::from([("BELTLINE_TOKEN", "hush")])).unwrap();
         assert!(!format!("{:?}", shown.rows()).contains("hush"));
+        let token = config(&[], &Env::from([("BELTLINE_TOKEN", " hush\r\n")])).unwrap().token;
+        assert_eq!(token.as_deref().map(String::as_str), Some("hush"));
         let error = config(&[], &Env::from([("BELTLINE_STORE", "sqlight")])).err().unwrap().to_string();
         assert!(error.contains("BELTLINE_STORE") && error.contains("sqlight"), "{error}");
     }
@@ -400,5 +430,26 @@ mod tests {
     fn a_variable_with_a_slip_is_noted() {
         let config = config(&[], &Env::from([("BELTLINE_LISTN", "x")])).unwrap();
         assert!(config.notes[0].contains("did you mean `BELTLINE_LISTEN`"), "{:?}", config.notes);
+    }
+
+    #[test]
+    fn a_public_url_is_the_root_of_a_host() {
+        let read = |url: &str| config(&[("public_url", vec![url.to_owned()])], &Env::default());
+        for good in ["https://b.example.org", "http://10.1.2.3:7700/"] {
+            assert!(read(good).is_ok(), "{good}");
+        }
+        for bad in ["https://b.example.org/flow", "https://b.example.org/?x=1", "https://me:pw@b.example.org"]
+        {
+            let error = read(bad).err().unwrap().to_string();
+            assert!(error.contains("--public-url") && error.contains("a name of its own"), "{bad}: {error}");
+            assert!(!error.contains("pw"), "{error}");
+        }
+    }
+
+    #[test]
+    fn a_tilde_in_the_file_is_a_home_too() {
+        let env = Env::from([("HOME", "/home/ada")]);
+        let config = config(&[("data", vec!["~/d".to_owned()])], &env).unwrap();
+        assert_eq!(config.data.to_str(), Some("/home/ada/d"));
     }
 }

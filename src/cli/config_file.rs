@@ -1,13 +1,13 @@
 //! `beltline.yaml`: its shape, and what is wrong with it.
 
 use std::collections::BTreeMap;
-use std::fs;
 use std::path::Path;
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Result, bail};
 use serde::Deserialize;
 use serde_json::{Map, Value};
 
+use crate::cli::files::read_text;
 use crate::cli::keys::Origin;
 use crate::model::rate::Limit;
 use crate::model::tree::{Branch, Tree};
@@ -94,7 +94,7 @@ struct Limits {
 /// Reads the file. Paths in it are meant from where it lies.
 pub fn read(path: &Path) -> Result<ConfigFile> {
     let name = path.display().to_string();
-    let source = fs::read_to_string(path).with_context(|| format!("`{name}` cannot be read"))?;
+    let source = read_text(path)?;
     if source.lines().all(|line| line.trim().is_empty() || line.trim().starts_with('#')) {
         return Ok(ConfigFile::default());
     }
@@ -116,7 +116,10 @@ pub fn read(path: &Path) -> Result<ConfigFile> {
 
 fn taken(shape: Shape, tree: Option<&Tree>, file: &str, base: &Path) -> ConfigFile {
     let origin = |keys: &[&str]| Origin::File(file.to_owned(), tree.map_or(0, |it| line(it, keys)));
-    let from_here = |path: String| base.join(path).display().to_string();
+    let from_here = |path: String| match path.starts_with('~') {
+        true => path,
+        false => base.join(path).display().to_string(),
+    };
     let one = |it: Option<String>| it.map(|it| vec![it]);
     let values = [
         ("listen", one(shape.listen), origin(&["listen"])),

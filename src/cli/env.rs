@@ -10,13 +10,15 @@ pub struct Env(BTreeMap<String, String>);
 pub const PREFIX: &str = "BELTLINE_";
 /// Set to anything, it asks for no colors (<https://no-color.org>).
 const NO_COLOR: &str = "NO_COLOR";
+/// What `~` means.
+const HOME: &str = "HOME";
 
 impl Env {
     /// As the process was given it. What is no text is not for us.
     pub fn read() -> Env {
         let texts = std::env::vars_os().filter_map(|(name, value)| {
             let (name, value) = (name.into_string().ok()?, value.into_string().ok()?);
-            (name.starts_with(PREFIX) || name == NO_COLOR).then_some((name, value))
+            (name.starts_with(PREFIX) || name == NO_COLOR || name == HOME).then_some((name, value))
         });
         Env(texts.collect())
     }
@@ -30,9 +32,10 @@ impl Env {
         words
     }
 
-    /// A variable that is set and not empty.
+    /// A variable that is set and not empty, without the blanks around it: `$(cat FILE)` and files that were
+    /// saved elsewhere bring line breaks.
     pub fn get(&self, name: &str) -> Option<&str> {
-        self.0.get(name).map(String::as_str).filter(|value| !value.is_empty())
+        self.0.get(name).map(|it| it.trim()).filter(|value| !value.is_empty())
     }
 
     /// The names of all that begin with our prefix.

@@ -7,6 +7,13 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, Result};
 
 use crate::desk::files::is_process_file;
+use crate::model::charset::saved;
+
+/// The text of a file that somebody saved.
+pub fn read_text(path: &Path) -> Result<String> {
+    let bytes = fs::read(path).with_context(|| format!("`{}` cannot be read", path.display()))?;
+    saved(&bytes).with_context(|| format!("`{}` is no text in UTF-8; hint: save it as UTF-8", path.display()))
+}
 
 /// The process files of a folder, by name.
 pub fn yaml_files(folder: &Path) -> Result<Vec<PathBuf>> {

@@ -19,10 +19,12 @@ pub struct Key {
     pub secret: bool,
     /// A list, with commas between in a variable.
     pub many: bool,
+    /// A file or a folder.
+    pub path: bool,
 }
 
 const fn key(name: &'static str, env: &'static str, flag: &'static str, default: &'static str) -> Key {
-    Key { name, env, flag, default, about: "", secret: false, many: false }
+    Key { name, env, flag, default, about: "", secret: false, many: false, path: false }
 }
 
 impl Key {
@@ -31,6 +33,9 @@ impl Key {
     }
     const fn secret(self) -> Key {
         Key { secret: true, ..self }
+    }
+    const fn path(self) -> Key {
+        Key { path: true, ..self }
     }
     const fn many(self) -> Key {
         Key { many: true, ..self }
@@ -44,14 +49,17 @@ pub const KEYS: &[Key] = &[
     key("public_url", "BELTLINE_PUBLIC_URL", "--public-url", "")
         .about("what links and OAuth callbacks are made of; else http:// and `listen`"),
     key("tls.cert", "BELTLINE_TLS_CERT", "--tls-cert", "")
-        .about("the certificate `serve` shows, with its chain, as PEM; read again when it changes"),
-    key("tls.key", "BELTLINE_TLS_KEY", "--tls-key", "").about("the certificate's key, as PEM"),
+        .about("the certificate `serve` shows, with its chain, as PEM; read again when it changes")
+        .path(),
+    key("tls.key", "BELTLINE_TLS_KEY", "--tls-key", "").about("the certificate's key, as PEM").path(),
     key("proxy.trust", "BELTLINE_PROXY_TRUST", "--behind-proxy", "")
         .about("the proxies in front, as 127.0.0.1/32: whom they speak for is believed")
         .many(),
-    key("data", "BELTLINE_DATA", "--data", "./data").about("the folder of beltline.db, key and token"),
+    key("data", "BELTLINE_DATA", "--data", "./data").about("the folder of beltline.db, key and token").path(),
     key("store", "BELTLINE_STORE", "--store", "sqlite").about("`sqlite`, or `memory`, which forgets"),
-    key("processes", "BELTLINE_PROCESSES", "--processes", "./processes").about("the folder that is deployed"),
+    key("processes", "BELTLINE_PROCESSES", "--processes", "./processes")
+        .about("the folder that is deployed")
+        .path(),
     key("allow.addresses", "BELTLINE_ALLOW_ADDRESSES", "--allow-address", "")
         .about("private addresses that requests may reach, as 10.20.0.0/16")
         .many(),
@@ -74,7 +82,8 @@ pub const KEYS: &[Key] = &[
         .about("the server other verbs speak to; else the local one"),
     key("token", "BELTLINE_TOKEN", "", "").about("who speaks to it; else the data folder's token").secret(),
     key("token_file", "BELTLINE_TOKEN_FILE", "--token-file", "")
-        .about("the file that holds the token, for its owner alone, in place of `token`"),
+        .about("the file that holds the token, for its owner alone, in place of `token`")
+        .path(),
     key("key", "BELTLINE_KEY", "", "")
         .about("what seals secrets, base64; else the data folder's key")
         .secret(),

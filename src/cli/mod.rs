@@ -3,6 +3,7 @@
 pub mod failure;
 pub mod out;
 pub mod env;
+pub mod home;
 pub mod suggest;
 pub mod files;
 pub mod keys;
@@ -17,6 +18,7 @@ pub mod session;
 pub mod finding;
 pub mod complete;
 pub mod pairs;
+pub mod typed;
 pub mod questions;
 pub mod stream;
 pub mod events;

@@ -1,40 +1,55 @@
 //! `name=value` as it is written after a verb: `k=text`, `k:=JSON`, `k=@FILE`, and `k=-` for what is asked
 //! without echo.
 
-use std::fs;
+use std::fs::File;
 use std::io::{self, IsTerminal, Read};
 
 use anyhow::{Context, Result};
 use serde_json::{Map, Value};
 
 use crate::cli::failure::Usage;
+use crate::model::charset::saved;
 use crate::model::json;
 
 /// A file may be a param, and so no larger than the largest params.
-const FILE_BYTES_MAX: u64 = 16 * 1024 * 1024;
-/// A line of stdin is a secret, not a book.
-const LINE_BYTES_MAX: u64 = 64 * 1024;
+const FILE_BYTES_MAX: usize = 16 * 1024 * 1024;
+/// The longest line of stdin that is a value, in bytes.
+const LINE_BYTES_MAX: usize = 64 * 1024;
 
 /// All pairs as one map. What is asked for is asked in their order.
 pub fn read(pairs: &[String]) -> Result<Map<String, Value>> {
+    read_as(pairs, |_, text| Value::from(text))
+}
+
+/// The same, where `value` says what a text without `:=`, `@` and `-` is.
+pub fn read_as(pairs: &[String], value: impl Fn(&str, &str) -> Value) -> Result<Map<String, Value>> {
+    let asks = pairs.iter().filter(|it| it.ends_with("=-") && !it.ends_with(":=-")).count();
+    let ask = if asks > 1 { asked } else { whole };
     let mut map = Map::new();
     for pair in pairs {
-        let (name, value) = one(pair)?;
+        let (name, value) = one(pair, &value, ask)?;
         if map.insert(name.to_owned(), value).is_some() {
             return Err(Usage(format!("`{name}` is given twice")).into());
         }
     }
+    if asks > 1 {
+        no_more(asks)?;
+    }
     Ok(map)
 }
 
-fn one(pair: &str) -> Result<(&str, Value)> {
+fn one(
+    pair: &str,
+    value: impl Fn(&str, &str) -> Value,
+    ask: impl Fn(&str) -> Result<String>,
+) -> Result<(&str, Value)> {
     let bad = || {
         let shown: String =
             pair.chars().take_while(|it| it.is_alphanumeric() || "_-.".contains(*it)).collect();
         Usage(format!("`{shown}` has no value; hint: write name=text, name:=JSON, name=@FILE or name=-"))
     };
-    let (name, value) = pair.split_once('=').ok_or_else(bad)?;
-    match (name.strip_suffix(':'), value) {
+    let (name, text) = pair.split_once('=').ok_or_else(bad)?;
+    match (name.strip_suffix(':'), text) {
         (Some(""), _) => Err(bad().into()),
         (Some(name), text) => {
             let value = json::read(text);
@@ -42,25 +57,47 @@ fn one(pair: &str) -> Result<(&str, Value)> {
             Ok((name, value.map_err(|error| Usage(format!("`{name}` is no JSON: {error}; {hint}")))?))
         }
         (None, _) if name.is_empty() => Err(bad().into()),
-        (None, "-") => Ok((name, Value::from(asked(name)?))),
+        (None, "-") => Ok((name, Value::from(ask(name)?))),
         (None, text) => match text.strip_prefix('@') {
             Some(path) => Ok((name, Value::from(file(name, path)?))),
-            None => Ok((name, Value::from(text))),
+            None => Ok((name, value(name, text))),
         },
     }
 }
 
 fn file(name: &str, path: &str) -> Result<String> {
-    let cannot = || format!("`{name}` cannot be read from `{path}`");
-    let mut text = String::new();
-    fs::File::open(path)
-        .and_then(|it| it.take(FILE_BYTES_MAX).read_to_string(&mut text))
-        .with_context(cannot)?;
-    // Editors end a file with a line break; a key that ends with one is no good.
+    let file = File::open(path).with_context(|| format!("`{name}` cannot be read from `{path}`"))?;
+    all(name, path, file)
+}
+
+/// Asks at the terminal without echo; what is no terminal gives all that it has.
+pub fn whole(name: &str) -> Result<String> {
+    if io::stdin().is_terminal() {
+        return asked(name);
+    }
+    let text = all(name, "stdin", io::stdin().lock())?;
+    if text.is_empty() { Err(Usage(format!("stdin has nothing for `{name}`")).into()) } else { Ok(text) }
+}
+
+/// All that is there. What is one line loses its line break: editors and `echo` make it, and a key that ends
+/// with one is no good.
+fn all(name: &str, place: &str, from: impl Read) -> Result<String> {
+    let mut bytes = Vec::new();
+    let read = from.take(FILE_BYTES_MAX as u64 + 1).read_to_end(&mut bytes);
+    read.with_context(|| format!("`{name}` cannot be read from `{place}`"))?;
+    if bytes.len() > FILE_BYTES_MAX {
+        let message = format!("`{name}`: `{place}` has more than {FILE_BYTES_MAX} bytes");
+        return Err(Usage(message).into());
+    }
+    let mut text = saved(&bytes).ok_or_else(|| no_text(name, place))?;
     if text.ends_with('\n') && text.matches('\n').count() == 1 {
         text.truncate(text.trim_end_matches(['\n', '\r']).len());
     }
     Ok(text)
+}
+
+fn no_text(name: &str, place: &str) -> Usage {
+    Usage(format!("`{name}`: `{place}` is no text in UTF-8; hint: save it as UTF-8, or send it as base64"))
 }
 
 /// Asks at the terminal without echo; what is no terminal gives a line.
@@ -74,14 +111,18 @@ pub fn asked(name: &str) -> Result<String> {
 /// The next line of stdin. Read byte by byte, so that the next one stays there for the next question.
 fn line(name: &str) -> Result<String> {
     let mut line = Vec::new();
-    let mut stdin = io::stdin().lock();
-    for byte in stdin.by_ref().take(LINE_BYTES_MAX).bytes() {
+    for byte in io::stdin().lock().bytes() {
         match byte? {
             b'\n' => break,
+            _ if line.len() == LINE_BYTES_MAX => {
+                return Err(
+                    Usage(format!("the line for `{name}` has more than {LINE_BYTES_MAX} bytes")).into()
+                );
+            }
             byte => line.push(byte),
         }
     }
-    let line = String::from_utf8(line).with_context(|| format!("`{name}` on stdin is no text"))?;
+    let line = saved(&line).ok_or_else(|| no_text(name, "stdin"))?;
     let line = line.trim_end_matches('\r');
     if line.is_empty() {
         return Err(Usage(format!("stdin has no line for `{name}`")).into());
@@ -89,8 +130,18 @@ fn line(name: &str) -> Result<String> {
     Ok(line.to_owned())
 }
 
+/// Refuses what nobody asked for: it would be lost without a word.
+fn no_more(asked: usize) -> Result<()> {
+    if io::stdin().is_terminal() || io::stdin().lock().bytes().next().is_none() {
+        return Ok(());
+    }
+    Err(Usage(format!("stdin has more than the {asked} lines that are asked for")).into())
+}
+
 #[cfg(test)]
 mod tests {
+    use std::fs;
+
     use serde_json::json;
 
     use super::*;
@@ -105,7 +156,7 @@ mod tests {
     #[test]
     fn a_pair_without_a_name_or_a_value_is_refused_without_being_shown_whole() {
         for bad in ["token", "=x", ":=1", "a:=x"] {
-            assert!(one(bad).unwrap_err().downcast_ref::<Usage>().is_some(), "{bad}");
+            assert!(read(&[bad.to_owned()]).unwrap_err().downcast_ref::<Usage>().is_some(), "{bad}");
         }
         let error = read(&["a=1".to_owned(), "a=2".to_owned()]).unwrap_err();
         assert_eq!(error.to_string(), "`a` is given twice");
@@ -115,9 +166,23 @@ mod tests {
     fn a_key_in_a_file_loses_the_line_break_of_the_editor() {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("key");
-        for (written, read) in [("k\n", "k"), ("k", "k"), ("a\nb\n", "a\nb\n")] {
+        for (written, read) in
+            [("k\n", "k"), ("k\r\n", "k"), ("k", "k"), ("\u{feff}k\r\n", "k"), ("a\nb\n", "a\nb\n")]
+        {
             fs::write(&path, written).unwrap();
             assert_eq!(file("k", path.to_str().unwrap()).unwrap(), read);
         }
+    }
+
+    #[test]
+    fn a_file_that_is_no_text_is_refused_and_not_changed() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("key");
+        fs::write(&path, b"caf\xe9").unwrap();
+        let error = file("k", path.to_str().unwrap()).unwrap_err();
+        assert!(error.to_string().contains("no text in UTF-8"), "{error}");
+        fs::write(&path, vec![b'x'; FILE_BYTES_MAX + 1]).unwrap();
+        let error = file("k", path.to_str().unwrap()).unwrap_err();
+        assert!(error.to_string().contains("more than 16777216 bytes"), "{error}");
     }
 }

@@ -9,7 +9,7 @@ use anyhow::{Context, Result, anyhow, bail};
 use serde_json::{Value, json};
 
 use crate::cli::failure::Usage;
-use crate::cli::files::yaml_files;
+use crate::cli::files::{read_text, yaml_files};
 use crate::cli::out::{Look, Out, one_line};
 use crate::cli::remote::{process_path, task_path};
 use crate::cli::session::Session;
@@ -97,8 +97,7 @@ fn broken(file: &str, source: &str, problems: Vec<Problem>, session: &Session) -
 }
 
 fn text_of(path: &Path) -> Result<String> {
-    fs::read_to_string(path)
-        .map_err(|error| anyhow::Error::new(Usage(format!("`{}` cannot be read: {error}", path.display()))))
+    read_text(path).map_err(|error| anyhow::Error::new(Usage(format!("{error:#}"))))
 }
 
 /// The process of that name: a file, one in the processes folder, a template, or one that is deployed.

@@ -35,6 +35,11 @@ pub struct Stage {
 }
 
 impl Stage {
+    /// The link that opens the dashboard for its first admin.
+    pub fn setup(&self) -> Option<&str> {
+        self.engine.setup.as_ref().map(|it| it.as_str())
+    }
+
     /// Sets everything up.
     pub async fn set(config: &Config) -> Result<Stage> {
         let dir = TempDir::new("demo")?;

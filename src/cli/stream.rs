@@ -29,8 +29,8 @@ struct Tally {
     refused: u64,
 }
 
-/// Submits every line of `file`.
-pub async fn submit(session: &Session, process: &str, file: &Path) -> Result<()> {
+/// Submits every line of `file`. With a `key`, the same file again changes nothing.
+pub async fn submit(session: &Session, process: &str, file: &Path, key: Option<&str>) -> Result<()> {
     let remote = session.remote()?;
     let (mut reader, bytes) = open(file)?;
     let bar = bar(bytes);
@@ -41,7 +41,9 @@ pub async fn submit(session: &Session, process: &str, file: &Path) -> Result<()>
             break;
         }
         let first_line = tally.lines + 1;
-        let answers = match send(&remote, process, piece.clone()).await {
+        // The same file comes in the same pieces.
+        let key = key.map(|it| format!("{it} from line {first_line}"));
+        let answers = match send(&remote, process, piece.clone(), key.as_deref()).await {
             Ok(answers) => answers,
             Err(error) => return Err(remote.explained(error, process).await),
         };
@@ -71,10 +73,13 @@ pub async fn submit(session: &Session, process: &str, file: &Path) -> Result<()>
 }
 
 /// Sends lines, and gives an answer for each.
-pub async fn send(remote: &Remote, process: &str, lines: String) -> Result<Vec<Value>> {
+pub async fn send(remote: &Remote, process: &str, lines: String, key: Option<&str>) -> Result<Vec<Value>> {
     let path = format!("{}/tasks", process_path(process));
-    let request =
+    let mut request =
         remote.request(Method::POST, &path).header(CONTENT_TYPE, "application/x-ndjson").body(lines);
+    if let Some(key) = key {
+        request = request.header("idempotency-key", key);
+    }
     let answer = remote.send(request).await?.text().await.context("the answer broke off")?;
     let answers = answer.lines().filter(|line| !line.trim().is_empty());
     answers.map(|line| serde_json::from_str(line).context("the server did not answer with NDJSON")).collect()

@@ -76,7 +76,7 @@ async fn fill(remote: &Remote, text: &str, tasks: u64) -> Result<()> {
     });
     let sent = stream::iter(pieces).map(async |(at, from, to)| {
         let lines = (from..to).map(|it| json!({"ref": format!("order-{it}")}).to_string());
-        let answers = send(remote, &id(at), lines.collect::<Vec<_>>().join("\n")).await?;
+        let answers = send(remote, &id(at), lines.collect::<Vec<_>>().join("\n"), None).await?;
         match answers.iter().find_map(|it| it.get("error")) {
             Some(error) => bail!("a task was refused: {error}"),
             None => Ok(answers.len() as u64),

@@ -14,7 +14,7 @@ use crate::dashboard::take::{Form, Of, Who};
 use crate::desk::hash;
 use crate::desk::processes::ProcessView;
 use crate::desk::refusal::{FieldMistake, Refusal};
-use crate::desk::submit::Submission;
+use crate::desk::submit::{Submission, SubmitKey};
 use crate::desk::view::TaskView;
 
 #[derive(Template)]
@@ -77,7 +77,8 @@ pub(super) async fn submit(State(dash): State<Dash>, Who(by): Who, Of(id): Of, f
     }
     let refusal = match read(&it.params, &form) {
         Ok(params) => {
-            let key = Some(form.get("key").to_owned()).filter(|it| !it.is_empty());
+            let word = Some(form.get("key").to_owned()).filter(|it| !it.is_empty());
+            let key = word.map(|word| SubmitKey { word, line: None });
             let submission = Submission { reference, params: params.into(), key, ..Submission::default() };
             match dash.desk.submit(&by, &id, submission).await {
                 Ok(done) => return go(&format!("{}&said=added", links::task(&done.task))),

@@ -2,7 +2,7 @@
 
 use askama::Template;
 use axum::extract::State;
-use axum::http::{HeaderMap, HeaderValue, header};
+use axum::http::HeaderMap;
 use axum::response::IntoResponse;
 use zeroize::Zeroizing;
 
@@ -29,10 +29,7 @@ pub(super) async fn look(State(dash): State<Dash>, knocks: Knocks, asked: Asked)
     if let Err(not) = dash.desk.may_set_up(&key, &knocks.caller).await {
         return Err(refused(not));
     }
-    let mut answer = ok(SetupPage { f: Frame::bare(), key, name: String::new() })?;
-    // The key stands in the address, which goes nowhere from here.
-    answer.headers_mut().insert(header::REFERRER_POLICY, HeaderValue::from_static("no-referrer"));
-    Ok(answer)
+    ok(SetupPage { f: Frame::bare(), key, name: String::new() })
 }
 
 /// Makes the first admin and lets them in.

@@ -117,7 +117,7 @@ pub(super) fn task(
     id: &str,
 ) -> Result<(Address, Option<TaskId>), Oops> {
     let missing = |bad: String| Oops::new(StatusCode::NOT_FOUND, &bad);
-    let reference = Ref::new(reference).map_err(|bad| missing(bad.to_string()))?;
+    let reference = reference.parse::<Ref>().map_err(|bad| missing(bad.to_string()))?;
     let id = match id {
         "" => None,
         id => Some(TaskId(id.parse().map_err(|_| missing("a task's id is a whole number".to_owned()))?)),

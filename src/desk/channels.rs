@@ -4,10 +4,11 @@ use std::collections::BTreeMap;
 
 use serde::Serialize;
 use serde_json::{Map, Value};
+use url::Url;
 use utoipa::ToSchema;
 
 use crate::channels::find;
-use crate::channels::spec::{COMMON, Field, Message, Settings, Spec};
+use crate::channels::spec::{COMMON, Field, Message, Post, Settings, Spec};
 use crate::desk::actor::{Actor, Right};
 use crate::desk::canary::Canary;
 use crate::desk::desk::Desk;
@@ -21,6 +22,7 @@ use crate::engine::edges::Shelf;
 use crate::engine::health::Tested;
 use crate::engine::shelf::{Channel, Channels};
 use crate::model::effect::{Answer, Ask, Effect, MARK_OPEN, TellAsk, mark};
+use crate::model::look::has_mark;
 use crate::model::marks::MASK;
 use crate::model::time::Span;
 
@@ -85,10 +87,7 @@ impl Desk {
         good_name(name)?;
         self.not_fixed(name)?;
         let config = self.with_old_keys(name, via, config).await?;
-        let spec = find(via).ok_or_else(|| no_via(via))?;
-        Settings::read(spec.fields, &config).map_err(|it| Refusal::bad("bad_channel", it.message))?;
-        Canary::read(&config).map_err(|it| Refusal::bad("bad_channel", it))?;
-        sendable(spec, &config)?;
+        check(via, &config).map_err(|it| Refusal::bad("bad_channel", it))?;
         let _one = self.shelving.lock().await;
         let kept = KeptChannel { via: via.to_owned(), config };
         self.store().keep(vec![record(Shelf::Channel, name, &kept, self.now())?]).await?;
@@ -219,20 +218,35 @@ impl From<Tested> for TestView {
 }
 
 /// Refuses settings of which no message could ever be made, such as a port that is no number.
-fn sendable(spec: &Spec, config: &Map<String, Value>) -> Done<()> {
+///
+/// # Errors
+/// What is wrong with them.
+pub fn check(via: &str, config: &Map<String, Value>) -> Result<(), String> {
+    let spec = find(via).ok_or_else(|| no_via(via))?;
+    let settings = with_marks(config.clone());
+    Settings::read(spec.fields, config).map_err(|it| it.message)?;
+    Canary::read(config)?;
     let message = Message { subject: "x".to_owned(), text: "x".to_owned(), key: "x".to_owned() };
-    match (spec.request)(&with_marks(config.clone()), &message) {
-        Err(fault) if fault.code == "bad_channel" => Err(Refusal::bad("bad_channel", fault.message)),
-        Ok(_) | Err(_) => Ok(()),
+    match (spec.request)(&settings, &message) {
+        Err(fault) if fault.code == "bad_channel" => Err(fault.message),
+        Ok(Post::Http(ask)) => check_url(&ask.url),
+        Ok(Post::Mail(_)) | Err(_) => Ok(()),
     }
 }
 
-fn no_via(via: &str) -> Refusal {
+/// Whether a provider could be asked there. What a secret makes of it is not known yet. It is not told: it
+/// may be a key.
+fn check_url(url: &str) -> Result<(), String> {
+    let is_good = |it: Url| matches!(it.scheme(), "http" | "https") && it.has_host();
+    match has_mark(url) || Url::parse(url).is_ok_and(is_good) {
+        true => Ok(()),
+        false => Err("what is to be asked is no URL; hint: it begins with `https://`".to_owned()),
+    }
+}
+
+fn no_via(via: &str) -> String {
     let names: Vec<&str> = crate::channels::CHANNELS.iter().map(|it| it.name).collect();
-    Refusal::bad(
-        "bad_channel",
-        format!("there is no kind of channel `{via}`; hint: there are {}", names.join(", ")),
-    )
+    format!("there is no kind of channel `{via}`; hint: there are {}", names.join(", "))
 }
 
 /// A setting as it may be shown. What is not known to be open is masked; `{{secret.NAME}}` is a name, no

@@ -9,6 +9,7 @@ use crate::desk::actor::Actor;
 use crate::desk::deploy::{Deployment, Report};
 use crate::desk::desk::{Desk, Trouble, lock};
 use crate::desk::refusal::{Done, Refusal};
+use crate::model::charset::saved;
 use crate::model::names::ProcessId;
 use crate::process::parse::version;
 use crate::process::yaml::FILE_BYTES_MAX;
@@ -136,7 +137,11 @@ async fn read_text(path: &Path) -> Done<String> {
         let message = format!("`{}` has {size} bytes, and at most {FILE_BYTES_MAX} are read", path.display());
         return Err(Refusal::bad("file_too_large", message));
     }
-    tokio::fs::read_to_string(path).await.map_err(failed)
+    let bytes = tokio::fs::read(path).await.map_err(failed)?;
+    saved(&bytes).ok_or_else(|| {
+        let message = format!("`{}` is no text in UTF-8; hint: save it as UTF-8", path.display());
+        Refusal::bad("bad_file", message)
+    })
 }
 
 /// The process that a text says it is, also if it is full of problems.

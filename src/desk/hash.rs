@@ -24,7 +24,7 @@ pub fn of_token(token: &str) -> String {
 
 /// The key a submit is remembered by: whoever uses the same word for another process, or is somebody else,
 /// has another key. Lengths stand before the parts, so that no two lists of parts are one text.
-pub fn of_submit(parts: [&str; 3]) -> String {
+pub fn of_submit(parts: &[&str]) -> String {
     let mut hash = Sha256::new();
     for part in parts {
         hash.update(part.len().to_be_bytes());

@@ -12,9 +12,8 @@ use crate::desk::hooks_knock::Knock;
 use crate::desk::orders::writable;
 use crate::desk::refusal::{Done, Refusal};
 use crate::desk::replays::Held;
-use crate::desk::submit::admitted;
-use crate::engine::runner::Entry;
-use crate::engine::turns::NotTaken;
+use crate::desk::submit::{admitted, digest, the_same};
+use crate::engine::runner::{Entry, Idempotency};
 use crate::engine::waiters::{Reply, Told};
 use crate::model::budget::{self, within};
 use crate::model::fault::Fault;
@@ -216,6 +215,26 @@ impl Desk {
         params: Params,
         idempotency: Option<String>,
     ) -> Done<Delivered> {
+        let idempotency = idempotency.map(|key| Idempotency { key, digest: digest(None, &params) });
+        let known = idempotency.clone();
+        let made = self.create_new(knock, hook, address, params, idempotency).await;
+        match (made, known) {
+            (Err(refusal), Some(Idempotency { key, digest })) => match self.store().keyed(&key).await {
+                Ok(Some(task)) => Ok(Delivered::Known(the_same(task, &digest)?.address())),
+                Ok(None) | Err(_) => Err(refusal),
+            },
+            (made, _) => made,
+        }
+    }
+
+    async fn create_new(
+        &self,
+        knock: &Knock,
+        hook: &Hook,
+        address: &Address,
+        params: Params,
+        idempotency: Option<Idempotency>,
+    ) -> Done<Delivered> {
         let params = admitted(&knock.process, params)?;
         self.room(&knock.process)?;
         let Address { process, reference } = address.clone();
@@ -226,10 +245,6 @@ impl Desk {
         };
         match made {
             Ok((task, reply)) => Ok(Delivered::Created(Box::new(task), reply)),
-            Err(NotTaken::Repeated(id)) => {
-                let task = self.store().task(id).await?.ok_or(NotTaken::Repeated(id))?;
-                Ok(Delivered::Known(task.address()))
-            }
             Err(not) => Err(not.into()),
         }
     }

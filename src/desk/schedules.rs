@@ -21,7 +21,7 @@ use crate::desk::refusal::{Done, Refusal};
 use crate::desk::submit::admitted;
 use crate::engine::edges::Shelf;
 use crate::engine::registry::Deployed;
-use crate::engine::runner::Entry;
+use crate::engine::runner::{Entry, Idempotency};
 use crate::engine::turns::NotTaken;
 use crate::model::budget::within;
 use crate::model::names::{Address, ProcessId, Ref, TaskId};
@@ -329,12 +329,13 @@ impl Desk {
             }
         };
         let at = planned.0.to_string();
-        let key = hash::of_submit(["schedule", &name(&process.id, &schedule.name), &at]);
+        let key = hash::of_submit(&["schedule", &name(&process.id, &schedule.name), &at]);
         let entry = Entry {
             process: process.id.clone(),
             reference: reference.clone(),
             params,
-            idempotency: Some(key),
+            // Another version of the process may plan the same moment with other params: it is the same run.
+            idempotency: Some(Idempotency { key, digest: String::new() }),
             by: Some(format!("schedule {}", schedule.name)),
         };
         let task = match self.handle.submit(entry).await {

@@ -1,6 +1,9 @@
 //! Submitting: a task comes in. The hot path: nothing is logged, and nothing kept but the task.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
+
+use serde_json::Value;
 
 use crate::desk::actor::{Actor, Right};
 use crate::desk::desk::Desk;
@@ -8,9 +11,9 @@ use crate::desk::hash;
 use crate::desk::orders::{Ordered, misfits};
 use crate::desk::refusal::{Done, Refusal};
 use crate::desk::view::TaskView;
-use crate::engine::runner::Entry;
+use crate::engine::runner::{Entry, Idempotency};
 use crate::engine::turns::NotTaken;
-use crate::model::names::{Address, ProcessId, Ref, TaskId};
+use crate::model::names::{Address, ProcessId, Ref};
 use crate::model::params::Params;
 use crate::model::task::{Order, Task};
 use crate::model::time::{Span, Timestamp};
@@ -44,9 +47,18 @@ pub struct Submission {
     /// What to do when the name is taken.
     pub if_exists: IfExists,
     /// A word of the caller's; the same word again is the same submit.
-    pub key: Option<String>,
+    pub key: Option<SubmitKey>,
     /// How long to wait for the task's end.
     pub wait: Option<Span>,
+}
+
+/// A caller's word for a submit.
+#[derive(Clone, Debug)]
+pub struct SubmitKey {
+    /// The word.
+    pub word: String,
+    /// Which of the lines that came under it, if several did.
+    pub line: Option<usize>,
 }
 
 /// What became of it.
@@ -65,8 +77,35 @@ impl Desk {
     pub async fn submit(&self, by: &Actor, id: &ProcessId, it: Submission) -> Done<Submitted> {
         by.need(Right::Run, id)?;
         let process = self.deployed(id)?.process;
-        let key = it.key.as_deref().map(|key| submit_key(by, id, key)).transpose()?;
-        let given = it.reference.is_some();
+        let Some(key) = &it.key else { return self.submit_new(by, &process, it, None).await };
+        let (key, digest) = (submit_key(by, id, key)?, digest(it.reference.as_deref(), &it.params));
+        let (reference, wait) = (it.reference.clone(), it.wait);
+        let idempotency = Idempotency { key: key.clone(), digest: digest.clone() };
+        match self.submit_new(by, &process, it, Some(idempotency)).await {
+            Ok(done) => Ok(done),
+            // Whatever keeps a new task out by now: what was taken in before is answered as before.
+            Err(refusal) => match self.store().keyed(&key).await {
+                Ok(Some(task)) if reference.is_some_and(|it| it != task.reference.as_str()) => {
+                    Err(mismatch(&task, "another ref"))
+                }
+                Ok(Some(task)) => {
+                    let task = self.ended(the_same(task, &digest)?, wait).await?;
+                    let task = TaskView::seen_by(by, &task, Some(&process), self.now());
+                    Ok(Submitted { task, created: false, pending: false })
+                }
+                Ok(None) | Err(_) => Err(refusal),
+            },
+        }
+    }
+
+    async fn submit_new(
+        &self,
+        by: &Actor,
+        process: &Arc<Process>,
+        it: Submission,
+        idempotency: Option<Idempotency>,
+    ) -> Done<Submitted> {
+        let id = &process.id;
         let reference = self.reference(it.reference)?;
         if it.if_exists != IfExists::Refuse {
             let address = Address { process: id.clone(), reference: reference.clone() };
@@ -75,23 +114,19 @@ impl Desk {
             }
         }
         let brought = (it.if_exists == IfExists::Modify).then(|| it.params.clone());
-        handed_in(&process, &it.params, &[]).map_err(misfits)?;
-        let params = admitted(&process, it.params)?;
-        self.room(&process)?;
+        handed_in(process, &it.params, &[]).map_err(misfits)?;
+        let params = admitted(process, it.params)?;
+        self.room(process)?;
         let entry =
-            Entry { process: id.clone(), reference: reference.clone(), params, idempotency: key, by: None };
+            Entry { process: id.clone(), reference: reference.clone(), params, idempotency, by: None };
         match self.handle.submit(entry).await {
             Ok(task) => {
                 let task = self.ended(task, it.wait).await?;
                 Ok(Submitted {
-                    task: TaskView::seen_by(by, &task, Some(&process), self.now()),
+                    task: TaskView::seen_by(by, &task, Some(process), self.now()),
                     created: true,
                     pending: false,
                 })
-            }
-            Err(NotTaken::Repeated(before)) => {
-                let expected = given.then_some(&reference);
-                self.repeated(by, before, expected, &process, it.wait).await
             }
             Err(NotTaken::RefTaken(address)) => {
                 // Another one was faster, between the look and the submit.
@@ -125,26 +160,6 @@ impl Desk {
                 }
             }
         }
-    }
-
-    /// The same submit again: the same answer again.
-    async fn repeated(
-        &self,
-        by: &Actor,
-        before: TaskId,
-        expected: Option<&Ref>,
-        process: &Arc<Process>,
-        wait: Option<Span>,
-    ) -> Done<Submitted> {
-        let task = self.store().task(before).await?;
-        let task = task.ok_or(NotTaken::Repeated(before))?;
-        if expected.is_some_and(|it| *it != task.reference) {
-            let message = format!("this idempotency key was used for task `{}`", task.reference);
-            return Err(Refusal::bad("idempotency_mismatch", message));
-        }
-        let task = self.ended(task, wait).await?;
-        let task = TaskView::seen_by(by, &task, Some(process), self.now());
-        Ok(Submitted { task, created: false, pending: false })
     }
 
     /// `task` when it has ended, or as it stands when the time is up.
@@ -196,14 +211,52 @@ fn new_reference(now: Timestamp) -> Ref {
     Ref::new(text).expect("a UUID has 36 characters, none of them control characters")
 }
 
-pub(super) fn submit_key(by: &Actor, id: &ProcessId, key: &str) -> Done<String> {
-    match key.len() {
-        1..=KEY_BYTES_MAX => Ok(hash::of_submit([&by.name, id.as_str(), key])),
-        bytes => {
+pub(super) fn submit_key(by: &Actor, id: &ProcessId, key: &SubmitKey) -> Done<String> {
+    let SubmitKey { word, line } = key;
+    match (word.len(), line) {
+        (1..=KEY_BYTES_MAX, None) => Ok(hash::of_submit(&[&by.name, id.as_str(), word])),
+        (1..=KEY_BYTES_MAX, Some(line)) => {
+            Ok(hash::of_submit(&[&by.name, id.as_str(), word, &line.to_string()]))
+        }
+        (bytes, _) => {
             let message = format!("an idempotency key has 1 to {KEY_BYTES_MAX} bytes, and this has {bytes}");
             Err(Refusal::bad("bad_idempotency_key", message))
         }
     }
+}
+
+/// A hash of what is submitted, whatever the order of its members.
+pub(super) fn digest(reference: Option<&str>, params: &Params) -> String {
+    let params = sorted(&Value::Object(params.map().clone())).to_string();
+    hash::of_submit(&[if reference.is_some() { "named" } else { "" }, reference.unwrap_or_default(), &params])
+}
+
+fn sorted(value: &Value) -> Value {
+    match value {
+        Value::Object(map) => {
+            let pairs: BTreeMap<&String, Value> = map.iter().map(|(name, it)| (name, sorted(it))).collect();
+            pairs.into_iter().map(|(name, it)| (name.clone(), it)).collect()
+        }
+        Value::Array(items) => items.iter().map(sorted).collect(),
+        other => other.clone(),
+    }
+}
+
+/// The task that was made under the key, if it was made of the same.
+pub(super) fn the_same(task: Task, digest: &str) -> Done<Task> {
+    match task.submitted.as_deref() {
+        Some(before) if before != digest => Err(mismatch(&task, "something else")),
+        Some(_) | None => Ok(task),
+    }
+}
+
+fn mismatch(task: &Task, with: &str) -> Refusal {
+    let message = format!(
+        "this idempotency key was used for task `{}`, with {with}; hint: a key means one submit, so take \
+         another",
+        task.reference
+    );
+    Refusal::bad("idempotency_mismatch", message)
 }
 
 /// The params with defaults, checked.

@@ -60,6 +60,9 @@ pub trait Store: Send + Sync {
     /// The live task at `address`, or else the one that ended last.
     async fn find(&self, address: &Address) -> Result<Option<Task>, StoreError>;
 
+    /// The task that was submitted under that idempotency key, live or ended.
+    async fn keyed(&self, key: &str) -> Result<Option<Task>, StoreError>;
+
     /// Tasks, oldest first.
     async fn tasks(&self, query: &TaskQuery) -> Result<Vec<Task>, StoreError>;
 

@@ -48,6 +48,15 @@ const AGAIN_PAUSE: Span = Span::secs(1);
 /// How long a runner may take to stop, if nothing else is said: a token that is on its way should arrive.
 const GRACE: Span = Span::secs(8);
 
+/// What makes two submits the same.
+#[derive(Clone, Debug)]
+pub struct Idempotency {
+    /// The key, of which there is one among all submits.
+    pub key: String,
+    /// A hash of what is submitted under it.
+    pub digest: String,
+}
+
 /// A new task.
 #[derive(Clone, Debug)]
 pub struct Entry {
@@ -58,7 +67,7 @@ pub struct Entry {
     /// What it carries.
     pub params: Params,
     /// The same key again is the same submit.
-    pub idempotency: Option<String>,
+    pub idempotency: Option<Idempotency>,
     /// By what it comes, for the trail; nothing is said of a person.
     pub by: Option<String>,
 }
@@ -93,11 +102,13 @@ impl Handle {
             return Err(NotTaken::NoRoom(room));
         }
         let task = self.turns.new_task(&entry.process, entry.reference.clone(), entry.params.clone());
-        task.ok_or_else(|| NotTaken::NoProcess(entry.process.clone()))
+        let task = task.ok_or_else(|| NotTaken::NoProcess(entry.process.clone()))?;
+        Ok(Task { submitted: entry.idempotency.as_ref().map(|it| it.digest.clone()), ..task })
     }
 
     async fn hand(&self, task: Task, entry: Entry) -> Result<Task, NotTaken> {
         let Entry { idempotency, by, .. } = entry;
+        let idempotency = idempotency.map(|it| it.key);
         let (tell, told) = oneshot::channel();
         let again = Again::default();
         let hand = Hand { task, cause: Cause::New, idempotency, by, tell: Some(tell), again };

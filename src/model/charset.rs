@@ -1,6 +1,8 @@
 //! From bytes to text, for every door alike: a byte order mark says how, else the charset that is named, else
 //! it is UTF-8. Pure.
 
+use std::borrow::Cow;
+
 use encoding_rs::{Encoding, UTF_8};
 
 /// The text that `bytes` are. A single byte that is none in its charset becomes U+FFFD: it is the sender's,
@@ -21,6 +23,14 @@ pub fn decode(bytes: &[u8], content_type: &str) -> Result<String, String> {
 /// The text of bytes that say nothing of their charset.
 pub fn plain(bytes: &[u8]) -> String {
     UTF_8.decode(bytes).0.into_owned()
+}
+
+/// The text of a file that somebody saved, which is UTF-8 or what its byte order mark says. None if it is no
+/// text in that.
+pub fn saved(bytes: &[u8]) -> Option<String> {
+    let (encoding, mark) = Encoding::for_bom(bytes).unwrap_or((UTF_8, 0));
+    let text = encoding.decode_without_bom_handling_and_without_replacement(&bytes[mark..]);
+    text.map(Cow::into_owned)
 }
 
 /// `bytes` as text in the charset that is named there, as part of a form. No mark is looked for.
@@ -62,5 +72,20 @@ mod tests {
         assert_eq!(read(b"a\xffb", ""), "a\u{fffd}b");
         assert_eq!(decode(b"a", "text/plain; charset=klingon-8"), Err("klingon-8".to_owned()));
         assert_eq!(part(b"\xef\xbb\xbf", "utf-8").unwrap(), "\u{feff}");
+    }
+
+    #[test]
+    fn a_saved_file_is_read_as_it_is_or_not_at_all() {
+        for (bytes, text) in [
+            (b"\xef\xbb\xbfabc\n".as_slice(), Some("abc\n")),
+            (b"\xff\xfea\0\xe9\0", Some("a\u{e9}")),
+            (b"\xfe\xff\0a", Some("a")),
+            ("a\u{feff}b".as_bytes(), Some("a\u{feff}b")),
+            (b"caf\xe9", None),
+            (b"\xff\xfea", None),
+            (b"", Some("")),
+        ] {
+            assert_eq!(saved(bytes).as_deref(), text, "{bytes:?}");
+        }
     }
 }

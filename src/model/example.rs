@@ -46,6 +46,7 @@ pub fn view(params: Value) -> View {
         descent: Descent::default(),
         clock: 0,
         awaits_since: None,
+        submitted: None,
         seed: Seed([7; 16]),
     };
     let live =

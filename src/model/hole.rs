@@ -8,7 +8,9 @@ use serde_json::Value;
 
 use crate::model::effect::mark;
 use crate::model::fault::Fault;
-use crate::model::look::{as_text, has_mark, is_missing, is_name_char, look, null, refuse_marks};
+use crate::model::look::{
+    as_text, has_mark, is_missing, is_name_char, is_typographic, look, null, refuse_marks,
+};
 use crate::model::marks::Marks;
 use crate::model::mistake::Mistake;
 use crate::model::names::{Address, ProcessId, Ref};
@@ -428,6 +430,7 @@ fn bad_path(text: &str, at: usize, here: usize) -> Mistake {
     };
     let sign = text[here..].trim_start().chars().next().unwrap_or_default();
     let mistake = match sign {
+        it if is_typographic(it) => mistake.hint("quote with \" or '"),
         '+' | '-' | '*' | '/' | '%' | '=' | '<' | '>' | '!' | '~' | '&' => {
             mistake.hint("expressions begin with `=`: write `= a + b` instead of `{{ a + b }}`")
         }

@@ -15,7 +15,7 @@ use crate::model::costs::{Cost, add_filter, add_test, draw, whole};
 use crate::model::fault::Fault;
 use crate::model::helpers;
 use crate::model::hole::address_of;
-use crate::model::look::{is_missing, look};
+use crate::model::look::{is_headers, is_missing, look};
 use crate::model::rewrite::{Lookup, Root};
 use crate::model::scope::View;
 use crate::model::syntax::kind_name;
@@ -204,7 +204,10 @@ impl Object for Sight {
         let number: usize = key.strip_prefix('v')?.parse().ok()?;
         let lookup = self.lookups.get(number)?;
         let found = match &lookup.root {
-            Root::Name(root) => look(&self.view, root, &lookup.keys).and_then(|it| of_json(&it)),
+            Root::Name(root) => look(&self.view, root, &lookup.keys).and_then(|it| {
+                let headers = it.as_object().filter(|_| is_headers(&self.view, root, &lookup.keys));
+                headers.map_or_else(|| of_json(&it), headers_of)
+            }),
             Root::Other(address) => {
                 let keys: Vec<&str> = lookup.keys.iter().map(String::as_str).collect();
                 self.view.scope.read(address, &keys).and_then(|it| of_json(&it))
@@ -219,6 +222,27 @@ impl Object for Sight {
 
     fn enumerate(self: &Arc<Self>) -> Enumerator {
         Enumerator::NonEnumerable
+    }
+}
+
+fn headers_of(map: &serde_json::Map<String, Json>) -> Result<Value, Fault> {
+    let pairs = pairs(map)?.into_iter().map(|(name, value)| (name.to_owned(), value));
+    Ok(Value::from_object(Headers(pairs.collect())))
+}
+
+/// Headers by name in lower case, to be asked for in any case.
+#[derive(Debug)]
+struct Headers(Vec<(String, Value)>);
+
+impl Object for Headers {
+    fn get_value(self: &Arc<Self>, key: &Value) -> Option<Value> {
+        let name = key.as_str()?;
+        let found = self.0.iter().find(|(it, _)| it.eq_ignore_ascii_case(name));
+        found.map(|(_, value)| value.clone())
+    }
+
+    fn enumerate(self: &Arc<Self>) -> Enumerator {
+        Enumerator::Values(self.0.iter().map(|(name, _)| Value::from(name.as_str())).collect())
     }
 }
 
@@ -398,12 +422,13 @@ pub(crate) fn of_json(value: &Json) -> Result<Value, Fault> {
             charge_slots(items.len())?;
             items.iter().map(of_json).collect::<Result<Vec<Value>, Fault>>()?.into()
         }
-        Json::Object(map) => {
-            charge_slots(map.len().saturating_mul(3))?;
-            let pairs = map.iter().map(|(key, value)| Ok((key.as_str(), of_json(value)?)));
-            Value::from_pairs(pairs.collect::<Result<Vec<_>, Fault>>()?)
-        }
+        Json::Object(map) => Value::from_pairs(pairs(map)?),
     })
+}
+
+fn pairs(map: &serde_json::Map<String, Json>) -> Result<Vec<(&str, Value)>, Fault> {
+    charge_slots(map.len().saturating_mul(3))?;
+    map.iter().map(|(key, value)| Ok((key.as_str(), of_json(value)?))).collect()
 }
 
 /// What an expression gave, as JSON.

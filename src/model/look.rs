@@ -6,6 +6,7 @@ use serde_json::Value;
 
 use crate::model::effect::{MARK_CLOSE, MARK_OPEN};
 use crate::model::fault::Fault;
+use crate::model::names::TaskId;
 use crate::model::scope::{View, dig};
 
 /// The value at `keys` below the top-level name `root`.
@@ -17,6 +18,9 @@ pub(crate) fn look<'v, K: AsRef<str>>(
     root: &str,
     keys: &[K],
 ) -> Result<Cow<'v, Value>, Fault> {
+    if let Some(keys) = header(view, root, keys) {
+        return look(view, root, &keys);
+    }
     let missing = || missing(view, root, keys);
     let (top, rest) = match root {
         "params" | "var" => match keys.split_first() {
@@ -38,6 +42,29 @@ pub(crate) fn look<'v, K: AsRef<str>>(
     };
     view.noted(root, keys, &found);
     Ok(found)
+}
+
+/// Whether those are the headers of an answer, or of a request to a hook, where no task is.
+pub(crate) fn is_headers<K: AsRef<str>>(view: &View, root: &str, keys: &[K]) -> bool {
+    match (root, keys) {
+        ("response", [first]) => first.as_ref() == "headers",
+        ("params", [first]) => first.as_ref() == "headers" && view.task.id == TaskId(0),
+        ("headers", []) => view.task.id == TaskId(0),
+        _ => false,
+    }
+}
+
+/// The keys as the header is kept, if they name one in another case: names of headers have none (RFC 9110,
+/// section 5.1).
+fn header<K: AsRef<str>>(view: &View, root: &str, keys: &[K]) -> Option<Vec<String>> {
+    let at = usize::from(root != "headers");
+    let name = keys.get(at).map(AsRef::as_ref)?;
+    if !is_headers(view, root, &keys[..at]) || !name.bytes().any(|it| it.is_ascii_uppercase()) {
+        return None;
+    }
+    let mut keys: Vec<String> = keys.iter().map(|it| it.as_ref().to_owned()).collect();
+    keys[at].make_ascii_lowercase();
+    Some(keys)
 }
 
 fn walk<'a, K: AsRef<str>>(value: &'a Value, keys: &[K]) -> Option<&'a Value> {
@@ -63,7 +90,12 @@ pub(crate) fn shown<K: AsRef<str>>(root: &str, keys: &[K]) -> String {
 pub(crate) fn is_name_char(it: char) -> bool {
     it.is_alphanumeric()
         || matches!(it, '_' | '-' | '$' | '@' | ':')
-        || (!it.is_ascii() && !it.is_whitespace())
+        || (!it.is_ascii() && !it.is_whitespace() && !is_typographic(it))
+}
+
+/// Whether it is a quote as word processors and messengers make it, which quotes nothing here.
+pub(crate) fn is_typographic(it: char) -> bool {
+    matches!(it, '\u{2018}'..='\u{201f}' | '\u{2039}' | '\u{203a}' | '\u{ab}' | '\u{bb}')
 }
 
 fn missing<K: AsRef<str>>(view: &View, root: &str, keys: &[K]) -> Fault {
@@ -136,5 +168,37 @@ pub(crate) fn as_text<'v>(value: Cow<'v, Value>, path: &str) -> Result<Cow<'v, s
         Cow::Owned(Value::String(text)) => Ok(Cow::Owned(text)),
         value if value.is_null() => Err(null(path)),
         value => Ok(Cow::Owned(value.to_string())),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use crate::model::example::view;
+    use crate::model::expr::Expr;
+    use crate::model::text::Text;
+
+    #[test]
+    fn a_header_is_found_in_any_case() {
+        let answer = json!({"status": 200, "headers": {"x-total": "3"}, "body": {"X-Total": 1}});
+        let view = view(json!({"name": "X-TOTAL", "headers": {"x-total": 5}})).with_response(answer);
+        for expr in [
+            "response.headers[\"X-Total\"]",
+            "response[\"headers\"][\"x-Total\"]",
+            "response.headers[name]",
+            "response.headers[\"x-total\"]",
+            "(response.headers|items|first)[1]",
+        ] {
+            assert_eq!(Expr::parse(expr).unwrap().eval(&view).unwrap(), "3", "{expr}");
+        }
+        for text in ["{{response.headers.X-Total}}", "{{response.headers[\"X-TOTAL\"]}}"] {
+            assert_eq!(Text::parse(text).unwrap().fill(&view).unwrap(), "3", "{text}");
+        }
+        let missing = Expr::parse("response.headers[\"X-Other\"]").unwrap().eval(&view).unwrap_err();
+        assert_eq!(missing.code, "missing_field");
+        // Only headers: fields of bodies, and params, have their case.
+        assert!(Expr::parse("response.body[\"x-total\"]").unwrap().eval(&view).is_err());
+        assert!(Expr::parse("headers[\"X-Total\"]").unwrap().eval(&view).is_err());
     }
 }

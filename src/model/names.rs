@@ -21,7 +21,7 @@ pub const REF_CHARS_MAX: usize = 255;
 pub struct BadName(String);
 
 macro_rules! name {
-    ($(#[$doc:meta])* $name:ident, $check:path, $pattern:literal) => {
+    ($(#[$doc:meta])* $name:ident, $check:path, $kept:path, $pattern:literal) => {
         $(#[$doc])*
         #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
         pub struct $name(Arc<str>);
@@ -39,10 +39,12 @@ macro_rules! name {
             }
         }
 
+        /// Of a name that may be kept already: what was good when it was given is good.
         impl FromStr for $name {
             type Err = BadName;
             fn from_str(text: &str) -> Result<Self, BadName> {
-                Self::new(text)
+                $kept(text)?;
+                Ok(Self(Arc::from(text)))
             }
         }
 
@@ -73,7 +75,7 @@ macro_rules! name {
         impl<'de> Deserialize<'de> for $name {
             fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
                 from.deserialize_any(Visit).and_then(|text: String| {
-                    Self::new(&text).map_err(de::Error::custom)
+                    text.parse().map_err(de::Error::custom)
                 })
             }
         }
@@ -91,15 +93,16 @@ macro_rules! name {
 
 name!(
     /// The id of a process: `a-z 0-9 - _`, 1 to 64 characters. A number is fine too.
-    ProcessId, check_process, "^[a-z0-9_-]{1,64}$"
+    ProcessId, check_process, check_process, "^[a-z0-9_-]{1,64}$"
 );
 name!(
     /// The name of a node in its process: letters, digits, `-`, `_`, 1 to 64 characters.
-    NodeName, check_node, "^[A-Za-z0-9_-]{1,64}$"
+    NodeName, check_node, check_node, "^[A-Za-z0-9_-]{1,64}$"
 );
 name!(
-    /// The name others address a task by: 1 to 255 characters, any but control characters.
-    Ref, check_ref, "^[^\\u0000-\\u001f\\u007f]{1,255}$"
+    /// The name others address a task by: 1 to 255 characters, any but control characters; not `.` and `..`,
+    /// which no URL can hold.
+    Ref, check_ref, check_ref_kept, "^[^\\u0000-\\u001f\\u007f]{1,255}$"
 );
 
 /// Takes a name as it is written: a text, or a whole number.
@@ -144,6 +147,14 @@ fn check_node(text: &str) -> Result<(), BadName> {
 }
 
 fn check_ref(text: &str) -> Result<(), BadName> {
+    if text == "." || text == ".." {
+        let why = "every client takes it for a step in the path";
+        return Err(BadName(format!("a ref that is `{text}` cannot stand in a URL: {why}")));
+    }
+    check_ref_kept(text)
+}
+
+fn check_ref_kept(text: &str) -> Result<(), BadName> {
     match text.chars().find(|it| it.is_control()) {
         Some(bad) => Err(BadName(format!("a ref holds no control characters, and has {bad:?}"))),
         None => check_length("a ref", text, REF_CHARS_MAX),

@@ -2,6 +2,7 @@
 
 use minijinja::Error;
 
+use crate::model::look::is_typographic;
 use crate::model::mistake::Mistake;
 
 /// What minijinja says of it.
@@ -32,6 +33,7 @@ fn hint(text: &str) -> Option<&'static str> {
     }
     let plain = code.replace("==", "").replace("!=", "").replace("<=", "").replace(">=", "");
     let hints = [
+        (code.contains(is_typographic), "quote with \" or '"),
         (code.contains("{{"), "an expression has no holes: write the name alone"),
         (code.contains("&&"), "write `and` for `&&`"),
         (code.contains("||"), "write `or` for `||`"),

@@ -1,5 +1,4 @@
-//! [`Task`]: one thing on its way through a process. [`Letter`]: a word to a task. [`Hop`]: one line of a
-//! trail.
+//! [`Task`]: one thing on its way through a process. [`Letter`]: a word to a task. [`Hop`]: of its trail.
 
 use std::fmt;
 use std::sync::Arc;
@@ -31,8 +30,8 @@ pub struct Task {
     pub at: NodeName,
     /// What it does there.
     pub state: State,
-    /// When a runner must look at it next. The only scheduler: tasks that are ready, delayed, retried,
-    /// timed out, orphaned by a crash or to be removed are all just *due*.
+    /// When a runner must look at it next. The only scheduler: what is ready, delayed, retried, timed out,
+    /// orphaned by a crash or to be removed is just *due*.
     pub due: Option<Timestamp>,
     /// Counts claims. A commit under an older turn is refused as stale.
     pub turn: u64,
@@ -68,19 +67,21 @@ pub struct Task {
     /// How far its node has come on this visit, as the node itself writes it.
     #[serde(default)]
     pub progress: Option<Value>,
-    /// What it waits for outside before it can be asked for, in words: `room at api.example.org`.
+    /// What it waits for outside, in words: `room at api.example.org`.
     #[serde(default)]
     pub awaits: Option<String>,
     /// The births above it without a rest. Written at birth, emptied when it has rested.
     #[serde(default, skip_serializing_if = "Descent::is_none")]
     pub descent: Descent,
-    /// Of how many steps of the wall clock it had heard when it was committed last: its moments are by the
-    /// clock as it went then. Written by the step; 0 before the first.
+    /// Of how many steps of the wall clock it had heard when it was committed last, by the step; 0 before.
     #[serde(default, skip_serializing_if = "is_none")]
     pub clock: u32,
     /// Since when it has waited for that; null when `awaits` is. A restart does not change it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub awaits_since: Option<Timestamp>,
+    /// A hash of what it was submitted with under an idempotency key. Written at birth.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub submitted: Option<String>,
     /// Secret chance, given at birth: one-time keys are made from it.
     pub seed: Seed,
 }
@@ -115,6 +116,7 @@ impl Task {
             descent: birth.descent,
             clock: 0,
             awaits_since: None,
+            submitted: None,
             seed: birth.seed,
         }
     }

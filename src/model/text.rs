@@ -207,6 +207,18 @@ impl Text {
         }
     }
 
+    /// What it begins with, whatever goes into its holes.
+    pub fn beginning(&self) -> Option<&str> {
+        match &*self.0 {
+            Form::Plain(plain) => Some(plain),
+            Form::Parts(parts) => match parts.first()? {
+                Part::Plain(plain) => Some(plain),
+                Part::Hole { .. } => None,
+            },
+            Form::Hole(_) | Form::Blocks(_) => None,
+        }
+    }
+
     /// The whole text, if it has no holes.
     pub fn literal(&self) -> Option<&str> {
         match &*self.0 {

@@ -16,6 +16,29 @@ use crate::model::value::Draft;
 /// Values with holes, by name.
 pub type Drafts = BTreeMap<String, Draft>;
 
+/// What is wrong with the URL that `text` will be, whatever goes into its holes.
+pub fn wrong_url(text: &Text) -> Option<String> {
+    let begin = text.beginning()?.trim_start();
+    let shown = text.literal().unwrap_or(begin).trim();
+    if begin.starts_with(['\u{201c}', '\u{201d}', '\u{201e}', '\u{2018}', '\u{2019}', '\u{ab}']) {
+        return Some(format!(
+            "`{shown}` begins with a typographic quote; hint: quote with \" or leave it out"
+        ));
+    }
+    let after = ["http://", "https://"].iter().find_map(|it| {
+        let scheme = begin.get(..it.len()).filter(|begin| begin.eq_ignore_ascii_case(it))?;
+        begin.strip_prefix(scheme)
+    });
+    let Some(after) = after else {
+        let host = begin.trim_start_matches('/');
+        let hint = format!("hint: write `https://{host}`");
+        return Some(format!("`{shown}` is no URL, which begins with `https://` or `http://`; {hint}"));
+    };
+    let is_bad = text.literal().is_some_and(|whole| url::Url::parse(whole.trim()).is_err());
+    let has_no_host = after.starts_with(['/', '?', '#']);
+    (is_bad || has_no_host).then(|| format!("`{shown}` is no URL: its host cannot be one"))
+}
+
 /// All of `drafts` filled in, or the first fault. All are looked at, so that what they read is fetched
 /// together. What is made of secrets is marked.
 pub fn fill(drafts: &Drafts, view: &View) -> Result<Params, Fault> {

@@ -100,7 +100,7 @@ use crate::model::text::Text;
 use crate::model::time::Span;
 use crate::model::tree::{Tree, TreeError};
 use crate::model::value::Draft;
-use crate::nodes::fields::{Drafts, fill, refuse_reserved, texts};
+use crate::nodes::fields::{Drafts, fill, refuse_reserved, texts, wrong_url};
 use crate::nodes::http_auth::{AuthShape, TlsShape};
 use crate::nodes::http_body::{BodyShape, Carried, PartsShape, XmlShape};
 use crate::nodes::http_pages::{PagesShape, Progress, Turned};
@@ -274,6 +274,7 @@ fn parse(tree: &Tree) -> Parsed {
     let default = if bodies.is_empty() { "GET" } else { "POST" };
     let method = shape.method.as_deref().unwrap_or(default).to_ascii_uppercase();
     bad("method", wrong_method(&method, bodies.first().copied()));
+    bad("url", wrong_url(&shape.url));
     bad("timeout", wrong_timeout(shape.timeout));
     let too_large = shape.max_bytes.is_some_and(|it| it > ANSWER_BYTES_MAX);
     bad("max_bytes", too_large.then(|| format!("`max_bytes` is at most {ANSWER_BYTES_MAX}")));

@@ -12,6 +12,7 @@ use crate::model::fault::Fault;
 use crate::model::near;
 use crate::model::scope::View;
 use crate::model::text::Text;
+use crate::nodes::fields::wrong_url;
 
 /// How a request authorizes itself.
 #[derive(Debug, Deserialize, JsonSchema)]
@@ -94,7 +95,11 @@ pub struct TlsShape {
 impl AuthShape {
     /// What is wrong with it.
     pub fn wrong(&self) -> Option<String> {
-        let AuthShape::Hmac(hmac) = self else { return None };
+        let hmac = match self {
+            AuthShape::Hmac(hmac) => hmac,
+            AuthShape::Oauth2(grant) => return wrong_url(&grant.token_url),
+            AuthShape::Basic { .. } | AuthShape::Bearer(_) => return None,
+        };
         let names = hmac.headers.keys().chain([&hmac.header]);
         let token = |it: char| it.is_ascii_alphanumeric() || "!#$%&'*+-.^_`|~".contains(it);
         let bad = names.into_iter().find(|name| name.is_empty() || !name.chars().all(token))?;

@@ -24,7 +24,7 @@ const WHY_CHARS_MAX: usize = 300;
 
 /// Whom to tell.
 #[derive(Debug, Deserialize, JsonSchema)]
-#[serde(untagged)]
+#[serde(try_from = "Written")]
 pub enum Notify {
     /// Channels, in the order they are tried.
     Channels(Vec<String>),
@@ -33,6 +33,36 @@ pub enum Notify {
         /// Its id.
         call: Text,
     },
+}
+
+/// The same as it is written.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(untagged)]
+enum Written {
+    Channels(Vec<String>),
+    Process {
+        call: Text,
+    },
+    #[schemars(skip)]
+    One(String),
+}
+
+impl TryFrom<Written> for Notify {
+    type Error = String;
+
+    fn try_from(it: Written) -> Result<Notify, String> {
+        match it {
+            Written::One(name) => Err(format!("`{name}` stands alone; hint: write `notify: [{name}]`")),
+            Written::Process { call } => Ok(Notify::Process { call }),
+            Written::Channels(names) => match names.iter().find(|it| it.contains("{{")) {
+                Some(name) => Err(format!(
+                    "`{name}` has a hole, and whom to tell is known from the start; hint: name channels, or \
+                     write `notify: {{call: PROCESS}}` for a process that tells whom it likes"
+                )),
+                None => Ok(Notify::Channels(names)),
+            },
+        }
+    }
 }
 
 impl Notify {

@@ -134,8 +134,8 @@ fn misfit(process: &Process, spec: &ParamSpec, value: &Value) -> Option<(String,
     let hint = match (spec.kind, value) {
         (_, Value::Null) => "; hint: leave it out",
         (ParamKind::String, Value::Number(_) | Value::Bool(_)) => "; hint: put it in quotes",
-        (ParamKind::Number | ParamKind::Integer | ParamKind::Boolean, Value::String(_)) => {
-            "; hint: send it without quotes"
+        (kind, Value::String(text)) if unfit(kind, &coerce(kind, text)).is_none() => {
+            "; hint: without quotes in JSON, with `:=` on the command line"
         }
         _ => "",
     };

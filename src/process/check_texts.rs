@@ -12,6 +12,8 @@ use crate::process::sketch::{Sketch, Station, known_names};
 
 /// Shorter names are too near to each other for a guess.
 const GUESS_CHARS_MIN: usize = 4;
+/// What the answer of an `http` node has, the last three with `pages`; "" is all of it.
+const ANSWER: [&str; 7] = ["", "status", "headers", "body", "items", "pages", "truncated"];
 
 /// All that is wrong with the texts.
 pub fn check(sketch: &Sketch) -> Vec<Problem> {
@@ -28,7 +30,13 @@ fn station_texts(station: &Station, known: &BTreeSet<String>) -> Vec<Problem> {
     let own = station.node.as_ref().map(|node| node.kind.names()).unwrap_or_default();
     let mut problems = Vec::new();
     for (under, text, spot) in station.texts() {
-        let (roots, secrets) = names(under, text);
+        let Names { roots, secrets, answers } = names(under, text);
+        for field in answers.iter().filter(|it| spec.name == "http" && !ANSWER.contains(&it.as_str())) {
+            let name = format!("response.{field}");
+            let hint = answer_hint(field);
+            problems
+                .push(Problem::new(within(spot, text, &name), format!("no answer has `{name}`")).hint(hint));
+        }
         if let Some(secret) = secrets.iter().next().filter(|_| !spec.secrets) {
             let message = format!("`secret.{secret}` cannot stand in a node of kind `{}`", spec.name);
             let hint = "a secret is put only into what goes straight to the world, such as an `http` node";
@@ -44,9 +52,28 @@ fn station_texts(station: &Station, known: &BTreeSet<String>) -> Vec<Problem> {
     problems
 }
 
-/// The names and the secrets that a text reads. A text that does not parse reads none: its node says so
-/// itself.
-fn names(under: &str, text: &str) -> (BTreeSet<String>, BTreeSet<String>) {
+/// What other tools call it.
+fn answer_hint(field: &str) -> String {
+    let meant = match field.to_ascii_lowercase().as_str() {
+        "status_code" | "statuscode" | "code" => "status",
+        "json" | "text" | "data" | "content" | "json_body" => "body",
+        other => match near::nearest(other, ANSWER.into_iter().filter(|it| !it.is_empty())) {
+            Some(near) => near,
+            None => return format!("an answer is `status`, `headers` and `body`: `response.body.{field}`"),
+        },
+    };
+    format!("did you mean `response.{meant}`?")
+}
+
+#[derive(Default)]
+struct Names {
+    roots: BTreeSet<String>,
+    secrets: BTreeSet<String>,
+    answers: BTreeSet<String>,
+}
+
+/// What a text reads. A text that does not parse reads nothing: its node says so itself.
+fn names(under: &str, text: &str) -> Names {
     let expr = match text.strip_prefix('=') {
         Some(expr) => Some(expr),
         None => matches!(under, "when" | "ok").then_some(text),
@@ -55,7 +82,8 @@ fn names(under: &str, text: &str) -> (BTreeSet<String>, BTreeSet<String>) {
         Some(expr) => Expr::parse(expr).map(|it| it.uses()),
         None => Text::parse(text).map(|it| it.uses()),
     };
-    uses.map(|it| (it.roots, it.secrets)).unwrap_or_default()
+    let uses = uses.map(|it| Names { roots: it.roots, secrets: it.secrets, answers: it.answers });
+    uses.unwrap_or_default()
 }
 
 /// The name that an unknown one was most likely meant to be. Params are open, so only a slip of the finger

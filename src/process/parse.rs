@@ -263,8 +263,9 @@ fn node(spec: &Spec, name: &NodeName, key: &Key, tree: &Tree, problems: &mut Vec
         (common, kind) => {
             let errors = [common.err(), kind.err()].into_iter().flatten().flatten();
             problems.extend(errors.map(|error| {
-                let own = tree.entries().iter().find(|(own, _)| own.spot == error.spot);
-                match own {
+                // In block style a map begins where its first key does.
+                let is_said = |own: &Key| own.spot == error.spot && error.message == unknown(own);
+                match tree.entries().iter().find(|(own, _)| is_said(own)) {
                     Some((unknown, _)) => unknown_key(spec, unknown),
                     None if error.spot == tree.spot => Problem { spot: key.spot, ..Problem::from(error) },
                     None => Problem::from(error),
@@ -294,5 +295,9 @@ fn unknown_key(spec: &Spec, key: &Key) -> Problem {
     let own: Vec<&str> = own.into_iter().flat_map(|it| it.keys().map(String::as_str)).collect();
     let known: Vec<&str> = own.into_iter().chain(COMMON).collect();
     let hint = near::hint(&key.text, &known, &format!("the keys of `{}` are", spec.name));
-    Problem::new(key.spot, format!("unknown key `{}`", key.text)).hint_if(hint)
+    Problem::new(key.spot, unknown(key)).hint_if(hint)
+}
+
+fn unknown(key: &Key) -> String {
+    format!("unknown key `{}`", key.text)
 }

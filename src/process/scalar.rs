@@ -3,6 +3,7 @@
 
 use serde_json::Number;
 
+use crate::model::json;
 use crate::model::tree::Branch;
 
 /// What is wrong with a word, and what to write instead.
@@ -81,7 +82,26 @@ fn number(word: &str, digits: &str, shape: Shape) -> Result<Number, Odd> {
         let whole = word.parse::<u64>().map(Number::from).or_else(|_| word.parse::<i64>().map(Number::from));
         return whole.map_err(|_| too_large(word));
     }
-    word.parse::<f64>().ok().and_then(Number::from_f64).ok_or_else(|| too_large(word))
+    let number = word.parse::<f64>().ok().and_then(Number::from_f64).ok_or_else(|| too_large(word))?;
+    if let Some(what) = lost(digits) {
+        let bare = word.trim_end_matches('0');
+        let bare = if bare.ends_with('.') { format!("{bare}0") } else { bare.to_owned() };
+        let hint = match json::loses(word) {
+            true => quoted(word),
+            false => format!("write \"{word}\" for a text or {bare} for a number"),
+        };
+        return Err((format!("the number {} would lose {what}", shown(word)), hint));
+    }
+    Ok(number)
+}
+
+/// What a decimal number would lose.
+fn lost(digits: &str) -> Option<&'static str> {
+    if json::loses(digits) {
+        return Some("digits");
+    }
+    let (_, fraction) = digits.split_once('.').filter(|(_, it)| it.len() > 1)?;
+    fraction.ends_with('0').then_some("its last 0")
 }
 
 /// The digits of `0x1F` and `0o17`, and their base.
@@ -121,7 +141,8 @@ mod tests {
         };
         let words = "true yes 7 -7 007 -012 1_000 0.5 .5 5. 00.5 1e3 1e400 +371 0x1F 0o17 08 0 -0 12:30 \
                      2024-01-01 1.2.3 _ - . e5 1e .inf 18446744073709551615 18446744073709551616 \
-                     -9223372036854775809 25m ~ 0_ 00";
+                     -9223372036854775809 25m ~ 0_ 00 3.10 3.0 0.50 -1.00 \
+                     10.250 1.10e5 0.12345678901234567891 19.999999999999999999 1e-400";
         let all: Vec<String> =
             words.split_whitespace().map(|word| format!("{word}: {}", read(word))).collect();
         insta::assert_snapshot!(all.join("\n"));

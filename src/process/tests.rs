@@ -1,5 +1,10 @@
 //! What is told of processes that something is wrong with, as it is shown.
 
+use schemars::SchemaGenerator;
+use schemars::generate::SchemaSettings;
+use serde_json::Value;
+
+use crate::model::tree::{Branch, Tree};
 use crate::process::parse::{parse_with, version};
 use crate::process::problem::{Problem, render};
 use crate::process::process::Process;
@@ -126,6 +131,115 @@ fn texts_are_checked_where_they_stand() {
          b: {kind: http, url: 'https://x/{{secret.ok}}/{{acces_token}}', next: done}",
     );
     insta::assert_snapshot!(shown(&text));
+}
+
+#[test]
+fn what_could_never_work_is_told() {
+    for (node, told) in [
+        ("kind: http, url: example.com/x", "write `https://example.com/x`"),
+        ("kind: http, url: 'www.example.com/{{id}}'", "`www.example.com/` is no URL"),
+        ("kind: http, url: '//example.com/x'", "write `https://example.com/x`"),
+        ("kind: http, url: 'ftp://example.com/x'", "begins with `https://` or `http://`"),
+        ("kind: http, url: 'https:///x'", "its host cannot be one"),
+        ("kind: http, url: 'https://exa mple.com/'", "its host cannot be one"),
+        ("kind: http, url: “https://example.com/”", "typographic quote"),
+        (
+            "kind: http, url: 'http://x', auth: {oauth2: {token_url: e.org, client_id: a, client_secret: b}}",
+            "write `https://e.org`",
+        ),
+        (
+            "kind: http, url: 'https://e.org', save: {s: '= response.status_code'}",
+            "did you mean `response.status`?",
+        ),
+        (
+            "kind: http, url: 'https://e.org', ok: 'response.statusCode == 200'",
+            "did you mean `response.status`?",
+        ),
+        ("kind: http, url: 'https://e.org', save: {s: '= response.json'}", "did you mean `response.body`?"),
+        (
+            "kind: http, url: 'https://e.org', save: {s: '{{response.header.x}}'}",
+            "did you mean `response.headers`?",
+        ),
+        ("kind: http, url: 'https://e.org', save: {s: '= response.order'}", "`response.body.order`"),
+        ("kind: set, set: {a: '= “x”'}", "quote with"),
+        ("kind: set, set: {a: '{{b ?? “x”}}'}", "a default is JSON (`\"Riga\"`"),
+        (
+            "kind: notify, message: x, notify: ['{{who}}']",
+            "has a hole, and whom to tell is known from the start",
+        ),
+        ("kind: notify, message: x, notify: office", "write `notify: [office]`"),
+        ("kind: set, set: {version: 3.10}", "would lose its last 0"),
+    ] {
+        let text = nodes(&format!("a: {{{node}, next: done}}"));
+        let problems = parse_with(crate::nodes::KINDS, &text).expect_err(node);
+        let told_all = render(&problems, &text, false);
+        assert!(told_all.contains(told), "{node}: {told_all}");
+        assert!(told_all.contains("--> "), "{node}: it says where: {told_all}");
+    }
+    for node in [
+        "kind: http, url: 'HTTPS://Example.com/{{id}}'",
+        "kind: http, url: '{{base}}/x'",
+        "kind: http, url: ' https://example.com'",
+        "kind: http, url: 'http://[::1]:8080/{{id}}', save: {a: '= response', b: '= response.headers.x'}",
+        "kind: set, set: {a: '{{b ?? \"“x”\"}}', c: '= \"“x”\"', price: 3.0}",
+    ] {
+        let text = nodes(&format!("a: {{{node}, next: done}}"));
+        let problems = parse_with(crate::nodes::KINDS, &text).err().unwrap_or_default();
+        assert!(problems.is_empty(), "{node}: {}", render(&problems, &text, false));
+    }
+}
+
+/// Every required key of every kind, left out and misspelt, in block and in flow style.
+#[test]
+fn a_key_that_is_missing_or_misspelt_is_named() {
+    for spec in crate::nodes::KINDS {
+        let example = examples(spec).into_iter().next().unwrap();
+        let (tree, problems) = crate::process::yaml::read(&example);
+        assert!(problems.is_empty(), "{example}");
+        let Value::Object(all) = json_of(&tree.unwrap()) else { panic!("no node: {example}") };
+        let node = all.values().next().unwrap().as_object().unwrap();
+        let mut generator = SchemaGenerator::new(SchemaSettings::draft2020_12());
+        let schema = (spec.schema)(&mut generator);
+        let required = schema.get("required").and_then(Value::as_array).cloned().unwrap_or_default();
+        for key in required.iter().filter_map(Value::as_str).filter(|key| node.contains_key(*key)) {
+            let without = |other: Option<String>| {
+                let pairs = node.iter().filter(|(name, _)| *name != key);
+                let mut pairs: Vec<(String, Value)> = pairs.map(|(n, v)| (n.clone(), v.clone())).collect();
+                pairs.extend(other.map(|name| (name, node[key].clone())));
+                pairs
+            };
+            let slip = format!("{key}x");
+            for (other, told) in
+                [(None, format!("`{key}`")), (Some(slip.clone()), format!("unknown key `{slip}`"))]
+            {
+                let pairs = without(other.clone());
+                let flow: Vec<String> = pairs.iter().map(|(name, it)| format!("{name}: {it}")).collect();
+                let flow = format!("{{{}}}", flow.join(", "));
+                let block: Vec<String> =
+                    pairs.iter().map(|(name, it)| format!("\n    {name}: {it}")).collect();
+                for node in [flow, block.concat()] {
+                    let text = nodes(&format!("a: {node}"));
+                    let problems = parse_with(crate::nodes::KINDS, &text).expect_err(key);
+                    let shown = render(&problems, &text, false);
+                    assert!(shown.contains(&told), "{} without `{key}`: {shown}", spec.name);
+                    assert!(!shown.contains("unknown key `kind`"), "{shown}");
+                    let hint = other.is_none() || shown.contains(&format!("did you mean `{key}`?"));
+                    assert!(hint, "{} with `{slip}`: {shown}", spec.name);
+                }
+            }
+        }
+    }
+}
+
+fn json_of(tree: &Tree) -> Value {
+    match &tree.branch {
+        Branch::Null => Value::Null,
+        Branch::Bool(it) => Value::from(*it),
+        Branch::Number(it) => Value::Number(it.clone()),
+        Branch::Text(it) => Value::from(it.as_str()),
+        Branch::List(items) => items.iter().map(json_of).collect(),
+        Branch::Map(pairs) => pairs.iter().map(|(key, it)| (key.text.clone(), json_of(it))).collect(),
+    }
 }
 
 #[test]

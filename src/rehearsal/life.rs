@@ -222,6 +222,9 @@ impl Store for Life {
     async fn find(&self, address: &Address) -> Result<Option<Task>, StoreError> {
         self.through("find", self.store.find(address)).await
     }
+    async fn keyed(&self, key: &str) -> Result<Option<Task>, StoreError> {
+        self.through("keyed", self.store.keyed(key)).await
+    }
     async fn tasks(&self, query: &TaskQuery) -> Result<Vec<Task>, StoreError> {
         self.through("tasks", self.store.tasks(query)).await
     }

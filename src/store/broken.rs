@@ -149,6 +149,9 @@ impl Store for Breaker {
         self.store.find(address).await
     }
 
+    async fn keyed(&self, key: &str) -> Result<Option<Task>, StoreError> {
+        self.store.keyed(key).await
+    }
     async fn tasks(&self, query: &TaskQuery) -> Result<Vec<Task>, StoreError> {
         self.store.tasks(query).await
     }

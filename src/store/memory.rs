@@ -328,6 +328,12 @@ impl Store for Memory {
         Ok(found.map(|row| row.task.clone()))
     }
 
+    async fn keyed(&self, key: &str) -> Result<Option<Task>, StoreError> {
+        let state = self.lock();
+        let found = state.rows.values().find(|row| row.idempotency.as_deref() == Some(key));
+        Ok(found.map(|row| row.task.clone()))
+    }
+
     async fn named(&self, among: &[ProcessId], prefix: &str, limit: usize) -> Result<Vec<Task>, StoreError> {
         let state = self.lock();
         let all = || state.rows.values().map(|row| &row.task);

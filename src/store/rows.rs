@@ -117,6 +117,11 @@ pub(super) struct Step {
     pub(super) idempotency: Option<Vec<u8>>,
 }
 
+/// As an idempotency key is kept.
+pub(super) fn key_hash(key: &str) -> Vec<u8> {
+    Sha256::digest(key).to_vec()
+}
+
 /// What one commit writes into a trail.
 #[derive(Debug)]
 pub(super) struct Trail {
@@ -234,7 +239,7 @@ impl Step {
             read: read.iter().map(|reading| reading.letter.0).collect(),
             at: at.0,
             gone: *gone,
-            idempotency: idempotency.as_ref().map(|key| Sha256::digest(key).to_vec()),
+            idempotency: idempotency.as_deref().map(key_hash),
         })
     }
 }

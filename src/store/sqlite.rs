@@ -17,7 +17,9 @@ use crate::model::names::{Address, ProcessId, TaskId};
 use crate::model::task::{Phase, Task};
 use crate::model::time::{Span, Timestamp};
 use crate::store::leases::Leases;
-use crate::store::rows::{RecordRow, Sealed, Stand, Taken, letter_place, open, phase_number, task_place};
+use crate::store::rows::{
+    RecordRow, Sealed, Stand, Taken, key_hash, letter_place, open, phase_number, task_place,
+};
 use crate::store::seal::Sealer;
 use crate::store::sqlite_batch::Batch;
 use crate::store::sqlite_read::{Look, one, stands};
@@ -266,6 +268,11 @@ impl Store for Sqlite {
             None => look.task_at("ended > 0 ORDER BY ended DESC, id DESC LIMIT 1", &address),
         })
         .await
+    }
+
+    async fn keyed(&self, key: &str) -> Result<Option<Task>, StoreError> {
+        let hash = key_hash(key);
+        self.look(move |look| look.keyed(&hash)).await
     }
 
     async fn tasks(&self, query: &TaskQuery) -> Result<Vec<Task>, StoreError> {

@@ -49,6 +49,12 @@ impl Look<'_> {
         id.map_or(Ok(None), |id| self.task(id))
     }
 
+    pub(super) fn keyed(&self, hash: &[u8]) -> Result<Option<Task>, StoreError> {
+        let mut known = self.db.prepare_cached("SELECT id FROM tasks WHERE idempotency = ?1")?;
+        let id = known.query_row([hash], |row| row.get(0)).optional()?;
+        id.map_or(Ok(None), |id| self.task(id))
+    }
+
     /// The live task at `address`; none if its row is damaged.
     pub(super) fn live(&self, address: &Address) -> Result<Option<Task>, StoreError> {
         whole(self.task_at("ended = 0", address)).map(Option::flatten)

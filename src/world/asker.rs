@@ -13,7 +13,7 @@ use crate::model::time::{Span, Ticks, Timestamp};
 use crate::world::clock::SystemClock;
 use crate::world::deadline::{left, within};
 use crate::world::grants::{Given, Grants};
-use crate::world::http::Http;
+use crate::world::http::{Call, Http};
 use crate::world::request;
 use crate::world::rooms::{Closing, Entry, Rooms, Want};
 use crate::world::secrets::Opener;
@@ -53,20 +53,20 @@ impl Asker {
         Asker { http, grants, keyring, hosts, rooms: Mutex::default() }
     }
 
-    /// Asks within `timeout`, or says when there will be room.
-    pub async fn ask(&self, ask: &HttpAsk, key: &str, timeout: Span) -> Outcome {
+    /// Asks in time, or says when there will be room.
+    pub async fn ask(&self, ask: &HttpAsk, call: Call<'_>) -> Outcome {
         let mut opener = Opener::new(self.keyring.secrets());
         let wants = self.wants(ask, &mut opener).map_err(|fault| opener.scrubbed(fault))?;
-        let room = match self.enter(key, &wants).await {
+        let room = match self.enter(call.key, &wants).await {
             Ok(room) => room,
             Err(later) => return Ok(Answer::Later(later)),
         };
         let asked = match &ask.auth {
-            Some(Auth::Oauth2(grant)) => self.ask_granted(ask, grant, key, timeout, &mut opener).await,
-            _ => self.http.ask(ask, key, timeout, &mut opener).await,
+            Some(Auth::Oauth2(grant)) => self.ask_granted(ask, grant, call, &mut opener).await,
+            _ => self.http.ask(ask, call, &mut opener).await,
         };
         if let (Ok(answer), Some(host)) = (&asked, wants.first()) {
-            self.heard(answer, host, key);
+            self.heard(answer, host, call.key);
         }
         drop(room);
         asked.map(Answer::Http)
@@ -136,21 +136,21 @@ impl Asker {
         &self,
         ask: &HttpAsk,
         grant: &Grant,
-        key: &str,
-        timeout: Span,
+        call: Call<'_>,
         opener: &mut Opener,
     ) -> Result<HttpAnswer, Fault> {
         let started = SystemClock.ticks();
-        let left = || left(timeout, started).max(Span(1));
-        let Given { token, fresh } = self.grants.token(grant, ask.tls.as_ref(), None, timeout).await?;
+        let left = || left(call.timeout, started).max(Span(1));
+        let call = || Call { timeout: left(), ..call };
+        let Given { token, fresh } = self.grants.token(grant, ask.tls.as_ref(), None, left()).await?;
         let bearing = bearing(ask, opener.hide("access token", &token));
-        let answer = self.http.ask(&bearing, key, left(), opener).await?;
+        let answer = self.http.ask(&bearing, call(), opener).await?;
         if answer.status != 401 || fresh {
             return Ok(answer);
         }
         let again = self.grants.token(grant, ask.tls.as_ref(), Some(&token), left()).await?;
         let bearing = self::bearing(ask, opener.hide("next access token", &again.token));
-        self.http.ask(&bearing, key, left(), opener).await
+        self.http.ask(&bearing, call(), opener).await
     }
 
     fn rooms(&self) -> MutexGuard<'_, Rooms> {

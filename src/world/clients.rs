@@ -1,5 +1,8 @@
-//! [`Clients`]: one HTTP client for each way to speak TLS. The usual one is always there; one with
+//! [`Clients`]: one HTTP client for each way to speak TLS. The usual ones are always there; one with
 //! certificates of its own is made when it is first asked with, and kept while it is of use.
+//!
+//! What may be asked only once goes out on a connection of its own: one that was kept may be closed by the
+//! server in the very moment, and nobody could say whether it was heard.
 
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -29,6 +32,7 @@ const USER_AGENT: &str = concat!("beltline/", env!("CARGO_PKG_VERSION"));
 #[derive(Debug)]
 pub struct Clients {
     usual: Client,
+    usual_once: Client,
     guard: Arc<Guard>,
     own: Mutex<Vec<([u8; 32], Client)>>,
 }
@@ -41,24 +45,25 @@ impl Clients {
     pub fn new(guard: Arc<Guard>) -> Result<Clients, reqwest::Error> {
         // One TLS stack for the whole program; whoever was first is as good.
         let _ = rustls::crypto::ring::default_provider().install_default();
-        let usual = builder(&guard).build()?;
-        Ok(Clients { usual, guard, own: Mutex::default() })
+        let (usual, usual_once) = (builder(&guard, false).build()?, builder(&guard, true).build()?);
+        Ok(Clients { usual, usual_once, guard, own: Mutex::default() })
     }
 
-    /// The one without certificates of its own.
-    pub fn usual(&self) -> Client {
-        self.usual.clone()
+    /// The one without certificates of its own, for what may be asked only `once` or for all else.
+    pub fn usual(&self, once: bool) -> Client {
+        if once { self.usual_once.clone() } else { self.usual.clone() }
     }
 
     /// The one with these certificates.
     ///
     /// # Errors
     /// `bad_tls`, `missing_secret`.
-    pub fn with(&self, tls: &Tls, opener: &mut Opener) -> Result<Client, Fault> {
+    pub fn with(&self, tls: &Tls, once: bool, opener: &mut Opener) -> Result<Client, Fault> {
         let mut open =
             |text: &Option<String>| text.as_ref().map(|it| opener.text(it).map(Zeroizing::new)).transpose();
         let (cert, key, ca) = (open(&tls.cert)?, open(&tls.key)?, open(&tls.ca)?);
         let mut hash = Sha256::new();
+        hash.update([u8::from(once)]);
         for part in [&cert, &key, &ca] {
             let text = part.as_ref().map_or("", |it| it.as_str());
             hash.update(text.len().to_be_bytes());
@@ -72,7 +77,7 @@ impl Clients {
             own.push(known);
             return Ok(client);
         }
-        let client = make(builder(&self.guard), cert.as_ref(), key.as_ref(), ca.as_ref())?;
+        let client = make(builder(&self.guard, once), cert.as_ref(), key.as_ref(), ca.as_ref())?;
         if own.len() >= CLIENTS_MAX {
             own.remove(0);
         }
@@ -81,7 +86,7 @@ impl Clients {
     }
 }
 
-fn builder(guard: &Arc<Guard>) -> ClientBuilder {
+fn builder(guard: &Arc<Guard>, once: bool) -> ClientBuilder {
     Client::builder()
         .user_agent(USER_AGENT)
         .no_proxy()
@@ -89,7 +94,7 @@ fn builder(guard: &Arc<Guard>) -> ClientBuilder {
         .referer(false)
         .dns_resolver(Arc::new(GuardedDns(Arc::clone(guard))))
         .connect_timeout(CONNECT_MAX)
-        .pool_max_idle_per_host(IDLE_MAX)
+        .pool_max_idle_per_host(if once { 0 } else { IDLE_MAX })
         .pool_idle_timeout(IDLE_TIME)
 }
 

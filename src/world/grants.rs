@@ -17,7 +17,7 @@ use crate::model::fault::{Class, Fault};
 use crate::model::time::{Span, Ticks};
 use crate::world::clock::SystemClock;
 use crate::world::deadline::within;
-use crate::world::http::Http;
+use crate::world::http::{Call, Http};
 use crate::world::request::Shown;
 use crate::world::secrets::Opener;
 
@@ -137,7 +137,8 @@ impl Grants {
         let ask = ask(grant, tls, opener)?;
         // A token server that knows the key again must not give the token of before.
         let key = uuid::Uuid::now_v7().to_string();
-        match self.http.ask(&ask, &key, time, opener).await {
+        let call = Call { key: &key, timeout: time, once: false };
+        match self.http.ask(&ask, call, opener).await {
             Ok(answer) => read(&answer, &place, asked_at).map_err(|fault| opener.scrubbed(fault)),
             Err(fault) if fault.class == Class::Passing => {
                 Err(Fault { code: "oauth2_failed".to_owned(), ..no_token(fault) })

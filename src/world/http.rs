@@ -26,6 +26,17 @@ pub struct Http {
     oauth_hosts: OauthHosts,
 }
 
+/// How a request is made.
+#[derive(Clone, Copy, Debug)]
+pub struct Call<'a> {
+    /// The same key again is the same request.
+    pub key: &'a str,
+    /// How long it may take, with all its hops.
+    pub timeout: Span,
+    /// It is not made again if nobody can say whether it was heard.
+    pub once: bool,
+}
+
 impl Http {
     /// A client behind `guard`.
     ///
@@ -36,22 +47,16 @@ impl Http {
         Ok(Http { clients, guard, oauth_hosts })
     }
 
-    /// Asks within `timeout`. Any answer is an answer, whatever its status.
+    /// Asks in time. Any answer is an answer, whatever its status.
     ///
     /// # Errors
     /// Whatever keeps an answer from coming. No message holds a secret, a query or a body; no answer holds a
     /// secret that was opened for it.
-    pub async fn ask(
-        &self,
-        ask: &HttpAsk,
-        key: &str,
-        timeout: Span,
-        opener: &mut Opener,
-    ) -> Result<HttpAnswer, Fault> {
-        let prepared = request::prepare(ask, key, SystemClock.now(), opener);
-        let prepared = prepared.and_then(|request| Ok((request, self.client(ask, opener)?)));
+    pub async fn ask(&self, ask: &HttpAsk, call: Call<'_>, opener: &mut Opener) -> Result<HttpAnswer, Fault> {
+        let prepared = request::prepare(ask, call.key, SystemClock.now(), opener);
+        let prepared = prepared.and_then(|request| Ok((request, self.client(ask, call.once, opener)?)));
         let asked = match prepared {
-            Ok((request, client)) => self.ask_in_time(ask, request, client, timeout, opener).await,
+            Ok((request, client)) => self.ask_in_time(ask, request, client, call, opener).await,
             Err(fault) => Err(fault),
         };
         asked.map(|answer| opener.scrub_answer(answer)).map_err(|fault| opener.scrubbed(fault))
@@ -62,12 +67,12 @@ impl Http {
         ask: &HttpAsk,
         request: Request,
         client: Client,
-        timeout: Span,
+        call: Call<'_>,
         opener: &Opener,
     ) -> Result<HttpAnswer, Fault> {
         let shown = request.shown.clone();
-        let asking = self.follow(ask, request, client, opener);
-        within(timeout, asking).await.unwrap_or_else(|| Err(trouble::late(timeout, &shown)))
+        let asking = self.follow(ask, request, client, call.once, opener);
+        within(call.timeout, asking).await.unwrap_or_else(|| Err(trouble::late(call.timeout, &shown)))
     }
 
     async fn follow(
@@ -75,6 +80,7 @@ impl Http {
         ask: &HttpAsk,
         mut request: Request,
         mut client: Client,
+        once: bool,
         opener: &Opener,
     ) -> Result<HttpAnswer, Fault> {
         let mut redirects_left = ask.redirects_max;
@@ -96,7 +102,7 @@ impl Http {
             opener.check_carried(next.url.as_str(), next.host(), next.port())?;
             // A client's certificate is for the host that it was given for.
             if next.url.origin() != origin {
-                client = self.clients.usual();
+                client = self.clients.usual(once);
             }
             request = next;
         }
@@ -116,8 +122,11 @@ impl Http {
         request.url.host().map_or(Ok(()), |host| self.guard.check_host(&host).map_err(closed))
     }
 
-    fn client(&self, ask: &HttpAsk, opener: &mut Opener) -> Result<Client, Fault> {
-        ask.tls.as_ref().map_or_else(|| Ok(self.clients.usual()), |tls| self.clients.with(tls, opener))
+    fn client(&self, ask: &HttpAsk, once: bool, opener: &mut Opener) -> Result<Client, Fault> {
+        match &ask.tls {
+            None => Ok(self.clients.usual(once)),
+            Some(tls) => self.clients.with(tls, once, opener),
+        }
     }
 }
 

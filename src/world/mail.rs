@@ -2,26 +2,31 @@
 //! connection goes to the address that was checked.
 
 use std::collections::HashMap;
-use std::net::SocketAddr;
+use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use lettre::message::header::ContentType;
+use lettre::address::Envelope;
+use lettre::message::header::{ContentType, MIME_VERSION_1_0};
 use lettre::message::{Mailbox, Mailboxes};
 use lettre::transport::smtp::PoolConfig;
 use lettre::transport::smtp::authentication::Credentials;
-use lettre::transport::smtp::client::{Tls as Layer, TlsParameters};
+use lettre::transport::smtp::client::{Certificate, CertificateStore, Tls as Layer, TlsParameters};
+use lettre::transport::smtp::extension::ClientId;
 use lettre::transport::smtp::{Error, response::Response};
-use lettre::{AsyncSmtpTransport, AsyncTransport, Message, Tokio1Executor};
+use lettre::{Address, AsyncSmtpTransport, AsyncTransport, Message, Tokio1Executor};
+use rustls::CertificateError;
 use serde_json::{Map, Value};
 use sha2::{Digest, Sha256};
 use tokio::sync::Semaphore;
 
 use crate::channels::spec::{MailAsk, Tls, bad};
+use crate::engine::edges::Clock;
 use crate::model::effect::HttpAnswer;
 use crate::model::fault::Fault;
 use crate::model::time::Span;
-use crate::world::deadline::within;
+use crate::world::clock::SystemClock;
+use crate::world::deadline::{left, within};
 use crate::world::guard::Guard;
 use crate::world::secrets::Opener;
 use crate::world::trouble;
@@ -34,6 +39,9 @@ const KEPT_MAX: usize = 32;
 const CONNECT_MAX: Duration = Duration::from_secs(20);
 /// Addresses of one server that are tried.
 const ADDRESSES_MAX: usize = 3;
+
+/// What a certificate begins with in PEM.
+const CERTIFICATE: &str = "-----BEGIN CERTIFICATE-----";
 
 type Transport = AsyncSmtpTransport<Tokio1Executor>;
 type TransportId = [u8; 32];
@@ -52,24 +60,58 @@ impl Mail {
         Mail { guard, sending: Semaphore::new(SENDING_MAX), kept: Mutex::default() }
     }
 
-    /// Sends within `timeout`. What the server answered, its code as the status, is for the channel to read.
+    /// Sends within `timeout`, to each recipient by itself. What the server answered, its code as the status,
+    /// is for the channel to read.
     ///
     /// # Errors
-    /// Whatever keeps an answer from coming.
-    pub async fn send(&self, ask: &MailAsk, timeout: Span, opener: &mut Opener) -> Result<HttpAnswer, Fault> {
+    /// Whatever keeps an answer from coming for the first of them.
+    pub async fn send(
+        &self,
+        ask: &MailAsk,
+        timeout: Span,
+        opener: &mut Opener,
+    ) -> Result<Vec<Answered>, Fault> {
         let host = crate::channels::marks::masked(&ask.host).into_owned();
         let sent = match opened(ask, opener) {
             Ok(ask) => {
-                let sent = within(timeout, self.deliver(&ask, &host)).await;
-                sent.unwrap_or_else(|| Err(late(&host, timeout)))
+                let started = SystemClock.ticks();
+                self.deliver_all(&ask, &host, || left(timeout, started), timeout).await
             }
             Err(fault) => Err(fault),
         };
-        sent.map_err(|fault| opener.scrubbed(fault))
+        let scrub = |(to, answer): Answered| (to, answer.map_err(|fault| opener.scrubbed(fault)));
+        let sent = sent.map_err(|fault| opener.scrubbed(fault))?;
+        Ok(sent.into_iter().map(scrub).collect())
     }
 
-    async fn deliver(&self, ask: &MailAsk, host: &str) -> Result<HttpAnswer, Fault> {
-        let message = letter(ask)?;
+    async fn deliver_all(
+        &self,
+        ask: &MailAsk,
+        host: &str,
+        left: impl Fn() -> Span,
+        timeout: Span,
+    ) -> Result<Vec<Answered>, Fault> {
+        let letter = Letter::new(ask)?;
+        let mut sent: Vec<Answered> = Vec::new();
+        for to in &letter.to {
+            let delivered = within(left(), self.deliver(ask, host, &letter, to)).await;
+            let delivered = delivered.unwrap_or_else(|| Err(late(host, timeout)));
+            match delivered {
+                // Nothing was said of anybody yet, and it would be no better for the others.
+                Err(fault) if sent.is_empty() && fault.code != "mail_refused" => return Err(fault),
+                delivered => sent.push((to.to_string(), delivered)),
+            }
+        }
+        Ok(sent)
+    }
+
+    async fn deliver(
+        &self,
+        ask: &MailAsk,
+        host: &str,
+        letter: &Letter,
+        to: &Address,
+    ) -> Result<HttpAnswer, Fault> {
         let closed = |why| trouble::closed(why, host);
         let addresses = self.guard.resolve(&ask.host, ask.port).await.map_err(closed)?;
         if ask.tls == Tls::None && !addresses.iter().all(|it| it.ip().is_loopback()) {
@@ -81,7 +123,7 @@ impl Mail {
         };
         let mut last = trouble::closed(crate::world::guard::Closed::Unknown, host);
         for address in addresses.into_iter().take(ADDRESSES_MAX) {
-            match self.deliver_to(ask, address, host, message.clone()).await {
+            match self.deliver_to(ask, address, host, letter, to).await {
                 // Nothing was said yet: the next address may be better.
                 Err(fault) if fault.code == "mail_connect" => last = fault,
                 done => return done,
@@ -96,19 +138,22 @@ impl Mail {
         ask: &MailAsk,
         address: SocketAddr,
         host: &str,
-        message: Message,
+        letter: &Letter,
+        to: &Address,
     ) -> Result<HttpAnswer, Fault> {
         let id = identify(ask, address);
         let transport = match self.take(id) {
             Some(transport) => transport,
-            None => connect(ask, address).map_err(|it| broken(&it, host))?,
+            None => connect(ask, address).map_err(|it| broken(&it, ask, host))?,
         };
-        match transport.send(message).await {
+        let envelope = Envelope::new(Some(letter.from.clone()), vec![to.clone()]);
+        let envelope = envelope.map_err(|_| bad("the setting `to` names nobody"))?;
+        match transport.send_raw(&envelope, &letter.bytes).await {
             Ok(response) => {
                 self.keep(id, transport);
                 Ok(said(&response))
             }
-            Err(error) => refusal(&error).ok_or_else(|| broken(&error, host)),
+            Err(error) => refusal(&error).ok_or_else(|| broken(&error, ask, host)),
         }
     }
 
@@ -135,39 +180,85 @@ fn opened(ask: &MailAsk, opener: &mut Opener) -> Result<MailAsk, Fault> {
         password: opener.text(&ask.password)?,
         from: opener.text(&ask.from)?,
         to: opener.text(&ask.to)?,
+        hello: opener.text(&ask.hello)?,
+        ca: opener.text(&ask.ca)?,
         subject: ask.subject.clone(),
         text: ask.text.clone(),
         message_id: ask.message_id.clone(),
     };
+    if !ask.ca.is_empty() && !ask.ca.contains(CERTIFICATE) {
+        return Err(bad(format!(
+            "the setting `ca` holds no certificate; hint: as PEM it has `{CERTIFICATE}`"
+        )));
+    }
     opener.check_host(&ask.host.to_lowercase(), ask.port)?;
     Ok(ask)
 }
 
-/// The message itself. The library writes the headers: none can be slipped in.
-fn letter(ask: &MailAsk) -> Result<Message, Fault> {
-    let from: Mailbox = ask.from.parse().map_err(|_| bad("the setting `from` is no e-mail address"))?;
-    let to: Mailboxes = ask.to.parse().map_err(|_| bad("the setting `to` is no e-mail address"))?;
-    let mut builder = Message::builder().from(from);
-    for mailbox in to {
-        builder = builder.to(mailbox);
+/// A recipient, and what the server said of the message to them.
+pub type Answered = (String, Result<HttpAnswer, Fault>);
+
+/// A message, and between whom it goes.
+struct Letter {
+    from: Address,
+    to: Vec<Address>,
+    bytes: Vec<u8>,
+}
+
+impl Letter {
+    /// The library writes the headers: none can be slipped in.
+    fn new(ask: &MailAsk) -> Result<Letter, Fault> {
+        let from: Mailbox = ask.from.parse().map_err(|_| bad("the setting `from` is no e-mail address"))?;
+        let to: Mailboxes = ask.to.parse().map_err(|_| bad("the setting `to` is no e-mail address"))?;
+        let addresses = to.iter().map(|it| it.email.clone()).collect();
+        let mut builder = Message::builder().header(MIME_VERSION_1_0).from(from.clone());
+        for mailbox in to {
+            builder = builder.to(mailbox);
+        }
+        let built = builder
+            .subject(ask.subject.clone())
+            .message_id(Some(ask.message_id.clone()))
+            .header(ContentType::TEXT_PLAIN)
+            .body(ask.text.clone());
+        let hint = "hint: look at `from` and `to`";
+        let message = built.map_err(|_| bad(format!("the message cannot be made into an e-mail; {hint}")))?;
+        Ok(Letter { from: from.email, to: addresses, bytes: message.formatted() })
     }
-    let built = builder
-        .subject(ask.subject.clone())
-        .message_id(Some(ask.message_id.clone()))
-        .header(ContentType::TEXT_PLAIN)
-        .body(ask.text.clone());
-    built.map_err(|_| bad("the message cannot be made into an e-mail; hint: look at `from` and `to`"))
+}
+
+/// The name we give ourselves: the setting, the machine's if it is a full one, else an address, as RFC 5321
+/// has it for machines without a name (section 4.1.4).
+fn hello(ask: &MailAsk) -> ClientId {
+    if !ask.hello.is_empty() {
+        return ClientId::Domain(ask.hello.clone());
+    }
+    match ClientId::default() {
+        ClientId::Domain(name) if !name.contains('.') => ClientId::Ipv4(Ipv4Addr::LOCALHOST),
+        own => own,
+    }
+}
+
+fn tls(ask: &MailAsk) -> Result<TlsParameters, Error> {
+    let builder = TlsParameters::builder(ask.host.clone());
+    match ask.ca.as_str() {
+        "" => builder.build(),
+        pem => {
+            let own = builder.certificate_store(CertificateStore::None);
+            own.add_root_certificate(Certificate::from_pem(pem.as_bytes())?).build()
+        }
+    }
 }
 
 /// A transport to the address that was checked; the certificate must be for the host that was named.
 fn connect(ask: &MailAsk, address: SocketAddr) -> Result<Transport, Error> {
     let layer = match ask.tls {
-        Tls::Implicit => Layer::Wrapper(TlsParameters::new(ask.host.clone())?),
-        Tls::Starttls => Layer::Required(TlsParameters::new(ask.host.clone())?),
+        Tls::Implicit => Layer::Wrapper(tls(ask)?),
+        Tls::Starttls => Layer::Required(tls(ask)?),
         Tls::None => Layer::None,
     };
     let mut builder = Transport::builder_dangerous(address.ip().to_string())
         .port(address.port())
+        .hello_name(hello(ask))
         .tls(layer)
         .timeout(Some(CONNECT_MAX))
         .pool_config(PoolConfig::new().max_size(1));
@@ -179,7 +270,8 @@ fn connect(ask: &MailAsk, address: SocketAddr) -> Result<Transport, Error> {
 
 /// What makes two transports the same.
 fn identify(ask: &MailAsk, address: SocketAddr) -> TransportId {
-    let parts = format!("{address}\0{:?}\0{}\0{}\0{}", ask.tls, ask.host, ask.user, ask.password);
+    let MailAsk { tls, host, user, password, hello, ca, .. } = ask;
+    let parts = format!("{address}\0{tls:?}\0{host}\0{user}\0{password}\0{hello}\0{ca}");
     Sha256::digest(zeroize::Zeroizing::new(parts)).into()
 }
 
@@ -198,16 +290,15 @@ fn answer(status: u16, text: String) -> HttpAnswer {
 }
 
 /// Anything but an answer of the server.
-fn broken(error: &Error, host: &str) -> Fault {
+fn broken(error: &Error, ask: &MailAsk, host: &str) -> Fault {
     if let Some(why) = trouble::cause::<rustls::Error>(error) {
-        return Fault::lasting("tls_failed", format!("the mail server `{host}` cannot be trusted: {why}"));
+        return distrusted(why, ask, host);
     }
     if error.is_timeout() {
         return late(host, Span::millis(u64::try_from(CONNECT_MAX.as_millis()).unwrap_or(u64::MAX)));
     }
     if error.is_tls() || error.is_client() {
-        let message = format!("the mail server `{host}` does not offer what is asked of it: TLS or a login");
-        return Fault::lasting("mail_refused", message);
+        return unoffered(error, ask, host);
     }
     let cut_off = std::error::Error::source(error).is_some_and(|it| it.to_string() == "incomplete response");
     if error.is_response() && !cut_off {
@@ -223,4 +314,45 @@ fn broken(error: &Error, host: &str) -> Fault {
 
 fn late(host: &str, timeout: Span) -> Fault {
     Fault::passing("mail_timeout", format!("the mail server `{host}` did not answer within {timeout}"))
+}
+
+fn distrusted(why: &rustls::Error, ask: &MailAsk, host: &str) -> Fault {
+    let message = match why {
+        rustls::Error::InvalidMessage(_) => {
+            let hint = match ask.tls {
+                Tls::Implicit => "; hint: tls=starttls, which is usual on port 587",
+                Tls::Starttls | Tls::None => "",
+            };
+            format!("the mail server `{host}` speaks no TLS on port {}{hint}", ask.port)
+        }
+        rustls::Error::InvalidCertificate(CertificateError::UnknownIssuer) => format!(
+            "the mail server `{host}` cannot be trusted: nobody whom this machine knows has signed its \
+             certificate; hint: ca=@FILE with the CA that has"
+        ),
+        why => format!("the mail server `{host}` cannot be trusted: {why}"),
+    };
+    Fault::lasting("tls_failed", message)
+}
+
+/// What was asked of the server, which it does not offer. The library says which by words alone.
+fn unoffered(error: &Error, ask: &MailAsk, host: &str) -> Fault {
+    let said = std::error::Error::source(error).map(ToString::to_string).unwrap_or_default();
+    let message = if said.contains("authentication mechanism") {
+        format!(
+            "the mail server `{host}` takes none of the logins PLAIN and LOGIN here; hint: see what it \
+             takes, or leave `user` and `password` out"
+        )
+    } else if said.contains("STARTTLS") {
+        format!(
+            "the mail server `{host}` offers no STARTTLS on port {}; hint: tls=implicit, as is usual on 465",
+            ask.port
+        )
+    } else if said.contains("SMTPUTF8") || said.contains("non-ascii") || said.contains("UTF-8") {
+        format!(
+            "the mail server `{host}` takes no addresses beyond ASCII (SMTPUTF8); hint: use another address"
+        )
+    } else {
+        format!("the mail server `{host}` does not offer what is asked of it: {said}")
+    };
+    Fault::lasting("mail_refused", message)
 }

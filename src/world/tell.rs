@@ -19,7 +19,7 @@ use crate::model::fault::{Class, Fault};
 use crate::model::time::Span;
 use crate::world::clock::SystemClock;
 use crate::world::deadline::left;
-use crate::world::http::Http;
+use crate::world::http::{Call, Http};
 use crate::world::mail::Mail;
 use crate::world::secrets::Opener;
 
@@ -104,11 +104,11 @@ impl Teller {
         };
         let result = self.by(&channel, name, ask, key, timeout).await;
         // A message that cannot be sent by anything says nothing about the channel.
-        let fault = result.as_ref().err();
+        let fault = result.as_ref().map_or_else(Some, |it| it.refused.as_ref());
         if fault.is_none_or(|it| it.code != "bad_value") {
             self.keyring.health().heard(name, fault, SystemClock.now());
         }
-        Delivery { channel: name.to_owned(), result }
+        Delivery { channel: name.to_owned(), result: result.map(|it| it.id) }
     }
 
     async fn by(
@@ -118,7 +118,7 @@ impl Teller {
         ask: &TellAsk,
         key: &str,
         timeout: Span,
-    ) -> Result<String, Fault> {
+    ) -> Result<Told, Fault> {
         let Some(spec) = channels::find(&channel.via) else {
             return Err(bad(format!("there is no way to tell called `{}`", channel.via)));
         };
@@ -135,7 +135,16 @@ impl Teller {
         match self.send(&mut errand, timeout).await? {
             Reply::Taken(id) => {
                 self.keyring.health().moved(name, None);
-                Ok(id)
+                Ok(Told { id, refused: None })
+            }
+            Reply::Partly { taken, refused } => {
+                tracing::warn!(
+                    channel = name,
+                    code = refused.code,
+                    why = refused.message,
+                    "not all were told"
+                );
+                Ok(Told { id: noted(&taken, &refused.message), refused: Some(refused) })
             }
             Reply::Moved { setting, to } => {
                 tracing::warn!(
@@ -145,7 +154,7 @@ impl Teller {
                 );
                 let sent = self.send_on(&mut errand, setting, &to, left(timeout, started)).await;
                 self.keyring.health().moved(name, Some(Moved { setting: setting.to_owned(), to }));
-                sent
+                sent.map(|id| Told { id, refused: None })
             }
         }
     }
@@ -153,16 +162,17 @@ impl Teller {
     async fn send(&self, errand: &mut Errand, timeout: Span) -> Result<Reply, Fault> {
         let Errand { spec, config, message, opener } = errand;
         let answer = match (spec.request)(config, message)? {
-            Post::Http(ask) => self.http.ask(&ask, &message.key, timeout, opener).await?,
-            Post::Mail(ask) => self.mail.send(&ask, timeout, opener).await?,
+            Post::Http(ask) => {
+                let call = Call { key: &message.key, timeout, once: false };
+                self.http.ask(&ask, call, opener).await?
+            }
+            Post::Mail(ask) => {
+                let answers = self.mail.send(&ask, timeout, opener).await?;
+                let read = |it: Result<HttpAnswer, Fault>| it.and_then(|it| heard(spec, it, opener));
+                return mailed(answers.into_iter().map(|(to, it)| (to, read(it))).collect());
+            }
         };
-        // Before anything is cut: half a key is not known again.
-        let answer = HttpAnswer { body: scrubbed(&answer.body, opener), ..answer };
-        match (spec.read)(&answer) {
-            Ok(Reply::Taken(id)) => Ok(Reply::Taken(opener.scrub(&id))),
-            Ok(moved @ Reply::Moved { .. }) => Ok(moved),
-            Err(fault) => Err(opener.scrubbed(fault)),
-        }
+        heard(spec, answer, opener)
     }
 
     /// Sends to where the provider says that the person is now, once.
@@ -177,12 +187,60 @@ impl Teller {
         let hint = format!("hint: set {setting} to {to}");
         match self.send(errand, timeout).await {
             Ok(Reply::Taken(id)) => Ok(noted(&id, &hint)),
-            Ok(Reply::Moved { .. }) => {
+            Ok(Reply::Moved { .. } | Reply::Partly { .. }) => {
                 Err(Fault::lasting("channel_moved", format!("it moved twice; {hint}")))
             }
             Err(fault) => Err(Fault { message: format!("{}; {hint}", fault.message), ..fault }),
         }
     }
+}
+
+/// What a provider's answer means.
+fn heard(spec: &Spec, answer: HttpAnswer, opener: &Opener) -> Result<Reply, Fault> {
+    // Before anything is cut: half a key is not known again.
+    let answer = HttpAnswer { body: scrubbed(&answer.body, opener), ..answer };
+    match (spec.read)(&answer) {
+        Ok(Reply::Taken(id)) => Ok(Reply::Taken(opener.scrub(&id))),
+        Ok(other) => Ok(other),
+        Err(fault) => Err(opener.scrubbed(fault)),
+    }
+}
+
+/// What became of a message that each recipient was sent by itself. If all were refused and one of them only
+/// for now, it is worth another try.
+fn mailed(replies: Vec<(String, Result<Reply, Fault>)>) -> Result<Reply, Fault> {
+    let said = |it: &(String, Result<Reply, Fault>)| it.1.as_ref().err().map(|it| it.message.clone());
+    let several = replies.windows(2).any(|pair| said(&pair[0]) != said(&pair[1]));
+    let (mut taken, mut refused) = (None, Vec::new());
+    for (to, reply) in replies {
+        match reply {
+            Ok(Reply::Taken(id)) => taken = taken.or(Some(id)),
+            Ok(other) => return Ok(other),
+            Err(fault) if several => {
+                refused.push(Fault { message: format!("`{to}` was refused: {}", fault.message), ..fault });
+            }
+            Err(fault) => refused.push(fault),
+        }
+    }
+    let mut messages: Vec<&str> = refused.iter().map(|it| it.message.as_str()).collect();
+    messages.dedup();
+    let message = messages.join("; ");
+    refused.sort_by_key(|it| it.class != Class::Passing);
+    let refused = refused.into_iter().next().map(|fault| Fault { message, ..fault });
+    match (taken, refused) {
+        (Some(id), None) => Ok(Reply::Taken(id)),
+        (Some(taken), Some(refused)) => Ok(Reply::Partly { taken, refused }),
+        (None, Some(fault)) => Err(fault),
+        (None, None) => Err(bad("the setting `to` names nobody")),
+    }
+}
+
+/// What became of one message by one channel.
+struct Told {
+    /// The provider's id of it, and what else there is to say of it.
+    id: String,
+    /// Who of several does not have it.
+    refused: Option<Fault>,
 }
 
 /// One message on its way by one channel.

@@ -14,7 +14,7 @@ use crate::model::rate::Limit;
 use crate::world::asker::Asker;
 use crate::world::guard::Guard;
 use crate::world::hosts::OauthHosts;
-use crate::world::http::Http;
+use crate::world::http::{Call, Http};
 use crate::world::mail::Mail;
 use crate::world::storm::{Digest, Storm};
 use crate::world::tell::Teller;
@@ -87,7 +87,10 @@ fn check_limit((pattern, limit): &(String, Limit)) -> Result<(), WorldError> {
 impl World for RealWorld {
     async fn perform(&self, effect: &Effect) -> Outcome {
         match &effect.ask {
-            Ask::Http(ask) => self.asker.ask(ask, &effect.key, effect.timeout).await,
+            Ask::Http(ask) => {
+                let call = Call { key: &effect.key, timeout: effect.timeout, once: effect.once };
+                self.asker.ask(ask, call).await
+            }
             Ask::Tell(ask) => self.storm.tell(ask, &effect.key, effect.timeout).await,
         }
     }

@@ -138,6 +138,27 @@ async fn a_signed_request_makes_a_task_and_modifies_it() {
 }
 
 #[tokio::test]
+async fn an_address_with_a_slash_at_its_end_is_the_same() {
+    let house = House::open().await;
+    house
+        .deploy(
+            "process: door\nparams: {by: {}}\n\
+             hooks:\n  in: {public: true, params: {by: '= headers[\"X-By\"]'}}\n\
+             nodes:\n  start: {kind: input, next: done}\n  done: {kind: end}\n",
+        )
+        .await;
+    for path in ["/hooks/door/in", "/hooks/door/in/", "/hooks/door/in//"] {
+        let taken = house.call("POST", path).header("x-by", "ann").json(&json!({})).send().await.ok(202);
+        let reference = taken["ref"].as_str().unwrap();
+        let at = format!("door/tasks/{reference}");
+        assert_eq!(task(&house, &at).await["params"]["by"], "ann", "a header has no case");
+    }
+    let nowhere = house.call("POST", "/hooks/door/other/").json(&json!({})).send().await;
+    assert_eq!(nowhere.status, house.call("POST", "/hooks/door/other").json(&json!({})).send().await.status);
+    house.api("GET", "/processes/").send().await.ok(200);
+}
+
+#[tokio::test]
 async fn a_request_that_does_not_prove_itself_changes_nothing() {
     let house = House::open().await;
     set_secret(&house).await;

@@ -65,6 +65,12 @@ async fn a_channel_is_set_up_tested_and_never_shows_its_keys() {
     assert_eq!(answer.ok(200)["config"], json!({"chat_id": "1", "token": "***", "base_url": base}));
     set("author", "telegramm", &config).await.problem(422, "bad_channel");
     set("author", "telegram", &json!({"chat_id": "1"})).await.problem(422, "bad_channel");
+    for bad in ["not a url", "hooks.example.org/x", "//hooks.example.org", "ftp://hooks.example.org"] {
+        let told = set("hook", "webhook", &json!({"url": bad})).await.problem(422, "bad_channel").to_string();
+        assert!(told.contains("is no URL") && !told.contains("example"), "it may be a key: {told}");
+    }
+    set("hook", "webhook", &json!({"url": "{{secret.hook}}"})).await.ok(200);
+    house.api("DELETE", "/channels/hook").send().await.ok(204);
     set("duty", "telegram", &config).await.problem(409, "channel_in_file");
     house.api("DELETE", "/channels/duty").send().await.problem(409, "channel_in_file");
     let shown = json!({"chat_id": "2", "token": "***", "base_url": base});

@@ -11,7 +11,7 @@ use crate::api::upstream::{NOW, THEN};
 use crate::browser::browser::{Browser, NARROW, WIDE};
 use crate::dashboard::timeline::{DEAF, PART, ROUNDS};
 use crate::dashboard::visitor::{SHOP, shop};
-use crate::support::house::{House, OPERATOR, task_path};
+use crate::support::house::{House, OPERATOR, PASSWORD, task_path};
 
 /// What to look for, as a script for the page.
 const LOOK: &str = include_str!("look.js");
@@ -213,6 +213,28 @@ async fn every_page_is_easy_to_use_light_and_dark_wide_and_narrow() {
     wrong.extend(tour(&browser, &house, &PAGES, "ru-narrow").await);
     browser.close().await;
     assert!(wrong.is_empty(), "{} things are wrong:\n{}", wrong.len(), wrong.join("\n"));
+}
+
+/// A form of a page without any referrer comes from `Origin: null`, and is refused.
+#[tokio::test(flavor = "multi_thread")]
+async fn the_link_of_the_first_start_makes_the_first_admin() {
+    let house = House::open().await;
+    let browser = Browser::open().await;
+    let key = house.desk.open_setup().await.unwrap().unwrap();
+    browser.go(&format!("http://{}/dashboard/setup?key={}", house.address, *key)).await;
+    browser.fill("Name", "ada").await;
+    browser.fill("Password", PASSWORD).await;
+    browser.fill("The same again", "something else").await;
+    browser.press("Begin").await;
+    browser.reads("was not typed the same twice").await;
+    browser.fill("Password", PASSWORD).await;
+    browser.fill("The same again", PASSWORD).await;
+    browser.press("Begin").await;
+    browser.reads("No process runs here yet").await;
+    assert_eq!(browser.path().await, "/dashboard");
+    assert!(house.desk.open_setup().await.unwrap().is_none(), "there is an admin");
+    browser.close().await;
+    house.close().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -1,6 +1,7 @@
 //! The command line: the real binary, in folders of their own, on free ports.
 
 pub(crate) mod place;
+mod hands;
 mod help;
 mod config;
 mod chains;

@@ -120,6 +120,7 @@ impl Bench {
             descent: Descent::default(),
             clock: 0,
             awaits_since: None,
+            submitted: None,
             seed: Seed([0; 16]),
         });
         self.step(Cause::New)

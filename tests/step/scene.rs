@@ -284,6 +284,9 @@ mod rival {
         async fn find(&self, address: &Address) -> Result<Option<Task>, StoreError> {
             self.disk.find(address).await
         }
+        async fn keyed(&self, key: &str) -> Result<Option<Task>, StoreError> {
+            self.disk.keyed(key).await
+        }
         async fn tasks(&self, query: &TaskQuery) -> Result<Vec<Task>, StoreError> {
             self.disk.tasks(query).await
         }

@@ -321,9 +321,13 @@ async fn a_repeated_submit_finds_the_first_task(store: &dyn Store) {
     let results = commit(store, vec![step(keyed(1, "shop/one")), step(keyed(2, "shop/two"))]).await;
     assert_eq!(results[1], Err(Refused::Repeated(TaskId(1))));
     assert_eq!(put(store, keyed(3, "shop/one")).await, Err(Refused::Repeated(TaskId(1))));
+    let found = async |key: &str| store.keyed(key).await.unwrap().map(|it| it.id);
+    assert_eq!((found("k").await, found("other").await), (Some(TaskId(1)), None));
     put(store, moved(done(1, "shop/one"))).await.unwrap();
+    assert_eq!(found("k").await, Some(TaskId(1)), "also when it has ended");
     assert_eq!(put(store, keyed(3, "shop/one")).await, Err(Refused::Repeated(TaskId(1))));
     put(store, Transition { gone: true, ..moved(done(1, "shop/one")) }).await.unwrap();
+    assert_eq!(found("k").await, None, "and no longer");
     put(store, keyed(3, "shop/one")).await.unwrap();
 }
 

@@ -68,6 +68,7 @@ pub(crate) fn task(id: i64, name: &str) -> Task {
         descent: Descent::default(),
         clock: 0,
         awaits_since: Some(Timestamp(7)),
+        submitted: Some("what".into()),
         seed: Seed([7; 16]),
     }
 }

@@ -113,6 +113,9 @@ impl Store for Fickle {
     async fn find(&self, address: &Address) -> Result<Option<Task>, StoreError> {
         self.inner.find(address).await
     }
+    async fn keyed(&self, key: &str) -> Result<Option<Task>, StoreError> {
+        self.inner.keyed(key).await
+    }
     async fn tasks(&self, query: &TaskQuery) -> Result<Vec<Task>, StoreError> {
         self.inner.tasks(query).await
     }

@@ -109,6 +109,9 @@ impl Store for Refusing {
         self.store.find(address).await
     }
 
+    async fn keyed(&self, key: &str) -> Result<Option<Task>, StoreError> {
+        self.store.keyed(key).await
+    }
     async fn tasks(&self, query: &TaskQuery) -> Result<Vec<Task>, StoreError> {
         self.store.tasks(query).await
     }

@@ -16,13 +16,13 @@ use rustls::server::WebPkiClientVerifier;
 use super::servers::{Server, ask, bytes, get, world};
 
 /// A CA, and what it signed: certificates and keys in PEM.
-struct Office {
-    ca: rcgen::Certificate,
+pub(super) struct Office {
+    pub(super) ca: rcgen::Certificate,
     issuer: Issuer<'static, KeyPair>,
 }
 
 impl Office {
-    fn new(name: &str) -> Office {
+    pub(super) fn new(name: &str) -> Office {
         let key = KeyPair::generate().unwrap();
         let mut params = CertificateParams::new(Vec::new()).unwrap();
         params.distinguished_name.push(DnType::CommonName, name);
@@ -31,7 +31,7 @@ impl Office {
         Office { ca, issuer: Issuer::new(params, key) }
     }
 
-    fn sign(&self, name: &str) -> (rcgen::Certificate, KeyPair) {
+    pub(super) fn sign(&self, name: &str) -> (rcgen::Certificate, KeyPair) {
         let key = KeyPair::generate().unwrap();
         let params = CertificateParams::new(vec![name.to_owned()]).unwrap();
         (params.signed_by(&key, &self.issuer).unwrap(), key)

@@ -49,7 +49,7 @@ fn mail(given: &Value, message: &Message) -> MailAsk {
 fn read(name: &str, status: u16, body: Value) -> Result<String, Fault> {
     match (spec(name).read)(&HttpAnswer { status, headers: Map::new(), body })? {
         Reply::Taken(id) => Ok(id),
-        Reply::Moved { .. } => panic!("moved"),
+        Reply::Moved { .. } | Reply::Partly { .. } => panic!("not simply taken"),
     }
 }
 
@@ -305,6 +305,13 @@ fn mail_is_safe_by_default() {
     assert_eq!(mail(&starttls, &message("x")).port, 587);
     starttls["port"] = 2525.into();
     assert_eq!(mail(&starttls, &message("x")).port, 2525);
+    for (port, tls) in
+        [(465, Tls::Implicit), (587, Tls::Starttls), (25, Tls::Starttls), (2525, Tls::Implicit)]
+    {
+        let mut by_port = smtp();
+        by_port["port"] = port.into();
+        assert_eq!(mail(&by_port, &message("x")).tls, tls, "{port}");
+    }
     starttls["tls"] = "opportunistic".into();
     assert!((spec("smtp").request)(&config(&starttls), &message("x")).is_err());
     let evil = Message { subject: "a\r\nBcc: evil@example.org".into(), ..message("x") };

@@ -1,15 +1,19 @@
 //! Requests and their answers, good and ugly.
 
 use std::io::{Read, Write};
+use std::net::SocketAddr;
 use std::sync::Arc;
 
+use axum::extract::ConnectInfo;
+use beltline::engine::edges::World;
 use beltline::engine::shelf::Keyring;
-use beltline::model::effect::{Accept, Auth, Body, HttpAsk};
+use beltline::model::effect::{Accept, Answer, Ask, Auth, Body, Effect, HttpAsk};
 use beltline::model::fault::{Class, Fault};
+use beltline::model::time::Span;
 use beltline::world::world::{RealWorld, WorldConfig, WorldError};
 use serde_json::{Value, json};
 
-use super::servers::{Act, Server, ask, bytes, fault_of, get, say, self_signed, world};
+use super::servers::{Act, Server, ask, bytes, effect, fault_of, get, say, self_signed, world};
 
 fn kind(fault: &Fault) -> (&str, Class) {
     (fault.code.as_str(), fault.class)
@@ -41,6 +45,30 @@ async fn a_request_goes_out_as_it_was_asked() {
     ] {
         assert!(lower.contains(&format!("{header}\r\n")), "{header} in {asked}");
     }
+}
+
+/// A kept connection may be closed by the server in the very moment that it is used again, and then nobody
+/// can say whether the request was heard.
+#[tokio::test]
+async fn what_may_be_asked_only_once_goes_out_on_a_connection_of_its_own() {
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("http://{}/", listener.local_addr().unwrap());
+    let port = |ConnectInfo(from): ConnectInfo<SocketAddr>| async move { from.port().to_string() };
+    let app = axum::Router::new().route("/", axum::routing::any(port));
+    let app = app.into_make_service_with_connect_info::<SocketAddr>();
+    tokio::spawn(async move { axum::serve(listener, app).await });
+    let world = world(Keyring::default());
+    let from = async |once: bool| {
+        let asked = Effect { once, ..effect(Ask::Http(Box::new(get(&url))), Span::secs(5)) };
+        match world.perform(&asked).await.unwrap() {
+            Answer::Http(answer) => answer.body.to_string(),
+            other => panic!("{other:?}"),
+        }
+    };
+    let kept = from(false).await;
+    let (first, second) = (from(true).await, from(true).await);
+    assert!(first != kept && second != kept && first != second, "{kept} {first} {second}");
+    assert_eq!(from(false).await, kept, "all else shares what is kept");
 }
 
 #[tokio::test]

@@ -9,10 +9,13 @@ use beltline::model::effect::{Answer, Ask, TellAsk, mark};
 use beltline::model::fault::{Class, Fault};
 use beltline::model::time::Span;
 use beltline::world::world::{RealWorld, WorldConfig};
+use rustls::pki_types::PrivateKeyDer;
 use serde_json::{Value, json};
-use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader};
-use tokio::net::{TcpListener, TcpStream};
+use tokio::io::{AsyncBufReadExt, AsyncRead, AsyncWrite, AsyncWriteExt, BufReader};
+use tokio::net::TcpListener;
+use tokio_rustls::TlsAcceptor;
 
+use super::certificates::Office;
 use super::servers::{effect, self_signed, world};
 
 /// A mail server: its greeting, and what it says to each command that begins so, instead of yes.
@@ -36,6 +39,28 @@ impl Server {
         Server { address, heard }
     }
 
+    /// The same behind TLS, with a certificate that `office` signed.
+    async fn sealed(office: &Office) -> Server {
+        let _ = rustls::crypto::ring::default_provider().install_default();
+        let (cert, key) = office.sign("localhost");
+        let key = PrivateKeyDer::try_from(key.serialize_der()).unwrap();
+        let config = rustls::ServerConfig::builder().with_no_client_auth();
+        let config = config.with_single_cert(vec![cert.der().clone()], key).unwrap();
+        let acceptor = TlsAcceptor::from(Arc::new(config));
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap();
+        let heard = Arc::new(Mutex::new(Vec::new()));
+        let log = Arc::clone(&heard);
+        tokio::spawn(async move {
+            while let Ok((stream, _)) = listener.accept().await {
+                if let Ok(stream) = acceptor.accept(stream).await {
+                    tokio::spawn(talk(stream, HELLO, &[], Arc::clone(&log)));
+                }
+            }
+        });
+        Server { address, heard }
+    }
+
     fn heard(&self) -> String {
         self.heard.lock().unwrap().join("\n")
     }
@@ -50,7 +75,7 @@ impl Server {
 }
 
 async fn talk(
-    stream: TcpStream,
+    stream: impl AsyncRead + AsyncWrite + Unpin,
     greeting: &str,
     answers: &[(&str, &str)],
     log: Arc<Mutex<Vec<String>>>,
@@ -147,7 +172,7 @@ async fn a_no_of_the_server_is_temporary_or_lasting_as_it_says() {
         (&[("AUTH", "454 4.7.0 CANARY later\r\n")][..], Class::Passing, "*** later (code 454)"),
         (&[("RCPT", "hang up")][..], Class::Passing, "closed the connection"),
         (&[("RCPT", "what?\r\n")][..], Class::Lasting, "none of a mail server"),
-        (&[("EHLO", "250 hello\r\n")][..], Class::Lasting, "does not offer"),
+        (&[("EHLO", "250 hello\r\n")][..], Class::Lasting, "none of the logins PLAIN and LOGIN"),
     ] {
         let server = Server::new(HELLO, answers).await;
         let (message, got) = failure(server.config()).await;
@@ -187,10 +212,10 @@ async fn nothing_goes_in_the_clear_that_should_not() {
     let mut config = server.config();
     config["tls"] = "starttls".into();
     let (message, class) = failure(config.clone()).await;
-    assert!(message.contains("does not offer") && class == Class::Lasting, "{message}");
+    assert!(message.contains("offers no STARTTLS") && class == Class::Lasting, "{message}");
     config["tls"] = "implicit".into();
     let (message, class) = failure(config.clone()).await;
-    assert!(message.contains("cannot be trusted") && class == Class::Lasting, "{message}");
+    assert!(message.contains("hint: tls=starttls") && class == Class::Lasting, "{message}");
     config["host"] = "localhost".into();
     config["port"] = self_signed().port().into();
     let (message, class) = failure(config.clone()).await;
@@ -222,4 +247,79 @@ async fn a_mail_server_passes_the_guard() {
     let fault = tell(&world(open), Span::secs(2)).await.unwrap_err();
     assert!(fault.message.contains("may not be sent to `127.0.0.1`"), "{}", fault.message);
     assert_eq!(server.heard(), "");
+}
+
+#[tokio::test]
+async fn a_recipient_that_is_refused_keeps_it_from_no_other() {
+    let answers =
+        &[("RCPT TO:<gone", "550 5.1.1 no such person\r\n"), ("RCPT TO:<later", "451 4.2.1 a full box\r\n")];
+    let server = Server::new(HELLO, answers).await;
+    let mut config = server.config();
+    config["to"] = "gone@x.org, boss@x.org, Later <later@x.org>".into();
+    let keyring = Arc::new(self::keyring(config.clone()));
+    let allow_addresses = vec!["127.0.0.0/8".parse().unwrap()];
+    let open = WorldConfig { allow_addresses, ..WorldConfig::default() };
+    let world = RealWorld::new(open, Arc::clone(&keyring)).unwrap();
+    let taken = "2.0.0 Ok: queued as ABC";
+    let said = tell(&world, Span::secs(5)).await.unwrap();
+    let refused = "`gone@x.org` was refused: 5.1.1 no such person (code 550); \
+                   `later@x.org` was refused: 4.2.1 a full box (code 451)";
+    assert_eq!(said, format!("{taken}; {refused}"));
+    let heard = server.heard();
+    assert_eq!(heard.matches("\nDATA").count(), 1, "{heard}");
+    assert!(heard.contains("To: gone@x.org, boss@x.org, Later <later@x.org>"), "{heard}");
+    let standing = keyring.health().of("m");
+    assert_eq!(standing.fault.map(|it| it.message).as_deref(), Some(refused), "the channel is marked");
+
+    config["to"] = "gone@x.org, later@x.org".into();
+    let (message, class) = failure(config.clone()).await;
+    assert!(message.contains("no such person") && message.contains("a full box"), "{message}");
+    assert_eq!(class, Class::Passing, "one of them may have it later");
+    config["to"] = "gone@x.org".into();
+    assert_eq!(failure(config).await.1, Class::Lasting);
+}
+
+#[tokio::test]
+async fn a_message_is_what_mail_servers_and_readers_expect() {
+    let server = Server::new(HELLO, &[]).await;
+    let mut config = server.config();
+    let many: Vec<String> =
+        (0..40).map(|n| format!("Somebody {n} <somebody.{n}@mail.example.org>")).collect();
+    config["to"] = many.join(", ").into();
+    config["hello"] = "bot.example.org".into();
+    tell(&world(keyring(config.clone())), Span::secs(5)).await.unwrap();
+    let heard = server.heard();
+    assert!(heard.contains("EHLO bot.example.org\n"), "{heard}");
+    assert!(heard.contains("\nMIME-Version: 1.0\n"), "{heard}");
+    let longest = heard.lines().map(str::len).max().unwrap();
+    assert!(longest <= 78, "RFC 5322, 2.1.1: {longest}");
+    assert_eq!(heard.matches("RCPT TO:").count(), 40);
+
+    config["hello"] = "".into();
+    config["to"] = "ünï@example.org".into();
+    let (message, class) = failure(config).await;
+    assert!(message.contains("SMTPUTF8") && class == Class::Lasting, "{message}");
+    let name =
+        server.heard().lines().rev().find_map(|it| it.strip_prefix("EHLO ").map(str::to_owned)).unwrap();
+    assert!(name.contains('.'), "{name} is a full name or an address");
+}
+
+#[tokio::test]
+async fn a_ca_of_ones_own_is_trusted_and_no_other_then() {
+    let (ours, theirs) = (Office::new("ours"), Office::new("theirs"));
+    let server = Server::sealed(&ours).await;
+    let mut config = server.config();
+    config["host"] = "localhost".into();
+    config["tls"] = "implicit".into();
+    config["ca"] = ours.ca.pem().into();
+    assert_eq!(
+        tell(&world(keyring(config.clone())), Span::secs(5)).await.unwrap(),
+        "2.0.0 Ok: queued as ABC"
+    );
+    config["ca"] = theirs.ca.pem().into();
+    let (message, _) = failure(config.clone()).await;
+    assert!(message.contains("hint: ca=@FILE with the CA"), "{message}");
+    config["ca"] = "no certificate".into();
+    let (message, _) = failure(config).await;
+    assert!(message.contains("`ca`"), "{message}");
 }

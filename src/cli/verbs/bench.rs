@@ -202,7 +202,7 @@ impl Bench {
         let sent = futures::stream::iter(0..pieces).map(|at| {
             let lines = SLEEPERS_PIECE.min(count - at * SLEEPERS_PIECE);
             let body = "{\"params\":{}}\n".repeat(usize::try_from(lines).unwrap_or(0));
-            stream::send(&target.remote, "bench-sleep", body)
+            stream::send(&target.remote, "bench-sleep", body, None)
         });
         let mut sent = sent.buffer_unordered(PIECES_MAX);
         let (mut taken, mut errors) = (0u64, 0u64);

@@ -1,13 +1,12 @@
 //! `check`: all that is wrong with process files, as a compiler tells it.
 
-use std::fs;
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Result, bail};
 use clap::Args;
 use serde_json::json;
 
-use crate::cli::files::yaml_files;
+use crate::cli::files::{read_text, yaml_files};
 use crate::cli::out::Look;
 use crate::cli::session::Session;
 use crate::process::parse::parse;
@@ -42,7 +41,7 @@ impl Check {
         };
         for file in expanded(&given)? {
             let name = file.display().to_string();
-            let text = fs::read_to_string(&file).with_context(|| format!("`{name}` cannot be read"))?;
+            let text = read_text(&file)?;
             match parse(&text) {
                 Ok(process) => good.push(Source { name, text, process }),
                 Err(problems) => bad(problems, &name, &text)?,

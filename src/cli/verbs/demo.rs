@@ -206,7 +206,10 @@ impl Play<'_> {
         ] {
             self.say(&line)?;
         }
-        Ok(())
+        // Last, so that it is seen.
+        let link = self.stage.setup().map_or_else(|| format!("{engine}/dashboard"), str::to_owned);
+        self.say("\nAll of it as pages; the link opens once, for a name and a password of yours:")?;
+        self.say(&format!("  {link}"))
     }
 
     fn step(&mut self, title: &str) -> Result<()> {

@@ -1,14 +1,14 @@
 //! `deploy`: brings files to the server.
 
-use std::fs;
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context, Result, anyhow, bail};
+use anyhow::{Result, anyhow, bail};
 use clap::Args;
 use reqwest::Method;
 use reqwest::header::CONTENT_TYPE;
 use serde_json::{Value, json};
 
+use crate::cli::files::read_text;
 use crate::cli::out::{shown, text};
 use crate::cli::remote::{Remote, encoded, process_path};
 use crate::cli::session::Session;
@@ -65,7 +65,7 @@ impl Deploy {
     }
 
     async fn one(&self, remote: &Remote, file: &Path) -> Result<Value> {
-        let source = fs::read_to_string(file).context("it cannot be read")?;
+        let source = read_text(file)?;
         let id = id(&source)?;
         let moves = self.moves.iter().map(|it| it.replacen('=', ":", 1));
         let mut query: Vec<String> = moves.map(|it| format!("move={}", encoded(&it))).collect();

@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 
 use crate::cli::config::StoreChoice;
 use crate::cli::data::{DataDir, Standing};
-use crate::cli::files::{writable_by_all, yaml_files};
+use crate::cli::files::{read_text, writable_by_all, yaml_files};
 use crate::cli::finding::{Finding, Level, fail, ok, warn};
 use crate::cli::moment::now;
 use crate::cli::out::Look;
@@ -188,7 +188,7 @@ fn processes(session: &Session) -> Finding {
         let found = format!("everybody on this machine may change `{}`, and so deploy", path.display());
         return warn(WHAT, found, "chmod o-w");
     }
-    let bad = |file: &&std::path::PathBuf| fs::read_to_string(file).map_or(true, |it| parse(&it).is_err());
+    let bad = |file: &&std::path::PathBuf| read_text(file).map_or(true, |it| parse(&it).is_err());
     match files.iter().filter(bad).count() {
         0 => ok(WHAT, format!("{} in `{}`, all good", files.len(), folder.display())),
         many => {

@@ -1,6 +1,5 @@
 //! `graph`: a picture of a process, from a file or from the server.
 
-use std::fs;
 use std::path::Path;
 
 use anyhow::{Context, Result, bail};
@@ -8,6 +7,7 @@ use clap::Args;
 use reqwest::Method;
 use serde_json::json;
 
+use crate::cli::files::read_text;
 use crate::cli::remote::process_path;
 use crate::cli::session::Session;
 use crate::process::graph::mermaid;
@@ -67,7 +67,7 @@ impl Graph {
 
 fn read(path: &Path) -> Result<Process> {
     let name = path.display().to_string();
-    let source = fs::read_to_string(path).with_context(|| format!("`{name}` cannot be read"))?;
+    let source = read_text(path)?;
     match parse(&source) {
         Ok(process) => Ok(process),
         Err(problems) => {

@@ -8,9 +8,9 @@ use reqwest::header::IF_MATCH;
 use serde_json::{Value, json};
 
 use crate::cli::out::{Look, one_line, text};
-use crate::cli::pairs;
 use crate::cli::remote::task_path;
 use crate::cli::session::Session;
+use crate::cli::typed;
 
 /// A task, as it is named after a verb.
 #[derive(Debug, Args)]
@@ -94,7 +94,8 @@ pub struct Ack {
 impl Modify {
     /// Modifies.
     pub async fn run(self, session: &Session) -> Result<()> {
-        let body = json!({"params": pairs::read(&self.params)?});
+        let params = typed::params(&session.remote()?, &self.whom.process, &self.params).await?;
+        let body = json!({"params": params});
         order(session, &self.whom, "modify", &body, self.if_revision).await
     }
 }

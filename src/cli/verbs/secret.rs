@@ -1,12 +1,12 @@
 //! `secret`: what processes read as `secret.NAME`. Written, never shown.
 
-use std::fs;
 use std::path::PathBuf;
 
-use anyhow::{Context, Result, anyhow};
+use anyhow::{Result, anyhow};
 use clap::{Args, Subcommand};
 use serde_json::{Value, json};
 
+use crate::cli::files::read_text;
 use crate::cli::moment::{far, now};
 use crate::cli::out::{Look, shown, text};
 use crate::cli::pairs;
@@ -32,7 +32,7 @@ pub struct Secret {
 
 #[derive(Debug, Subcommand)]
 enum Verb {
-    /// Set a secret; asks without echo, or reads a line of stdin
+    /// Set a secret; asks without echo, or takes all of stdin
     Set {
         /// Its name, read as {{secret.NAME}}
         name: String,
@@ -65,7 +65,7 @@ impl Secret {
         match self.verb {
             Verb::Flow { .. } => Ok(()),
             Verb::Set { name, hosts } => {
-                let body = json!({"value": pairs::asked(&name)?, "hosts": hosts});
+                let body = json!({"value": pairs::whole(&name)?, "hosts": hosts});
                 let answer = remote.put(&path(&name), &body).await?;
                 out.answer(&answer, || out.line(format!("{name} is set")))
             }
@@ -97,7 +97,7 @@ fn flow(files: &[PathBuf], session: &Session) -> Result<()> {
     let mut processes = Vec::new();
     for file in expanded(&given)? {
         let name = file.display().to_string();
-        let source = fs::read_to_string(&file).with_context(|| format!("`{name}` cannot be read"))?;
+        let source = read_text(&file)?;
         let process = parse(&source).map_err(|problems| {
             let many = problems.len();
             anyhow!("`{name}` has {many} problems; hint: `beltline check` tells them")

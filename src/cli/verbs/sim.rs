@@ -79,7 +79,25 @@ impl Simulate {
             }
             let (address, host) =
                 ("--allow-address 127.0.0.1", format!("--allow-oauth-host {}", sim.token_url));
-            out.line(format!("\nlet an engine reach it:  beltline serve {address} {host}"))?;
+            let (portal, token) = (&sim.portal_url, &sim.token_url);
+            let (bot, providers, mail) = (&keys.telegram_token, &sim.providers_url, sim.smtp_addr);
+            let bot = format!("--via telegram chat_id=1234 token={bot} base_url={providers}");
+            let mail = format!("--via smtp host={} port={} tls=none", mail.ip(), mail.port());
+            let keys = format!("client_id={DEMO_CLIENT_ID} client_secret={DEMO_CLIENT_SECRET}");
+            for line in [
+                String::new(),
+                "let an engine reach it:".to_owned(),
+                format!("  beltline serve {address} {host}"),
+                "tell a person by its Telegram, and by its mail server:".to_owned(),
+                format!("  beltline channel add author {bot}"),
+                format!("  beltline channel add mail {mail} from=bot@x.org to=you@x.org"),
+                "keep a token of its portal:".to_owned(),
+                "  beltline clone bitrix-oauth --as bitrix --defaults".to_owned(),
+                format!("  beltline submit bitrix --ref token portal={portal} oauth_host={token} {keys}"),
+                String::new(),
+            ] {
+                out.line(line)?;
+            }
             out.line("Ctrl-C stops it")
         })?;
         tokio::signal::ctrl_c().await?;

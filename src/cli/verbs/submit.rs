@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use anyhow::Result;
+use anyhow::{Result, bail};
 use clap::{Args, ValueEnum};
 use reqwest::Method;
 use reqwest::header::{HeaderName, HeaderValue};
@@ -11,16 +11,18 @@ use serde_json::{Value, json};
 use crate::cli::failure::Usage;
 use crate::cli::moment::now;
 use crate::cli::out::text;
-use crate::cli::pairs;
 use crate::cli::remote::{encoded, process_path};
 use crate::cli::session::Session;
 use crate::cli::stream;
 use crate::cli::timeline;
+use crate::cli::typed;
 
 /// Put a task into a process
 #[derive(Debug, Args)]
 #[command(after_help = "\
-Values:  name=text   name:=JSON   name=@FILE   name=-  (asked without echo, or a line of stdin)
+Values:  name=text   name:=JSON   name=@FILE   name=-  (asked without echo, or stdin)
+         n=5 is a number where the process says that n is one
+With --wait the exit code is 1 if the task fails.
 
 Examples:
   beltline submit hello city=Riga
@@ -60,10 +62,10 @@ impl Submit {
     /// Submits.
     pub async fn run(self, session: &Session) -> Result<()> {
         if let Some(file) = &self.from {
-            return stream::submit(session, &self.process, file).await;
+            return stream::submit(session, &self.process, file, self.idempotency_key.as_deref()).await;
         }
         let remote = session.remote()?;
-        let mut body = json!({"params": pairs::read(&self.params)?});
+        let mut body = json!({"params": typed::params(&remote, &self.process, &self.params).await?});
         if let Some(reference) = &self.reference {
             body["ref"] = Value::from(reference.as_str());
         }
@@ -97,6 +99,19 @@ impl Submit {
                 )],
             };
             session.out.line(lines.join("\n"))
-        })
+        })?;
+        match self.wait {
+            Some(_) if text(&task, "state") == "failed" => bail!("{}", failed(&task)),
+            _ => Ok(()),
+        }
+    }
+}
+
+/// That the task has come to a bad end, and of what.
+fn failed(task: &Value) -> String {
+    let name = format!("{}/{}", text(task, "process"), text(task, "ref"));
+    match task.get("fault").filter(|it| !it.is_null()) {
+        Some(fault) => format!("{name} failed: {}: {}", text(fault, "code"), text(fault, "message")),
+        None => format!("{name} failed at {}", text(task, "node")),
     }
 }
