@@ -3,6 +3,7 @@
 pub mod failure;
 pub mod out;
 pub mod env;
+pub mod zones;
 pub mod suggest;
 pub mod files;
 pub mod keys;

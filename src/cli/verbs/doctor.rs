@@ -18,6 +18,7 @@ use crate::cli::session::Session;
 use crate::cli::verbs::doctor_status::{people, status_findings};
 use crate::desk::disk::{Disk, Room};
 use crate::engine::edges::Clock;
+use crate::model::calendar::zone;
 use crate::model::time::{Span, Timestamp};
 use crate::process::parse::parse;
 use crate::world::clock::SystemClock;
@@ -49,6 +50,7 @@ impl Doctor {
         if session.config.server.is_none() {
             findings.extend(lost_store(session, &data));
             findings.extend([folder(&data), key(session, &data), disk(&data), processes(session)]);
+            findings.push(ok("time zones", zone::says()));
         }
         findings.push(clock());
         findings.extend(server(session, &data, !self.no_check).await);
