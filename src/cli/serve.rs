@@ -64,7 +64,7 @@ pub struct Engine {
     runner: Part,
     channels: Part,
     watchdog: Part,
-    watcher: Option<JoinHandle<()>>,
+    watcher: JoinHandle<()>,
     _lock: Lock,
 }
 
@@ -115,7 +115,7 @@ impl Engine {
         if let Some(tls) = &tls {
             tokio::spawn(follow(config, Arc::clone(tls), stop_answers.clone()));
         }
-        let watcher = watch.map(|watch| tokio::spawn(redeploy(watch, Arc::clone(&desk))));
+        let watcher = tokio::spawn(redeploy(watch, Arc::clone(&desk)));
         if let Err(error) = data.set_address(local) {
             tracing::error!(
                 "{error:#}; the command line does not find the engine by itself, only with --server"
@@ -166,9 +166,7 @@ impl Engine {
     /// Stops: no new requests, then those under way, then what was taken in.
     pub async fn stop(mut self) {
         self.data.forget_address();
-        if let Some(watcher) = self.watcher {
-            watcher.abort();
-        }
+        self.watcher.abort();
         self.stop_answers.cancel();
         self.world.hurry();
         self.desk.stopping();
@@ -276,21 +274,12 @@ fn follow(config: &Config, tls: Arc<Tls>, stop: CancellationToken) -> impl Futur
         .map(|it| it.parent().filter(|it| *it != Path::new("")).unwrap_or(Path::new(".")).into())
         .collect();
     async move {
-        let mut watches: Vec<Watch> = Vec::new();
-        for folder in &folders {
-            match Watch::new(folder) {
-                Ok(watch) => watches.push(watch),
-                Err(error) => tracing::warn!("{error:#}; a new certificate is read after SIGHUP"),
-            }
-        }
+        let mut watches: Vec<Watch> = folders.iter().map(|it| Watch::new(it)).collect();
         while !watches.is_empty() {
             let next = futures::future::select_all(watches.iter_mut().map(|it| Box::pin(it.next())));
             tokio::select! {
                 () = stop.cancelled() => return,
-                (changed, ..) = next => match changed {
-                    Some(_) => reload(&tls),
-                    None => return,
-                },
+                _ = next => reload(&tls),
             }
         }
     }
@@ -313,7 +302,7 @@ async fn bind(listen: SocketAddr) -> Result<TcpListener> {
 }
 
 /// Deploys what lies in the folder. It is watched from before, so that nothing changes unseen.
-async fn deploy_folder(config: &Config, desk: &Desk) -> Result<(Option<Watch>, Vec<FileResult>)> {
+async fn deploy_folder(config: &Config, desk: &Desk) -> Result<(Watch, Vec<FileResult>)> {
     let folder = &config.processes;
     fs::create_dir_all(folder)
         .with_context(|| format!("the folder `{}` cannot be made", folder.display()))?;
@@ -323,20 +312,14 @@ async fn deploy_folder(config: &Config, desk: &Desk) -> Result<(Option<Watch>, V
             "everybody on this machine may change it, and deploy with the operator's rights; hint: chmod o-w"
         );
     }
-    let watch = match Watch::new(folder) {
-        Ok(watch) => Some(watch),
-        Err(error) => {
-            tracing::warn!("{error:#}; changes are seen at the next start, or with `beltline deploy`");
-            None
-        }
-    };
+    let watch = Watch::new(folder);
     Ok((watch, desk.deploy_folder(folder).await.context("the processes were not deployed")?))
 }
 
 /// Deploys each file that changes. A bad one changes nothing, and the desk says so.
 async fn redeploy(mut watch: Watch, desk: Arc<Desk>) {
-    while let Some(changed) = watch.next().await {
-        for path in changed {
+    loop {
+        for path in watch.next().await {
             look_at(&path, &desk).await;
         }
     }
