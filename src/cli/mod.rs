@@ -24,6 +24,7 @@ pub mod events;
 pub mod timeline;
 pub mod watch;
 pub mod logs;
+pub mod metrics;
 pub mod signals;
 mod descriptors;
 mod part;

@@ -4,11 +4,10 @@ use std::collections::BTreeSet;
 use std::fs;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, OnceLock};
+use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context, Result, anyhow, bail};
-use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusHandle};
 use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
@@ -22,6 +21,7 @@ use crate::cli::config::Config;
 use crate::cli::data::{DataDir, Lock};
 use crate::cli::descriptors::raise;
 use crate::cli::files::writable_by_all;
+use crate::cli::metrics;
 use crate::cli::part::{Part, why};
 use crate::cli::watch::Watch;
 use crate::dashboard::router::pages;
@@ -74,7 +74,7 @@ impl Engine {
         config.check_listen()?;
         config.notes.iter().for_each(|note| tracing::warn!("{note}"));
         // Before anything is measured: what is loaded is.
-        let metrics = metrics()?;
+        let metrics = metrics::begin()?;
         let data = DataDir::at(&config.data);
         data.make()?;
         let lock = data.lock()?;
@@ -336,31 +336,11 @@ async fn look_at(path: &Path, desk: &Desk) {
     }
 }
 
-/// What was counted.
-static COUNTS: OnceLock<PrometheusHandle> = OnceLock::new();
-
-/// Sums up what was measured now and then. Without it every single value is kept until somebody asks for the
-/// metrics, which may be never.
+/// Sums up what was measured now and then.
 async fn sum_up(stop: CancellationToken) {
     while tokio::time::timeout(SUM_PAUSE, stop.cancelled()).await.is_err() {
-        if let Some(counts) = COUNTS.get() {
-            counts.run_upkeep();
-        }
+        metrics::sum_up();
     }
-}
-
-/// Begins to count; gives what was counted as text. The counts are of this process, whatever runs in it.
-fn metrics() -> Result<Metrics> {
-    if COUNTS.get().is_none() {
-        let counts = PrometheusBuilder::new().install_recorder().context("the metrics do not begin")?;
-        // Somebody was faster, and counts for all.
-        drop(COUNTS.set(counts));
-    }
-    let render = |counts: &PrometheusHandle| {
-        counts.run_upkeep();
-        counts.render()
-    };
-    Ok(Arc::new(move || COUNTS.get().map(render).unwrap_or_default()))
 }
 
 #[cfg(test)]

@@ -7,6 +7,7 @@ mod chains;
 mod check;
 mod tasks;
 mod keeping;
+mod metrics;
 mod zones;
 mod secrets;
 mod each;
