@@ -93,8 +93,11 @@ impl Watch {
     /// the end is told the next time.
     pub async fn next(&mut self) -> BTreeSet<PathBuf> {
         loop {
-            let sign = tokio::time::timeout(LOOK, self.signs.recv()).await;
-            self.note(sign.ok().flatten());
+            // What was named when somebody gave up waiting is not waited for again.
+            if self.named.is_empty() {
+                let sign = tokio::time::timeout(LOOK, self.signs.recv()).await;
+                self.note(sign.ok().flatten());
+            }
             let mut shot = self.look().await;
             if shot.files == self.told.files && self.named.is_empty() {
                 continue;

@@ -44,7 +44,7 @@ pub const SPEC: Spec = Spec {
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 struct Shape {
-    /// How long, e.g. `25m`, or an expression in seconds.
+    /// How long, e.g. `25m`, or an expression in seconds; at most a hundred years.
     r#for: Option<Value>,
     /// Until when: RFC 3339, or Unix seconds.
     until: Option<Draft>,

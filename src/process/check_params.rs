@@ -2,6 +2,7 @@
 
 use serde_json::Value;
 
+use crate::model::calendar::moment;
 use crate::model::near::nearest;
 use crate::model::scope::RESERVED;
 use crate::model::tree::{Key, Spot, Tree};
@@ -58,7 +59,15 @@ fn life(param: &ParamSpec, key: &Key, tree: &Tree, all: &[(ParamSpec, Key, Tree)
                 let message = format!("{said}, which is {}", wanted(param.kind));
                 Problem::new(spot(field), message).hint(numbers)
             }
-            Some(_) => continue,
+            Some((param, key, tree)) => {
+                // Each task would be refused for it.
+                let bad = param.default.as_ref().filter(|it| !it.is_null() && *it != "");
+                let Some(why) = bad.and_then(|it| moment::read(it).err()) else { continue };
+                let why = why.to_string();
+                let (why, hint) = why.split_once("; hint: ").unwrap_or((&why, numbers));
+                let spot = tree.get("default").map_or(key.spot, |it| it.spot);
+                Problem::new(spot, format!("{said}, whose default {why}")).hint(hint)
+            }
         };
         problems.push(problem);
     }

@@ -80,7 +80,7 @@ fn nicknamed(upper: &str, nickname: &str) -> Result<(), String> {
     }
     let hint = match nickname {
         "MIDNIGHT" => "`@daily`".to_owned(),
-        _ if nickname.starts_with("EVERY") => "`every: 90m` instead of `cron`".to_owned(),
+        _ if nickname.starts_with("EVERY") => "`every: 90m` in a schedule, `for: 90m` in a delay".to_owned(),
         _ => format!("there are {}", NICKNAMES.map(|it| format!("`{}`", it.to_lowercase())).join(", ")),
     };
     Err(format!("there is no `{}`; hint: {hint}", upper.to_lowercase()))
@@ -147,9 +147,9 @@ impl Field {
     /// A step that is never taken.
     fn too_far(&self, piece: &str, far: u16, (first, last): (u16, u16)) -> String {
         let hint = match self.name {
-            "second" => format!("`every: {far}s` instead of `cron`"),
-            "minute" => format!("`every: {far}m` instead of `cron`"),
-            "hour" => format!("`every: {far}h` instead of `cron`"),
+            "second" => format!("`every: {far}s` in a schedule, `for: {far}s` in a delay"),
+            "minute" => format!("`every: {far}m` in a schedule, `for: {far}m` in a delay"),
+            "hour" => format!("`every: {far}h` in a schedule, `for: {far}h` in a delay"),
             name => format!("name the {name}s"),
         };
         let name = self.name;

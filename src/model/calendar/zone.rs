@@ -7,6 +7,7 @@
 use std::path::PathBuf;
 use std::sync::{LazyLock, OnceLock};
 
+use jiff::fmt::temporal::DateTimeParser;
 use jiff::tz::{TimeZone, TimeZoneDatabase};
 
 /// The table that is part of the binary.
@@ -101,8 +102,16 @@ pub fn get(name: &str) -> Result<TimeZone, String> {
     found.ok_or_else(|| format!("there is no time zone `{name}`; hint: write it as in `Europe/Riga`"))
 }
 
+/// The moment of a date that names its zone: `2026-03-01T09:00[Europe/Riga]`.
+pub fn moment(text: &str) -> Option<jiff::Timestamp> {
+    let read = |zones: &TimeZoneDatabase| DateTimeParser::new().parse_zoned_with(zones, text).ok();
+    let machine = CHOSEN.get().filter(|it| it.machine_first).and_then(Tables::machine);
+    machine.and_then(read).or_else(|| read(&BUILT_IN)).map(|it| it.timestamp())
+}
+
 /// The zone of this machine: its name by the tables in use, and what the machine says if it has no name.
 pub fn of_machine() -> TimeZone {
+    #[expect(clippy::disallowed_methods, reason = "its name is asked for, and then its table looked up")]
     let zone = TimeZone::system();
     zone.iana_name().and_then(|name| get(name).ok()).unwrap_or(zone)
 }
@@ -182,5 +191,7 @@ mod tests {
         assert_eq!(get("America/Vancouver").unwrap().to_offset(december).seconds(), -7 * 3_600);
         let error = get("Europe/Rigga").unwrap_err();
         assert!(error.contains("`Europe/Rigga`") && get("").is_err(), "{error}");
+        let noon = moment("2026-12-01T12:00[America/Vancouver]").unwrap();
+        assert_eq!((noon.to_string().as_str(), moment("noon")), ("2026-12-01T19:00:00Z", None));
     }
 }
