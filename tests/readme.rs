@@ -5,6 +5,7 @@ use std::path::PathBuf;
 
 use beltline::cli::app::command;
 use beltline::cli::config_file;
+use beltline::cli::metrics;
 use beltline::desk::manual;
 use beltline::model::faults;
 use beltline::process::parse::parse;
@@ -105,6 +106,7 @@ fn the_tables_are_those_of_the_code() {
         ("faults", manual::faults_table()),
         ("templates", manual::templates_table()),
         ("channels", manual::channels_table()),
+        ("metrics", metrics::table()),
     ] {
         assert!(table.lines().count() > 4, "{table}");
         let mark = format!("<!-- {name}: written by tests/readme.rs -->\n");

@@ -13,6 +13,8 @@ use crate::cli::flags::{Common, Said};
 use crate::cli::out::Out;
 use crate::cli::session::Session;
 use crate::cli::verbs;
+use crate::cli::zones;
+use crate::model::calendar::zone;
 
 /// Runs processes: YAML files of named nodes through which tasks move, durably
 #[derive(Debug, Parser)]
@@ -134,6 +136,7 @@ pub fn main() -> ExitCode {
 
 fn run(cli: Cli) -> Result<()> {
     let env = Env::read();
+    zone::choose(zones::of_machine());
     let mut said = cli.common.said();
     said.extend(engine_said(&cli.verb));
     let config = Config::gather(&said, cli.common.config.as_deref(), &env)?;

@@ -12,6 +12,8 @@ pub const PREFIX: &str = "BELTLINE_";
 const NO_COLOR: &str = "NO_COLOR";
 /// What `~` means.
 const HOME: &str = "HOME";
+/// Where the C library looks for time zones, if it is set.
+const TZDIR: &str = "TZDIR";
 
 impl Env {
     /// As the process was given it. What is no text is not for us.
@@ -30,6 +32,11 @@ impl Env {
         let mut words: Vec<String> = all.map(|it| it.to_string_lossy().into_owned()).collect();
         words.pop();
         words
+    }
+
+    /// Where the machine's table of time zones lies, if somebody says so.
+    pub fn zones() -> Option<std::path::PathBuf> {
+        std::env::var_os(TZDIR).filter(|it| !it.is_empty()).map(Into::into)
     }
 
     /// A variable that is set and not empty, without the blanks around it: `$(cat FILE)` and files that were

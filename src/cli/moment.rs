@@ -1,9 +1,9 @@
 //! Times as people read them: in their zone, or how far from now.
 
-use jiff::tz::TimeZone;
 use serde_json::Value;
 
 use crate::engine::edges::Clock;
+use crate::model::calendar::zone;
 use crate::model::time::{Span, Timestamp};
 use crate::world::clock::SystemClock;
 
@@ -66,7 +66,7 @@ pub fn of_day(value: Option<&Value>) -> String {
 
 fn format(value: Option<&Value>, how: &str) -> String {
     let at = time(value).and_then(|it| jiff::Timestamp::from_millisecond(it.0).ok());
-    at.map_or(String::new(), |it| it.to_zoned(TimeZone::system()).strftime(how).to_string())
+    at.map_or(String::new(), |it| it.to_zoned(zone::of_machine()).strftime(how).to_string())
 }
 
 #[cfg(test)]

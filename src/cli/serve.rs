@@ -4,11 +4,10 @@ use std::collections::BTreeSet;
 use std::fs;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, OnceLock};
+use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context, Result, anyhow, bail};
-use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusHandle};
 use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
@@ -22,6 +21,7 @@ use crate::cli::config::Config;
 use crate::cli::data::{DataDir, Lock};
 use crate::cli::descriptors::raise;
 use crate::cli::files::writable_by_all;
+use crate::cli::metrics;
 use crate::cli::part::{Part, why};
 use crate::cli::watch::Watch;
 use crate::dashboard::router::pages;
@@ -64,7 +64,7 @@ pub struct Engine {
     runner: Part,
     channels: Part,
     watchdog: Part,
-    watcher: Option<JoinHandle<()>>,
+    watcher: JoinHandle<()>,
     _lock: Lock,
 }
 
@@ -74,7 +74,7 @@ impl Engine {
         config.check_listen()?;
         config.notes.iter().for_each(|note| tracing::warn!("{note}"));
         // Before anything is measured: what is loaded is.
-        let metrics = metrics()?;
+        let metrics = metrics::begin()?;
         let data = DataDir::at(&config.data);
         data.make()?;
         let lock = data.lock()?;
@@ -115,7 +115,7 @@ impl Engine {
         if let Some(tls) = &tls {
             tokio::spawn(follow(config, Arc::clone(tls), stop_answers.clone()));
         }
-        let watcher = watch.map(|watch| tokio::spawn(redeploy(watch, Arc::clone(&desk))));
+        let watcher = tokio::spawn(redeploy(watch, Arc::clone(&desk)));
         if let Err(error) = data.set_address(local) {
             tracing::error!(
                 "{error:#}; the command line does not find the engine by itself, only with --server"
@@ -166,9 +166,7 @@ impl Engine {
     /// Stops: no new requests, then those under way, then what was taken in.
     pub async fn stop(mut self) {
         self.data.forget_address();
-        if let Some(watcher) = self.watcher {
-            watcher.abort();
-        }
+        self.watcher.abort();
         self.stop_answers.cancel();
         self.world.hurry();
         self.desk.stopping();
@@ -276,21 +274,12 @@ fn follow(config: &Config, tls: Arc<Tls>, stop: CancellationToken) -> impl Futur
         .map(|it| it.parent().filter(|it| *it != Path::new("")).unwrap_or(Path::new(".")).into())
         .collect();
     async move {
-        let mut watches: Vec<Watch> = Vec::new();
-        for folder in &folders {
-            match Watch::new(folder) {
-                Ok(watch) => watches.push(watch),
-                Err(error) => tracing::warn!("{error:#}; a new certificate is read after SIGHUP"),
-            }
-        }
+        let mut watches: Vec<Watch> = folders.iter().map(|it| Watch::new(it)).collect();
         while !watches.is_empty() {
             let next = futures::future::select_all(watches.iter_mut().map(|it| Box::pin(it.next())));
             tokio::select! {
                 () = stop.cancelled() => return,
-                (changed, ..) = next => match changed {
-                    Some(_) => reload(&tls),
-                    None => return,
-                },
+                _ = next => reload(&tls),
             }
         }
     }
@@ -313,7 +302,7 @@ async fn bind(listen: SocketAddr) -> Result<TcpListener> {
 }
 
 /// Deploys what lies in the folder. It is watched from before, so that nothing changes unseen.
-async fn deploy_folder(config: &Config, desk: &Desk) -> Result<(Option<Watch>, Vec<FileResult>)> {
+async fn deploy_folder(config: &Config, desk: &Desk) -> Result<(Watch, Vec<FileResult>)> {
     let folder = &config.processes;
     fs::create_dir_all(folder)
         .with_context(|| format!("the folder `{}` cannot be made", folder.display()))?;
@@ -323,20 +312,14 @@ async fn deploy_folder(config: &Config, desk: &Desk) -> Result<(Option<Watch>, V
             "everybody on this machine may change it, and deploy with the operator's rights; hint: chmod o-w"
         );
     }
-    let watch = match Watch::new(folder) {
-        Ok(watch) => Some(watch),
-        Err(error) => {
-            tracing::warn!("{error:#}; changes are seen at the next start, or with `beltline deploy`");
-            None
-        }
-    };
+    let watch = Watch::new(folder);
     Ok((watch, desk.deploy_folder(folder).await.context("the processes were not deployed")?))
 }
 
 /// Deploys each file that changes. A bad one changes nothing, and the desk says so.
 async fn redeploy(mut watch: Watch, desk: Arc<Desk>) {
-    while let Some(changed) = watch.next().await {
-        for path in changed {
+    loop {
+        for path in watch.next().await {
             look_at(&path, &desk).await;
         }
     }
@@ -353,31 +336,11 @@ async fn look_at(path: &Path, desk: &Desk) {
     }
 }
 
-/// What was counted.
-static COUNTS: OnceLock<PrometheusHandle> = OnceLock::new();
-
-/// Sums up what was measured now and then. Without it every single value is kept until somebody asks for the
-/// metrics, which may be never.
+/// Sums up what was measured now and then.
 async fn sum_up(stop: CancellationToken) {
     while tokio::time::timeout(SUM_PAUSE, stop.cancelled()).await.is_err() {
-        if let Some(counts) = COUNTS.get() {
-            counts.run_upkeep();
-        }
+        metrics::sum_up();
     }
-}
-
-/// Begins to count; gives what was counted as text. The counts are of this process, whatever runs in it.
-fn metrics() -> Result<Metrics> {
-    if COUNTS.get().is_none() {
-        let counts = PrometheusBuilder::new().install_recorder().context("the metrics do not begin")?;
-        // Somebody was faster, and counts for all.
-        drop(COUNTS.set(counts));
-    }
-    let render = |counts: &PrometheusHandle| {
-        counts.run_upkeep();
-        counts.render()
-    };
-    Ok(Arc::new(move || COUNTS.get().map(render).unwrap_or_default()))
 }
 
 #[cfg(test)]

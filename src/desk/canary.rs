@@ -1,13 +1,12 @@
 //! [`Canary`]: when a channel is tried though nothing is wrong, so that a dead one is not found out by an
 //! alarm.
 
-use std::str::FromStr;
-
-use croner::Cron;
 use jiff::tz::TimeZone;
 use serde_json::{Map, Value};
 
 use crate::channels::spec::{CANARY, CANARY_ZONE};
+use crate::model::calendar::cron::Cron;
+use crate::model::calendar::zone as zones;
 use crate::model::time::Timestamp;
 
 /// What `weekly` is: Monday at nine.
@@ -35,23 +34,18 @@ impl Canary {
             };
         }
         let zone = if zone.is_empty() { "UTC" } else { zone };
-        let zone = TimeZone::get(zone).map_err(|_| {
-            format!("`{CANARY_ZONE}`: there is no time zone `{zone}`; hint: write it as in `Europe/Riga`")
-        })?;
+        let zone = zones::get(zone).map_err(|error| format!("`{CANARY_ZONE}`: {error}"))?;
         let written = if cron == "weekly" { WEEKLY } else { cron };
-        let cron = Cron::from_str(written).map_err(|error| {
-            let error = error.to_string();
-            let why = error.trim_end_matches('.');
-            format!("`{CANARY}`: `{cron}` is no cron expression: {why}; hint: `weekly`, or `{WEEKLY}`")
+        let cron = written.parse().map_err(|error: String| {
+            let why = error.split("; hint: ").next().unwrap_or_default();
+            format!("`{CANARY}`: {why}; hint: `weekly`, or `{WEEKLY}`")
         })?;
         Ok(Some(Canary { cron, zone }))
     }
 
-    /// When it sings next after `at`; never if the expression has no such day.
+    /// When it sings next after `at`; never if its years are over.
     pub fn after(&self, at: Timestamp) -> Option<Timestamp> {
-        let at = jiff::Timestamp::from_millisecond(at.0).ok()?.to_zoned(self.zone.clone());
-        let next = self.cron.find_next_occurrence(&at, false).ok()?;
-        Some(Timestamp(next.timestamp().as_millisecond()))
+        self.cron.next(&self.zone, at)
     }
 }
 

@@ -16,6 +16,7 @@ use crate::desk::heart::RunnerStatus;
 use crate::desk::refusal::Done;
 use crate::desk::watchdog::WatchdogStatus;
 use crate::engine::edges::StoreError;
+use crate::model::calendar::zone;
 
 /// How it goes.
 #[derive(Clone, Debug, Serialize, ToSchema)]
@@ -58,6 +59,8 @@ pub struct Status {
     pub connections_max: usize,
     /// How the wall clock was set.
     pub clock: ClockStatus,
+    /// The table of time zones that schedules and dates go by: its release, and where it is from.
+    pub zones: String,
     /// Texts that could not be deployed.
     pub problems: Vec<TroubleView>,
     /// The number of the newest event.
@@ -171,6 +174,7 @@ impl Desk {
             files_max: self.config.files_max,
             connections_max: self.config.connections_max,
             clock: self.clock_status(),
+            zones: zone::says(),
             problems: self.troubles(),
             last_event: 0,
             public_url: self.public_url().to_string(),

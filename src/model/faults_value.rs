@@ -81,9 +81,9 @@ fill:
   on_error: tell
 ",
         ),
-    Entry::new("no_next_run", Lasting, "the cron expression has no next moment")
-        .remedy("30 February never comes: look at day and month.")
-        .example("never: {kind: delay, cron: \"0 0 30 2 *\", next: done, on_error: tell}\n"),
+    Entry::new("no_next_run", Lasting, "the cron expression does not come any more")
+        .remedy("Its years are over: look at the seventh field.")
+        .example("over: {kind: delay, cron: \"0 0 9 1 2 * 2026\", next: done, on_error: tell}\n"),
     Entry::new("no_such_node", Lasting, "the node where the task stands is not in the process any more")
         .remedy("`beltline move PROCESS REF NODE`; `beltline deploy FILE --move old=new` does it for all.")
         .example("here: {kind: delay, for: 1m, next: done}\n"),

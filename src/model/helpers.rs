@@ -9,6 +9,8 @@ use hmac::{Hmac, KeyInit, Mac};
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_decode_str, utf8_percent_encode};
 use sha2::{Digest, Sha256};
 
+use crate::model::calendar::{moment, zone};
+
 /// All but the unreserved characters of RFC 3986: what is encoded so is one piece of a URL and nothing else.
 const RESERVED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
 
@@ -78,21 +80,11 @@ fn is_dots(step: &str) -> bool {
     matches!(step.to_ascii_lowercase().replace("%2e", ".").as_str(), "." | "..")
 }
 
-/// A moment, given in unix seconds or as RFC 3339, in the words of `strftime`; in UTC if no zone is given.
+/// A moment in the words of `strftime`; in UTC if no zone is given.
 pub(crate) fn date(moment: &serde_json::Value, format: &str, zone: Option<&str>) -> Result<String, String> {
-    let bad = || format!("`{moment}` is no moment; hint: unix seconds, or `2026-11-21T05:30:00Z`");
-    let time: jiff::Timestamp = match moment {
-        serde_json::Value::String(text) => text.parse().map_err(|_| bad())?,
-        value => {
-            // Whole milliseconds are far inside what a float holds exactly.
-            #[expect(clippy::cast_possible_truncation, reason = "jiff refuses what is out of range")]
-            let millis = (value.as_f64().ok_or_else(bad)? * 1_000.0) as i64;
-            jiff::Timestamp::from_millisecond(millis).map_err(|_| bad())?
-        }
-    };
-    let zoned = time.in_tz(zone.unwrap_or("UTC")).map_err(|_| {
-        format!("there is no time zone `{}`; hint: such as `Europe/Riga`", zone.unwrap_or_default())
-    })?;
+    let at = moment::read(moment).map_err(|why| format!("`{moment}` {why}"))?;
+    let time = jiff::Timestamp::from_millisecond(at.0).map_err(|_| format!("`{moment}` is no moment"))?;
+    let zoned = time.to_zoned(zone::get(zone.unwrap_or("UTC"))?);
     jiff::fmt::strtime::format(format, &zoned).map_err(|_| format!("`{format}` is no format for a date"))
 }
 

@@ -2,6 +2,7 @@
 
 pub mod names;
 pub mod time;
+pub mod calendar;
 pub mod steps;
 pub mod marks;
 pub mod forms;

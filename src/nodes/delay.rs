@@ -12,23 +12,24 @@
 //! deadline: {kind: delay, until: "{{due_at}}", wake: letter, next: close}
 //! ```
 //!
-//! `for` and `until` take an expression too: seconds, and Unix seconds.
+//! `for` and `until` take an expression too: seconds, and Unix seconds. `for` is at most a hundred years.
 
-use std::str::FromStr;
-
-use croner::Cron;
-use jiff::Zoned;
 use jiff::tz::TimeZone;
 use schemars::JsonSchema;
 use serde::Deserialize;
 use serde_json::Value;
 
+use crate::model::calendar::cron::Cron;
+use crate::model::calendar::{moment, zone};
 use crate::model::fault::Fault;
 use crate::model::kind::{Event, Kind, Spec, Verdict, parse, schema};
 use crate::model::names::NodeName;
 use crate::model::scope::View;
-use crate::model::time::{SPAN_MAX, Span, Timestamp};
+use crate::model::time::{Span, Timestamp};
 use crate::model::value::Draft;
+
+/// The longest `for`: a hundred years.
+const FOR_MAX: Span = Span::days(36_525);
 
 /// The register's line.
 pub const SPEC: Spec = Spec {
@@ -43,7 +44,7 @@ pub const SPEC: Spec = Spec {
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 struct Shape {
-    /// How long, e.g. `25m`, or an expression in seconds.
+    /// How long, e.g. `25m`, or an expression in seconds; at most a hundred years.
     r#for: Option<Value>,
     /// Until when: RFC 3339, or Unix seconds.
     until: Option<Draft>,
@@ -100,7 +101,7 @@ impl TryFrom<Shape> for Delay {
 fn length(written: &Value) -> Result<Ending, String> {
     match written {
         Value::String(text) if !text.contains("{{") && !text.starts_with('=') => {
-            Ok(Ending::After(text.parse()?))
+            Ok(Ending::After(bounded(text.parse()?)?))
         }
         Value::String(_) => Draft::new(written).map(Ending::AfterDraft).map_err(|it| it.to_string()),
         other => Err(format!("`{other}` is no length of time; hint: write the unit, as in `25m`")),
@@ -108,14 +109,8 @@ fn length(written: &Value) -> Result<Ending, String> {
 }
 
 fn schedule(cron: &str, zone: Option<&str>) -> Result<Ending, String> {
-    let zone = zone.unwrap_or("UTC");
-    let zone = TimeZone::get(zone)
-        .map_err(|_| format!("there is no time zone `{zone}`; hint: write it as in `Europe/Riga`"))?;
-    let cron = Cron::from_str(cron).map_err(|error| {
-        let hint = "minute hour day month weekday, as in `0 9 * * MON-FRI`";
-        format!("`{cron}` is no cron expression: {error}; hint: {hint}")
-    })?;
-    Ok(Ending::Cron(Box::new(cron), zone))
+    let zone = zone::get(zone.unwrap_or("UTC"))?;
+    Ok(Ending::Cron(Box::new(cron.parse()?), zone))
 }
 
 impl Kind for Delay {
@@ -155,14 +150,22 @@ impl Ending {
     }
 }
 
+/// What nobody lives to see is a slip: most often milliseconds, or a moment, where a length of time belongs.
+fn bounded(span: Span) -> Result<Span, String> {
+    let hint = "hint: a number is seconds, and a moment belongs to `until`";
+    let bad = || format!("`for` is {span}, and is at most a hundred years ({FOR_MAX}); {hint}");
+    (span <= FOR_MAX).then_some(span).ok_or_else(bad)
+}
+
 /// A span from a text such as `25m`, or a number of seconds. Less than nothing is nothing.
 fn span_of(value: &Value) -> Result<Span, Fault> {
     let bad = |message: String| Fault::lasting("bad_value", message);
-    match (value.as_str(), value.as_f64()) {
-        (Some(text), _) => text.parse().map_err(bad),
-        (None, Some(secs)) if secs.is_finite() => Ok(millis(secs.max(0.0) * 1_000.0).min(SPAN_MAX)),
-        _ => Err(bad(format!("`for` is {value}, and must be seconds or a text such as `25m`"))),
-    }
+    let span = match (value.as_str(), value.as_f64()) {
+        (Some(text), _) => text.parse().map_err(bad)?,
+        (None, Some(secs)) if secs.is_finite() => millis(secs.max(0.0) * 1_000.0),
+        _ => return Err(bad(format!("`for` is {value}, and must be seconds or a text such as `25m`"))),
+    };
+    bounded(span).map_err(bad)
 }
 
 #[expect(
@@ -174,30 +177,12 @@ fn millis(millis: f64) -> Span {
     Span(millis.ceil() as u64)
 }
 
-/// A moment from RFC 3339 text, or Unix seconds.
 fn moment_of(value: &Value) -> Result<Timestamp, Fault> {
-    let bad =
-        || Fault::lasting("bad_value", format!("`until` is {value}, and must be RFC 3339 or Unix seconds"));
-    let text = value.as_str().map(str::trim);
-    match text.map_or_else(|| value.as_f64(), |text| text.parse().ok()) {
-        Some(secs) if secs.is_finite() => {
-            let span = millis(secs.abs() * 1_000.0).min(SPAN_MAX);
-            let epoch = Timestamp(0);
-            Ok(if secs < 0.0 { epoch - span } else { epoch + span })
-        }
-        _ => {
-            let time: jiff::Timestamp = text.and_then(|it| it.parse().ok()).ok_or_else(bad)?;
-            Ok(Timestamp(time.as_millisecond()))
-        }
-    }
+    moment::read(value).map_err(|why| Fault::lasting("bad_value", format!("`until: {value}` {why}")))
 }
 
 fn next(cron: &Cron, zone: &TimeZone, now: Timestamp) -> Result<Timestamp, Fault> {
-    let bad = |error: &dyn std::fmt::Display| {
-        Fault::lasting("no_next_run", format!("cron has no next run: {error}"))
-    };
-    let now = jiff::Timestamp::from_millisecond(now.0).map_err(|error| bad(&error))?;
-    let next: Zoned =
-        cron.find_next_occurrence(&now.to_zoned(zone.clone()), false).map_err(|error| bad(&error))?;
-    Ok(Timestamp(next.timestamp().as_millisecond()))
+    cron.next(zone, now).ok_or_else(|| {
+        Fault::lasting("no_next_run", format!("`{}` does not come any more after {now}", cron.as_str()))
+    })
 }

@@ -1,7 +1,10 @@
 //! Whether a process takes the params it is given, and what it makes of them.
 
+use std::collections::BTreeSet;
+
 use serde_json::Value;
 
+use crate::model::calendar::moment;
 use crate::model::fault::Fault;
 use crate::model::json;
 use crate::model::params::Params;
@@ -27,6 +30,7 @@ pub fn admit(process: &Process, given: Params) -> Result<Params, Vec<(String, Fa
             (None, None) => {}
         }
     }
+    faults.extend(moments(process, &params));
     faults.extend(fits(process, &params).err().map(|fault| ("params".to_owned(), fault)));
     if faults.is_empty() { Ok(params) } else { Err(faults) }
 }
@@ -57,6 +61,7 @@ pub fn typed(process: &Process, params: &Params) -> Result<(), Vec<(String, Faul
         let given = params.get(&spec.name).filter(|value| !value.is_null());
         faults.extend(given.and_then(|value| misfit(process, spec, value)));
     }
+    faults.extend(moments(process, params));
     if faults.is_empty() { Ok(()) } else { Err(faults) }
 }
 
@@ -128,6 +133,20 @@ fn missing(process: &Process, spec: &ParamSpec) -> Fault {
     Fault::lasting("missing_param", message)
 }
 
+/// What is given as the moment of a value's life, and is none. Without it nobody would be warned, in silence.
+fn moments(process: &Process, params: &Params) -> Vec<(String, Fault)> {
+    let lives = process.params.iter().filter_map(|it| it.life.as_ref());
+    let names = lives.flat_map(|it| [Some(&it.dies_at), it.born_at.as_ref(), it.warn_at.as_ref()]);
+    let names: BTreeSet<&String> = names.flatten().collect();
+    let given = names.into_iter().filter_map(|name| Some((name, params.get(name)?)));
+    let bad = given.filter(|(_, value)| !value.is_null() && *value != "").filter_map(|(name, value)| {
+        let why = moment::read(value).err()?;
+        let message = format!("the param `{name}` of process `{}` {why}", process.id);
+        Some((name.clone(), Fault::lasting("bad_param", message)))
+    });
+    bad.collect()
+}
+
 /// Never tells the value: it may be a secret.
 fn misfit(process: &Process, spec: &ParamSpec, value: &Value) -> Option<(String, Fault)> {
     let why = unfit(spec.kind, value)?;
@@ -174,6 +193,39 @@ mod tests {
         assert_eq!(told(json!({"city": "Riga", "times": 7.0})), r#"{"city":"Riga","times":7}"#);
         insta::assert_snapshot!(told(json!({"city": 5, "times": "3", "deep": null, "task": 1})));
         insta::assert_snapshot!(told(json!({"times": 4.0, "more": "x".repeat(100)})));
+    }
+
+    #[test]
+    fn a_moment_that_is_none_is_told_to_who_gives_it() {
+        let text = "process: p\nparams:\n  token: {dies_at: end, born_at: start, warn_at: wake}\n  \
+                    end: {}\n  start: {}\n  wake: {}\nnodes:\n  in: {kind: input, next: out}\n  \
+                    out: {kind: end}\n";
+        let process = parse_with(KINDS, text).unwrap();
+        let faults = |given: Value, admitting: bool| -> Vec<String> {
+            let Value::Object(given) = given else { panic!("params are an object") };
+            let done = match admitting {
+                true => admit(&process, given.into()).map(|_| ()),
+                false => typed(&process, &given.into()),
+            };
+            done.err()
+                .unwrap_or_default()
+                .into_iter()
+                .map(|(name, it)| format!("{name}: {}", it.message))
+                .collect()
+        };
+        for admitting in [true, false] {
+            for name in ["end", "start", "wake"] {
+                let told = faults(json!({name: 1_796_050_800_000_i64}), admitting);
+                assert!(told.len() == 1 && told[0].starts_with(&format!("{name}: ")), "{told:?}");
+                assert!(told[0].contains("is in milliseconds (2026-11-30T15:00:00Z)"), "{told:?}");
+                assert!(faults(json!({name: "soon"}), admitting)[0].contains("is no moment"));
+            }
+            for good in
+                [json!(1_796_050_800), json!("1796050800"), json!("2026-11-30T15:00:00Z"), json!(null)]
+            {
+                assert!(faults(json!({"end": good}), admitting).is_empty(), "{good}");
+            }
+        }
     }
 
     #[test]

@@ -2,6 +2,7 @@
 
 use serde_json::Value;
 
+use crate::model::calendar::moment;
 use crate::model::near::nearest;
 use crate::model::scope::RESERVED;
 use crate::model::tree::{Key, Spot, Tree};
@@ -21,7 +22,7 @@ pub fn check(params: &[(ParamSpec, Key, Tree)]) -> Vec<Problem> {
     params.iter().flat_map(one).collect()
 }
 
-/// A value's end, its beginning and its warning are numbers that people may see, in other params.
+/// A value's end, its beginning and its warning are moments that people may see, in other params.
 fn life(param: &ParamSpec, key: &Key, tree: &Tree, all: &[(ParamSpec, Key, Tree)]) -> Vec<Problem> {
     let name = &param.name;
     let spot = |field: &str| tree.get(field).map_or(key.spot, |tree| tree.spot);
@@ -54,17 +55,30 @@ fn life(param: &ParamSpec, key: &Key, tree: &Tree, all: &[(ParamSpec, Key, Tree)
                 let message = format!("{said}, which is `secret`, but a moment is shown");
                 Problem::new(spot(field), message).hint(numbers)
             }
-            Some((ParamSpec { kind: ParamKind::Any | ParamKind::Number | ParamKind::Integer, .. }, ..)) => {
-                continue;
-            }
-            Some((param, ..)) => {
+            Some((param, ..)) if !may_be_a_moment(param.kind) => {
                 let message = format!("{said}, which is {}", wanted(param.kind));
                 Problem::new(spot(field), message).hint(numbers)
+            }
+            Some((param, key, tree)) => {
+                // Each task would be refused for it.
+                let bad = param.default.as_ref().filter(|it| !it.is_null() && *it != "");
+                let Some(why) = bad.and_then(|it| moment::read(it).err()) else { continue };
+                let why = why.to_string();
+                let (why, hint) = why.split_once("; hint: ").unwrap_or((&why, numbers));
+                let spot = tree.get("default").map_or(key.spot, |it| it.spot);
+                Problem::new(spot, format!("{said}, whose default {why}")).hint(hint)
             }
         };
         problems.push(problem);
     }
     problems
+}
+
+fn may_be_a_moment(kind: ParamKind) -> bool {
+    match kind {
+        ParamKind::Any | ParamKind::Number | ParamKind::Integer | ParamKind::String => true,
+        ParamKind::Boolean | ParamKind::Object | ParamKind::Array => false,
+    }
 }
 
 fn one(param: &ParamSpec, key: &Key, tree: &Tree) -> Vec<Problem> {

@@ -91,13 +91,14 @@ pub struct ParamShape {
     pub about: String,
     /// For people.
     pub example: Option<Value>,
-    /// Its value dies, as a token does: the name of the param with that moment, in Unix seconds.
+    /// Its value dies, as a token does: the name of the param with that moment, as Unix seconds or a
+    /// date with its zone.
     pub dies_at: Option<String>,
-    /// The name of the param with the moment since when it has lived, in Unix seconds.
+    /// The name of the param with the moment since when it has lived.
     pub born_at: Option<String>,
     /// How much time a person needs to act: the last safe moment to wake one is so long before it dies.
     pub warn: Option<Span>,
-    /// The name of the param with that moment, in Unix seconds, where the process knows it better.
+    /// The name of the param with that moment, where the process knows it better.
     pub warn_at: Option<String>,
 }
 

@@ -1,11 +1,9 @@
 //! [`Life`]: how long a param's value lives, as the process says and the task's other params have it.
 
+use crate::model::calendar::moment::{self, SECONDS_MAX, Unread};
 use crate::model::params::Params;
 use crate::model::time::Timestamp;
 use crate::process::process::{LifeSpec, ParamSpec, Process};
-
-/// The last second that a date of four digits has. What a token server says beyond it is cut to it.
-const SECONDS_MAX: i64 = 253_402_207_200;
 
 /// The life of one value.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -47,12 +45,17 @@ fn life(param: &ParamSpec, params: &Params) -> Option<Life> {
     Some(Life { param: param.name.clone(), born_at, dies_at, warn_at })
 }
 
-/// Unix seconds in a param.
+/// The moment in a param. What is given from outside is refused in another unit; what the process itself has
+/// written stands there, beside a value that was received and must not be lost, and is what it can only be.
 fn moment(params: &Params, name: &str) -> Option<Timestamp> {
     let value = params.get(name)?;
-    #[expect(clippy::cast_possible_truncation, reason = "a float is cut to the range right after")]
-    let seconds = value.as_i64().or_else(|| value.as_f64().map(|it| it as i64))?;
-    Some(Timestamp(seconds.clamp(0, SECONDS_MAX) * 1_000))
+    let at = match moment::read(value) {
+        Ok(at) | Err(Unread::Unit(_, at)) => at,
+        // What a token server says beyond all dates is cut to the last.
+        Err(_) if value.as_f64().is_some_and(|it| it > 0.0) => Timestamp(SECONDS_MAX * 1_000),
+        Err(_) => return value.as_f64().map(|_| Timestamp(0)),
+    };
+    Some(at.max(Timestamp(0)))
 }
 
 #[cfg(test)]
@@ -84,8 +87,25 @@ nodes:
     #[test]
     fn a_life_stands_in_other_params() {
         let both = json!({"token": "t", "key": 1, "end": 10_000, "start": 100.5, "wake": 7_000});
-        let token = ("token".to_owned(), Some(100_000), 10_000_000, 6_400_000);
+        let token = ("token".to_owned(), Some(100_500), 10_000_000, 6_400_000);
         assert_eq!(lives(both), [token, ("key".to_owned(), None, 10_000_000, 7_000_000)]);
+    }
+
+    #[test]
+    fn an_end_is_read_as_it_is_written() {
+        let second = 1_796_050_800;
+        for end in [
+            json!(second),
+            json!("1796050800"),
+            json!("2026-11-30T15:00:00Z"),
+            json!("2026-11-30T17:00:00+02:00"),
+            // The process itself wrote it; nothing else can be meant.
+            json!(1_796_050_800_000_i64),
+            json!("1796050800000"),
+        ] {
+            assert_eq!(lives(json!({"token": "t", "end": end}))[0].2, second * 1_000, "{end}");
+        }
+        assert_eq!(lives(json!({"token": "t", "end": -5}))[0].2, 0);
     }
 
     #[test]

@@ -1,16 +1,14 @@
 //! [`Schedule`]: when a process submits tasks by itself. Pure: what is due between two moments is computed,
 //! and nothing here knows what time it is.
 //!
-//! Daylight saving: a fixed time that a spring night leaves out is planned once, for the first moment after
-//! the gap; one that an autumn night has twice is planned once, for the first of the two. What is planned by
-//! intervals (`*/15 * * * *`, `every`) goes on by the clock of the machine and neither stops nor doubles.
+//! What daylight saving does to a cron expression stands in `model/calendar/cron.rs`; `every` knows no zone.
 
-use croner::Cron;
 use jiff::Zoned;
 use jiff::tz::TimeZone;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use crate::model::calendar::cron::Cron;
 use crate::model::time::{Span, Timestamp};
 use crate::model::value::Draft;
 
@@ -106,7 +104,7 @@ impl Schedule {
                 let span = i64::try_from(span.0).ok()?;
                 Some(Timestamp(at.0.div_euclid(span).checked_add(1)?.checked_mul(span)?))
             }
-            Rhythm::Cron(cron) => Some(moment(&cron.find_next_occurrence(&self.local(at)?, false).ok()?)),
+            Rhythm::Cron(cron) => cron.next(&self.zone, at),
         }
     }
 
@@ -117,7 +115,7 @@ impl Schedule {
                 let span = i64::try_from(span.0).ok()?;
                 Some(Timestamp(at.0.div_euclid(span).checked_mul(span)?))
             }
-            Rhythm::Cron(cron) => Some(moment(&cron.find_previous_occurrence(&self.local(at)?, true).ok()?)),
+            Rhythm::Cron(cron) => cron.previous(&self.zone, at),
         }
     }
 
@@ -186,10 +184,7 @@ impl Schedule {
     /// In words: `At 09:00, Monday through Friday, Europe/Riga`.
     pub fn words(&self) -> String {
         match &self.rhythm {
-            Rhythm::Cron(cron) => {
-                let words = cron.describe();
-                format!("{}, {}", words.trim_end_matches('.'), self.zone_name)
-            }
+            Rhythm::Cron(cron) => format!("{}, {}", cron.words(), self.zone_name),
             Rhythm::Every(span) => format!("every {span}"),
         }
     }
@@ -219,10 +214,6 @@ impl Schedule {
     fn local(&self, at: Timestamp) -> Option<Zoned> {
         Some(jiff::Timestamp::from_millisecond(at.0).ok()?.to_zoned(self.zone.clone()))
     }
-}
-
-fn moment(time: &Zoned) -> Timestamp {
-    Timestamp(time.timestamp().as_millisecond())
 }
 
 /// How far off a moment is: `in 1 d 19 h`, `in 40 s`, `now`.

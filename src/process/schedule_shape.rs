@@ -1,22 +1,18 @@
 //! The shape of `schedule:` in a process file.
 
 use std::collections::BTreeMap;
-use std::str::FromStr;
 
-use croner::Cron;
-use jiff::tz::TimeZone;
 use schemars::JsonSchema;
 use serde::Deserialize;
 
+use crate::model::calendar::zone;
 use crate::model::scope::RESERVED;
-use crate::model::time::{Span, Timestamp};
+use crate::model::time::Span;
 use crate::model::value::Draft;
 use crate::process::schedule::{Missed, Overlap, Rhythm, Schedule, WINDOW, WINDOW_MAX};
 
 /// What runs more often than that is no schedule but a loop.
 const EVERY_MIN: Span = Span::secs(1);
-/// From here it is looked whether a cron expression ever fires: 2026-01-01.
-const EPOCH: Timestamp = Timestamp(1_767_225_600_000);
 
 /// A schedule as it is written.
 #[derive(Debug, Deserialize)]
@@ -59,11 +55,9 @@ impl TryFrom<ScheduleShape> for ScheduleRead {
 
     fn try_from(shape: ScheduleShape) -> Result<ScheduleRead, String> {
         let zone_name = shape.zone.clone().unwrap_or_else(|| "UTC".to_owned());
-        let zone = TimeZone::get(&zone_name).map_err(|_| {
-            format!("there is no time zone `{zone_name}`; hint: write it as in `Europe/Riga`")
-        })?;
+        let zone = zone::get(&zone_name)?;
         let rhythm = match (shape.cron, shape.every) {
-            (Some(cron), None) => Rhythm::Cron(Box::new(read_cron(&cron)?)),
+            (Some(cron), None) => Rhythm::Cron(Box::new(cron.parse()?)),
             (None, Some(_)) if shape.zone.is_some() => {
                 return Err("`zone` belongs to `cron`; hint: leave it out".to_owned());
             }
@@ -85,7 +79,7 @@ impl TryFrom<ScheduleShape> for ScheduleRead {
         if let Some(name) = shape.params.keys().find(|it| RESERVED.contains(&it.as_str())) {
             return Err(format!("`{name}` is a reserved name and cannot be a param; hint: choose another"));
         }
-        let schedule = Schedule {
+        Ok(ScheduleRead(Schedule {
             name: shape.name.unwrap_or_default(),
             about: shape.about,
             rhythm,
@@ -96,20 +90,8 @@ impl TryFrom<ScheduleShape> for ScheduleRead {
             overlap: shape.overlap,
             missed: shape.missed,
             window: shape.window.unwrap_or(WINDOW),
-        };
-        if schedule.next(EPOCH).is_none() {
-            let hint = "hint: is there such a day? February has at most 29";
-            return Err(format!("this never comes: `{}`; {hint}", schedule.told()));
-        }
-        Ok(ScheduleRead(schedule))
+        }))
     }
-}
-
-fn read_cron(text: &str) -> Result<Cron, String> {
-    Cron::from_str(text).map_err(|error| {
-        let hint = "minute hour day month weekday, as in `0 9 * * MON-FRI`";
-        format!("`{text}` is no cron expression: {error}; hint: {hint}")
-    })
 }
 
 impl ScheduleRead {

@@ -64,7 +64,9 @@ fn the_lives_of_params_are_checked() {
     let text = "process: p\nparams:\n  a: {dies_at: expire_at, warn: 5m, warn_at: word}\n  \
                 b: {warn: 5m, born_at: expires_at}\n  c: {dies_at: hidden, born_at: expires_at}\n  \
                 d: {dies_at: expires_at, warn: soon}\n  e: {dies_at: expires_at, warn_at: expires_at}\n  \
-                expires_at: {type: integer}\n  word: {type: string}\n  hidden: {secret: true}\n\
+                f: {dies_at: millis}\n  millis: {default: 1996050800000}\n  g: {dies_at: iso}\n  \
+                iso: {type: string, default: \"2033-04-02T10:33:20Z\"}\n  \
+                expires_at: {type: integer}\n  word: {type: boolean}\n  hidden: {secret: true}\n\
                 nodes:\n  start: {kind: input, next: done}\n  done: {kind: end}\n";
     insta::assert_snapshot!(shown(text));
 }

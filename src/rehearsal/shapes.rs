@@ -9,6 +9,7 @@ use jiff::tz::TimeZone;
 use serde::{Deserialize, Deserializer, de};
 use serde_json::{Map, Value};
 
+use crate::model::calendar::zone;
 use crate::model::fault::{Class, Fault};
 use crate::model::faults;
 use crate::model::names::{Address, NodeName, ProcessId, Ref};
@@ -212,7 +213,7 @@ impl FromStr for Moment {
 
     fn from_str(text: &str) -> Result<Moment, String> {
         let text = text.trim();
-        let zoned = || text.parse::<jiff::Zoned>().ok().map(|it| it.timestamp());
+        let zoned = || zone::moment(text);
         let civil = || text.parse::<DateTime>().ok()?.to_zoned(TimeZone::UTC).ok().map(|it| it.timestamp());
         let at = text.parse::<jiff::Timestamp>().ok().or_else(zoned).or_else(civil);
         let at = at.ok_or_else(|| {

@@ -8,6 +8,8 @@ mod chains;
 mod check;
 mod tasks;
 mod keeping;
+mod metrics;
+mod zones;
 mod secrets;
 mod each;
 mod engine;

@@ -2,5 +2,6 @@
 
 mod hands;
 mod kills;
+mod nights;
 mod policies;
 mod times;

@@ -5,6 +5,7 @@ mod law;
 mod bench;
 mod cases;
 mod commons;
+mod delays;
 mod faults;
 mod heads;
 mod http;

@@ -15,9 +15,10 @@ use crate::cli::moment::now;
 use crate::cli::out::Look;
 use crate::cli::remote::{Refusal, Remote};
 use crate::cli::session::Session;
-use crate::cli::verbs::doctor_status::{people, status_findings};
+use crate::cli::verbs::doctor_status::{ZONES, people, status_findings};
 use crate::desk::disk::{Disk, Room};
 use crate::engine::edges::Clock;
+use crate::model::calendar::zone;
 use crate::model::time::{Span, Timestamp};
 use crate::process::parse::parse;
 use crate::world::clock::SystemClock;
@@ -52,6 +53,10 @@ impl Doctor {
         }
         findings.push(clock());
         findings.extend(server(session, &data, !self.no_check).await);
+        // An engine goes by what it has chosen at its start; without one it is what it would choose now.
+        if session.config.server.is_none() && findings.iter().all(|it| it.what != ZONES) {
+            findings.push(ok(ZONES, zone::says()));
+        }
         tell(session, &findings)?;
         match findings.iter().filter(|it| it.level == Level::Fail).count() {
             0 => Ok(()),

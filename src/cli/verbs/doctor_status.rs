@@ -10,6 +10,8 @@ use crate::cli::session::Session;
 use crate::model::steps::ClockStep;
 use crate::model::time::Span;
 
+/// What the finding about the tables of time zones is called.
+pub(super) const ZONES: &str = "time zones";
 /// A task later than that is kept waiting by something.
 const LATE_S_MAX: f64 = 5.0;
 /// Of how many tasks it is asked when their values die, those first that need a person soonest.
@@ -47,6 +49,7 @@ pub(super) async fn status_findings(remote: &Remote, status: &Value) -> Vec<Find
         findings.push(warn("timers", found, "is the machine too slow, or the store?"));
     }
     findings.extend(stepped(&status["clock"]));
+    findings.extend(status["zones"].as_str().map(|it| ok(ZONES, it)));
     findings.extend(files(status));
     let problems = status["problems"].as_array().cloned().unwrap_or_default();
     for problem in &problems {
