@@ -16,19 +16,19 @@ use handlebars::{
 };
 use serde_json::{Map, Value};
 
-use crate::model::budget::{charge, charge_text, charge_value, many, named, noted, within};
+use crate::model::budget::{charge, charge_text, charge_value, named, noted, within};
+use crate::model::carried::uncapped;
 use crate::model::fault::Fault;
+use crate::model::helper_names::{MAKERS, ORDERS};
 use crate::model::helpers;
 use crate::model::hole::Hole;
 use crate::model::look::{as_text, is_missing, null, refuse_marks};
+use crate::model::makers::{Maker, Order, TAG_STEPS, argument, draw, failed, is_true, length};
 use crate::model::mistake::Mistake;
 use crate::model::scan::Part;
 use crate::model::scope::View;
 use crate::model::tags::{self, Rewritten};
 use crate::model::uses::Uses;
-
-/// How many steps handlebars takes for one thing of its own: a tag, or one turn of an `#each`.
-const TAG_STEPS: u64 = 40;
 
 /// A compiled text with blocks.
 #[derive(Clone, Debug)]
@@ -43,8 +43,11 @@ static REGISTRY: LazyLock<Handlebars<'static>> = LazyLock::new(|| {
     registry.register_escape_fn(handlebars::no_escape);
     registry.set_strict_mode(true);
     registry.set_prevent_indent(true);
-    for name in tags::MAKERS {
+    for name in MAKERS {
         registry.register_helper(name, Box::new(Maker(name)));
+    }
+    for name in ORDERS {
+        registry.register_helper(name, Box::new(Order(name)));
     }
     registry
 });
@@ -54,11 +57,8 @@ impl Blocks {
     pub(crate) fn of(text: &str, parts: &[Part]) -> Result<Blocks, Mistake> {
         let rewritten = tags::rewrite(text, parts)?;
         let template = Template::compile(&rewritten.source).map_err(|it| {
-            Mistake::new(format!(
-                "the blocks do not hold together: {}",
-                it.reason().to_string().to_lowercase()
-            ))
-            .hint("blocks are `{{#if x}}…{{else}}…{{/if}}`, `{{#each list}}{{this}}{{/each}}`")
+            Mistake::new(format!("the blocks do not hold together: {}", uncapped(&it.reason().to_string())))
+                .hint("blocks are `{{#if x}}…{{else}}…{{/if}}`, `{{#each list}}{{this}}{{/each}}`")
         })?;
         Ok(Blocks { text: text.into(), template: Arc::new(template), rewritten: Arc::new(rewritten) })
     }
@@ -132,7 +132,7 @@ fn fault_of(error: &RenderError) -> Fault {
         RenderErrorReason::MissingVariable(None) => {
             Fault::lasting("missing_param", "a value in a block is missing")
         }
-        reason => Fault::lasting("bad_value", reason.to_string().to_lowercase()),
+        reason => Fault::lasting("bad_value", uncapped(&reason.to_string())),
     }
 }
 
@@ -146,63 +146,6 @@ impl Output for Counted {
         self.0.push_str(piece);
         Ok(())
     }
-}
-
-/// Draws on the budget for a value that handlebars is handed, and for what it does about it: an `#each`
-/// turns as often as it has items.
-fn draw(value: &Value) -> Result<(), RenderError> {
-    let turns = match value {
-        Value::Array(items) => items.len(),
-        Value::Object(map) => map.len(),
-        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => 0,
-    };
-    let drawn = charge(TAG_STEPS.saturating_mul(many(turns) + 1), 0).and_then(|()| charge_value(value));
-    drawn.map_err(|it| failed(it.message))
-}
-
-fn failed(message: String) -> RenderError {
-    RenderErrorReason::Other(message).into()
-}
-
-/// A helper that makes a text of values; knows nothing of the view.
-struct Maker(&'static str);
-
-impl HelperDef for Maker {
-    fn call_inner<'reg: 'rc, 'rc>(
-        &self,
-        helper: &Helper<'rc>,
-        _: &'reg Handlebars<'reg>,
-        _: &'rc Context,
-        _: &mut RenderContext<'reg, 'rc>,
-    ) -> Result<ScopedJson<'rc>, RenderError> {
-        let value = argument(helper, 0)?;
-        draw(value)?;
-        let text = || as_text(Cow::Borrowed(value), "an argument").map_err(|it| failed(it.message));
-        let second = helper.param(1).and_then(|it| it.value().as_str());
-        let third = helper.param(2).and_then(|it| it.value().as_str());
-        let made = match self.0 {
-            "json" => value.to_string(),
-            "sha256" => helpers::sha256(&text()?, second).map_err(failed)?,
-            "base64" => helpers::base64(&text()?),
-            "urlencode" => helpers::urlencode(&text()?),
-            "urldecode" => helpers::urldecode(&text()?).map_err(failed)?,
-            "hmac" => {
-                let key = second.ok_or_else(|| failed("`hmac` takes a text and a key".to_owned()))?;
-                helpers::hmac_in(&text()?, key, third).map_err(failed)?
-            }
-            _ => helpers::date(value, second.unwrap_or("%Y-%m-%d %H:%M:%S"), third).map_err(failed)?,
-        };
-        charge_text(made.len()).map_err(|it| failed(it.message))?;
-        Ok(ScopedJson::Derived(Value::String(made)))
-    }
-}
-
-fn argument<'a>(helper: &'a Helper, index: usize) -> Result<&'a Value, RenderError> {
-    let param = helper.param(index).ok_or_else(|| failed(format!("`{}` takes a value", helper.name())))?;
-    if param.is_value_missing() {
-        return Err(RenderErrorReason::MissingVariable(param.relative_path().cloned()).into());
-    }
-    Ok(param.value())
 }
 
 /// The words between the rewritten text and the view.
@@ -220,8 +163,12 @@ enum Word {
     Or,
     /// Gives a hole's value.
     Get,
-    /// Gives a hole's value, or null if it is missing.
+    /// Gives whether a hole's value is true; what is missing is not.
     Soft,
+    /// The same of a value of handlebars.
+    Truth,
+    /// Gives the length of a list or a text of handlebars, or what a map has by that name.
+    Length,
     /// Gives a hole's value, which must be a list or a map.
     Many,
     /// Draws on the budget for a block that begins.
@@ -229,7 +176,7 @@ enum Word {
 }
 
 impl Word {
-    const ALL: [Word; 9] = [
+    const ALL: [Word; 11] = [
         Word::Hole,
         Word::Raw,
         Word::Out,
@@ -237,6 +184,8 @@ impl Word {
         Word::Or,
         Word::Get,
         Word::Soft,
+        Word::Truth,
+        Word::Length,
         Word::Many,
         Word::Paid,
     ];
@@ -250,6 +199,8 @@ impl Word {
             Word::Or => tags::OR,
             Word::Get => tags::GET,
             Word::Soft => tags::SOFT,
+            Word::Truth => tags::TRUTH,
+            Word::Length => tags::LENGTH,
             Word::Many => tags::MANY,
             Word::Paid => tags::PAID,
         }
@@ -316,6 +267,12 @@ impl HelperDef for Local<'_> {
                 draw(helper.param(0).map_or(&Value::Null, |it| it.value()))?;
                 return Ok(ScopedJson::Derived(Value::Null));
             }
+            Word::Truth => {
+                charge(TAG_STEPS, 0).map_err(|it| failed(it.message))?;
+                let value = helper.param(0).map_or(&Value::Null, |it| it.value());
+                return Ok(ScopedJson::Derived(Value::Bool(is_true(value, helper.param(1).is_some()))));
+            }
+            Word::Length => return length(helper).map(ScopedJson::Derived),
             Word::Get | Word::Soft | Word::Many => self.hole(helper, 0)?,
             Word::Hole | Word::Raw | Word::Out | Word::RawOut | Word::Or => {
                 return Err(RenderErrorReason::Unimplemented.into());
@@ -335,7 +292,10 @@ impl HelperDef for Local<'_> {
             Err(fault) => return Err(self.fail(fault)),
         };
         match (self.word, &value) {
-            (Word::Soft, _) | (_, Value::Array(_) | Value::Object(_)) => {}
+            (Word::Soft, value) => {
+                return Ok(ScopedJson::Derived(Value::Bool(is_true(value, helper.param(1).is_some()))));
+            }
+            (_, Value::Array(_) | Value::Object(_)) => {}
             (_, Value::Null) => return Err(self.fail(null(hole.name()))),
             (Word::Many, _) => {
                 let message = format!("`{}` is neither a list nor a map", hole.name());
@@ -365,7 +325,9 @@ impl HelperDef for Local<'_> {
                 Ok(value) if !value.is_null() => self.write_value(value, &path, false, out),
                 Ok(_) | Err(_) => self.write_hole(self.hole(helper, 1)?, false, out),
             },
-            Word::Get | Word::Soft | Word::Many | Word::Paid => Err(failed("a value was written".to_owned())),
+            Word::Get | Word::Soft | Word::Truth | Word::Length | Word::Many | Word::Paid => {
+                Err(failed("a value was written".to_owned()))
+            }
         }
     }
 }
@@ -410,7 +372,8 @@ mod tests {
             ("{{base64 city}} {{urlencode \"a b\"}} {{date now \"%Y\"}}", "UmlnYQ== a%20b 2023"),
             ("{{sha256 \"\"}}", "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"),
             ("{{!-- {{no}} --}}{{! no }}<{{tpl}}>{{#if yes}}&\"{{tpl}}{{/if}}", "<{{city}}>&\"{{city}}"),
-            ("a\\{{city}}\\\\{{#if yes}}\\{{n}}{{/if}}", "a\\Riga\\\\\\7"),
+            ("a\\{{city}}\\\\{{#if yes}}\\{{n}}{{/if}}", "a{{city}}\\{{n}}"),
+            ("{\\{{#if yes}}{{#if yes}}a{{/if}}{\\\\{{n}}", "{{{#if yes}}a{\\7"),
             ("{{#each rows}}{{#if (eq n 1)}}one{{else}}more{{/if}} {{/each}}", "one more "),
             ("a {{~#if yes~}} b {{~/if~}} c", "abc"),
             ("{{#each rows}}{{n}}{{else}}{{city}}{{/each}}", "12"),

@@ -266,7 +266,8 @@ pub fn named(fault: Fault, source: &str) -> Fault {
     Fault { message: format!("`{}`{rest}", shown(source)), ..fault }
 }
 
-fn shown(source: &str) -> String {
+/// As much of an expression or a text as a fault shows.
+pub fn shown(source: &str) -> String {
     let source = source.trim();
     let shown: String = source.chars().take(SHOWN_CHARS).collect();
     if shown.len() < source.len() { shown + "…" } else { shown }

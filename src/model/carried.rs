@@ -41,6 +41,13 @@ pub(crate) fn fault_of(failed: &Error, source: &str) -> Fault {
     if failed.kind() == ErrorKind::UndefinedError {
         return Fault::lasting("missing_param", format!("a value in `{source}` is missing"));
     }
-    let message = failed.detail().map_or_else(|| failed.kind().to_string(), str::to_lowercase);
+    let message = failed.detail().map_or_else(|| failed.kind().to_string(), uncapped);
     Fault::lasting("bad_expression", format!("`{source}`: {message}"))
+}
+
+/// What a library says, beginning in small letters; names in it keep theirs.
+pub(crate) fn uncapped(message: &str) -> String {
+    let mut letters = message.chars();
+    let first: String = letters.next().into_iter().flat_map(char::to_lowercase).collect();
+    first + letters.as_str()
 }

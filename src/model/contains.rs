@@ -10,7 +10,9 @@ use minijinja::value::{Value, ValueKind};
 use minijinja::{Error, ErrorKind};
 
 use crate::model::budget::{SLOT_BYTES, many, text_steps};
+use crate::model::carried::bad_value;
 use crate::model::costs::{draw, whole};
+use crate::model::syntax::kind_name;
 
 /// How many items a list has at least that is looked up by hash.
 const ITEMS_MIN: usize = 16;
@@ -75,8 +77,8 @@ impl Lists {
             return match value.as_str() {
                 Some(piece) => Ok(text.contains(piece)),
                 None => {
-                    whole(value, 1)?;
-                    Ok(text.contains(&value.to_string()))
+                    let message = format!("{} is no piece of a text", kind_name(value.kind()));
+                    Err(bad_value(&format!("{message}; hint: make a text of it with `|string`")))
                 }
             };
         }
@@ -132,6 +134,26 @@ fn indexed(list: &Value) -> Result<HashMap<Mark, Vec<Value>>, Error> {
         index.entry(Mark::of(&item)).or_default().push(item);
     }
     Ok(index)
+}
+
+/// What was met before.
+#[derive(Default)]
+pub(crate) struct Seen(HashMap<Mark, Vec<Value>>);
+
+impl Seen {
+    /// Keeps the value; whether it is new.
+    ///
+    /// # Errors
+    /// `budget_exceeded`.
+    pub(crate) fn add(&mut self, value: &Value) -> Result<bool, Error> {
+        draw(4 + text_steps(value.as_str().map_or(0, str::len)), 3 * SLOT_BYTES)?;
+        let same = self.0.entry(Mark::of(value)).or_default();
+        if among(same.iter().cloned(), value)? {
+            return Ok(false);
+        }
+        same.push(value.clone());
+        Ok(true)
+    }
 }
 
 /// Whether one of `items` is the value; each is compared, and paid for.

@@ -61,6 +61,32 @@ where
     });
 }
 
+/// Adds a filter of ours that costs so much.
+pub(crate) fn add_filter_of<F>(to: &mut Environment<'static>, name: &'static str, cost: Cost, filter: F)
+where
+    F: Fn(&State, &[Value]) -> Result<Value, Error> + Send + Sync + 'static,
+{
+    to.add_filter(name, move |state: &State, given: Rest<ValueOrKwargs>| {
+        let given = given.into_values();
+        paid(cost, &given)?;
+        let made = filter(state, &given)?;
+        shallow(&made)?;
+        Ok::<Value, Error>(made)
+    });
+}
+
+/// Adds a test of ours that costs so much.
+pub(crate) fn add_test_of<F>(to: &mut Environment<'static>, name: &'static str, cost: Cost, test: F)
+where
+    F: Fn(&State, &[Value]) -> Result<bool, Error> + Send + Sync + 'static,
+{
+    to.add_test(name, move |state: &State, given: Rest<ValueOrKwargs>| {
+        let given = given.into_values();
+        paid(cost, &given)?;
+        test(state, &given)
+    });
+}
+
 /// Draws on the budget for what a filter or a test is about to do.
 fn paid(cost: Cost, given: &[Value]) -> Result<(), Error> {
     charge(1, 0).map_err(error)?;

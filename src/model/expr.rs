@@ -11,21 +11,22 @@
 
 use std::fmt;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 
 use minijinja::Expression;
 use minijinja::machinery::parse_expr;
 use minijinja::value::{Value as Jinja, ValueKind};
 use serde_json::Value;
 
-use crate::model::budget::{self, charge, many, named, noted, within};
+use crate::model::bridge::to_json;
+use crate::model::budget::{self, charge, many, named, noted, shown, within};
 use crate::model::carried::fault_of;
-use crate::model::contains::Lists;
 use crate::model::decides::decides;
 use crate::model::fault::Fault;
-use crate::model::jinja::{ENVIRONMENT, Sight, to_json};
+use crate::model::jinja::{ENVIRONMENT, Sight};
 use crate::model::look::refuse_marks;
 use crate::model::marks::Marks;
+use crate::model::memo::Memo;
 use crate::model::mistake::Mistake;
 use crate::model::rewrite::{Lookup, Root, rewrite};
 use crate::model::scope::View;
@@ -143,16 +144,24 @@ impl Expr {
     /// What it gives. A panic of a library is a fault of this expression, wherever it is worked out.
     fn run(&self, view: &View) -> Result<Jinja, Fault> {
         charge(many(self.0.text.len()), 0).map_err(|it| named(it, &self.0.text))?;
-        let lists = Mutex::new(Lists::default());
-        let sight = Sight { view: view.clone(), lookups: self.0.lookups.clone(), lists };
+        let memo = Arc::new(Memo::default());
+        let sight = Sight { view: view.clone(), lookups: self.0.lookups.clone(), memo };
         let eval = || self.0.expression.eval(Jinja::from_object(sight));
         match noted(&self.0.text, || catch_unwind(AssertUnwindSafe(eval))) {
-            Ok(done) => done.map_err(|it| named(fault_of(&it, &self.0.text), &self.0.text)),
+            Ok(done) => done.map_err(|it| self.told(fault_of(&it, &self.0.text))),
             Err(_) => {
                 let message =
                     format!("`{}` made the engine fail, by a mistake of its own: see its log", self.0.text);
                 Err(Fault::lasting("engine_error", message))
             }
+        }
+    }
+
+    /// The fault, and in which expression a value was bad.
+    fn told(&self, fault: Fault) -> Fault {
+        match fault.code == "bad_value" && !fault.message.contains(&self.0.text) {
+            true => Fault { message: format!("`{}`: {}", shown(&self.0.text), fault.message), ..fault },
+            false => named(fault, &self.0.text),
         }
     }
 
@@ -372,7 +381,7 @@ mod tests {
             ("(range(9999)|join(\"0123\"))|replace(\"\", \"01234567890123456789012345678\")", "bad_value"),
             ("9 ** 99", "bad_expression"),
             ("1 / 0", "bad_value"),
-            ("1 % 0", "bad_expression"),
+            ("1 % 0", "bad_value"),
             ("9223372036854775807 * 9223372036854775807", "bad_value"),
             ("range(99999999)", "bad_expression"),
             (
@@ -381,7 +390,7 @@ mod tests {
               range(9999), range(9999), range(9999)]",
                 "bad_value",
             ),
-            ("[\"x\"]|map(\"indent\", 1000000000)|list", "bad_expression"),
+            ("[\"x\"]|map(\"indent\", 1000000000)|list", "bad_value"),
         ] {
             assert_eq!(eval(text), Err(code.to_owned()), "{text}");
         }
@@ -412,8 +421,8 @@ mod tests {
             ("a ? b : c", "", "if condition else"),
             ("a|uper", "unknown filter `uper`", "`upper`"),
             ("a is definde", "unknown test `definde`", "`defined`"),
-            ("len(a)", "unknown function `len`", "range"),
-            ("a.split(\",\")", "no methods", "x|split"),
+            ("len(a)", "unknown function `len`", "x|length"),
+            ("a.splt(\",\")", "no method `splt`", "`split`"),
             ("secret.key", "a secret", "{{secret.NAME}}"),
             ("conv.x", "another task", "conv("),
             ("conv(\"a\")", "takes a process", "conv("),

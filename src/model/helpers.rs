@@ -7,7 +7,8 @@ use base64::Engine;
 use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
 use hmac::{Hmac, KeyInit, Mac};
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_decode_str, utf8_percent_encode};
-use sha2::{Digest, Sha256};
+use sha1::Sha1;
+use sha2::{Digest, Sha224, Sha256, Sha384, Sha512};
 
 use crate::model::calendar::{moment, zone};
 
@@ -17,6 +18,21 @@ const RESERVED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b
 /// The SHA-256 of a text, written as asked: see [`written`].
 pub(crate) fn sha256(text: &str, form: Option<&str>) -> Result<String, String> {
     written(&Sha256::digest(text.as_bytes()), form)
+}
+
+/// The digest of a text by that algorithm, written as asked.
+pub(crate) fn digest(text: &str, algorithm: &str, form: Option<&str>) -> Result<String, String> {
+    let bytes = text.as_bytes();
+    match algorithm {
+        "sha1" => written(&Sha1::digest(bytes), form),
+        "sha224" => written(&Sha224::digest(bytes), form),
+        "sha256" => written(&Sha256::digest(bytes), form),
+        "sha384" => written(&Sha384::digest(bytes), form),
+        "sha512" => written(&Sha512::digest(bytes), form),
+        other => {
+            Err(format!("there is no digest `{other}`; hint: `sha1`, `sha224`, `sha256`, `sha384`, `sha512`"))
+        }
+    }
 }
 
 /// The HMAC-SHA-256 of a text under a key, in hex.
@@ -46,6 +62,14 @@ fn written(bytes: &[u8], form: Option<&str>) -> Result<String, String> {
 /// The text in base64, with padding.
 pub(crate) fn base64(text: &str) -> String {
     STANDARD.encode(text)
+}
+
+/// The text that base64 says: of either alphabet, with padding or without.
+pub(crate) fn unbase64(text: &str) -> Result<String, String> {
+    let plain: String = text.chars().filter(|it| !it.is_whitespace()).collect();
+    let plain = plain.trim_end_matches('=').replace('+', "-").replace('/', "_");
+    let bytes = URL_SAFE_NO_PAD.decode(plain).map_err(|_| "that is no base64".to_owned())?;
+    String::from_utf8(bytes).map_err(|_| "what is encoded there is no text in UTF-8".to_owned())
 }
 
 /// The text as one piece of a URL.

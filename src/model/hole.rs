@@ -9,7 +9,7 @@ use serde_json::Value;
 use crate::model::effect::mark;
 use crate::model::fault::Fault;
 use crate::model::look::{
-    as_text, has_mark, is_missing, is_name_char, is_typographic, look, null, refuse_marks,
+    as_text, has_mark, is_missing, is_name_char, is_typographic, len, look, null, refuse_marks,
 };
 use crate::model::marks::Marks;
 use crate::model::mistake::Mistake;
@@ -153,7 +153,13 @@ impl Hole {
         let value = match &self.source {
             Source::Literal(value) => Cow::Borrowed(value),
             Source::Secret(name) => return secret(name, view).map(Cow::Owned),
-            Source::Path { root, keys } => look(view, root, &keys.known(view)?)?,
+            Source::Path { root, keys } => {
+                let keys = keys.known(view)?;
+                match look(view, root, &keys) {
+                    Err(fault) if is_missing(&fault) => length(view, root, &keys).ok_or(fault)?,
+                    found => found?,
+                }
+            }
             Source::Other { address, keys } => {
                 let (address, keys) = (address.known(view)?, keys.known(view)?);
                 let path: Vec<&str> = keys.iter().map(String::as_str).collect();
@@ -218,6 +224,12 @@ pub(crate) fn address_of(process: &str, reference: &str) -> Result<Address, Faul
         process: ProcessId::new(process).map_err(bad)?,
         reference: Ref::new(reference).map_err(bad)?,
     })
+}
+
+/// `items.length`, as handlebars.js has it.
+fn length(view: &View, root: &str, keys: &[String]) -> Option<Cow<'static, Value>> {
+    let (_, above) = keys.split_last().filter(|(last, _)| *last == "length")?;
+    look(view, root, above).ok().and_then(|it| len(&it)).map(Cow::Owned)
 }
 
 fn secret(name: &str, view: &View) -> Result<Value, Fault> {
@@ -318,6 +330,17 @@ fn read_source(text: &str, at: usize, depth: usize) -> Result<Source, Mistake> {
     if text.starts_with("conv[") {
         return read_other(text, at, depth);
     }
+    let text = match text {
+        "this" | "." | "@root" => "params",
+        _ => text,
+    };
+    // Outside of a block these say where a path begins anyway.
+    let begins = ["@root.", "@root/", "this.", "this/", "./"].into_iter().find(|it| text.starts_with(it));
+    let (text, at) = begins.map_or((text, at), |it| (&text[it.len()..], at + it.len()));
+    if text.starts_with("../") {
+        let mistake = Mistake::new(format!("`{text}` leads out of a block, and stands in none"));
+        return Err(mistake.hint("write the name alone").at(whole));
+    }
     let (mut keys, end) = read_keys(text, at, depth, true)?;
     debug_assert_eq!(end, text.len());
     let Some(root) = literal(&keys.remove(0)) else {
@@ -378,7 +401,13 @@ fn read_keys(text: &str, at: usize, depth: usize, first: bool) -> Result<(Vec<Pi
     let mut name_next = first;
     while here < text.len() || name_next {
         let rest = &text[here..];
-        if name_next {
+        if name_next && rest.starts_with('[') {
+            // As handlebars writes a key: `a.[any key]`.
+            let close = rest.find(']').filter(|it| *it > 1).ok_or_else(|| bad_path(text, at, here))?;
+            keys.push(vec![Piece::Plain(rest[1..close].trim_matches('"').to_owned())]);
+            here += close + 1;
+            name_next = false;
+        } else if name_next {
             let end = name_end(rest).map_err(|it| bad_path(text, at, here + it))?;
             if end == 0 {
                 return Err(bad_path(text, at, here));
@@ -386,7 +415,7 @@ fn read_keys(text: &str, at: usize, depth: usize, first: bool) -> Result<(Vec<Pi
             keys.push(read_pieces(&rest[..end], at + here, depth)?);
             here += end;
             name_next = false;
-        } else if rest.starts_with('.') {
+        } else if rest.starts_with('.') || (rest.starts_with('/') && here > 0) {
             here += 1;
             name_next = true;
         } else if rest.starts_with('[') {
@@ -411,7 +440,7 @@ fn name_end(text: &str) -> Result<usize, usize> {
     let mut here = 0;
     while let Some(it) = text[here..].chars().next() {
         match it {
-            '.' | '[' => return Ok(here),
+            '.' | '[' | '/' => return Ok(here),
             '{' if text[here..].starts_with("{{") => {
                 // What is open here was closed when the tag was found.
                 here = scan::close(text, here + 2, false).ok_or(here)? + 2;

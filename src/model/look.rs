@@ -71,6 +71,15 @@ fn walk<'a, K: AsRef<str>>(value: &'a Value, keys: &[K]) -> Option<&'a Value> {
     keys.iter().try_fold(value, |value, key| dig(value, &[key.as_ref()]))
 }
 
+/// How many items or letters there are, for a text that asks for `list.length`.
+pub(crate) fn len(value: &Value) -> Option<Value> {
+    match value {
+        Value::Array(items) => Some(Value::from(items.len())),
+        Value::String(text) => Some(Value::from(text.chars().count())),
+        Value::Null | Value::Bool(_) | Value::Number(_) | Value::Object(_) => None,
+    }
+}
+
 /// The path as a person writes it.
 pub(crate) fn shown<K: AsRef<str>>(root: &str, keys: &[K]) -> String {
     let mut text = root.to_owned();
@@ -100,7 +109,7 @@ pub(crate) fn is_typographic(it: char) -> bool {
 
 fn missing<K: AsRef<str>>(view: &View, root: &str, keys: &[K]) -> Fault {
     let path = shown(root, keys);
-    match root {
+    let fault = match root {
         "var" => Fault::lasting("missing_var", format!("there is no variable `{path}`")),
         "response" if view.response.is_none() => {
             Fault::lasting("missing_field", format!("`{path}` is read where there is no response"))
@@ -110,6 +119,14 @@ fn missing<K: AsRef<str>>(view: &View, root: &str, keys: &[K]) -> Fault {
             Fault::lasting("missing_param", format!("`{path}` is read where there is no fault"))
         }
         _ => Fault::lasting("missing_param", format!("there is no param `{path}`")),
+    };
+    match keys.split_last() {
+        Some((last, above)) if last.as_ref() == "length" => {
+            let above = shown(root, above);
+            let hint = format!("hint: in an expression it is `{above}|length`");
+            Fault { message: format!("{}; {hint}", fault.message), ..fault }
+        }
+        _ => fault,
     }
 }
 

@@ -5,98 +5,17 @@
 
 use std::fmt::Write;
 
-use minijinja::machinery::ast::{BinOpKind, CallArg, CompareOpKind, Expr, UnaryOpKind};
+use minijinja::machinery::ast::{BinOpKind, CompareOpKind, Expr, UnaryOpKind};
 use minijinja::value::{Value, ValueKind};
 
 use crate::model::hole::address_of;
 use crate::model::mistake::Mistake;
 use crate::model::names::Address;
-use crate::model::syntax::{display, kind_name, known, mistake, name_of, other_of, path_of};
-use crate::model::time::Span;
+use crate::model::syntax::{display, kind_name, mistake, name_of, other_of, path_of};
 use crate::model::uses::Uses;
 
 /// How deep an expression may nest: parser, compiler and this walk all recur.
 const DEPTH_MAX: usize = 64;
-
-/// The filters there are. Those of minijinja that make a text of any size, or escape for HTML, are not among
-/// them.
-pub(crate) const FILTERS: [&str; 45] = [
-    "abs",
-    "attr",
-    "base64",
-    "bool",
-    "capitalize",
-    "count",
-    "d",
-    "date",
-    "default",
-    "dictsort",
-    "first",
-    "float",
-    "groupby",
-    "hmac",
-    "int",
-    "items",
-    "join",
-    "json",
-    "last",
-    "length",
-    "lines",
-    "list",
-    "lower",
-    "map",
-    "max",
-    "min",
-    "reject",
-    "rejectattr",
-    "replace",
-    "reverse",
-    "round",
-    "select",
-    "selectattr",
-    "sha256",
-    "sort",
-    "span",
-    "split",
-    "string",
-    "sum",
-    "title",
-    "trim",
-    "unique",
-    "upper",
-    "urldecode",
-    "urlencode",
-];
-const TESTS: [&str; 27] = [
-    "defined",
-    "undefined",
-    "none",
-    "boolean",
-    "odd",
-    "even",
-    "divisibleby",
-    "number",
-    "integer",
-    "float",
-    "string",
-    "sequence",
-    "iterable",
-    "mapping",
-    "startingwith",
-    "endingwith",
-    "lower",
-    "upper",
-    "eq",
-    "ne",
-    "lt",
-    "le",
-    "gt",
-    "ge",
-    "in",
-    "true",
-    "false",
-];
-const FUNCTIONS: [&str; 4] = ["conv", "dict", "range", "span"];
 
 /// What a numbered name of the rewritten expression stands for.
 #[derive(Debug)]
@@ -128,20 +47,21 @@ pub(crate) fn rewrite(expr: &Expr) -> Result<Rewritten, Mistake> {
     Ok(writer.out)
 }
 
+/// Writes what minijinja is to read. What an expression calls is in `calls.rs`.
 #[derive(Default)]
-struct Writer {
-    out: Rewritten,
+pub(crate) struct Writer {
+    pub out: Rewritten,
     depth: usize,
 }
 
-type Done = Result<(), Mistake>;
+pub(crate) type Done = Result<(), Mistake>;
 
 impl Writer {
-    fn put(&mut self, text: &str) {
+    pub(crate) fn put(&mut self, text: &str) {
         self.out.source.push_str(text);
     }
 
-    fn expr(&mut self, expr: &Expr, soft: bool) -> Done {
+    pub(crate) fn expr(&mut self, expr: &Expr, soft: bool) -> Done {
         self.depth += 1;
         if self.depth > DEPTH_MAX {
             return Err(mistake(expr, "the expression nests too deep"));
@@ -210,8 +130,8 @@ impl Writer {
             }
             Expr::GetItem(it) => self.at(&it.expr, |me| me.expr(&it.subscript_expr, false), expr, soft),
             Expr::Call(it) => self.call(expr, it),
-            Expr::List(it) => self.list(&it.items),
-            Expr::Tuple(it) => self.list(&it.items),
+            Expr::List(it) => self.list(it.items.iter()),
+            Expr::Tuple(it) => self.list(it.items.iter()),
             Expr::Map(it) => {
                 self.put("{");
                 for (index, (key, value)) in it.keys.iter().zip(&it.values).enumerate() {
@@ -296,23 +216,44 @@ impl Writer {
             BinOpKind::Div => return self.two("div", left, right),
             BinOpKind::Mul => return self.two("mul", left, right),
             BinOpKind::In => return self.two("has", right, left),
+            BinOpKind::Rem => return self.two("rem", left, right),
+            BinOpKind::FloorDiv => return self.two("floordiv", left, right),
+            BinOpKind::Concat => return self.concat(left, right),
             BinOpKind::Eq => "==",
             BinOpKind::Ne => "!=",
             BinOpKind::ScAnd => "and",
             BinOpKind::ScOr => "or",
             BinOpKind::Add => "+",
             BinOpKind::Sub => "-",
-            BinOpKind::FloorDiv => "//",
-            BinOpKind::Rem => "%",
             BinOpKind::Pow => "**",
-            BinOpKind::Concat => "~",
         };
         let compares = matches!(op, BinOpKind::Eq | BinOpKind::Ne) && !is_scalar(left) && !is_scalar(right);
-        let is_paid = compares || matches!(op, BinOpKind::Concat);
         self.put("(");
-        self.operand(left, is_paid)?;
+        self.operand(left, compares)?;
         self.put(&format!(" {sign} "));
-        self.operand(right, is_paid)?;
+        self.operand(right, compares)?;
+        self.put(")");
+        Ok(())
+    }
+
+    /// `a ~ b ~ c`, each with what a fault calls it.
+    fn concat(&mut self, left: &Expr, right: &Expr) -> Done {
+        let mut parts = vec![right];
+        let mut rest = left;
+        while let Expr::BinOp(it) = rest
+            && matches!(it.op, BinOpKind::Concat)
+        {
+            parts.push(&it.right);
+            rest = &it.left;
+        }
+        parts.push(rest);
+        self.put("concat(");
+        for (index, part) in parts.into_iter().rev().enumerate() {
+            self.put(if index > 0 { ", " } else { "" });
+            self.text(&display(part));
+            self.put(", ");
+            self.expr(part, false)?;
+        }
         self.put(")");
         Ok(())
     }
@@ -377,73 +318,9 @@ impl Writer {
         }
     }
 
-    fn filter(&mut self, whole: &Expr, it: &minijinja::machinery::ast::Filter) -> Done {
-        let name = if it.name == "tojson" { "json" } else { it.name };
-        known("filter", name, &FILTERS, whole)?;
-        let Some(subject) = &it.expr else {
-            return Err(mistake(whole, "a filter stands alone"));
-        };
-        self.put("(");
-        self.expr(subject, matches!(name, "default" | "d"))?;
-        self.put(&format!("|{name}"));
-        if !it.args.is_empty() {
-            self.arguments(whole, &it.args)?;
-        }
-        self.put(")");
-        Ok(())
-    }
-
-    fn test(&mut self, whole: &Expr, it: &minijinja::machinery::ast::Test) -> Done {
-        known("test", it.name, &TESTS, whole)?;
-        self.put("(");
-        self.expr(&it.expr, matches!(it.name, "defined" | "undefined"))?;
-        self.put(&format!(" is {}", it.name));
-        if !it.args.is_empty() {
-            self.arguments(whole, &it.args)?;
-        }
-        self.put(")");
-        Ok(())
-    }
-
-    fn call(&mut self, whole: &Expr, it: &minijinja::machinery::ast::Call) -> Done {
-        let name = match &it.expr {
-            Expr::Var(name) => name.id,
-            Expr::GetAttr(method) => {
-                return Err(mistake(whole, format!("values have no methods, and `{}` is one", method.name))
-                    .hint(format!("write it as a filter, `x|{}`", method.name)));
-            }
-            _ => return Err(mistake(whole, "only functions can be called")),
-        };
-        known("function", name, &FUNCTIONS, whole)?;
-        if let ("span", [CallArg::Pos(Expr::Const(text))]) = (name, it.args.as_slice()) {
-            text.value.to_string().parse::<Span>().map_err(|it| mistake(whole, it))?;
-        }
-        self.put(name);
-        self.arguments(whole, &it.args)
-    }
-
-    fn arguments(&mut self, whole: &Expr, arguments: &[CallArg]) -> Done {
-        self.put("(");
-        for (index, argument) in arguments.iter().enumerate() {
-            self.put(if index > 0 { ", " } else { "" });
-            match argument {
-                CallArg::Pos(value) => self.expr(value, false)?,
-                CallArg::Kwarg(name, value) => {
-                    self.put(&format!("{name}="));
-                    self.expr(value, false)?;
-                }
-                CallArg::PosSplat(_) | CallArg::KwargSplat(_) => {
-                    return Err(mistake(whole, "arguments cannot be unpacked with `*`"));
-                }
-            }
-        }
-        self.put(")");
-        Ok(())
-    }
-
-    fn list(&mut self, items: &[Expr]) -> Done {
+    pub(crate) fn list<'e, 'a: 'e>(&mut self, items: impl Iterator<Item = &'e Expr<'a>>) -> Done {
         self.put("[");
-        for (index, item) in items.iter().enumerate() {
+        for (index, item) in items.enumerate() {
             self.put(if index > 0 { ", " } else { "" });
             self.expr(item, false)?;
         }
@@ -462,7 +339,7 @@ impl Writer {
         expr.map_or(Ok(()), |it| self.expr(it, false))
     }
 
-    fn text(&mut self, text: &str) {
+    pub(crate) fn text(&mut self, text: &str) {
         self.put(&serde_json::Value::from(text).to_string());
     }
 

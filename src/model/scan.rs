@@ -31,15 +31,26 @@ pub(crate) fn scan(text: &str) -> Result<Vec<Part<'_>>, Mistake> {
     let mut parts = Vec::new();
     let mut from = 0;
     while let Some(open) = text[from..].find("{{").map(|it| from + it) {
-        if open > from {
-            parts.push(Part::Plain(&text[from..open]));
+        let plain = &text[from..open];
+        // One backslash takes their meaning from the braces; of several the last says that it does not.
+        let slashes = plain.len() - plain.trim_end_matches('\\').len();
+        let plain = &plain[..plain.len() - slashes.min(1)];
+        if !plain.is_empty() {
+            parts.push(Part::Plain(plain));
+        }
+        if slashes == 1 {
+            parts.push(Part::Plain(&text[open..open + 2]));
+            from = open + 2;
+            continue;
         }
         let raw = text[open..].starts_with("{{{");
         let at = open + if raw { 3 } else { 2 };
         if text[at..].starts_with('{') {
             let message = "four braces open nothing";
             return Err(Mistake::new(message)
-                .hint("a name cannot begin with a hole; write `{{params.{{name}}}}`")
+                .hint(
+                    "a name cannot begin with a hole: write `{{params.{{name}}}}`; for braces as such `\\{{`",
+                )
                 .at(open..at + 1));
         }
         let close = close(text, at, raw).ok_or_else(|| unclosed(text, open, raw))?;
@@ -57,7 +68,7 @@ fn unclosed(text: &str, open: usize, raw: bool) -> Mistake {
     let (open_word, close_word) = if raw { ("{{{", "}}}") } else { ("{{", "}}") };
     let end = text[open..].find('\n').map_or(text.len(), |it| open + it);
     Mistake::new(format!("`{open_word}` is never closed"))
-        .hint(format!("close it with `{close_word}`; for two braces as such write `{{{{\"{{{{\"}}}}`"))
+        .hint(format!("close it with `{close_word}`; for two braces as such write `\\{{{{`"))
         .at(open..end)
 }
 
@@ -146,6 +157,35 @@ pub(crate) fn default_mark(text: &str) -> Option<usize> {
     None
 }
 
+/// Where the string ends that the text begins with.
+pub(crate) fn string_end(text: &str, quote: char) -> Option<usize> {
+    let mut escaped = false;
+    for (here, it) in text.char_indices().skip(1) {
+        match it {
+            _ if escaped => escaped = false,
+            '\\' => escaped = true,
+            it if it == quote => return Some(here + 1),
+            _ => {}
+        }
+    }
+    None
+}
+
+/// Where an argument that is a path ends; brackets may hold anything.
+pub(crate) fn argument_end(text: &str) -> usize {
+    let mut depth = 0usize;
+    for (here, it) in text.char_indices() {
+        match it {
+            '[' | '{' => depth += 1,
+            ']' | '}' => depth = depth.saturating_sub(1),
+            '(' | ')' if depth == 0 && here > 0 => return here,
+            it if it.is_whitespace() && depth == 0 => return here,
+            _ => {}
+        }
+    }
+    text.len()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -172,6 +212,28 @@ mod tests {
             assert_eq!(inners(text), [(inner.to_owned(), false)], "{text}");
         }
         assert_eq!(inners("{{{raw}}}}"), [("raw".to_owned(), true)]);
+    }
+
+    #[test]
+    fn one_backslash_makes_text_of_braces_and_two_are_one() {
+        let written = |text: &str| -> Vec<String> {
+            let part = |it: Part| match it {
+                Part::Plain(plain) => plain.to_owned(),
+                Part::Tag(tag) => format!("<{}>", tag.inner),
+            };
+            scan(text).unwrap().into_iter().map(part).collect()
+        };
+        for (text, parts) in [
+            ("\\{{a}}", vec!["{{", "a}}"]),
+            ("x\\{{a}} {{b}}", vec!["x", "{{", "a}} ", "<b>"]),
+            ("\\\\{{a}}", vec!["\\", "<a>"]),
+            ("\\\\\\{{a}}", vec!["\\\\", "<a>"]),
+            ("\\{{{a}}}", vec!["{{", "{a}}}"]),
+            ("\\{{", vec!["{{"]),
+            ("a\\b {{c}}", vec!["a\\b ", "<c>"]),
+        ] {
+            assert_eq!(written(text), parts, "{text}");
+        }
     }
 
     #[test]

@@ -27,20 +27,6 @@ pub(crate) fn mistake(expr: &Expr, message: impl Into<String>) -> Mistake {
     Mistake::new(message).at(span.start_offset as usize..span.end_offset as usize)
 }
 
-/// Refuses a name that is not among those there are.
-pub(crate) fn known(what: &str, name: &str, names: &[&str], expr: &Expr) -> Result<(), Mistake> {
-    if names.contains(&name) {
-        return Ok(());
-    }
-    let near = names.iter().filter(|it| strsim::damerau_levenshtein(it, name) <= 2);
-    let near = near.min_by_key(|it| strsim::damerau_levenshtein(it, name));
-    let unknown = mistake(expr, format!("unknown {what} `{name}`"));
-    Err(match near {
-        Some(near) => unknown.hint(format!("did you mean `{near}`?")),
-        None => unknown.hint(format!("there are {}", names.join(", "))),
-    })
-}
-
 /// The path an expression is, if all of it is literal.
 pub(crate) fn path_of<'a>(expr: &Expr<'a>) -> Option<(&'a str, Vec<String>)> {
     match expr {
@@ -107,7 +93,12 @@ pub(crate) fn display(expr: &Expr) -> String {
     match expr {
         Expr::GetAttr(it) => format!("{}.{}", display(&it.expr), it.name),
         Expr::GetItem(it) => format!("{}[{}]", display(&it.expr), display(&it.subscript_expr)),
-        Expr::Const(it) => it.value.to_string(),
+        Expr::Const(it) => match it.value.kind() {
+            ValueKind::None => "null".to_owned(),
+            ValueKind::Bool => it.value.is_true().to_string(),
+            ValueKind::String => format!("{:?}", it.value.as_str().unwrap_or_default()),
+            _ => it.value.to_string(),
+        },
         Expr::Call(it) => format!("{}(…)", display(&it.expr)),
         Expr::Filter(it) => format!("{}|{}", it.expr.as_ref().map(display).unwrap_or_default(), it.name),
         _ => "(…)".to_owned(),

@@ -3,10 +3,12 @@
 
 use std::collections::BTreeSet;
 
+use crate::model::helper_names::{LOGIC, is_helper, no_helper};
 use crate::model::hole::Hole;
 use crate::model::look::is_name_char;
 use crate::model::mistake::Mistake;
-use crate::model::scan::{Part, Tag, closing_bracket, default_mark};
+use crate::model::near::nearest;
+use crate::model::scan::{Part, Tag, argument_end, closing_bracket, default_mark, string_end};
 use crate::model::scope::RESERVED;
 
 pub(crate) const HOLE: &str = "bl_hole";
@@ -16,16 +18,13 @@ pub(crate) const RAW_OUT: &str = "bl_raw_out";
 pub(crate) const OR: &str = "bl_or";
 pub(crate) const GET: &str = "bl_get";
 pub(crate) const SOFT: &str = "bl_soft";
+pub(crate) const TRUTH: &str = "bl_truth";
+pub(crate) const LENGTH: &str = "bl_length";
 pub(crate) const MANY: &str = "bl_many";
 /// Makes no value: it draws on the budget for a block that begins. Blocks read their first argument alone,
 /// so it stands as the second.
 pub(crate) const PAID: &str = "bl_paid";
 
-/// Helpers of ours that make a text.
-pub(crate) const MAKERS: [&str; 7] = ["json", "date", "sha256", "base64", "urlencode", "urldecode", "hmac"];
-/// Helpers of handlebars that give a value. Its orderings are not among them: they order a text and a number
-/// silently.
-const BUILTINS: [&str; 7] = ["lookup", "len", "eq", "ne", "and", "or", "not"];
 const BLOCKS: [&str; 4] = ["if", "unless", "each", "with"];
 
 /// The longest text with blocks, in bytes, and how deep blocks may stand in each other: the parser recurs.
@@ -55,10 +54,6 @@ pub(crate) fn is_more(tag: &Tag) -> bool {
         || (is_helper(word) && is_argument(body, word))
 }
 
-fn is_helper(word: &str) -> bool {
-    MAKERS.contains(&word) || BUILTINS.contains(&word)
-}
-
 /// Whether something that can be an argument follows the word.
 fn is_argument(body: &str, word: &str) -> bool {
     let rest = &body[word.len()..];
@@ -76,18 +71,6 @@ pub(crate) fn unknown_helper(tag: &Tag) -> Option<Mistake> {
     }
     let begin = tag.at + tag.inner.len() - tag.inner.trim_start().len();
     Some(no_helper(name, begin))
-}
-
-fn no_helper(name: &str, at: usize) -> Mistake {
-    let known = MAKERS.iter().chain(&BUILTINS);
-    let near = known
-        .filter(|it| strsim::damerau_levenshtein(it, name) <= 2)
-        .min_by_key(|it| strsim::damerau_levenshtein(it, name));
-    let mistake = Mistake::new(format!("unknown helper `{name}`")).at(at..at + name.len());
-    match near {
-        Some(near) => mistake.hint(format!("did you mean `{near}`?")),
-        None => mistake.hint("expressions begin with `=`: write `= a + b` instead of `{{ a + b }}`"),
-    }
 }
 
 /// The leading name of a text, and the rest.
@@ -138,15 +121,17 @@ enum Need {
     Value,
     /// `#if` and its like: what is missing is false.
     Truth,
+    /// The same, and 0 is true.
+    Number,
     /// `#each`.
     Many,
 }
 
 impl Writer {
     fn plain(&mut self, plain: &str) -> Result<(), Mistake> {
-        // Before braces a backslash means something to handlebars; to us it does not.
-        if plain.ends_with('\\') {
-            let body = plain.trim_end_matches('\\');
+        // Before braces these would mean something to handlebars; what they meant to us was read before.
+        if plain.ends_with(['\\', '{']) {
+            let body = plain.trim_end_matches(['\\', '{']);
             self.out.source.push_str(body);
             let quoted = serde_json::Value::String(plain[body.len()..].to_owned()).to_string();
             let number = self.keep(Hole::path(&quoted, 0)?);
@@ -172,11 +157,19 @@ impl Writer {
 
     fn tag(&mut self, tag: &Tag) -> Result<(), Mistake> {
         let inner = tag.inner;
-        if inner.starts_with('!') {
-            return Ok(());
-        }
         let left = inner.starts_with('~');
         let right = inner.len() > 1 && inner.ends_with('~');
+        if inner.trim_start_matches('~').starts_with('!') {
+            // Handlebars takes the line with it, if nothing else is there; with a `~` it knows no comment.
+            let number = self.keep(Hole::path("\"\"", 0)?);
+            match (left, right) {
+                (false, false) => self.push("{{!-- --}}"),
+                (true, false) => self.push(&format!("{{{{~{RAW} {number}}}}}")),
+                (false, true) => self.push(&format!("{{{{{RAW} {number}~}}}}")),
+                (true, true) => self.push(&format!("{{{{~{RAW} {number}~}}}}")),
+            }
+            return Ok(());
+        }
         let body = inner.strip_prefix('~').unwrap_or(inner);
         let body = if right { &body[..body.len() - 1] } else { body };
         let at = tag.at + usize::from(left) + body.len() - body.trim_start().len();
@@ -185,9 +178,20 @@ impl Writer {
             Some('#') => self.begin(tag, &body[1..], at + 1)?,
             Some('/') => self.end(tag, body[1..].trim())?,
             Some('^') if body == "^" => self.turn(tag, "", at)?,
-            Some('>' | '*' | '&' | '^') => {
+            Some('&') => {
+                let body = body[1..].trim_start();
+                self.hole(&Tag { raw: true, ..tag.clone() }, body, at + 1)?
+            }
+            Some('>' | '*' | '^') => {
+                let hint = match body.trim_start_matches(['^', ' ']) {
+                    _ if body.starts_with('>') => "there are no partials: write the text here",
+                    rest if body.starts_with('^') && rest.starts_with("if ") => {
+                        "write `{{#unless x}}…{{/unless}}`"
+                    }
+                    _ => "blocks are `#if`, `#unless`, `#each` and `#with`",
+                };
                 return Err(Mistake::new(format!("`{{{{{body}}}}}` is not known here"))
-                    .hint("blocks are if, unless, each and with")
+                    .hint(hint)
                     .at(tag.whole.clone()));
             }
             _ => match word(body) {
@@ -196,7 +200,7 @@ impl Writer {
                 }
                 (name, rest) if is_helper(name) && is_argument(body, name) => {
                     let word = if name == "urlencode" || tag.raw { RAW_OUT } else { OUT };
-                    let need = if BUILTINS[4..].contains(&name) { Need::Truth } else { Need::Value };
+                    let need = if LOGIC.contains(&name) { Need::Truth } else { Need::Value };
                     let arguments = self.arguments(rest, at + name.len(), need)?;
                     format!("{word} ({name}{arguments})")
                 }
@@ -211,9 +215,13 @@ impl Writer {
     fn begin(&mut self, tag: &Tag, body: &str, at: usize) -> Result<String, Mistake> {
         let (name, rest) = word(body);
         if !BLOCKS.contains(&name) {
-            return Err(Mistake::new(format!("unknown block `{name}`"))
-                .hint("blocks are if, unless, each and with")
-                .at(at..at + name.len()));
+            let hint = match nearest(name, BLOCKS) {
+                Some(near) => format!("did you mean `{{{{#{near} …}}}}`?"),
+                None if name.is_empty() => "there are no partials: write the text here".to_owned(),
+                None => format!("write `{{{{#if {name}}}}}`, or `{{{{#each {name}}}}}` for every item"),
+            };
+            let wrong = Mistake::new(format!("unknown block `{name}`"));
+            return Err(wrong.hint(hint).at(at..at + name.len()));
         }
         if self.open.len() >= DEPTH_MAX {
             return Err(Mistake::new("blocks stand too deep in each other").at(tag.whole.clone()));
@@ -223,6 +231,11 @@ impl Writer {
             return Err(Mistake::new(format!("`#{name}` of what?")).at(tag.whole.clone()));
         }
         let need = need_of(name);
+        let (arguments, need) = match arguments.trim_end().rsplit_once(" includeZero=") {
+            Some((rest, "true")) if need == Need::Truth => (rest, Need::Number),
+            Some((rest, "false")) if need == Need::Truth => (rest, need),
+            _ => (arguments, need),
+        };
         let mut made = self.arguments(arguments, at + name.len(), need)?;
         let of_item = match arguments.trim().starts_with(['(', '"', '\'']) {
             true => None,
@@ -278,7 +291,6 @@ impl Writer {
                 }
             };
         }
-        let body = body.strip_prefix("@root.").unwrap_or(body);
         let hole = Hole::path(body, at).map_err(|it| unknown_helper(tag).unwrap_or(it))?;
         let number = self.keep(hole);
         Ok(format!("{} {number}", if tag.raw { RAW } else { HOLE }))
@@ -307,7 +319,7 @@ impl Writer {
                         );
                     }
                     made.extend([" (", name]);
-                    let need = if BUILTINS[4..].contains(&name) { Need::Truth } else { Need::Value };
+                    let need = if LOGIC.contains(&name) { Need::Truth } else { Need::Value };
                     needs.push(need);
                     rest.len() - after.len()
                 }
@@ -347,12 +359,23 @@ impl Writer {
             return Ok(text.to_owned());
         }
         if text.contains('=') {
-            return Err(Mistake::new("helpers take no named arguments").at(whole));
+            let hint = "only `#if x includeZero=true` has one; the rest is for a `set` before";
+            return Err(Mistake::new(format!("`{text}`: helpers take no named arguments"))
+                .hint(hint)
+                .at(whole));
         }
+        let zero = if need == Need::Number { " true" } else { "" };
         if let Some(path) = self.block_path(text, at)? {
-            return Ok(path);
+            return Ok(match need {
+                Need::Truth | Need::Number => {
+                    // What has no length has none, and is false.
+                    let path = path.replace(&format!("({LENGTH} "), &format!("({LENGTH} true "));
+                    format!("({TRUTH} {path}{zero})")
+                }
+                Need::Value | Need::Many => path,
+            });
         }
-        let hole = Hole::path(text.strip_prefix("@root.").unwrap_or(text), at)?;
+        let hole = Hole::path(text, at)?;
         if hole.is_secret() {
             return Err(Mistake::new("a secret cannot be used in a block or a helper")
                 .hint("only as a hole of its own, `{{secret.NAME}}`")
@@ -360,14 +383,14 @@ impl Writer {
         }
         let word = match need {
             Need::Value => GET,
-            Need::Truth => SOFT,
+            Need::Truth | Need::Number => SOFT,
             Need::Many => MANY,
         };
         let number = self.keep(hole);
-        if matches!(need, Need::Truth) {
+        if matches!(need, Need::Truth | Need::Number) {
             self.out.soft.insert(number);
         }
-        Ok(format!("({word} {number})"))
+        Ok(format!("({word} {number}{zero})"))
     }
 
     /// The path as handlebars reads it, if it depends on the item of a block.
@@ -380,9 +403,11 @@ impl Writer {
             return Ok(None);
         }
         let bad = || {
-            Mistake::new(format!("`{text}` is no path in a block"))
-                .hint("in `#each` and `#with` a path is `name`, `this.name`, `@index`, `params.name`")
-                .at(at..at + text.len())
+            let hint = match text.starts_with("@../") {
+                true => "name what is needed inside: `{{#each rows as |row i|}}` and then `{{i}}`",
+                false => "in `#each` and `#with` a path is `name`, `this.name`, `@index`, `params.name`",
+            };
+            Mistake::new(format!("`{text}` is no path in a block")).hint(hint).at(at..at + text.len())
         };
         if text == "." || text == "this" {
             return Ok(Some("this".to_owned()));
@@ -414,7 +439,7 @@ impl Writer {
             made.extend(if is_plain { ["", key, ""] } else { ["[", key, "]"] });
             is_first = false;
             rest = match after.chars().next() {
-                Some('.') if after.len() > 1 => &after[1..],
+                Some('.' | '/') if after.len() > 1 => &after[1..],
                 Some('[') | None => after,
                 Some(_) => return Err(bad()),
             };
@@ -422,7 +447,8 @@ impl Writer {
                 made.push('.');
             }
         }
-        Ok(Some(made))
+        let above = made.strip_suffix(".[length]").filter(|it| !it.ends_with("..") && !it.is_empty());
+        Ok(Some(above.map(|above| format!("({LENGTH} {above})")).unwrap_or(made)))
     }
 }
 
@@ -446,32 +472,4 @@ fn split_bound(text: &str, at: usize) -> Result<(&str, Vec<String>), Mistake> {
         return Err(Mistake::new("`as |item index|` takes one or two names").at(at + open..at + text.len()));
     }
     Ok((&text[..open], names))
-}
-
-fn string_end(text: &str, quote: char) -> Option<usize> {
-    let mut escaped = false;
-    for (here, it) in text.char_indices().skip(1) {
-        match it {
-            _ if escaped => escaped = false,
-            '\\' => escaped = true,
-            it if it == quote => return Some(here + 1),
-            _ => {}
-        }
-    }
-    None
-}
-
-/// Where an argument that is a path ends; brackets may hold anything.
-fn argument_end(text: &str) -> usize {
-    let mut depth = 0usize;
-    for (here, it) in text.char_indices() {
-        match it {
-            '[' | '{' => depth += 1,
-            ']' | '}' => depth = depth.saturating_sub(1),
-            '(' | ')' if depth == 0 && here > 0 => return here,
-            it if it.is_whitespace() && depth == 0 => return here,
-            _ => {}
-        }
-    }
-    text.len()
 }

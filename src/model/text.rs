@@ -2,8 +2,8 @@
 //!
 //! `{{city}}`, `{{a.b[0].c}}`, `{{order["a key"]}}`, `{{rows[{{i}}].name}}`,
 //! `{{conv[PROCESS].ref[REF].path}}` (PROCESS and REF may be holes), `{{city ?? "Riga"}}`. What is missing,
-//! or null, is a fault; a default stands in for both. `{{"…"}}` is the JSON string as it is: so two braces,
-//! or a leading `=`, can be written as such. Blocks and helpers are handlebars' (see
+//! or null, is a fault; a default stands in for both. `{{"…"}}` is the JSON string as it is: so a leading `=`
+//! can be written as such, and so can two braces, as `\{{`. Blocks and helpers are handlebars' (see
 //! [`crate::model::blocks`]); a plain `{{json}}` is always the param of that name.
 
 use std::borrow::Cow;
@@ -56,8 +56,14 @@ impl Text {
         }
         let scanned = scan(text)?;
         let is_more = |it: &scan::Part| matches!(it, scan::Part::Tag(tag) if tags::is_more(tag));
+        let plain = |it: &scan::Part| match it {
+            scan::Part::Plain(plain) => Some((*plain).to_owned()),
+            scan::Part::Tag(_) => None,
+        };
+        if let Some(plain) = scanned.iter().map(plain).collect::<Option<String>>() {
+            return Ok(Text(Arc::new(Form::Plain(plain))));
+        }
         let form = match scanned.as_slice() {
-            [scan::Part::Plain(plain)] => Form::Plain((*plain).to_owned()),
             parts if parts.iter().any(is_more) => Form::Blocks(Blocks::of(text, parts)?),
             [scan::Part::Tag(tag)] => Form::Hole(hole(tag)?),
             parts => Form::Parts(parts.iter().map(Part::of).collect::<Result<_, _>>()?),
