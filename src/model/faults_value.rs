@@ -42,8 +42,8 @@ ask:
         .remedy("A process is `a-z 0-9 - _`, a ref has 1 to 255 characters.")
         .example("wake: {kind: send, process: \"{{portal}} !\", ref: token, next: done, on_error: tell}\n"),
     Entry::new("bad_expression", Lasting, "an expression cannot be worked out")
-        .remedy("The message says where: a text where a number is needed, a division by zero.")
-        .example("count: {kind: set, set: {half: \"= 10 // (order - 5)\"}, next: done, on_error: tell}\n"),
+        .remedy("The message says where: a text and a number that are added.")
+        .example("count: {kind: set, set: {half: \"= order + 'a text'\"}, next: done, on_error: tell}\n"),
     Entry::new("budget_exceeded", Lasting, "an expression or a text takes more work than one evaluation may")
         .remedy(
             "The message names it. Filter earlier, keep less, or let an `each` do it item by item; the \
