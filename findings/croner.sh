@@ -18,7 +18,7 @@ version = "0.0.0"
 edition = "2024"
 [dependencies]
 croner = { version = "=4.0.3", default-features = false, features = ["jiff"] }
-jiff = "0.2"
+jiff = "=0.2.43"
 [workspace]
 TOML
 cat > "$DIR/src/main.rs" <<'RUST'

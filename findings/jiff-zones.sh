@@ -1,5 +1,5 @@
 #!/bin/bash
-# jiff 0.2 with `tzdb-bundle-always` reads the machine's time zones all the same, also if its own are newer.
+# jiff 0.2.43 with `tzdb-bundle-always` reads the machine's time zones all the same, also if its own are newer.
 #
 # A good memory says: the table that is built in is there to be used. Here: `TimeZone::get` asks
 # `/usr/share/zoneinfo` first and the built-in table only for what is not there. A machine with tables of 2025b
@@ -22,7 +22,7 @@ name = "finding"
 version = "0.0.0"
 edition = "2024"
 [dependencies]
-jiff = { version = "0.2", features = ["tzdb-bundle-always"] }
+jiff = { version = "=0.2.43", features = ["tzdb-bundle-always"] }
 [workspace]
 TOML
 cat > "$DIR/src/main.rs" <<'RUST'

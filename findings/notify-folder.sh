@@ -1,5 +1,5 @@
 #!/bin/bash
-# notify 8 (inotify) goes deaf without a word when the folder it watches is made anew, or is a link that is put
+# notify 8.2.1 (inotify) goes deaf without a word when the folder it watches is made anew, or is a link that is put
 # on another folder.
 #
 # A good memory says: I watch a path, so I hear what happens at that path. Here: what is watched is the folder
@@ -16,7 +16,7 @@ name = "finding"
 version = "0.0.0"
 edition = "2024"
 [dependencies]
-notify = "8"
+notify = "=8.2.1"
 [workspace]
 TOML
 cat > "$DIR/src/main.rs" <<'RUST'
