@@ -21,6 +21,7 @@ use crate::api::take::{Ask, Who};
 use crate::desk::actor::{Actor, Right};
 use crate::desk::need::Need;
 use crate::desk::view::EventView;
+use crate::gate::headers::UNBUFFERED;
 use crate::gate::shares::Share;
 use crate::model::names::ProcessId;
 
@@ -65,7 +66,7 @@ async fn events(
     let stream = stream::unfold(ear, |mut ear| async {
         ear.next().await.map(|event| (Ok::<_, Infallible>(event), ear))
     });
-    Ok(Sse::new(stream).keep_alive(KeepAlive::default()))
+    Ok((UNBUFFERED, Sse::new(stream).keep_alive(KeepAlive::default())))
 }
 
 fn last_event(headers: &HeaderMap) -> Result<Option<u64>, Problem> {

@@ -74,7 +74,11 @@ pub const METRICS: [(&str, Way, &str); 33] = [
         Histogram,
         "how long those decisions took that were too long to be made in passing",
     ),
-    ("beltline_evaluations_apart", Gauge, "how many of them are under way or wait"),
+    (
+        "beltline_evaluations_apart",
+        Gauge,
+        "how many of them are under way or wait, at most 5,000 or 64 MiB of params; more stays in the store",
+    ),
     (
         "beltline_slow_evaluations_total",
         Counter,

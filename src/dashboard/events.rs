@@ -17,6 +17,7 @@ use crate::dashboard::page::{Given, Oops};
 use crate::dashboard::take::{Asked, Who};
 use crate::desk::actor::{Actor, Right};
 use crate::desk::refusal::Refusal;
+use crate::gate::headers::UNBUFFERED;
 use crate::model::names::ProcessId;
 use crate::model::time::Span;
 
@@ -41,7 +42,7 @@ pub(super) async fn listen(State(dash): State<Dash>, Who(by): Who, asked: Asked)
     let stream = stream::unfold(ear, |mut ear| async {
         ear.next().await.map(|event| (Ok::<_, Infallible>(event), ear))
     });
-    Ok(Sse::new(stream).keep_alive(KeepAlive::default()).into_response())
+    Ok((UNBUFFERED, Sse::new(stream).keep_alive(KeepAlive::default())).into_response())
 }
 
 struct Ear {

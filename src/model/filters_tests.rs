@@ -229,6 +229,10 @@ fn many_filters_draw_on_the_budget_by_what_they_do() {
         let spent = steps(&format!("long|{filter}|string|length"));
         assert!(spent.steps > base + 2_500, "{filter}: {spent:?} and {base}");
     }
+    let small = steps("long|regex_search('x*$')|string|length").steps;
+    assert!(small > base + 30_000, "every byte is paid for: {small}");
+    let large = steps("long|regex_search('([a-z]x?){0,400}$')|string|length").steps;
+    assert!(large > 2 * small, "and what is larger costs more: {large} and {small}");
     let base = steps("many|length").steps;
     for filter in ["flatten", "union([1])", "difference([1])", "zip(many)", "batch(2)", "slice(2)", "reverse"]
     {

@@ -22,6 +22,7 @@ async fn events(
     }
     let response = request.send().await.unwrap();
     assert_eq!(response.headers()["content-type"], "text/event-stream");
+    assert_eq!(response.headers()["x-accel-buffering"], "no", "no proxy holds events back");
     let mut stream = response.bytes_stream();
     let (mut text, mut seen) = (String::new(), Vec::new());
     while seen.len() < many {

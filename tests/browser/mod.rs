@@ -5,5 +5,6 @@ mod browser;
 
 mod graph;
 mod pages;
+mod proxied;
 mod story;
 mod work;

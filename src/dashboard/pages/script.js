@@ -80,19 +80,31 @@ function listen(path) {
     underway = false;
     if (old) setTimeout(catchUp, 1000);
   };
-  const source = new EventSource(path);
-  let opened = false;
-  source.addEventListener("open", () => {
-    notice.remove();
-    if (opened) catchUp();
-    opened = true;
-  });
-  source.addEventListener("old", catchUp);
-  source.addEventListener("error", () => document.body.append(notice));
+  let [source, opened, pause] = [null, false, 1000];
+  const open = () => {
+    source = new EventSource(path);
+    source.addEventListener("open", () => {
+      notice.remove();
+      if (opened) catchUp();
+      [opened, pause] = [true, 1000];
+    });
+    source.addEventListener("old", catchUp);
+    source.addEventListener("error", () => {
+      document.body.append(notice);
+      // A browser gives up on an answer that is no stream, such as a proxy's while the engine restarts.
+      if (source.readyState !== EventSource.CLOSED) return;
+      setTimeout(open, pause);
+      pause = Math.min(2 * pause, 30000);
+    });
+  };
+  open();
   document.addEventListener("visibilitychange", () => {
     if (!document.hidden && old) catchUp();
   });
   addEventListener("pagehide", () => source.close());
+  addEventListener("pageshow", (event) => {
+    if (event.persisted) open();
+  });
 }
 
 // The picture in a graph, and how it is made larger and smaller: about the middle, or about a point in the box.
