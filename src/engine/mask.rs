@@ -4,11 +4,12 @@
 //! may have said back what it was told.
 
 use std::collections::BTreeSet;
+use std::ops::RangeInclusive;
 
 use serde_json::Value;
 use zeroize::Zeroizing;
 
-use crate::model::forms::{DIGITS_MIN, FORM_CHARS_MIN, note, without};
+use crate::model::forms::{DIGITS_MIN, FORM_CHARS_MIN, longest, note, without};
 use crate::model::marks::{MASK, Marks, keys_of, place_of, step, veiled_value};
 use crate::model::params::Params;
 use crate::model::scope::dig;
@@ -39,8 +40,8 @@ fn each_masked(
     secret: &BTreeSet<String>,
     then: impl Fn(Value) -> Value,
 ) -> Params {
-    let texts = params.map().iter().any(|(name, value)| !secret.contains(name) && has_text(value));
-    let forms = if texts { forms_of(task, secret) } else { Vec::new() };
+    let shown = params.map().iter().filter(|(name, _)| !secret.contains(*name));
+    let forms = forms_of(task, secret, shown.map(|(_, value)| longest(value)).max().unwrap_or_default());
     let mask = |(name, value): (&String, &Value)| match secret.contains(name) {
         true if !value.is_null() => (name.clone(), Value::from(MASK)),
         _ => {
@@ -49,15 +50,6 @@ fn each_masked(
         }
     };
     params.map().iter().map(mask).collect()
-}
-
-/// Whether a secret could have been copied into it.
-fn has_text(value: &Value) -> bool {
-    match value {
-        Value::String(text) => text.len() >= FORM_CHARS_MIN,
-        Value::Number(_) | Value::Array(_) | Value::Object(_) => true,
-        Value::Null | Value::Bool(_) => false,
-    }
 }
 
 /// The same, with long values shortened, for a trail. Masked first: half a secret is one too.
@@ -70,18 +62,20 @@ pub fn shown(params: &Params, task: &Task, secret: &BTreeSet<String>) -> Params 
 
 /// `value`, of which `marks` are secret, with those masked, and every secret of `task` in every text of it.
 pub fn cleaned(value: &Value, marks: &Marks, task: &Task, secret: &BTreeSet<String>) -> Value {
-    clean(&veiled_value(value, marks), &forms_of(task, secret))
+    clean(&veiled_value(value, marks), &forms_of(task, secret, longest(value)))
 }
 
 /// The places in `set` that are not marked and say a secret back: one that is among `all` of the params.
 pub fn echoes(set: &Params, all: [&Params; 2]) -> Marks {
     let mut marks = Marks::default();
-    if all.iter().all(|it| it.marks().is_empty()) || !set.map().values().any(has_text) {
-        return marks;
-    }
+    let unmarked = set.map().iter().filter(|(name, _)| !set.marks().covers(&place_of(&[name])));
+    let longest = unmarked.map(|(_, value)| longest(value)).max().unwrap_or_default();
     let mut forms = Vec::new();
     for params in all {
-        marked_forms(params, &BTreeSet::new(), ECHOED_CHARS_MIN, &mut forms);
+        marked_forms(params, &BTreeSet::new(), &(ECHOED_CHARS_MIN..=longest), &mut forms);
+    }
+    if forms.is_empty() {
+        return marks;
     }
     forms.retain(|it| it.len() >= ECHOED_CHARS_MIN);
     forms.sort_unstable_by(|one, other| one.as_str().cmp(other));
@@ -162,34 +156,39 @@ fn shorten(value: Value) -> Value {
 
 /// `text` with every secret of `task` masked.
 pub fn scrub(text: &str, task: &Task, secret: &BTreeSet<String>) -> String {
-    without(text, &forms_of(task, secret))
+    without(text, &forms_of(task, secret, text.len()))
 }
 
-/// All forms in which a secret of `task` can show up, the longest first.
-fn forms_of(task: &Task, secret: &BTreeSet<String>) -> Vec<Zeroizing<String>> {
+/// All forms in which a secret of `task` can show up in a text of at most so many bytes, the longest first.
+fn forms_of(task: &Task, secret: &BTreeSet<String>, longest: usize) -> Vec<Zeroizing<String>> {
     let mut all = Vec::new();
     secret
         .iter()
         .filter_map(|name| task.params.get(name))
-        .for_each(|value| note(value, FORM_CHARS_MIN, &mut all));
-    marked_forms(&task.params, secret, ECHOED_CHARS_MIN, &mut all);
+        .for_each(|value| note(value, &(FORM_CHARS_MIN..=longest), &mut all));
+    marked_forms(&task.params, secret, &(ECHOED_CHARS_MIN..=longest), &mut all);
     all.sort_by(|one, other| (other.len(), other.as_str()).cmp(&(one.len(), one.as_str())));
     all.dedup();
     all
 }
 
 /// The forms of what is marked in `params`, beside those named.
-fn marked_forms(params: &Params, but: &BTreeSet<String>, chars_min: usize, all: &mut Vec<Zeroizing<String>>) {
+fn marked_forms(
+    params: &Params,
+    but: &BTreeSet<String>,
+    chars: &RangeInclusive<usize>,
+    all: &mut Vec<Zeroizing<String>>,
+) {
     for place in params.marks().places() {
         let keys = keys_of(place);
         match keys.split_first() {
-            None => params.map().values().for_each(|value| note(value, chars_min, all)),
+            None => params.map().values().for_each(|value| note(value, chars, all)),
             Some((name, _)) if but.contains(name) => {}
             Some((name, rest)) => {
                 let rest: Vec<&str> = rest.iter().map(String::as_str).collect();
                 let value = params.get(name).and_then(|it| dig(it, &rest));
                 if let Some(value) = value {
-                    note(value, chars_min, all);
+                    note(value, chars, all);
                 }
             }
         }

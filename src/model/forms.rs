@@ -1,5 +1,7 @@
 //! The forms in which a secret can show up in a text, and how it is taken out of one.
 
+use std::ops::RangeInclusive;
+
 use base64::Engine;
 use base64::prelude::BASE64_STANDARD as BASE64;
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
@@ -14,6 +16,8 @@ pub const PART: &AsciiSet =
 
 /// The shortest form that is looked for in texts: shorter ones would garble every message.
 pub const FORM_CHARS_MIN: usize = 4;
+/// Secrets of any length.
+pub const ANY: RangeInclusive<usize> = FORM_CHARS_MIN..=usize::MAX;
 /// The fewest digits of a number that is looked for.
 pub const DIGITS_MIN: usize = 6;
 /// A shorter secret is not looked for in Base64 or in hex: a few letters of those stand anywhere.
@@ -65,28 +69,47 @@ fn base64_piece(secret: &[u8], before: usize) -> String {
 pub fn forms_of(values: &[Value]) -> Vec<Zeroizing<String>> {
     let mut all = Vec::new();
     for value in values {
-        note(value, FORM_CHARS_MIN, &mut all);
+        note(value, &ANY, &mut all);
     }
     all.sort_by(|one, other| (other.len(), other.as_str()).cmp(&(one.len(), one.as_str())));
     all.dedup();
     all
 }
 
-/// Notes the forms of all texts of at least so many characters in `value`, and of its numbers.
-pub fn note(value: &Value, chars_min: usize, all: &mut Vec<Zeroizing<String>>) {
+/// Notes the forms of all texts in `value` that have so many characters, and of its numbers.
+///
+/// No form has fewer characters than its secret: a text of so many characters can say back only a secret that
+/// has no more. Making forms costs far more than counting.
+pub fn note(value: &Value, chars: &RangeInclusive<usize>, all: &mut Vec<Zeroizing<String>>) {
     match value {
-        Value::String(secret) if secret.chars().count() >= chars_min => {
-            all.extend(forms(secret).into_iter().filter(|it| it.chars().count() >= FORM_CHARS_MIN));
+        Value::String(secret) => {
+            let has = secret.chars().count() >= *chars.start();
+            if has && secret.trim().chars().count() <= *chars.end() {
+                all.extend(forms(secret).into_iter().filter(|it| it.chars().count() >= FORM_CHARS_MIN));
+            }
         }
         Value::Number(number) => {
             let text = number.to_string();
-            if text.bytes().filter(u8::is_ascii_digit).count() >= DIGITS_MIN {
+            if text.bytes().filter(u8::is_ascii_digit).count() >= DIGITS_MIN && text.len() <= *chars.end() {
                 all.extend(forms(&text));
             }
         }
-        Value::Array(items) => items.iter().for_each(|item| note(item, chars_min, all)),
-        Value::Object(map) => map.values().for_each(|item| note(item, chars_min, all)),
-        Value::String(_) | Value::Null | Value::Bool(_) => {}
+        Value::Array(items) => items.iter().for_each(|item| note(item, chars, all)),
+        Value::Object(map) => map.values().for_each(|item| note(item, chars, all)),
+        Value::Null | Value::Bool(_) => {}
+    }
+}
+
+/// The bytes of the longest name, text or number in `value`: it has no more characters.
+pub fn longest(value: &Value) -> usize {
+    match value {
+        Value::Null | Value::Bool(_) => 0,
+        Value::String(text) => text.len(),
+        Value::Number(number) => number.to_string().len(),
+        Value::Array(items) => items.iter().map(longest).max().unwrap_or_default(),
+        Value::Object(map) => {
+            map.iter().map(|(key, it)| key.len().max(longest(it))).max().unwrap_or_default()
+        }
     }
 }
 

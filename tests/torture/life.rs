@@ -117,6 +117,22 @@ impl Life {
         self.child.try_wait().unwrap().is_some()
     }
 
+    /// Stops it, and waits until no thread of it can do anything more but come back from the kernel.
+    pub(crate) fn freeze(&self) {
+        self.signal("STOP");
+        let began = now();
+        let is_still = |thread: fs::DirEntry| {
+            let stat = fs::read_to_string(thread.path().join("stat")).unwrap_or_default();
+            let state = stat.rsplit(')').next().and_then(|rest| rest.trim().chars().next());
+            state.is_none_or(|it| matches!(it, 'T' | 't' | 'D'))
+        };
+        let threads = || fs::read_dir(format!("/proc/{}/task", self.id())).unwrap();
+        while !threads().all(|thread| is_still(thread.unwrap())) {
+            assert!(began.elapsed() < PATIENCE, "the engine does not stand still: {}", self.log());
+            std::thread::sleep(Duration::from_millis(1));
+        }
+    }
+
     /// SIGKILL.
     pub(crate) fn kill(mut self) {
         self.child.kill().unwrap();
