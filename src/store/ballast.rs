@@ -131,7 +131,7 @@ impl Ballast {
         let before = state.room;
         state.room = room(told, state);
         if before.is_enough() != state.room.is_enough() {
-            let free_mb = state.room.free_bytes() >> 20;
+            let free_mb = (told.free_bytes + state.held_bytes) >> 20;
             match state.room.is_enough() {
                 true => tracing::info!(free_mb, "the disk has room again: new work is taken"),
                 false => tracing::error!(free_mb, "the disk has no room: new work is refused until there is"),

@@ -76,3 +76,28 @@ async fn a_canary_is_seen_on_and_off() {
     let page = visitor.done(SET, &all).await;
     assert!(page.contains("Canary: sings next <time"), "{page}");
 }
+
+#[tokio::test]
+async fn the_address_of_a_webhook_is_a_key_and_shown_to_nobody() {
+    let house = House::open().await;
+    let url = "http://127.0.0.1:1/services/T1/hush-hush-address";
+    house
+        .api("PUT", "/channels/author")
+        .json(&json!({"via": "webhook", "config": {"url": url}}))
+        .send()
+        .await
+        .ok(200);
+    let token = house.token("eve", &["read"], None).await;
+    let visitors = [Visitor::operator(&house).await, Visitor::with(&house, &token).await];
+    // What became of a test names the channel, and nothing of where it leads to.
+    visitors[0].done("/dashboard/channels/test", &[("name", "author")]).await;
+    for visitor in visitors {
+        let page = visitor.page("/dashboard/channels").await;
+        assert!(page.contains("The last test failed:") && !page.contains("hush-hush"), "{page}");
+    }
+    for token in [crate::support::house::OPERATOR, &token] {
+        let seen = house.call("GET", "/api/v1/channels").token(token).send().await.ok(200);
+        assert_eq!(seen["items"][0]["config"]["url"], "***", "{seen}");
+        assert!(!seen.to_string().contains("hush-hush"), "{seen}");
+    }
+}

@@ -41,11 +41,11 @@ fn place(reach: Reached) -> Option<Place> {
     let (process, node, place) = match sink {
         Sink::Param(name) => (process, String::new(), format!("param {name}")),
         Sink::Given(Some(process), name) => (process, String::new(), format!("param {name}")),
-        Sink::Result | Sink::Link => (process, String::new(), sink.to_string()),
+        Sink::Reply(_) | Sink::Result | Sink::Link => (process, String::new(), sink.to_string()),
         Sink::Url | Sink::Query | Sink::Header(_) | Sink::Body | Sink::Auth | Sink::Message => {
             (process, node, sink.to_string())
         }
-        Sink::Reply(_) | Sink::Given(None, _) | Sink::Taken(_) | Sink::Name | Sink::Hook(_) => return None,
+        Sink::Given(None, _) | Sink::Taken(_) | Sink::Name | Sink::Hook(_) => return None,
     };
     Some((secret, process, node, place))
 }

@@ -6,9 +6,11 @@ use beltline::desk::actor::Actor;
 use beltline::desk::view::{EventView, TaskView};
 use beltline::engine::edges::{Entry, Store, TaskQuery};
 use beltline::model::effect::{Auth, Effect, HttpAsk};
+use beltline::model::params::Params;
 use beltline::model::task::{Hop, Task};
 use beltline::model::time::{Span, Timestamp};
 use beltline::rehearsal::record::{Guess, Seen, record};
+use futures::FutureExt;
 use serde_json::{Value, json};
 
 use crate::flow::made::{MANY, Made};
@@ -40,11 +42,16 @@ impl Ran {
         let asked = Arc::<Mutex<Vec<HttpAsk>>>::default();
         let texts: Vec<&str> = made.texts.iter().map(String::as_str).collect();
         let mut universe = Universe::new(Box::new(Host(Arc::clone(&asked))), &texts);
+        let mut ran = Ran { went: Vec::new(), seen: Vec::new() };
         for number in (0..MANY).rev() {
+            let reply = universe.next_reply();
             universe.submit(&format!("p{number}/main"), json!({}));
             universe.run(Span::mins(5));
+            // A task that takes a fault there replies nothing.
+            if let Some(Some(Ok(reply))) = reply.now_or_never() {
+                ran.replied(&format!("p{number}"), &reply);
+            }
         }
-        let mut ran = Ran { went: Vec::new(), seen: Vec::new() };
         for task in tasks(&universe) {
             ran.link(&task);
             ran.look(&universe, &task, made);
@@ -59,6 +66,7 @@ impl Ran {
             let (node, text) = told.text.split_once(": ").unwrap_or(("", &told.text));
             let (process, node) = node.split_once('-').unwrap_or(("?", "?"));
             ran.went(process, node, "message", text);
+            ran.went(process, node, "message", &told.subject);
         }
         ran
     }
@@ -70,6 +78,17 @@ impl Ran {
     fn link(&mut self, task: &Task) {
         if let Some(link) = &task.link {
             self.went(task.process.as_str(), "", "link", link);
+        }
+    }
+
+    /// What a task replies: to its caller, and to a hook. Of a hook that anybody may ask a person sees it, if
+    /// nothing in it is marked.
+    fn replied(&mut self, process: &str, reply: &Params) {
+        for (name, value) in reply.map() {
+            self.went(process, "", &format!("reply {name}"), &value.to_string());
+        }
+        if reply.marks().is_empty() {
+            self.seen.push(json!(reply.map()).to_string());
         }
     }
 

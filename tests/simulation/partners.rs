@@ -59,6 +59,7 @@ impl Partner for Scripted {
 /// A message that reached the author.
 #[derive(Clone, Debug)]
 pub(crate) struct Told {
+    pub(crate) subject: String,
     pub(crate) text: String,
 }
 
@@ -75,7 +76,7 @@ impl Author {
         if let Some(fault) = &self.deaf {
             return Reply::new(Err(fault.clone()));
         }
-        self.told.push(Told { text: ask.text.clone() });
+        self.told.push(Told { subject: ask.subject.clone(), text: ask.text.clone() });
         let deliver = |channel: &String| Delivery { channel: channel.clone(), result: Ok("1".to_owned()) };
         Reply::new(Ok(Answer::Told(ask.channels.iter().map(deliver).collect())))
     }

@@ -5,6 +5,7 @@ use std::sync::{Arc, Mutex};
 
 use beltline::engine::edges::{Entry, Store, Write};
 use beltline::engine::registry::{Deployed, Registry};
+use beltline::engine::waiters::{Reply, Told};
 use beltline::model::names::{Address, ProcessId, Ref, TaskId};
 use beltline::model::params::Params;
 use beltline::model::scope::Scope;
@@ -117,6 +118,12 @@ impl Universe {
         let word =
             Word::Create { params: params(given), caller: None, at: Some(process.start.clone()), birth };
         self.post(Letter { to: To::Address(to), word }).unwrap();
+    }
+
+    /// Waits for what the next task that is submitted replies.
+    pub(crate) fn next_reply(&self) -> Told<Reply> {
+        let handle = self.simulation.handle().expect("a runner lives");
+        handle.turns().board.waiters.reply(TaskId(i64::from(self.born + 1)))
     }
 
     /// A letter with new params.

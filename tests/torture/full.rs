@@ -9,11 +9,15 @@ use crate::torture::scene::Scene;
 use crate::torture::tally::{Tally, caught, rounds, seed};
 
 const ROW: &str = "disk";
+/// More rounds keep more than a small disk has room for.
+const MANY: u64 = 50;
 
 /// The disk fills up again and again while one life works.
 async fn filled(rounds: u64, broken: Option<&'static str>) -> Tally {
     let mut scene = Scene::new(seed() + 3, broken).await;
-    let disk = Disk::new(scene.home(), 48);
+    // What is kept of so many rounds has room on it.
+    let mib = if rounds > MANY { 512 } else { 48 };
+    let disk = Disk::new(scene.home(), mib);
     scene.start.data = disk.at.join("data");
     let mut life = scene.live();
     scene.authorize(&life).await;
