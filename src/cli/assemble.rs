@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
+use std::path::Path;
 use std::sync::Arc;
 
 use anyhow::{Context, Result, bail};
@@ -15,7 +16,7 @@ use crate::desk::desk::DeskConfig;
 use crate::engine::apart::Apart;
 use crate::engine::births::Births;
 use crate::engine::board::Board;
-use crate::engine::edges::{Clock, Store};
+use crate::engine::edges::{Clock, Store, StoreError};
 use crate::engine::in_flight::InFlight;
 use crate::engine::registry::Registry;
 use crate::engine::shelf::{Channel, Keyring};
@@ -58,12 +59,23 @@ pub(super) fn open_store(config: &Config, data: &DataDir) -> Result<Arc<dyn Stor
             let sealer = Sealer::from_key(data.key(config.key.as_ref())?);
             let path = data.database();
             let opened = Sqlite::open(&path, sealer);
-            let opened = opened.with_context(|| format!("`{}` cannot be opened", path.display()))?;
+            let opened = opened.map_err(|error| unopened(&path, error))?;
             data.store_opened();
             opened.keep_ballast();
             Arc::new(opened)
         }
     })
+}
+
+fn unopened(path: &Path, error: StoreError) -> anyhow::Error {
+    let hint = match &error {
+        StoreError::Lost(_) => {
+            "; hint: nothing was changed; look whether the disk is there, has no errors and takes writes, and \
+             start again"
+        }
+        StoreError::Corrupt(_) => "",
+    };
+    anyhow::anyhow!("`{}` cannot be opened: {error}{hint}", path.display())
 }
 
 /// The outside, behind the guard.
@@ -77,12 +89,12 @@ pub(super) fn world(config: &Config, keyring: &Arc<Keyring>) -> Result<Arc<RealW
     Ok(Arc::new(RealWorld::new(world, Arc::clone(keyring)).context("requests cannot be made")?))
 }
 
-/// What a runner works with.
 /// What knows under which task the engine died. A store that does not last needs none.
 pub(super) fn witness(config: &Config, data: &DataDir) -> Arc<dyn Witness> {
     if config.store == StoreChoice::Memory { Arc::new(Unwitnessed) } else { data.witness() }
 }
 
+/// What a runner works with.
 pub(super) fn turns(
     config: &Config,
     store: Arc<dyn Store>,
