@@ -70,8 +70,8 @@ pub(super) fn open_store(config: &Config, data: &DataDir) -> Result<Arc<dyn Stor
 fn unopened(path: &Path, error: StoreError) -> anyhow::Error {
     let hint = match &error {
         StoreError::Lost(_) => {
-            "; hint: nothing was changed; look whether the disk is there, has no errors and takes writes, and \
-             start again"
+            "; hint: nothing was changed; look whether the disk is there, has no errors and takes writes, \
+             and start again"
         }
         StoreError::Corrupt(_) => "",
     };
