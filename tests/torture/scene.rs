@@ -182,20 +182,21 @@ impl Scene {
 
     /// The same for one.
     pub(crate) async fn keep(&self, life: &Life, name: &str) {
-        let task = self.get(life, &format!("processes/keeper/tasks/{name}")).await;
-        let is_over = match &task {
-            Some(task) if task["node"] == "over" => true,
-            Some(_) => return,
-            None => false,
-        };
-        let pair = self.outside.book.families.lock().unwrap().grant(name);
-        let given = json!({"refresh_token": pair});
-        let (path, body) = match is_over {
-            true => (format!("processes/keeper/tasks/{name}/modify"), json!({"params": given})),
-            false => ("processes/keeper/tasks".to_owned(), json!({"ref": name, "params": given})),
-        };
-        let status = self.post(life, &path, &body).await;
+        if self.get(life, &format!("processes/keeper/tasks/{name}")).await.is_some() {
+            return self.heal(life, name).await;
+        }
+        let given = json!({"refresh_token": self.outside.book.families.lock().unwrap().grant(name)});
+        let status = self.post(life, "processes/keeper/tasks", &json!({"ref": name, "params": given})).await;
         assert!(status.is_some_and(|it| it < 300), "{name}: {status:?} {}", life.log());
+    }
+
+    /// Authorizes again if the grant is over. An engine that dies meanwhile is asked again in its next life.
+    pub(crate) async fn heal(&self, life: &Life, name: &str) {
+        let path = format!("processes/keeper/tasks/{name}");
+        if self.get(life, &path).await.is_some_and(|task| task["node"] == "over") {
+            let given = json!({"refresh_token": self.outside.book.families.lock().unwrap().grant(name)});
+            let _taken = self.post(life, &format!("{path}/modify"), &json!({"params": given})).await;
+        }
     }
 
     /// What is not as it must be with what that keeper holds: one whole pair.

@@ -48,6 +48,17 @@ fn is_traced(id: u32) -> Option<bool> {
     Some(!threads.iter().any(|it| is_free(status(it))))
 }
 
+/// What each thread of that process does, and who traces it.
+fn threads(id: u32) -> String {
+    let threads = fs::read_dir(format!("/proc/{id}/task")).into_iter().flatten().filter_map(Result::ok);
+    let told = |it: &fs::DirEntry| {
+        let status = fs::read_to_string(it.path().join("status")).unwrap_or_default();
+        let is_told = |line: &&str| ["Name", "State", "TracerPid"].iter().any(|it| line.starts_with(it));
+        status.lines().filter(is_told).collect::<Vec<_>>().join(" ")
+    };
+    threads.map(|it| told(&it)).collect::<Vec<_>>().join("\n")
+}
+
 impl Drop for Tracer {
     fn drop(&mut self) {
         // What it traced goes on. Asked to end, it may wait for ever for a thread of what it has killed.
@@ -97,12 +108,21 @@ async fn struck(sparse: bool, keeper: &str, broken: Option<&'static str>, calls:
 async fn dies(scene: &Scene, keeper: &str, life: &mut Life) -> bool {
     let rotations =
         || scene.outside.book.families.lock().unwrap().by_name.get(keeper).map_or(0, |it| it.rotations);
-    let (before, began) = (rotations(), Instant::now());
+    let (before, began, mut healed) = (rotations(), Instant::now(), Instant::now());
     while !life.has_ended() {
         if rotations() > before + RENEWALS {
             return false;
         }
-        assert!(began.elapsed() < Duration::from_mins(2), "{keeper} is not renewed: {}", life.log());
+        // A strict server ends the grant when the answer to an earlier life comes to be asked again.
+        if healed.elapsed() > Duration::from_secs(1) {
+            scene.heal(life, keeper).await;
+            healed = Instant::now();
+        }
+        if began.elapsed() > Duration::from_mins(2) {
+            let path = format!("processes/keeper/tasks/{keeper}");
+            let task = tokio::time::timeout(Duration::from_secs(5), scene.get(life, &path)).await;
+            panic!("{keeper} is not renewed: {task:?}\n{}\n{}", threads(life.id()), life.log());
+        }
         pause(Duration::from_millis(5)).await;
     }
     true
