@@ -20,7 +20,9 @@ use crate::api::take::{self, At, is_json, media_type, process};
 use crate::desk::hooks::{Brought, Opened};
 use crate::desk::hooks_knock::Knock;
 use crate::desk::need::Need;
+use crate::model::charset::{decode, named};
 use crate::model::names::ProcessId;
+use crate::process::hook_body::fields;
 
 /// The largest body that a link takes: 1 MiB.
 const BROUGHT_BYTES_MAX: usize = 1024 * 1024;
@@ -118,17 +120,24 @@ async fn brought(app: &App, request: Request) -> Result<Brought, Problem> {
     if body.is_empty() {
         return Ok(Brought::default());
     }
+    let content_type = headers.get(header::CONTENT_TYPE).and_then(|it| it.to_str().ok()).unwrap_or_default();
+    let unknown = |name: String| {
+        let detail = format!("the body is in the charset `{name}`, which nobody knows; hint: send UTF-8");
+        Problem::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, "bad_charset", detail)
+    };
     if is_json(&headers) {
-        return Ok(Brought { values: take::json(&body)?, is_form: false });
+        let text = decode(&body, content_type).map_err(unknown)?;
+        return Ok(Brought { values: take::json(text.as_bytes())?, is_form: false });
     }
     if media_type(&headers) != "application/x-www-form-urlencoded" {
         let detail = "a hook takes a JSON object or a form";
         return Err(Problem::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, "not_json", detail));
     }
+    let charset = named(content_type);
+    let pairs = fields(&body, &charset).map_err(|_| unknown(charset.clone()))?;
     // A field that was left empty brings nothing.
-    let pairs = url::form_urlencoded::parse(&body).filter(|(_, value)| !value.is_empty());
-    let values = pairs.map(|(name, value)| (name.into_owned(), Value::from(value.into_owned()))).collect();
-    Ok(Brought { values, is_form: true })
+    let pairs = pairs.into_iter().filter(|(_, value)| !value.is_empty());
+    Ok(Brought { values: pairs.map(|(name, value)| (name, Value::from(value))).collect(), is_form: true })
 }
 
 /// Takes an OAuth redirect; `state` is the key of the task that waits for it.

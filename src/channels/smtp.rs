@@ -13,6 +13,7 @@
 //! Each of several recipients is sent the message by itself: one that is refused does not keep it from the
 //! others, and the channel says who it was.
 
+use lettre::message::{Mailbox, Mailboxes};
 use serde_json::{Map, Value};
 
 use crate::channels::refusal::strange;
@@ -20,6 +21,7 @@ use crate::channels::spec::{Field, MailAsk, Message, Post, Reply, Settings, Spec
 use crate::channels::words::{one_line, subject, words};
 use crate::model::effect::HttpAnswer;
 use crate::model::fault::Fault;
+use crate::model::look::has_mark;
 
 /// How this channel is set up.
 pub const SPEC: Spec = Spec {
@@ -45,6 +47,52 @@ const FIELDS: [Field; 9] = [
 
 /// Where a mail server speaks in the clear first (RFC 6409, RFC 5321).
 const STARTTLS_PORTS: [u16; 2] = [587, 25];
+
+/// The recipients that a text names, with commas or semicolons between, and what of it is no address.
+pub fn recipients(text: &str) -> (Vec<Mailbox>, Vec<String>) {
+    if let Ok(all) = text.parse::<Mailboxes>() {
+        return (all.into_iter().collect(), Vec::new());
+    }
+    let pieces = text.split([',', ';']).map(str::trim).filter(|it| !it.is_empty());
+    let (mut good, mut bad) = (Vec::new(), Vec::new());
+    for piece in pieces {
+        match piece.parse::<Mailbox>() {
+            Ok(mailbox) => good.push(mailbox),
+            Err(_) => bad.push(piece.to_owned()),
+        }
+    }
+    (good, bad)
+}
+
+/// What of the settings cannot work, whatever the server says. What a secret stands for is not known yet.
+///
+/// # Errors
+/// What, and what would.
+pub fn check(ask: &MailAsk) -> Result<(), String> {
+    let MailAsk { host, from, to, user, password, .. } = ask;
+    if let Some((_, rest)) = host.split_once("://") {
+        return Err(format!("the setting `host` is a name and no URL; hint: `{rest}`"));
+    }
+    if let Some((name, port)) = host.rsplit_once(':').filter(|(name, _)| !name.contains(':')) {
+        return Err(format!("the setting `host` has a port in it; hint: host `{name}`, and port `{port}`"));
+    }
+    if !has_mark(from) && from.parse::<Mailbox>().is_err() {
+        return Err(format!("the setting `from` is no e-mail address: `{from}`; hint: bot@example.org"));
+    }
+    if !has_mark(to) {
+        let (good, bad) = recipients(to);
+        if let Some(bad) = bad.first() {
+            return Err(format!("the setting `to` has `{bad}`, which is no e-mail address"));
+        }
+        if good.is_empty() {
+            return Err("the setting `to` names nobody".to_owned());
+        }
+    }
+    if !user.is_empty() && password.is_empty() {
+        return Err("the setting `user` is given, and no `password`".to_owned());
+    }
+    Ok(())
+}
 
 fn request(config: &Map<String, Value>, message: &Message) -> Result<Post, Fault> {
     let settings = Settings::read(&FIELDS, config)?;

@@ -45,7 +45,8 @@ fn request(config: &Map<String, Value>, message: &Message) -> Result<Post, Fault
         "" => None,
         secret => Some(Auth::Signed(secret.to_owned())),
     };
-    let ask = HttpAsk { auth, ..post(settings.get("url").to_owned(), Body::Json(body)) };
+    // 2xx is a message taken, whatever is said beside it: it must not be told again.
+    let ask = HttpAsk { auth, unread: true, ..post(settings.get("url").to_owned(), Body::Json(body)) };
     Ok(Post::Http(Box::new(ask)))
 }
 

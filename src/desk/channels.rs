@@ -7,8 +7,8 @@ use serde_json::{Map, Value};
 use url::Url;
 use utoipa::ToSchema;
 
-use crate::channels::find;
 use crate::channels::spec::{COMMON, Field, Message, Post, Settings, Spec};
+use crate::channels::{find, smtp};
 use crate::desk::actor::{Actor, Right};
 use crate::desk::canary::Canary;
 use crate::desk::desk::Desk;
@@ -230,7 +230,8 @@ pub fn check(via: &str, config: &Map<String, Value>) -> Result<(), String> {
     match (spec.request)(&settings, &message) {
         Err(fault) if fault.code == "bad_channel" => Err(fault.message),
         Ok(Post::Http(ask)) => check_url(&ask.url),
-        Ok(Post::Mail(_)) | Err(_) => Ok(()),
+        Ok(Post::Mail(ask)) => smtp::check(&ask),
+        Err(_) => Ok(()),
     }
 }
 

@@ -5,19 +5,31 @@ use std::borrow::Cow;
 
 use encoding_rs::{Encoding, UTF_8};
 
+/// Names of UTF-8 that no list has.
+const UTF_8_NAMES: [&str; 4] = ["utf_8", "utf8mb4", "utf8mb3", "utf-8-sig"];
+
 /// The text that `bytes` are. A single byte that is none in its charset becomes U+FFFD: it is the sender's,
-/// and all around it is read.
+/// and all around it is read. What is ASCII alone is the same text in every charset, be its name known or
+/// not; and JSON is UTF-8 whatever its type says (RFC 8259).
 ///
 /// # Errors
 /// The name of the charset, if there is no such.
 pub fn decode(bytes: &[u8], content_type: &str) -> Result<String, String> {
-    let named = named(content_type);
-    let encoding = match named.as_str() {
-        "" => UTF_8,
-        label => Encoding::for_label(label.as_bytes()).ok_or(named)?,
+    let name = named(content_type);
+    let encoding = match encoding(&name) {
+        Some(encoding) => encoding,
+        None if bytes.is_ascii() => UTF_8,
+        None if content_type.contains("json") && std::str::from_utf8(bytes).is_ok() => UTF_8,
+        None => return Err(name),
     };
     // A mark goes before what is said.
     Ok(encoding.decode(bytes).0.into_owned())
+}
+
+/// The charset of that name; UTF-8 if none is named.
+fn encoding(name: &str) -> Option<&'static Encoding> {
+    let is_utf_8 = name.is_empty() || UTF_8_NAMES.iter().any(|it| name.eq_ignore_ascii_case(it));
+    if is_utf_8 { Some(UTF_8) } else { Encoding::for_label(name.as_bytes()) }
 }
 
 /// The text of bytes that say nothing of their charset.
@@ -38,10 +50,8 @@ pub fn saved(bytes: &[u8]) -> Option<String> {
 /// # Errors
 /// As [`decode`].
 pub fn part(bytes: &[u8], charset: &str) -> Result<String, String> {
-    let encoding = match charset {
-        "" => UTF_8,
-        label => Encoding::for_label(label.as_bytes()).ok_or_else(|| charset.to_owned())?,
-    };
+    let encoding = encoding(charset).or_else(|| bytes.is_ascii().then_some(UTF_8));
+    let encoding = encoding.ok_or_else(|| charset.to_owned())?;
     Ok(encoding.decode_without_bom_handling(bytes).0.into_owned())
 }
 
@@ -70,7 +80,12 @@ mod tests {
         assert_eq!(read(b"\xef\xbb\xbf{}", "application/json"), "{}");
         assert_eq!(read(b"\xef\xbb\xbf\xc3\xa9", "text/plain; charset=latin1"), "é", "the mark knows better");
         assert_eq!(read(b"a\xffb", ""), "a\u{fffd}b");
-        assert_eq!(decode(b"a", "text/plain; charset=klingon-8"), Err("klingon-8".to_owned()));
+        assert_eq!(decode(b"caf\xe9", "text/plain; charset=klingon-8"), Err("klingon-8".to_owned()));
+        assert_eq!(decode("café".as_bytes(), "text/plain; charset=none"), Err("none".to_owned()));
+        assert_eq!(read(b"abc", "text/plain; charset=none"), "abc");
+        assert_eq!(read("\"café\"".as_bytes(), "application/json; charset=none"), "\"café\"");
+        assert_eq!(read("café".as_bytes(), "text/plain; charset=UTF_8"), "café");
+        assert_eq!(read("café".as_bytes(), "text/plain; charset=utf8mb4"), "café");
         assert_eq!(part(b"\xef\xbb\xbf", "utf-8").unwrap(), "\u{feff}");
     }
 

@@ -4,7 +4,8 @@ use std::borrow::Cow;
 use std::io::{self, Read};
 
 use brotli_decompressor::Decompressor;
-use flate2::read::{DeflateDecoder, MultiGzDecoder, ZlibDecoder};
+use flate2::bufread::GzDecoder;
+use flate2::read::{DeflateDecoder, ZlibDecoder};
 
 /// What every request says that it takes.
 pub const TAKEN: &str = "gzip, deflate, br";
@@ -44,7 +45,8 @@ pub fn unpacked<'a>(bytes: Cow<'a, [u8]>, encoding: &str, bytes_max: u64) -> Res
         bytes = Cow::Owned(match coding.as_str() {
             // Some servers say so of a body that they did not pack.
             "gzip" | "x-gzip" if !from.starts_with(&GZIP) => continue,
-            "gzip" | "x-gzip" => all(MultiGzDecoder::new(from), bytes_max)?,
+            "gzip" | "x-gzip" => gunzipped(from, bytes_max)?,
+            "deflate" | "br" if is_text(from) => continue,
             // Half of the world means the bare stream.
             "deflate" => match all(ZlibDecoder::new(from), bytes_max) {
                 Err(Packed::Broken) => all(DeflateDecoder::new(from), bytes_max)?,
@@ -55,6 +57,25 @@ pub fn unpacked<'a>(bytes: Cow<'a, [u8]>, encoding: &str, bytes_max: u64) -> Res
         });
     }
     Ok(bytes)
+}
+
+/// All members, one behind the other. Zeros behind them are padding, as they are to `gzip`.
+fn gunzipped(mut from: &[u8], bytes_max: u64) -> Result<Vec<u8>, Packed> {
+    let mut whole = Vec::new();
+    while from.iter().any(|byte| *byte != 0) {
+        let mut member = GzDecoder::new(from);
+        whole.extend(all(&mut member, bytes_max.saturating_sub(whole.len() as u64))?);
+        from = member.into_inner();
+    }
+    Ok(whole)
+}
+
+/// Whether a body says by its bytes that nobody packed it: it is a text that begins as JSON or XML do. No
+/// stream of zlib begins so, and none of brotli is such a text.
+fn is_text(bytes: &[u8]) -> bool {
+    let text = std::str::from_utf8(bytes).unwrap_or_default().trim_start();
+    let is_control = |it: char| it.is_control() && !it.is_whitespace();
+    text.starts_with(['{', '[', '<', '"']) && !text.contains(is_control)
 }
 
 fn all(from: impl Read, bytes_max: u64) -> Result<Vec<u8>, Packed> {
@@ -118,8 +139,14 @@ mod tests {
             ("UTF-8", b"one".to_vec()),
             ("none", b"one".to_vec()),
             ("gzip", b"one".to_vec()),
+            ("gzip", [gzip(b"one"), vec![0; 100]].concat()),
+            ("gzip", [gzip(b"o"), gzip(b"ne"), vec![0]].concat()),
         ] {
             assert_eq!(unpacked(body, encoding, 100), Ok(b"one".to_vec()), "{encoding}");
+        }
+        for encoding in ["deflate", "br", "gzip", "br, deflate"] {
+            let plain = br#" {"one": 1}"#.to_vec();
+            assert_eq!(unpacked(plain.clone(), encoding, 100), Ok(plain), "{encoding}");
         }
         assert_eq!(unpacked(Vec::new(), "gzip", 100), Ok(Vec::new()), "a HEAD has no body");
     }
@@ -129,6 +156,8 @@ mod tests {
         let whole = gzip(b"a text that is cut off");
         assert_eq!(unpacked(whole[..whole.len() - 9].to_vec(), "gzip", 100), Err(Packed::Broken));
         assert_eq!(unpacked(b"no stream".to_vec(), "deflate", 100), Err(Packed::Broken));
+        assert_eq!(unpacked([gzip(b"one"), b"more".to_vec()].concat(), "gzip", 100), Err(Packed::Broken));
+        assert_eq!(unpacked([gzip(&[1; 60]), gzip(&[1; 60])].concat(), "gzip", 100), Err(Packed::TooLarge));
         assert_eq!(unpacked(gzip(&[0; 101]), "gzip", 100), Err(Packed::TooLarge));
         assert_eq!(unpacked(gzip(&[0; 100]), "gzip", 100).map(|it| it.len()), Ok(100));
         assert_eq!(unpacked(zlib(&vec![0; 1 << 20]), "deflate", 100), Err(Packed::TooLarge));

@@ -20,6 +20,10 @@ pub type Drafts = BTreeMap<String, Draft>;
 pub fn wrong_url(text: &Text) -> Option<String> {
     let begin = text.beginning()?.trim_start();
     let shown = text.literal().unwrap_or(begin).trim();
+    // That it is meant for an expression is told where all texts are looked at.
+    if begin.starts_with("= ") {
+        return None;
+    }
     if begin.starts_with(['\u{201c}', '\u{201d}', '\u{201e}', '\u{2018}', '\u{2019}', '\u{ab}']) {
         return Some(format!(
             "`{shown}` begins with a typographic quote; hint: quote with \" or leave it out"

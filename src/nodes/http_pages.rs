@@ -293,7 +293,7 @@ fn link(view: &View) -> Option<String> {
         let mut params = params.split(';').map(|it| it.trim().trim_end_matches(','));
         let is_next = params.any(|param| {
             let rel = param.split_once('=').filter(|(name, _)| name.trim().eq_ignore_ascii_case("rel"));
-            let names = rel.map(|(_, value)| value.trim().trim_matches('"'));
+            let names = rel.map(|(_, value)| value.trim().trim_matches(['"', '\'']));
             names.is_some_and(|it| it.split_whitespace().any(|it| it.eq_ignore_ascii_case("next")))
         });
         is_next.then(|| address.trim().to_owned())

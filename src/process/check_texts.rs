@@ -6,7 +6,7 @@ use crate::model::expr::Expr;
 use crate::model::near;
 use crate::model::scope::RESERVED;
 use crate::model::text::Text;
-use crate::model::tree::Spot;
+use crate::model::tree::{Branch, Key, Spot, Tree};
 use crate::process::problem::Problem;
 use crate::process::sketch::{Sketch, Station, known_names};
 
@@ -14,6 +14,9 @@ use crate::process::sketch::{Sketch, Station, known_names};
 const GUESS_CHARS_MIN: usize = 4;
 /// What the answer of an `http` node has, the last three with `pages`; "" is all of it.
 const ANSWER: [&str; 7] = ["", "status", "headers", "body", "items", "pages", "truncated"];
+
+/// Keys of nodes under which a text stands and no value.
+const TEXTS: [&str; 4] = ["url", "body", "message", "subject"];
 
 /// All that is wrong with the texts.
 pub fn check(sketch: &Sketch) -> Vec<Problem> {
@@ -28,7 +31,7 @@ pub fn check(sketch: &Sketch) -> Vec<Problem> {
 fn station_texts(station: &Station, known: &BTreeSet<String>) -> Vec<Problem> {
     let Some(spec) = station.spec else { return Vec::new() };
     let own = station.node.as_ref().map(|node| node.kind.names()).unwrap_or_default();
-    let mut problems = Vec::new();
+    let mut problems: Vec<Problem> = station.tree.entries().iter().filter_map(unequal).collect();
     for (under, text, spot) in station.texts() {
         let Names { roots, secrets, answers } = names(under, text);
         for field in answers.iter().filter(|it| spec.name == "http" && !ANSWER.contains(&it.as_str())) {
@@ -50,6 +53,22 @@ fn station_texts(station: &Station, known: &BTreeSet<String>) -> Vec<Problem> {
         }
     }
     problems
+}
+
+/// A text that looks like an expression, where only texts stand: it would go out as it is written.
+fn unequal((key, tree): &(Key, Tree)) -> Option<Problem> {
+    let Branch::Text(text) = &tree.branch else { return None };
+    let expr = text.strip_prefix('=').filter(|it| it.starts_with(' '))?.trim();
+    if !TEXTS.contains(&key.text.as_str()) {
+        return None;
+    }
+    let message = format!("`{}` is a text, and no expression: `{text}` would go out as it stands", key.text);
+    let is_path = expr.chars().all(|it| it.is_alphanumeric() || matches!(it, '_' | '.' | '[' | ']'));
+    let hint = match is_path {
+        true => format!("write `{{{{{expr}}}}}`"),
+        false => format!("work it out in a `set` node, as `value: \"= {expr}\"`, and write `{{{{value}}}}`"),
+    };
+    Some(Problem::new(tree.spot, message).hint(hint))
 }
 
 /// What other tools call it.

@@ -97,16 +97,7 @@ fn is_json(body: &[u8]) -> bool {
 /// Why it is none.
 pub fn form(text: &[u8], charset: &str) -> Result<Value, BadBody> {
     let mut whole = Map::new();
-    let pairs = text.split(|byte| *byte == b'&').filter(|it| !it.is_empty());
-    for (count, pair) in pairs.enumerate() {
-        if count >= FIELDS_MAX {
-            return Err(BadBody::Form(format!("the form has more than {FIELDS_MAX} fields")));
-        }
-        let (name, value) = match pair.iter().position(|byte| *byte == b'=') {
-            Some(at) => (&pair[..at], &pair[at + 1..]),
-            None => (pair, &pair[..0]),
-        };
-        let (name, value) = (field(name, charset)?, field(value, charset)?);
+    for (name, value) in fields(text, charset)? {
         let path = path(&name);
         if path.len() > DEPTH_MAX {
             return Err(BadBody::Form(format!("the form is nested deeper than {DEPTH_MAX} levels")));
@@ -116,6 +107,25 @@ pub fn form(text: &[u8], charset: &str) -> Result<Value, BadBody> {
         })?;
     }
     Ok(Value::Object(whole.into_iter().map(|(name, it)| (name, listed(it))).collect()))
+}
+
+/// The names and values of a form, as they come.
+///
+/// # Errors
+/// Why it is none.
+pub fn fields(text: &[u8], charset: &str) -> Result<Vec<(String, String)>, BadBody> {
+    let pairs: Vec<&[u8]> = text.split(|byte| *byte == b'&').filter(|it| !it.is_empty()).collect();
+    if pairs.len() > FIELDS_MAX {
+        return Err(BadBody::Form(format!("the form has more than {FIELDS_MAX} fields")));
+    }
+    let read = |pair: &&[u8]| {
+        let (name, value) = match pair.iter().position(|byte| *byte == b'=') {
+            Some(at) => (&pair[..at], &pair[at + 1..]),
+            None => (*pair, &pair[..0]),
+        };
+        Ok((field(name, charset)?, field(value, charset)?))
+    };
+    pairs.iter().map(read).collect()
 }
 
 /// A name or a value: what is percent-encoded are bytes of the charset.
@@ -218,7 +228,7 @@ mod tests {
         ] {
             assert_eq!(read(&[], kind, body, ""), Ok(value), "{kind}");
         }
-        let unknown = read(&[], "application/json; charset=klingon-8", b"{}", "");
+        let unknown = read(&[], "application/json; charset=klingon-8", b"\"\xe9\"", "");
         assert!(matches!(unknown, Err(BadBody::Kind(why)) if why.contains("`klingon-8`")));
         let curl = read(&[], form, b" {\"a\": 1}\n", "");
         assert!(matches!(curl, Err(BadBody::Kind(why)) if why.contains("application/json")));

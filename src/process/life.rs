@@ -1,5 +1,7 @@
 //! [`Life`]: how long a param's value lives, as the process says and the task's other params have it.
 
+use serde_json::Value;
+
 use crate::model::calendar::moment::{self, SECONDS_MAX, Unread};
 use crate::model::params::Params;
 use crate::model::time::Timestamp;
@@ -46,21 +48,25 @@ fn life(param: &ParamSpec, params: &Params) -> Option<Life> {
 }
 
 /// The moment in a param. What is given from outside is refused in another unit; what the process itself has
-/// written stands there, beside a value that was received and must not be lost, and is what it can only be.
+/// written stands there, beside a value that was received and must not be lost, and is what it can only be: a
+/// date without a zone is one in UTC, a date beyond all dates the last. A value whose end nobody can read is
+/// watched as one that is over: silence would be worse.
 fn moment(params: &Params, name: &str) -> Option<Timestamp> {
-    let value = params.get(name)?;
+    const LAST: Timestamp = Timestamp(SECONDS_MAX * 1_000);
+    let value = params.get(name).filter(|it| !it.is_null() && *it != "")?;
     let at = match moment::read(value) {
         Ok(at) | Err(Unread::Unit(_, at)) => at,
-        // What a token server says beyond all dates is cut to the last.
-        Err(_) if value.as_f64().is_some_and(|it| it > 0.0) => Timestamp(SECONDS_MAX * 1_000),
-        Err(_) => return value.as_f64().map(|_| Timestamp(0)),
+        Err(_) if value.as_f64().is_some_and(|it| it > 0.0) => LAST,
+        Err(Unread::NoZone) => moment::read(&Value::from(format!("{}Z", value.as_str()?.trim()))).ok()?,
+        Err(_) if value.as_str().is_some_and(|it| it.trim().starts_with("9999-12-3")) => LAST,
+        Err(_) => Timestamp(0),
     };
     Some(at.max(Timestamp(0)))
 }
 
 #[cfg(test)]
 mod tests {
-    use serde_json::{Value, json};
+    use serde_json::json;
 
     use super::*;
     use crate::process::parse::parse;
@@ -102,6 +108,8 @@ nodes:
             // The process itself wrote it; nothing else can be meant.
             json!(1_796_050_800_000_i64),
             json!("1796050800000"),
+            json!("2026-11-30 15:00:00"),
+            json!("2026-11-30T15:00:00"),
         ] {
             assert_eq!(lives(json!({"token": "t", "end": end}))[0].2, second * 1_000, "{end}");
         }
@@ -112,7 +120,13 @@ nodes:
     fn what_is_not_there_has_no_life() {
         assert!(lives(json!({"end": 10_000})).is_empty());
         assert!(lives(json!({"token": "", "key": null, "end": 10_000})).is_empty());
-        assert!(lives(json!({"token": "t", "end": "soon"})).is_empty());
+        assert!(lives(json!({"token": "t", "end": ""})).is_empty());
+        // Nobody can say when it dies: it is watched as one that has.
+        for end in ["soon", "30.11.2026"] {
+            assert_eq!(lives(json!({"token": "t", "end": end}))[0].2, 0);
+        }
+        let never = json!({"token": "t", "end": "9999-12-31T23:59:59Z"});
+        assert_eq!(lives(never)[0].2, SECONDS_MAX * 1_000);
         assert_eq!(lives(json!({"token": "t", "end": 1e300}))[0].2, SECONDS_MAX * 1_000);
     }
 }

@@ -171,6 +171,9 @@ fn what_could_never_work_is_told() {
         ),
         ("kind: notify, message: x, notify: office", "write `notify: [office]`"),
         ("kind: set, set: {version: 3.10}", "would lose its last 0"),
+        ("kind: http, url: 'https://e.org', body: '= n'", "write `{{n}}`"),
+        ("kind: http, url: \"= base ~ '/h'\"", "work it out in a `set` node"),
+        ("kind: notify, message: '= order.id', notify: [office]", "write `{{order.id}}`"),
     ] {
         let text = nodes(&format!("a: {{{node}, next: done}}"));
         let problems = parse_with(crate::nodes::KINDS, &text).expect_err(node);

@@ -12,13 +12,17 @@ use serde_json::{Map, Value, json};
 use crate::model::charset::{decode, named, plain};
 use crate::model::effect::{Accept, HttpAnswer, MARK_CLOSE, MARK_OPEN};
 use crate::model::fault::Fault;
+use crate::model::time::Span;
 use crate::model::unpack::{Packed, unpacked};
 use crate::model::{json, xml};
+use crate::world::deadline::within;
 use crate::world::request::Shown;
 use crate::world::trouble;
 
 /// The most bytes of headers that are taken: servers send one or two kilobytes.
 const HEADERS_BYTES_MAX: usize = 64 * 1024;
+/// So long a body is waited for that nobody looks at, so that its connection can be used again.
+const UNREAD_TIMEOUT: Span = Span::secs(2);
 /// As much room as is made for a body before it is there.
 const ROOM_BYTES_MAX: u64 = 64 * 1024;
 
@@ -37,21 +41,58 @@ pub async fn read(
     let headers = headers(response.headers(), shown)?;
     let content_type = text_of(response.headers(), CONTENT_TYPE.as_str());
     let encoding = text_of(response.headers(), CONTENT_ENCODING.as_str());
-    let room = response.content_length().unwrap_or(0).min(ROOM_BYTES_MAX).min(bytes_max);
-    let mut bytes = Vec::with_capacity(usize::try_from(room).unwrap_or(0));
-    while let Some(chunk) = response.chunk().await.map_err(|_| trouble::in_body(shown))? {
-        if (bytes.len() + chunk.len()) as u64 > bytes_max {
-            return Err(larger(shown, bytes_max));
+    let nobody_looks = !is_read && (200..300).contains(&status);
+    let came = match nobody_looks {
+        true => within(UNREAD_TIMEOUT, bytes_of(&mut response, bytes_max)).await.unwrap_or(Came::TooMuch),
+        false => bytes_of(&mut response, bytes_max).await,
+    };
+    let bytes = match came {
+        Came::Whole(bytes) => bytes,
+        // The status has said it: a task must not ask again for want of what nobody wanted.
+        Came::Part(_) | Came::TooMuch if nobody_looks => {
+            return Ok(HttpAnswer { status, headers, body: Value::Null });
         }
-        bytes.extend_from_slice(&chunk);
-    }
-    let bytes = unpacked(Cow::Owned(bytes), &encoding, bytes_max).map_err(|why| match why {
-        Packed::TooLarge => larger(shown, bytes_max),
-        Packed::Broken => bad(shown, status, "cannot be decompressed"),
-    })?;
+        Came::TooMuch => return Err(larger(shown, bytes_max)),
+        // Some servers count wrongly; JSON says by itself where it ends.
+        Came::Part(bytes) if encoding.is_empty() && is_document(&bytes) => bytes,
+        Came::Part(_) => return Err(trouble::in_body(shown)),
+    };
+    let bytes = match unpacked(Cow::Owned(bytes), &encoding, bytes_max) {
+        Ok(bytes) => bytes,
+        Err(_) if nobody_looks => return Ok(HttpAnswer { status, headers, body: Value::Null }),
+        Err(Packed::TooLarge) => return Err(larger(shown, bytes_max)),
+        Err(Packed::Broken) => return Err(bad(shown, status, "cannot be decompressed")),
+    };
     let body = Body { content_type: &content_type, accept, is_read, status };
     let body = body.parse(&bytes).map_err(|why| bad(shown, status, &why))?;
     Ok(HttpAnswer { status, headers, body })
+}
+
+/// What came of a body.
+enum Came {
+    Whole(Vec<u8>),
+    /// The connection was closed before the end that was said.
+    Part(Vec<u8>),
+    TooMuch,
+}
+
+async fn bytes_of(response: &mut Response, bytes_max: u64) -> Came {
+    let room = response.content_length().unwrap_or(0).min(ROOM_BYTES_MAX).min(bytes_max);
+    let mut bytes = Vec::with_capacity(usize::try_from(room).unwrap_or(0));
+    loop {
+        match response.chunk().await {
+            Ok(Some(chunk)) if (bytes.len() + chunk.len()) as u64 > bytes_max => return Came::TooMuch,
+            Ok(Some(chunk)) => bytes.extend_from_slice(&chunk),
+            Ok(None) => return Came::Whole(bytes),
+            Err(_) => return Came::Part(bytes),
+        }
+    }
+}
+
+/// Whether it is an object or a list of JSON from its beginning to its end.
+fn is_document(bytes: &[u8]) -> bool {
+    let text = std::str::from_utf8(bytes).unwrap_or_default().trim();
+    text.starts_with(['{', '[']) && json::read::<serde::de::IgnoredAny>(text).is_ok()
 }
 
 /// How a body is to be read.

@@ -7,8 +7,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use lettre::address::Envelope;
+use lettre::message::Mailbox;
 use lettre::message::header::{ContentType, MIME_VERSION_1_0};
-use lettre::message::{Mailbox, Mailboxes};
 use lettre::transport::smtp::PoolConfig;
 use lettre::transport::smtp::authentication::Credentials;
 use lettre::transport::smtp::client::{Certificate, CertificateStore, Tls as Layer, TlsParameters};
@@ -20,6 +20,7 @@ use serde_json::{Map, Value};
 use sha2::{Digest, Sha256};
 use tokio::sync::Semaphore;
 
+use crate::channels::smtp::recipients;
 use crate::channels::spec::{MailAsk, Tls, bad};
 use crate::engine::edges::Clock;
 use crate::model::effect::HttpAnswer;
@@ -102,6 +103,8 @@ impl Mail {
                 delivered => sent.push((to.to_string(), delivered)),
             }
         }
+        let no_address = |it: &String| bad(format!("`{it}` in the setting `to` is no e-mail address"));
+        sent.extend(letter.nobody.iter().map(|it| (it.clone(), Err(no_address(it)))));
         Ok(sent)
     }
 
@@ -202,6 +205,8 @@ pub type Answered = (String, Result<HttpAnswer, Fault>);
 struct Letter {
     from: Address,
     to: Vec<Address>,
+    /// Who cannot be written to, for that is no address.
+    nobody: Vec<String>,
     bytes: Vec<u8>,
 }
 
@@ -209,7 +214,10 @@ impl Letter {
     /// The library writes the headers: none can be slipped in.
     fn new(ask: &MailAsk) -> Result<Letter, Fault> {
         let from: Mailbox = ask.from.parse().map_err(|_| bad("the setting `from` is no e-mail address"))?;
-        let to: Mailboxes = ask.to.parse().map_err(|_| bad("the setting `to` is no e-mail address"))?;
+        let (to, nobody) = recipients(&ask.to);
+        if to.is_empty() {
+            return Err(bad("the setting `to` is no e-mail address"));
+        }
         let addresses = to.iter().map(|it| it.email.clone()).collect();
         let mut builder = Message::builder().header(MIME_VERSION_1_0).from(from.clone());
         for mailbox in to {
@@ -222,7 +230,7 @@ impl Letter {
             .body(ask.text.clone());
         let hint = "hint: look at `from` and `to`";
         let message = built.map_err(|_| bad(format!("the message cannot be made into an e-mail; {hint}")))?;
-        Ok(Letter { from: from.email, to: addresses, bytes: message.formatted() })
+        Ok(Letter { from: from.email, to: addresses, nobody, bytes: message.formatted() })
     }
 }
 

@@ -168,3 +168,21 @@ async fn the_callback_shows_nobodys_words_and_says_that_a_process_is_paused() {
     house.api("POST", "/processes/login/resume").send().await.ok(200);
     house.until("/processes/login/tasks/one", |it| it["state"] == "done").await;
 }
+
+#[tokio::test]
+async fn a_link_reads_a_form_by_its_charset() {
+    let house = House::open().await;
+    house.deploy(LOGIN).await;
+    house.submit("login", "one", json!({})).await;
+    let task = house.api("GET", "/processes/login/tasks/one").send().await.ok(200);
+    let key = task["link"].as_str().unwrap().split("state=").nth(1).unwrap().to_owned();
+    let path = format!("/hooks/login/{key}");
+    let form = |charset: &str| {
+        let kind = format!("application/x-www-form-urlencoded; charset={charset}");
+        house.call("POST", &path).token("").body(&kind, "code=%CF%F0%E8%E2%E5%F2")
+    };
+    form("klingon-8").send().await.problem(415, "bad_charset");
+    form("windows-1251").send().await.ok(200);
+    let task = house.api("GET", "/processes/login/tasks/one").send().await.ok(200);
+    assert_eq!(task["params"]["code"], "Привет");
+}

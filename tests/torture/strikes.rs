@@ -80,9 +80,8 @@ async fn struck(sparse: bool, keeper: &str, broken: Option<&'static str>, calls:
             let tracer = Tracer::attach(&life, call, nth);
             let dies = dies(&scene, keeper, &mut life).await;
             drop(tracer);
-            // It may have struck at the last moment.
-            pause(Duration::from_millis(100)).await;
-            if !dies && !life.has_ended() {
+            // It may have struck at the last moment: only what answers lives.
+            if !dies && scene.get(&life, "status").await.is_some() {
                 break;
             }
             scene.outside.book.fault();

@@ -4,7 +4,7 @@ use beltline::engine::shelf::{Keyring, Secret};
 use beltline::model::effect::{Accept, Body, Content, HttpAsk, Part, mark};
 use serde_json::json;
 
-use super::servers::{Server, ask, get, world};
+use super::servers::{Act, Server, ask, bytes, get, say, world};
 
 fn keyring() -> Keyring {
     let keyring = Keyring::default();
@@ -109,4 +109,47 @@ async fn an_answer_may_be_xml_or_bytes() {
     assert_eq!((fault.code.as_str(), fault.status), ("bad_response", Some(200)));
     let wanted = format!("the answer of `{}` is no XML: it has a DTD, which is not read", bad.url("/x"));
     assert_eq!(fault.message, wanted);
+}
+
+/// What token servers have said around a pair that was the only one: each costs a grant if it is not read.
+#[tokio::test]
+async fn an_answer_is_read_where_it_can_only_be_meant_so() {
+    let pair = r#"{"access_token": "a", "refresh_token": "r"}"#;
+    let longer = |by: usize| {
+        let said = format!("HTTP/1.1 200 X\r\nContent-Length: {}\r\n\r\n{pair}", pair.len() + by);
+        Act::Say(said.into_bytes())
+    };
+    let plain = |headers: &str| say(200, &format!("Content-Type: application/json{headers}\r\n"), pair);
+    for (what, act) in [
+        ("a charset that is none", plain("; charset=none")),
+        ("a name of UTF-8 that is none", plain("; charset=UTF_8")),
+        ("not packed by deflate", plain("\r\nContent-Encoding: deflate")),
+        ("not packed by br", plain("\r\nContent-Encoding: br")),
+        ("counted wrongly", longer(10)),
+    ] {
+        let server = Server::new(move |_, _| act.clone()).await;
+        let answer = ask(&world(keyring()), get(&server.url("/"))).await;
+        let body = answer.unwrap_or_else(|fault| panic!("{what}: {fault:?}")).body;
+        assert_eq!(body, json!({"access_token": "a", "refresh_token": "r"}), "{what}");
+    }
+    // What ends in the middle is no pair.
+    let half =
+        Server::new(|_, _| Act::Say(b"HTTP/1.1 200 X\r\nContent-Length: 99\r\n\r\n{\"a\": 1".to_vec())).await;
+    assert_eq!(ask(&world(keyring()), get(&half.url("/"))).await.unwrap_err().code, "http_lost");
+}
+
+#[tokio::test]
+async fn a_body_that_nobody_looks_at_decides_nothing() {
+    for (what, act) in [
+        ("cut off", Act::Say(b"HTTP/1.1 201 X\r\nContent-Length: 99\r\n\r\nhalf".to_vec())),
+        ("silent", Act::Hang(b"HTTP/1.1 201 X\r\nContent-Length: 99\r\n\r\nhalf".to_vec())),
+        ("broken", Act::Say(bytes(201, "Content-Encoding: gzip\r\n", b"\x1f\x8bno"))),
+    ] {
+        let server = Server::new(move |_, _| act.clone()).await;
+        let request = HttpAsk { unread: true, bytes_max: 1 << 20, ..get(&server.url("/")) };
+        let answer = ask(&world(keyring()), request.clone()).await;
+        assert_eq!(answer.unwrap_or_else(|fault| panic!("{what}: {fault:?}")).status, 201, "{what}");
+        let looked_at = HttpAsk { unread: false, ..request };
+        assert!(ask(&world(keyring()), looked_at).await.is_err(), "{what}");
+    }
 }

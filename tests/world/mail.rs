@@ -271,6 +271,16 @@ async fn a_recipient_that_is_refused_keeps_it_from_no_other() {
     let standing = keyring.health().of("m");
     assert_eq!(standing.fault.map(|it| it.message).as_deref(), Some(refused), "the channel is marked");
 
+    config["to"] = "boss@x.org; nobody".into();
+    let keyring = self::keyring(config.clone());
+    let allow_addresses = vec!["127.0.0.0/8".parse().unwrap()];
+    let open = WorldConfig { allow_addresses, ..WorldConfig::default() };
+    let said = tell(&RealWorld::new(open, Arc::new(keyring)).unwrap(), Span::secs(5)).await.unwrap();
+    assert!(
+        said.starts_with(taken) && said.contains("`nobody` in the setting `to` is no e-mail address"),
+        "{said}"
+    );
+
     config["to"] = "gone@x.org, later@x.org".into();
     let (message, class) = failure(config.clone()).await;
     assert!(message.contains("no such person") && message.contains("a full box"), "{message}");
