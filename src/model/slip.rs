@@ -41,6 +41,10 @@ fn hint(text: &str) -> Option<&'static str> {
         (code.contains("!=="), "write `!=` for `!==`"),
         (plain.contains('!'), "write `not x` for `!x`"),
         (plain.contains('?'), "write `a if condition else b`; for a default `x|default(y)`"),
+        (
+            plain.trim_start().starts_with('='),
+            "leave the `=` at its beginning out: this is an expression already",
+        ),
         (plain.contains('=') && !plain.contains('('), "to compare write `==`"),
         (open.is_some(), "a quote is never closed"),
     ];

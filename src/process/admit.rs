@@ -153,6 +153,9 @@ fn misfit(process: &Process, spec: &ParamSpec, value: &Value) -> Option<(String,
     let hint = match (spec.kind, value) {
         (_, Value::Null) => "; hint: leave it out",
         (ParamKind::String, Value::Number(_) | Value::Bool(_)) => "; hint: put it in quotes",
+        (ParamKind::Number | ParamKind::Integer, Value::String(text)) if json::loses(text) => {
+            "; hint: it has more digits than a number keeps; a param of `type: string` keeps them"
+        }
         (kind, Value::String(text)) if unfit(kind, &coerce(kind, text)).is_none() => {
             "; hint: without quotes in JSON, with `:=` on the command line"
         }

@@ -77,8 +77,16 @@ impl Hook {
                 "the body has no fields by name; hint: the hook can say `params: {body: \"= body\"}`";
             return Err(Fault::lasting("bad_value", message));
         };
-        let declared = process.params.iter().filter(|it| it.input);
-        let given = declared.filter_map(|it| Some((it.name.clone(), body.get(&it.name)?.clone())));
+        let declared = || process.params.iter().filter(|it| it.input);
+        let has_any = |it: &Map<String, Value>| declared().any(|param| it.contains_key(&param.name));
+        // XML has one field, which holds the others; so do envelopes.
+        let within = body
+            .values()
+            .next()
+            .and_then(Value::as_object)
+            .filter(|it| body.len() == 1 && !has_any(body) && has_any(it));
+        let body = within.unwrap_or(body);
+        let given = declared().filter_map(|it| Some((it.name.clone(), body.get(&it.name)?.clone())));
         Ok(given.collect())
     }
 }

@@ -109,9 +109,18 @@ pub fn origin(ask: &HttpAsk, opener: &mut Opener) -> Result<(String, String), Fa
     Ok((url.origin().ascii_serialization(), host))
 }
 
+fn unparsed(error: url::ParseError) -> String {
+    match error {
+        url::ParseError::RelativeUrlWithoutBase => {
+            "it begins neither with `https://` nor with `http://`; hint: write the whole URL".to_owned()
+        }
+        other => other.to_string(),
+    }
+}
+
 fn address(ask: &HttpAsk, shown: &Shown, opener: &mut Opener) -> Result<Url, Fault> {
     let bad = |why: String| Fault::lasting("bad_url", format!("`{}` cannot be asked: {why}", shown.place));
-    let mut url = Url::parse(opener.url(&ask.url)?.trim()).map_err(|it| bad(it.to_string()))?;
+    let mut url = Url::parse(opener.url(&ask.url)?.trim()).map_err(|it| bad(unparsed(it)))?;
     if !matches!(url.scheme(), "http" | "https") {
         return Err(bad("only http and https can".to_owned()));
     }

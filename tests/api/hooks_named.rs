@@ -304,6 +304,21 @@ async fn a_hook_takes_what_it_says_and_no_more() {
 }
 
 #[tokio::test]
+async fn what_one_field_holds_is_what_the_body_says() {
+    let house = House::open().await;
+    house.deploy(DOORS).await;
+    for (kind, body) in [
+        ("application/xml", "<request><name>one</name></request>"),
+        ("application/json", r#"{"data": {"name": "one"}}"#),
+        ("application/json", r#"{"name": "one", "data": {"name": "two"}}"#),
+    ] {
+        let made = house.call("POST", "/hooks/doors/open").token("").body(kind, body).send().await.ok(202);
+        let task = task(&house, &format!("doors/tasks/{}", made["ref"].as_str().unwrap())).await;
+        assert_eq!(task["params"]["name"], "one", "{body}");
+    }
+}
+
+#[tokio::test]
 async fn a_reply_node_answers_the_caller() {
     let house = House::open().await;
     house.deploy(PRICES).await;

@@ -190,13 +190,20 @@ impl Scene {
         assert!(status.is_some_and(|it| it < 300), "{name}: {status:?} {}", life.log());
     }
 
-    /// Authorizes again if the grant is over. An engine that dies meanwhile is asked again in its next life.
+    /// Does what a person would: authorizes again if the grant is over, retries what was set aside because
+    /// the engine died twice under it. An engine that dies meanwhile is asked again in its next life.
     pub(crate) async fn heal(&self, life: &Life, name: &str) {
         let path = format!("processes/keeper/tasks/{name}");
-        if self.get(life, &path).await.is_some_and(|task| task["node"] == "over") {
-            let given = json!({"refresh_token": self.outside.book.families.lock().unwrap().grant(name)});
-            let _taken = self.post(life, &format!("{path}/modify"), &json!({"params": given})).await;
-        }
+        let Some(task) = self.get(life, &path).await else { return };
+        let (order, body) = if task["node"] == "over" {
+            let pair = self.outside.book.families.lock().unwrap().grant(name);
+            ("modify", json!({"params": {"refresh_token": pair}}))
+        } else if task["fault"]["code"] == "engine_error" {
+            ("retry", json!({}))
+        } else {
+            return;
+        };
+        let _taken = self.post(life, &format!("{path}/{order}"), &body).await;
     }
 
     /// What is not as it must be with what that keeper holds: one whole pair.
