@@ -24,3 +24,4 @@ mod torture;
 mod support;
 mod tidy;
 mod world;
+mod yaml;
