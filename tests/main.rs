@@ -7,6 +7,7 @@ mod browser;
 mod canary;
 mod cli;
 mod clock;
+mod doors;
 mod corpora;
 mod kill;
 mod people;

@@ -7,7 +7,8 @@ use axum::Json;
 use axum::extract::{RawQuery, Request, State};
 use axum::http::{HeaderMap, Method, StatusCode, header};
 use axum::response::{IntoResponse, Response};
-use serde_json::{Value, json};
+use percent_encoding::percent_decode;
+use serde_json::{Map, Value, json};
 use utoipa_axum::routes;
 
 use crate::api::app::App;
@@ -125,9 +126,18 @@ async fn brought(app: &App, request: Request) -> Result<Brought, Problem> {
         let detail = "a hook takes a JSON object or a form";
         return Err(Problem::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, "not_json", detail));
     }
+    if percent_decode(&body).decode_utf8().is_err() {
+        return Err(Problem::new(StatusCode::BAD_REQUEST, "bad_body", "the form is not in UTF-8"));
+    }
     // A field that was left empty brings nothing.
     let pairs = url::form_urlencoded::parse(&body).filter(|(_, value)| !value.is_empty());
-    let values = pairs.map(|(name, value)| (name.into_owned(), Value::from(value.into_owned()))).collect();
+    let mut values = Map::new();
+    for (name, value) in pairs {
+        if values.insert(name.clone().into_owned(), Value::from(value)).is_some() {
+            let detail = format!("the form has `{}` twice", name.escape_debug());
+            return Err(Problem::new(StatusCode::UNPROCESSABLE_ENTITY, "bad_body", detail));
+        }
+    }
     Ok(Brought { values, is_form: true })
 }
 
