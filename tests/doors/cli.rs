@@ -1,12 +1,17 @@
 //! What is typed, read from files and piped on the command line.
 
 use std::fs;
+use std::io::Write;
+use std::process::Stdio;
+
+use serde_json::json;
 
 use crate::cli::place::{Place, Ran};
 use crate::doors::api::{ANY, judge, kept, told};
+use crate::doors::partner::Partner;
 use crate::doors::raw::Raw;
 use crate::doors::values::{all_values, text_values};
-use crate::support::house::{House, OPERATOR};
+use crate::support::house::{House, OPERATOR, task_path};
 
 /// How many values go through each door, and how many at once.
 const MANY: usize = 120;
@@ -111,6 +116,60 @@ async fn a_text_from_stdin() {
         }
     }
     told(&wrong);
+}
+
+/// Pipes bytes to a verb.
+fn piped(place: &Place, args: &[&str], bytes: &[u8]) -> Ran {
+    let mut command = place.command(args);
+    command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    let mut child = command.spawn().unwrap();
+    child.stdin.take().unwrap().write_all(bytes).unwrap();
+    Ran::from(child.wait_with_output().unwrap())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_secret_that_is_piped() {
+    let (house, place) = scene().await;
+    let partner = Partner::start(Vec::new()).await;
+    let text = format!(
+        "process: posts\nnodes:\n  start: {{kind: input, next: ask}}\n  ask: {{kind: http, url: \
+         \"{}/{{{{n}}}}\", body: \"{{{{secret.key}}}}\", retry: {{times: 1}}, next: done}}\n  \
+         done: {{kind: end}}\n",
+        partner.url
+    );
+    house.api("PUT", "/secrets/key").json(&json!({"value": "first"})).send().await.ok(200);
+    house.deploy(&text).await;
+    let mut last = "first".to_owned();
+    for (at, bytes) in [
+        b"  made-up 1 ".as_slice(),
+        b"made-up\r\r\n",
+        b"-----BEGIN-----\r\nbWFkZSB1cA==\r\n-----END-----\r\n",
+        b"\xef\xbb\xbfmade-up 2\n",
+        b"\xff\xfem\0a\0",
+        "made-up \u{e9}\u{1F600}\u{85}".as_bytes(),
+        b"{\"a\": 1.50}",
+        b"caf\xe9",
+        b"made-up\xff\n",
+        b"\n",
+        b"",
+    ]
+    .into_iter()
+    .enumerate()
+    {
+        let ran = tokio::task::block_in_place(|| piped(&place, &["secret", "set", "key"], bytes));
+        let text = match bytes.starts_with(b"\xff\xfe") {
+            true => Ok("ma"),
+            false => std::str::from_utf8(bytes).map(line),
+        };
+        match text.ok().filter(|it| !it.is_empty()) {
+            Some(text) => text.clone_into(&mut last),
+            // What is refused leaves the one before in its place.
+            None => assert!(ran.code == Some(2) && ran.err.contains("`key`"), "{bytes:?}: {ran:?}"),
+        }
+        house.submit("posts", &format!("r{at}"), json!({"n": at})).await;
+        house.until(&task_path("posts", &format!("r{at}")), |it| it["state"] == "done").await;
+        assert_eq!(partner.heard(at).as_deref(), Some(last.as_bytes()), "{bytes:?}: {ran:?}");
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]
