@@ -7,7 +7,8 @@ use axum::Json;
 use axum::extract::{RawQuery, Request, State};
 use axum::http::{HeaderMap, Method, StatusCode, header};
 use axum::response::{IntoResponse, Response};
-use serde_json::{Value, json};
+use percent_encoding::percent_decode;
+use serde_json::{Map, Value, json};
 use utoipa_axum::routes;
 
 use crate::api::app::App;
@@ -134,10 +135,19 @@ async fn brought(app: &App, request: Request) -> Result<Brought, Problem> {
         return Err(Problem::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, "not_json", detail));
     }
     let charset = named(content_type);
-    let pairs = fields(&body, &charset).map_err(|_| unknown(charset.clone()))?;
+    if charset.is_empty() && percent_decode(&body).decode_utf8().is_err() {
+        return Err(Problem::new(StatusCode::BAD_REQUEST, "bad_body", "the form is not in UTF-8"));
+    }
+    let mut values = Map::new();
     // A field that was left empty brings nothing.
-    let pairs = pairs.into_iter().filter(|(_, value)| !value.is_empty());
-    Ok(Brought { values: pairs.map(|(name, value)| (name, Value::from(value))).collect(), is_form: true })
+    let pairs = fields(&body, &charset).map_err(|_| unknown(charset.clone()))?;
+    for (name, value) in pairs.into_iter().filter(|(_, value)| !value.is_empty()) {
+        if values.insert(name.clone(), Value::from(value)).is_some() {
+            let detail = format!("the form has `{}` twice", name.escape_debug());
+            return Err(Problem::new(StatusCode::UNPROCESSABLE_ENTITY, "bad_body", detail));
+        }
+    }
+    Ok(Brought { values, is_form: true })
 }
 
 /// Takes an OAuth redirect; `state` is the key of the task that waits for it.

@@ -13,7 +13,7 @@ use serde::de::DeserializeOwned;
 
 use crate::api::problem::Problem;
 use crate::desk::actor::Actor;
-use crate::model::json::kept;
+use crate::model::json::{kept, once};
 use crate::model::names::{Address, ProcessId, Ref, TaskId};
 
 /// The byte order mark of UTF-8, with which some begin.
@@ -133,6 +133,10 @@ pub fn json<T: DeserializeOwned>(body: &[u8]) -> Result<T, Problem> {
     // What is no UTF-8 at all is told by its reader.
     let text = std::str::from_utf8(body.strip_prefix(MARK).unwrap_or(body)).map(kept);
     let body = text.as_ref().map_or(body, |it| it.as_bytes());
+    // Where it is no JSON at all, that is told below.
+    if let Some(twice) = text.as_ref().ok().and_then(|it| once(it).err()).filter(serde_json::Error::is_data) {
+        return Err(Problem::new(StatusCode::BAD_REQUEST, "bad_json", twice.to_string()));
+    }
     if let Ok(it) = serde_json::from_slice(body) {
         return Ok(it);
     }

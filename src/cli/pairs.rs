@@ -91,9 +91,15 @@ fn all(name: &str, place: &str, from: impl Read) -> Result<String> {
     }
     let mut text = saved(&bytes).ok_or_else(|| no_text(name, place))?;
     if text.ends_with('\n') && text.matches('\n').count() == 1 {
-        text.truncate(text.trim_end_matches(['\n', '\r']).len());
+        text.truncate(unbroken(&text).len());
     }
     Ok(text)
+}
+
+/// A line without its line break, of which it has one.
+fn unbroken(line: &str) -> &str {
+    let line = line.strip_suffix('\n').unwrap_or(line);
+    line.strip_suffix('\r').unwrap_or(line)
 }
 
 fn no_text(name: &str, place: &str) -> Usage {
@@ -123,7 +129,7 @@ fn line(name: &str) -> Result<String> {
         }
     }
     let line = saved(&line).ok_or_else(|| no_text(name, "stdin"))?;
-    let line = line.trim_end_matches('\r');
+    let line = line.strip_suffix('\r').unwrap_or(&line);
     if line.is_empty() {
         return Err(Usage(format!("stdin has no line for `{name}`")).into());
     }
@@ -166,9 +172,14 @@ mod tests {
     fn a_key_in_a_file_loses_the_line_break_of_the_editor() {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("key");
-        for (written, read) in
-            [("k\n", "k"), ("k\r\n", "k"), ("k", "k"), ("\u{feff}k\r\n", "k"), ("a\nb\n", "a\nb\n")]
-        {
+        for (written, read) in [
+            ("k\n", "k"),
+            ("k\r\n", "k"),
+            ("k", "k"),
+            ("\u{feff}k\r\n", "k"),
+            ("a\nb\n", "a\nb\n"),
+            ("k\r\r\n", "k\r"),
+        ] {
             fs::write(&path, written).unwrap();
             assert_eq!(file("k", path.to_str().unwrap()).unwrap(), read);
         }

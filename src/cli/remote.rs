@@ -12,6 +12,7 @@ use thiserror::Error;
 use url::Url;
 use zeroize::Zeroizing;
 
+use crate::cli::failure::Usage;
 use crate::cli::out::{one_line, text};
 use crate::cli::suggest::nearest;
 
@@ -260,6 +261,20 @@ pub fn process_path(process: &str) -> String {
 /// The path of a task.
 pub fn task_path(process: &str, reference: &str) -> String {
     format!("{}/tasks/{}", process_path(process), encoded(reference))
+}
+
+/// The path of what has a name, below `path`.
+///
+/// # Errors
+/// No address leads to that name: `.` and `..` go up in one, and nothing is nowhere.
+pub fn named(path: &str, name: &str) -> Result<String> {
+    match name {
+        "" | "." | ".." => {
+            let hint = "a name has letters, digits, `-` and `_`";
+            Err(Usage(format!("`{name}` is no name; hint: {hint}")).into())
+        }
+        name => Ok(format!("{path}/{}", encoded(name))),
+    }
 }
 
 /// A text as one part of a path, or as a value in a query.

@@ -24,7 +24,10 @@ const TOLD_MAX: u64 = 20;
 /// What became of the lines.
 #[derive(Debug, Default)]
 struct Tally {
+    /// Those that are not empty.
     lines: u64,
+    /// All of them, as an editor counts.
+    read: u64,
     taken: u64,
     refused: u64,
 }
@@ -36,19 +39,20 @@ pub async fn submit(session: &Session, process: &str, file: &Path, key: Option<&
     let bar = bar(bytes);
     let mut tally = Tally::default();
     loop {
-        let piece = piece(&mut reader)?;
-        if piece.is_empty() {
+        let piece = piece(&mut reader, &mut tally.read)?;
+        if piece.numbers.is_empty() {
             break;
         }
-        let first_line = tally.lines + 1;
+        let first = tally.lines + 1;
         // The same file comes in the same pieces.
-        let key = key.map(|it| format!("{it} from line {first_line}"));
-        let answers = match send(&remote, process, piece.clone(), key.as_deref()).await {
+        let key = key.map(|it| format!("{it} from line {first}"));
+        let bytes = piece.text.len() as u64;
+        let answers = match send(&remote, process, piece.text, key.as_deref()).await {
             Ok(answers) => answers,
             Err(error) => return Err(remote.explained(error, process).await),
         };
-        tally.lines += piece.bytes().filter(|it| *it == b'\n').count() as u64;
-        for (answer, line) in answers.iter().zip(first_line..) {
+        tally.lines += piece.numbers.len() as u64;
+        for (answer, line) in answers.iter().zip(piece.numbers) {
             match answer.get("error") {
                 None => tally.taken += 1,
                 Some(error) => {
@@ -60,7 +64,7 @@ pub async fn submit(session: &Session, process: &str, file: &Path, key: Option<&
                 }
             }
         }
-        bar.inc(piece.len() as u64);
+        bar.inc(bytes);
         bar.set_message(format!("{} tasks", tally.taken));
     }
     bar.finish_and_clear();
@@ -94,20 +98,30 @@ fn open(file: &Path) -> Result<(Box<dyn BufRead>, Option<u64>)> {
     Ok((Box::new(BufReader::new(opened)), bytes))
 }
 
-/// The next lines, each with its end. Empty lines are kept out, for they would be answered with nothing.
-fn piece(reader: &mut dyn BufRead) -> Result<String> {
-    let mut piece = String::new();
-    let mut lines = 0;
+/// Lines of the file, each with its end, and where each stands there.
+#[derive(Debug, Default)]
+struct Piece {
+    text: String,
+    numbers: Vec<u64>,
+}
+
+/// The next lines, after the first `read`. Empty lines are kept out, for they would be answered with nothing.
+fn piece(reader: &mut dyn BufRead, read: &mut u64) -> Result<Piece> {
+    let mut piece = Piece::default();
     let mut line = String::new();
-    while lines < LINES_MAX && piece.len() < BYTES_MAX {
+    while piece.numbers.len() < LINES_MAX && piece.text.len() < BYTES_MAX {
         line.clear();
-        if reader.read_line(&mut line).context("a line cannot be read as text")? == 0 {
+        let bytes = reader.read_line(&mut line);
+        if bytes.with_context(|| format!("line {} cannot be read as text", *read + 1))? == 0 {
             break;
         }
-        if !line.trim().is_empty() {
-            piece.push_str(line.trim_end());
-            piece.push('\n');
-            lines += 1;
+        *read += 1;
+        // Some editors put a mark at the beginning.
+        let bare = if *read == 1 { line.trim_start_matches('\u{feff}') } else { &line };
+        if !bare.trim().is_empty() {
+            piece.text.push_str(bare.trim_end());
+            piece.text.push('\n');
+            piece.numbers.push(*read);
         }
     }
     Ok(piece)

@@ -13,6 +13,9 @@ const PREFIX: &str = "p.";
 /// The field for what has no field of its own.
 pub(super) const MORE: &str = "more";
 
+/// Which of the two is meant, only a person can say.
+const TWICE: &str = "it is given twice: here, and among the other params; hint: leave one of them out";
+
 /// What a field looks like.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Look {
@@ -93,9 +96,9 @@ pub(super) fn fields(params: &[ParamView], typed: Option<&Form>, wrong: &[FieldM
 }
 
 /// Only what need not be given: every field may be left as it is.
-pub(super) fn optional(params: &[ParamView], typed: Option<&Form>) -> Vec<Field> {
+pub(super) fn optional(params: &[ParamView], typed: Option<&Form>, wrong: &[FieldMistake]) -> Vec<Field> {
     let blank = |it| Field { required: false, placeholder: String::new(), ..it };
-    fields(params, typed, &[]).into_iter().map(blank).collect()
+    fields(params, typed, wrong).into_iter().map(blank).collect()
 }
 
 /// What is wrong with `name`, as a sentence.
@@ -121,6 +124,10 @@ pub(super) fn read(params: &[ParamView], form: &Form) -> Result<Map<String, Valu
     for param in params {
         let typed = form.get(&format!("{PREFIX}{}", param.name));
         if typed.is_empty() {
+            continue;
+        }
+        if read.contains_key(&param.name) {
+            wrong.push(bad(&param.name, TWICE));
             continue;
         }
         match value(param.kind, typed) {

@@ -7,6 +7,7 @@ use axum::body::Bytes;
 use axum::extract::{FromRequest, FromRequestParts, Path, Request};
 use axum::http::request::Parts;
 use axum::http::{StatusCode, header};
+use percent_encoding::percent_decode;
 
 use crate::dashboard::page::Oops;
 use crate::desk::actor::Actor;
@@ -106,6 +107,10 @@ impl<S: Send + Sync> FromRequest<S> for Form {
         let body = Bytes::from_request(request, state).await;
         let body =
             body.map_err(|bad| Oops::new(bad.status(), "the form is too large, or did not arrive whole"))?;
+        // Read on, the bytes that are none would be other letters than were typed.
+        if percent_decode(&body).decode_utf8().is_err() {
+            return Err(Oops::new(StatusCode::BAD_REQUEST, "the form is not in UTF-8"));
+        }
         Ok(Form(url::form_urlencoded::parse(&body).into_owned().collect()))
     }
 }

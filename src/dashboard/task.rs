@@ -9,7 +9,7 @@ use axum::response::IntoResponse;
 use serde_json::Value;
 
 use crate::dashboard::dash::Dash;
-use crate::dashboard::form::{Field, MORE, optional};
+use crate::dashboard::form::{Field, MORE, mistake, optional};
 use crate::dashboard::links;
 use crate::dashboard::page::{Frame, Given, Page, Place, status};
 use crate::dashboard::picture::Mark;
@@ -20,7 +20,7 @@ use crate::dashboard::trail::{HopRow, explained, rows, walked};
 use crate::desk::actor::{Actor, Right};
 use crate::desk::kin::{KinView, RelativeView};
 use crate::desk::processes::ProcessView;
-use crate::desk::refusal::{Done, Refusal};
+use crate::desk::refusal::{Done, FieldMistake, Refusal};
 use crate::desk::view::{HopView, LifeView, TaskView};
 use crate::model::marks::MASK;
 use crate::model::names::{Address, TaskId};
@@ -63,6 +63,11 @@ struct TaskPage {
     picture: Option<String>,
     fields: Vec<Field>,
     more: String,
+    more_wrong: Option<String>,
+    /// The form that was refused, which is still open: `modify` or `move`.
+    open: &'static str,
+    /// The node that is chosen in the form that moves.
+    chosen: String,
     runs: bool,
     reveals: bool,
 }
@@ -170,6 +175,7 @@ pub(super) async fn page(
     let runs = by.may(Right::Run, &address.process);
     let f = Frame::new(by, Place::Home).said(beside.said).refused(beside.refusal);
     let due = due(&it, dash.desk.now().seconds());
+    let moves = beside.typed.filter(|it| it.has("to")).map(|it| it.get("to").to_owned());
     let lives = it.lives.iter().map(|life| life_row(life, dash.desk.now().seconds(), &f)).collect();
     let page = TaskPage {
         next: next(&it, &process, due.as_ref(), &f),
@@ -196,7 +202,10 @@ pub(super) async fn page(
         older,
         newer: before.is_some().then(|| format!("{here}#trail")),
         picture: picture.lit(&marks(&it, &hops), &walked(&hops)),
-        fields: optional(&process.params, beside.typed),
+        fields: optional(&process.params, beside.typed, wrong(beside.refusal)),
+        more_wrong: mistake(wrong(beside.refusal), MORE),
+        open: beside.typed.map_or("", opened),
+        chosen: moves.unwrap_or_else(|| it.node.clone()),
         more: beside.typed.map(|it| it.get(MORE).to_owned()).unwrap_or_default(),
         runs,
         reveals: by.may(Right::Secrets, &address.process),
@@ -210,6 +219,23 @@ pub(super) async fn page(
 fn acked(it: &TaskView) -> Option<(String, When)> {
     let acked = it.alarm.as_ref()?.acknowledged.as_ref()?;
     Some((acked.by.clone(), When(acked.at.clone())))
+}
+
+/// Which form it is that was refused, if it has fields.
+fn opened(form: &Form) -> &'static str {
+    match (form.has(MORE), form.has("to")) {
+        (true, _) => "modify",
+        (_, true) => "move",
+        _ => "",
+    }
+}
+
+/// What is wrong with single fields.
+fn wrong(refusal: Option<&Refusal>) -> &[FieldMistake] {
+    match refusal {
+        Some(Refusal::Fields(wrong)) => wrong,
+        _ => &[],
+    }
 }
 
 fn shown_whole(value: &Value) -> String {

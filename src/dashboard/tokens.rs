@@ -7,7 +7,7 @@ use axum::extract::State;
 use crate::dashboard::dash::Dash;
 use crate::dashboard::page::Given;
 use crate::dashboard::take::{Form, Who};
-use crate::dashboard::users::{Beside, done, page, process_id, words};
+use crate::dashboard::users::{Beside, Typed, done, page, process_id, words};
 use crate::desk::actor::Right;
 use crate::desk::refusal::{Done, Refusal};
 use crate::desk::tokens::Wanted;
@@ -24,7 +24,10 @@ pub(super) async fn make(State(dash): State<Dash>, who: Who, form: Form) -> Give
             let made = Some((it.name, it.token.unwrap_or_default()));
             page(&dash, &who, Beside { made, ..Beside::default() })
         }
-        Err(refusal) => page(&dash, &who, Beside { refusal: Some(&refusal), ..Beside::default() }),
+        Err(refusal) => {
+            let typed = Typed::Token(&form);
+            page(&dash, &who, Beside { refusal: Some(&refusal), typed, ..Beside::default() })
+        }
     }
 }
 

@@ -24,6 +24,9 @@ pub(super) const PAGE: &str = "/dashboard/users";
 /// What a token may open, in the order it is asked.
 const SCOPES: [Right; 5] = [Right::Read, Right::Run, Right::Edit, Right::Secrets, Right::Admin];
 
+/// How long a new token opens what it opens, if nobody says otherwise.
+const EXPIRES: &str = "90d";
+
 #[derive(Template)]
 #[template(path = "users.html", config = ".askama.toml")]
 struct UsersPage {
@@ -31,24 +34,50 @@ struct UsersPage {
     users: Vec<UserCard>,
     roles: Vec<&'static str>,
     tokens: Vec<TokenRow>,
-    scopes: Vec<&'static str>,
     /// A token that was just made: it stands on this page and nowhere else.
     made: Option<(String, String)>,
     sessions: Vec<SessionRow>,
     end: &'static str,
-    typed: Typed,
+    user: UserForm,
+    token: TokenForm,
 }
 
-/// What was typed into the form of a new user that was refused.
-#[derive(Default)]
-struct Typed {
+/// What was typed into a form that was refused, but for passwords.
+#[derive(Clone, Copy, Default)]
+pub(super) enum Typed<'a> {
+    #[default]
+    Nothing,
+    /// The form of a new user.
+    User(&'a Form),
+    /// That of a user who is changed.
+    Change(&'a Form),
+    /// That of a new token.
+    Token(&'a Form),
+}
+
+/// The form of a new user, as it is shown.
+struct UserForm {
     name: String,
+    role: String,
     within: String,
+}
+
+/// The form of a new token, as it is shown.
+struct TokenForm {
+    name: String,
+    scopes: Vec<(&'static str, bool)>,
+    processes: String,
+    expires: String,
 }
 
 struct UserCard {
     name: String,
     role: &'static str,
+    /// What its form shows: the role of all processes, and those of some.
+    role_typed: String,
+    within_typed: String,
+    /// Its form was refused, so it is still open.
+    open: bool,
     within: String,
     disabled: bool,
     at: When,
@@ -71,7 +100,7 @@ pub(super) struct Beside<'a> {
     pub(super) said: Option<&'a String>,
     pub(super) refusal: Option<&'a Refusal>,
     pub(super) made: Option<(String, String)>,
-    pub(super) typed: Option<&'a Form>,
+    pub(super) typed: Typed<'a>,
 }
 
 /// The page.
@@ -80,18 +109,16 @@ pub(super) fn page(dash: &Dash, who: &Who, beside: Beside<'_>) -> Given {
     let users = dash.desk.users(by)?.items;
     let tokens = dash.desk.tokens(by)?.items;
     let f = Frame::new(by, Place::Users).said(beside.said).refused(beside.refusal);
-    let typed =
-        |form: &Form| Typed { name: form.get("name").to_owned(), within: form.get("within").to_owned() };
     let page = UsersPage {
         f,
-        users: users.into_iter().map(card).collect(),
+        users: users.into_iter().map(|it| card(it, beside.typed)).collect(),
         roles: Role::ALL.iter().map(|it| it.as_str()).collect(),
         tokens: tokens.into_iter().map(token).collect(),
-        scopes: SCOPES.iter().map(|it| it.as_str()).collect(),
         made: beside.made,
         sessions: dash.desk.sessions(by).items.into_iter().map(SessionRow::from).collect(),
         end: "/dashboard/users/end",
-        typed: beside.typed.map(typed).unwrap_or_default(),
+        user: user_form(beside.typed),
+        token: token_form(beside.typed),
     };
     match beside.refusal {
         Some(refusal) => Ok(Page(status(refusal), page).into_response()),
@@ -99,11 +126,44 @@ pub(super) fn page(dash: &Dash, who: &Who, beside: Beside<'_>) -> Given {
     }
 }
 
-fn card(it: UserView) -> UserCard {
+fn user_form(typed: Typed) -> UserForm {
+    match typed {
+        Typed::User(form) => UserForm {
+            name: form.get("name").to_owned(),
+            role: form.get("role").to_owned(),
+            within: form.get("within").to_owned(),
+        },
+        _ => UserForm { name: String::new(), role: Role::Viewer.as_str().to_owned(), within: String::new() },
+    }
+}
+
+fn token_form(typed: Typed) -> TokenForm {
+    let form = if let Typed::Token(form) = typed { Some(form) } else { None };
+    let get = |name: &str| form.map(|form| form.get(name).to_owned());
+    let scope = |it: &Right| (it.as_str(), form.is_some_and(|form| form.has(&format!("scope.{it}"))));
+    TokenForm {
+        name: get("name").unwrap_or_default(),
+        scopes: SCOPES.iter().map(scope).collect(),
+        processes: get("processes").unwrap_or_default(),
+        expires: get("expires").unwrap_or_else(|| EXPIRES.to_owned()),
+    }
+}
+
+fn card(it: UserView, typed: Typed) -> UserCard {
     let within = it.processes.iter().map(|(process, role)| format!("{process}={role}"));
+    let within = within.collect::<Vec<_>>().join(", ");
+    let role = it.role.map_or("", Role::as_str);
+    let form = match typed {
+        Typed::Change(form) if form.has("role") && form.get("name") == it.name => Some(form),
+        _ => None,
+    };
+    let shown = |name: &str, now: &str| form.map_or(now, |form| form.get(name)).to_owned();
     UserCard {
-        within: within.collect::<Vec<_>>().join(", "),
-        role: it.role.map_or("", Role::as_str),
+        role_typed: shown("role", role),
+        within_typed: shown("within", &within),
+        open: form.is_some(),
+        within,
+        role,
         name: it.name,
         disabled: it.disabled,
         at: When(it.at),
@@ -137,9 +197,11 @@ pub(super) async fn make(State(dash): State<Dash>, who: Who, form: Form) -> Give
     };
     match made.await {
         Ok(_) => go(&links::with(PAGE, &[("said", "user_made")])),
-        Err(refusal) => {
-            page(&dash, &who, Beside { refusal: Some(&refusal), typed: Some(&form), ..Beside::default() })
-        }
+        Err(refusal) => page(
+            &dash,
+            &who,
+            Beside { refusal: Some(&refusal), typed: Typed::User(&form), ..Beside::default() },
+        ),
     }
 }
 
@@ -156,7 +218,13 @@ pub(super) async fn change(State(dash): State<Dash>, who: Who, form: Form) -> Gi
         change.password = form.has("password").then(|| Zeroizing::new(form.get("password").to_owned()));
         dash.desk.change_user(&who.0, form.get("name"), change).await
     };
-    done(&dash, &who, changed.await.map(drop), "user_changed")
+    match changed.await {
+        Err(refusal) => {
+            let typed = Typed::Change(&form);
+            page(&dash, &who, Beside { refusal: Some(&refusal), typed, ..Beside::default() })
+        }
+        changed => done(&dash, &who, changed.map(drop), "user_changed"),
+    }
 }
 
 /// Forgets a user.

@@ -229,7 +229,7 @@ pub fn check(via: &str, config: &Map<String, Value>) -> Result<(), String> {
     let message = Message { subject: "x".to_owned(), text: "x".to_owned(), key: "x".to_owned() };
     match (spec.request)(&settings, &message) {
         Err(fault) if fault.code == "bad_channel" => Err(fault.message),
-        Ok(Post::Http(ask)) => check_url(&ask.url),
+        Ok(Post::Http(ask)) => check_url(spec, &ask.url),
         Ok(Post::Mail(ask)) => smtp::check(&ask),
         Err(_) => Ok(()),
     }
@@ -237,11 +237,14 @@ pub fn check(via: &str, config: &Map<String, Value>) -> Result<(), String> {
 
 /// Whether a provider could be asked there. What a secret makes of it is not known yet. It is not told: it
 /// may be a key.
-fn check_url(url: &str) -> Result<(), String> {
+fn check_url(spec: &Spec, url: &str) -> Result<(), String> {
     let is_good = |it: Url| matches!(it.scheme(), "http" | "https") && it.has_host();
     match has_mark(url) || Url::parse(url).is_ok_and(is_good) {
         true => Ok(()),
-        false => Err("what is to be asked is no URL; hint: it begins with `https://`".to_owned()),
+        false => {
+            let setting = spec.fields.iter().find(|it| it.name.ends_with("url")).map_or("url", |it| it.name);
+            Err(format!("the setting `{setting}` is no URL; hint: it begins with `https://`"))
+        }
     }
 }
 

@@ -12,7 +12,7 @@ use crate::desk::hooks_knock::Knock;
 use crate::desk::orders::writable;
 use crate::desk::refusal::{Done, Refusal};
 use crate::desk::replays::Held;
-use crate::desk::submit::{admitted, digest, the_same};
+use crate::desk::submit::{admitted, digest};
 use crate::engine::runner::{Entry, Idempotency};
 use crate::engine::waiters::{Reply, Told};
 use crate::model::budget::{self, within};
@@ -219,10 +219,10 @@ impl Desk {
         let known = idempotency.clone();
         let made = self.create_new(knock, hook, address, params, idempotency).await;
         match (made, known) {
-            (Err(refusal), Some(Idempotency { key, digest })) => match self.store().keyed(&key).await {
-                Ok(Some(task)) => Ok(Delivered::Known(the_same(task, &digest)?.address())),
-                Ok(None) | Err(_) => Err(refusal),
-            },
+            (Err(refusal), Some(known)) => {
+                let task = self.repeated(refusal, &known, None).await?;
+                Ok(Delivered::Known(task.address()))
+            }
             (made, _) => made,
         }
     }

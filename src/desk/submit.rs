@@ -78,23 +78,35 @@ impl Desk {
         by.need(Right::Run, id)?;
         let process = self.deployed(id)?.process;
         let Some(key) = &it.key else { return self.submit_new(by, &process, it, None).await };
-        let (key, digest) = (submit_key(by, id, key)?, digest(it.reference.as_deref(), &it.params));
+        let digest = digest(it.reference.as_deref(), &it.params);
+        let idempotency = Idempotency { key: submit_key(by, id, key)?, digest };
         let (reference, wait) = (it.reference.clone(), it.wait);
-        let idempotency = Idempotency { key: key.clone(), digest: digest.clone() };
-        match self.submit_new(by, &process, it, Some(idempotency)).await {
+        match self.submit_new(by, &process, it, Some(idempotency.clone())).await {
             Ok(done) => Ok(done),
-            // Whatever keeps a new task out by now: what was taken in before is answered as before.
-            Err(refusal) => match self.store().keyed(&key).await {
-                Ok(Some(task)) if reference.is_some_and(|it| it != task.reference.as_str()) => {
-                    Err(mismatch(&task, "another ref"))
-                }
-                Ok(Some(task)) => {
-                    let task = self.ended(the_same(task, &digest)?, wait).await?;
-                    let task = TaskView::seen_by(by, &task, Some(&process), self.now());
-                    Ok(Submitted { task, created: false, pending: false })
-                }
-                Ok(None) | Err(_) => Err(refusal),
-            },
+            Err(refusal) => {
+                let task = self.repeated(refusal, &idempotency, reference.as_deref()).await?;
+                let task = self.ended(task, wait).await?;
+                let task = TaskView::seen_by(by, &task, Some(&process), self.now());
+                Ok(Submitted { task, created: false, pending: false })
+            }
+        }
+    }
+
+    /// The task that came in under the key before, if this is the same submit. Whatever keeps a new one out
+    /// by now, what was taken in before is answered as before; if nothing was, with the refusal.
+    pub(super) async fn repeated(
+        &self,
+        refusal: Refusal,
+        it: &Idempotency,
+        reference: Option<&str>,
+    ) -> Done<Task> {
+        let Ok(Some(task)) = self.store().keyed(&it.key).await else { return Err(refusal) };
+        if reference.is_some_and(|it| it != task.reference.as_str()) {
+            return Err(mismatch(&task, "another ref"));
+        }
+        match task.submitted.as_deref() {
+            Some(before) if before != it.digest => Err(mismatch(&task, "something else")),
+            Some(_) | None => Ok(task),
         }
     }
 
@@ -239,14 +251,6 @@ fn sorted(value: &Value) -> Value {
         }
         Value::Array(items) => items.iter().map(sorted).collect(),
         other => other.clone(),
-    }
-}
-
-/// The task that was made under the key, if it was made of the same.
-pub(super) fn the_same(task: Task, digest: &str) -> Done<Task> {
-    match task.submitted.as_deref() {
-        Some(before) if before != digest => Err(mismatch(&task, "something else")),
-        Some(_) | None => Ok(task),
     }
 }
 

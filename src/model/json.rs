@@ -1,24 +1,95 @@
 //! JSON as it comes from outside, for every door alike. No value is changed in silence: a number that no
 //! double and no 64 bits hold is its digits, as a text; half a character that stands alone is U+FFFD in its
-//! text. Pure.
+//! text; an object that names one thing twice is refused, for only one of the two would be kept. Pure.
 
 use std::borrow::Cow;
+use std::collections::HashSet;
+use std::fmt;
 
-use serde::de::DeserializeOwned;
+use serde::de::{self, DeserializeOwned, MapAccess, SeqAccess, Visitor};
+use serde::{Deserialize, Deserializer};
 
 /// So many digits a double gives back as they were, whatever they are.
 const DIGITS_SAFE: usize = 15;
 /// With so many digits every double can be written; more are kept only if they are the double's own.
 const DIGITS_OF_DOUBLE: usize = 17;
+/// Up to so many names of an object are compared one by one.
+const FEW_NAMES: usize = 16;
 /// The bytes of `\uD83D`.
 const ESCAPE: usize = 6;
 
 /// What a text of JSON is. It goes no deeper than 128 levels.
 ///
 /// # Errors
-/// As `serde_json`; the place is one in the text.
+/// As `serde_json`, and [`once`]; the place is one in the text.
 pub fn read<T: DeserializeOwned>(text: &str) -> Result<T, serde_json::Error> {
-    serde_json::from_str(&kept(text))
+    let text = kept(text);
+    once(&text)?;
+    serde_json::from_str(&text)
+}
+
+/// Refuses a text in which an object has one name twice.
+///
+/// # Errors
+/// The name, and its place; or what else is wrong with the text.
+pub fn once(text: &str) -> Result<(), serde_json::Error> {
+    serde_json::from_str::<Once>(text).map(drop)
+}
+
+/// A value whose objects have each name once. Nothing of it is kept.
+struct Once;
+
+/// A name in an object, borrowed from the text where nothing in it is escaped.
+#[derive(PartialEq, Eq, Hash, Deserialize)]
+#[serde(transparent)]
+struct Name<'a>(#[serde(borrow)] Cow<'a, str>);
+
+impl<'de> Deserialize<'de> for Once {
+    fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Once, D::Error> {
+        from.deserialize_any(Once)
+    }
+}
+
+impl<'de> Visitor<'de> for Once {
+    type Value = Once;
+    fn expecting(&self, to: &mut fmt::Formatter<'_>) -> fmt::Result {
+        to.write_str("a value")
+    }
+    fn visit_unit<E>(self) -> Result<Once, E> {
+        Ok(Once)
+    }
+    fn visit_bool<E>(self, _: bool) -> Result<Once, E> {
+        Ok(Once)
+    }
+    fn visit_i64<E>(self, _: i64) -> Result<Once, E> {
+        Ok(Once)
+    }
+    fn visit_u64<E>(self, _: u64) -> Result<Once, E> {
+        Ok(Once)
+    }
+    fn visit_f64<E>(self, _: f64) -> Result<Once, E> {
+        Ok(Once)
+    }
+    fn visit_str<E>(self, _: &str) -> Result<Once, E> {
+        Ok(Once)
+    }
+    fn visit_seq<A: SeqAccess<'de>>(self, mut items: A) -> Result<Once, A::Error> {
+        while items.next_element::<Once>()?.is_some() {}
+        Ok(Once)
+    }
+    fn visit_map<A: MapAccess<'de>>(self, mut members: A) -> Result<Once, A::Error> {
+        // Most objects have a few names, and those are looked through sooner than hashed.
+        let (mut few, mut many) = (Vec::<Name>::new(), HashSet::new());
+        while let Some(name) = members.next_key::<Name>()? {
+            if few.contains(&name) || many.contains(&name) {
+                let message = format!("the name `{}` stands twice in one object", name.0.escape_debug());
+                return Err(de::Error::custom(message));
+            }
+            members.next_value::<Once>()?;
+            if few.len() < FEW_NAMES { few.push(name) } else { drop(many.insert(name)) }
+        }
+        Ok(Once)
+    }
 }
 
 /// The same text, with what could not be kept as it is written as what can be.
@@ -171,6 +242,21 @@ mod tests {
             kept("{\"123456789012345678901234567890\": 1}"),
             "{\"123456789012345678901234567890\": 1}"
         );
+    }
+
+    #[test]
+    fn what_stands_twice_is_refused() {
+        for (text, place) in [
+            (r#"{"a": 1, "b": {}, "a": 1}"#, "line 1 column 21"),
+            ("[{\"x\": 1}, {\"x\": [],\n \"\\u0078\": 2}]", "line 2 column 9"),
+            (r#"{"": 1, "": 2}"#, "line 1 column 10"),
+        ] {
+            let said = read::<Value>(text).unwrap_err().to_string();
+            assert!(said.contains("stands twice in one object") && said.contains(place), "{text}: {said}");
+        }
+        for text in [r#"[{"a": 1}, {"a": {"a": 1}}]"#, r#"{"a": 1, "A": 1, "a ": 1}"#, r#"["a", "a"]"#] {
+            assert!(read::<Value>(text).is_ok(), "{text}");
+        }
     }
 
     #[test]

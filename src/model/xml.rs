@@ -81,6 +81,7 @@ fn begin(tag: &BytesStart, depth: usize, over: bool) -> Result<Open, String> {
         return Err("has more than one root".to_owned());
     }
     let name = tag.name().0.to_owned();
+    own_name(&name)?;
     let mut members = Map::new();
     for (nth, attribute) in tag.attributes().enumerate() {
         if nth >= ATTRIBUTES_MAX {
@@ -89,12 +90,23 @@ fn begin(tag: &BytesStart, depth: usize, over: bool) -> Result<Open, String> {
         let attribute = attribute.map_err(|why| format!("has a bad attribute at `{name}`: {why}"))?;
         let value = attribute.normalized_value(XmlVersion::Implicit1_0);
         let value = value.map_err(|why| format!("has a bad attribute at `{name}`: {why}"))?;
+        own_name(attribute.key.0)?;
+        told(&value).map_err(|why| format!("{why} at `{name}`"))?;
         members.insert(format!("{ATTRIBUTE}{}", attribute.key.0), Value::from(value.into_owned()));
     }
     Ok(Open { name, members, text: String::new() })
 }
 
+/// Refuses a name that the value has another meaning for: `<@n>` would be taken for an attribute.
+fn own_name(name: &str) -> Result<(), String> {
+    match name.starts_with([ATTRIBUTE, '#']) {
+        true => Err(format!("cannot name anything `{}`", name.escape_debug())),
+        false => Ok(()),
+    }
+}
+
 fn say(open: &mut [Open], said: &str, at: u64) -> Result<(), String> {
+    told(said).map_err(|why| format!("{why} at byte {at}"))?;
     match open.last_mut() {
         Some(element) => element.text.push_str(said),
         None if said.trim().is_empty() => {}
@@ -230,13 +242,19 @@ fn plain(name: &str, value: &Value) -> Result<String, String> {
 /// # Errors
 /// It holds a character that XML has no way to write.
 pub fn escaped(text: &str) -> Result<String, String> {
-    let blank = |it: char| matches!(it, '\t' | '\n' | '\r');
-    let bad = |it: char| (it < ' ' && !blank(it)) || matches!(it, '\u{fffe}' | '\u{ffff}');
-    if text.contains(bad) {
-        return Err("holds a control character, which XML cannot write,".to_owned());
-    }
+    told(text)?;
     // A bare carriage return is read as a line break.
     Ok(escape::escape(text).replace('\r', "&#13;"))
+}
+
+/// Refuses what no document may hold, not even as a reference to its number: what is read can be written.
+fn told(text: &str) -> Result<(), String> {
+    let blank = |it: char| matches!(it, '\t' | '\n' | '\r');
+    let bad = |it: char| (it < ' ' && !blank(it)) || matches!(it, '\u{fffe}' | '\u{ffff}');
+    match text.contains(bad) {
+        true => Err("holds a control character, which XML cannot write,".to_owned()),
+        false => Ok(()),
+    }
 }
 
 fn check_name(name: &str) -> Result<(), String> {
@@ -294,6 +312,14 @@ mod tests {
             ("<a/><b/>", "more than one root"),
             ("<a x=1/>", "bad attribute at `a`"),
             ("<a x='1' x='2'/>", "bad attribute at `a`"),
+            ("<a><@n>1</@n></a>", "cannot name anything `@n`"),
+            ("<a><#text>1</#text></a>", "cannot name anything `#text`"),
+            ("<a @n='1'/>", "cannot name anything `@n`"),
+            ("<a>&#1;</a>", "control character"),
+            ("<a>\u{1}</a>", "control character"),
+            ("<a n='\u{b}'/>", "control character"),
+            ("<a><![CDATA[\u{1f}]]></a>", "control character"),
+            ("<a>&#xFFFE;</a>", "control character"),
             ("<a>&secret;</a>", "entity `&secret;`"),
             ("<!DOCTYPE a [<!ENTITY x SYSTEM 'file:///etc/passwd'>]><a>&x;</a>", "has a DTD"),
         ] {

@@ -24,7 +24,7 @@ pub fn plain(word: &str) -> Result<Branch, Odd> {
     if [".inf", ".Inf", ".INF", ".nan", ".NaN", ".NAN"].contains(&digits) {
         return Err((format!("`{word}` is no number in JSON"), quoted(word)));
     }
-    if let Some((rest, radix)) = radix(digits) {
+    if let Some((rest, radix)) = radix(word) {
         let number = u64::from_str_radix(rest, radix).map_err(|_| too_large(word))?;
         return Ok(Branch::Number(number.into()));
     }
@@ -104,11 +104,11 @@ fn lost(digits: &str) -> Option<&'static str> {
     fraction.ends_with('0').then_some("its last 0")
 }
 
-/// The digits of `0x1F` and `0o17`, and their base.
-fn radix(digits: &str) -> Option<(&str, u32)> {
-    let (rest, radix) = match digits.as_bytes() {
-        [b'0', b'x', _, ..] => (&digits[2..], 16),
-        [b'0', b'o', _, ..] => (&digits[2..], 8),
+/// The digits of `0x1F` and `0o17`, and their base. With a sign they are a text.
+fn radix(word: &str) -> Option<(&str, u32)> {
+    let (rest, radix) = match word.as_bytes() {
+        [b'0', b'x', _, ..] => (&word[2..], 16),
+        [b'0', b'o', _, ..] => (&word[2..], 8),
         _ => return None,
     };
     rest.chars().all(|it| it.is_digit(radix)).then_some((rest, radix))
@@ -139,9 +139,9 @@ mod tests {
             Ok(branch) => format!("{branch:?}"),
             Err((message, hint)) => format!("{message}; {hint}"),
         };
-        let words = "true yes 7 -7 007 -012 1_000 0.5 .5 5. 00.5 1e3 1e400 +371 0x1F 0o17 08 0 -0 12:30 \
-                     2024-01-01 1.2.3 _ - . e5 1e .inf 18446744073709551615 18446744073709551616 \
-                     -9223372036854775809 25m ~ 0_ 00 3.10 3.0 0.50 -1.00 \
+        let words = "true yes 7 -7 007 -012 1_000 0.5 .5 5. 00.5 1e3 1e400 +371 0x1F 0o17 \
+                     -0x1F +0o17 08 0 -0 12:30 2024-01-01 1.2.3 _ - . e5 1e .inf 18446744073709551615 \
+                     18446744073709551616 -9223372036854775809 25m ~ 0_ 00 3.10 3.0 0.50 -1.00 \
                      10.250 1.10e5 0.12345678901234567891 19.999999999999999999 1e-400";
         let all: Vec<String> =
             words.split_whitespace().map(|word| format!("{word}: {}", read(word))).collect();

@@ -37,8 +37,8 @@ pub fn read(source: &str) -> (Option<Tree>, Vec<Problem>) {
         return (None, vec![Problem::new(spot, message).hint("remove it")]);
     }
     let parser = Parser::new_from_str(source);
-    let mut builder =
-        Builder { source, lines, parser, problems: Vec::new(), anchors: HashMap::new(), unfolded: 0 };
+    let problems = other_version(&lines, source).into_iter().collect();
+    let mut builder = Builder { source, lines, parser, problems, anchors: HashMap::new(), unfolded: 0 };
     let tree = builder.document().unwrap_or(None);
     (tree, settle(builder.problems, source))
 }
@@ -52,6 +52,16 @@ fn forbidden(at: usize, it: char) -> bool {
         '\u{FDD0}'..='\u{FDEF}' | '\u{FFFE}' | '\u{FFFF}' => true,
         it => it.is_control(),
     }
+}
+
+/// A file that says of itself that it is in another YAML: `yes` and `010` are others there.
+fn other_version(lines: &Lines, source: &str) -> Option<Problem> {
+    let is_head = |line: &&str| line.trim().is_empty() || line.starts_with(['%', '#', '\u{FEFF}']);
+    let said = source.lines().take_while(is_head).find_map(|line| line.strip_prefix("%YAML"))?;
+    let version = said.split_whitespace().next().filter(|it| *it != "1.2")?;
+    let at = source.find(said)?;
+    let message = format!("this says that it is YAML {version}, and is read as YAML 1.2");
+    Some(Problem::new(lines.spot(at, at + said.len()), message).hint("leave that line out"))
 }
 
 /// The text cannot be read on; why is among the problems.
@@ -100,11 +110,11 @@ impl<'a> Builder<'a> {
         let (tree, anchor) = match event {
             Event::Scalar(text, style, anchor, tag) => (self.scalar(text, style, tag, span), anchor),
             Event::SequenceStart(style, anchor, tag) => {
-                self.no_tag(tag, span);
+                self.tag(tag, &["seq"], span);
                 (self.list(style, span, depth)?, anchor)
             }
             Event::MappingStart(style, anchor, tag) => {
-                self.no_tag(tag, span);
+                self.tag(tag, &["map"], span);
                 (self.map(style, span, depth)?, anchor)
             }
             Event::Alias(anchor) => return self.alias(anchor, span),
@@ -118,15 +128,10 @@ impl<'a> Builder<'a> {
 
     fn scalar(&mut self, text: Cow<str>, style: ScalarStyle, tag: Option<Cow<Tag>>, span: Span) -> Tree {
         let spot = spot_of(span);
-        if let Some(bad) = text.chars().find(|it| *it == '\0' || ('\u{FDD0}'..='\u{FDEF}').contains(it)) {
-            let message = format!("a text may not hold U+{:04X}", u32::from(bad));
-            self.problems.push(Problem::new(spot, message));
+        if self.holds_none(&text, spot) {
             return Tree { spot, branch: Branch::Text(String::new()) };
         }
         let forced = tag.as_ref().is_some_and(|tag| tag.is_yaml_core_schema_tag("str"));
-        if !forced {
-            self.no_tag(tag, span);
-        }
         let branch = match style {
             ScalarStyle::Plain if !forced => scalar::plain(&text).unwrap_or_else(|(message, hint)| {
                 self.problems.push(Problem::new(spot, message).hint(hint));
@@ -134,21 +139,53 @@ impl<'a> Builder<'a> {
             }),
             _ => Branch::Text(text.into_owned()),
         };
+        let fitting: &[&str] = match &branch {
+            Branch::Null => &["null", "str"],
+            Branch::Bool(_) => &["bool"],
+            Branch::Number(it) if it.is_f64() => &["float"],
+            Branch::Number(_) => &["int"],
+            _ => &["str"],
+        };
+        self.tag(tag, fitting, span);
         Tree { spot, branch }
     }
 
-    fn no_tag(&mut self, tag: Option<Cow<Tag>>, span: Span) {
+    /// Refuses a tab before what is indented: how deep that is, nobody knows.
+    fn no_tab(&mut self, style: StructureStyle, span: Span) {
+        let at = span.start.byte_offset().unwrap_or_default().min(self.source.len());
+        let (start, _) = self.lines.line(at);
+        let indent = self.source.get(start..at).filter(|it| it.trim().is_empty()).unwrap_or_default();
+        if let (StructureStyle::Block, Some(tab)) = (style, indent.find('\t')) {
+            self.problems.push(tab_indents(self.lines.spot(start + tab, start + tab + 1)));
+        }
+    }
+
+    /// Whether a text holds what none may, which is told.
+    fn holds_none(&mut self, text: &str, spot: Spot) -> bool {
+        let bad = text.chars().find(|it| *it == '\0' || ('\u{FDD0}'..='\u{FDEF}').contains(it));
+        let message = |bad: char| format!("a text may not hold U+{:04X}", u32::from(bad));
+        self.problems.extend(bad.map(|bad| Problem::new(spot, message(bad))));
+        bad.is_some()
+    }
+
+    /// Refuses a tag that says something else of a value than what it looks like.
+    fn tag(&mut self, tag: Option<Cow<Tag>>, fitting: &[&str], span: Span) {
         let Some(tag) = tag else { return };
+        let spot = span.tag_span().map_or_else(|| spot_of(span), spot_of);
         if !tag.is_yaml_core_schema() {
-            let spot = span.tag_span().map_or_else(|| spot_of(span), spot_of);
             let message = format!("the tag `{}` means nothing here", tag.original());
             self.problems
                 .push(Problem::new(spot, message).hint("put the text in quotes if it begins with `!`"));
+        } else if !fitting.iter().any(|it| tag.is_yaml_core_schema_tag(it)) {
+            let message = format!("the tag `{}` does not fit what stands here", tag.original());
+            let hint = "leave it out, and write the value as what it is: a text in quotes, a number without";
+            self.problems.push(Problem::new(spot, message).hint(hint));
         }
     }
 
     fn list(&mut self, style: StructureStyle, span: Span, depth: usize) -> Result<Tree, Stop> {
         let mut items = Vec::new();
+        self.no_tab(style, span);
         loop {
             match self.next()? {
                 (Event::SequenceEnd, end) => {
@@ -165,6 +202,7 @@ impl<'a> Builder<'a> {
         if self.source.get(start..).is_some_and(|it| it.starts_with("{{")) {
             return self.bare_hole(start);
         }
+        self.no_tab(style, span);
         let mut pairs: Vec<(Key, Tree)> = Vec::new();
         let mut seen: HashMap<String, usize> = HashMap::new();
         let mut merged = Vec::new();
@@ -198,7 +236,12 @@ impl<'a> Builder<'a> {
 
     fn key(&mut self, event: Event<'a>, span: Span, depth: usize) -> Result<Key, Stop> {
         let spot = spot_of(span);
-        if let Event::Scalar(text, style, ..) = &event {
+        if let Event::Scalar(text, style, anchor, tag) = &event {
+            self.holds_none(text, spot);
+            self.tag(tag.clone(), &["str"], span);
+            if *anchor != 0 {
+                self.anchors.insert(*anchor, Tree { spot, branch: Branch::Text(text.to_string()) });
+            }
             let word = *style == ScalarStyle::Plain
                 && matches!(scalar::plain(text), Ok(Branch::Null | Branch::Bool(_)));
             if word {
@@ -327,6 +370,10 @@ fn bare_hole(spot: Spot, text: Option<&str>) -> Problem {
     Problem::new(spot, "`{{` without quotes begins a YAML map, not a hole").hint(hint)
 }
 
+fn tab_indents(spot: Spot) -> Problem {
+    Problem::new(spot, "a tab stands where the line is indented").hint("indent with spaces")
+}
+
 /// What the parser says, in words for people who did not mean to write YAML.
 fn syntax(lines: &Lines, source: &str, error: &ScanError) -> Problem {
     let at = error.marker().byte_offset().unwrap_or_default().min(source.len());
@@ -338,7 +385,7 @@ fn syntax(lines: &Lines, source: &str, error: &ScanError) -> Problem {
     let indent = &line[..line.len() - line.trim_start().len()];
     if let Some(tab) = indent.find('\t') {
         let spot = lines.spot(start + tab, start + tab + 1);
-        return Problem::new(spot, "a tab stands where the line is indented").hint("indent with spaces");
+        return tab_indents(spot);
     }
     let said = error.kind().to_string();
     let (message, hint) = match said.as_str() {

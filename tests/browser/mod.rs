@@ -3,6 +3,7 @@
 #[expect(clippy::module_inception, reason = "the folder is named for what it drives")]
 mod browser;
 
+mod forms;
 mod graph;
 mod pages;
 mod proxied;

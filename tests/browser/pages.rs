@@ -44,7 +44,7 @@ nodes:
 "#;
 
 /// A house with something on every page.
-async fn lived_in() -> House {
+pub(super) async fn lived_in() -> House {
     let house = shop().await;
     let channel = json!({"via": "webhook", "config": {"url": "http://127.0.0.1:9/", "secret": "made-up-1"}});
     house.api("PUT", "/channels/author").json(&channel).send().await.ok(200);

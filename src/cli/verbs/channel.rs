@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use crate::cli::moment::{far, now};
 use crate::cli::out::{Look, shown, text};
 use crate::cli::pairs;
-use crate::cli::remote::{Remote, encoded};
+use crate::cli::remote::{Remote, named};
 use crate::cli::session::Session;
 
 const PATH: &str = "/api/v1/channels";
@@ -64,14 +64,14 @@ impl Channel {
         match self.verb {
             Verb::Add { name, via, settings } => {
                 let body = json!({"via": via, "config": pairs::read(&settings)?});
-                let answer = remote.put(&path(&name), &body).await?;
+                let answer = remote.put(&path(&name)?, &body).await?;
                 out.answer(&answer, || {
                     out.line(format!("{name} is set up; `beltline channel test {name}` sends a message"))
                 })
             }
             Verb::List => list(&remote, session).await,
             Verb::Test { name } => {
-                let answer = remote.post(&format!("{}/test", path(&name)), &json!({})).await?;
+                let answer = remote.post(&format!("{}/test", path(&name)?), &json!({})).await?;
                 let detail = text(&answer, "detail");
                 out.answer(&answer, || out.line(format!("{name}: {detail}")))?;
                 match answer.get("delivered").and_then(Value::as_bool) {
@@ -80,7 +80,7 @@ impl Channel {
                 }
             }
             Verb::Remove { name } => {
-                let answer = remote.delete(&path(&name)).await?;
+                let answer = remote.delete(&path(&name)?).await?;
                 out.answer(&answer, || out.line(format!("{name} is removed")))
             }
         }
@@ -129,6 +129,6 @@ fn fares(health: &Value) -> (String, Look) {
     }
 }
 
-fn path(name: &str) -> String {
-    format!("{PATH}/{}", encoded(name))
+fn path(name: &str) -> Result<String> {
+    named(PATH, name)
 }

@@ -10,7 +10,7 @@ use crate::cli::files::read_text;
 use crate::cli::moment::{far, now};
 use crate::cli::out::{Look, shown, text};
 use crate::cli::pairs;
-use crate::cli::remote::encoded;
+use crate::cli::remote::named;
 use crate::cli::session::Session;
 use crate::cli::verbs::check::expanded;
 use crate::process::parse::parse;
@@ -66,7 +66,7 @@ impl Secret {
             Verb::Flow { .. } => Ok(()),
             Verb::Set { name, hosts } => {
                 let body = json!({"value": pairs::whole(&name)?, "hosts": hosts});
-                let answer = remote.put(&path(&name), &body).await?;
+                let answer = remote.put(&path(&name)?, &body).await?;
                 out.answer(&answer, || out.line(format!("{name} is set")))
             }
             Verb::List => {
@@ -84,7 +84,7 @@ impl Secret {
                 out.answer(&answer, || out.items(&answer, "no secrets", &["SECRET", "HOSTS", "SET"], row))
             }
             Verb::Remove { name } => {
-                let answer = remote.delete(&path(&name)).await?;
+                let answer = remote.delete(&path(&name)?).await?;
                 out.answer(&answer, || out.line(format!("{name} is removed")))
             }
         }
@@ -123,6 +123,6 @@ fn flow(files: &[PathBuf], session: &Session) -> Result<()> {
     out.answer(&answer, || out.items(&answer, "no secret goes anywhere", &["SECRET", "AT", "REACHES"], row))
 }
 
-fn path(name: &str) -> String {
-    format!("{PATH}/{}", encoded(name))
+fn path(name: &str) -> Result<String> {
+    named(PATH, name)
 }

@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 
 use crate::cli::moment::{far, now};
 use crate::cli::out::{Look, shown, text};
-use crate::cli::remote::encoded;
+use crate::cli::remote::named;
 use crate::cli::secret_file::new_private;
 use crate::cli::session::Session;
 
@@ -104,7 +104,7 @@ impl Token {
             }
             Verb::List => list(session, &remote.get(PATH).await?),
             Verb::Revoke { name } => {
-                let answer = remote.delete(&format!("{PATH}/{}", encoded(&name))).await?;
+                let answer = remote.delete(&named(PATH, &name)?).await?;
                 out.answer(&answer, || out.line(format!("{name} is revoked")))
             }
         }

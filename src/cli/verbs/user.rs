@@ -8,7 +8,7 @@ use crate::cli::failure::Usage;
 use crate::cli::moment::{far, now};
 use crate::cli::out::{Look, text};
 use crate::cli::pairs;
-use crate::cli::remote::encoded;
+use crate::cli::remote::named;
 use crate::cli::session::Session;
 
 const PATH: &str = "/api/v1/users";
@@ -126,7 +126,7 @@ impl User {
     pub async fn run(self, session: &Session) -> Result<()> {
         let (remote, out) = (session.remote()?, &session.out);
         let change = async |name: &str, body: Value, done: &str| {
-            let answer = remote.patch(&path(name), &body).await?;
+            let answer = remote.patch(&path(name)?, &body).await?;
             out.answer(&answer, || out.line(format!("{name} {done}")))
         };
         match self.verb {
@@ -150,7 +150,7 @@ impl User {
             }
             Verb::Enable { name } => change(&name, json!({"disabled": false}), "can log in again").await,
             Verb::Remove { name } => {
-                let answer = remote.delete(&path(&name)).await?;
+                let answer = remote.delete(&path(&name)?).await?;
                 out.answer(&answer, || out.line(format!("{name} is removed")))
             }
             Verb::Sessions { end: None } => sessions(session, &remote.get(SESSIONS).await?),
@@ -162,7 +162,7 @@ impl User {
                         "`{begin}` begins no session, or several; hint: `beltline user sessions` lists them"
                     )
                 };
-                let answer = remote.delete(&format!("{SESSIONS}/{}", encoded(id))).await?;
+                let answer = remote.delete(&named(SESSIONS, id)?).await?;
                 out.answer(&answer, || out.line("that session is over"))
             }
         }
@@ -179,8 +179,8 @@ fn asked() -> Result<String> {
     Ok(password)
 }
 
-fn path(name: &str) -> String {
-    format!("{PATH}/{}", encoded(name))
+fn path(name: &str) -> Result<String> {
+    named(PATH, name)
 }
 
 fn list(session: &Session, answer: &Value) -> Result<()> {

@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use crate::cli::failure::Usage;
 use crate::cli::out::{Look, shown, text};
 use crate::cli::pairs;
-use crate::cli::remote::encoded;
+use crate::cli::remote::named;
 use crate::cli::session::Session;
 
 const PATH: &str = "/api/v1/vars";
@@ -52,7 +52,7 @@ impl Var {
                     return Err(Usage(message.to_owned()).into());
                 }
                 for (name, value) in pairs::read(&vars)? {
-                    let answer = remote.put(&path(&name), &json!({"value": value})).await?;
+                    let answer = remote.put(&path(&name)?, &json!({"value": value})).await?;
                     out.answer(&answer, || out.line(format!("{name} is set")))?;
                 }
                 Ok(())
@@ -68,13 +68,13 @@ impl Var {
                 out.answer(&answer, || out.items(&answer, "no variables", &["VARIABLE", "VALUE"], row))
             }
             Verb::Remove { name } => {
-                let answer = remote.delete(&path(&name)).await?;
+                let answer = remote.delete(&path(&name)?).await?;
                 out.answer(&answer, || out.line(format!("{name} is removed")))
             }
         }
     }
 }
 
-fn path(name: &str) -> String {
-    format!("{PATH}/{}", encoded(name))
+fn path(name: &str) -> Result<String> {
+    named(PATH, name)
 }
