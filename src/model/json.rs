@@ -86,7 +86,11 @@ impl<'de> Visitor<'de> for Once {
                 return Err(de::Error::custom(message));
             }
             members.next_value::<Once>()?;
-            if few.len() < FEW_NAMES { few.push(name) } else { drop(many.insert(name)) }
+            if few.len() < FEW_NAMES {
+                few.push(name);
+            } else {
+                many.insert(name);
+            }
         }
         Ok(Once)
     }
