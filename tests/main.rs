@@ -10,6 +10,7 @@ mod clock;
 mod corpora;
 mod kill;
 mod people;
+mod proxies;
 mod readme;
 mod schedule;
 mod rehearsal;
