@@ -9,6 +9,7 @@ mod cli;
 mod clock;
 mod corpora;
 mod kill;
+mod mail;
 mod people;
 mod proxies;
 mod readme;
