@@ -28,8 +28,8 @@ const LINE_BYTES_MAX: usize = 1024 * 1024;
 
 /// Takes each line in, many at once, and answers each in order.
 ///
-/// Nothing is answered before all is read: Caddy, and whatever else is written in Go, reads no more of a
-/// request whose answer has begun (net/http without `EnableFullDuplex`), and then neither side has the rest.
+/// Nothing is answered before all is read: through Caddy 2.6, a caller whose answer began while they still
+/// sent was seen to get an empty one, or to wait for ever.
 pub async fn many(app: App, by: Arc<Actor>, id: ProcessId, key: Option<String>, body: Body) -> Response {
     let (send, receive) = mpsc::unbounded_channel::<Bytes>();
     let (reading, read) = oneshot::channel::<()>();

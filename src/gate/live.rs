@@ -7,7 +7,7 @@ use axum::response::{IntoResponse, Response};
 use futures::{Stream, StreamExt, stream};
 
 /// Lets no proxy hold events back: nginx, and those that took its header over, until a buffer is full of
-/// them; and HAProxy, when it packs, the end of each until the next one.
+/// them; and `HAProxy`, when it packs, the end of each until the next one.
 const UNBUFFERED: [(&str, &str); 2] =
     [("x-accel-buffering", "no"), ("cache-control", "no-store, no-transform")];
 

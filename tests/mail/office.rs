@@ -67,7 +67,7 @@ pub(super) struct Server {
 
 pub(super) struct Office {
     // The folder goes last, when nobody is in it any more.
-    _served: Served,
+    _engine: Served,
     daemon: Daemon,
     address: Ipv4Addr,
     pub(super) place: Place,
@@ -101,8 +101,8 @@ impl Office {
         for (name, text) in PROCESSES {
             place.write(name, text);
         }
-        let served = place.serve_with(&["--allow-address", "127.0.0.0/8"]);
-        Office { place, _served: served, daemon, address }
+        let engine = place.serve_with(&["--allow-address", "127.0.0.0/8"]);
+        Office { _engine: engine, daemon, address, place }
     }
 
     /// Sets the channel up. `more` wins over what is usual.
