@@ -15,7 +15,7 @@ use crate::api::app::App;
 use crate::api::problem::Problem;
 use crate::api::take::{Who, unknown};
 use crate::gate::client::{Client, Peer};
-use crate::gate::doors::{Doors, Found, process_of};
+use crate::gate::doors::{Doors, Found, options, process_of};
 use crate::gate::headers::guard;
 use crate::gate::origin::{Site, is_read, site};
 
@@ -66,7 +66,9 @@ pub async fn known_host(State(app): State<App>, request: Request, next: Next) ->
         Some((name, port)) if port.bytes().all(|it| it.is_ascii_digit()) => name,
         _ => &named,
     };
-    match hosts.iter().any(|it| it == name) {
+    // An address is no name that somebody could have made to point here.
+    let is_loopback = name.parse().is_ok_and(|it: IpAddr| it.is_loopback());
+    match is_loopback || hosts.iter().any(|it| it == name) {
         true => next.run(request).await,
         false => {
             let detail = "this server does not go by that name; hint: use localhost, or set `public_url`";
@@ -91,6 +93,9 @@ impl Doorman {
             && need.is_open()
         {
             return Ok(());
+        }
+        if let Some(response) = options(&parts.method, &found) {
+            return Err(response);
         }
         if let Found::Methods(allow, true) = &found {
             return Err(wrong_method(parts, allow));

@@ -1,13 +1,12 @@
 //! `/api/v1/events`: what happens, as it happens. Resumable: who lost the line says what came last.
 
 use std::collections::VecDeque;
-use std::convert::Infallible;
 use std::sync::Arc;
 
 use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::IntoResponse;
-use axum::response::sse::{Event, KeepAlive, Sse};
+use axum::response::sse::Event;
 use futures::stream;
 use serde::Deserialize;
 use tokio::sync::watch;
@@ -21,7 +20,7 @@ use crate::api::take::{Ask, Who};
 use crate::desk::actor::{Actor, Right};
 use crate::desk::need::Need;
 use crate::desk::view::EventView;
-use crate::gate::headers::UNBUFFERED;
+use crate::gate::live::live;
 use crate::gate::shares::Share;
 use crate::model::names::ProcessId;
 
@@ -63,10 +62,8 @@ async fn events(
     // The first look also tells whether one may.
     let (first, after) = app.desk.events(&by, query.process.as_ref(), after).await?;
     let ear = Ear { app, by, process: query.process, after, heard: first.into(), commits, _share: share };
-    let stream = stream::unfold(ear, |mut ear| async {
-        ear.next().await.map(|event| (Ok::<_, Infallible>(event), ear))
-    });
-    Ok((UNBUFFERED, Sse::new(stream).keep_alive(KeepAlive::default())))
+    let stream = stream::unfold(ear, |mut ear| async { ear.next().await.map(|event| (event, ear)) });
+    Ok(live(stream))
 }
 
 fn last_event(headers: &HeaderMap) -> Result<Option<u64>, Problem> {

@@ -2,13 +2,14 @@
 //! same lines again are the same submits, each under the key and its number.
 
 use std::sync::Arc;
+use std::task::Poll;
 
 use axum::body::{Body, BodyDataStream, Bytes};
 use axum::http::header;
 use axum::response::{IntoResponse, Response};
 use futures::{Stream, StreamExt, stream};
 use serde_json::{Value, json};
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, oneshot};
 
 use crate::api::app::App;
 use crate::api::problem::Problem;
@@ -26,13 +27,22 @@ const LINES_MAX: usize = 100_000;
 const LINE_BYTES_MAX: usize = 1024 * 1024;
 
 /// Takes each line in, many at once, and answers each in order.
-pub fn many(app: App, by: Arc<Actor>, id: ProcessId, key: Option<String>, body: Body) -> Response {
+///
+/// Nothing is answered before all is read: through Caddy 2.6, a caller whose answer began while they still
+/// sent was seen to get an empty one, or to wait for ever.
+pub async fn many(app: App, by: Arc<Actor>, id: ProcessId, key: Option<String>, body: Body) -> Response {
     let (send, receive) = mpsc::unbounded_channel::<Bytes>();
+    let (reading, read) = oneshot::channel::<()>();
     // By itself, so that a caller who reads nothing before all is sent, and one who hangs up, are both
     // served.
     tokio::spawn(async move {
         let keyed = |line| key.clone().map(|word| SubmitKey { word, line: Some(line) });
-        let lines = lines(body).enumerate();
+        let mut reading = Some(reading);
+        let end = stream::poll_fn(move |_| {
+            drop(reading.take());
+            Poll::Ready(None)
+        });
+        let lines = lines(body).chain(end).enumerate();
         let answers = lines.map(|(number, line)| answer(&app, &by, &id, keyed(number), line));
         let answers = answers.buffered(AT_ONCE_MAX);
         let mut answers = std::pin::pin!(answers);
@@ -43,6 +53,8 @@ pub fn many(app: App, by: Arc<Actor>, id: ProcessId, key: Option<String>, body: 
             drop(send.send(line.into()));
         }
     });
+    // Nothing is sent there; it ends.
+    drop(read.await);
     let answers = stream::unfold(receive, |mut receive| async {
         receive.recv().await.map(|line| (Ok::<_, std::convert::Infallible>(line), receive))
     });

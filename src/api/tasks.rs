@@ -75,7 +75,7 @@ async fn submit(
     let id = process(&id)?;
     let key = key(request.headers())?;
     if media_type(request.headers()) == "application/x-ndjson" {
-        return Ok(many(app, by, id, key, request.into_body()));
+        return Ok(many(app, by, id, key, request.into_body()).await);
     }
     if !is_json(request.headers()) {
         return Err(not_json());

@@ -14,7 +14,7 @@ use crate::dashboard::links;
 use crate::dashboard::page::{Given, Oops};
 use crate::dashboard::take::Who;
 use crate::gate::client::Client;
-use crate::gate::doors::{Doors, Found, process_of};
+use crate::gate::doors::{Doors, Found, options, process_of};
 use crate::gate::origin::{Site, is_read, site};
 
 /// Where one logs in.
@@ -83,6 +83,9 @@ pub(super) async fn known(State(man): State<Doorman>, request: Request, next: Ne
     {
         return next.run(Request::from_parts(parts, body)).await;
     }
+    if let Some(response) = options(&parts.method, &found) {
+        return response;
+    }
     let client = Client::of(&parts.extensions);
     let actor = session(&parts.headers, &client).and_then(|id| man.dash.desk.actor_in(&id));
     let Some(actor) = actor else { return stranger(&parts) };
@@ -97,9 +100,10 @@ pub(super) async fn known(State(man): State<Doorman>, request: Request, next: Ne
         Found::Methods(..) if is_read(&parts.method) => {
             return Redirect::to(&above(&man.doors, parts.uri.path())).into_response();
         }
-        Found::Methods(..) => {
+        Found::Methods(allow, _) => {
             let text = format!("`{}` does not take {}", parts.uri.path(), parts.method);
-            return Oops::new(StatusCode::METHOD_NOT_ALLOWED, &text).into_response();
+            let oops = Oops::new(StatusCode::METHOD_NOT_ALLOWED, &text);
+            return ([(header::ALLOW, allow)], oops).into_response();
         }
         Found::Forgotten | Found::Nothing => {
             let text = "this page says nowhere whom it is for, so it is for nobody";

@@ -1,14 +1,12 @@
 //! Tells a page when it has grown old. Not what happened: a page that asks again is told that by the desk,
 //! masked and as its reader may see it.
 
-use std::convert::Infallible;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 
 use axum::extract::State;
 use axum::http::StatusCode;
-use axum::response::IntoResponse;
-use axum::response::sse::{Event, KeepAlive, Sse};
+use axum::response::sse::Event;
 use futures::stream;
 use tokio::sync::watch;
 
@@ -17,7 +15,7 @@ use crate::dashboard::page::{Given, Oops};
 use crate::dashboard::take::{Asked, Who};
 use crate::desk::actor::{Actor, Right};
 use crate::desk::refusal::Refusal;
-use crate::gate::headers::UNBUFFERED;
+use crate::gate::live::live;
 use crate::model::names::ProcessId;
 use crate::model::time::Span;
 
@@ -39,10 +37,8 @@ pub(super) async fn listen(State(dash): State<Dash>, Who(by): Who, asked: Asked)
     let (commits, after) = (dash.desk.commits(), dash.desk.last_move());
     let here = Here::new(&dash.listeners);
     let ear = Ear { dash, by, process, after, commits, here };
-    let stream = stream::unfold(ear, |mut ear| async {
-        ear.next().await.map(|event| (Ok::<_, Infallible>(event), ear))
-    });
-    Ok((UNBUFFERED, Sse::new(stream).keep_alive(KeepAlive::default())).into_response())
+    let stream = stream::unfold(ear, |mut ear| async { ear.next().await.map(|event| (event, ear)) });
+    Ok(live(stream))
 }
 
 struct Ear {

@@ -4,8 +4,9 @@
 use std::collections::BTreeMap;
 
 use axum::extract::{FromRequestParts, MatchedPath, RawPathParams};
-use axum::http::Method;
 use axum::http::request::Parts;
+use axum::http::{Method, StatusCode, header};
+use axum::response::{IntoResponse, Response};
 
 use crate::desk::need::Need;
 use crate::model::names::ProcessId;
@@ -78,9 +79,21 @@ impl Doors {
                 if names.contains(&"GET") {
                     names.push("HEAD");
                 }
+                names.push("OPTIONS");
                 Found::Methods(names.join(","), doors.iter().any(|(_, need)| need.is_open()))
             }
         }
+    }
+}
+
+/// What a path takes, told to everybody who asks for that alone: the document has it too, and a proxy that
+/// asks whether anybody is there has no token.
+pub fn options(method: &Method, found: &Found) -> Option<Response> {
+    match found {
+        Found::Methods(allow, _) if method == Method::OPTIONS => {
+            Some((StatusCode::NO_CONTENT, [(header::ALLOW, allow.as_str())]).into_response())
+        }
+        Found::Methods(..) | Found::Door(_) | Found::Forgotten | Found::Nothing => None,
     }
 }
 

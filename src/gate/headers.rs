@@ -3,9 +3,6 @@
 
 use axum::http::{HeaderMap, HeaderName, HeaderValue, header};
 
-/// Lets no proxy hold events back until it has a buffer full of them: nginx, and those that took it over.
-pub const UNBUFFERED: [(&str, &str); 1] = [("x-accel-buffering", "no")];
-
 const fn named(name: &'static str) -> HeaderName {
     HeaderName::from_static(name)
 }

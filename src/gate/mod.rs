@@ -7,3 +7,4 @@ pub mod client;
 pub mod doors;
 pub mod headers;
 pub mod origin;
+pub mod live;

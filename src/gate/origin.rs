@@ -19,7 +19,7 @@ pub enum Site {
 
 /// Whether a request only looks.
 pub fn is_read(method: &Method) -> bool {
-    matches!(*method, Method::GET | Method::HEAD)
+    matches!(*method, Method::GET | Method::HEAD | Method::OPTIONS)
 }
 
 /// Where a request comes from. A page of ours is one of the host that was asked, or of `public_url`.

@@ -326,6 +326,14 @@ fn late(host: &str, timeout: Span) -> Fault {
 
 fn distrusted(why: &rustls::Error, ask: &MailAsk, host: &str) -> Fault {
     let message = match why {
+        rustls::Error::AlertReceived(alert) if trouble::refuses_client(why) => {
+            format!("the mail server `{host}` breaks off the handshake: {alert:?}")
+        }
+        // Something is wrong with it, and may not be later.
+        rustls::Error::AlertReceived(alert) => {
+            let message = format!("the mail server `{host}` breaks off the handshake: {alert:?}");
+            return Fault::passing("mail_connect", message);
+        }
         rustls::Error::InvalidMessage(_) => {
             let hint = match ask.tls {
                 Tls::Implicit => "; hint: tls=starttls, which is usual on port 587",
@@ -333,7 +341,10 @@ fn distrusted(why: &rustls::Error, ask: &MailAsk, host: &str) -> Fault {
             };
             format!("the mail server `{host}` speaks no TLS on port {}{hint}", ask.port)
         }
-        rustls::Error::InvalidCertificate(CertificateError::UnknownIssuer) => format!(
+        // The signature is bad where somebody else has the same name, as those have who sign for themselves.
+        rustls::Error::InvalidCertificate(
+            CertificateError::UnknownIssuer | CertificateError::BadSignature,
+        ) => format!(
             "the mail server `{host}` cannot be trusted: nobody whom this machine knows has signed its \
              certificate; hint: ca=@FILE with the CA that has"
         ),

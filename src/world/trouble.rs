@@ -96,7 +96,7 @@ fn in_connect(error: &reqwest::Error, place: &str) -> Fault {
 }
 
 /// Whether the server breaks off because of who we are, and not because something is wrong with it.
-fn refuses_client(error: &rustls::Error) -> bool {
+pub fn refuses_client(error: &rustls::Error) -> bool {
     use rustls::AlertDescription as Alert;
     matches!(
         error,

@@ -23,6 +23,7 @@ async fn events(
     let response = request.send().await.unwrap();
     assert_eq!(response.headers()["content-type"], "text/event-stream");
     assert_eq!(response.headers()["x-accel-buffering"], "no", "no proxy holds events back");
+    assert_eq!(response.headers()["cache-control"], "no-store, no-transform", "nor the end of each");
     let mut stream = response.bytes_stream();
     let (mut text, mut seen) = (String::new(), Vec::new());
     while seen.len() < many {

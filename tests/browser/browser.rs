@@ -49,6 +49,8 @@ impl Browser {
             "--no-sandbox",
             "--disable-gpu",
             "--disable-quic",
+            // Those of the tests are signed by nobody.
+            "--ignore-certificate-errors",
             "--no-first-run",
             "--disable-background-networking",
             "--disable-component-update",

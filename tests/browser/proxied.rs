@@ -1,4 +1,4 @@
-//! A page behind a proxy that has nobody to ask for a while.
+//! A page behind a proxy that has nobody to ask for a while: one of ours, and a real one.
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -9,6 +9,8 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt, copy_bidirectional};
 use tokio::net::{TcpListener, TcpStream};
 
 use crate::browser::browser::Browser;
+use crate::proxies::front::{ADMIN, Front, NGINX};
+use crate::support::daemon::can_run;
 use crate::support::house::{House, OPERATOR};
 
 const NAP: &str = "process: nap\nnodes:\n  start: {kind: input, next: rest}\n  \
@@ -62,4 +64,29 @@ async fn a_page_is_live_again_when_the_proxy_reaches_the_engine() {
     browser.reads("late-comer").await;
     browser.close().await;
     house.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_page_behind_nginx_is_live_again_after_a_restart() {
+    if !can_run("nginx") {
+        return;
+    }
+    let mut front = Front::open(&NGINX).await;
+    let browser = Browser::open().await;
+    browser.go(&front.by_number("/dashboard/login")).await;
+    browser.fill("Name", ADMIN.0).await;
+    browser.fill("Password", ADMIN.1).await;
+    browser.press("Log in").await;
+    browser.find("#q").await;
+    browser.go(&front.by_number("/dashboard/p/hello")).await;
+    let protocol = "return performance.getEntriesByType('navigation')[0].nextHopProtocol";
+    assert_eq!(browser.ask(protocol).await, json!("h2"));
+    let has_notice = "return document.querySelector('.lost') !== null";
+    front.stop();
+    browser.until("it says so", async || browser.ask(has_notice).await == json!(true)).await;
+    front.start().await;
+    browser.until("it listens again", async || browser.ask(has_notice).await == json!(false)).await;
+    front.place.ok(&["submit", "hello", "--ref", "late-comer", "city=Riga"]);
+    browser.reads("late-comer").await;
+    browser.close().await;
 }

@@ -42,6 +42,10 @@ async fn every_answer_of_every_route_is_guarded() {
         ("TRACE", "/api/v1/processes", 401),
         ("POST", "/healthz", 405),
         ("PUT", "/dashboard", 403),
+        ("OPTIONS", "/healthz", 204),
+        ("OPTIONS", "/api/v1/processes", 204),
+        ("OPTIONS", "/dashboard", 204),
+        ("OPTIONS", "/nothing", 401),
         // It was led to where one logs in.
         ("GET", "/dashboard/%FF", 200),
     ] {

@@ -2,6 +2,7 @@
 
 pub(crate) mod document;
 pub(crate) mod call;
+pub(crate) mod daemon;
 pub(crate) mod fickle;
 pub(crate) mod house;
 pub(crate) mod shifted;
