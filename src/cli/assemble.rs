@@ -59,7 +59,7 @@ pub(super) fn open_store(config: &Config, data: &DataDir) -> Result<Arc<dyn Stor
             let sealer = Sealer::from_key(data.key(config.key.as_ref())?);
             let path = data.database();
             let opened = Sqlite::open(&path, sealer);
-            let opened = opened.map_err(|error| unopened(&path, error))?;
+            let opened = opened.map_err(|error| unopened(&path, &error))?;
             data.store_opened();
             opened.keep_ballast();
             Arc::new(opened)
@@ -67,8 +67,8 @@ pub(super) fn open_store(config: &Config, data: &DataDir) -> Result<Arc<dyn Stor
     })
 }
 
-fn unopened(path: &Path, error: StoreError) -> anyhow::Error {
-    let hint = match &error {
+fn unopened(path: &Path, error: &StoreError) -> anyhow::Error {
+    let hint = match error {
         StoreError::Lost(_) => {
             "; hint: nothing was changed; look whether the disk is there, has no errors and takes writes, \
              and start again"

@@ -236,7 +236,7 @@ pub(super) async fn set(State(dash): State<Dash>, Who(by): Who, form: Form) -> G
         if !form.has("known") && dash.desk.secrets(&by).await?.items.iter().any(|it| it.name == name) {
             return Err(Refusal::conflict("set_already", words().set_already));
         }
-        dash.desk.set_secret(&by, name, form.get("value").to_owned(), hosts).await
+        dash.desk.set_secret(&by, name, pasted(form.get("value")), hosts).await
     };
     match taken.await {
         Ok(_) => go(&links::with(PAGE, &[("said", "secret_set")])),
@@ -247,8 +247,38 @@ pub(super) async fn set(State(dash): State<Dash>, Who(by): Who, form: Form) -> G
     }
 }
 
+/// A value as it was copied: browsers send their own ends of lines, and what is copied with its line brings
+/// one at its end that is no part of it.
+fn pasted(text: &str) -> String {
+    let text = text.replace("\r\n", "\n");
+    match text.strip_suffix('\n') {
+        Some(line) if !line.contains('\n') => line.to_owned(),
+        _ => text,
+    }
+}
+
 /// Forgets one.
 pub(super) async fn forget(State(dash): State<Dash>, Who(by): Who, form: Form) -> Given {
     dash.desk.forget_secret(&by, form.get("name")).await?;
     go(&links::with(PAGE, &[("said", "secret_forgotten")]))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_pasted_is_what_was_copied() {
+        for (typed, value) in [
+            ("token", "token"),
+            ("token\r\n", "token"),
+            (" a b ", " a b "),
+            (
+                "-----BEGIN KEY-----\r\nab\r\n-----END KEY-----\r\n",
+                "-----BEGIN KEY-----\nab\n-----END KEY-----\n",
+            ),
+        ] {
+            assert_eq!(pasted(typed), value, "{typed:?}");
+        }
+    }
 }

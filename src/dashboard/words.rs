@@ -402,8 +402,7 @@ words! {
     var_missing: "not set",
     secret_set: "Set it",
     secret_value: "Value",
-    secret_value_about: "Sealed on disk, and shown nowhere. Of several lines: beltline secret set NAME < \
-        FILE.",
+    secret_value_about: "Sealed on disk, and shown nowhere. All lines of it are kept.",
     secret_hosts: "Only for these hosts",
     secret_hosts_about: "It is put into no request to another host. Empty: any. To change them, type the \
         value anew: who does not know it cannot send it elsewhere.",

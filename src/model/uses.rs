@@ -16,6 +16,8 @@ pub struct Uses {
     pub vars: BTreeSet<String>,
     /// `response.NAME`; "" for all of it.
     pub answers: BTreeSet<String>,
+    /// `task.NAME` and `fault.NAME`: which of the two, and the name.
+    pub facts: BTreeSet<(String, String)>,
     /// `response.body.NAME`; none for all of it.
     pub fields: BTreeSet<Option<String>>,
     /// Params of other tasks: process and param, each if it is written literally. No param: all of them.
@@ -29,6 +31,7 @@ impl Uses {
         self.secrets.extend(other.secrets);
         self.vars.extend(other.vars);
         self.answers.extend(other.answers);
+        self.facts.extend(other.facts);
         self.fields.extend(other.fields);
         self.others.extend(other.others);
         for conv in other.convs {
@@ -50,6 +53,10 @@ impl Uses {
             ("var", Some(name)) => {
                 self.vars.insert(name.to_owned());
                 self.roots.insert("var".to_owned());
+            }
+            ("task" | "fault", Some(name)) => {
+                self.facts.insert((root.to_owned(), name.to_owned()));
+                self.roots.insert(root.to_owned());
             }
             ("response", first) => {
                 self.answers.insert(first.unwrap_or_default().to_owned());

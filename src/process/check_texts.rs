@@ -15,6 +15,25 @@ const GUESS_CHARS_MIN: usize = 4;
 /// What the answer of an `http` node has, the last three with `pages`; "" is all of it.
 const ANSWER: [&str; 7] = ["", "status", "headers", "body", "items", "pages", "truncated"];
 
+/// What a task says of itself; the last two in messages of alarms alone.
+const TASK: [&str; 14] = [
+    "id",
+    "ref",
+    "process",
+    "node",
+    "created_at",
+    "attempt",
+    "visit",
+    "key",
+    "link",
+    "chance",
+    "callback",
+    "alarm",
+    "rung",
+    "ack_link",
+];
+/// What a fault has.
+const FAULT: [&str; 7] = ["code", "class", "message", "node", "status", "at", "retry_after"];
 /// Keys of nodes under which a text stands and no value.
 const TEXTS: [&str; 4] = ["url", "body", "message", "subject"];
 
@@ -33,7 +52,10 @@ fn station_texts(station: &Station, known: &BTreeSet<String>) -> Vec<Problem> {
     let own = station.node.as_ref().map(|node| node.kind.names()).unwrap_or_default();
     let mut problems: Vec<Problem> = station.tree.entries().iter().filter_map(unequal).collect();
     for (under, text, spot) in station.texts() {
-        let Names { roots, secrets, answers } = names(under, text);
+        let Names { roots, secrets, answers, facts } = names(under, text);
+        // What is called is no field.
+        let fields = facts.iter().filter(|(root, name)| !text.contains(&format!("{root}.{name}(")));
+        problems.extend(fields.filter_map(|(root, name)| unknown_fact(root, name, within(spot, text, name))));
         for field in answers.iter().filter(|it| spec.name == "http" && !ANSWER.contains(&it.as_str())) {
             let name = format!("response.{field}");
             let hint = answer_hint(field);
@@ -71,6 +93,22 @@ fn unequal((key, tree): &(Key, Tree)) -> Option<Problem> {
     Some(Problem::new(tree.spot, message).hint(hint))
 }
 
+/// What neither a task nor a fault has.
+fn unknown_fact(root: &str, name: &str, spot: Spot) -> Option<Problem> {
+    let known: &[&str] = if root == "task" { &TASK } else { &FAULT };
+    if known.contains(&name) {
+        return None;
+    }
+    let hint = match near::nearest(name, known.iter().copied()) {
+        Some(near) => format!("did you mean `{root}.{near}`?"),
+        None if root == "task" && name == "params" => {
+            "a param is read by its name alone; all of them are `params`".to_owned()
+        }
+        None => format!("there is {}", known.join(", ")),
+    };
+    Some(Problem::new(spot, format!("no {root} has `{root}.{name}`")).hint(hint))
+}
+
 /// What other tools call it.
 fn answer_hint(field: &str) -> String {
     let meant = match field.to_ascii_lowercase().as_str() {
@@ -89,6 +127,7 @@ struct Names {
     roots: BTreeSet<String>,
     secrets: BTreeSet<String>,
     answers: BTreeSet<String>,
+    facts: BTreeSet<(String, String)>,
 }
 
 /// What a text reads. A text that does not parse reads nothing: its node says so itself.
@@ -101,7 +140,8 @@ fn names(under: &str, text: &str) -> Names {
         Some(expr) => Expr::parse(expr).map(|it| it.uses()),
         None => Text::parse(text).map(|it| it.uses()),
     };
-    let uses = uses.map(|it| Names { roots: it.roots, secrets: it.secrets, answers: it.answers });
+    let uses =
+        uses.map(|it| Names { roots: it.roots, secrets: it.secrets, answers: it.answers, facts: it.facts });
     uses.unwrap_or_default()
 }
 

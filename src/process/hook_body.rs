@@ -102,7 +102,7 @@ pub fn form(text: &[u8], charset: &str) -> Result<Value, BadBody> {
         if path.len() > DEPTH_MAX {
             return Err(BadBody::Form(format!("the form is nested deeper than {DEPTH_MAX} levels")));
         }
-        put(&mut whole, &path, value).map_err(|()| {
+        put(&mut whole, &path, value, false).map_err(|()| {
             BadBody::Form("the form has one name for a value and for what holds others".to_owned())
         })?;
     }
@@ -152,18 +152,18 @@ fn path(name: &str) -> Vec<&str> {
     }
 }
 
-fn put(into: &mut Map<String, Value>, path: &[&str], value: String) -> Result<(), ()> {
+fn put(into: &mut Map<String, Value>, path: &[&str], value: String, is_inner: bool) -> Result<(), ()> {
     let Some((first, rest)) = path.split_first() else { return Ok(()) };
     // `a[]` is the next of a list.
-    let name = if first.is_empty() { into.len().to_string() } else { (*first).to_owned() };
+    let name = if first.is_empty() && is_inner { into.len().to_string() } else { (*first).to_owned() };
     match (into.get_mut(&name), rest.is_empty()) {
         (None, true) => drop(into.insert(name, Value::String(value))),
         (None, false) => {
             let mut inner = Map::new();
-            put(&mut inner, rest, value)?;
+            put(&mut inner, rest, value, true)?;
             into.insert(name, Value::Object(inner));
         }
-        (Some(Value::Object(inner)), false) => put(inner, rest, value)?,
+        (Some(Value::Object(inner)), false) => put(inner, rest, value, true)?,
         (Some(Value::Array(items)), true) => items.push(Value::String(value)),
         (Some(there @ Value::String(_)), true) => {
             *there = Value::Array(vec![there.take(), Value::String(value)]);
@@ -223,6 +223,7 @@ mod tests {
             }),
             (form, b"a=%D0%9F&b", json!({"a": "П", "b": ""})),
             (form, b"{a}=1", json!({"{a}": "1"})),
+            (form, b"a=1&=5", json!({"a": "1", "": "5"})),
             ("text/xml", b"<?xml version='1.0' encoding='windows-1251'?><a>\xcf</a>", json!({"a": "П"})),
             ("text/xml; charset=windows-1251", b"<a>\xcf</a>", json!({"a": "П"})),
         ] {

@@ -178,9 +178,13 @@ async fn a_page_is_told_when_it_is_old() {
     let house = shop().await;
     let visitor = Visitor::operator(&house).await;
     let mut line = visitor.listen("/dashboard/events?process=shop").await;
+    let mut next = async || {
+        let told = tokio::time::timeout(std::time::Duration::from_secs(20), line.chunk()).await;
+        told.expect("it is told").unwrap().unwrap()
+    };
+    assert_eq!(next().await, ": live\n\n".as_bytes(), "it begins at once");
     house.submit("shop", "new", json!({"city": "Riga"})).await;
-    let told = tokio::time::timeout(std::time::Duration::from_secs(20), line.chunk()).await;
-    let told = told.expect("it is told").unwrap().unwrap();
+    let told = next().await;
     assert!(told.starts_with(b"event: old\ndata: "), "{told:?}");
 }
 

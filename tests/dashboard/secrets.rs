@@ -41,7 +41,7 @@ async fn a_secret_is_set_changed_and_removed_and_never_shown() {
     assert!(page.contains("no process</span>") && page.contains("by local"), "{page}");
     assert!(!page.contains("hush-hush-1"));
     let form = visitor.page("/dashboard/secrets/set?name=api_key").await;
-    assert!(form.contains("type=\"password\" autocomplete=\"off\"") && form.contains("readonly"), "{form}");
+    assert!(form.contains("<textarea class=\"veiled\"") && form.contains("readonly"), "{form}");
     assert!(form.contains("value=\"api.example.org, *.example.com\"") && !form.contains("hush"), "{form}");
     let page = visitor.refused(409, SET, &fields).await;
     assert!(page.contains("set already") && !page.contains("hush-hush-1"), "{page}");
