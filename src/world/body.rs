@@ -26,14 +26,15 @@ const UNREAD_TIMEOUT: Span = Span::secs(2);
 /// As much room as is made for a body before it is there.
 const ROOM_BYTES_MAX: u64 = 64 * 1024;
 
-/// The whole answer, its body read by `accept`. If it is not read by anybody, nothing is wrong with it.
+/// The whole answer, its body read by `accept`. With a `patience` nobody looks at the body: nothing is wrong
+/// with it, and it is waited for no longer than that.
 ///
 /// # Errors
 /// `response_too_large`, `bad_response`, and all that a connection can do.
 pub async fn read(
     mut response: Response,
     accept: Accept,
-    is_read: bool,
+    patience: Option<Span>,
     bytes_max: u64,
     shown: &Shown,
 ) -> Result<HttpAnswer, Fault> {
@@ -41,10 +42,12 @@ pub async fn read(
     let headers = headers(response.headers(), shown)?;
     let content_type = text_of(response.headers(), CONTENT_TYPE.as_str());
     let encoding = text_of(response.headers(), CONTENT_ENCODING.as_str());
-    let nobody_looks = !is_read && (200..300).contains(&status);
-    let came = match nobody_looks {
-        true => within(UNREAD_TIMEOUT, bytes_of(&mut response, bytes_max)).await.unwrap_or(Came::TooMuch),
-        false => bytes_of(&mut response, bytes_max).await,
+    let patience = patience.filter(|_| (200..300).contains(&status));
+    let (is_read, nobody_looks) = (patience.is_none(), patience.is_some());
+    let coming = bytes_of(&mut response, bytes_max);
+    let came = match patience {
+        Some(patience) => within(patience.min(UNREAD_TIMEOUT), coming).await.unwrap_or(Came::TooMuch),
+        None => coming.await,
     };
     let bytes = match came {
         Came::Whole(bytes) => bytes,

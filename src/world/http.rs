@@ -11,7 +11,7 @@ use crate::model::fault::Fault;
 use crate::model::time::Span;
 use crate::world::clients::Clients;
 use crate::world::clock::SystemClock;
-use crate::world::deadline::within;
+use crate::world::deadline::{left, within};
 use crate::world::guard::Guard;
 use crate::world::hosts::OauthHosts;
 use crate::world::request::{self, Request};
@@ -71,7 +71,7 @@ impl Http {
         opener: &Opener,
     ) -> Result<HttpAnswer, Fault> {
         let shown = request.shown.clone();
-        let asking = self.follow(ask, request, client, call.once, opener);
+        let asking = self.follow(ask, request, client, call, opener);
         within(call.timeout, asking).await.unwrap_or_else(|| Err(trouble::late(call.timeout, &shown)))
     }
 
@@ -80,9 +80,10 @@ impl Http {
         ask: &HttpAsk,
         mut request: Request,
         mut client: Client,
-        once: bool,
+        call: Call<'_>,
         opener: &Opener,
     ) -> Result<HttpAnswer, Fault> {
+        let started = SystemClock.ticks();
         let mut redirects_left = ask.redirects_max;
         opener.check_host(request.host(), request.port())?;
         loop {
@@ -92,7 +93,9 @@ impl Http {
             let location = response.headers().get(LOCATION).filter(|_| ask.redirects_max > 0);
             let location = location.map(HeaderValue::as_bytes);
             let Some(next) = request.redirected(response.status().as_u16(), location, ask)? else {
-                return body::read(response, ask.accept, !ask.unread, ask.bytes_max, &shown).await;
+                // A status that was heard is no timeout for want of a body that nobody looks at.
+                let patience = ask.unread.then(|| Span(left(call.timeout, started).0 / 2));
+                return body::read(response, ask.accept, patience, ask.bytes_max, &shown).await;
             };
             if redirects_left == 0 {
                 let message = format!("`{}` redirects more than {} times", shown.place, ask.redirects_max);
@@ -102,7 +105,7 @@ impl Http {
             opener.check_carried(next.url.as_str(), next.host(), next.port())?;
             // A client's certificate is for the host that it was given for.
             if next.url.origin() != origin {
-                client = self.clients.usual(once);
+                client = self.clients.usual(call.once);
             }
             request = next;
         }
