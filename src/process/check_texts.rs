@@ -162,3 +162,37 @@ fn within(spot: Spot, text: &str, name: &str) -> Spot {
         .filter(|(at, _)| !text[..*at].ends_with(is_part) && !text[at + name.len()..].starts_with(is_part));
     found.next().map_or(spot, |(at, _)| spot.within(text, at..at + name.len()))
 }
+
+#[cfg(test)]
+mod tests {
+    use serde_json::Value;
+
+    use super::*;
+    use crate::model::fault::Fault;
+    use crate::model::names::{Address, NodeName, ProcessId, Ref, TaskId};
+    use crate::model::params::Params;
+    use crate::model::scope::{Scope, Told, View};
+    use crate::model::task::{Birth, Seed, Task};
+    use crate::model::time::Timestamp;
+
+    /// The names of what a text sees under `root` in the message of an alarm.
+    fn seen(root: &str) -> BTreeSet<String> {
+        let address = Address { process: ProcessId::new("p").unwrap(), reference: Ref::new("one").unwrap() };
+        let birth = Birth::new(TaskId(1), Seed([0; 16]));
+        let mut task =
+            Task::born(birth, address, NodeName::new("a").unwrap(), Params::default(), Timestamp(0));
+        task.fault = Some(Fault::lasting("oops", "no"));
+        let view = View::new(task, &Scope::default(), Timestamp(0));
+        let told = Told { key: "k".to_owned(), rung: 0 };
+        match view.with_telling(told).name(root) {
+            Some(Value::Object(map)) => map.keys().cloned().collect(),
+            other => panic!("{other:?}"),
+        }
+    }
+
+    #[test]
+    fn the_names_that_are_known_are_those_there_are() {
+        assert_eq!(seen("task"), TASK.map(str::to_owned).into());
+        assert_eq!(seen("fault"), FAULT.map(str::to_owned).into());
+    }
+}

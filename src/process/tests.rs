@@ -143,6 +143,7 @@ fn what_could_never_work_is_told() {
         ("kind: http, url: '//example.com/x'", "write `https://example.com/x`"),
         ("kind: http, url: 'ftp://example.com/x'", "begins with `https://` or `http://`"),
         ("kind: http, url: 'https:///x'", "its host cannot be one"),
+        ("kind: http, url: https://e.org/{{id}}", "put quotes around the whole value"),
         ("kind: http, url: 'https://exa mple.com/'", "its host cannot be one"),
         ("kind: http, url: “https://example.com/”", "typographic quote"),
         (

@@ -417,8 +417,12 @@ fn syntax(lines: &Lines, source: &str, error: &ScanError) -> Problem {
     Problem::new(spot, message).hint(hint)
 }
 
-/// Where the line of a syntax error, or one of the few before it, has a value that begins with `{{`.
+/// Where the line of a syntax error, or one of the few before it, has a value that begins with `{{`; the
+/// error itself, if a value in braces is ended by one.
 fn hole_before(lines: &Lines, source: &str, at: usize) -> Option<usize> {
+    if source.get(at..)?.starts_with("{{") {
+        return Some(at);
+    }
     let (start, line) = lines.line(at);
     let window = source.get(..start + line.len())?;
     let from = window.rmatch_indices('\n').nth(3).map_or(0, |(at, _)| at);

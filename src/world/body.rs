@@ -43,7 +43,7 @@ pub async fn read(
     let content_type = text_of(response.headers(), CONTENT_TYPE.as_str());
     let encoding = text_of(response.headers(), CONTENT_ENCODING.as_str());
     let patience = patience.filter(|_| (200..300).contains(&status));
-    let (is_read, nobody_looks) = (patience.is_none(), patience.is_some());
+    let nobody_looks = patience.is_some();
     let coming = bytes_of(&mut response, bytes_max);
     let came = match patience {
         Some(patience) => within(patience.min(UNREAD_TIMEOUT), coming).await.unwrap_or(Came::TooMuch),
@@ -66,7 +66,7 @@ pub async fn read(
         Err(Packed::TooLarge) => return Err(larger(shown, bytes_max)),
         Err(Packed::Broken) => return Err(bad(shown, status, "cannot be decompressed")),
     };
-    let body = Body { content_type: &content_type, accept, is_read, status };
+    let body = Body { content_type: &content_type, accept, is_read: !nobody_looks, status };
     let body = body.parse(&bytes).map_err(|why| bad(shown, status, &why))?;
     Ok(HttpAnswer { status, headers, body })
 }

@@ -18,6 +18,17 @@ pub(super) const ANY: &str = "process: any\nparams:\n  t: {type: string}\n  n: {
     j: {type: array}\nnodes:\n  start: {kind: input, next: rest}\n  \
     rest: {kind: wait, accept: {never: {required: true}}, next: done}\n  done: {kind: end}\n";
 
+/// A process that sends the secret `key`, as it is, to the number it is given below `url`.
+pub(super) async fn posts(house: &House, url: &str) {
+    let text = format!(
+        "process: posts\nnodes:\n  start: {{kind: input, next: ask}}\n  ask: {{kind: http, url: \
+         \"{url}/{{{{n}}}}\", body: \"{{{{secret.key}}}}\", retry: {{times: 1}}, next: done}}\n  \
+         done: {{kind: end}}\n"
+    );
+    house.api("PUT", "/secrets/key").json(&json!({"value": "first"})).send().await.ok(200);
+    house.deploy(&text).await;
+}
+
 /// A param of a task, as it is kept.
 pub(super) async fn kept(house: &House, process: &str, reference: &str, param: &str) -> Option<Raw> {
     let answer = house.api("GET", &task_path(process, reference)).send().await;
@@ -188,14 +199,7 @@ async fn what_a_partner_answers() {
 async fn a_secret_on_its_way_out() {
     let house = House::open().await;
     let partner = Partner::start(Vec::new()).await;
-    let text = format!(
-        "process: posts\nnodes:\n  start: {{kind: input, next: ask}}\n  ask: {{kind: http, url: \
-         \"{}/{{{{n}}}}\", body: \"{{{{secret.key}}}}\", retry: {{times: 1}}, next: done}}\n  \
-         done: {{kind: end}}\n",
-        partner.url
-    );
-    house.api("PUT", "/secrets/key").json(&json!({"value": "first"})).send().await.ok(200);
-    house.deploy(&text).await;
+    posts(&house, &partner.url).await;
     let mut wrong = Vec::new();
     for (at, secret) in text_values(MANY / 2).iter().enumerate() {
         let set = house.api("PUT", "/secrets/key").json(&json!({"value": secret})).send().await;

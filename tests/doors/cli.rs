@@ -7,7 +7,7 @@ use std::process::Stdio;
 use serde_json::json;
 
 use crate::cli::place::{Place, Ran};
-use crate::doors::api::{ANY, judge, kept, told};
+use crate::doors::api::{ANY, judge, kept, posts, told};
 use crate::doors::partner::Partner;
 use crate::doors::raw::Raw;
 use crate::doors::values::{all_values, text_values};
@@ -131,14 +131,7 @@ fn piped(place: &Place, args: &[&str], bytes: &[u8]) -> Ran {
 async fn a_secret_that_is_piped() {
     let (house, place) = scene().await;
     let partner = Partner::start(Vec::new()).await;
-    let text = format!(
-        "process: posts\nnodes:\n  start: {{kind: input, next: ask}}\n  ask: {{kind: http, url: \
-         \"{}/{{{{n}}}}\", body: \"{{{{secret.key}}}}\", retry: {{times: 1}}, next: done}}\n  \
-         done: {{kind: end}}\n",
-        partner.url
-    );
-    house.api("PUT", "/secrets/key").json(&json!({"value": "first"})).send().await.ok(200);
-    house.deploy(&text).await;
+    posts(&house, &partner.url).await;
     let mut last = "first".to_owned();
     for (at, bytes) in [
         b"  made-up 1 ".as_slice(),

@@ -285,6 +285,7 @@ fn mandrill_is_asked_with_or_without_a_template() {
 #[test]
 fn a_webhook_is_plain_json_signed_if_there_is_a_secret() {
     let ask = http("webhook", &json!({"url": "https://example.org/a?b=c", "secret": mark("s")}), "hello");
+    assert!(ask.unread, "2xx is a message taken, whatever else is answered");
     assert_eq!(
         (ask.url.as_str(), ask.auth.clone()),
         ("https://example.org/a?b=c", Some(Auth::Signed(mark("s"))))
