@@ -285,8 +285,10 @@ fn set(query: &mut Vec<(String, String)>, name: &str, value: &Value) {
 
 /// The address that the header `Link` calls `next`.
 fn link(view: &View) -> Option<String> {
-    let response = view.response.as_ref()?;
-    let header = response.get("headers")?.get("link")?.as_str()?;
+    next_in(view.response.as_ref()?.get("headers")?.get("link")?.as_str()?)
+}
+
+fn next_in(header: &str) -> Option<String> {
     // A comma may stand in an address, so links are told apart by their brackets.
     header.split('<').skip(1).find_map(|link| {
         let (address, params) = link.split_once('>')?;
@@ -298,4 +300,22 @@ fn link(view: &View) -> Option<String> {
         });
         is_next.then(|| address.trim().to_owned())
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_next_link_is_found_however_it_is_quoted() {
+        for header in [
+            "<p2>; rel=\"next\"",
+            "<p2>; rel='next'",
+            "<p2>;rel=next",
+            "<p1>; rel='prev', <p2>; Rel='last next'",
+        ] {
+            assert_eq!(next_in(header).as_deref(), Some("p2"), "{header}");
+        }
+        assert_eq!(next_in("<p1>; rel='prev'; title='next'"), None);
+    }
 }
