@@ -194,3 +194,25 @@ fn marked_forms(
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    /// What a server says back is found in the longest of its texts, and in no other.
+    #[test]
+    fn a_secret_that_is_said_back_is_found_where_it_is() {
+        let mut params = Params::default();
+        params.set("key", "made-up-secret-1");
+        let mut whole = Marks::default();
+        whole.mark("/key");
+        params.mark(&whole);
+        let mut set = Params::default();
+        set.set("short", "x");
+        set.set("said", json!({"of": ["you sent made-up-secret-1 to us"]}));
+        let found = echoes(&set, [&params, &Params::default()]);
+        assert!(found.covers("/said/of/0") && !found.covers("/short"), "{found:?}");
+    }
+}
