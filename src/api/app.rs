@@ -1,6 +1,7 @@
 //! [`App`]: what every handler may use.
 
 use std::fmt;
+use std::ops::Deref;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -22,9 +23,14 @@ pub const STREAMS_EACH: usize = 50;
 /// Gives the metrics as text.
 pub type Metrics = Arc<dyn Fn() -> String + Send + Sync>;
 
-/// What every handler may use. Cheap to clone.
+/// What every handler may use. Every layer and every handler of a request has one of its own, so a clone is one
+/// count.
 #[derive(Clone)]
-pub struct App {
+pub struct App(Arc<Parts>);
+
+/// What an [`App`] is made of.
+#[derive(Clone)]
+pub struct Parts {
     /// Every verb.
     pub desk: Arc<Desk>,
     /// The metrics, if they are gathered.
@@ -47,10 +53,18 @@ pub struct App {
     pub finish_max: Duration,
 }
 
+impl Deref for App {
+    type Target = Parts;
+
+    fn deref(&self) -> &Parts {
+        &self.0
+    }
+}
+
 impl App {
     /// Without metrics, for any host.
     pub fn new(desk: Arc<Desk>, stop: CancellationToken) -> App {
-        App {
+        App(Arc::new(Parts {
             desk,
             metrics: None,
             hosts: None,
@@ -61,37 +75,42 @@ impl App {
             connections: ConnectionLimits::default(),
             stop,
             finish_max: FINISH_MAX,
-        }
+        }))
+    }
+
+    fn with(mut self, change: impl FnOnce(&mut Parts)) -> App {
+        change(Arc::make_mut(&mut self.0));
+        self
     }
 
     /// With so much time for requests under way when the server stops.
     #[must_use]
     pub fn finishing(self, finish_max: Duration) -> App {
-        App { finish_max, ..self }
+        self.with(|parts| parts.finish_max = finish_max)
     }
 
     /// With so many connections at most.
     #[must_use]
     pub fn connecting(self, connections: ConnectionLimits) -> App {
-        App { connections, ..self }
+        self.with(|parts| parts.connections = connections)
     }
 
     /// With metrics.
     #[must_use]
     pub fn with_metrics(self, metrics: Metrics) -> App {
-        App { metrics: Some(metrics), ..self }
+        self.with(|parts| parts.metrics = Some(metrics))
     }
 
     /// With pages for people.
     #[must_use]
     pub fn with_pages(self, pages: Router) -> App {
-        App { pages: Some(pages), ..self }
+        self.with(|parts| parts.pages = Some(pages))
     }
 
     /// Behind that.
     #[must_use]
     pub fn behind(self, front: Front) -> App {
-        App { front: Arc::new(front), ..self }
+        self.with(|parts| parts.front = Arc::new(front))
     }
 
     /// Where strangers come by: only requests that call the server by the host of its public URL, or by a
@@ -108,7 +127,7 @@ impl App {
         let mut hosts: Vec<String> = ["localhost", "127.0.0.1", "[::1]"].map(str::to_owned).into();
         let public = url::Url::parse(&self.desk.public_url()).ok();
         hosts.extend(public.as_ref().and_then(|it| it.host_str()).map(str::to_ascii_lowercase));
-        App { hosts: Some(hosts.into()), ..self }
+        self.with(|parts| parts.hosts = Some(hosts.into()))
     }
 }
 

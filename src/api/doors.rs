@@ -31,8 +31,8 @@ pub struct Doorman {
 /// It is said once.
 static UNDECLARED: Once = Once::new();
 
-/// Notes who is at the other end, lets nobody in who came around the proxy, and puts the headers on the
-/// answer.
+/// Notes who is at the other end, lets nobody in who came around the proxy or calls us by a name that is not
+/// ours, carries what changes something to its end, and puts the headers on the answer.
 pub async fn guarded(State(app): State<App>, mut request: Request, next: Next) -> Response {
     let here = Peer { address: IpAddr::V4(Ipv4Addr::LOCALHOST), tls: false };
     let peer = request.extensions().get::<Peer>().copied().unwrap_or(here);
@@ -45,36 +45,39 @@ pub async fn guarded(State(app): State<App>, mut request: Request, next: Next) -
             );
         });
     }
-    request.extensions_mut().insert(client);
-    let mut response = match client.welcome {
-        true => next.run(request).await,
+    let https = client.https;
+    let refused = match client.welcome {
+        true => unknown_host(&app, &request),
         false => {
             let detail = "this server is reached through its proxy; hint: use the address people use";
-            Problem::new(StatusCode::FORBIDDEN, "around_the_proxy", detail).into_response()
+            Some(Problem::new(StatusCode::FORBIDDEN, "around_the_proxy", detail))
         }
     };
-    guard(response.headers_mut(), client.https);
+    request.extensions_mut().insert(client);
+    let mut response = match refused {
+        Some(problem) => problem.into_response(),
+        None => to_the_end(request, next).await,
+    };
+    guard(response.headers_mut(), https);
     response
 }
 
-/// Lets in who calls us by a name of ours.
-pub async fn known_host(State(app): State<App>, request: Request, next: Next) -> Response {
-    let Some(hosts) = &app.hosts else { return next.run(request).await };
+/// Why who calls us by that name is not let in.
+fn unknown_host(app: &App, request: &Request) -> Option<Problem> {
+    let hosts = app.hosts.as_ref()?;
     let named = request.headers().get(header::HOST).and_then(|it| it.to_str().ok());
-    let named = named.or_else(|| request.uri().host()).unwrap_or_default().to_ascii_lowercase();
+    let named = named.or_else(|| request.uri().host()).unwrap_or_default();
     let name = match named.rsplit_once(':') {
         Some((name, port)) if port.bytes().all(|it| it.is_ascii_digit()) => name,
-        _ => &named,
+        _ => named,
     };
     // An address is no name that somebody could have made to point here.
     let is_loopback = name.parse().is_ok_and(|it: IpAddr| it.is_loopback());
-    match is_loopback || hosts.iter().any(|it| it == name) {
-        true => next.run(request).await,
-        false => {
-            let detail = "this server does not go by that name; hint: use localhost, or set `public_url`";
-            Problem::new(StatusCode::MISDIRECTED_REQUEST, "unknown_host", detail).into_response()
-        }
+    if is_loopback || hosts.iter().any(|it| it.eq_ignore_ascii_case(name)) {
+        return None;
     }
+    let detail = "this server does not go by that name; hint: use localhost, or set `public_url`";
+    Some(Problem::new(StatusCode::MISDIRECTED_REQUEST, "unknown_host", detail))
 }
 
 /// Lets in who may, and notes who it is. What is on no list is closed to all.
@@ -130,7 +133,7 @@ impl Doorman {
         if is_read(&parts.method) {
             return Ok(());
         }
-        match site(&parts.headers, &Client::of(&parts.extensions), &self.app.desk.public_url()) {
+        match site(&parts.headers, &Client::of(&parts.extensions), || self.app.desk.public_url()) {
             Site::Here | Site::Unsaid => Ok(()),
             Site::Elsewhere => {
                 let detail = "this did not come from a page of this server";
@@ -151,7 +154,7 @@ fn wrong_method(parts: &Parts, allow: &str) -> Response {
 }
 
 /// What changes something is carried to its end, also if the caller hangs up.
-pub async fn to_the_end(request: Request, next: Next) -> Response {
+async fn to_the_end(request: Request, next: Next) -> Response {
     if is_read(request.method()) {
         return next.run(request).await;
     }

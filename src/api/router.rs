@@ -5,7 +5,7 @@ use std::sync::{Arc, LazyLock};
 use axum::Router;
 use axum::extract::{DefaultBodyLimit, Request};
 use axum::http::{StatusCode, header};
-use axum::middleware::{from_fn, from_fn_with_state};
+use axum::middleware::from_fn_with_state;
 use axum::response::IntoResponse;
 use tower_http::catch_panic::CatchPanicLayer;
 use utoipa::openapi::info::LicenseBuilder;
@@ -16,7 +16,7 @@ use utoipa_axum::routes;
 
 use crate::api::answers::share;
 use crate::api::app::App;
-use crate::api::doors::{Doorman, guarded, known_actor, known_host, panicked, to_the_end};
+use crate::api::doors::{Doorman, guarded, known_actor, panicked};
 use crate::api::problem::Problem;
 use crate::api::routes::Routes;
 use crate::api::templates;
@@ -97,9 +97,7 @@ pub fn router(app: App) -> Router {
         .layer(from_fn_with_state(man, known_actor))
         // Pages know people by their sessions, at a door of their own.
         .merge(pages.with_state(()))
-        .layer(from_fn(to_the_end))
         .layer(DefaultBodyLimit::max(BODY_BYTES_MAX))
-        .layer(from_fn_with_state(app.clone(), known_host))
         .layer(CatchPanicLayer::custom(panicked))
         .layer(from_fn_with_state(app.clone(), guarded))
         .with_state(app)

@@ -63,7 +63,7 @@ pub(super) struct Doorman {
 /// Lets a write in only from a page of ours. Who says nothing is no browser, and has the REST API.
 pub(super) async fn from_here(State(dash): State<Dash>, request: Request, next: Next) -> Response {
     let client = Client::of(request.extensions());
-    let from = site(request.headers(), &client, &dash.desk.public_url());
+    let from = site(request.headers(), &client, || dash.desk.public_url());
     match is_read(request.method()) || from == Site::Here {
         true => next.run(request).await,
         false => {

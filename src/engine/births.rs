@@ -2,6 +2,7 @@
 
 use std::sync::atomic::{AtomicI64, Ordering};
 
+use rand::Rng;
 use sha2::{Digest, Sha256};
 
 use crate::model::names::TaskId;
@@ -33,7 +34,7 @@ impl Births {
     /// For one runner.
     pub fn new() -> Births {
         let mut bytes = [0u8; 2];
-        fill(&mut bytes);
+        rand::rng().fill_bytes(&mut bytes);
         let runner = i64::from(u16::from_be_bytes(bytes) >> 6);
         Births { last: AtomicI64::new(0), runner, foreseen: false }
     }
@@ -57,7 +58,7 @@ impl Births {
         let mut seed = [0u8; 16];
         match self.foreseen {
             true => seed.copy_from_slice(&Sha256::digest(id.0.to_be_bytes())[..16]),
-            false => fill(&mut seed),
+            false => rand::rng().fill_bytes(&mut seed),
         }
         Birth::new(id, Seed(seed))
     }
@@ -67,9 +68,4 @@ impl Default for Births {
     fn default() -> Births {
         Births::new()
     }
-}
-
-fn fill(bytes: &mut [u8]) {
-    getrandom::fill(bytes)
-        .expect("the system gives chance; without it no key is safe, and the engine must stop");
 }

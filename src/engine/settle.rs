@@ -146,18 +146,22 @@ impl Turns {
         } else if let Some(due) = transition.task.due {
             self.board.look_at(due);
         }
-        if let Some(tell) = hand.tell {
-            // Who left does not want to know; the task is kept all the same.
-            drop(tell.send(Ok(transition.task.clone())));
-        }
-        match transition.task.state {
+        // Who left does not want to know; the task is kept all the same.
+        let task = transition.task;
+        match task.state {
             State::Doing(_) => {
-                self.in_flight.hold(&transition.task);
-                left.doing.push(transition.task);
+                self.in_flight.hold(&task);
+                if let Some(tell) = hand.tell {
+                    drop(tell.send(Ok(task.clone())));
+                }
+                left.doing.push(task);
             }
             State::Ready { .. } | State::Waiting { .. } | State::Done | State::Failed | State::Cancelled => {
-                self.in_flight.release(transition.task.id, transition.task.turn);
-                left.over.push((transition.task.id, transition.task.turn));
+                self.in_flight.release(task.id, task.turn);
+                left.over.push((task.id, task.turn));
+                if let Some(tell) = hand.tell {
+                    drop(tell.send(Ok(task)));
+                }
             }
         }
     }

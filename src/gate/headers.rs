@@ -28,6 +28,7 @@ const SEALED: HeaderValue = value("max-age=31536000");
 
 /// Puts them on an answer. One that went over a sealed line says that all do from now on.
 pub fn guard(headers: &mut HeaderMap, https: bool) {
+    headers.reserve(HEADERS.len() + 1);
     for (name, value) in &HEADERS {
         if !headers.contains_key(name) {
             headers.insert(name.clone(), value.clone());

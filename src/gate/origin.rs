@@ -1,5 +1,7 @@
 //! Where a write comes from: browsers say so, and a page of somebody else's must not make ours do things.
 
+use std::sync::Arc;
+
 use axum::http::{HeaderMap, HeaderName, Method, header};
 
 use crate::gate::client::Client;
@@ -23,13 +25,13 @@ pub fn is_read(method: &Method) -> bool {
 }
 
 /// Where a request comes from. A page of ours is one of the host that was asked, or of `public_url`.
-pub fn site(headers: &HeaderMap, client: &Client, public_url: &str) -> Site {
+pub fn site(headers: &HeaderMap, client: &Client, public_url: impl Fn() -> Arc<str>) -> Site {
     let text = |name: HeaderName| headers.get(name).map(|it| it.to_str().unwrap_or_default());
     let ours = |origin: &str| {
         let (scheme, host) = origin.split_once("://").unwrap_or_default();
         let sealed = !client.https || scheme == "https";
         let asked = !host.is_empty() && text(header::HOST) == Some(host);
-        sealed && (asked || is_origin_of(origin, public_url))
+        sealed && (asked || is_origin_of(origin, &public_url()))
     };
     match (text(FETCH_SITE), text(header::ORIGIN).map(ours)) {
         (None, None) => Site::Unsaid,
@@ -52,7 +54,7 @@ mod tests {
         let headers =
             pairs.iter().map(|(name, value)| (HeaderName::from_static(name), value.parse().unwrap()));
         let client = Client { address: IpAddr::V4(Ipv4Addr::LOCALHOST), https, welcome: true };
-        site(&headers.collect(), &client, "https://b.example/x")
+        site(&headers.collect(), &client, || "https://b.example/x".into())
     }
 
     #[test]

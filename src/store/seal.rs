@@ -8,6 +8,7 @@ use std::fmt;
 
 use chacha20poly1305::aead::{Aead, KeyInit, Payload};
 use chacha20poly1305::{XChaCha20Poly1305, XNonce};
+use rand::Rng;
 use sha2::{Digest, Sha256};
 use thiserror::Error;
 use zeroize::Zeroizing;
@@ -59,7 +60,7 @@ impl Sealer {
     /// With a new key from the system's chance.
     pub fn generate() -> Result<Sealer, SealError> {
         let mut key = Key::default();
-        fill(key.as_mut_slice())?;
+        getrandom::fill(key.as_mut_slice()).map_err(|error| SealError::NoChance(error.to_string()))?;
         Ok(Sealer::from_key(key))
     }
 
@@ -79,7 +80,7 @@ impl Sealer {
     pub fn seal(&self, place: &str, plain: &[u8]) -> Result<Vec<u8>, SealError> {
         let (id, key) = &self.keys[0];
         let mut nonce = [0; NONCE_BYTES];
-        fill(&mut nonce)?;
+        rand::rng().fill_bytes(&mut nonce);
         let payload = Payload { msg: plain, aad: &bound(*id, place) };
         let sealed = cipher(key)
             .encrypt(&XNonce::from(nonce), payload)
@@ -140,10 +141,6 @@ fn key_id(key: &Key) -> KeyId {
     let mut id = KeyId::default();
     id.copy_from_slice(&hash[..KEY_ID_BYTES]);
     id
-}
-
-fn fill(bytes: &mut [u8]) -> Result<(), SealError> {
-    getrandom::fill(bytes).map_err(|error| SealError::NoChance(error.to_string()))
 }
 
 #[cfg(test)]
