@@ -74,6 +74,10 @@ pub struct HttpAsk {
     /// Nobody looks at the body of the answer: whatever it is, nothing is wrong with it.
     #[serde(default)]
     pub unread: bool,
+    /// There is no second try: it goes out on a connection of its own, for one that was kept may be closed by
+    /// the server in the very moment.
+    #[serde(default)]
+    pub fresh: bool,
 }
 
 /// Certificates, in PEM; each may be the mark of a secret.
