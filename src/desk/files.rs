@@ -63,7 +63,7 @@ impl Desk {
         let name = path.display().to_string();
         let read = read_text(path).await;
         let result = match read {
-            Ok(text) => match self.alone(&text, path).and_then(|()| Ok(self.untouched(&text))) {
+            Ok(text) => match self.alone(&text, path).map(|()| self.untouched(&text)) {
                 Err(refusal) => Err((refusal, process_of(&text))),
                 Ok(Some(report)) => Ok(report),
                 Ok(None) => self.deploy_text(text, &name).await,

@@ -38,6 +38,7 @@ pub enum Ask {
 
 /// An HTTP request. Any text in it may hold marks of secrets.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[expect(clippy::struct_excessive_bools, reason = "each says one thing of how it is asked")]
 pub struct HttpAsk {
     /// `GET`, `POST`, ….
     pub method: String,
