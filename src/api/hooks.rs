@@ -21,6 +21,7 @@ use crate::api::take::{self, At, is_json, media_type, process};
 use crate::desk::hooks::{Brought, Opened};
 use crate::desk::hooks_knock::Knock;
 use crate::desk::need::Need;
+use crate::gate::doors::behind_hooks;
 use crate::model::charset::{decode, named};
 use crate::model::names::ProcessId;
 use crate::process::hook_body::fields;
@@ -107,6 +108,27 @@ async fn put(State(app): State<App>, At((id, key)): At<(String, String)>, reques
         Some(knock) => hooks_named::take(&app, &knock, request).await,
         None => hooks_named::nowhere().into_response(),
     }
+}
+
+/// What comes to no route but was meant for a hook: a slash too many, or capitals, leave no doubt; anything
+/// else is told where hooks are. `None`: it was meant for something else.
+pub async fn beside(app: &App, request: Request) -> Result<Response, Request> {
+    let path = request.uri().path().to_owned();
+    let Some(pieces) = behind_hooks(&path) else { return Err(request) };
+    let method = request.method().clone();
+    let (app, of_two) = (
+        State(app.clone()),
+        match pieces.as_slice() {
+            [id, key] => Some(At((id.clone(), key.clone()))),
+            _ => None,
+        },
+    );
+    Ok(match (of_two, method) {
+        (Some(at), Method::GET | Method::HEAD) => look(app, at, request).await,
+        (Some(at), Method::POST) => open(app, at, request).await,
+        (Some(at), Method::PUT) => put(app, at, request).await,
+        (Some(_) | None, _) => hooks_named::nowhere().into_response(),
+    })
 }
 
 /// The named hook at that address, if there is one.

@@ -114,5 +114,5 @@ fn placed(status: StatusCode, address: &Address, result: &str, created: Option<b
 
 /// The answer where there is neither a hook nor a key.
 pub fn nowhere() -> Problem {
-    Problem::from(Refusal::missing("link", "of that key"))
+    Problem::from(Refusal::no_hook())
 }

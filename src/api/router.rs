@@ -3,10 +3,10 @@
 use std::sync::{Arc, LazyLock};
 
 use axum::Router;
-use axum::extract::{DefaultBodyLimit, Request};
+use axum::extract::{DefaultBodyLimit, Request, State};
 use axum::http::{StatusCode, header};
 use axum::middleware::from_fn_with_state;
-use axum::response::IntoResponse;
+use axum::response::{IntoResponse, Response};
 use tower_http::catch_panic::CatchPanicLayer;
 use utoipa::openapi::info::LicenseBuilder;
 use utoipa::openapi::security::{Http, HttpAuthScheme, SecurityRequirement, SecurityScheme};
@@ -111,7 +111,11 @@ async fn document() -> impl IntoResponse {
     ([(header::CONTENT_TYPE, "application/json")], TEXT.as_str())
 }
 
-async fn nowhere(request: Request) -> impl IntoResponse {
+async fn nowhere(State(app): State<App>, request: Request) -> Response {
+    let request = match hooks::beside(&app, request).await {
+        Ok(response) => return response,
+        Err(request) => request,
+    };
     let detail = format!("there is nothing at `{}`", request.uri().path());
-    Problem::new(StatusCode::NOT_FOUND, "no_such_path", detail)
+    Problem::new(StatusCode::NOT_FOUND, "no_such_path", detail).into_response()
 }

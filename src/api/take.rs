@@ -9,7 +9,7 @@ use axum::extract::rejection::BytesRejection;
 use axum::extract::{FromRequest, FromRequestParts, Path, Query, Request};
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, StatusCode, header};
-use serde::de::DeserializeOwned;
+use serde::de::{DeserializeOwned, IgnoredAny};
 
 use crate::api::problem::Problem;
 use crate::desk::actor::Actor;
@@ -137,6 +137,10 @@ pub fn json<T: DeserializeOwned>(body: &[u8]) -> Result<T, Problem> {
     if let Some(twice) = text.as_ref().ok().and_then(|it| once(it).err()).filter(serde_json::Error::is_data) {
         return Err(Problem::new(StatusCode::BAD_REQUEST, "bad_json", twice.to_string()));
     }
+    // To serde a list is a struct without its names.
+    if body.trim_ascii_start().starts_with(b"[") && serde_json::from_slice::<Vec<IgnoredAny>>(body).is_ok() {
+        return Err(shape("bad_shape", "invalid type: list, expected struct of"));
+    }
     if let Ok(it) = serde_json::from_slice(body) {
         return Ok(it);
     }
@@ -160,6 +164,11 @@ pub fn json<T: DeserializeOwned>(body: &[u8]) -> Result<T, Problem> {
 
 /// What serde found wrong, with a hint if a name was mistyped.
 fn shape(code: &'static str, text: &str) -> Problem {
+    if let Some((said, _)) = text.split_once(", expected struct ") {
+        let said = said.rsplit("invalid type: ").next().unwrap_or_default();
+        let detail = format!("this is a {said}, and must be an object");
+        return Problem::new(StatusCode::UNPROCESSABLE_ENTITY, code, detail);
+    }
     let words: Vec<&str> = text.split('`').skip(1).step_by(2).collect();
     let hint = match words.split_first() {
         Some((word, known)) if text.contains("unknown") => {

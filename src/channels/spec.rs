@@ -225,6 +225,7 @@ pub fn post(url: String, body: Body) -> HttpAsk {
         pace: None,
         page: None,
         unread: false,
+        fresh: false,
         as_get: false,
     }
 }

@@ -11,10 +11,11 @@ use serde_json::{Map, Value, json};
 
 use crate::channels::marks::url_part;
 use crate::channels::refusal::{Why, strange};
-use crate::channels::spec::{Field, Message, Post, Reply, Settings, Spec, post};
+use crate::channels::spec::{Field, Message, Post, Reply, Settings, Spec, bad, post};
 use crate::channels::words::said;
 use crate::model::effect::{Body, HttpAnswer};
 use crate::model::fault::Fault;
+use crate::model::look::has_mark;
 use crate::model::time::Span;
 
 /// How this channel is set up.
@@ -38,11 +39,18 @@ const TEXT_MAX: usize = 4_096;
 
 fn request(config: &Map<String, Value>, message: &Message) -> Result<Post, Fault> {
     let settings = Settings::read(&FIELDS, config)?;
-    let chat = settings.get("chat_id");
+    let (chat, token) = (settings.get("chat_id"), settings.get("token"));
+    if !chat.starts_with('@') && !has_mark(chat) && chat.parse::<i64>().is_err() {
+        let hint = "hint: the number of the chat, as 1234 or -1001234, or the @name of a public channel";
+        return Err(bad(format!("the setting `chat_id` is no chat: `{chat}`; {hint}")));
+    }
+    if token.strip_prefix("bot").is_some_and(|it| it.starts_with(|it: char| it.is_ascii_digit())) {
+        return Err(bad("the setting `token` begins with `bot`; hint: leave that out, as BotFather gave it"));
+    }
     let chat = chat.parse::<i64>().map_or_else(|_| Value::from(chat), Value::from);
     // No parse_mode: a `_` or `*` in the text must not be an error.
     let body = json!({"chat_id": chat, "text": said(message, TEXT_MAX)?});
-    let url = format!("{}/bot{}/sendMessage", settings.url("base_url"), url_part(settings.get("token")));
+    let url = format!("{}/bot{}/sendMessage", settings.url("base_url"), url_part(token));
     Ok(Post::Http(Box::new(post(url, Body::Json(body)))))
 }
 

@@ -10,6 +10,8 @@ pub struct Env(BTreeMap<String, String>);
 pub const PREFIX: &str = "BELTLINE_";
 /// Set to anything, it asks for no colors (<https://no-color.org>).
 const NO_COLOR: &str = "NO_COLOR";
+/// The byte order mark of a file.
+const MARK: char = '\u{feff}';
 /// What `~` means.
 const HOME: &str = "HOME";
 /// Where the C library looks for time zones, if it is set.
@@ -40,9 +42,10 @@ impl Env {
     }
 
     /// A variable that is set and not empty, without the blanks around it: `$(cat FILE)` and files that were
-    /// saved elsewhere bring line breaks.
+    /// saved elsewhere bring line breaks, and the mark they begin with.
     pub fn get(&self, name: &str) -> Option<&str> {
-        self.0.get(name).map(|it| it.trim()).filter(|value| !value.is_empty())
+        let blank = |it: char| it.is_whitespace() || it == MARK;
+        self.0.get(name).map(|it| it.trim_matches(blank)).filter(|value| !value.is_empty())
     }
 
     /// The names of all that begin with our prefix.

@@ -66,7 +66,13 @@ fn one(
 }
 
 fn file(name: &str, path: &str) -> Result<String> {
-    let file = File::open(path).with_context(|| format!("`{name}` cannot be read from `{path}`"))?;
+    let file = File::open(path).with_context(|| {
+        // A channel of Telegram, or a person, is named so too.
+        let text = Value::from(format!("@{path}"));
+        format!(
+            "`{name}` cannot be read from `{path}`; hint: if the text `@{path}` is meant: '{name}:={text}'"
+        )
+    })?;
     all(name, path, file)
 }
 
@@ -183,6 +189,17 @@ mod tests {
             fs::write(&path, written).unwrap();
             assert_eq!(file("k", path.to_str().unwrap()).unwrap(), read);
         }
+    }
+
+    #[test]
+    fn a_text_with_an_at_sign_is_shown_how_to_be_written() {
+        let error = read(&["chat_id=@no/such/news".to_owned()]).unwrap_err();
+        assert!(
+            error
+                .to_string()
+                .contains(r#"hint: if the text `@no/such/news` is meant: 'chat_id:="@no/such/news"'"#)
+        );
+        assert_eq!(read(&[r#"chat_id:="@news""#.to_owned()]).unwrap()["chat_id"], "@news");
     }
 
     #[test]

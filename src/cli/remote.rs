@@ -199,8 +199,11 @@ impl Remote {
 
     /// The same error, with the name that may have been meant if there is no such process.
     pub async fn explained(&self, error: anyhow::Error, process: &str) -> anyhow::Error {
-        let not_found = error.downcast_ref::<Refusal>().is_some_and(|it| it.status == 404);
-        if !not_found {
+        let refusal = error.downcast_ref::<Refusal>();
+        let not_found = refusal.is_some_and(|it| it.status == 404);
+        // What the server knows of that very name says more.
+        let known = refusal.map_or("", |it| text(&it.problem, "hint"));
+        if !not_found || !(known.is_empty() || known.starts_with("did you mean")) {
             return error;
         }
         let Ok(known) = self.list(PROCESSES, PAGE).await else { return error };

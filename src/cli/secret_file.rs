@@ -4,8 +4,10 @@ use std::fs::{self, File, OpenOptions};
 use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
 use std::path::Path;
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result, anyhow, bail};
 use zeroize::Zeroizing;
+
+use crate::model::charset::saved;
 
 /// Files are for their owner alone.
 const FILE_MODE: u32 = 0o600;
@@ -20,8 +22,9 @@ pub fn token_in(path: &Path) -> Result<Zeroizing<String>> {
     if about.is_file() && mode & EVERYBODY != 0 {
         bail!("`{shown}` can be read by everybody (mode {mode:03o}); hint: chmod 600 {shown}");
     }
-    let text = fs::read_to_string(path).map(Zeroizing::new);
-    let text = text.with_context(|| format!("`{shown}` cannot be read"))?;
+    let bytes = fs::read(path).map(Zeroizing::new).with_context(|| format!("`{shown}` cannot be read"))?;
+    let text = saved(&bytes).map(Zeroizing::new);
+    let text = text.ok_or_else(|| anyhow!("`{shown}` is no text in UTF-8; hint: save it as UTF-8"))?;
     match text.trim() {
         "" => bail!("`{shown}` is empty; hint: `beltline token create NAME --scope read --to {shown}`"),
         token if token.contains(char::is_whitespace) => bail!("`{shown}` holds more than one token"),
@@ -48,6 +51,14 @@ mod tests {
         assert!(new_private(&path).is_err(), "what is there is not written over");
         fs::write(&path, " blt_made-up\n").unwrap();
         assert_eq!(token_in(&path).unwrap().as_str(), "blt_made-up");
+        let wide: Vec<u8> = "\u{feff}blt_made-up\r\n".encode_utf16().flat_map(u16::to_le_bytes).collect();
+        for saved_elsewhere in ["\u{feff}blt_made-up\r\n".as_bytes(), &wide] {
+            fs::write(&path, saved_elsewhere).unwrap();
+            assert_eq!(token_in(&path).unwrap().as_str(), "blt_made-up");
+        }
+        fs::write(&path, b"blt_\xff").unwrap();
+        assert!(token_in(&path).unwrap_err().to_string().contains("save it as UTF-8"));
+        fs::write(&path, " blt_made-up\n").unwrap();
         for (mode, good) in [(0o600, true), (0o440, true), (0o604, false), (0o644, false), (0o602, false)] {
             fs::set_permissions(&path, fs::Permissions::from_mode(mode)).unwrap();
             assert_eq!(token_in(&path).is_ok(), good, "{mode:o}");

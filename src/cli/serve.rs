@@ -319,8 +319,12 @@ async fn deploy_folder(config: &Config, desk: &Desk) -> Result<(Watch, Vec<FileR
 /// Deploys each file that changes. A bad one changes nothing, and the desk says so.
 async fn redeploy(mut watch: Watch, desk: Arc<Desk>) {
     loop {
-        for path in watch.next().await {
-            look_at(&path, &desk).await;
+        let changed = watch.next().await;
+        for path in &changed {
+            look_at(path, &desk).await;
+        }
+        for path in desk.second_files().iter().filter(|it| !changed.contains(*it)) {
+            look_at(path, &desk).await;
         }
     }
 }

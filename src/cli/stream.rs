@@ -1,18 +1,21 @@
 //! Submits many tasks from an NDJSON file: in pieces, with a progress bar, every refused line named.
 
 use std::fs::File;
-use std::io::{self, BufRead, BufReader, IsTerminal};
+use std::io::{self, BufRead, BufReader, Cursor, IsTerminal};
 use std::path::Path;
 
 use anyhow::{Context, Result, bail};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use reqwest::Method;
 use reqwest::header::CONTENT_TYPE;
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 
+use crate::cli::failure::Usage;
 use crate::cli::out::text;
 use crate::cli::remote::{Remote, process_path};
 use crate::cli::session::Session;
+use crate::cli::suggest::nearest;
+use crate::model::charset::saved;
 
 /// How many lines go in one request: a commit's worth, so that a failure loses little.
 const LINES_MAX: usize = 1_000;
@@ -35,7 +38,8 @@ struct Tally {
 /// Submits every line of `file`. With a `key`, the same file again changes nothing.
 pub async fn submit(session: &Session, process: &str, file: &Path, key: Option<&str>) -> Result<()> {
     let remote = session.remote()?;
-    let (mut reader, bytes) = open(file)?;
+    let (reader, bytes) = open(file)?;
+    let mut reader = decoded(reader, file)?;
     let bar = bar(bytes);
     let mut tally = Tally::default();
     loop {
@@ -44,6 +48,9 @@ pub async fn submit(session: &Session, process: &str, file: &Path, key: Option<&
             break;
         }
         let first = tally.lines + 1;
+        if let Some(why) = piece.text.lines().next().filter(|_| first == 1).and_then(misshapen) {
+            return Err(Usage(format!("`{}` {why}", file.display())).into());
+        }
         // The same file comes in the same pieces.
         let key = key.map(|it| format!("{it} from line {first}"));
         let bytes = piece.text.len() as u64;
@@ -98,6 +105,48 @@ fn open(file: &Path) -> Result<(Box<dyn BufRead>, Option<u64>)> {
     Ok((Box::new(BufReader::new(opened)), bytes))
 }
 
+/// The same as UTF-8, if the file begins with the mark of UTF-16, as some editors and shells write it.
+fn decoded(mut reader: Box<dyn BufRead>, file: &Path) -> Result<Box<dyn BufRead>> {
+    let shown = file.display();
+    let begin = reader.fill_buf().with_context(|| format!("`{shown}` cannot be read"))?;
+    if !begin.starts_with(b"\xff\xfe") && !begin.starts_with(b"\xfe\xff") {
+        return Ok(reader);
+    }
+    let mut bytes = Vec::new();
+    reader.read_to_end(&mut bytes).with_context(|| format!("`{shown}` cannot be read"))?;
+    let text = saved(&bytes).ok_or_else(|| Usage(format!("`{shown}` is no text; hint: save it as UTF-8")))?;
+    Ok(Box::new(Cursor::new(text)))
+}
+
+/// What a line may have.
+const KEYS: [&str; 3] = ["ref", "params", "if_exists"];
+
+/// A shorter name is like any.
+const GUESS_MIN: usize = 3;
+
+/// Why a file that begins with this line is not one task a line, as it goes on after its name.
+fn misshapen(line: &str) -> Option<String> {
+    if line.starts_with('[') {
+        return Some(
+            "is a list, and a task stands in each line; hint: `jq -c '.[]'` makes lines of it".to_owned(),
+        );
+    }
+    match serde_json::from_str::<Map<String, Value>>(line) {
+        Err(error) if error.is_eof() && line.starts_with('{') => {
+            let hint = "hint: `jq -c .` writes each object in one line";
+            Some(format!("has no whole object in its first line, and a task stands in each line; {hint}"))
+        }
+        Ok(map)
+            if !map.is_empty()
+                && map.keys().all(|it| it.len() < GUESS_MIN || nearest(it, KEYS).is_none()) =>
+        {
+            let hint = "hint: write {\"params\": {…}} in each line, or let `jq -c '{params: .}'` do so";
+            Some(format!("has lines without `params`; {hint}"))
+        }
+        Ok(_) | Err(_) => None,
+    }
+}
+
 /// Lines of the file, each with its end, and where each stands there.
 #[derive(Debug, Default)]
 struct Piece {
@@ -112,7 +161,14 @@ fn piece(reader: &mut dyn BufRead, read: &mut u64) -> Result<Piece> {
     while piece.numbers.len() < LINES_MAX && piece.text.len() < BYTES_MAX {
         line.clear();
         let bytes = reader.read_line(&mut line);
-        if bytes.with_context(|| format!("line {} cannot be read as text", *read + 1))? == 0 {
+        let number = *read + 1;
+        let bytes = bytes.map_err(|error| match error.kind() {
+            io::ErrorKind::InvalidData => {
+                Usage(format!("line {number} is no text in UTF-8; hint: save the file as UTF-8")).into()
+            }
+            _ => anyhow::Error::new(error).context(format!("line {number} cannot be read")),
+        });
+        if bytes? == 0 {
             break;
         }
         *read += 1;
@@ -134,4 +190,34 @@ fn bar(bytes: Option<u64>) -> ProgressBar {
     let style = "{bar:30} {bytes}/{total_bytes} {msg} {eta}";
     bar.set_style(ProgressStyle::with_template(style).unwrap_or_else(|_| ProgressStyle::default_bar()));
     bar
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_file_of_another_shape_is_known_by_its_first_line() {
+        for (line, hint) in [
+            (r#"[{"params": {"i": 1}}]"#, "jq -c '.[]'"),
+            ("[", "jq -c '.[]'"),
+            ("{", "jq -c ."),
+            (r#"{ "params": {"i": 1},"#, "jq -c ."),
+            (r#"{"i": 1}"#, "jq -c '{params: .}'"),
+        ] {
+            assert!(misshapen(line).is_some_and(|it| it.contains(hint)), "{line}: {:?}", misshapen(line));
+        }
+        for line in [r#"{"params": {"i": 1}}"#, "{}", r#"{"parms": {}}"#, r#"{"params": {"i": }}"#, "x"] {
+            assert_eq!(misshapen(line), None, "what is wrong with one line, the server says: {line}");
+        }
+    }
+
+    #[test]
+    fn a_file_in_utf_16_is_read() {
+        let wide: Vec<u8> = "\u{feff}{}\r\n".encode_utf16().flat_map(u16::to_le_bytes).collect();
+        let mut reader = decoded(Box::new(Cursor::new(wide)), Path::new("f")).unwrap();
+        assert_eq!(piece(&mut *reader, &mut 0).unwrap().text, "{}\n");
+        let mut reader = decoded(Box::new(Cursor::new(b"{\"a\": \"\xe9\"}\n")), Path::new("f")).unwrap();
+        assert!(piece(&mut *reader, &mut 0).unwrap_err().to_string().contains("save the file as UTF-8"));
+    }
 }

@@ -44,5 +44,6 @@ pub async fn params(remote: &Remote, process: &str, pairs: &[String]) -> Result<
 /// Whether its value is JSON other than a text.
 fn may_be_typed(pair: &str) -> bool {
     let value = pair.split_once('=').filter(|(name, _)| !name.ends_with(':'));
-    value.is_some_and(|(_, text)| json::read::<Value>(text).is_ok_and(|it| !it.is_string()))
+    let is_truth = |text: &str| ["true", "false"].iter().any(|it| text.eq_ignore_ascii_case(it));
+    value.is_some_and(|(_, text)| is_truth(text) || json::read::<Value>(text).is_ok_and(|it| !it.is_string()))
 }

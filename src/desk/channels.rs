@@ -225,6 +225,10 @@ pub fn check(via: &str, config: &Map<String, Value>) -> Result<(), String> {
     let spec = find(via).ok_or_else(|| no_via(via))?;
     let settings = with_marks(config.clone());
     Settings::read(spec.fields, config).map_err(|it| it.message)?;
+    if let Some((field, written)) = settings.iter().find_map(|(field, it)| Some((field, unfilled(it)?))) {
+        let hint = "hint: only `{{secret.NAME}}` is filled in here";
+        return Err(format!("the setting `{field}` would be `{written}` as it is written; {hint}"));
+    }
     Canary::read(config)?;
     let message = Message { subject: "x".to_owned(), text: "x".to_owned(), key: "x".to_owned() };
     match (spec.request)(&settings, &message) {
@@ -233,6 +237,14 @@ pub fn check(via: &str, config: &Map<String, Value>) -> Result<(), String> {
         Ok(Post::Mail(ask)) => smtp::check(&ask),
         Err(_) => Ok(()),
     }
+}
+
+/// What of a setting looks as if something were put there, and is not.
+fn unfilled(value: &Value) -> Option<String> {
+    let text = value.as_str()?.trim();
+    let hole = text.find("{{").and_then(|at| Some(&text[at..=at + text[at..].find("}}")? + 1]));
+    let shell = text.strip_prefix("${").and_then(|it| it.strip_suffix('}')).map(|_| text);
+    hole.or(shell).map(str::to_owned)
 }
 
 /// Whether a provider could be asked there. What a secret makes of it is not known yet. It is not told: it

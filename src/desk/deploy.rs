@@ -20,7 +20,7 @@ use std::sync::Arc;
 use futures::StreamExt;
 
 use crate::desk::actor::{Actor, Right};
-use crate::desk::desk::{Desk, LIGHT_BYTES, lock};
+use crate::desk::desk::{Desk, LIGHT_BYTES, TWO_FILES, Trouble, lock};
 use crate::desk::kept::{KeptProcess, KeptVersion, record};
 use crate::desk::reaches::{granted, may_show};
 use crate::desk::refusal::{Done, Refusal, Stranded};
@@ -77,7 +77,8 @@ pub struct Report {
     pub created: bool,
     /// How many tasks were moved.
     pub moved: u64,
-    /// Where its nodes bring secrets that should not be there. They are masked there all the same.
+    /// What should be mended: secrets that go where they should not be (they are masked there all the same),
+    /// and what was most likely not meant as it is written.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub warnings: Vec<String>,
     /// The other processes that it names to act in: with the rights of who deployed it.
@@ -121,7 +122,8 @@ impl Desk {
         if report.changed && !it.dry_run {
             self.audit(by, "deploy", format!("{}@{}", report.id, report.version)).await?;
         }
-        lock(&self.troubles).retain(|_, trouble| trouble.process.as_ref() != Some(&report.id));
+        let is_over = |it: &Trouble| it.process.as_ref() == Some(&report.id) && it.code != TWO_FILES;
+        lock(&self.troubles).retain(|_, trouble| !is_over(trouble));
         Ok(report)
     }
 

@@ -75,6 +75,8 @@ pub struct Desk {
     pub(super) kept: RwLock<HashMap<ProcessId, KeptProcess>>,
     /// By file or process: what is wrong with a newer text.
     pub(super) troubles: Mutex<BTreeMap<String, Trouble>>,
+    /// The file that each process comes from, of those that do.
+    pub(super) homes: Mutex<BTreeMap<ProcessId, PathBuf>>,
     /// By hash.
     pub(super) tokens: RwLock<HashMap<String, Known>>,
     /// The hash of the local operator's token, and who that is.
@@ -130,6 +132,9 @@ pub(super) struct Sitting {
     pub(super) seen: AtomicI64,
 }
 
+/// Two files are of one process.
+pub const TWO_FILES: &str = "two_files";
+
 /// A newer text that could not be deployed.
 #[derive(Clone, Debug)]
 pub struct Trouble {
@@ -137,6 +142,8 @@ pub struct Trouble {
     pub file: String,
     /// The process it would be, if that can be told.
     pub process: Option<ProcessId>,
+    /// The word for what is wrong.
+    pub code: &'static str,
     /// What is wrong, in a sentence.
     pub message: String,
     /// The problems of the text.
@@ -171,6 +178,7 @@ impl Desk {
             shelving: tokio::sync::Mutex::default(),
             kept: RwLock::default(),
             troubles: Mutex::default(),
+            homes: Mutex::default(),
             tokens: RwLock::default(),
             local,
             wakes: Wakes::default(),
@@ -256,7 +264,13 @@ impl Desk {
         let all = self.registry().all();
         let near = all.keys().map(|it| (strsim::jaro_winkler(id.as_str(), it.as_str()), it));
         let near = near.filter(|(near, _)| *near > NEAR).max_by(|a, b| a.0.total_cmp(&b.0));
-        let hint = near.map(|(_, it)| format!("did you mean `{it}`?"));
+        let refused = lock(&self.troubles).values().find(|it| it.process.as_ref() == Some(id)).cloned();
+        let hint = match refused {
+            Some(Trouble { file, message, .. }) => {
+                Some(format!("its file `{file}` was refused: {message}; `beltline doctor` says more"))
+            }
+            None => near.map(|(_, it)| format!("did you mean `{it}`?")),
+        };
         Refusal::Missing { what: "process", name: id.to_string(), hint }
     }
 

@@ -7,7 +7,7 @@ use serde_json::Value;
 
 use crate::desk::actor::Actor;
 use crate::desk::deploy::{Deployment, Report};
-use crate::desk::desk::{Desk, Trouble, lock};
+use crate::desk::desk::{Desk, TWO_FILES, Trouble, lock};
 use crate::desk::refusal::{Done, Refusal};
 use crate::model::charset::saved;
 use crate::model::names::ProcessId;
@@ -63,15 +63,17 @@ impl Desk {
         let name = path.display().to_string();
         let read = read_text(path).await;
         let result = match read {
-            Ok(text) => match self.untouched(&text) {
-                Some(report) => Ok(report),
-                None => self.deploy_text(text, &name).await,
+            Ok(text) => match self.alone(&text, path).map(|()| self.untouched(&text)) {
+                Err(refusal) => Err((refusal, process_of(&text))),
+                Ok(Some(report)) => Ok(report),
+                Ok(None) => self.deploy_text(text, &name).await,
             },
             Err(refusal) => Err((refusal, None)),
         };
         match result {
             Ok(report) => {
                 lock(&self.troubles).remove(&name);
+                lock(&self.homes).insert(report.id.clone(), path.to_path_buf());
                 Ok(report)
             }
             Err((refusal, process)) => {
@@ -84,6 +86,32 @@ impl Desk {
     /// A file that went: its process goes on, but what was wrong with the file is over.
     pub fn file_removed(&self, path: &Path) {
         lock(&self.troubles).remove(&path.display().to_string());
+    }
+
+    /// Refuses a file of a process that another file in its folder is of: each change of one would be laid
+    /// over the other, in silence.
+    fn alone(&self, text: &str, path: &Path) -> Done<()> {
+        let Some(id) = process_of(text) else { return Ok(()) };
+        let home = lock(&self.homes).get(&id).filter(|it| *it != path).cloned();
+        // A file that was renamed, or is of another process now, stands in nobody's way.
+        let is_there = |it: &PathBuf| {
+            let text = std::fs::read(it).ok().and_then(|it| saved(&it));
+            text.and_then(|it| process_of(&it)) == Some(id.clone())
+        };
+        let Some(home) = home.filter(is_there) else { return Ok(()) };
+        let message = format!(
+            "`{}` is of process `{id}`, and so is `{}`, which goes on; hint: remove one of them, or give it \
+             another `process:`",
+            path.display(),
+            home.display()
+        );
+        Err(Refusal::conflict(TWO_FILES, message))
+    }
+
+    /// The files that were refused for another of the same process: what changed may have made way for them.
+    pub fn second_files(&self) -> Vec<PathBuf> {
+        let troubles = lock(&self.troubles);
+        troubles.values().filter(|it| it.code == TWO_FILES).map(|it| PathBuf::from(&it.file)).collect()
     }
 
     async fn deploy_text(&self, text: String, name: &str) -> Result<Report, (Refusal, Option<ProcessId>)> {
@@ -145,7 +173,7 @@ async fn read_text(path: &Path) -> Done<String> {
 }
 
 /// The process that a text says it is, also if it is full of problems.
-fn process_of(text: &str) -> Option<ProcessId> {
+pub fn process_of(text: &str) -> Option<ProcessId> {
     let line = text.lines().find_map(|line| line.strip_prefix("process:"))?;
     let name = line.split(" #").next().unwrap_or_default().trim().trim_matches(['"', '\'']);
     ProcessId::new(name).ok()

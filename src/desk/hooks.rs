@@ -159,7 +159,7 @@ impl Desk {
     /// The waiting task that `key` is of. Whatever is wrong with a key that looks like one, the answer is the
     /// same.
     async fn holder(&self, process: Option<&ProcessId>, key: &str) -> Done<Task> {
-        let id = key::task_of(key).ok_or_else(|| Refusal::missing("link", "of that key"))?;
+        let id = key::task_of(key).ok_or_else(Refusal::no_hook)?;
         let task = self.store().task(id).await?.ok_or_else(gone)?;
         let waits = matches!(task.state, State::Waiting { .. });
         let here = process.is_none_or(|it| *it == task.process);

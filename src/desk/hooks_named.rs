@@ -81,7 +81,7 @@ impl Desk {
     /// Makes what of the check can be made before the body is read: who may not come in, or comes too often,
     /// is not listened to.
     pub fn check_head(&self, knock: &Knock, request: &Request) -> Done<()> {
-        let hook = knock.hook().ok_or_else(no_hook)?;
+        let hook = knock.hook().ok_or_else(Refusal::no_hook)?;
         match hook.check.is_of_the_head() {
             true => {
                 self.proved(knock, hook, request)?;
@@ -93,7 +93,7 @@ impl Desk {
 
     /// Takes a request. What it made is on disk when this answers.
     pub async fn hooked(&self, knock: &Knock, request: Request) -> Done<Hooked> {
-        let hook = knock.hook().ok_or_else(no_hook)?;
+        let hook = knock.hook().ok_or_else(Refusal::no_hook)?;
         let done = self.come_in(knock, hook, request).await;
         let outcome = match &done {
             Ok(Hooked::Ignored) => "ignored",
@@ -120,8 +120,9 @@ impl Desk {
         // What is packed may be much larger than it comes.
         let is_large = request.body.len() > LIGHT_BYTES || !request.encoding.is_empty();
         let (own, facts, now) = (knock.clone(), self.facts(), self.now());
-        let read =
-            move || own.hook().ok_or_else(no_hook).and_then(|hook| wanted(&own, hook, &request, &facts, now));
+        let read = move || {
+            own.hook().ok_or_else(Refusal::no_hook).and_then(|hook| wanted(&own, hook, &request, &facts, now))
+        };
         let Some(wanted) = self.apart(is_large, read).await?? else {
             return Ok(Hooked::Ignored);
         };
@@ -454,10 +455,6 @@ fn proof_header(hook: &Hook) -> Option<&String> {
         Check::Header { name, .. } => Some(name),
         Check::Public | Check::Basic { .. } | Check::Param { .. } => None,
     }
-}
-
-fn no_hook() -> Refusal {
-    Refusal::missing("link", "of that key")
 }
 
 fn bad_body(bad: BadBody) -> Refusal {

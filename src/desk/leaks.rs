@@ -1,4 +1,4 @@
-//! Where secrets go by a process that is to be deployed, among those that are.
+//! What is told of a process that is to be deployed: where secrets go, among those that are deployed.
 
 use crate::desk::desk::Desk;
 use crate::process::problem::{Problem, settle};
@@ -6,12 +6,14 @@ use crate::process::process::Process;
 use crate::process::secret_flow::{follow, troubles};
 
 impl Desk {
-    /// What secrets reach by that process, and should not: what must be mended, and what should be.
+    /// What secrets reach by that process, and should not, and what is written in it and was most likely not
+    /// meant: what must be mended, and what should be.
     pub(super) fn reached(&self, process: &Process, text: &str) -> (Vec<Problem>, Vec<Problem>) {
         let all = self.registry().all();
         let others = all.values().map(|it| &*it.process).filter(|it| it.id != process.id);
         let among: Vec<&Process> = others.chain([process]).collect();
-        let (hard, soft) = troubles(&follow(&among), &process.id);
+        let (hard, mut soft) = troubles(&follow(&among), &process.id);
+        soft.extend(process.warnings.iter().cloned());
         (settle(hard, text), settle(soft, text))
     }
 }

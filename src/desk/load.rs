@@ -113,7 +113,7 @@ impl Desk {
             _ => Vec::new(),
         };
         let message = refusal.to_string();
-        let trouble = Trouble { file: file.to_owned(), process, message, problems };
+        let trouble = Trouble { file: file.to_owned(), process, code: refusal.code(), message, problems };
         lock(&self.troubles).insert(file.to_owned(), trouble);
     }
 }

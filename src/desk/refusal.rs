@@ -205,6 +205,13 @@ impl Refusal {
         Refusal::Missing { what, name: name.into(), hint: None }
     }
 
+    /// Neither a hook nor a key. Which there are, only those are told who may look at the process.
+    pub fn no_hook() -> Refusal {
+        let hint = "the address is /hooks/PROCESS/HOOK; `beltline processes PROCESS` shows those there are";
+        let hint = Some(hint.to_owned());
+        Refusal::Missing { what: "hook", name: "of that name or key".to_owned(), hint }
+    }
+
     /// Not well formed.
     pub fn bad(code: &'static str, message: impl Into<String>) -> Refusal {
         Refusal::Bad { code, message: message.into() }

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use serde::Serialize;
+use serde_json::Value;
 use utoipa::ToSchema;
 
 use crate::desk::actor::{Actor, Right};
@@ -14,9 +15,12 @@ use crate::desk::files::TroubleView;
 use crate::desk::health::HealthView;
 use crate::desk::heart::RunnerStatus;
 use crate::desk::refusal::Done;
+use crate::desk::view::time;
 use crate::desk::watchdog::WatchdogStatus;
 use crate::engine::edges::StoreError;
+use crate::engine::shelf::Channel;
 use crate::model::calendar::zone;
+use crate::model::effect::marks;
 
 /// How it goes.
 #[derive(Clone, Debug, Serialize, ToSchema)]
@@ -195,7 +199,25 @@ impl Desk {
             let (detail, remedy) = (health.detail.unwrap_or_default(), health.remedy.unwrap_or_default());
             Some(FailingChannel { name, at, failures: standing.failures, detail, remedy })
         });
-        failing.collect()
+        let mut failing: Vec<FailingChannel> = failing.collect();
+        let bare = channels.iter().filter(|(name, _)| !failing.iter().any(|it| it.name == **name));
+        let bare: Vec<FailingChannel> = bare.filter_map(|(name, it)| self.without_secret(name, it)).collect();
+        failing.extend(bare);
+        failing
+    }
+
+    /// A channel that delivers nothing as long as a secret that it names is not set.
+    fn without_secret(&self, name: &str, channel: &Channel) -> Option<FailingChannel> {
+        let known = self.keyring.names();
+        let mut named = channel.config.values().filter_map(Value::as_str).flat_map(marks);
+        let missing = named.find(|it| !known.contains(*it))?;
+        Some(FailingChannel {
+            name: name.to_owned(),
+            at: time(self.started),
+            failures: 0,
+            detail: format!("there is no secret `{missing}`"),
+            remedy: format!("`beltline secret set {missing}` asks for it"),
+        })
     }
 
     async fn alarm_status(&self) -> Result<AlarmStatus, StoreError> {

@@ -14,7 +14,7 @@ use crate::engine::mask::{LINK, RESULT, echoes, scrub, shown};
 use crate::engine::retry::next_try;
 use crate::engine::transition::Reading;
 use crate::model::budget::measured;
-use crate::model::effect::Effect;
+use crate::model::effect::{Ask, Effect};
 use crate::model::fault::Fault;
 use crate::model::key;
 use crate::model::kind::{AlarmChange, Effects, Event, Verdict};
@@ -144,8 +144,11 @@ impl Walk<'_> {
                 }
                 Err(fault) => self.fail(node, fault, event),
             },
-            Verdict::Do { ask, timeout, once, mut effects } => {
+            Verdict::Do { mut ask, timeout, once, mut effects } => {
                 let url = effects.asked.take();
+                if let Ask::Http(http) = &mut ask {
+                    http.fresh = node.retry.times == 1;
+                }
                 match self.keep(effects, event) {
                     Ok(()) => self.asks(Effect { key: String::new(), ask, timeout, once }, url.as_deref()),
                     Err(fault) => return self.fail(node, fault, event),

@@ -7,6 +7,7 @@ use axum::extract::{FromRequestParts, MatchedPath, RawPathParams};
 use axum::http::request::Parts;
 use axum::http::{Method, StatusCode, header};
 use axum::response::{IntoResponse, Response};
+use percent_encoding::percent_decode;
 
 use crate::desk::need::Need;
 use crate::model::names::ProcessId;
@@ -95,6 +96,14 @@ pub fn options(method: &Method, found: &Found) -> Option<Response> {
         }
         Found::Methods(..) | Found::Door(_) | Found::Forgotten | Found::Nothing => None,
     }
+}
+
+/// The pieces of a path behind `/hooks/`, decoded, if it was meant for a hook: with slashes too many, or in
+/// capitals, too.
+pub fn behind_hooks(path: &str) -> Option<Vec<String>> {
+    let mut pieces = path.split('/').filter(|it| !it.is_empty());
+    pieces.next().filter(|it| it.eq_ignore_ascii_case("hooks"))?;
+    Some(pieces.map(|it| percent_decode(it.as_bytes()).decode_utf8_lossy().into_owned()).collect())
 }
 
 /// The process that the path of a request names, if it is one there can be.

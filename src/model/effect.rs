@@ -38,6 +38,7 @@ pub enum Ask {
 
 /// An HTTP request. Any text in it may hold marks of secrets.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[expect(clippy::struct_excessive_bools, reason = "each says one thing of how it is asked")]
 pub struct HttpAsk {
     /// `GET`, `POST`, ….
     pub method: String,
@@ -74,6 +75,10 @@ pub struct HttpAsk {
     /// Nobody looks at the body of the answer: whatever it is, nothing is wrong with it.
     #[serde(default)]
     pub unread: bool,
+    /// There is no second try: it goes out on a connection of its own, for one that was kept may be closed by
+    /// the server in the very moment.
+    #[serde(default)]
+    pub fresh: bool,
 }
 
 /// Certificates, in PEM; each may be the mark of a secret.

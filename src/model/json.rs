@@ -8,6 +8,7 @@ use std::fmt;
 
 use serde::de::{self, DeserializeOwned, MapAccess, SeqAccess, Visitor};
 use serde::{Deserialize, Deserializer};
+use serde_json::Value;
 
 /// So many digits a double gives back as they were, whatever they are.
 const DIGITS_SAFE: usize = 15;
@@ -26,6 +27,15 @@ pub fn read<T: DeserializeOwned>(text: &str) -> Result<T, serde_json::Error> {
     let text = kept(text);
     once(&text)?;
     serde_json::from_str(&text)
+}
+
+/// The whole number that a float is, as far as a double counts by ones: spreadsheets, and languages that have
+/// only one kind of number, write `7.0` for 7.
+pub fn whole(value: &Value) -> Option<i64> {
+    const EXACT_MAX: f64 = 9_007_199_254_740_992.0;
+    let float = value.as_f64().filter(|_| value.is_f64())?;
+    #[expect(clippy::cast_possible_truncation, reason = "it is whole, and no larger than that")]
+    (float.fract() == 0.0 && float.abs() <= EXACT_MAX).then_some(float as i64)
 }
 
 /// Refuses a text in which an object has one name twice.

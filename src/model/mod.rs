@@ -18,6 +18,7 @@ pub mod faults_person;
 pub mod faults;
 pub mod rate;
 pub mod hosts;
+pub mod header;
 pub mod xml;
 pub mod charset;
 pub mod unpack;

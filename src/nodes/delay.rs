@@ -31,6 +31,9 @@ use crate::model::value::Draft;
 /// The longest `for`: a hundred years.
 const FOR_MAX: Span = Span::days(36_525);
 
+/// No process of today was written to wait for anything before 2001-09-09; such a number is a length of time.
+const PLANNED_MIN: Timestamp = Timestamp(1_000_000_000_000);
+
 /// The register's line.
 pub const SPEC: Spec = Spec {
     name: "delay",
@@ -87,7 +90,7 @@ impl TryFrom<Shape> for Delay {
         let zone_alone = shape.zone.is_some() && shape.cron.is_none();
         let end = match (shape.r#for, shape.until, shape.cron) {
             (Some(span), None, None) => length(&span)?,
-            (None, Some(until), None) => Ending::Until(until),
+            (None, Some(until), None) => Ending::Until(planned(until)?),
             (None, None, Some(cron)) => schedule(&cron, shape.zone.as_deref())?,
             _ => return Err("a delay has one of `for`, `until` and `cron`; hint: `for: 25m`".to_owned()),
         };
@@ -106,6 +109,21 @@ fn length(written: &Value) -> Result<Ending, String> {
         Value::String(_) => Draft::new(written).map(Ending::AfterDraft).map_err(|it| it.to_string()),
         other => Err(format!("`{other}` is no length of time; hint: write the unit, as in `25m`")),
     }
+}
+
+/// A moment that is written as it is must be one, and one that somebody can wait for.
+fn planned(until: Draft) -> Result<Draft, String> {
+    let Some(value) = until.literal() else { return Ok(until) };
+    let at = moment::read(value).map_err(|why| format!("`until: {}` {why}", shown(value)))?;
+    if at < PLANNED_MIN {
+        let hint = "hint: a length of time belongs to `for`, as in `for: 1h`";
+        return Err(format!("`until: {}` is {at}, which is long over; {hint}", shown(value)));
+    }
+    Ok(until)
+}
+
+fn shown(value: &Value) -> String {
+    value.as_str().map_or_else(|| value.to_string(), str::to_owned)
 }
 
 fn schedule(cron: &str, zone: Option<&str>) -> Result<Ending, String> {

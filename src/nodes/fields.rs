@@ -8,6 +8,7 @@ use serde::Deserialize;
 use serde_json::Value;
 
 use crate::model::fault::Fault;
+use crate::model::header::wrong_name;
 use crate::model::params::Params;
 use crate::model::scope::{RESERVED, View};
 use crate::model::text::Text;
@@ -39,8 +40,45 @@ pub fn wrong_url(text: &Text) -> Option<String> {
         return Some(format!("`{shown}` is no URL, which begins with `https://` or `http://`; {hint}"));
     };
     let is_bad = text.literal().is_some_and(|whole| url::Url::parse(whole.trim()).is_err());
-    let has_no_host = after.starts_with(['/', '?', '#']);
-    (is_bad || has_no_host).then(|| format!("`{shown}` is no URL: its host cannot be one"))
+    if let Some(why) = wrong_host(after, text.literal().is_some()) {
+        return Some(format!("`{shown}` is no URL: its host {why}"));
+    }
+    is_bad.then(|| format!("`{shown}` is no URL: its host cannot be one"))
+}
+
+/// What is wrong with the host that stands after `https://`; `whole`: nothing is filled in behind it.
+fn wrong_host(after: &str, whole: bool) -> Option<String> {
+    let end = after.find(['/', '?', '#']);
+    let authority = &after[..end.unwrap_or(after.len())];
+    let host = authority.rsplit_once('@').map_or(authority, |(_, host)| host);
+    if host.starts_with('[') {
+        return None;
+    }
+    let (name, _) = host.split_once(':').unwrap_or((host, ""));
+    if name.is_empty() && (end.is_some() || whole) {
+        return Some("cannot be one".to_owned());
+    }
+    let fits = |it: char| !it.is_ascii() || it.is_ascii_alphanumeric() || "-_.%".contains(it);
+    match name.chars().find(|it| !fits(*it)) {
+        Some('{' | '}' | '$') => Some("has braces; hint: a hole has two of them: `{{…}}`".to_owned()),
+        Some(bad) => Some(format!("has a `{bad}` in it")),
+        None if name.starts_with('.') || name.contains("..") => Some("has an empty part".to_owned()),
+        None => None,
+    }
+}
+
+/// What is wrong with a header as it is written, whatever goes into its holes.
+pub fn wrong_header((name, value): (&String, &Draft)) -> Option<String> {
+    if let Some(why) = wrong_name(name) {
+        return Some(format!("the header `{name}` {why}"));
+    }
+    let value = value.literal()?.as_str()?;
+    let breaks = value.contains(|it: char| it.is_control() && it != '\t');
+    breaks.then(|| {
+        format!(
+            "the header `{name}` has a line break or a control character in it; hint: write it in one line"
+        )
+    })
 }
 
 /// All of `drafts` filled in, or the first fault. All are looked at, so that what they read is fetched

@@ -100,7 +100,7 @@ use crate::model::text::Text;
 use crate::model::time::Span;
 use crate::model::tree::{Tree, TreeError};
 use crate::model::value::Draft;
-use crate::nodes::fields::{Drafts, fill, refuse_reserved, texts, wrong_url};
+use crate::nodes::fields::{Drafts, fill, refuse_reserved, texts, wrong_header, wrong_url};
 use crate::nodes::http_auth::{AuthShape, TlsShape};
 use crate::nodes::http_body::{BodyShape, Carried, PartsShape, XmlShape};
 use crate::nodes::http_pages::{PagesShape, Progress, Turned};
@@ -275,6 +275,7 @@ fn parse(tree: &Tree) -> Parsed {
     let method = shape.method.as_deref().unwrap_or(default).to_ascii_uppercase();
     bad("method", wrong_method(&method, bodies.first().copied()));
     bad("url", wrong_url(&shape.url));
+    bad("headers", shape.headers.iter().find_map(wrong_header));
     bad("timeout", wrong_timeout(shape.timeout));
     let too_large = shape.max_bytes.is_some_and(|it| it > ANSWER_BYTES_MAX);
     bad("max_bytes", too_large.then(|| format!("`max_bytes` is at most {ANSWER_BYTES_MAX}")));
@@ -377,6 +378,7 @@ impl Http {
             pace: self.pace(view),
             page: None,
             unread: shape.reads_nothing(),
+            fresh: false,
         };
         if let (Some(pages), Some(progress)) = (&shape.pages, progress) {
             pages.turn_to(progress, &mut ask);

@@ -11,9 +11,6 @@ use crate::model::params::Params;
 use crate::process::check_params::{bad_name, unfit};
 use crate::process::process::{ParamKind, ParamSpec, Process};
 
-/// Up to here a double counts by ones.
-const EXACT_MAX: f64 = 9_007_199_254_740_992.0;
-
 /// The params a task begins with: what was given and the defaults. Params that the process does not declare
 /// are fine.
 ///
@@ -35,16 +32,13 @@ pub fn admit(process: &Process, given: Params) -> Result<Params, Vec<(String, Fa
     if faults.is_empty() { Ok(params) } else { Err(faults) }
 }
 
-/// The same params, with whole numbers as such where the process declares them: spreadsheets, and languages
-/// that have only one kind of number, write `7.0` for 7.
+/// The same params, with whole numbers as such where the process declares them.
 #[must_use]
 pub fn whole(process: &Process, params: Params) -> Params {
     let mut params = params;
     for spec in process.params.iter().filter(|it| it.kind == ParamKind::Integer) {
-        let float = params.get(&spec.name).filter(|it| it.is_f64()).and_then(Value::as_f64);
-        if let Some(it) = float.filter(|it| it.fract() == 0.0 && it.abs() <= EXACT_MAX) {
-            #[expect(clippy::cast_possible_truncation, reason = "it is whole, and no larger than that")]
-            params.set(&spec.name, Value::from(it as i64));
+        if let Some(whole) = params.get(&spec.name).and_then(json::whole) {
+            params.set(&spec.name, Value::from(whole));
         }
     }
     params
@@ -108,6 +102,9 @@ pub fn coerce(kind: ParamKind, text: &str) -> Value {
     let as_json = || json::read(text).unwrap_or_else(|_| Value::from(text));
     match kind {
         ParamKind::String | ParamKind::Any => Value::from(text),
+        // As Python and spreadsheets write it.
+        ParamKind::Boolean if text.eq_ignore_ascii_case("true") => Value::from(true),
+        ParamKind::Boolean if text.eq_ignore_ascii_case("false") => Value::from(false),
         ParamKind::Number
         | ParamKind::Integer
         | ParamKind::Boolean
@@ -159,7 +156,12 @@ fn misfit(process: &Process, spec: &ParamSpec, value: &Value) -> Option<(String,
         (kind, Value::String(text)) if unfit(kind, &coerce(kind, text)).is_none() => {
             "; hint: without quotes in JSON, with `:=` on the command line"
         }
-        _ => "",
+        (ParamKind::Boolean, _) => "; hint: it is `true` or `false`",
+        (ParamKind::Integer, _) => "; hint: it has digits alone, and no 0 before them: 7, -7",
+        (ParamKind::Number, _) => "; hint: it is written as in JSON, with a point and a digit before it: 0.5",
+        (ParamKind::Array, _) => "; hint: it is a JSON list, as [1, 2] or [\"a\", \"b\"]",
+        (ParamKind::Object, _) => "; hint: it is a JSON map, as {\"a\": 1}",
+        (ParamKind::String | ParamKind::Any, _) => "",
     };
     let message = format!("the param `{}` of process `{}` {why}{hint}", spec.name, process.id);
     Some((spec.name.clone(), Fault::lasting("bad_param", message)))

@@ -7,13 +7,17 @@ use crate::model::near;
 use crate::model::scope::RESERVED;
 use crate::model::text::Text;
 use crate::model::tree::{Branch, Key, Spot, Tree};
+use crate::model::uses::Uses;
+use crate::process::file::COMMON;
 use crate::process::problem::Problem;
 use crate::process::sketch::{Sketch, Station, known_names};
 
 /// Shorter names are too near to each other for a guess.
 const GUESS_CHARS_MIN: usize = 4;
-/// What the answer of an `http` node has, the last three with `pages`; "" is all of it.
-const ANSWER: [&str; 7] = ["", "status", "headers", "body", "items", "pages", "truncated"];
+/// What the answer of an `http` node has; "" is all of it.
+const ANSWER: [&str; 4] = ["", "status", "headers", "body"];
+/// What it has beside that with `pages`.
+const PAGED: [&str; 3] = ["items", "pages", "truncated"];
 
 /// What a task says of itself; the last two in messages of alarms alone.
 const TASK: [&str; 14] = [
@@ -51,17 +55,17 @@ fn station_texts(station: &Station, known: &BTreeSet<String>) -> Vec<Problem> {
     let Some(spec) = station.spec else { return Vec::new() };
     let own = station.node.as_ref().map(|node| node.kind.names()).unwrap_or_default();
     let mut problems: Vec<Problem> = station.tree.entries().iter().filter_map(unequal).collect();
-    for (under, text, spot) in station.texts() {
+    for (top, under, text, spot) in own_texts(station) {
         let Names { roots, secrets, answers, facts } = names(under, text);
         // What is called is no field.
         let fields = facts.iter().filter(|(root, name)| !text.contains(&format!("{root}.{name}(")));
         problems.extend(fields.filter_map(|(root, name)| unknown_fact(root, name, within(spot, text, name))));
-        for field in answers.iter().filter(|it| spec.name == "http" && !ANSWER.contains(&it.as_str())) {
-            let name = format!("response.{field}");
-            let hint = answer_hint(field);
-            problems
-                .push(Problem::new(within(spot, text, &name), format!("no answer has `{name}`")).hint(hint));
-        }
+        problems.extend(answers.iter().filter_map(|field| {
+            let name = if field.is_empty() { "response".to_owned() } else { format!("response.{field}") };
+            let (message, hint) = wrong_answer(station, spec.name, top, field)?;
+            Some(Problem::new(within(spot, text, &name), message).hint(hint))
+        }));
+        problems.extend(constant(under, text, spot));
         if let Some(secret) = secrets.iter().next().filter(|_| !spec.secrets) {
             let message = format!("`secret.{secret}` cannot stand in a node of kind `{}`", spec.name);
             let hint = "a secret is put only into what goes straight to the world, such as an `http` node";
@@ -109,12 +113,62 @@ fn unknown_fact(root: &str, name: &str, spot: Spot) -> Option<Problem> {
     Some(Problem::new(spot, format!("no {root} has `{root}.{name}`")).hint(hint))
 }
 
+/// The texts that belong to the kind, each with the key of the node and the one it stands under.
+fn own_texts(station: &Station) -> impl Iterator<Item = (&str, &str, &str, Spot)> {
+    let own = station.tree.entries().iter().filter(|(key, _)| !COMMON.contains(&key.text.as_str()));
+    own.flat_map(|(key, tree)| {
+        let top = key.text.as_str();
+        let texts = tree.texts().into_iter();
+        texts.map(move |(under, text, spot)| (top, if under.is_empty() { top } else { under }, text, spot))
+    })
+}
+
+/// What is wrong with reading that of an answer there, and what would help.
+fn wrong_answer(station: &Station, kind: &str, top: &str, field: &str) -> Option<(String, String)> {
+    let answered: &[&str] = match kind {
+        "http" => &["ok", "fault", "save", "pages"],
+        "call" | "each" => &["save"],
+        _ => &[],
+    };
+    if !answered.contains(&top) {
+        let message = format!("there is no answer in `{top}` of a node of kind `{kind}`");
+        let hint = "`save` of the node that asks keeps what is needed later: `save: {v: = response.body}`";
+        return Some((message, hint.to_owned()));
+    }
+    if kind != "http" || ANSWER.contains(&field) {
+        return None;
+    }
+    match (PAGED.contains(&field), station.tree.get("pages")) {
+        (true, Some(_)) => None,
+        (true, None) => {
+            let message = format!("no answer has `response.{field}` without `pages`");
+            Some((message, format!("what the server calls so is `response.body.{field}`")))
+        }
+        (false, _) => Some((format!("no answer has `response.{field}`"), answer_hint(field))),
+    }
+}
+
+/// A condition that reads nothing says the same every time; `true` and `false` are meant so.
+fn constant(under: &str, text: &str, spot: Spot) -> Option<Problem> {
+    let expr = text.strip_prefix('=').unwrap_or(text).trim();
+    let is_meant = ["true", "false"].iter().any(|it| expr.eq_ignore_ascii_case(it));
+    if !matches!(under, "when" | "ok") || is_meant || Expr::parse(expr).ok()?.uses() != Uses::default() {
+        return None;
+    }
+    let status = expr.parse().is_ok_and(|it: u16| (100..600).contains(&it));
+    let hint = match (under, status) {
+        ("ok", true) => format!("`response.status == {expr}`"),
+        _ => "write what is looked at, as in `count > 5`".to_owned(),
+    };
+    Some(Problem::new(spot, format!("`{under}: {expr}` looks at nothing, and is always the same")).hint(hint))
+}
+
 /// What other tools call it.
 fn answer_hint(field: &str) -> String {
     let meant = match field.to_ascii_lowercase().as_str() {
         "status_code" | "statuscode" | "code" => "status",
         "json" | "text" | "data" | "content" | "json_body" => "body",
-        other => match near::nearest(other, ANSWER.into_iter().filter(|it| !it.is_empty())) {
+        other => match near::nearest(other, ANSWER.into_iter().chain(PAGED).filter(|it| !it.is_empty())) {
             Some(near) => near,
             None => return format!("an answer is `status`, `headers` and `body`: `response.body.{field}`"),
         },

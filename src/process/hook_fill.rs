@@ -3,6 +3,7 @@
 use serde_json::{Map, Value};
 
 use crate::model::fault::Fault;
+use crate::model::json::whole;
 use crate::model::names::{Address, Ref, TaskId};
 use crate::model::params::Params;
 use crate::model::scope::{Scope, View};
@@ -41,6 +42,24 @@ pub fn view(process: &Process, seen: Seen, scope: &Scope, now: Timestamp) -> Res
     Ok(View::new(Task::born(birth, address, process.start.clone(), params, now), scope, now))
 }
 
+/// The same body with its whole numbers as such; `None` if they are so already.
+fn with_whole_numbers(body: &Value) -> Option<Value> {
+    match body {
+        Value::Number(_) => whole(body).map(Value::from),
+        Value::Array(items) => {
+            let made: Vec<_> = items.iter().map(with_whole_numbers).collect();
+            let both = made.iter().any(Option::is_some).then(|| made.into_iter().zip(items))?;
+            Some(both.map(|(made, item)| made.unwrap_or_else(|| item.clone())).collect())
+        }
+        Value::Object(map) => {
+            let made: Vec<_> = map.values().map(with_whole_numbers).collect();
+            let both = made.iter().any(Option::is_some).then(|| made.into_iter().zip(map))?;
+            Some(both.map(|(made, (name, it))| (name.clone(), made.unwrap_or_else(|| it.clone()))).collect())
+        }
+        Value::Null | Value::Bool(_) | Value::String(_) => None,
+    }
+}
+
 impl Hook {
     /// Whether anybody may come in.
     pub fn is_public(&self) -> bool {
@@ -55,12 +74,19 @@ impl Hook {
         self.when.as_ref().map_or(Ok(true), |when| when.truth(view))
     }
 
-    /// The name of the task it is for, if the hook gives one.
+    /// The name of the task it is for, if the hook gives one. What is 7 in one request and 7.0 in the next is
+    /// one task.
     ///
     /// # Errors
     /// What `ref` could not read.
     pub fn reference(&self, view: &View) -> Result<Option<String>, Fault> {
-        self.reference.as_ref().map(|it| it.text(view)).transpose()
+        let Some(reference) = &self.reference else { return Ok(None) };
+        let body = view.task.params.get("body").and_then(with_whole_numbers);
+        let Some(body) = body else { return reference.text(view).map(Some) };
+        let mut task = Task::clone(&view.task);
+        task.params.set("body", body);
+        let view = View::new(task, &view.scope, view.now);
+        reference.text(&view).map(Some)
     }
 
     /// What the task is given.

@@ -3,9 +3,9 @@
 pub mod hook;
 pub mod schedule;
 pub mod flow;
+pub mod problem;
 #[expect(clippy::module_inception, reason = "the floor is named for what it makes")]
 pub mod process;
-pub mod problem;
 pub mod scalar;
 pub mod yaml;
 pub mod file;
@@ -20,6 +20,7 @@ pub mod named;
 pub mod flows_in;
 pub mod check_params;
 pub mod check_texts;
+pub mod check_slips;
 pub mod check_ways;
 pub mod check_hooks;
 pub mod check_schedule;

@@ -12,6 +12,7 @@ use crate::model::near;
 use crate::model::tree::{Branch, Key, Spot, Tree};
 use crate::nodes::KINDS;
 use crate::process::check::check;
+use crate::process::check_slips;
 use crate::process::file::{COMMON, Common, File, ParamShape};
 use crate::process::flows_in::flows;
 use crate::process::hook::Hook;
@@ -69,7 +70,11 @@ pub(crate) fn parse_with(kinds: &'static [Spec], text: &str) -> Result<Process, 
         problems.extend(check(&sketch, nodes));
     }
     match (file, problems.is_empty()) {
-        (Some(file), true) => finish(file, sketch, text).map_err(|problem| vec![problem]),
+        (Some(file), true) => {
+            let warnings = settle(check_slips::check(&sketch, &tree, text), text);
+            let process = finish(file, sketch, text).map_err(|problem| vec![problem])?;
+            Ok(Process { warnings, ..process })
+        }
         _ => Err(settle(problems, text)),
     }
 }
@@ -105,6 +110,7 @@ fn finish(file: File, sketch: Sketch, text: &str) -> Result<Process, Problem> {
         hooks: sketch.hooks.into_iter().filter_map(|(hook, ..)| hook).collect(),
         secret: those(|it| it.secret),
         hidden: those(|it| it.secret && !it.shared),
+        warnings: Vec::new(),
         origin: origin(text),
         named,
         flows,
@@ -222,6 +228,11 @@ fn spec(
     let names: Vec<&str> = kinds.iter().map(|spec| spec.name).collect();
     let missing = |spot| {
         let message = format!("node `{}` has no `kind`", key.text);
+        let is_unspaced = |text: &str| text.starts_with("kind:") && !text.starts_with("kind: ");
+        let is_text = matches!(&tree.branch, Branch::Text(text) if is_unspaced(text));
+        if is_text || tree.entries().iter().any(|(key, _)| is_unspaced(&key.text)) {
+            return Problem::new(spot, message).hint("write `kind: …`, with a space after the `:`");
+        }
         Problem::new(spot, message).hint(format!("begin with `kind:` and one of: {}", listed(&names)))
     };
     if !matches!(tree.branch, Branch::Map(_)) {

@@ -13,6 +13,7 @@ use crate::model::params::Params;
 use crate::model::time::Span;
 use crate::process::flow::Flow;
 use crate::process::hook::Hook;
+use crate::process::problem::Problem;
 use crate::process::schedule::Schedule;
 
 /// A checked process.
@@ -50,6 +51,8 @@ pub struct Process {
     pub named: Named,
     /// Where what its texts read goes.
     pub flows: Vec<Flow>,
+    /// What is written in it and was most likely not meant.
+    pub warnings: Vec<Problem>,
     /// The template it was cloned from, and that template's version.
     pub origin: Option<Origin>,
 }

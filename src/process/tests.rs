@@ -355,3 +355,89 @@ fn the_first_process_of_the_manual_is_read() {
     let process = parse_with(crate::nodes::KINDS, MANUAL);
     assert!(process.is_ok(), "{}", render(&process.unwrap_err(), MANUAL, false));
 }
+
+/// What is told of a process with those params and this node: its warnings, or what is wrong with it.
+fn told(params: &str, node: &str) -> Result<Vec<String>, Vec<String>> {
+    let text = format!(
+        "process: p\nparams: {params}\nnodes:\n  start: {{kind: input, next: a}}\n  a:\n    {}\n    \
+         next: done\n  done: {{kind: end}}\n",
+        node.replace('\n', "\n    ")
+    );
+    let lines = |all: Vec<Problem>| all.iter().map(ToString::to_string).collect();
+    match parse_with(crate::nodes::KINDS, &text) {
+        Ok(process) => Ok(lines(process.warnings)),
+        Err(problems) => Err(lines(problems)),
+    }
+}
+
+#[test]
+fn what_can_never_work_is_told_at_check() {
+    let http = "kind: http\nurl: https://example.com/x";
+    for (node, wrong) in [
+        ("kind: delay\nuntil: 2026-11-30".to_owned(), "is a date without a zone"),
+        ("kind: delay\nuntil: 1796056575000".to_owned(), "is in milliseconds"),
+        ("kind: delay\nuntil: tomorrow".to_owned(), "is no moment"),
+        ("kind: delay\nuntil: 3600".to_owned(), "a length of time belongs to `for`"),
+        ("kind: http\nurl: https://{host}/x".to_owned(), "a hole has two of them"),
+        ("kind: http\nurl: https://${HOST}/x".to_owned(), "a hole has two of them"),
+        ("kind: http\nurl: https://{host}/{{city}}".to_owned(), "a hole has two of them"),
+        ("kind: http\nurl: https://example..com/x".to_owned(), "its host has an empty part"),
+        ("kind: http\nurl: 'https:///x'".to_owned(), "its host cannot be one"),
+        ("kind: http\nurl: 'https://exa mple.com'".to_owned(), "its host has a ` ` in it"),
+        (format!("{http}\nheaders: {{A b: c}}"), "`A b` has a name that HTTP does not allow"),
+        (format!("{http}\nheaders: {{Content-Length: 5}}"), "is set by Beltline itself"),
+        (format!("{http}\nheaders: {{Host: x}}"), "is set by Beltline itself"),
+        (format!("{http}\nheaders: {{X-A: \"a\\nb\"}}"), "has a line break"),
+        (format!("{http}\nok: '200'"), "hint: `response.status == 200`"),
+        (format!("{http}\nsave: {{v: = response.items}}"), "without `pages`"),
+        (format!("{http}\nsave: {{v: = response.itmes}}"), "did you mean `response.items`"),
+        (format!("{http}\nquery: {{v: = response.body}}"), "there is no answer in `query`"),
+        ("kind: set\nset: {v: = response.body}".to_owned(), "there is no answer in `set`"),
+        ("kind: set\nset: {v: \"{{response.status}}\"}".to_owned(), "there is no answer in `set`"),
+        ("kind: set\nset: {v: = task.reff}".to_owned(), "did you mean `task.ref`?"),
+    ] {
+        let told = told("{city: {}}", &node).expect_err(&node);
+        assert!(told.len() == 1 && told[0].contains(wrong), "{node}: {told:#?}");
+    }
+}
+
+#[test]
+fn what_may_work_is_not_told() {
+    for node in [
+        "kind: delay\nuntil: 2026-11-30T10:00:00+02:00",
+        "kind: delay\nuntil: 1796056575",
+        "kind: delay\nuntil: \"{{city}}\"",
+        "kind: http\nurl: https://{{city}}.example.com:{{city}}/x",
+        "kind: http\nurl: https://a_b.example.com.:8080?q=1",
+        "kind: http\nurl: http://user:word@[::1]:8080/x",
+        "kind: http\nurl: https://пример.рф/x",
+        "kind: http\nurl: https://example.com/x\nok: 'true'\nheaders: {x_key: '{{city}}'}",
+        "kind: http\nurl: https://example.com/x\npages: {next: = response.body.n, items: = response.body.i}\n\
+         save: {v: = response.items}",
+        "kind: call\nprocess: other\nparams: {}\nsave: {v: = response.body.reply}",
+        "kind: set\nset: {v: rest-response, w: 'city', x: 'so {the} rest', y: 'see p. 4'}   # a comment",
+        "kind: set\nset: {v: 'Order #5', w: 'a/b', x: '{{city}} {city', y: a.b}",
+        "kind: set   #\nset:   # all\n  v: 1 # a number\n  w: a#b\n  x: |\n    city #5\n  y: \"a\" #b",
+    ] {
+        assert_eq!(told("{city: {}}", node), Ok(Vec::new()), "{node}");
+    }
+}
+
+#[test]
+fn what_was_most_likely_not_meant_is_a_warning() {
+    let http = "kind: http\nurl: https://example.com/x";
+    for (node, doubt) in [
+        (format!("{http}\nsave: {{a: response.body.id}}"), "begins with `=`: \"= response.body.id\""),
+        ("kind: set\nset: {n: n + 1}".to_owned(), "begins with `=`: \"= n + 1\""),
+        (format!("{http}\nsave: {{a: '{{response.body.id}}'}}"), "write `{{response.body.id}}`"),
+        ("kind: http\nurl: https://example.com/${n}".to_owned(), "write `{{n}}`"),
+        ("kind: notify\nmessage: '{{n}} and {n}'\nnotify: [author]".to_owned(), "write `{{n}}`"),
+        (format!("{http}\njson: '{{\"a\": 1}}'"), "is sent as a text in quotes"),
+        (format!("{http}\njson: '[{{{{n}}}}]'"), "is sent as a text in quotes"),
+        ("kind: notify\nmessage: Order #5 is late\nnotify: [author]".to_owned(), "is a comment"),
+        ("kind: set\nset:\n  color: #fff\n  b: 1".to_owned(), "is a comment"),
+    ] {
+        let told = told("{n: {}}", &node).expect(&node);
+        assert!(told.len() == 1 && told[0].contains(doubt), "{node}: {told:#?}");
+    }
+}

@@ -388,6 +388,10 @@ fn syntax(lines: &Lines, source: &str, error: &ScanError) -> Problem {
         return tab_indents(spot);
     }
     let said = error.kind().to_string();
+    if let Some(spot) = unspaced(lines, at).filter(|_| said.contains(':') || said.contains("mapping")) {
+        let hint = "write `key: value`, with a space after the `:`";
+        return Problem::new(spot, "a `:` without a space behind it makes no key").hint(hint);
+    }
     let (message, hint) = match said.as_str() {
         "mapping values are not allowed in this context" | "illegal placement of ':' indicator" => (
             "a `:` stands where no key can be",
@@ -415,6 +419,22 @@ fn syntax(lines: &Lines, source: &str, error: &ScanError) -> Problem {
         _ => return Problem::new(spot, format!("this is not YAML: {said}")),
     };
     Problem::new(spot, message).hint(hint)
+}
+
+/// A key whose `:` has no space behind it, in the line of a syntax error or the one above it.
+fn unspaced(lines: &Lines, at: usize) -> Option<Spot> {
+    let (start, line) = lines.line(at);
+    let above = start.checked_sub(1).map(|end| lines.line(end));
+    std::iter::once((start, line)).chain(above).find_map(|(start, line)| {
+        let text = line.trim_start().trim_start_matches("- ").trim_start();
+        let name = text.find(|it: char| !it.is_alphanumeric() && it != '_' && it != '-')?;
+        let behind = text[name..].strip_prefix(':')?.chars().next()?;
+        if name == 0 || behind.is_whitespace() || matches!(behind, '/' | ':') || text.contains(": ") {
+            return None;
+        }
+        let start = start + line.len() - text.len();
+        Some(lines.spot(start, start + name + 1))
+    })
 }
 
 /// Where the line of a syntax error, or one of the few before it, has a value that begins with `{{`; the

@@ -202,6 +202,7 @@ fn ask(grant: &Grant, tls: Option<&Tls>, opener: &mut Opener) -> Result<HttpAsk,
         pace: None,
         page: None,
         unread: false,
+        fresh: false,
         as_get: false,
     })
 }

@@ -3,21 +3,8 @@
 use reqwest::header::{HeaderMap, HeaderName, HeaderValue};
 
 use crate::model::fault::Fault;
+use crate::model::header::wrong_name;
 
-/// Headers that frame a message or name its host are the client's own: a second opinion on them is request
-/// smuggling.
-const OURS: [&str; 10] = [
-    "connection",
-    "content-length",
-    "expect",
-    "host",
-    "keep-alive",
-    "proxy-connection",
-    "te",
-    "trailer",
-    "transfer-encoding",
-    "upgrade",
-];
 /// The headers that `pairs` are.
 ///
 /// # Errors
@@ -36,10 +23,9 @@ pub fn headers(pairs: &[(String, String)]) -> Result<HeaderMap, Fault> {
 /// `bad_header`.
 pub fn name(name: &str) -> Result<HeaderName, Fault> {
     let bad = |why: &str| Fault::lasting("bad_header", format!("the header `{}` {why}", plain(name)));
-    let parsed: HeaderName = name.parse().map_err(|_| bad("has a name that HTTP does not allow"))?;
-    match OURS.contains(&parsed.as_str()) {
-        true => Err(bad("is set by Beltline itself")),
-        false => Ok(parsed),
+    match wrong_name(name) {
+        Some(why) => Err(bad(why)),
+        None => name.parse().map_err(|_| bad("has a name that HTTP does not allow")),
     }
 }
 

@@ -54,7 +54,8 @@ impl Http {
     /// secret that was opened for it.
     pub async fn ask(&self, ask: &HttpAsk, call: Call<'_>, opener: &mut Opener) -> Result<HttpAnswer, Fault> {
         let prepared = request::prepare(ask, call.key, SystemClock.now(), opener);
-        let prepared = prepared.and_then(|request| Ok((request, self.client(ask, call.once, opener)?)));
+        let prepared =
+            prepared.and_then(|request| Ok((request, self.client(ask, call.once || ask.fresh, opener)?)));
         let asked = match prepared {
             Ok((request, client)) => self.ask_in_time(ask, request, client, call, opener).await,
             Err(fault) => Err(fault),
@@ -105,7 +106,7 @@ impl Http {
             opener.check_carried(next.url.as_str(), next.host(), next.port())?;
             // A client's certificate is for the host that it was given for.
             if next.url.origin() != origin {
-                client = self.clients.usual(call.once);
+                client = self.clients.usual(call.once || ask.fresh);
             }
             request = next;
         }

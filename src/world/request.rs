@@ -245,7 +245,8 @@ impl Request {
             return Err(bad("redirects from https to http"));
         }
         next.set_fragment(None);
-        // What a redirect brings is not ours: no password of its own, and only its host is shown.
+        // What a redirect brings is not ours: no password of its own, and where it is followed only its host
+        // is shown.
         if next.set_username("").and_then(|()| next.set_password(None)).is_err() {
             return Err(bad("redirects to something unreadable"));
         }
@@ -274,7 +275,8 @@ impl Request {
     /// address would not make it.
     fn redirected_away(&self, status: u16, next: &Url) -> Fault {
         let (place, method) = (&self.shown.place, &self.method);
-        let to = Shown::of_host(next).place;
+        let is_hidden = self.shown.host == MASK && self.url.host() == next.host();
+        let to = if is_hidden { MASK.to_owned() } else { Shown::of(next.as_str()).place };
         let message = format!(
             "`{place}` answers a {method} with {status} to `{to}`, which is not followed: it would become a \
              GET; hint: ask that address, or say `follow: as_get` if a look at it is what is wanted"

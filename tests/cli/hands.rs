@@ -154,3 +154,109 @@ fn a_process_file_is_read_as_it_was_saved() {
     place.run(&["check", "bad.yaml"]).failed(1, &["`bad.yaml` is no text in UTF-8"]);
     assert_eq!(served.stop(), Some(0));
 }
+
+#[test]
+fn who_waits_need_not_say_how_long() {
+    let place = place();
+    let _served = place.serve();
+    for args in [["n=5", "--wait"], ["--wait", "n=5"]] {
+        let task = place.json(&[&["submit", "echo"][..], &args].concat());
+        assert_eq!((&task["state"], &task["params"]["n"]), (&"done".into(), &5.into()), "{task}");
+    }
+    place.run(&["submit", "echo", "--wait", "soon"]).failed(1, &["`soon` is no length of time"]);
+}
+
+#[test]
+fn a_value_that_does_not_fit_is_told_with_what_would() {
+    let place = place();
+    let _served = place.serve();
+    assert_eq!(place.json(&["submit", "echo", "on=True"])["params"]["on"], true);
+    for (pair, hint) in [
+        ("on=yes", "hint: it is `true` or `false`"),
+        ("on=1", "hint: it is `true` or `false`"),
+        ("price=1,5", "with a point"),
+        ("price=.5", "a digit before it"),
+        ("list=1,2", "hint: it is a JSON list"),
+        ("n=+7", "hint: it has digits alone"),
+        ("n=007", "no 0 before them"),
+    ] {
+        place.run(&["submit", "echo", pair]).failed(1, &[hint]);
+    }
+    let chat = ["channel", "add", "news", "--via", "telegram", "token=1:a"];
+    place.run(&[&chat[..], &["chat_id=@news"]].concat()).failed(1, &["chat_id:=\"@news\""]);
+    place.ok(&[&chat[..], &["chat_id:=\"@news\""]].concat());
+    place.run(&[&chat[..], &["chat_id=news"]].concat()).failed(1, &["`chat_id` is no chat", "@name"]);
+    let token = ["channel", "add", "news", "--via", "telegram", "chat_id=1", "token=bot1:a"];
+    place.run(&token).failed(1, &["begins with `bot`"]);
+}
+
+#[test]
+fn a_file_of_tasks_is_read_as_it_was_saved_or_told_how_to_be() {
+    let place = place();
+    let _served = place.serve();
+    for (text, words) in [
+        ("[{\"params\": {\"n\": 1}}]", "jq -c '.[]'"),
+        ("{\n \"params\": {\"n\": 1}\n}\n", "jq -c ."),
+        ("{\"n\": 1}\n", "{\"params\": {…}}"),
+        ("{}\n[1]\n", "this is a list, and must be an object"),
+    ] {
+        place.write("f", text);
+        let ran = place.run(&["submit", "echo", "--from", "f"]);
+        assert!(ran.code != Some(0) && ran.err.contains(words), "{text}: {ran:?}");
+    }
+    let wide = "\u{feff}{\"params\": {\"n\": 1}}\r\n".encode_utf16().flat_map(u16::to_le_bytes);
+    std::fs::write(place.path("f"), wide.collect::<Vec<u8>>()).unwrap();
+    assert_eq!(place.json(&["submit", "echo", "--from", "f"])["submitted"], 1);
+}
+
+#[test]
+fn a_second_file_of_a_process_is_refused_until_it_is_alone() {
+    let place = place();
+    let served = place.serve();
+    let second = |title: &str| ECHO.replace("process: echo", &format!("process: echo\ntitle: {title}"));
+    let title = || place.json(&["processes", "echo"])["title"].clone();
+    place.write("processes/two.yaml", &second("second"));
+    let told = until("both files are named", || {
+        let told = place.run(&["doctor", "--no-check"]).out;
+        (told.matches("two.yaml").count() > 1).then_some(told)
+    });
+    assert!(told.contains("echo.yaml") && told.contains("`echo`"), "{told}");
+    assert_eq!(title(), "echo");
+    std::fs::remove_file(place.path("processes/echo.yaml")).unwrap();
+    until("the second is alone", || (title() == "second").then_some(()));
+    assert_eq!(served.stop(), Some(0));
+}
+
+#[test]
+fn a_process_whose_file_was_refused_says_so() {
+    let place = place();
+    let _served = place.serve();
+    place.write("processes/ech.yaml", "process: ech\nnodes: {}\n");
+    let words = ["there is no process `ech`", "ech.yaml` was refused"];
+    until("the refused file is named", || {
+        let ran = place.run(&["submit", "ech"]);
+        words.iter().all(|it| ran.err.contains(it)).then_some(())
+    });
+    place.run(&["processes", "ech"]).failed(1, &words);
+    place.run(&["processes", "ecko"]).failed(1, &["did you mean `echo`"]);
+}
+
+#[test]
+fn a_channel_that_names_a_secret_that_is_not_there_is_told() {
+    let place = place();
+    place.write(
+        "beltline.yaml",
+        "channels: {author: {via: telegram, chat_id: 1, token: \"{{secret.bot}}\"}}\n",
+    );
+    let _served = place.serve();
+    place.run(&["doctor", "--no-check"]).failed(1, &[]);
+    let told = place.run(&["doctor", "--no-check"]).out;
+    assert!(told.contains("`author`") && told.contains("there is no secret `bot`"), "{told}");
+    place.run_with(&["secret", "set", "bot"], "1:a");
+    assert!(place.run(&["doctor", "--no-check"]).out.contains("1 set up, none is failing"));
+    for token in ["{{var.bot}}", "${BOT}"] {
+        let token = format!("token={token}");
+        let add = ["channel", "add", "b", "--via", "telegram", "chat_id=1", &token];
+        place.run(&add).failed(1, &["only `{{secret.NAME}}` is filled in"]);
+    }
+}

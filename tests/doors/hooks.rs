@@ -126,3 +126,48 @@ async fn a_form_that_is_not_clear_is_refused() {
     let task = house.api("GET", "/processes/ask/tasks/one").send().await.ok(200);
     assert_eq!((&task["state"], &task["params"]["code"]), (&"waiting".into(), &serde_json::Value::Null));
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_calls_a_hook_at_a_wrong_address_needs_no_token_to_be_told() {
+    let house = House::open().await;
+    house.deploy(HOOKS).await;
+    let call = async |path: &str| {
+        let body = format!("{{\"ref\": \"{path}\", \"v\": 1}}");
+        house.call("POST", path).token("").body("application/json", body).send().await
+    };
+    for meant in ["/hooks//any/json", "/HOOKS/any/json", "/hooks/any/json/"] {
+        let answer = call(meant).await;
+        assert_eq!(answer.status, 202, "{meant}: {}", answer.json());
+    }
+    for wrong in ["/hooks/any/json/more", "/hooks/any", "/hooks", "/hooks/any/jsn", "/hooks//any/jsn"] {
+        let problem = call(wrong).await.problem(404, "not_found");
+        let told = problem.to_string();
+        assert!(told.contains("there is no hook") && told.contains("/hooks/PROCESS/HOOK"), "{wrong}: {told}");
+        assert!(!told.contains("xml"), "which hooks there are is not told: {told}");
+    }
+    call("/hook/any/json").await.problem(401, "no_token");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_ref_is_the_same_however_its_number_is_written() {
+    let house = House::open().await;
+    let hook =
+        "in: {public: true, ref: \"n-{{body.of.id}}\", if_exists: modify, params: {v: \"= body.of.id\"}}";
+    house
+        .deploy(&HOOKS.replace(
+            "json: {public: true, accept: json, ref: \"{{body.ref}}\", params: {v: \"= [body.v]\"}}",
+            hook,
+        ))
+        .await;
+    for (id, reference) in [("7", "n-7"), ("7.0", "n-7"), ("7.5", "n-7.5"), ("\"7.0\"", "n-7.0")] {
+        let body = format!("{{\"of\": {{\"id\": {id}}}, \"more\": [1.0]}}");
+        let answer =
+            house.call("POST", "/hooks/any/in").token("").body("application/json", body).send().await;
+        assert_eq!(
+            (answer.status, &answer.json()["ref"]),
+            (202, &reference.into()),
+            "{id}: {}",
+            answer.json()
+        );
+    }
+}

@@ -118,6 +118,12 @@ fn asked(node: &str, given: Value) -> HttpAsk {
 }
 
 #[test]
+fn what_has_one_try_goes_out_on_a_connection_of_its_own() {
+    assert!(asked("    retry: {times: 1}\n", json!({})).fresh);
+    assert!(!asked("    retry: {times: 2}\n", json!({})).fresh && !asked("", json!({})).fresh);
+}
+
+#[test]
 fn a_body_is_filled_in_whatever_its_form() {
     let given = json!({"city": "<Rīga> & \"co\"", "note": [1, 2], "picture": "aGk="});
     let body = |node: &str| asked(node, given.clone()).body;

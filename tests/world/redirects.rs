@@ -35,13 +35,14 @@ async fn a_write_stays_one_or_fails() {
         (307, false, Some("POST")),
         (308, true, Some("POST")),
     ] {
-        let server = turning(status, "/next").await;
+        let location = if then.is_none() { "/next?key=k" } else { "/next" };
+        let server = turning(status, location).await;
         let answer = ask(&world(keyring()), HttpAsk { as_get, ..post(&server.url("/")) }).await;
         let Some(then) = then else {
             let fault = answer.unwrap_err();
             assert_eq!((fault.code.as_str(), fault.class), ("redirected", Class::Lasting));
             assert_eq!((fault.status, server.asked().len()), (Some(status), 1));
-            let to = format!("to `http://{}`", server.address);
+            let to = format!("to `http://{}/next`", server.address);
             assert!(fault.message.contains(&to) && fault.message.contains("as_get"), "{}", fault.message);
             continue;
         };

@@ -157,6 +157,7 @@ pub(super) fn get(url: &str) -> HttpAsk {
         pace: None,
         page: None,
         unread: false,
+        fresh: false,
         as_get: false,
     }
 }

@@ -50,7 +50,8 @@ impl Check {
         let reaches = follow(&good.iter().map(|it| &it.process).collect::<Vec<_>>());
         let mut warnings = Vec::new();
         for Source { name, text, process } in &good {
-            let (hard, soft) = troubles(&reaches, &process.id);
+            let (hard, mut soft) = troubles(&reaches, &process.id);
+            soft.extend(process.warnings.iter().cloned());
             let soft = settle(soft, text).into_iter().map(|it| it.in_file(name));
             match settle(hard, text) {
                 hard if !hard.is_empty() => bad(hard, name, text)?,

@@ -1,6 +1,8 @@
 //! `doctor`: looks at everything an engine needs, and says what to do about what is wrong.
 
+use std::collections::BTreeMap;
 use std::fs::{self, OpenOptions};
+use std::path::{Path, PathBuf};
 
 use anyhow::{Result, bail};
 use clap::Args;
@@ -17,8 +19,10 @@ use crate::cli::remote::{Refusal, Remote};
 use crate::cli::session::Session;
 use crate::cli::verbs::doctor_status::{ZONES, people, status_findings};
 use crate::desk::disk::{Disk, Room};
+use crate::desk::files::process_of;
 use crate::engine::edges::Clock;
 use crate::model::calendar::zone;
+use crate::model::names::ProcessId;
 use crate::model::time::{Span, Timestamp};
 use crate::process::parse::parse;
 use crate::world::clock::SystemClock;
@@ -193,13 +197,26 @@ fn processes(session: &Session) -> Finding {
         let found = format!("everybody on this machine may change `{}`, and so deploy", path.display());
         return warn(WHAT, found, "chmod o-w");
     }
-    let bad = |file: &&std::path::PathBuf| read_text(file).map_or(true, |it| parse(&it).is_err());
+    if let Some((id, first, second)) = twice(&files) {
+        let found = format!("`{}` and `{}` are both of process `{id}`", first.display(), second.display());
+        return fail(WHAT, found, "only one is deployed: remove the other, or give it another `process:`");
+    }
+    let bad = |file: &&PathBuf| read_text(file).map_or(true, |it| parse(&it).is_err());
     match files.iter().filter(bad).count() {
         0 => ok(WHAT, format!("{} in `{}`, all good", files.len(), folder.display())),
         many => {
             fail(WHAT, format!("{many} of {} files cannot be deployed", files.len()), "see `beltline check`")
         }
     }
+}
+
+/// The first two files that are of one process.
+fn twice(files: &[PathBuf]) -> Option<(ProcessId, &Path, &Path)> {
+    let mut seen: BTreeMap<ProcessId, &Path> = BTreeMap::new();
+    files.iter().find_map(|file| {
+        let id = process_of(&read_text(file).ok()?)?;
+        seen.insert(id.clone(), file).map(|first| (id, first, file.as_path()))
+    })
 }
 
 fn clock() -> Finding {

@@ -17,6 +17,9 @@ use crate::cli::stream;
 use crate::cli::timeline;
 use crate::cli::typed;
 
+/// The longest that a server waits.
+const WAIT_MAX: &str = "5m";
+
 /// Put a task into a process
 #[derive(Debug, Args)]
 #[command(after_help = "\
@@ -41,8 +44,8 @@ pub struct Submit {
     /// If a live task has the name: give that one, or lay the params over its own
     #[arg(long, value_name = "WHAT")]
     if_exists: Option<IfExists>,
-    /// Answer when the task has ended, or after this time
-    #[arg(long, value_name = "TIME")]
+    /// Answer when the task has ended, or after this time [default: 5m]
+    #[arg(long, value_name = "TIME", num_args = 0..=1, default_missing_value = WAIT_MAX)]
     wait: Option<String>,
     /// Makes a retry safe: the same key gives the same task
     #[arg(long, value_name = "KEY")]
@@ -60,7 +63,12 @@ enum IfExists {
 
 impl Submit {
     /// Submits.
-    pub async fn run(self, session: &Session) -> Result<()> {
+    pub async fn run(mut self, session: &Session) -> Result<()> {
+        // No time has a `=` in it: what follows a bare --wait is a param.
+        if let Some(param) = self.wait.take_if(|it| it.contains('=')) {
+            self.params.push(param);
+            self.wait = Some(WAIT_MAX.to_owned());
+        }
         if let Some(file) = &self.from {
             return stream::submit(session, &self.process, file, self.idempotency_key.as_deref()).await;
         }
