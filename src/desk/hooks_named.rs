@@ -380,6 +380,9 @@ fn wanted(
             bad_body(BadBody::Form(format!("the body unfolds to more than {} bytes", hook.bytes_max)))
         }
         Packed::Broken => bad_body(BadBody::Form("the body is not packed as it says".to_owned())),
+        Packed::Unknown(coding) => {
+            bad_body(BadBody::Kind(format!("the body is packed by `{coding}`, which is not undone here")))
+        }
     };
     let body =
         unpacked(Cow::Borrowed(&request.body), &request.encoding, hook.bytes_max as u64).map_err(packed)?;

@@ -9,7 +9,7 @@ use reqwest::Response;
 use reqwest::header::{CONTENT_ENCODING, CONTENT_TYPE, HeaderMap};
 use serde_json::{Map, Value, json};
 
-use crate::model::charset::{decode, named, plain};
+use crate::model::charset::{NoText, decode, legible};
 use crate::model::effect::{Accept, HttpAnswer, MARK_CLOSE, MARK_OPEN};
 use crate::model::fault::Fault;
 use crate::model::time::Span;
@@ -65,6 +65,14 @@ pub async fn read(
         Err(_) if nobody_looks => return Ok(HttpAnswer { status, headers, body: Value::Null }),
         Err(Packed::TooLarge) => return Err(larger(shown, bytes_max)),
         Err(Packed::Broken) => return Err(bad(shown, status, "cannot be decompressed")),
+        Err(Packed::Unknown(coding)) => {
+            let hint = "hint: ask with `headers: {Accept-Encoding: identity}`";
+            return Err(bad(
+                shown,
+                status,
+                &format!("is packed by `{coding}`, which is not undone here; {hint}"),
+            ));
+        }
     };
     let body = Body { content_type: &content_type, accept, is_read: !nobody_looks, status };
     let body = body.parse(&bytes).map_err(|why| bad(shown, status, &why))?;
@@ -118,7 +126,7 @@ impl Body<'_> {
             Accept::Xml => return self.document(bytes),
             Accept::Json | Accept::Text | Accept::Auto => {}
         }
-        let text = self.text(bytes, self.content_type)?;
+        let text = self.text(bytes)?;
         let head = text.trim_start();
         let wanted = match self.accept {
             Accept::Auto => named || head.starts_with(['{', '[']),
@@ -145,23 +153,17 @@ impl Body<'_> {
         self.is_read && (200..300).contains(&self.status)
     }
 
-    fn text(self, bytes: &[u8], content_type: &str) -> Result<String, String> {
-        match decode(bytes, content_type) {
-            Err(name) if self.must() => Err(format!(
-                "is text in the charset `{}`, which nobody knows; hint: `accept: binary` takes its bytes",
-                disarmed_text(name)
-            )),
-            Err(_) => Ok(plain(bytes)),
+    fn text(self, bytes: &[u8]) -> Result<String, String> {
+        match decode(bytes, self.content_type) {
             Ok(text) => Ok(text),
+            Err(why) if self.must() => Err(disarmed_text(no_text(&why, self.content_type))),
+            Err(_) => Ok(legible(bytes, self.content_type)),
         }
     }
 
-    /// XML as a value. Where the content type names no charset, the document does.
+    /// XML as a value.
     fn document(self, bytes: &[u8]) -> Result<Value, String> {
-        let declared = if named(self.content_type).is_empty() { xml::declared(bytes) } else { None };
-        let content_type = declared
-            .map_or(self.content_type.to_owned(), |it| format!("{}; charset={it}", self.content_type));
-        let text = self.text(bytes, &content_type)?;
+        let text = self.text(bytes)?;
         if text.trim().is_empty() && self.status == 204 {
             return Ok(Value::Null);
         }
@@ -173,13 +175,42 @@ impl Body<'_> {
     }
 }
 
+/// Why an answer is no text, and what to do about it.
+fn no_text(why: &NoText, content_type: &str) -> String {
+    const BINARY: &str = "`accept: binary` takes its bytes";
+    match (why, kind_of(content_type)) {
+        (NoText::Invalid { .. }, kind) if is_binary(&kind) => {
+            format!("is `{kind}`, which is no text; hint: {BINARY}")
+        }
+        (NoText::Invalid { .. }, _) => {
+            format!("{why}; hint: whoever sends it has to name its charset, and {BINARY}")
+        }
+        (NoText::Unknown(_), _) => format!("{why}; hint: {BINARY}"),
+    }
+}
+
+/// Whether what is of that kind is bytes and no text.
+fn is_binary(kind: &str) -> bool {
+    let is_text = ["json", "xml", "javascript", "ecmascript", "yaml", "urlencoded", "csv", "sql", "graphql"];
+    match kind.split_once('/') {
+        Some(("application", kind)) => !is_text.iter().any(|it| kind.ends_with(it)),
+        Some(("image" | "audio" | "video" | "font", kind)) => !kind.ends_with("xml"),
+        _ => false,
+    }
+}
+
 /// Bytes, as JSON can hold them.
 fn binary(bytes: &[u8], content_type: &str) -> Value {
     json!({"base64": BASE64_STANDARD.encode(bytes), "type": content_type, "size": bytes.len()})
 }
 
+/// The kind that a content type says, in lower case: `application/json`.
+fn kind_of(content_type: &str) -> String {
+    content_type.split(';').next().unwrap_or_default().trim().to_ascii_lowercase()
+}
+
 fn says_json(content_type: &str) -> bool {
-    let kind = content_type.split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
+    let kind = kind_of(content_type);
     kind.ends_with("/json") || kind.ends_with("+json")
 }
 
@@ -265,6 +296,24 @@ mod tests {
             2
         );
         assert_eq!(auto(b"no", "text/plain; charset=klingon-8", 502), Ok(json!("no")));
+    }
+
+    #[test]
+    fn what_is_no_text_is_told_and_not_changed() {
+        let told = |bytes: &[u8], content_type: &str| auto(bytes, content_type, 200).unwrap_err();
+        let json = told(b"{\"n\":\"caf\xe9\"}", "application/json");
+        assert!(
+            json.contains("no text in UTF-8: the byte at offset 9") && json.contains("charset"),
+            "{json}"
+        );
+        let pdf = told(b"%PDF-1.4\xff\xfe\x00", "Application/PDF");
+        assert!(pdf.contains("`application/pdf`, which is no text; hint: `accept: binary`"), "{pdf}");
+        assert!(told(b"\xff\xd8\xff", "image/jpeg").contains("`image/jpeg`"));
+        assert!(told(b"a\xff", "image/svg+xml").contains("offset 1"));
+        assert_eq!(auto(b"caf\xe9", "text/plain", 502), Ok(json!("caf\u{fffd}")), "a proxy's page");
+        let xml = "<?xml version='1.0' encoding='windows-1251'?><a>\u{cf}</a>";
+        let bytes: Vec<u8> = xml.chars().map(|it| u8::try_from(u32::from(it)).unwrap()).collect();
+        assert!(auto(&bytes, "application/xml", 200).unwrap().as_str().unwrap().ends_with("<a>П</a>"));
     }
 
     #[test]
