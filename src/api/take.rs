@@ -189,16 +189,17 @@ pub fn too_large(bad: &BytesRejection) -> Problem {
 
 /// Reads JSON; what is wrong with it is told with its place.
 pub fn json<T: DeserializeOwned>(text: &str) -> Result<T, Problem> {
-    let text = kept(text);
+    let kept = kept(text);
     // Where it is no JSON at all, that is told below.
-    if let Some(twice) = once(&text).err().filter(serde_json::Error::is_data) {
+    if let Some(twice) = once(&kept).err().filter(serde_json::Error::is_data) {
         return Err(Problem::new(StatusCode::BAD_REQUEST, "bad_json", twice.to_string()));
     }
-    if let Ok(it) = serde_json::from_str(&text) {
-        return Ok(it);
-    }
-    // Once more, slower, by a reader that knows where it is.
-    match Json::<T>::from_bytes(text.as_bytes()) {
+    let is_json = match serde_json::from_str(&kept) {
+        Ok(it) => return Ok(it),
+        Err(error) => error.is_data(),
+    };
+    // Once more, slower, by a reader that knows where it is: in the text as it came, if it is no JSON.
+    match Json::<T>::from_bytes(if is_json { kept.as_bytes() } else { text.as_bytes() }) {
         Ok(Json(it)) => Ok(it),
         Err(bad) => {
             let text = bad.body_text();

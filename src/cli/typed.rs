@@ -41,8 +41,10 @@ pub async fn params(remote: &Remote, process: &str, pairs: &[String]) -> Result<
     })
 }
 
-/// Whether its value is JSON other than a text.
+/// Whether its value is JSON other than a text, or comes from elsewhere.
 fn may_be_typed(pair: &str) -> bool {
     let value = pair.split_once('=').filter(|(name, _)| !name.ends_with(':'));
-    value.is_some_and(|(_, text)| json::read::<Value>(text).is_ok_and(|it| !it.is_string()))
+    value.is_some_and(|(_, text)| {
+        text == "-" || text.starts_with('@') || json::read::<Value>(text).is_ok_and(|it| !it.is_string())
+    })
 }

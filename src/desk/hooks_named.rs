@@ -24,6 +24,7 @@ use crate::model::task::{Letter, Order, Phase, Task, To, Word};
 use crate::model::text::Text;
 use crate::model::time::Timestamp;
 use crate::model::unpack::{Packed, unpacked};
+use crate::process::admit::of_texts;
 use crate::process::hook::{Answer, Check, First, Hook, IfExists, IfMissing};
 use crate::process::hook_body::{self, BadBody};
 use crate::process::hook_fill::{Seen, view};
@@ -386,6 +387,7 @@ fn wanted(
     };
     let body =
         unpacked(Cow::Borrowed(&request.body), &request.encoding, hook.bytes_max as u64).map_err(packed)?;
+    let knows_texts = hook_body::is_of_texts(&hook.accept, &request.content_type, &body);
     let body = hook_body::read(&hook.accept, &request.content_type, &body, &request.query);
     let body = body.map_err(bad_body)?;
     let proof = proof_header(hook);
@@ -404,7 +406,10 @@ fn wanted(
             Check::Public | Check::Basic { .. } | Check::Header { .. } | Check::Hmac(_) => None,
         };
         let reference = hook.reference(&view).map_err(unfilled)?;
-        let params = hook.params(&knock.process, &view).map_err(unfilled)?;
+        let mut params = hook.params(&knock.process, &view).map_err(unfilled)?;
+        if hook.params.is_none() && knows_texts {
+            params = of_texts(&knock.process, params);
+        }
         Ok(Some(Wanted { reference, params, brought }))
     })
 }

@@ -141,6 +141,32 @@ pub fn part(bytes: &[u8], charset: &str) -> Result<String, NoText> {
     strict(encoding.ok_or_else(|| NoText::Unknown(charset.to_owned()))?, bytes, 0)
 }
 
+/// Whether text can be written in the charset of that name.
+///
+/// # Errors
+/// Why not; it goes on after "the text".
+pub fn writable(name: &str) -> Result<&'static Encoding, String> {
+    let known =
+        encoding(name).ok_or_else(|| format!("is to be sent in the charset `{name}`, which nobody knows"));
+    known.and_then(|it| match it.output_encoding() == it {
+        true => Ok(it),
+        false => Err(format!("cannot be sent in {}; hint: send UTF-8", it.name())),
+    })
+}
+
+/// A text as bytes of that charset.
+///
+/// # Errors
+/// As [`writable`], and where it has a character that is none of the charset's.
+pub fn encode(text: &str, charset: &str) -> Result<Vec<u8>, String> {
+    let encoding = writable(charset)?;
+    let (bytes, _, lossy) = encoding.encode(text);
+    match lossy {
+        false => Ok(bytes.into_owned()),
+        true => Err(format!("holds a character that {} does not have; hint: send UTF-8", encoding.name())),
+    }
+}
+
 /// The charset that a content type names; empty if it names none.
 pub fn named(content_type: &str) -> String {
     let parts = content_type.split(';').skip(1);
@@ -183,6 +209,19 @@ mod tests {
         assert_eq!(read("café".as_bytes(), "text/plain; charset=UTF_8"), "café");
         assert_eq!(read("café".as_bytes(), "text/plain; charset=utf8mb4"), "café");
         assert_eq!(part(b"\xef\xbb\xbf", "utf-8").unwrap(), "\u{feff}");
+    }
+
+    #[test]
+    fn a_text_is_written_in_the_charset_that_is_said() {
+        assert_eq!(encode("Привет", "windows-1251"), Ok(b"\xcf\xf0\xe8\xe2\xe5\xf2".to_vec()));
+        assert_eq!(encode("é", ""), Ok("é".as_bytes().to_vec()));
+        for (text, charset, told) in [
+            ("你", "windows-1251", "holds a character that windows-1251 does not have"),
+            ("a", "klingon-8", "`klingon-8`, which nobody knows"),
+            ("a", "utf-16", "cannot be sent in UTF-16LE"),
+        ] {
+            assert!(encode(text, charset).unwrap_err().contains(told), "{charset}");
+        }
     }
 
     #[test]

@@ -31,7 +31,7 @@ pub enum BadBody {
 /// # Errors
 /// Why it cannot be read; never with what it holds.
 pub fn read(accept: &[Format], content_type: &str, body: &[u8], query: &str) -> Result<Value, BadBody> {
-    let media_type = content_type.split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
+    let media_type = kind(content_type);
     let text = || decode(body, content_type).map_err(|it| no_text("the body", &it));
     match format(accept, &media_type, body.is_empty())? {
         Format::Query => form(query.as_bytes(), ""),
@@ -62,6 +62,16 @@ fn no_text(what: &str, why: &NoText) -> BadBody {
         NoText::Unknown(_) => BadBody::Kind(format!("{what} {why}")),
         NoText::Invalid { .. } => BadBody::Form(format!("{what} {why}; {NAME_IT}")),
     }
+}
+
+/// Whether what is read so knows nothing but texts: all bodies but JSON.
+pub fn is_of_texts(accept: &[Format], content_type: &str, body: &[u8]) -> bool {
+    format(accept, &kind(content_type), body.is_empty()).is_ok_and(|it| it != Format::Json)
+}
+
+/// The kind that a content type says, in lower case.
+fn kind(content_type: &str) -> String {
+    content_type.split(';').next().unwrap_or_default().trim().to_ascii_lowercase()
 }
 
 /// What a media type says a body is.
