@@ -7,7 +7,6 @@ use axum::Json;
 use axum::extract::{RawQuery, Request, State};
 use axum::http::{HeaderMap, Method, StatusCode, header};
 use axum::response::{IntoResponse, Response};
-use percent_encoding::percent_decode;
 use serde_json::{Map, Value, json};
 use utoipa_axum::routes;
 
@@ -22,9 +21,9 @@ use crate::desk::hooks::{Brought, Opened};
 use crate::desk::hooks_knock::Knock;
 use crate::desk::need::Need;
 use crate::gate::doors::behind_hooks;
-use crate::model::charset::{decode, named};
+use crate::model::charset::named;
 use crate::model::names::ProcessId;
-use crate::process::hook_body::fields;
+use crate::process::hook_body::{BadBody, fields};
 
 /// The largest body that a link takes: 1 MiB.
 const BROUGHT_BYTES_MAX: usize = 1024 * 1024;
@@ -143,26 +142,22 @@ async fn brought(app: &App, request: Request) -> Result<Brought, Problem> {
     if body.is_empty() {
         return Ok(Brought::default());
     }
-    let content_type = headers.get(header::CONTENT_TYPE).and_then(|it| it.to_str().ok()).unwrap_or_default();
-    let unknown = |name: String| {
-        let detail = format!("the body is in the charset `{name}`, which nobody knows; hint: send UTF-8");
-        Problem::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, "bad_charset", detail)
-    };
+    let body = take::plain(&headers, &body, BROUGHT_BYTES_MAX)?;
+    let content_type = take::header_of(&headers, &header::CONTENT_TYPE);
     if is_json(&headers) {
-        let text = decode(&body, content_type).map_err(unknown)?;
-        return Ok(Brought { values: take::json(text.as_bytes())?, is_form: false });
+        let text = take::text(&body, &content_type, "bad_json")?;
+        return Ok(Brought { values: take::json(&text)?, is_form: false });
     }
     if media_type(&headers) != "application/x-www-form-urlencoded" {
         let detail = "a hook takes a JSON object or a form";
         return Err(Problem::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, "not_json", detail));
     }
-    let charset = named(content_type);
-    if charset.is_empty() && percent_decode(&body).decode_utf8().is_err() {
-        return Err(Problem::new(StatusCode::BAD_REQUEST, "bad_body", "the form is not in UTF-8"));
-    }
     let mut values = Map::new();
     // A field that was left empty brings nothing.
-    let pairs = fields(&body, &charset).map_err(|_| unknown(charset.clone()))?;
+    let pairs = fields(&body, &named(&content_type)).map_err(|bad| match bad {
+        BadBody::Kind(detail) => Problem::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, "bad_charset", detail),
+        BadBody::Form(detail) => Problem::new(StatusCode::BAD_REQUEST, "bad_body", detail),
+    })?;
     for (name, value) in pairs.into_iter().filter(|(_, value)| !value.is_empty()) {
         if values.insert(name.clone(), Value::from(value)).is_some() {
             let detail = format!("the form has `{}` twice", name.escape_debug());

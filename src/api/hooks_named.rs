@@ -10,6 +10,7 @@ use serde_json::{Value, json};
 use crate::api::app::App;
 use crate::api::body::{BODY_TIMEOUT, whole};
 use crate::api::problem::Problem;
+use crate::api::take::header_of;
 use crate::desk::hooks_knock::Knock;
 use crate::desk::hooks_named::{Hooked, Request};
 use crate::desk::refusal::Refusal;
@@ -41,8 +42,8 @@ async fn taken(app: &App, knock: &Knock, request: HttpRequest) -> Result<Respons
     let mut request = Request {
         method: head.method.as_str().to_owned(),
         headers: pairs(&head.headers),
-        content_type: header_text(&head.headers, &header::CONTENT_TYPE),
-        encoding: header_text(&head.headers, &header::CONTENT_ENCODING),
+        content_type: header_of(&head.headers, &header::CONTENT_TYPE),
+        encoding: header_of(&head.headers, &header::CONTENT_ENCODING),
         query: head.uri.query().unwrap_or_default().to_owned(),
         body: Vec::new(),
     };
@@ -51,11 +52,6 @@ async fn taken(app: &App, knock: &Knock, request: HttpRequest) -> Result<Respons
     request.body = std::mem::take(&mut body.bytes);
     let done = app.desk.hooked(knock, request).await?;
     Ok(answer(done))
-}
-
-fn header_text(headers: &HeaderMap, name: &HeaderName) -> String {
-    let values = headers.get_all(name).iter().map(|it| String::from_utf8_lossy(it.as_bytes()).into_owned());
-    values.collect::<Vec<_>>().join(", ")
 }
 
 fn pairs(headers: &HeaderMap) -> Vec<(String, String)> {

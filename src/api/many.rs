@@ -30,7 +30,14 @@ const LINE_BYTES_MAX: usize = 1024 * 1024;
 ///
 /// Nothing is answered before all is read: through Caddy 2.6, a caller whose answer began while they still
 /// sent was seen to get an empty one, or to wait for ever.
-pub async fn many(app: App, by: Arc<Actor>, id: ProcessId, key: Option<String>, body: Body) -> Response {
+pub async fn many(
+    app: App,
+    by: Arc<Actor>,
+    id: ProcessId,
+    key: Option<String>,
+    body: Body,
+    kind: String,
+) -> Response {
     let (send, receive) = mpsc::unbounded_channel::<Bytes>();
     let (reading, read) = oneshot::channel::<()>();
     // By itself, so that a caller who reads nothing before all is sent, and one who hangs up, are both
@@ -43,7 +50,7 @@ pub async fn many(app: App, by: Arc<Actor>, id: ProcessId, key: Option<String>, 
             Poll::Ready(None)
         });
         let lines = lines(body).chain(end).enumerate();
-        let answers = lines.map(|(number, line)| answer(&app, &by, &id, keyed(number), line));
+        let answers = lines.map(|(number, line)| answer(&app, &by, &id, keyed(number), line, &kind));
         let answers = answers.buffered(AT_ONCE_MAX);
         let mut answers = std::pin::pin!(answers);
         while let Some(answer) = answers.next().await {
@@ -61,8 +68,16 @@ pub async fn many(app: App, by: Arc<Actor>, id: ProcessId, key: Option<String>, 
     ([(header::CONTENT_TYPE, "application/x-ndjson")], Body::from_stream(answers)).into_response()
 }
 
-async fn answer(app: &App, by: &Arc<Actor>, id: &ProcessId, key: Option<SubmitKey>, line: Line) -> Value {
-    let body = line.and_then(|line| take::json::<SubmitBody>(&line));
+async fn answer(
+    app: &App,
+    by: &Arc<Actor>,
+    id: &ProcessId,
+    key: Option<SubmitKey>,
+    line: Line,
+    content_type: &str,
+) -> Value {
+    let text = line.and_then(|line| take::text(&line, content_type, "bad_json"));
+    let body = text.and_then(|text| take::json::<SubmitBody>(&text));
     let body = match body {
         Ok(body) => body,
         Err(problem) => return refused(None, &problem),

@@ -19,6 +19,7 @@ use crate::api::app::App;
 use crate::api::doors::{Doorman, guarded, known_actor, panicked};
 use crate::api::problem::Problem;
 use crate::api::routes::Routes;
+use crate::api::take::BODY_BYTES_MAX;
 use crate::api::templates;
 use crate::api::{acks, events, hooks, orders, people, processes, schedules, shelves, status, tasks};
 use crate::desk::need::Need;
@@ -42,9 +43,6 @@ const TAGS: [(&str, &str); 13] = [
     ("audit", "Who did what."),
     ("status", "How it goes, and what there is."),
 ];
-/// The largest body that is read whole. A process that allows larger params takes them as NDJSON.
-pub const BODY_BYTES_MAX: usize = 4 * 1024 * 1024;
-
 /// All routes and the document that describes them.
 pub fn described() -> (Router<App>, OpenApi, Doors) {
     let (router, paths, doors) = Routes::of("document")

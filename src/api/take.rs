@@ -1,6 +1,7 @@
 //! What handlers take: [`Who`] asks, the path [`At`], the query [`Ask`], the body [`Read`]. Whatever is wrong
 //! with one of them is a problem that names it.
 
+use std::borrow::Cow;
 use std::sync::Arc;
 
 use axum::Json;
@@ -8,16 +9,19 @@ use axum::body::Bytes;
 use axum::extract::rejection::BytesRejection;
 use axum::extract::{FromRequest, FromRequestParts, Path, Query, Request};
 use axum::http::request::Parts;
-use axum::http::{HeaderMap, StatusCode, header};
+use axum::http::{HeaderMap, HeaderName, StatusCode, header};
 use serde::de::{DeserializeOwned, IgnoredAny};
 
 use crate::api::problem::Problem;
 use crate::desk::actor::Actor;
+use crate::model::charset::{NoText, decode};
 use crate::model::json::{kept, once};
 use crate::model::names::{Address, ProcessId, Ref, TaskId};
+use crate::model::unpack::{Packed, unpacked};
 
-/// The byte order mark of UTF-8, with which some begin.
-const MARK: &[u8] = b"\xef\xbb\xbf";
+/// The largest body that is read whole, as it comes and unpacked. A process that allows larger params takes
+/// them as NDJSON.
+pub const BODY_BYTES_MAX: usize = 4 * 1024 * 1024;
 /// How near two words must be to be taken for each other.
 const NEAR: f64 = 0.75;
 
@@ -80,8 +84,7 @@ impl<S: Send + Sync, T: DeserializeOwned> FromRequest<S> for Read<T> {
         if !is_json(request.headers()) {
             return Err(not_json());
         }
-        let body = Bytes::from_request(request, state).await.map_err(|bad| too_large(&bad))?;
-        json(&body).map(Read)
+        json(&whole_text(request, state, "bad_json").await?).map(Read)
     }
 }
 
@@ -92,10 +95,66 @@ pub struct ReadText(pub String);
 impl<S: Send + Sync> FromRequest<S> for ReadText {
     type Rejection = Problem;
     async fn from_request(request: Request, state: &S) -> Result<ReadText, Problem> {
-        let body = Bytes::from_request(request, state).await.map_err(|bad| too_large(&bad))?;
-        let bad = |_| Problem::new(StatusCode::BAD_REQUEST, "bad_text", "the body is not UTF-8");
-        String::from_utf8(body.into()).map(ReadText).map_err(bad)
+        whole_text(request, state, "bad_text").await.map(ReadText)
     }
+}
+
+/// The body of a request as text; one that is none has the problem of that `code`.
+pub async fn whole_text<S: Send + Sync>(
+    request: Request,
+    state: &S,
+    code: &'static str,
+) -> Result<String, Problem> {
+    let headers = request.headers().clone();
+    let body = Bytes::from_request(request, state).await.map_err(|bad| too_large(&bad))?;
+    let body = plain(&headers, &body, BODY_BYTES_MAX)?;
+    text(&body, &header_of(&headers, &header::CONTENT_TYPE), code)
+}
+
+/// A body as it was before it was packed as its headers say.
+pub fn plain<'a>(headers: &HeaderMap, body: &'a [u8], bytes_max: usize) -> Result<Cow<'a, [u8]>, Problem> {
+    let coding = header_of(headers, &header::CONTENT_ENCODING);
+    unpacked(Cow::Borrowed(body), &coding, bytes_max as u64).map_err(|why| match why {
+        Packed::TooLarge => {
+            let detail = format!("the body unfolds to more than the {bytes_max} bytes that are taken here");
+            Problem::new(StatusCode::PAYLOAD_TOO_LARGE, "body_too_large", detail)
+        }
+        Packed::Broken => {
+            let detail = format!("the body is not packed as it says (`{}`)", coding.escape_debug());
+            Problem::new(StatusCode::BAD_REQUEST, "bad_body", detail)
+        }
+        Packed::Unknown(coding) => {
+            let detail =
+                format!("the body is packed by `{coding}`, which is not undone here; hint: send gzip");
+            Problem::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, "bad_encoding", detail)
+        }
+    })
+}
+
+/// Bytes as text, read by their charset; those that are none have the problem of that `code`.
+pub fn text(body: &[u8], content_type: &str, code: &'static str) -> Result<String, Problem> {
+    decode(body, content_type).map_err(|why| no_text("the body", &why, code))
+}
+
+/// Why something is no text.
+pub fn no_text(what: &str, why: &NoText, code: &'static str) -> Problem {
+    match why {
+        NoText::Unknown(_) => {
+            let detail = format!("{what} {why}; hint: send UTF-8");
+            Problem::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, "bad_charset", detail)
+        }
+        NoText::Invalid { .. } => {
+            let hint =
+                "hint: send UTF-8, or name the charset in the `Content-Type`: `; charset=windows-1252`";
+            Problem::new(StatusCode::BAD_REQUEST, code, format!("{what} {why}; {hint}"))
+        }
+    }
+}
+
+/// A header as text; empty if it is not there.
+pub fn header_of(headers: &HeaderMap, name: &HeaderName) -> String {
+    let values = headers.get_all(name).iter().map(|it| String::from_utf8_lossy(it.as_bytes()).into_owned());
+    values.collect::<Vec<_>>().join(", ")
 }
 
 /// Whether the body says it is JSON.
@@ -129,23 +188,22 @@ pub fn too_large(bad: &BytesRejection) -> Problem {
 }
 
 /// Reads JSON; what is wrong with it is told with its place.
-pub fn json<T: DeserializeOwned>(body: &[u8]) -> Result<T, Problem> {
-    // What is no UTF-8 at all is told by its reader.
-    let text = std::str::from_utf8(body.strip_prefix(MARK).unwrap_or(body)).map(kept);
-    let body = text.as_ref().map_or(body, |it| it.as_bytes());
+pub fn json<T: DeserializeOwned>(text: &str) -> Result<T, Problem> {
+    let kept = kept(text);
     // Where it is no JSON at all, that is told below.
-    if let Some(twice) = text.as_ref().ok().and_then(|it| once(it).err()).filter(serde_json::Error::is_data) {
+    if let Some(twice) = once(&kept).err().filter(serde_json::Error::is_data) {
         return Err(Problem::new(StatusCode::BAD_REQUEST, "bad_json", twice.to_string()));
     }
     // To serde a list is a struct without its names.
-    if body.trim_ascii_start().starts_with(b"[") && serde_json::from_slice::<Vec<IgnoredAny>>(body).is_ok() {
+    if kept.trim_ascii_start().starts_with('[') && serde_json::from_str::<Vec<IgnoredAny>>(&kept).is_ok() {
         return Err(shape("bad_shape", "invalid type: list, expected struct of"));
     }
-    if let Ok(it) = serde_json::from_slice(body) {
-        return Ok(it);
-    }
-    // Once more, slower, by a reader that knows where it is.
-    match Json::<T>::from_bytes(body) {
+    let is_json = match serde_json::from_str(&kept) {
+        Ok(it) => return Ok(it),
+        Err(error) => error.is_data(),
+    };
+    // Once more, slower, by a reader that knows where it is: in the text as it came, if it is no JSON.
+    match Json::<T>::from_bytes(if is_json { kept.as_bytes() } else { text.as_bytes() }) {
         Ok(Json(it)) => Ok(it),
         Err(bad) => {
             let text = bad.body_text();

@@ -1,8 +1,7 @@
 //! `/api/v1/processes/ID/tasks`: submitting tasks and looking at them.
 
 use axum::Json;
-use axum::body::Bytes;
-use axum::extract::{FromRequest, Request, State};
+use axum::extract::{Request, State};
 use axum::http::{HeaderMap, HeaderValue, Method, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
@@ -17,7 +16,7 @@ use crate::api::problem::Problem;
 use crate::api::routes::Routes;
 use crate::api::submission::SubmitBody;
 use crate::api::take::{
-    Ask, At, Who, address, is_json, json, media_type, not_json, process, task_id, too_large,
+    Ask, At, Who, address, header_of, is_json, json, media_type, not_json, process, task_id, whole_text,
 };
 use crate::desk::actor::Right;
 use crate::desk::lease::Wish;
@@ -75,13 +74,18 @@ async fn submit(
     let id = process(&id)?;
     let key = key(request.headers())?;
     if media_type(request.headers()) == "application/x-ndjson" {
-        return Ok(many(app, by, id, key, request.into_body()).await);
+        let headers = request.headers();
+        if !matches!(header_of(headers, &header::CONTENT_ENCODING).trim(), "" | "identity") {
+            let detail = "NDJSON is read line by line, and so it is not unpacked; hint: send it as it is";
+            return Err(Problem::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, "bad_encoding", detail));
+        }
+        let content_type = header_of(headers, &header::CONTENT_TYPE);
+        return Ok(many(app, by, id, key, request.into_body(), content_type).await);
     }
     if !is_json(request.headers()) {
         return Err(not_json());
     }
-    let body = Bytes::from_request(request, &()).await.map_err(|bad| too_large(&bad))?;
-    let body: SubmitBody = json(&body)?;
+    let body: SubmitBody = json(&whole_text(request, &(), "bad_json").await?)?;
     let done = app
         .desk
         .submit(&by, &id, body.submission(key.map(|word| SubmitKey { word, line: None }), query.wait))

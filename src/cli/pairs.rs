@@ -1,6 +1,7 @@
 //! `name=value` as it is written after a verb: `k=text`, `k:=JSON`, `k=@FILE`, and `k=-` for what is asked
-//! without echo.
+//! without echo; `k:=@FILE` and `k:=-` are JSON from there.
 
+use std::borrow::Cow;
 use std::fs::File;
 use std::io::{self, IsTerminal, Read};
 
@@ -23,7 +24,7 @@ pub fn read(pairs: &[String]) -> Result<Map<String, Value>> {
 
 /// The same, where `value` says what a text without `:=`, `@` and `-` is.
 pub fn read_as(pairs: &[String], value: impl Fn(&str, &str) -> Value) -> Result<Map<String, Value>> {
-    let asks = pairs.iter().filter(|it| it.ends_with("=-") && !it.ends_with(":=-")).count();
+    let asks = pairs.iter().filter(|it| it.ends_with("=-")).count();
     let ask = if asks > 1 { asked } else { whole };
     let mut map = Map::new();
     for pair in pairs {
@@ -52,16 +53,25 @@ fn one(
     match (name.strip_suffix(':'), text) {
         (Some(""), _) => Err(bad().into()),
         (Some(name), text) => {
-            let value = json::read(text);
-            let hint = "hint: quote it for the shell, as in 'n:=[1, 2]'";
-            Ok((name, value.map_err(|error| Usage(format!("`{name}` is no JSON: {error}; {hint}")))?))
+            let text = brought(name, text, ask)?;
+            let hint = match text {
+                Cow::Borrowed(_) => "; hint: quote it for the shell, as in 'n:=[1, 2]'",
+                Cow::Owned(_) => "",
+            };
+            let value = json::read(&text);
+            Ok((name, value.map_err(|error| Usage(format!("`{name}` is no JSON: {error}{hint}")))?))
         }
         (None, _) if name.is_empty() => Err(bad().into()),
-        (None, "-") => Ok((name, Value::from(ask(name)?))),
-        (None, text) => match text.strip_prefix('@') {
-            Some(path) => Ok((name, Value::from(file(name, path)?))),
-            None => Ok((name, value(name, text))),
-        },
+        (None, text) => Ok((name, value(name, &brought(name, text, ask)?))),
+    }
+}
+
+/// What is written there, or what a file or stdin has in its stead.
+fn brought<'a>(name: &str, text: &'a str, ask: impl Fn(&str) -> Result<String>) -> Result<Cow<'a, str>> {
+    match (text, text.strip_prefix('@')) {
+        ("-", _) => ask(name).map(Cow::Owned),
+        (_, Some(path)) => file(name, path).map(Cow::Owned),
+        (_, None) => Ok(Cow::Borrowed(text)),
     }
 }
 
@@ -200,6 +210,21 @@ mod tests {
                 .contains(r#"hint: if the text `@no/such/news` is meant: 'chat_id:="@no/such/news"'"#)
         );
         assert_eq!(read(&[r#"chat_id:="@news""#.to_owned()]).unwrap()["chat_id"], "@news");
+    }
+
+    #[test]
+    fn a_file_is_json_or_what_the_param_is() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("o.json");
+        fs::write(&path, "{\"a\": 1}\n").unwrap();
+        let pair = |sign: &str| [format!("o{sign}@{}", path.display())];
+        assert_eq!(read(&pair(":=")).unwrap()["o"], json!({"a": 1}));
+        assert_eq!(read(&pair("=")).unwrap()["o"], json!("{\"a\": 1}"));
+        let typed = read_as(&pair("="), |_, text| json::read(text).unwrap()).unwrap();
+        assert_eq!(typed["o"], json!({"a": 1}));
+        fs::write(&path, "{").unwrap();
+        let error = read(&pair(":=")).unwrap_err().to_string();
+        assert!(error.starts_with("`o` is no JSON") && !error.contains("shell"), "{error}");
     }
 
     #[test]

@@ -41,9 +41,12 @@ pub async fn params(remote: &Remote, process: &str, pairs: &[String]) -> Result<
     })
 }
 
-/// Whether its value is JSON other than a text.
+/// Whether its value is JSON other than a text, or comes from elsewhere.
 fn may_be_typed(pair: &str) -> bool {
     let value = pair.split_once('=').filter(|(name, _)| !name.ends_with(':'));
     let is_truth = |text: &str| ["true", "false"].iter().any(|it| text.eq_ignore_ascii_case(it));
-    value.is_some_and(|(_, text)| is_truth(text) || json::read::<Value>(text).is_ok_and(|it| !it.is_string()))
+    value.is_some_and(|(_, text)| {
+        let is_elsewhere = text == "-" || text.starts_with('@');
+        is_elsewhere || is_truth(text) || json::read::<Value>(text).is_ok_and(|it| !it.is_string())
+    })
 }

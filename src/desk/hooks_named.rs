@@ -24,6 +24,7 @@ use crate::model::task::{Letter, Order, Phase, Task, To, Word};
 use crate::model::text::Text;
 use crate::model::time::Timestamp;
 use crate::model::unpack::{Packed, unpacked};
+use crate::process::admit::of_texts;
 use crate::process::hook::{Answer, Check, First, Hook, IfExists, IfMissing};
 use crate::process::hook_body::{self, BadBody};
 use crate::process::hook_fill::{Seen, view};
@@ -381,9 +382,13 @@ fn wanted(
             bad_body(BadBody::Form(format!("the body unfolds to more than {} bytes", hook.bytes_max)))
         }
         Packed::Broken => bad_body(BadBody::Form("the body is not packed as it says".to_owned())),
+        Packed::Unknown(coding) => {
+            bad_body(BadBody::Kind(format!("the body is packed by `{coding}`, which is not undone here")))
+        }
     };
     let body =
         unpacked(Cow::Borrowed(&request.body), &request.encoding, hook.bytes_max as u64).map_err(packed)?;
+    let knows_texts = hook_body::is_of_texts(&hook.accept, &request.content_type, &body);
     let body = hook_body::read(&hook.accept, &request.content_type, &body, &request.query);
     let body = body.map_err(bad_body)?;
     let proof = proof_header(hook);
@@ -402,7 +407,10 @@ fn wanted(
             Check::Public | Check::Basic { .. } | Check::Header { .. } | Check::Hmac(_) => None,
         };
         let reference = hook.reference(&view).map_err(unfilled)?;
-        let params = hook.params(&knock.process, &view).map_err(unfilled)?;
+        let mut params = hook.params(&knock.process, &view).map_err(unfilled)?;
+        if hook.params.is_none() && knows_texts {
+            params = of_texts(&knock.process, params);
+        }
         Ok(Some(Wanted { reference, params, brought }))
     })
 }

@@ -1,6 +1,7 @@
 //! JSON as it comes from outside, for every door alike. No value is changed in silence: a number that no
-//! double and no 64 bits hold is its digits, as a text; half a character that stands alone is U+FFFD in its
-//! text; an object that names one thing twice is refused, for only one of the two would be kept. Pure.
+//! double and no 64 bits hold is its digits, as a text, and so are `NaN` and `Infinity`; half a character
+//! that stands alone is U+FFFD in its text; a line break or a tab in a text needs no escape; an object that
+//! names one thing twice is refused, for only one of the two would be kept. Pure.
 
 use std::borrow::Cow;
 use std::collections::HashSet;
@@ -16,6 +17,8 @@ const DIGITS_SAFE: usize = 15;
 const DIGITS_OF_DOUBLE: usize = 17;
 /// Up to so many names of an object are compared one by one.
 const FEW_NAMES: usize = 16;
+/// What some languages write for a number that is none.
+const NO_NUMBERS: [&str; 3] = ["NaN", "Infinity", "-Infinity"];
 /// The bytes of `\uD83D`.
 const ESCAPE: usize = 6;
 
@@ -24,9 +27,14 @@ const ESCAPE: usize = 6;
 /// # Errors
 /// As `serde_json`, and [`once`]; the place is one in the text.
 pub fn read<T: DeserializeOwned>(text: &str) -> Result<T, serde_json::Error> {
-    let text = kept(text);
-    once(&text)?;
-    serde_json::from_str(&text)
+    let kept = kept(text);
+    let done = once(&kept).and_then(|()| serde_json::from_str(&kept));
+    done.map_err(|error| mistake(text).filter(|_| !error.is_data()).unwrap_or(error))
+}
+
+/// What is wrong with a text as it stands there: its place is one in the text that somebody wrote.
+pub fn mistake(text: &str) -> Option<serde_json::Error> {
+    serde_json::from_str::<de::IgnoredAny>(text).err()
 }
 
 /// The whole number that a float is, as far as a double counts by ones: spreadsheets, and languages that have
@@ -119,6 +127,11 @@ pub fn kept(text: &str) -> Cow<'_, str> {
                 (at + 1, None)
             }
             (true, b'\\') => escape(text, at),
+            (true, 0..=0x1f) => (at + 1, Some(Cow::Owned(format!("\\u{byte:04x}")))),
+            (false, b'-' | b'N' | b'I') if at > 0 && no_number(text, at).is_some() => {
+                let word = no_number(text, at).unwrap_or_default();
+                (at + word.len(), Some(Cow::Owned(format!("\"{word}\""))))
+            }
             (false, b'-' | b'0'..=b'9') => number(text, at),
             _ => (at + 1, None),
         };
@@ -137,6 +150,11 @@ pub fn kept(text: &str) -> Cow<'_, str> {
             Cow::Owned(whole)
         }
     }
+}
+
+/// What stands there for a number that is none.
+fn no_number(text: &str, at: usize) -> Option<&'static str> {
+    NO_NUMBERS.into_iter().find(|it| text.as_bytes()[at..].starts_with(it.as_bytes()))
 }
 
 /// An escape: where it ends, and what stands for it if it is half a character.
@@ -184,6 +202,18 @@ pub fn loses(token: &str) -> bool {
     }
     let digits = digits(token);
     digits.len() > DIGITS_OF_DOUBLE && digits != digits_of(double, digits.len())
+}
+
+/// Whether a decimal number is the digits of no double, neither its shortest nor its own so many. JSON is
+/// written by machines, and a machine's double has them; what a hand wrote may be something else.
+pub fn is_another(token: &str) -> bool {
+    let digits = digits(token);
+    let is_of = |double: f64| digits == digits_of(double, digits.len()) || digits == shortest(double);
+    digits.len() > DIGITS_SAFE && token.parse().is_ok_and(|double: f64| !is_of(double))
+}
+
+fn shortest(double: f64) -> String {
+    digits(&format!("{double:e}"))
 }
 
 /// Whether it is beyond all doubles, or nearer to zero than any.
@@ -256,6 +286,24 @@ mod tests {
             kept("{\"123456789012345678901234567890\": 1}"),
             "{\"123456789012345678901234567890\": 1}"
         );
+    }
+
+    #[test]
+    fn what_can_only_be_meant_so_is_read_so() {
+        for (text, value) in [
+            ("{\"n\": \"a\tb\r\nc\u{1}\"}", json!({"n": "a\tb\r\nc\u{1}"})),
+            ("{\"x\": NaN, \"y\": [Infinity,-Infinity], \"z\": \"NaN\"}", {
+                json!({"x": "NaN", "y": ["Infinity", "-Infinity"], "z": "NaN"})
+            }),
+        ] {
+            assert_eq!(read::<Value>(text).unwrap(), value);
+        }
+        for none in ["[NaNo]", "[nan]", "[-Inf]", "[--Infinity]", "{NaN: 1}x", "Infinity"] {
+            assert!(read::<Value>(none).is_err(), "{none}");
+        }
+        // A quote that is missing is told where it is missing.
+        let told = read::<Value>("{\"a\": \"x,\n \"b\": 1}").unwrap_err();
+        assert!(told.to_string().contains("control character") && told.line() == 1, "{told}");
     }
 
     #[test]

@@ -12,6 +12,9 @@ pub const TAKEN: &str = "gzip, deflate, br";
 /// Nobody packs more often than that.
 const LAYERS_MAX: usize = 4;
 const PIECE_BYTES: usize = 16 * 1024;
+/// Codings that there are (IANA's list), and that nothing here undoes.
+const NOT_UNDONE: [&str; 9] =
+    ["zstd", "compress", "x-compress", "dcb", "dcz", "exi", "aes128gcm", "pack200-gzip", "lzma"];
 /// How gzip begins.
 const GZIP: [u8; 2] = [0x1f, 0x8b];
 
@@ -22,6 +25,8 @@ pub enum Packed {
     TooLarge,
     /// It is not what it says, or ends too early.
     Broken,
+    /// It is packed in a way that is not undone here.
+    Unknown(&'static str),
 }
 
 /// The body as it was before it was packed. Names that no coding has are taken for a mistake of who wrote
@@ -53,7 +58,11 @@ pub fn unpacked<'a>(bytes: Cow<'a, [u8]>, encoding: &str, bytes_max: u64) -> Res
                 done => done?,
             },
             "br" => all(Decompressor::new(from, PIECE_BYTES), bytes_max)?,
-            _ => continue,
+            other => match NOT_UNDONE.into_iter().find(|it| *it == other) {
+                Some(_) if is_text(from) => continue,
+                Some(known) => return Err(Packed::Unknown(known)),
+                None => continue,
+            },
         });
     }
     Ok(bytes)
@@ -147,6 +156,11 @@ mod tests {
         for encoding in ["deflate", "br", "gzip", "br, deflate"] {
             let plain = br#" {"one": 1}"#.to_vec();
             assert_eq!(unpacked(plain.clone(), encoding, 100), Ok(plain), "{encoding}");
+        }
+        for encoding in NOT_UNDONE {
+            let said = unpacked(b"\x28\xb5\x2f\xfdhello".to_vec(), &encoding.to_uppercase(), 100);
+            assert_eq!(said, Err(Packed::Unknown(encoding)));
+            assert_eq!(unpacked(b"{}".to_vec(), encoding, 100), Ok(b"{}".to_vec()));
         }
         assert_eq!(unpacked(Vec::new(), "gzip", 100), Ok(Vec::new()), "a HEAD has no body");
     }

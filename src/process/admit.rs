@@ -44,6 +44,23 @@ pub fn whole(process: &Process, params: Params) -> Params {
     params
 }
 
+/// The same params, of a sender that knows nothing but texts, as forms, queries and XML do: each is what the
+/// process declares, if it reads as that. A field that was left empty brings no number.
+#[must_use]
+pub fn of_texts(process: &Process, params: Params) -> Params {
+    let mut params = params;
+    for spec in process.params.iter().filter(|it| !matches!(it.kind, ParamKind::String | ParamKind::Any)) {
+        let Some(Value::String(text)) = params.get(&spec.name) else { continue };
+        let value = coerce(spec.kind, text);
+        match text.trim().is_empty() {
+            true => params.unset(&spec.name),
+            false if unfit(spec.kind, &value).is_none() => params.set(&spec.name, value),
+            false => {}
+        }
+    }
+    params
+}
+
 /// The params of a letter to a task of the process, checked: what is declared has its type, or is taken away
 /// with null.
 ///
@@ -146,12 +163,14 @@ fn moments(process: &Process, params: &Params) -> Vec<(String, Fault)> {
 
 /// Never tells the value: it may be a secret.
 fn misfit(process: &Process, spec: &ParamSpec, value: &Value) -> Option<(String, Fault)> {
-    let why = unfit(spec.kind, value)?;
+    let mut why = unfit(spec.kind, value)?;
     let hint = match (spec.kind, value) {
         (_, Value::Null) => "; hint: leave it out",
         (ParamKind::String, Value::Number(_) | Value::Bool(_)) => "; hint: put it in quotes",
+        // It may have come as a number: such ones are read as their digits.
         (ParamKind::Number | ParamKind::Integer, Value::String(text)) if json::loses(text) => {
-            "; hint: it has more digits than a number keeps; a param of `type: string` keeps them"
+            "has more digits than a number keeps".clone_into(&mut why);
+            "; hint: round it, or declare the param `type: string`, which keeps them all"
         }
         (kind, Value::String(text)) if unfit(kind, &coerce(kind, text)).is_none() => {
             "; hint: without quotes in JSON, with `:=` on the command line"
@@ -198,6 +217,22 @@ mod tests {
         assert_eq!(told(json!({"city": "Riga", "times": 7.0})), r#"{"city":"Riga","times":7}"#);
         insta::assert_snapshot!(told(json!({"city": 5, "times": "3", "deep": null, "task": 1})));
         insta::assert_snapshot!(told(json!({"times": 4.0, "more": "x".repeat(100)})));
+    }
+
+    #[test]
+    fn texts_are_read_as_what_is_declared() {
+        let text = "process: p\nparams:\n  i: {type: integer}\n  b: {type: boolean}\n  l: {type: array}\n  \
+                    s: {type: string}\n  a: {}\nnodes:\n  in: {kind: input, next: out}\n  out: {kind: end}\n";
+        let process = parse_with(KINDS, text).unwrap();
+        for (given, read) in [
+            (json!({"i": " 7", "b": "true", "l": "[1]"}), json!({"i": 7, "b": true, "l": [1]})),
+            (json!({"i": "007", "b": "yes", "l": "x"}), json!({"i": "007", "b": "yes", "l": "x"})),
+            (json!({"i": "", "s": "7", "a": "7", "x": "7"}), json!({"s": "7", "a": "7", "x": "7"})),
+        ] {
+            let Value::Object(given) = given else { panic!("params are an object") };
+            let read_now = of_texts(&process, given.into());
+            assert_eq!(Value::Object(read_now.map().clone()), read);
+        }
     }
 
     #[test]

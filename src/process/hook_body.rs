@@ -3,12 +3,17 @@
 use percent_encoding::percent_decode;
 use serde_json::{Map, Value};
 
-use crate::model::charset::{decode, named, part};
+use crate::model::charset::{NoText, decode, named, part};
 use crate::model::{json, xml};
 use crate::process::hook::Format;
 
 /// The most fields of one form: more are no form.
 const FIELDS_MAX: usize = 10_000;
+/// What its sender can do about bytes that are no text.
+const NAME_IT: &str = "hint: send UTF-8; a body can name its charset in the `Content-Type`, as \
+                       `; charset=windows-1252`";
+/// The field in which a form names its charset, as the HTML standard has it.
+const CHARSET_FIELD: &[u8] = b"_charset_";
 /// The deepest nesting of a form's names: `a[b][c]` is three.
 const DEPTH_MAX: usize = 16;
 
@@ -26,8 +31,8 @@ pub enum BadBody {
 /// # Errors
 /// Why it cannot be read; never with what it holds.
 pub fn read(accept: &[Format], content_type: &str, body: &[u8], query: &str) -> Result<Value, BadBody> {
-    let media_type = content_type.split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
-    let text = |content_type: &str| decode(body, content_type).map_err(|it| unknown(&it));
+    let media_type = kind(content_type);
+    let text = || decode(body, content_type).map_err(|it| no_text("the body", &it));
     match format(accept, &media_type, body.is_empty())? {
         Format::Query => form(query.as_bytes(), ""),
         Format::Form if is_json(body) => Err(BadBody::Kind(
@@ -36,7 +41,7 @@ pub fn read(accept: &[Format], content_type: &str, body: &[u8], query: &str) -> 
         )),
         Format::Form => form(body, &named(content_type)),
         Format::Json => {
-            let text = text(content_type)?;
+            let text = text()?;
             json::read(&text).map_err(|error| {
                 let (line, column) = (error.line(), error.column());
                 BadBody::Form(format!(
@@ -45,16 +50,28 @@ pub fn read(accept: &[Format], content_type: &str, body: &[u8], query: &str) -> 
             })
         }
         Format::Xml => {
-            let of_document = xml::declared(body).filter(|_| named(content_type).is_empty());
-            let own = of_document.map(|it| format!("{media_type}; charset={it}"));
-            let text = text(own.as_deref().unwrap_or(content_type))?;
+            let text = text()?;
             xml::read(&text).map_err(|_| BadBody::Form("the body is no XML that is read here".to_owned()))
         }
     }
 }
 
-fn unknown(charset: &str) -> BadBody {
-    BadBody::Kind(format!("the body is in the charset `{charset}`, which nobody knows"))
+/// Why something is no text, and what to do about it.
+fn no_text(what: &str, why: &NoText) -> BadBody {
+    match why {
+        NoText::Unknown(_) => BadBody::Kind(format!("{what} {why}")),
+        NoText::Invalid { .. } => BadBody::Form(format!("{what} {why}; {NAME_IT}")),
+    }
+}
+
+/// Whether what is read so knows nothing but texts: all bodies but JSON.
+pub fn is_of_texts(accept: &[Format], content_type: &str, body: &[u8]) -> bool {
+    format(accept, &kind(content_type), body.is_empty()).is_ok_and(|it| it != Format::Json)
+}
+
+/// The kind that a content type says, in lower case.
+fn kind(content_type: &str) -> String {
+    content_type.split(';').next().unwrap_or_default().trim().to_ascii_lowercase()
 }
 
 /// What a media type says a body is.
@@ -118,21 +135,32 @@ pub fn fields(text: &[u8], charset: &str) -> Result<Vec<(String, String)>, BadBo
     if pairs.len() > FIELDS_MAX {
         return Err(BadBody::Form(format!("the form has more than {FIELDS_MAX} fields")));
     }
-    let read = |pair: &&[u8]| {
-        let (name, value) = match pair.iter().position(|byte| *byte == b'=') {
-            Some(at) => (&pair[..at], &pair[at + 1..]),
-            None => (*pair, &pair[..0]),
-        };
-        Ok((field(name, charset)?, field(value, charset)?))
+    let pairs: Vec<(&[u8], &[u8])> = pairs.into_iter().map(halves).collect();
+    let own = pairs.iter().find(|(name, _)| *name == CHARSET_FIELD && charset.is_empty());
+    let own = own.map(|(_, value)| String::from_utf8_lossy(value).into_owned());
+    let charset = own.as_deref().unwrap_or(charset);
+    let read = |(name, value): &(&[u8], &[u8])| {
+        let name = field(name, charset).map_err(|why| no_text("the name of a field", &why))?;
+        let value = field(value, charset);
+        let value = value.map_err(|why| no_text(&format!("the field `{}`", name.escape_debug()), &why))?;
+        Ok((name, value))
     };
     pairs.iter().map(read).collect()
 }
 
+/// A field's name, and its value.
+fn halves(pair: &[u8]) -> (&[u8], &[u8]) {
+    match pair.iter().position(|byte| *byte == b'=') {
+        Some(at) => (&pair[..at], &pair[at + 1..]),
+        None => (pair, &pair[..0]),
+    }
+}
+
 /// A name or a value: what is percent-encoded are bytes of the charset.
-fn field(text: &[u8], charset: &str) -> Result<String, BadBody> {
+fn field(text: &[u8], charset: &str) -> Result<String, NoText> {
     let spaced: Vec<u8> = text.iter().map(|byte| if *byte == b'+' { b' ' } else { *byte }).collect();
     let bytes: Vec<u8> = percent_decode(&spaced).collect();
-    part(&bytes, charset).map_err(|it| unknown(&it))
+    part(&bytes, charset)
 }
 
 /// The parts of a name. One that is not well formed is a name as it is.
@@ -228,6 +256,22 @@ mod tests {
             ("text/xml; charset=windows-1251", b"<a>\xcf</a>", json!({"a": "П"})),
         ] {
             assert_eq!(read(&[], kind, body, ""), Ok(value), "{kind}");
+        }
+        let own = read(&[], form, b"a=%CF&_charset_=windows-1251", "");
+        assert_eq!(own, Ok(json!({"a": "П", "_charset_": "windows-1251"})));
+        for (kind, body, query, told) in [
+            (json, &b"{\"a\":\"caf\xe9\"}"[..], "", "the body is no text in UTF-8: the byte at offset 9 is"),
+            (form, b"b=1&a=caf%E9", "", "the field `a` is no text in UTF-8: the byte at offset 3 is none"),
+            (form, b"a=1&%E9=1", "", "the name of a field is no text in UTF-8: the byte at offset 0 is"),
+            (
+                "",
+                b"",
+                "a=caf%E9",
+                "the field `a` is no text in UTF-8: the byte at offset 3 is none in it; hint",
+            ),
+        ] {
+            let Err(BadBody::Form(why)) = read(&[], kind, body, query) else { panic!("{kind}") };
+            assert!(why.starts_with(told) && why.contains("charset=windows-1252"), "{why}");
         }
         let unknown = read(&[], "application/json; charset=klingon-8", b"\"\xe9\"", "");
         assert!(matches!(unknown, Err(BadBody::Kind(why)) if why.contains("`klingon-8`")));

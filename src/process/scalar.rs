@@ -26,13 +26,19 @@ pub fn plain(word: &str) -> Result<Branch, Odd> {
     }
     if let Some((rest, radix)) = radix(word) {
         let number = u64::from_str_radix(rest, radix).map_err(|_| too_large(word))?;
-        return Ok(Branch::Number(number.into()));
+        return Err((format!("{word} would be read as {number}"), either(word, &number.to_string())));
     }
     match shape(digits) {
         None => Ok(Branch::Text(word.to_owned())),
         Some(shape) => number(word, digits, shape).map(Branch::Number),
     }
 }
+
+/// What a number loses that is too long.
+const DIGITS: &str = "digits";
+
+/// Below that programs write a number without an exponent.
+const EXPONENT_MIN: u32 = 16;
 
 /// What a decimal number is made of.
 #[derive(Clone, Copy)]
@@ -71,12 +77,10 @@ fn number(word: &str, digits: &str, shape: Shape) -> Result<Number, Odd> {
         };
         let sign = if word.starts_with('-') { "-" } else { "" };
         let what = if leading_zero { "begins with a zero" } else { "has `_` in it" };
-        let hint = format!("write \"{word}\" for a text or {sign}{bare} for a number");
-        return Err((format!("the number {word} {what}"), hint));
+        return Err((format!("the number {word} {what}"), either(word, &format!("{sign}{bare}"))));
     }
     if word.starts_with('+') {
-        let hint = format!("write \"{word}\" for a text or {digits} for a number");
-        return Err((format!("the number {word} would lose its plus"), hint));
+        return Err((format!("the number {word} would lose its plus"), either(word, digits)));
     }
     if shape.whole {
         let whole = word.parse::<u64>().map(Number::from).or_else(|_| word.parse::<i64>().map(Number::from));
@@ -88,23 +92,42 @@ fn number(word: &str, digits: &str, shape: Shape) -> Result<Number, Odd> {
         let bare = if bare.ends_with('.') { format!("{bare}0") } else { bare.to_owned() };
         let hint = match json::loses(word) {
             true => quoted(word),
-            false => format!("write \"{word}\" for a text or {bare} for a number"),
+            false if what == DIGITS => either(&shown(word), &number.to_string()),
+            false => either(&shown(word), &bare),
         };
         return Err((format!("the number {} would lose {what}", shown(word)), hint));
     }
-    Ok(number)
+    if word.ends_with('.') {
+        return Err((format!("the number {word} would lose its point"), either(word, &format!("{word}0"))));
+    }
+    match word.split_once(['e', 'E']).filter(|(mantissa, exponent)| is_word(mantissa, exponent)) {
+        None => Ok(number),
+        Some((mantissa, exponent)) => {
+            let message = format!("{word} is a number to some readers of YAML and a text to others");
+            let mantissa = mantissa.trim_end_matches('.');
+            Err((message, either(word, &format!("{mantissa}.0e{exponent}"))))
+        }
+    }
+}
+
+/// Whether a number is written as ids and hashes are now and then, `12e03`, and as no program writes one.
+fn is_word(mantissa: &str, exponent: &str) -> bool {
+    let digits = mantissa.trim_start_matches('-');
+    let large = exponent.parse::<u32>().is_ok_and(|it| it >= EXPONENT_MIN) && !exponent.starts_with('0');
+    let by_program = digits.len() == 1 && (exponent.starts_with(['-', '+']) || large);
+    (!mantissa.contains('.') && !by_program) || mantissa.ends_with('.')
 }
 
 /// What a decimal number would lose.
 fn lost(digits: &str) -> Option<&'static str> {
-    if json::loses(digits) {
-        return Some("digits");
+    if json::loses(digits) || json::is_another(digits) {
+        return Some(DIGITS);
     }
     let (_, fraction) = digits.split_once('.').filter(|(_, it)| it.len() > 1)?;
     fraction.ends_with('0').then_some("its last 0")
 }
 
-/// The digits of `0x1F` and `0o17`, and their base. With a sign they are a text.
+/// The digits of `0x1F` and `0o17`, which are numbers to YAML, and their base. With a sign they are a text.
 fn radix(word: &str) -> Option<(&str, u32)> {
     let (rest, radix) = match word.as_bytes() {
         [b'0', b'x', _, ..] => (&word[2..], 16),
@@ -116,6 +139,11 @@ fn radix(word: &str) -> Option<(&str, u32)> {
 
 fn too_large(word: &str) -> Odd {
     (format!("the number {} is too large", shown(word)), quoted(word))
+}
+
+/// What to write for a text, and what for a number.
+fn either(word: &str, number: &str) -> String {
+    format!("write \"{word}\" for a text or {number} for a number")
 }
 
 fn quoted(word: &str) -> String {
@@ -142,7 +170,8 @@ mod tests {
         let words = "true yes 7 -7 007 -012 1_000 0.5 .5 5. 00.5 1e3 1e400 +371 0x1F 0o17 \
                      -0x1F +0o17 08 0 -0 12:30 2024-01-01 1.2.3 _ - . e5 1e .inf 18446744073709551615 \
                      18446744073709551616 -9223372036854775809 25m ~ 0_ 00 3.10 3.0 0.50 -1.00 \
-                     10.250 1.10e5 0.12345678901234567891 19.999999999999999999 1e-400";
+                     10.250 1.10e5 12e03 -1E-7 1.5e3 5.e3 0x1G 9007199254740993.0 \
+                     52.520006599999997 0.12345678901234567891 19.999999999999999999 1e-400";
         let all: Vec<String> =
             words.split_whitespace().map(|word| format!("{word}: {}", read(word))).collect();
         insta::assert_snapshot!(all.join("\n"));

@@ -160,6 +160,22 @@ impl<'a> Builder<'a> {
         }
     }
 
+    /// Refuses what was meant as a value and is a comment, as in `color: #fff`.
+    fn no_comment(&mut self, key: Spot) {
+        let (start, line) = self.lines.line(key.end.min(self.source.len()));
+        let Some(rest) = self.source.get(key.end..start + line.len()) else { return };
+        let rest = rest.trim_start_matches(['"', '\'']).trim_start();
+        let word = rest.strip_prefix(':').map(str::trim).and_then(|it| it.split_whitespace().next());
+        let Some(word) = word.filter(|it| it.starts_with('#') && !it.trim_matches('#').is_empty()) else {
+            return;
+        };
+        let at = start + line.len()
+            - line.get(key.end - start..).map_or(0, |it| it.len() - it.find(word).unwrap_or(0));
+        let message = format!("`{word}` is a comment, and nothing stands here");
+        let hint = format!("write \"{word}\" for a text, or leave a space after the `#`");
+        self.problems.push(Problem::new(self.lines.spot(at, at + word.len()), message).hint(hint));
+    }
+
     /// Whether a text holds what none may, which is told.
     fn holds_none(&mut self, text: &str, spot: Spot) -> bool {
         let bad = text.chars().find(|it| *it == '\0' || ('\u{FDD0}'..='\u{FDEF}').contains(it));
@@ -223,6 +239,9 @@ impl<'a> Builder<'a> {
             };
             let (event, span) = self.next()?;
             let value = self.node(event, span, depth + 1)?;
+            if matches!(value.branch, Branch::Null) {
+                self.no_comment(key.spot);
+            }
             if let Some(line) = seen.get(&key.text) {
                 let message = format!("the key `{}` stands here twice", key.text);
                 let hint = format!("it stands in line {line} already");

@@ -9,15 +9,15 @@ use reqwest::Response;
 use reqwest::header::{CONTENT_ENCODING, CONTENT_TYPE, HeaderMap};
 use serde_json::{Map, Value, json};
 
-use crate::model::charset::{decode, named, plain};
-use crate::model::effect::{Accept, HttpAnswer, MARK_CLOSE, MARK_OPEN};
+use crate::model::charset::{NoText, decode, legible};
+use crate::model::effect::{Accept, HttpAnswer, HttpAsk, MARK_CLOSE, MARK_OPEN};
 use crate::model::fault::Fault;
 use crate::model::time::Span;
 use crate::model::unpack::{Packed, unpacked};
 use crate::model::{json, xml};
 use crate::world::deadline::within;
 use crate::world::request::Shown;
-use crate::world::trouble;
+use crate::world::{token_answer, trouble};
 
 /// The most bytes of headers that are taken: servers send one or two kilobytes.
 const HEADERS_BYTES_MAX: usize = 64 * 1024;
@@ -26,19 +26,18 @@ const UNREAD_TIMEOUT: Span = Span::secs(2);
 /// As much room as is made for a body before it is there.
 const ROOM_BYTES_MAX: u64 = 64 * 1024;
 
-/// The whole answer, its body read by `accept`. With a `patience` nobody looks at the body: nothing is wrong
+/// The whole answer, its body read as `ask` says. With a `patience` nobody looks at the body: nothing is bad
 /// with it, and it is waited for no longer than that.
 ///
 /// # Errors
 /// `response_too_large`, `bad_response`, and all that a connection can do.
 pub async fn read(
     mut response: Response,
-    accept: Accept,
+    ask: &HttpAsk,
     patience: Option<Span>,
-    bytes_max: u64,
     shown: &Shown,
 ) -> Result<HttpAnswer, Fault> {
-    let status = response.status().as_u16();
+    let (status, bytes_max) = (response.status().as_u16(), ask.bytes_max);
     let headers = headers(response.headers(), shown)?;
     let content_type = text_of(response.headers(), CONTENT_TYPE.as_str());
     let encoding = text_of(response.headers(), CONTENT_ENCODING.as_str());
@@ -65,8 +64,22 @@ pub async fn read(
         Err(_) if nobody_looks => return Ok(HttpAnswer { status, headers, body: Value::Null }),
         Err(Packed::TooLarge) => return Err(larger(shown, bytes_max)),
         Err(Packed::Broken) => return Err(bad(shown, status, "cannot be decompressed")),
+        Err(Packed::Unknown(packer)) => {
+            let hint = "hint: ask with `headers: {Accept-Encoding: identity}`";
+            return Err(bad(
+                shown,
+                status,
+                &format!("is packed by `{packer}`, which is not undone here; {hint}"),
+            ));
+        }
     };
-    let body = Body { content_type: &content_type, accept, is_read: !nobody_looks, status };
+    let body = Body {
+        content_type: &content_type,
+        accept: ask.accept,
+        is_read: !nobody_looks,
+        status,
+        of_tokens: ask.oauth_hosts_only,
+    };
     let body = body.parse(&bytes).map_err(|why| bad(shown, status, &why))?;
     Ok(HttpAnswer { status, headers, body })
 }
@@ -106,6 +119,8 @@ struct Body<'a> {
     /// Somebody looks at it.
     is_read: bool,
     status: u16,
+    /// It is a token server's.
+    of_tokens: bool,
 }
 
 impl Body<'_> {
@@ -118,7 +133,7 @@ impl Body<'_> {
             Accept::Xml => return self.document(bytes),
             Accept::Json | Accept::Text | Accept::Auto => {}
         }
-        let text = self.text(bytes, self.content_type)?;
+        let text = self.text(bytes)?;
         let head = text.trim_start();
         let wanted = match self.accept {
             Accept::Auto => named || head.starts_with(['{', '[']),
@@ -128,10 +143,12 @@ impl Body<'_> {
         if head.is_empty() && (self.accept == Accept::Auto || self.status == 204) {
             return Ok(if named || self.status == 204 { Value::Null } else { Value::String(text) });
         }
+        let is_loose = self.of_tokens && self.accept != Accept::Text;
+        let meant = || if is_loose { token_answer::read(&text) } else { None };
         if !wanted {
-            return Ok(disarmed(Value::String(text)));
+            return Ok(disarmed(meant().unwrap_or(Value::String(text))));
         }
-        match json::read(&text) {
+        match json::read(&text).or_else(|why| meant().ok_or(why)) {
             Ok(value) => Ok(disarmed(value)),
             Err(why) if self.must() && (named || self.accept == Accept::Json) => {
                 Err(format!("is no JSON: {why}"))
@@ -145,23 +162,17 @@ impl Body<'_> {
         self.is_read && (200..300).contains(&self.status)
     }
 
-    fn text(self, bytes: &[u8], content_type: &str) -> Result<String, String> {
-        match decode(bytes, content_type) {
-            Err(name) if self.must() => Err(format!(
-                "is text in the charset `{}`, which nobody knows; hint: `accept: binary` takes its bytes",
-                disarmed_text(name)
-            )),
-            Err(_) => Ok(plain(bytes)),
+    fn text(self, bytes: &[u8]) -> Result<String, String> {
+        match decode(bytes, self.content_type) {
             Ok(text) => Ok(text),
+            Err(why) if self.must() => Err(disarmed_text(no_text(&why, self.content_type))),
+            Err(_) => Ok(legible(bytes, self.content_type)),
         }
     }
 
-    /// XML as a value. Where the content type names no charset, the document does.
+    /// XML as a value.
     fn document(self, bytes: &[u8]) -> Result<Value, String> {
-        let declared = if named(self.content_type).is_empty() { xml::declared(bytes) } else { None };
-        let content_type = declared
-            .map_or(self.content_type.to_owned(), |it| format!("{}; charset={it}", self.content_type));
-        let text = self.text(bytes, &content_type)?;
+        let text = self.text(bytes)?;
         if text.trim().is_empty() && self.status == 204 {
             return Ok(Value::Null);
         }
@@ -173,13 +184,42 @@ impl Body<'_> {
     }
 }
 
+/// Why an answer is no text, and what to do about it.
+fn no_text(why: &NoText, content_type: &str) -> String {
+    const BINARY: &str = "`accept: binary` takes its bytes";
+    match (why, kind_of(content_type)) {
+        (NoText::Invalid { .. }, kind) if is_binary(&kind) => {
+            format!("is `{kind}`, which is no text; hint: {BINARY}")
+        }
+        (NoText::Invalid { .. }, _) => {
+            format!("{why}; hint: whoever sends it has to name its charset, and {BINARY}")
+        }
+        (NoText::Unknown(_), _) => format!("{why}; hint: {BINARY}"),
+    }
+}
+
+/// Whether what is of that kind is bytes and no text.
+fn is_binary(kind: &str) -> bool {
+    let is_text = ["json", "xml", "javascript", "ecmascript", "yaml", "urlencoded", "csv", "sql", "graphql"];
+    match kind.split_once('/') {
+        Some(("application", kind)) => !is_text.iter().any(|it| kind.ends_with(it)),
+        Some(("image" | "audio" | "video" | "font", kind)) => !kind.ends_with("xml"),
+        _ => false,
+    }
+}
+
 /// Bytes, as JSON can hold them.
 fn binary(bytes: &[u8], content_type: &str) -> Value {
     json!({"base64": BASE64_STANDARD.encode(bytes), "type": content_type, "size": bytes.len()})
 }
 
+/// The kind that a content type says, in lower case: `application/json`.
+fn kind_of(content_type: &str) -> String {
+    content_type.split(';').next().unwrap_or_default().trim().to_ascii_lowercase()
+}
+
 fn says_json(content_type: &str) -> bool {
-    let kind = content_type.split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
+    let kind = kind_of(content_type);
     kind.ends_with("/json") || kind.ends_with("+json")
 }
 
@@ -234,7 +274,7 @@ mod tests {
     use super::*;
 
     fn parse(bytes: &[u8], content_type: &str, accept: Accept, status: u16) -> Result<Value, String> {
-        Body { content_type, accept, is_read: true, status }.parse(bytes)
+        Body { content_type, accept, is_read: true, status, of_tokens: false }.parse(bytes)
     }
 
     fn auto(bytes: &[u8], content_type: &str, status: u16) -> Result<Value, String> {
@@ -245,12 +285,13 @@ mod tests {
     fn what_nobody_looks_at_is_not_judged() {
         for (body, content_type) in [
             (&b"OK"[..], "application/json"),
-            (b"{\"mean\": NaN}", "application/json"),
+            (b"{\"mean\": nan}", "application/json"),
             (b"{\"a\":", "application/json"),
             (b"caf\xe9", "text/plain; charset=klingon-8"),
         ] {
             assert!(auto(body, content_type, 200).is_err());
-            let unread = Body { content_type, accept: Accept::Auto, is_read: false, status: 201 };
+            let accept = Accept::Auto;
+            let unread = Body { content_type, accept, is_read: false, status: 201, of_tokens: false };
             assert!(matches!(unread.parse(body), Ok(Value::String(_))), "{content_type}");
         }
     }
@@ -265,6 +306,24 @@ mod tests {
             2
         );
         assert_eq!(auto(b"no", "text/plain; charset=klingon-8", 502), Ok(json!("no")));
+    }
+
+    #[test]
+    fn what_is_no_text_is_told_and_not_changed() {
+        let told = |bytes: &[u8], content_type: &str| auto(bytes, content_type, 200).unwrap_err();
+        let json = told(b"{\"n\":\"caf\xe9\"}", "application/json");
+        assert!(
+            json.contains("no text in UTF-8: the byte at offset 9") && json.contains("charset"),
+            "{json}"
+        );
+        let pdf = told(b"%PDF-1.4\xff\xfe\x00", "Application/PDF");
+        assert!(pdf.contains("`application/pdf`, which is no text; hint: `accept: binary`"), "{pdf}");
+        assert!(told(b"\xff\xd8\xff", "image/jpeg").contains("`image/jpeg`"));
+        assert!(told(b"a\xff", "image/svg+xml").contains("offset 1"));
+        assert_eq!(auto(b"caf\xe9", "text/plain", 502), Ok(json!("caf\u{fffd}")), "a proxy's page");
+        let xml = "<?xml version='1.0' encoding='windows-1251'?><a>\u{cf}</a>";
+        let bytes: Vec<u8> = xml.chars().map(|it| u8::try_from(u32::from(it)).unwrap()).collect();
+        assert!(auto(&bytes, "application/xml", 200).unwrap().as_str().unwrap().ends_with("<a>П</a>"));
     }
 
     #[test]
@@ -303,6 +362,23 @@ mod tests {
     fn an_answer_cannot_name_a_secret() {
         let body = br#"{"a\ufdd0": ["\ufdd0x\ufdd1"]}"#;
         assert_eq!(auto(body, "", 200), Ok(json!({"a\u{FFFD}": ["\u{FFFD}x\u{FFFD}"]})));
+    }
+
+    #[test]
+    fn a_pair_is_not_lost_for_want_of_form() {
+        let kind = "application/x-www-form-urlencoded";
+        let of = |of_tokens| Body {
+            content_type: kind,
+            accept: Accept::Auto,
+            is_read: true,
+            status: 200,
+            of_tokens,
+        };
+        assert_eq!(of(true).parse(b"access_token=A"), Ok(json!({"access_token": "A"})));
+        assert_eq!(of(false).parse(b"access_token=A"), Ok(json!("access_token=A")));
+        let warned = Body { content_type: "application/json", ..of(true) };
+        assert_eq!(warned.parse(b"Notice: x\n{\"access_token\": \"A\"}"), Ok(json!({"access_token": "A"})));
+        assert!(warned.parse(b"Notice: x").is_err());
     }
 
     #[test]

@@ -15,7 +15,7 @@ use crate::model::effect::Tls;
 use crate::model::fault::Fault;
 use crate::world::guard::{Guard, GuardedDns};
 use crate::world::secrets::Opener;
-use crate::world::trouble::cause;
+use crate::world::trouble::{HEADERS_MAX, cause};
 
 /// A server that takes longer to accept a connection is not there.
 const CONNECT_MAX: Duration = Duration::from_secs(10);
@@ -92,6 +92,7 @@ fn builder(guard: &Arc<Guard>, once: bool) -> ClientBuilder {
         .no_proxy()
         .redirect(redirect::Policy::none())
         .referer(false)
+        .http1_max_headers(HEADERS_MAX)
         .dns_resolver(Arc::new(GuardedDns(Arc::clone(guard))))
         .connect_timeout(CONNECT_MAX)
         .pool_max_idle_per_host(if once { 0 } else { IDLE_MAX })

@@ -96,7 +96,7 @@ impl Http {
             let Some(next) = request.redirected(response.status().as_u16(), location, ask)? else {
                 // A status that was heard is no timeout for want of a body that nobody looks at.
                 let patience = ask.unread.then(|| Span(left(call.timeout, started).0 / 2));
-                return body::read(response, ask.accept, patience, ask.bytes_max, &shown).await;
+                return body::read(response, ask, patience, &shown).await;
             };
             if redirects_left == 0 {
                 let message = format!("`{}` redirects more than {} times", shown.place, ask.redirects_max);

@@ -1,11 +1,14 @@
 //! [`Load`]: what a request carries, as bytes, with its secrets opened.
 
+use std::borrow::Cow;
+
 use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
 use sha2::{Digest, Sha256};
 use url::form_urlencoded::Serializer;
 
 use crate::channels::marks::{Piece, pieces};
+use crate::model::charset::{encode, named};
 use crate::model::effect::{Body, Content, Part, mark};
 use crate::model::fault::Fault;
 use crate::model::helpers::hex;
@@ -25,35 +28,65 @@ pub struct Load {
 }
 
 impl Load {
-    /// The load of `body`; none if there is nothing to carry. The same body gives the same bytes.
+    /// The load of `body`; none if there is nothing to carry. The same body gives the same bytes. Text is in
+    /// the charset that `said` names, which is the request's own content type, or else that of the body.
     ///
     /// # Errors
     /// `bad_value`, `missing_secret`.
-    pub fn of(body: &Body, opener: &mut Opener) -> Result<Option<Load>, Fault> {
+    pub fn of(body: &Body, said: Option<&str>, opener: &mut Opener) -> Result<Option<Load>, Fault> {
+        let charset = named(said.unwrap_or_default());
         let (bytes, content_type) = match body {
             Body::None => return Ok(None),
             Body::Json(value) => {
-                (opener.value(value)?.to_string().into_bytes(), "application/json".to_owned())
+                (encoded(&opener.value(value)?.to_string(), &charset)?, "application/json".to_owned())
             }
             Body::Form(pairs) => {
-                let form = Serializer::new(String::new()).extend_pairs(opener.pairs(pairs)?).finish();
-                (form.into_bytes(), "application/x-www-form-urlencoded".to_owned())
+                (form(&opener.pairs(pairs)?, &charset)?, "application/x-www-form-urlencoded".to_owned())
             }
-            Body::Text(text) => (opener.text(text)?.into_bytes(), "text/plain; charset=utf-8".to_owned()),
-            Body::Raw { content_type, content } => (bytes_of(content, opener)?, opener.text(content_type)?),
+            Body::Text(text) => {
+                (encoded(&opener.text(text)?, &charset)?, "text/plain; charset=utf-8".to_owned())
+            }
+            Body::Raw { content_type, content } => {
+                let content_type = opener.text(content_type)?;
+                let charset = named(said.unwrap_or(&content_type));
+                (bytes_of(content, &charset, opener)?, content_type)
+            }
             Body::Multipart(parts) => multipart(parts, opener)?,
             Body::Xml(value) => {
-                let document = xml::write(&opener.value(value)?);
-                (document.map_err(|why| bad_xml(&why))?.into_bytes(), xml_type())
+                let document = xml::write(&opener.value(value)?).map_err(|why| bad_xml(&why))?;
+                (encoded(&document, &charset)?, xml_type("utf-8"))
             }
-            Body::XmlText(text) => (xml_text(text, opener)?.into_bytes(), xml_type()),
+            Body::XmlText(text) => {
+                let document = xml_text(text, opener)?;
+                let own = if charset.is_empty() { xml::declared(document.as_bytes()) } else { Some(charset) };
+                let own = own.unwrap_or_default();
+                let shown = if own.is_empty() { "utf-8" } else { &own };
+                (encoded(&document, &own)?, xml_type(shown))
+            }
         };
         Ok(Some(Load { bytes, content_type }))
     }
 }
 
-fn xml_type() -> String {
-    "application/xml; charset=utf-8".to_owned()
+/// A text as bytes of the charset that is said of it.
+fn encoded(text: &str, charset: &str) -> Result<Vec<u8>, Fault> {
+    encode(text, charset).map_err(|why| Fault::lasting("bad_value", format!("the text of the request {why}")))
+}
+
+/// Fields as a form of that charset.
+fn form(pairs: &[(String, String)], charset: &str) -> Result<Vec<u8>, Fault> {
+    for (name, value) in pairs {
+        encoded(name, charset)?;
+        encoded(value, charset)?;
+    }
+    let own: &dyn Fn(&str) -> Cow<'_, [u8]> = &|text| Cow::Owned(encode(text, charset).unwrap_or_default());
+    let mut form = Serializer::new(String::new());
+    form.encoding_override(Some(own));
+    Ok(form.extend_pairs(pairs).finish().into_bytes())
+}
+
+fn xml_type(charset: &str) -> String {
+    format!("application/xml; charset={charset}")
 }
 
 fn bad_xml(why: &str) -> Fault {
@@ -76,9 +109,10 @@ fn xml_text(text: &str, opener: &mut Opener) -> Result<String, Fault> {
     Ok(whole)
 }
 
-fn bytes_of(content: &Content, opener: &mut Opener) -> Result<Vec<u8>, Fault> {
+/// What is sent; a text in that charset.
+fn bytes_of(content: &Content, charset: &str, opener: &mut Opener) -> Result<Vec<u8>, Fault> {
     match content {
-        Content::Text(text) => Ok(opener.text(text)?.into_bytes()),
+        Content::Text(text) => encoded(&opener.text(text)?, charset),
         Content::Base64(text) => {
             // Line breaks are what mail programs and some APIs put in.
             let text: String = opener.text(text)?.split_ascii_whitespace().collect();
@@ -97,7 +131,8 @@ fn multipart(parts: &[Part], opener: &mut Opener) -> Result<(Vec<u8>, String), F
     let mut loads = Vec::with_capacity(parts.len());
     for part in parts {
         let head = head(part, opener)?;
-        let bytes = bytes_of(&part.content, opener)?;
+        let kind = part.content_type.as_ref().map(|it| opener.text(it)).transpose()?.unwrap_or_default();
+        let bytes = bytes_of(&part.content, &named(&kind), opener)?;
         hash.update(&head);
         hash.update(&bytes);
         loads.push((head, bytes));

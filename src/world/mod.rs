@@ -11,6 +11,7 @@ pub mod sign;
 pub mod request;
 pub mod trouble;
 pub mod clients;
+pub mod token_answer;
 pub mod body;
 pub mod http;
 pub mod grants;

@@ -70,7 +70,8 @@ pub fn prepare(ask: &HttpAsk, key: &str, now: Timestamp, opener: &mut Opener) ->
         Ok(_) | Err(_) => return Err(Fault::lasting("bad_value", "the method is none of HTTP's")),
     };
     let mut headers = headers(&opener.pairs(&ask.headers)?)?;
-    let load = Load::of(&ask.body, opener)?;
+    let said = headers.get(CONTENT_TYPE).and_then(|it| it.to_str().ok());
+    let load = Load::of(&ask.body, said, opener)?;
     let content_type = load.as_ref().map(|it| it.content_type.clone());
     let body = load.map(|it| it.bytes);
     let signed =

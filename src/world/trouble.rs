@@ -9,6 +9,9 @@ use crate::model::time::Span;
 use crate::world::guard::Closed;
 use crate::world::request::Shown;
 
+/// The most headers that an answer may have: some servers say many a thing.
+pub const HEADERS_MAX: usize = 2_000;
+
 /// The fault of a request that got no answer.
 pub fn in_request(error: &reqwest::Error, shown: &Shown) -> Fault {
     let Shown { place, host } = shown;
@@ -23,6 +26,11 @@ pub fn in_request(error: &reqwest::Error, shown: &Shown) -> Fault {
         return untrusted(why, place);
     }
     match cause::<hyper::Error>(error) {
+        Some(why) if why.is_parse_too_large() => {
+            let message =
+                format!("the answer of `{place}` has more than {HEADERS_MAX} headers, or too long ones");
+            Fault::lasting("response_too_large", message)
+        }
         Some(why) if why.is_parse() => {
             Fault::lasting("bad_response", format!("the answer of `{place}` is none of HTTP's"))
         }

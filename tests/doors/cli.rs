@@ -185,6 +185,30 @@ async fn a_file_of_lines() {
     told(&wrong);
 }
 
+/// What a file has is what the process says that it is, as what is typed.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_list_and_a_number_of_a_file() {
+    let (house, place) = scene().await;
+    let file = |name: &str, text: &str| {
+        let path = place.path(name);
+        std::fs::write(&path, text).unwrap();
+        path.display().to_string()
+    };
+    let (list, number) = (file("list.json", "[1]\n"), file("number", "7\n"));
+    for (at, pairs) in [format!("j=@{list} n=@{number} t=@{number}"), format!("j:=@{list} n:=@{number} t=7")]
+        .into_iter()
+        .enumerate()
+    {
+        let reference = format!("r{at}");
+        let pairs: Vec<String> = pairs.split(' ').map(str::to_owned).collect();
+        let ran = run(&place, &reference, &pairs);
+        let read = async |param: &str| kept(&house, "any", &reference, param).await;
+        assert_eq!(read("j").await, Some(Raw::List(vec![Raw::Number("1".to_owned())])), "{ran:?}");
+        assert_eq!(read("n").await, Some(Raw::Number("7".to_owned())), "{ran:?}");
+        assert_eq!(read("t").await, Some(Raw::text("7")), "{ran:?}");
+    }
+}
+
 /// A number is what is typed where the process says that it is one, or it is refused.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_number_that_is_typed() {

@@ -2,6 +2,7 @@
 //! or it is refused with what is wrong, and nothing comes of it.
 
 mod api;
+mod bytes;
 mod cli;
 mod hooks;
 mod partner;

@@ -241,3 +241,47 @@ async fn only_token_hosts_get_what_is_for_token_hosts() {
     let error = RealWorld::new(config("https://a/b".into()), Arc::new(Keyring::default())).unwrap_err();
     assert!(matches!(error, WorldError::OauthHost(entry) if entry == "https://a/b"));
 }
+
+/// A refresh token is good once: a pair that came must not be lost for want of form.
+#[tokio::test]
+async fn a_token_server_may_answer_with_a_form() {
+    let form = "access_token=A&refresh_token=R";
+    let server = Server::saying(200, "Content-Type: application/x-www-form-urlencoded\r\n", form).await;
+    let config = WorldConfig {
+        allow_addresses: vec!["127.0.0.0/8".parse().unwrap()],
+        oauth_hosts: vec![server.url("")],
+        ..WorldConfig::default()
+    };
+    let world = RealWorld::new(config, Arc::new(Keyring::default())).unwrap();
+    let request = HttpAsk { oauth_hosts_only: true, ..get(&server.url("/")) };
+    let pair = json!({"access_token": "A", "refresh_token": "R"});
+    assert_eq!(ask(&world, request).await.unwrap().body, pair);
+    assert_eq!(ask(&world, get(&server.url("/"))).await.unwrap().body, form);
+}
+
+#[tokio::test]
+async fn an_answer_may_have_many_headers() {
+    let headers = |many: usize| -> String {
+        let lines: Vec<String> = (0..many).map(|at| format!("X-{at}: v\r\n")).collect();
+        lines.concat()
+    };
+    let many = Server::saying(200, &headers(1_500), "{}").await;
+    assert_eq!(ask(&world(Keyring::default()), get(&many.url("/"))).await.unwrap().headers["x-1499"], "v");
+    let too_many = Server::saying(200, &headers(2_500), "{}").await;
+    let fault = fault_of(&too_many.url("/")).await;
+    assert_eq!(kind(&fault), ("response_too_large", Class::Lasting));
+    assert!(fault.message.contains("more than 2000 headers"), "{}", fault.message);
+}
+
+#[tokio::test]
+async fn what_is_packed_in_a_way_that_nobody_undoes_is_named() {
+    let zstd = b"\x28\xb5\x2f\xfdhello";
+    let server = Server::new(|_, _| Act::Say(bytes(200, "Content-Encoding: zstd\r\n", zstd))).await;
+    let fault = fault_of(&server.url("/")).await;
+    assert_eq!(kind(&fault), ("bad_response", Class::Lasting));
+    assert!(
+        fault.message.contains("packed by `zstd`") && fault.message.contains("identity"),
+        "{}",
+        fault.message
+    );
+}

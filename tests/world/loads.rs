@@ -23,6 +23,35 @@ async fn carried(body: Body) -> (String, String) {
 }
 
 #[tokio::test]
+async fn a_text_goes_out_in_the_charset_that_is_said_of_it() {
+    let server = Server::saying(200, "", "").await;
+    let kind = "application/x-www-form-urlencoded; charset=windows-1251";
+    let request = |body: Body, kind: Option<&str>| HttpAsk {
+        method: "POST".into(),
+        body,
+        headers: kind.map(|it| ("Content-Type".to_owned(), it.to_owned())).into_iter().collect(),
+        ..get(&server.url("/"))
+    };
+    let sent = async |body: Body, kind: Option<&str>| ask(&world(keyring()), request(body, kind)).await;
+    sent(Body::Form(vec![("a".into(), "Сделка".into())]), Some(kind)).await.unwrap();
+    assert!(server.asked().remove(0).ends_with("\r\n\r\na=%D1%E4%E5%EB%EA%E0"), "{:?}", server.asked());
+    let raw = |text: &str| Body::Raw {
+        content_type: "text/csv; charset=windows-1251".into(),
+        content: Content::Text(text.into()),
+    };
+    let xml = "<?xml version='1.0' encoding='windows-1251'?><a>Сделка</a>";
+    for body in [raw("Сделка"), Body::XmlText(xml.into())] {
+        sent(body, None).await.unwrap();
+        let asked = server.asked().pop().unwrap();
+        assert!(asked.to_lowercase().contains("charset=windows-1251\r\n"), "{asked}");
+        assert!(asked.contains("content-length: 6\r\n") || asked.contains("<a>\u{fffd}"), "{asked}");
+    }
+    let fault = sent(raw("你"), None).await.unwrap_err();
+    assert_eq!(fault.code, "bad_value");
+    assert!(fault.message.contains("a character that windows-1251 does not have"), "{}", fault.message);
+}
+
+#[tokio::test]
 async fn files_and_fields_go_out_as_browsers_send_them() {
     let part = |name: &str, content, file: Option<&str>, content_type: Option<&str>| Part {
         name: name.into(),
