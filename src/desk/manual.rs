@@ -1,5 +1,5 @@
 //! The manual: a page for every kind of node, channel, template and fault, each made of the thing's own file,
-//! and the tables of all of them. The README's tables are these.
+//! and the tables of all of them. The tables in `src/manual/` are these.
 
 use std::fmt::Write as _;
 

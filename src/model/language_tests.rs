@@ -16,7 +16,7 @@ use crate::model::scope::View;
 use crate::model::text::Text;
 
 const FOLDER: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/language/");
-const README: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/README.md");
+const PAGE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/src/manual/differences.md");
 
 fn made(done: Result<Result<Value, Fault>, Mistake>) -> Value {
     match done {
@@ -28,7 +28,7 @@ fn made(done: Result<Result<Value, Fault>, Mistake>) -> Value {
 
 /// The kinds of difference that the manual has a reason for, in the table of that name.
 fn reasons(table: &str) -> BTreeSet<String> {
-    let text = std::fs::read_to_string(README).unwrap();
+    let text = std::fs::read_to_string(PAGE).unwrap();
     let start = text.find(table).unwrap_or_else(|| panic!("the manual has no {table}"));
     let lines = text[start..].lines().skip_while(|it| !it.starts_with("|---"));
     let rows = lines.skip(1).take_while(|it| it.starts_with('|'));
@@ -74,12 +74,9 @@ fn walk(file: &str, theirs: &str, reasons: &BTreeSet<String>, work: impl Fn(&str
 
 #[test]
 fn expressions_are_jinjas_but_for_what_the_manual_says() {
-    walk(
-        "expressions.jsonl",
-        "jinja",
-        &reasons("#### Where expressions differ from Jinja2"),
-        |text, view| made(Expr::parse(text).map(|it| it.eval(view))),
-    );
+    walk("expressions.jsonl", "jinja", &reasons("## Where expressions differ from Jinja2"), |text, view| {
+        made(Expr::parse(text).map(|it| it.eval(view)))
+    });
 }
 
 #[test]
@@ -87,7 +84,7 @@ fn texts_are_handlebars_but_for_what_the_manual_says() {
     walk(
         "templates.jsonl",
         "handlebars",
-        &reasons("#### Where texts differ from handlebars.js"),
+        &reasons("## Where texts differ from handlebars.js"),
         |text, view| made(Text::parse(text).map(|it| it.fill(view).map(Value::from))),
     );
 }

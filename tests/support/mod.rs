@@ -9,3 +9,4 @@ pub(crate) mod shifted;
 pub(crate) mod issuer;
 pub(crate) mod refusing;
 pub(crate) mod log;
+pub(crate) mod manual;
