@@ -1,4 +1,5 @@
-//! Beltline runs processes: YAML files of named nodes through which tasks move, durably.
+//! Beltline runs processes: YAML files of named nodes through which tasks move, durably. The journeys of a
+//! submit, an effect and a hook, and how to add something, are in the `README.md` beside this file.
 //!
 //! The floors, lowest first; a module imports only from the ones above it in this list:
 //!

@@ -2,12 +2,12 @@
 //! problems.
 
 use std::collections::BTreeSet;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use beltline::cli::app::command;
 use beltline::cli::config_file;
 use beltline::cli::metrics;
-use beltline::desk::manual;
+use beltline::desk::{guide, manual};
 use beltline::model::faults;
 use beltline::model::filters::all;
 use beltline::process::parse::parse;
@@ -88,14 +88,20 @@ fn every_process_is_without_problems() {
 
 #[test]
 fn every_scenario_holds() {
-    let scenarios = blocks("yaml").into_iter().filter(|(_, it)| it.contains("\ncases:"));
-    let scenarios: Vec<(String, String)> = scenarios.collect();
-    assert!(!scenarios.is_empty());
+    let blocks = blocks("yaml");
+    let (scenarios, others): (Vec<_>, Vec<_>) =
+        blocks.into_iter().partition(|(_, it)| it.contains("\ncases:"));
+    assert!(scenarios.len() > 5, "{scenarios:?}");
     for (name, text) in scenarios {
         let place = Place::new();
+        // A scenario plays the processes of its own page.
+        for (_, process) in others.iter().filter(|(page, it)| *page == name && it.contains("\nnodes:")) {
+            let id = process.trim_start_matches("process: ").split_whitespace().next().unwrap();
+            place.write(&format!("processes/{id}.yaml"), process);
+        }
         place.write("scenarios/manual.yaml", &text);
         let told = place.ok(&["test"]);
-        assert!(told.contains("0 failed"), "{name}: {told}");
+        assert!(told.contains(" 0 failed"), "{name}: {told}");
     }
 }
 
@@ -117,7 +123,7 @@ fn the_tables_are_those_of_the_code() {
         ("faults", "faults", manual::faults_table()),
         ("templates", "templates", manual::templates_table()),
         ("channels", "channels", manual::channels_table()),
-        ("rest", "metrics", metrics::table()),
+        ("metrics", "metrics", metrics::table()),
         ("filters", "filters", all::filters_table()),
         ("filters", "tests", all::tests_table()),
         ("filters", "methods", all::methods_list()),
@@ -138,6 +144,93 @@ fn the_tables_are_those_of_the_code() {
     assert!(old.is_empty(), "the tables {old:?} are old; `BELTLINE_WRITE=1 cargo test readme` writes them");
 }
 
+/// The links of a text, without those in code.
+fn links(text: &str) -> Vec<String> {
+    let mut code = false;
+    let prose = text.lines().filter(|line| {
+        code ^= line.trim_start().starts_with("```");
+        !code
+    });
+    let prose: Vec<&str> = prose.flat_map(|line| line.split('`').step_by(2)).collect();
+    let prose = prose.join(" ");
+    prose.split("](").skip(1).map(|rest| rest.split(')').next().unwrap().to_owned()).collect()
+}
+
+/// How a forge links to the headings of a text.
+fn anchors(text: &str) -> BTreeSet<String> {
+    let heads = text.lines().filter(|line| line.starts_with('#'));
+    let words = heads.map(|line| line.trim_start_matches('#').trim().to_lowercase());
+    let kept = words.map(|it| {
+        let kept = it.chars().filter(|it| it.is_alphanumeric() || [' ', '-', '_'].contains(it));
+        kept.collect::<String>().replace(' ', "-")
+    });
+    kept.collect()
+}
+
+#[test]
+fn every_link_leads_somewhere() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let mut pages = book::all();
+    for name in ["src/README.md", "tests/README.md"] {
+        pages.push((name.to_owned(), std::fs::read_to_string(root.join(name)).unwrap()));
+    }
+    let (mut many, mut wrong) = (0, Vec::new());
+    for (name, text) in &pages {
+        let folder = root.join(name).parent().unwrap().to_owned();
+        for link in links(text).into_iter().filter(|it| !it.starts_with("https://")) {
+            many += 1;
+            let (file, anchor) = link.split_once('#').unwrap_or((&link, ""));
+            let target = if file.is_empty() { root.join(name) } else { folder.join(file) };
+            let there = anchor.is_empty()
+                || std::fs::read_to_string(&target).is_ok_and(|it| anchors(&it).contains(anchor));
+            if !target.exists() || !there {
+                wrong.push(format!("{name} leads to {link}"));
+            }
+        }
+    }
+    assert!(many > 60, "only {many} links");
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+#[test]
+fn every_file_that_the_maps_name_is_there() {
+    for (map, folder) in [("src/README.md", "src"), ("tests/README.md", "tests")] {
+        let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+        let text = std::fs::read_to_string(root.join(map)).unwrap();
+        let quoted = text.split('`').skip(1).step_by(2);
+        let ends = [".rs", ".yaml", ".md", ".txt", ".json", "/"];
+        let files = quoted.filter(|it| ends.iter().any(|end| it.ends_with(end)) && !it.contains(' '));
+        let files: Vec<&str> = files.filter(|it| !it.contains("NAME") && !it.contains('*')).collect();
+        assert!(files.len() > 30, "{files:?}");
+        let places = [root.join(folder), root.to_owned(), root.join("src/engine")];
+        let missing: Vec<&&str> =
+            files.iter().filter(|file| !places.iter().any(|place| place.join(file).exists())).collect();
+        assert!(missing.is_empty(), "{map} names what is not there: {missing:?}");
+    }
+}
+
+#[test]
+fn the_front_door_is_short_and_leads_to_every_page() {
+    let readme = book::readme();
+    assert!(readme.lines().count() <= 200, "the README has {} lines", readme.lines().count());
+    let links = links(&readme);
+    for name in book::names() {
+        assert!(links.contains(&format!("src/manual/{name}.md")), "the README does not lead to `{name}`");
+        assert!(guide::find(&name).is_some(), "`{name}` is not in the list of `desk/guide.rs`");
+    }
+    let rust = include_str!("../Cargo.toml").split("rust-version = \"").nth(1).unwrap();
+    let rust = rust.split('"').next().unwrap();
+    assert!(readme.contains(&format!("Rust {rust} or newer")), "Rust {rust} is not what the README wants");
+}
+
+#[test]
+fn a_name_stands_for_one_page() {
+    let mut names = BTreeSet::new();
+    for page in manual::pages() {
+        assert!(names.insert(page.name), "there are two pages about `{}`", page.name);
+    }
+}
+
 #[test]
 fn every_fault_that_is_made_has_a_page() {
     let mut made = BTreeSet::new();
@@ -145,6 +238,9 @@ fn every_fault_that_is_made_has_a_page() {
     while let Some(path) = files.pop() {
         if path.is_dir() {
             files.extend(std::fs::read_dir(&path).unwrap().map(|it| it.unwrap().path()));
+            continue;
+        }
+        if path.extension().is_none_or(|it| it != "rs") {
             continue;
         }
         // Simulated providers make no faults, and what unit tests make is no fault of ours.

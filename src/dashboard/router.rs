@@ -17,8 +17,8 @@ use crate::dashboard::page::Oops;
 use crate::dashboard::routes::Routes;
 use crate::dashboard::tongue::answered;
 use crate::dashboard::{about, account, add, audit, changes, channels, copy, edit, events, fault, home};
-use crate::dashboard::{login, orders, process, search, secrets, setup, task, templates, tokens, upstream};
-use crate::dashboard::{users, vars};
+use crate::dashboard::{login, manual, orders, process, search, secrets, setup, task, templates, tokens};
+use crate::dashboard::{upstream, users, vars};
 use crate::desk::actor::Right;
 use crate::desk::desk::Desk;
 use crate::desk::need::Need;
@@ -44,7 +44,7 @@ pub fn doors() -> Vec<Door> {
 
 fn routes() -> Routes {
     use Need::{Everywhere, Here, Known, Nothing, Somewhere};
-    use Right::{Admin, Edit, Read, Run, Secrets};
+    use Right::{Edit, Read, Run, Secrets};
     let routes = Routes::default()
         .get("/", Nothing, async || Redirect::to(HOME))
         .get("/dashboard/assets/{name}", Nothing, asset)
@@ -58,6 +58,8 @@ fn routes() -> Routes {
         .get("/dashboard/events", Somewhere(Read), events::listen)
         .get("/dashboard/about", Everywhere(Read), about::look)
         .get("/dashboard/faults/{code}", Known, fault::look)
+        .get("/dashboard/manual", Known, manual::contents)
+        .get("/dashboard/manual/{page}", Known, manual::look)
         .get("/dashboard/templates", Known, templates::gallery)
         .get("/dashboard/templates/{template}", Known, templates::look)
         .get("/dashboard/templates/{template}/graph", Known, templates::graph)
@@ -97,6 +99,13 @@ fn routes() -> Routes {
         .post("/dashboard/p/{process}/task/move", Here(Run), orders::shift)
         .post("/dashboard/p/{process}/task/cancel", Here(Run), orders::cancel)
         .post("/dashboard/p/{process}/task/ack", Here(Run), orders::ack);
+    people(routes).get("/dashboard/{*rest}", Known, nowhere)
+}
+
+/// Oneself, and everybody else.
+fn people(routes: Routes) -> Routes {
+    use Need::{Everywhere, Known};
+    use Right::Admin;
     routes
         .post("/dashboard/logout", Known, login::leave)
         .get("/dashboard/account", Known, account::look)
@@ -110,7 +119,6 @@ fn routes() -> Routes {
         .post("/dashboard/tokens/make", Everywhere(Admin), tokens::make)
         .post("/dashboard/tokens/forget", Everywhere(Admin), tokens::forget)
         .get("/dashboard/audit", Everywhere(Admin), audit::look)
-        .get("/dashboard/{*rest}", Known, nowhere)
 }
 
 async fn nowhere(uri: Uri) -> Oops {

@@ -1,5 +1,5 @@
-//! The manual: a page for every kind of node, channel, template and fault, each made of the thing's own file,
-//! and the tables of all of them. The tables in `src/manual/` are these.
+//! The manual: the pages that were written by hand, and a page for every kind of node, channel, template and
+//! fault, each made of the thing's own file; and the tables of all of them, which stand in `src/manual/`.
 
 use std::fmt::Write as _;
 
@@ -7,6 +7,7 @@ use serde::Serialize;
 
 use crate::channels::CHANNELS;
 use crate::channels::spec::{COMMON, Spec as ChannelSpec};
+use crate::desk::guide;
 use crate::desk::templates::{self, Template};
 use crate::model::entry::{Entry, Group};
 use crate::model::fault::Class;
@@ -20,6 +21,8 @@ use crate::process::schema::{FieldDoc, common_fields, fields, manual};
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Topic {
+    /// Whatever somebody wrote a page about.
+    Guide,
     /// A kind of node.
     Kind,
     /// A way to reach a person.
@@ -43,11 +46,22 @@ pub struct Page {
 
 /// All pages, in the order of the manual.
 pub fn pages() -> Vec<Page> {
+    let guides = guide::GUIDES.iter().map(|it| page(it.name, Topic::Guide, &it.about()));
     let kinds = KINDS.iter().map(|it| page(it.name, Topic::Kind, it.about));
     let channels = CHANNELS.iter().map(|it| page(it.name, Topic::Channel, it.about));
     let templates = templates::all().map(|it| page(it.name, Topic::Template, &purpose(it)));
     let faults = faults::all().map(|it| page(it.code, Topic::Fault, it.about));
-    kinds.chain(channels).chain(templates).chain(faults).collect()
+    guides.chain(kinds).chain(channels).chain(templates).chain(faults).collect()
+}
+
+impl Page {
+    /// What stands above it: a title, or the name of the thing.
+    pub fn title(&self) -> &'static str {
+        match self.topic {
+            Topic::Guide => guide::find(self.name).map_or(self.name, guide::Guide::title),
+            Topic::Kind | Topic::Channel | Topic::Template | Topic::Fault => self.name,
+        }
+    }
 }
 
 fn page(name: &'static str, topic: Topic, about: &str) -> Page {
@@ -59,6 +73,7 @@ pub fn text(page: &Page) -> String {
     let kind = || KINDS.iter().find(|it| it.name == page.name).map(of_kind);
     let channel = || CHANNELS.iter().find(|it| it.name == page.name).map(of_channel);
     let text = match page.topic {
+        Topic::Guide => guide::find(page.name).map(guide::Guide::text),
         Topic::Kind => kind(),
         Topic::Channel => channel(),
         Topic::Template => templates::find(page.name).map(of_template),

@@ -44,6 +44,7 @@ pub mod processes;
 pub mod changes;
 pub mod files;
 pub mod load;
+pub mod guide;
 pub mod manual;
 pub mod cloning;
 pub mod upstream;

@@ -43,6 +43,8 @@
 //! If no channel delivers, the alarm stays open and undelivered, where a person can see it, and the next try
 //! is made, from the first rung on, when the task comes by again, or every five minutes while it waits here.
 //! A `notify` node with `resolves: true` closes the alarm, and tells whoever was told of it.
+//!
+//! All of it is explained in [escalation](escalations.md).
 
 use schemars::JsonSchema;
 use serde::Deserialize;

@@ -82,6 +82,8 @@
 //!   save: {leads: "= response.items|length", all: "= not response.truncated"}
 //!   next: done
 //! ```
+//!
+//! All of it is explained in [HTTP requests](http-requests.md).
 
 use schemars::JsonSchema;
 use serde::Deserialize;

@@ -132,7 +132,7 @@ async fn people(house: &House) {
 }
 
 /// The pages there are, with names for their pictures.
-const PAGES: [(&str, &str); 34] = [
+const PAGES: [(&str, &str); 38] = [
     ("home", "/dashboard"),
     ("process", "/dashboard/p/bitrix"),
     ("yaml", "/dashboard/p/bitrix/yaml"),
@@ -152,6 +152,10 @@ const PAGES: [(&str, &str); 34] = [
     ("task-calls", "/dashboard/p/rounds/task?ref=one"),
     ("task-fault", "/dashboard/p/deaf/task?ref=one"),
     ("fault", "/dashboard/faults/http_connect"),
+    ("manual", "/dashboard/manual"),
+    ("manual-kind", "/dashboard/manual/http"),
+    ("manual-filters", "/dashboard/manual/filters"),
+    ("manual-tokens", "/dashboard/manual/tokens"),
     ("templates", "/dashboard/templates"),
     ("template", "/dashboard/templates/bitrix-oauth"),
     ("channels", "/dashboard/channels"),

@@ -8,6 +8,7 @@ use beltline::sim::notifiers::Keys;
 use serde_json::json;
 
 use crate::browser::browser::Browser;
+use crate::browser::front;
 
 /// The engine, the simulated portal and its Telegram, and a channel to the author.
 async fn stage() -> Stage {
@@ -54,6 +55,7 @@ async fn a_token_is_got_kept_lost_and_healed_by_clicking() {
     let renewed = async || stage.task("bitrix", "token").await.unwrap()["params"]["renewed_at"].as_i64();
     let first = renewed().await;
     browser.until("the token is renewed", async || renewed().await > first).await;
+    front::take(&browser).await;
     // Broken: the page says so, and so does Telegram.
     stage.refuse(true).await.unwrap();
     browser.reads("doesn't update").await;

@@ -106,6 +106,8 @@ const PAGES: &[(&str, &str, &str)] = &[
     ("POST", "/dashboard/channels/forget", "secrets everywhere"),
     ("GET", "/dashboard/events", "read somewhere"),
     ("GET", "/dashboard/faults/{code}", "known"),
+    ("GET", "/dashboard/manual", "known"),
+    ("GET", "/dashboard/manual/{page}", "known"),
     ("GET", "/dashboard/login", "open"),
     ("POST", "/dashboard/login", "open"),
     ("GET", "/dashboard/p/{process}", "read here"),

@@ -2,9 +2,14 @@
 
 use std::path::{Path, PathBuf};
 
+/// Where a file lies that is named from the top.
+pub(crate) fn below(name: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join(name)
+}
+
 /// Where a page of the manual lies.
 pub(crate) fn path(name: &str) -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("src/manual").join(name).with_extension("md")
+    below("src/manual").join(name).with_extension("md")
 }
 
 /// The text of a page.
@@ -15,12 +20,12 @@ pub(crate) fn page(name: &str) -> String {
 
 /// The README.
 pub(crate) fn readme() -> String {
-    std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/README.md")).unwrap()
+    std::fs::read_to_string(below("README.md")).unwrap()
 }
 
 /// The names of all pages, in their order.
 pub(crate) fn names() -> Vec<String> {
-    let folder = std::fs::read_dir(concat!(env!("CARGO_MANIFEST_DIR"), "/src/manual")).unwrap();
+    let folder = std::fs::read_dir(below("src/manual")).unwrap();
     let paths = folder.map(|entry| entry.unwrap().path());
     let pages = paths.filter(|path| path.extension().is_some_and(|extension| extension == "md"));
     let mut names: Vec<String> =

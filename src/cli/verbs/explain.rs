@@ -5,15 +5,17 @@ use clap::Args;
 use serde_json::json;
 
 use crate::cli::out::{Look, Out, one_line};
+use crate::cli::prose;
 use crate::cli::session::Session;
 use crate::cli::suggest::nearest;
 use crate::desk::manual::{Page, Topic, pages, text};
 
-/// Explain a kind of node, a channel, a template or a fault
+/// Print a page of the manual
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
   beltline explain                    # all that there is a page about
+  beltline explain language
   beltline explain http
   beltline explain telegram
   beltline explain bitrix-oauth
@@ -39,7 +41,7 @@ impl Explain {
             json!({"name": name, "topic": topic, "about": about, "text": text(page)})
         });
         out.answer(&json!({"items": told.collect::<Vec<_>>()}), || {
-            found.iter().try_for_each(|page| out.raw(pretty(&text(page), out).as_bytes()))
+            found.iter().try_for_each(|page| prose::print(&text(page), out))
         })
     }
 }
@@ -54,6 +56,7 @@ fn unknown(name: &str, all: &[Page]) -> anyhow::Error {
 
 fn contents(all: &[Page], out: &Out) -> Result<()> {
     for (topic, title) in [
+        (Topic::Guide, "Manual"),
         (Topic::Kind, "Kinds of node"),
         (Topic::Channel, "Channels"),
         (Topic::Template, "Templates"),
@@ -65,22 +68,4 @@ fn contents(all: &[Page], out: &Out) -> Result<()> {
         out.line("")?;
     }
     out.line("`beltline explain NAME` prints a page.")
-}
-
-/// The fences of code stand out by their indent; the rest is as it was written.
-fn pretty(text: &str, out: &Out) -> String {
-    let mut code = false;
-    let mut lines = Vec::new();
-    for line in text.trim_end().lines() {
-        if line.starts_with("```") {
-            code = !code;
-        } else if code {
-            lines.push(out.paint(Look::Good, &format!("    {line}")));
-        } else if line.ends_with(':') && !line.starts_with(' ') {
-            lines.push(out.paint(Look::Bold, line));
-        } else {
-            lines.push(line.to_owned());
-        }
-    }
-    lines.join("\n") + "\n"
 }
