@@ -14,8 +14,8 @@ const FLOORS: [&[&str]; 8] = [
     &["nodes"],
     &["process"],
     &["engine"],
-    &["store", "world", "sim", "desk", "rehearsal"],
-    &["gate"],
+    &["store", "outbound", "sim", "service", "scenario"],
+    &["middleware"],
     &["api", "dashboard", "cli"],
 ];
 /// The floors that know no I/O, no clock and no chance.
@@ -26,7 +26,7 @@ const PURE_FILES: [&str; 7] =
 /// What does not occur on a pure floor.
 const IMPURE: [&str; 9] =
     ["async ", "tokio", "std::fs", "std::net", "std::env", "SystemTime", "Instant::", "rand::", "getrandom"];
-/// The only file that knows all edges.
+/// The only file that knows all adapters.
 const KNOWS_ALL: &str = "cli/serve.rs";
 const FILE_LINES_MAX: usize = 500;
 const FUNCTION_LINES_MAX: usize = 70;
@@ -52,7 +52,7 @@ impl File {
         self.path.ends_with("mod.rs") || self.path == "lib.rs"
     }
 
-    /// What it imports, as `engine::edges`, without its tests.
+    /// What it imports, as `engine::ports`, without its tests.
     fn imports(&self) -> Vec<Vec<String>> {
         let code = self.text.split("#[cfg(test)]").next().unwrap_or_default();
         let uses = code.split("crate::").skip(1);
@@ -62,7 +62,7 @@ impl File {
             let parts = |path: &str| -> Vec<String> {
                 path.split("::").filter(|it| !it.is_empty()).map(str::to_owned).collect()
             };
-            // `crate::world::{body, trouble}` imports two.
+            // `crate::outbound::{body, trouble}` imports two.
             let group = after.strip_prefix('{').and_then(|it| it.split_once('}')).map(|(group, _)| group);
             match group {
                 Some(group) => group.split(',').map(|it| parts(&format!("{path}{}", it.trim()))).collect(),
@@ -208,24 +208,24 @@ pub mod {name};"
 }
 
 #[test]
-fn edges_belong_to_the_engine() {
-    for edge in ["Store", "World", "Clock"] {
-        let line = format!("pub trait {edge}");
+fn the_ports_belong_to_the_engine() {
+    for port in ["Store", "Outbound", "Clock"] {
+        let line = format!("pub trait {port}:");
         let homes: Vec<String> =
             files("src").into_iter().filter(|it| it.text.contains(&line)).map(|it| it.path).collect();
-        assert_eq!(homes, ["engine/edges.rs"], "{edge}");
+        assert_eq!(homes, ["engine/ports.rs"], "{port}");
     }
 }
 
 #[test]
-fn the_ways_in_speak_to_the_desk() {
+fn the_ways_in_speak_to_the_service() {
     let mut wrong = Vec::new();
     for file in files("src") {
         if !["api", "dashboard"].contains(&file.folder()) {
             continue;
         }
         for import in file.imports() {
-            if ["store", "world", "sim", "cli", "nodes"].contains(&import[0].as_str()) {
+            if ["store", "outbound", "sim", "cli", "nodes"].contains(&import[0].as_str()) {
                 wrong.push(format!("{} imports from {}", file.path, import.join("::")));
             }
         }
@@ -298,4 +298,36 @@ fn every_module_is_on_a_list() {
         }
     }
     none(&wrong);
+}
+
+/// One word for one thing: who searches for a type finds it.
+#[test]
+fn a_public_type_name_is_unique() {
+    let mut places: BTreeMap<String, Vec<String>> = BTreeMap::new();
+    for file in files("src") {
+        for name in public_types(&file) {
+            places.entry(name).or_default().push(file.path.clone());
+        }
+    }
+    assert!(places.len() > 500, "types are found: {}", places.len());
+    let twice = places.iter().filter(|(_, at)| at.len() > 1);
+    none(&twice.map(|(name, at)| format!("`{name}` is in {}", at.join(" and "))).collect::<Vec<_>>());
+}
+
+fn public_types(file: &File) -> Vec<String> {
+    let parsed = syn::parse_file(&file.text).expect("a file of the house parses");
+    let mut found = Vec::new();
+    for item in &parsed.items {
+        let (visible, name) = match item {
+            syn::Item::Struct(it) => (&it.vis, &it.ident),
+            syn::Item::Enum(it) => (&it.vis, &it.ident),
+            syn::Item::Trait(it) => (&it.vis, &it.ident),
+            syn::Item::Type(it) => (&it.vis, &it.ident),
+            _ => continue,
+        };
+        if matches!(visible, syn::Visibility::Public(_)) {
+            found.push(name.to_string());
+        }
+    }
+    found
 }

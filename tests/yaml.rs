@@ -7,9 +7,10 @@ use std::collections::BTreeSet;
 use beltline::process::yaml::read;
 use serde_json::{Map, Value, json};
 
+use crate::support::manual;
+
 const ROWS: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/language/yaml.jsonl");
-const README: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/README.md");
-const TABLE: &str = "#### Where YAML differs from YAML 1.2";
+const TABLE: &str = "## Where YAML differs from YAML 1.2";
 
 fn ours(text: &str) -> Value {
     let (tree, problems) = read(text);
@@ -21,7 +22,7 @@ fn ours(text: &str) -> Value {
 
 /// The kinds of difference that the manual has a reason for.
 fn reasons() -> BTreeSet<String> {
-    let text = std::fs::read_to_string(README).unwrap();
+    let text = manual::page("differences");
     let start = text.find(TABLE).unwrap_or_else(|| panic!("the manual has no {TABLE}"));
     let rows = text[start..].lines().skip_while(|it| !it.starts_with("|---")).skip(1);
     let rows = rows.take_while(|it| it.starts_with('|'));

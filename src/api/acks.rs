@@ -10,15 +10,15 @@ use utoipa_axum::routes;
 use crate::api::app::App;
 use crate::api::hooks::{refused, wants_page};
 use crate::api::pages::{asks_to, says};
-use crate::api::problem::Problem;
+use crate::api::problem::ApiProblem;
 use crate::api::routes::Routes;
 use crate::api::take::{At, process};
-use crate::desk::acks::Acked;
-use crate::desk::need::Need;
+use crate::service::acks::Acked;
+use crate::service::permission::Permission;
 
 /// The routes.
 pub fn routes() -> Routes {
-    Routes::of("acks").add(Need::Key, routes!(look)).add(Need::Key, routes!(acknowledge))
+    Routes::of("acks").add(Permission::Key, routes!(look)).add(Permission::Key, routes!(acknowledge))
 }
 
 /// Asks a person whether the alarm is in hand. Nothing happens: mail scanners and messengers follow links.
@@ -26,7 +26,7 @@ pub fn routes() -> Routes {
     params(("process" = String, Path), ("key" = String, Path)),
     responses((status = 200, body = String, content_type = "text/html"), (status = 410)))]
 async fn look(State(app): State<App>, At((id, key)): At<(String, String)>, headers: HeaderMap) -> Response {
-    let bell = async { Ok(app.desk.bell(&process(&id)?, &key).await?) };
+    let bell = async { Ok(app.service.bell(&process(&id)?, &key).await?) };
     match bell.await {
         Ok(bell) => {
             let about = format!(
@@ -50,7 +50,8 @@ async fn acknowledge(
     At((id, key)): At<(String, String)>,
     headers: HeaderMap,
 ) -> Response {
-    let acked: Result<Acked, Problem> = async { Ok(app.desk.acknowledge(&process(&id)?, &key).await?) }.await;
+    let acked: Result<Acked, ApiProblem> =
+        async { Ok(app.service.acknowledge(&process(&id)?, &key).await?) }.await;
     let (status, word, text) = match acked {
         Ok(Acked::Acknowledged) => (StatusCode::OK, "acknowledged", "Nobody is told more."),
         Ok(Acked::Kept) => (StatusCode::ACCEPTED, "kept", "It is kept, and will be read at once."),

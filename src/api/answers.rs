@@ -8,7 +8,7 @@ use utoipa::openapi::path::{Operation, Parameter, ParameterBuilder, ParameterIn}
 use utoipa::openapi::{Content, OpenApi, Ref, RefOr, Required, Response};
 
 use crate::api::problem::{CONTENT_TYPE_TEXT, ProblemBody};
-use crate::desk::need::Need;
+use crate::service::permission::Permission;
 
 /// The name of the problem's schema.
 const PROBLEM: &str = "Problem";
@@ -57,7 +57,7 @@ pub struct Form<'a> {
     /// The name of the file that it is in: what its functions are called is unique there.
     pub area: &'a str,
     /// What it asks.
-    pub need: Need,
+    pub need: Permission,
     /// Its method.
     pub method: &'a Method,
 }
@@ -109,7 +109,7 @@ pub fn share(api: &mut OpenApi) {
     for (status, about) in ERRORS {
         let Ok(code) = StatusCode::from_u16(status) else { continue };
         let mut response = Response::new(about);
-        fill(&mut response, Need::Known);
+        fill(&mut response, Permission::Known);
         components.responses.insert(shared(code), response.into());
     }
     // What is taken away may have been the last that referred to something else.
@@ -171,10 +171,10 @@ fn described(parameter: Parameter) -> Parameter {
 }
 
 /// A problem; for who follows a link with a browser, a page.
-fn fill(response: &mut Response, need: Need) {
+fn fill(response: &mut Response, need: Permission) {
     let problem = Content::new(Some(Ref::from_schema_name(PROBLEM)));
     response.content.insert(CONTENT_TYPE_TEXT.to_owned(), problem.into());
-    if need == Need::Key {
+    if need == Permission::Key {
         response.content.insert(PAGE.to_owned(), Content::new(Some(String::schema())).into());
     }
 }

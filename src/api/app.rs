@@ -8,11 +8,11 @@ use std::time::Duration;
 use axum::Router;
 use tokio_util::sync::CancellationToken;
 
-use crate::api::body::Room;
-use crate::desk::desk::Desk;
-use crate::gate::client::Front;
-use crate::gate::connections::ConnectionLimits;
-use crate::gate::shares::Shares;
+use crate::api::body::BodyMemory;
+use crate::middleware::client::Front;
+use crate::middleware::connections::ConnectionLimits;
+use crate::middleware::shares::Shares;
+use crate::service::service::Service;
 
 /// How long requests under way may take when the server stops, if nothing is said.
 const FINISH_MAX: Duration = Duration::from_secs(3);
@@ -32,7 +32,7 @@ pub struct App(Arc<Parts>);
 #[derive(Clone)]
 pub struct Parts {
     /// Every verb.
-    pub desk: Arc<Desk>,
+    pub service: Arc<Service>,
     /// The metrics, if they are gathered.
     pub metrics: Option<Metrics>,
     /// The names a request may call this server by; none: any.
@@ -42,7 +42,7 @@ pub struct Parts {
     /// What stands in front of the server.
     pub front: Arc<Front>,
     /// Where bodies from anybody are held while they are read.
-    pub room: Room,
+    pub room: BodyMemory,
     /// The streams of events that are open, by who listens.
     pub streams: Arc<Shares<String>>,
     /// How many connections there may be.
@@ -63,14 +63,14 @@ impl Deref for App {
 
 impl App {
     /// Without metrics, for any host.
-    pub fn new(desk: Arc<Desk>, stop: CancellationToken) -> App {
+    pub fn new(service: Arc<Service>, stop: CancellationToken) -> App {
         App(Arc::new(Parts {
-            desk,
+            service,
             metrics: None,
             hosts: None,
             pages: None,
             front: Arc::default(),
-            room: Room::default(),
+            room: BodyMemory::default(),
             streams: Shares::new(STREAMS_EACH),
             connections: ConnectionLimits::default(),
             stop,
@@ -125,7 +125,7 @@ impl App {
     #[must_use]
     pub fn on_loopback(self) -> App {
         let mut hosts: Vec<String> = ["localhost", "127.0.0.1", "[::1]"].map(str::to_owned).into();
-        let public = url::Url::parse(&self.desk.public_url()).ok();
+        let public = url::Url::parse(&self.service.public_url()).ok();
         hosts.extend(public.as_ref().and_then(|it| it.host_str()).map(str::to_ascii_lowercase));
         self.with(|parts| parts.hosts = Some(hosts.into()))
     }

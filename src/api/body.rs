@@ -10,7 +10,7 @@ use futures::StreamExt;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::timeout;
 
-use crate::api::problem::Problem;
+use crate::api::problem::ApiProblem;
 
 /// How long a body may take: whoever sends it byte by byte holds a connection no longer.
 pub const BODY_TIMEOUT: Duration = Duration::from_secs(20);
@@ -21,11 +21,11 @@ const UNHEARD_BYTES_MAX: usize = 16 * 1024 * 1024;
 
 /// How much is held of all bodies that are being read.
 #[derive(Clone, Debug)]
-pub struct Room(Arc<Semaphore>);
+pub struct BodyMemory(Arc<Semaphore>);
 
-impl Default for Room {
-    fn default() -> Room {
-        Room(Arc::new(Semaphore::new(HELD_KIB_MAX)))
+impl Default for BodyMemory {
+    fn default() -> BodyMemory {
+        BodyMemory(Arc::new(Semaphore::new(HELD_KIB_MAX)))
     }
 }
 
@@ -43,12 +43,12 @@ pub struct Whole {
 /// # Errors
 /// `body_too_large`, `body_too_slow`, `bad_body`, and `busy` when there is no room for it now.
 pub async fn whole(
-    room: &Room,
+    room: &BodyMemory,
     headers: &HeaderMap,
     body: Body,
     bytes_max: usize,
     within: Duration,
-) -> Result<Whole, Problem> {
+) -> Result<Whole, ApiProblem> {
     let mut stream = body.into_data_stream();
     let said = headers.get(header::CONTENT_LENGTH).and_then(|it| it.to_str().ok()?.parse::<usize>().ok());
     if said.is_some_and(|it| it > bytes_max) {
@@ -67,16 +67,20 @@ pub async fn whole(
         Ok(done) => done,
         Err(_) => {
             let detail = format!("the body did not arrive within {} seconds", within.as_secs());
-            Err(Problem::new(StatusCode::REQUEST_TIMEOUT, "body_too_slow", detail))
+            Err(ApiProblem::new(StatusCode::REQUEST_TIMEOUT, "body_too_slow", detail))
         }
     }
 }
 
-async fn gather(room: &Room, stream: &mut BodyDataStream, bytes_max: usize) -> Result<Whole, Problem> {
+async fn gather(
+    room: &BodyMemory,
+    stream: &mut BodyDataStream,
+    bytes_max: usize,
+) -> Result<Whole, ApiProblem> {
     let mut whole = Whole { bytes: Vec::new(), place: Vec::new() };
     let mut kib = 0;
     while let Some(part) = stream.next().await {
-        let bad = |_| Problem::new(StatusCode::BAD_REQUEST, "bad_body", "the body did not arrive whole");
+        let bad = |_| ApiProblem::new(StatusCode::BAD_REQUEST, "bad_body", "the body did not arrive whole");
         let part = part.map_err(bad)?;
         let bytes = whole.bytes.len() + part.len();
         if bytes > bytes_max {
@@ -109,14 +113,14 @@ async fn forget(stream: &mut BodyDataStream, within: Duration) {
     drop(timeout(within, listen).await);
 }
 
-fn too_large(bytes_max: usize) -> Problem {
+fn too_large(bytes_max: usize) -> ApiProblem {
     let detail = format!("the body is larger than the {bytes_max} bytes that are taken here");
-    Problem::new(StatusCode::PAYLOAD_TOO_LARGE, "body_too_large", detail)
+    ApiProblem::new(StatusCode::PAYLOAD_TOO_LARGE, "body_too_large", detail)
 }
 
-fn busy() -> Problem {
+fn busy() -> ApiProblem {
     let detail = "too much is being read at once; hint: try again in a moment";
-    Problem::new(StatusCode::SERVICE_UNAVAILABLE, "busy", detail)
+    ApiProblem::new(StatusCode::SERVICE_UNAVAILABLE, "busy", detail)
 }
 
 #[cfg(test)]
@@ -131,7 +135,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_body_that_never_ends_is_given_up() {
-        let (room, headers) = (Room::default(), HeaderMap::new());
+        let (room, headers) = (BodyMemory::default(), HeaderMap::new());
         let read = whole(&room, &headers, endless(), 10, Duration::from_millis(20)).await;
         let problem = read.unwrap_err();
         assert_eq!((problem.status.as_u16(), &*problem.code), (408, "body_too_slow"));
@@ -141,21 +145,23 @@ mod tests {
     async fn what_is_too_large_is_refused_whether_it_says_so_or_not() {
         let within = Duration::from_secs(20);
         let parts = stream::iter((0..11).map(|_| Ok::<_, std::io::Error>(vec![7u8])));
-        let read = whole(&Room::default(), &HeaderMap::new(), Body::from_stream(parts), 10, within).await;
+        let read =
+            whole(&BodyMemory::default(), &HeaderMap::new(), Body::from_stream(parts), 10, within).await;
         assert_eq!(read.unwrap_err().code, "body_too_large");
         let mut headers = HeaderMap::new();
         headers.insert(header::CONTENT_LENGTH, 11.into());
         // Nothing is read of what asks first: this body would never end.
         headers.insert(header::EXPECT, "100-continue".parse().unwrap());
-        let read = whole(&Room::default(), &headers, endless(), 10, within).await;
+        let read = whole(&BodyMemory::default(), &headers, endless(), 10, within).await;
         assert_eq!(read.unwrap_err().code, "body_too_large");
-        let exact = whole(&Room::default(), &HeaderMap::new(), Body::from(vec![7u8; 10]), 10, within).await;
+        let exact =
+            whole(&BodyMemory::default(), &HeaderMap::new(), Body::from(vec![7u8; 10]), 10, within).await;
         assert_eq!(exact.unwrap().bytes.len(), 10);
     }
 
     #[tokio::test]
     async fn the_room_is_given_back() {
-        let room = Room::default();
+        let room = BodyMemory::default();
         let within = Duration::from_secs(20);
         let bytes = HELD_KIB_MAX * 1024;
         let read =

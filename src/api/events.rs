@@ -14,19 +14,19 @@ use utoipa::IntoParams;
 use utoipa_axum::routes;
 
 use crate::api::app::{App, STREAMS_EACH};
-use crate::api::problem::Problem;
+use crate::api::problem::ApiProblem;
 use crate::api::routes::Routes;
-use crate::api::take::{Ask, Who};
-use crate::desk::actor::{Actor, Right};
-use crate::desk::need::Need;
-use crate::desk::view::EventView;
-use crate::gate::live::live;
-use crate::gate::shares::Share;
+use crate::api::take::{QueryOf, Who};
+use crate::middleware::live::live;
+use crate::middleware::shares::Share;
 use crate::model::names::ProcessId;
+use crate::service::actor::{Actor, Right};
+use crate::service::permission::Permission;
+use crate::service::view::EventView;
 
 /// The routes.
 pub fn routes() -> Routes {
-    Routes::of("events").add(Need::Somewhere(Right::Read), routes!(events))
+    Routes::of("events").add(Permission::Somewhere(Right::Read), routes!(events))
 }
 
 #[derive(Deserialize, IntoParams)]
@@ -47,31 +47,31 @@ struct EventsQuery {
 async fn events(
     State(app): State<App>,
     Who(by): Who,
-    Ask(query): Ask<EventsQuery>,
+    QueryOf(query): QueryOf<EventsQuery>,
     headers: HeaderMap,
-) -> Result<impl IntoResponse, Problem> {
+) -> Result<impl IntoResponse, ApiProblem> {
     let Some(share) = app.streams.take(by.name.clone()) else {
         let detail = format!("{STREAMS_EACH} streams of events are open for you already; hint: close one");
-        return Err(Problem::new(StatusCode::TOO_MANY_REQUESTS, "too_many_streams", detail));
+        return Err(ApiProblem::new(StatusCode::TOO_MANY_REQUESTS, "too_many_streams", detail));
     };
     let after = match (last_event(&headers)?, query.after) {
         (Some(last), _) | (None, Some(last)) => last,
-        (None, None) => app.desk.last_event().await?,
+        (None, None) => app.service.last_event().await?,
     };
-    let commits = app.desk.commits();
+    let commits = app.service.commits();
     // The first look also tells whether one may.
-    let (first, after) = app.desk.events(&by, query.process.as_ref(), after).await?;
+    let (first, after) = app.service.events(&by, query.process.as_ref(), after).await?;
     let ear = Ear { app, by, process: query.process, after, heard: first.into(), commits, _share: share };
     let stream = stream::unfold(ear, |mut ear| async { ear.next().await.map(|event| (event, ear)) });
     Ok(live(stream))
 }
 
-fn last_event(headers: &HeaderMap) -> Result<Option<u64>, Problem> {
+fn last_event(headers: &HeaderMap) -> Result<Option<u64>, ApiProblem> {
     let Some(text) = headers.get("last-event-id") else { return Ok(None) };
     let number = text.to_str().ok().and_then(|it| it.trim().parse().ok());
     number.map(Some).ok_or_else(|| {
         let detail = "`Last-Event-ID` is the number of an event";
-        Problem::new(StatusCode::UNPROCESSABLE_ENTITY, "bad_event_id", detail)
+        ApiProblem::new(StatusCode::UNPROCESSABLE_ENTITY, "bad_event_id", detail)
     })
 }
 
@@ -94,10 +94,10 @@ impl Ear {
             // Noted before the look: a commit in between is not slept through.
             self.commits.mark_unchanged();
             // They may have lost their rights since, or some of them.
-            self.by = self.app.desk.again(&self.by)?;
+            self.by = self.app.service.again(&self.by)?;
             // A store out of reach ends the stream; the listener comes back and begins behind the last event.
             let (heard, last) =
-                self.app.desk.events(&self.by, self.process.as_ref(), self.after).await.ok()?;
+                self.app.service.events(&self.by, self.process.as_ref(), self.after).await.ok()?;
             if last == self.after {
                 tokio::select! {
                     changed = self.commits.changed() => changed.ok()?,

@@ -14,16 +14,16 @@ use crate::api::app::App;
 use crate::api::body::{BODY_TIMEOUT, whole};
 use crate::api::hooks_named;
 use crate::api::pages::{asks, says};
-use crate::api::problem::Problem;
+use crate::api::problem::ApiProblem;
 use crate::api::routes::Routes;
 use crate::api::take::{self, At, is_json, media_type, process};
-use crate::desk::hooks::{Brought, Opened};
-use crate::desk::hooks_knock::Knock;
-use crate::desk::need::Need;
-use crate::gate::doors::behind_hooks;
+use crate::middleware::routes::behind_hooks;
 use crate::model::charset::named;
 use crate::model::names::ProcessId;
-use crate::process::hook_body::{BadBody, fields};
+use crate::process::hook_body::{UnreadableBody, fields};
+use crate::service::hooks::{Brought, Opened};
+use crate::service::hooks_receive::Knock;
+use crate::service::permission::Permission;
 
 /// The largest body that a link takes: 1 MiB.
 const BROUGHT_BYTES_MAX: usize = 1024 * 1024;
@@ -31,10 +31,10 @@ const BROUGHT_BYTES_MAX: usize = 1024 * 1024;
 /// The routes.
 pub fn routes() -> Routes {
     Routes::of("hooks")
-        .add(Need::Key, routes!(look))
-        .add(Need::Key, routes!(open))
-        .add(Need::Key, routes!(put))
-        .add(Need::Key, routes!(callback))
+        .add(Permission::Key, routes!(look))
+        .add(Permission::Key, routes!(open))
+        .add(Permission::Key, routes!(put))
+        .add(Permission::Key, routes!(callback))
 }
 
 /// Asks a person whether to go on. Nothing happens: messengers follow links to preview them. A named hook
@@ -52,7 +52,7 @@ async fn look(State(app): State<App>, At((id, key)): At<(String, String)>, reque
     }
     let headers = request.headers().clone();
     let door = match process(&id) {
-        Ok(id) => app.desk.door(Some(&id), &key).await.map_err(Problem::from),
+        Ok(id) => app.service.door(Some(&id), &key).await.map_err(ApiProblem::from),
         Err(problem) => Err(problem),
     };
     match door {
@@ -84,7 +84,7 @@ async fn open(State(app): State<App>, At((id, key)): At<(String, String)>, reque
     let done = async {
         let id = process(&id)?;
         let brought = brought(&app, request).await?;
-        Ok(app.desk.open(Some(&id), &key, &brought).await?)
+        Ok(app.service.open(Some(&id), &key, &brought).await?)
     };
     match done.await {
         Ok(opened) => answered(&headers, opened),
@@ -132,10 +132,10 @@ pub async fn beside(app: &App, request: Request) -> Result<Response, Request> {
 
 /// The named hook at that address, if there is one.
 fn knock(app: &App, id: &str, name: &str) -> Option<Knock> {
-    app.desk.knock(&ProcessId::new(id).ok()?, name)
+    app.service.knock(&ProcessId::new(id).ok()?, name)
 }
 
-async fn brought(app: &App, request: Request) -> Result<Brought, Problem> {
+async fn brought(app: &App, request: Request) -> Result<Brought, ApiProblem> {
     let (head, body) = request.into_parts();
     let headers = head.headers;
     let body = whole(&app.room, &headers, body, BROUGHT_BYTES_MAX, BODY_TIMEOUT).await?.bytes;
@@ -150,18 +150,20 @@ async fn brought(app: &App, request: Request) -> Result<Brought, Problem> {
     }
     if media_type(&headers) != "application/x-www-form-urlencoded" {
         let detail = "a hook takes a JSON object or a form";
-        return Err(Problem::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, "not_json", detail));
+        return Err(ApiProblem::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, "not_json", detail));
     }
     let mut values = Map::new();
     // A field that was left empty brings nothing.
     let pairs = fields(&body, &named(&content_type)).map_err(|bad| match bad {
-        BadBody::Kind(detail) => Problem::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, "bad_charset", detail),
-        BadBody::Form(detail) => Problem::new(StatusCode::BAD_REQUEST, "bad_body", detail),
+        UnreadableBody::Kind(detail) => {
+            ApiProblem::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, "bad_charset", detail)
+        }
+        UnreadableBody::Form(detail) => ApiProblem::new(StatusCode::BAD_REQUEST, "bad_body", detail),
     })?;
     for (name, value) in pairs.into_iter().filter(|(_, value)| !value.is_empty()) {
         if values.insert(name.clone(), Value::from(value)).is_some() {
             let detail = format!("the form has `{}` twice", name.escape_debug());
-            return Err(Problem::new(StatusCode::UNPROCESSABLE_ENTITY, "bad_body", detail));
+            return Err(ApiProblem::new(StatusCode::UNPROCESSABLE_ENTITY, "bad_body", detail));
         }
     }
     Ok(Brought { values, is_form: true })
@@ -186,7 +188,7 @@ async fn callback(State(app): State<App>, method: Method, RawQuery(query): RawQu
     if let Some(error) = query.get("error") {
         let about = query.get("error_description").unwrap_or(error);
         // Words that came with a state that opens nothing may be anybody's.
-        let text = match app.desk.callback(&query).await {
+        let text = match app.service.callback(&query).await {
             Ok(Opened::WentOn | Opened::Kept) => {
                 format!(
                     "The other side said: {about}. The task that asked for it knows. You can close this page."
@@ -202,7 +204,7 @@ async fn callback(State(app): State<App>, method: Method, RawQuery(query): RawQu
         };
         return says(StatusCode::BAD_REQUEST, "Not authorized", &text);
     }
-    match app.desk.callback(&query).await {
+    match app.service.callback(&query).await {
         Ok(Opened::WentOn) => says(
             StatusCode::OK,
             "Done",
@@ -222,7 +224,7 @@ async fn callback(State(app): State<App>, method: Method, RawQuery(query): RawQu
             "Not what was expected",
             "The task took what the portal sent, and still waits for something else.",
         ),
-        Err(refusal) => page(&Problem::from(refusal)),
+        Err(refusal) => page(&ApiProblem::from(refusal)),
     }
 }
 
@@ -246,7 +248,7 @@ fn answered(headers: &HeaderMap, opened: Opened) -> Response {
     match (wants_page(headers), opened) {
         (true, _) => says(status, title, text),
         (false, Opened::Waits) => {
-            Problem::new(status, word, "the task still waits: something is missing").into_response()
+            ApiProblem::new(status, word, "the task still waits: something is missing").into_response()
         }
         (false, Opened::WentOn | Opened::Kept | Opened::Rests) => {
             (status, Json(json!({"result": word}))).into_response()
@@ -255,11 +257,11 @@ fn answered(headers: &HeaderMap, opened: Opened) -> Response {
 }
 
 /// The answer to whoever a link does not let in, as they read it.
-pub fn refused(headers: &HeaderMap, problem: Problem) -> Response {
+pub fn refused(headers: &HeaderMap, problem: ApiProblem) -> Response {
     if wants_page(headers) { page(&problem) } else { problem.into_response() }
 }
 
-fn page(problem: &Problem) -> Response {
+fn page(problem: &ApiProblem) -> Response {
     let title = match problem.status {
         StatusCode::GONE => "This link is over",
         StatusCode::NOT_FOUND => "There is no such link",

@@ -1,4 +1,4 @@
-//! Named hooks over HTTP: a request becomes what the desk takes, and what became of it an answer.
+//! Named hooks over HTTP: a request becomes what the service takes, and what became of it an answer.
 
 use axum::Json;
 use axum::extract::Request as HttpRequest;
@@ -9,12 +9,12 @@ use serde_json::{Value, json};
 
 use crate::api::app::App;
 use crate::api::body::{BODY_TIMEOUT, whole};
-use crate::api::problem::Problem;
+use crate::api::problem::ApiProblem;
 use crate::api::take::header_of;
-use crate::desk::hooks_knock::Knock;
-use crate::desk::hooks_named::{Hooked, Request};
-use crate::desk::refusal::Refusal;
 use crate::model::names::Address;
+use crate::service::errors::ServiceError;
+use crate::service::hooks_named::{Hooked, WebhookRequest};
+use crate::service::hooks_receive::Knock;
 
 /// Takes a request to a named hook.
 pub async fn take(app: &App, knock: &Knock, request: HttpRequest) -> Response {
@@ -33,13 +33,13 @@ pub async fn take(app: &App, knock: &Knock, request: HttpRequest) -> Response {
     }
 }
 
-async fn taken(app: &App, knock: &Knock, request: HttpRequest) -> Result<Response, Problem> {
+async fn taken(app: &App, knock: &Knock, request: HttpRequest) -> Result<Response, ApiProblem> {
     let methods = knock.methods();
     if !methods.contains(&request.method().as_str()) {
         return Ok(not_so(request.method().as_str(), &methods));
     }
     let (head, body) = request.into_parts();
-    let mut request = Request {
+    let mut request = WebhookRequest {
         method: head.method.as_str().to_owned(),
         headers: pairs(&head.headers),
         content_type: header_of(&head.headers, &header::CONTENT_TYPE),
@@ -47,10 +47,10 @@ async fn taken(app: &App, knock: &Knock, request: HttpRequest) -> Result<Respons
         query: head.uri.query().unwrap_or_default().to_owned(),
         body: Vec::new(),
     };
-    app.desk.check_head(knock, &request)?;
+    app.service.check_head(knock, &request)?;
     let mut body = whole(&app.room, &head.headers, body, knock.bytes_max(), BODY_TIMEOUT).await?;
     request.body = std::mem::take(&mut body.bytes);
-    let done = app.desk.hooked(knock, request).await?;
+    let done = app.service.hooked(knock, request).await?;
     Ok(answer(done))
 }
 
@@ -62,7 +62,7 @@ fn pairs(headers: &HeaderMap) -> Vec<(String, String)> {
 
 fn not_so(method: &str, methods: &[&str]) -> Response {
     let detail = format!("this hook does not take {method}");
-    let problem = Problem::new(StatusCode::METHOD_NOT_ALLOWED, "method_not_allowed", detail);
+    let problem = ApiProblem::new(StatusCode::METHOD_NOT_ALLOWED, "method_not_allowed", detail);
     let mut response = problem.into_response();
     if let Ok(allow) = HeaderValue::from_str(&methods.join(", ")) {
         response.headers_mut().insert(header::ALLOW, allow);
@@ -82,12 +82,12 @@ fn answer(done: Hooked) -> Response {
             let status = fault.status.and_then(|it| StatusCode::from_u16(it).ok());
             let status = status.filter(|it| it.is_client_error() || it.is_server_error());
             let status = status.unwrap_or(StatusCode::UNPROCESSABLE_ENTITY);
-            Problem { code: fault.code.into(), ..Problem::new(status, "fault", fault.message) }
+            ApiProblem { code: fault.code.into(), ..ApiProblem::new(status, "fault", fault.message) }
                 .into_response()
         }
         Hooked::Silent { address } => {
             let detail = format!("task `{}` ended badly, and did not reply", address.reference);
-            Problem::new(StatusCode::BAD_GATEWAY, "no_reply", detail).into_response()
+            ApiProblem::new(StatusCode::BAD_GATEWAY, "no_reply", detail).into_response()
         }
     }
 }
@@ -109,6 +109,6 @@ fn placed(status: StatusCode, address: &Address, result: &str, created: Option<b
 }
 
 /// The answer where there is neither a hook nor a key.
-pub fn nowhere() -> Problem {
-    Problem::from(Refusal::no_hook())
+pub fn nowhere() -> ApiProblem {
+    ApiProblem::from(ServiceError::no_hook())
 }

@@ -12,12 +12,12 @@ use serde_json::{Value, json};
 use tokio::sync::{mpsc, oneshot};
 
 use crate::api::app::App;
-use crate::api::problem::Problem;
+use crate::api::problem::ApiProblem;
 use crate::api::submission::SubmitBody;
 use crate::api::take;
-use crate::desk::actor::Actor;
-use crate::desk::submit::SubmitKey;
 use crate::model::names::ProcessId;
+use crate::service::actor::Actor;
+use crate::service::submit::SubmitKey;
 
 /// How many are on their way at once: enough to fill a commit.
 const AT_ONCE_MAX: usize = 512;
@@ -83,13 +83,13 @@ async fn answer(
         Err(problem) => return refused(None, &problem),
     };
     let reference = body.r#ref.clone();
-    match app.desk.submit(by, id, body.submission(key, None)).await {
+    match app.service.submit(by, id, body.submission(key, None)).await {
         Ok(done) => json!({"ref": done.task.reference, "id": done.task.id, "state": done.task.state}),
-        Err(refusal) => refused(reference.as_deref(), &Problem::from(refusal)),
+        Err(refusal) => refused(reference.as_deref(), &ApiProblem::from(refusal)),
     }
 }
 
-fn refused(reference: Option<&str>, problem: &Problem) -> Value {
+fn refused(reference: Option<&str>, problem: &ApiProblem) -> Value {
     let mut error = json!({"code": problem.code, "detail": problem.detail});
     if let Value::Object(map) = &mut error {
         if let Some(hint) = &problem.hint {
@@ -101,7 +101,7 @@ fn refused(reference: Option<&str>, problem: &Problem) -> Value {
 }
 
 /// A line, or why there is none and will be no more.
-type Line = Result<Vec<u8>, Problem>;
+type Line = Result<Vec<u8>, ApiProblem>;
 
 struct Reader {
     body: BodyDataStream,
@@ -167,6 +167,6 @@ impl Reader {
         self.held.clear();
         self.body = Body::empty().into_data_stream();
         self.ended = true;
-        Err(Problem::new(axum::http::StatusCode::UNPROCESSABLE_ENTITY, code, detail))
+        Err(ApiProblem::new(axum::http::StatusCode::UNPROCESSABLE_ENTITY, code, detail))
     }
 }

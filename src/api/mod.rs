@@ -1,10 +1,10 @@
-//! Floor 7, REST: the way in for programs. No rule of the domain is here; it speaks to the desk.
+//! Floor 7, REST: the way in for programs. No rule of the domain is here; it speaks to the service.
 
 pub mod problem;
 pub mod body;
 pub mod app;
 pub mod take;
-pub mod doors;
+pub mod auth;
 pub mod answers;
 pub mod routes;
 pub mod processes;
@@ -13,8 +13,8 @@ pub mod templates;
 pub mod submission;
 pub mod many;
 pub mod tasks;
-pub mod orders;
-pub mod shelves;
+pub mod commands;
+pub mod collections;
 pub mod people;
 pub mod events;
 pub mod status;

@@ -11,30 +11,30 @@ use utoipa_axum::routes;
 use zeroize::Zeroizing;
 
 use crate::api::app::App;
-use crate::api::problem::Problem;
+use crate::api::problem::ApiProblem;
 use crate::api::routes::Routes;
-use crate::api::take::{Ask, At, Read, Who};
-use crate::desk::actor::{Right, Role};
-use crate::desk::audit::{AuditView, WalkView};
-use crate::desk::need::Need;
-use crate::desk::sessions::SessionView;
-use crate::desk::users::{NewRole, NewUser, UserChange, UserView};
-use crate::desk::view::Page;
+use crate::api::take::{At, JsonOf, QueryOf, Who};
 use crate::model::names::ProcessId;
+use crate::service::actor::{Right, Role};
+use crate::service::audit::{AuditView, WalkView};
+use crate::service::permission::Permission;
+use crate::service::sessions::SessionView;
+use crate::service::users::{NewRole, NewUser, UserChange, UserView};
+use crate::service::view::ListPage;
 
 /// The routes.
 pub fn routes() -> Routes {
     Routes::of("people")
-        .add(Need::Known, routes!(me))
-        .add(Need::Everywhere(Right::Admin), routes!(users))
-        .add(Need::Everywhere(Right::Admin), routes!(make_user))
-        .add(Need::Everywhere(Right::Admin), routes!(user))
-        .add(Need::Everywhere(Right::Admin), routes!(change_user))
-        .add(Need::Everywhere(Right::Admin), routes!(delete_user))
-        .add(Need::Known, routes!(sessions))
-        .add(Need::Known, routes!(end_session))
-        .add(Need::Everywhere(Right::Admin), routes!(audit))
-        .add(Need::Everywhere(Right::Admin), routes!(verify_audit))
+        .add(Permission::Known, routes!(me))
+        .add(Permission::Everywhere(Right::Admin), routes!(users))
+        .add(Permission::Everywhere(Right::Admin), routes!(make_user))
+        .add(Permission::Everywhere(Right::Admin), routes!(user))
+        .add(Permission::Everywhere(Right::Admin), routes!(change_user))
+        .add(Permission::Everywhere(Right::Admin), routes!(delete_user))
+        .add(Permission::Known, routes!(sessions))
+        .add(Permission::Known, routes!(end_session))
+        .add(Permission::Everywhere(Right::Admin), routes!(audit))
+        .add(Permission::Everywhere(Right::Admin), routes!(verify_audit))
 }
 
 /// Who asks.
@@ -61,9 +61,9 @@ async fn me(Who(by): Who) -> Json<Me> {
 }
 
 /// All users, by name.
-#[utoipa::path(get, path = "/api/v1/users", tag = "users", responses((status = 200, body = Page<UserView>)))]
-async fn users(State(app): State<App>, Who(by): Who) -> Result<Json<Page<UserView>>, Problem> {
-    Ok(Json(app.desk.users(&by)?))
+#[utoipa::path(get, path = "/api/v1/users", tag = "users", responses((status = 200, body = ListPage<UserView>)))]
+async fn users(State(app): State<App>, Who(by): Who) -> Result<Json<ListPage<UserView>>, ApiProblem> {
+    Ok(Json(app.service.users(&by)?))
 }
 
 #[derive(Deserialize, ToSchema)]
@@ -89,18 +89,22 @@ struct UserBody {
 async fn make_user(
     State(app): State<App>,
     Who(by): Who,
-    Read(body): Read<UserBody>,
-) -> Result<(StatusCode, Json<UserView>), Problem> {
+    JsonOf(body): JsonOf<UserBody>,
+) -> Result<(StatusCode, Json<UserView>), ApiProblem> {
     let UserBody { name, password, role, processes } = body;
     let new = NewUser { name, password, role, within: processes };
-    Ok((StatusCode::CREATED, Json(app.desk.make_user(&by, new).await?)))
+    Ok((StatusCode::CREATED, Json(app.service.make_user(&by, new).await?)))
 }
 
 /// One user.
 #[utoipa::path(get, path = "/api/v1/users/{name}", tag = "users", params(("name" = String, Path)),
     responses((status = 200, body = UserView)))]
-async fn user(State(app): State<App>, Who(by): Who, At(name): At<String>) -> Result<Json<UserView>, Problem> {
-    Ok(Json(app.desk.user(&by, &name)?))
+async fn user(
+    State(app): State<App>,
+    Who(by): Who,
+    At(name): At<String>,
+) -> Result<Json<UserView>, ApiProblem> {
+    Ok(Json(app.service.user(&by, &name)?))
 }
 
 #[derive(Deserialize, ToSchema)]
@@ -130,11 +134,11 @@ async fn change_user(
     State(app): State<App>,
     Who(by): Who,
     At(name): At<String>,
-    Read(body): Read<ChangeBody>,
-) -> Result<Json<UserView>, Problem> {
+    JsonOf(body): JsonOf<ChangeBody>,
+) -> Result<Json<UserView>, ApiProblem> {
     let ChangeBody { role, processes, disabled, password } = body;
     let change = UserChange { role, within: processes, disabled, password };
-    Ok(Json(app.desk.change_user(&by, &name, change).await?))
+    Ok(Json(app.service.change_user(&by, &name, change).await?))
 }
 
 /// Forgets a user, unless it is the last admin.
@@ -144,16 +148,16 @@ async fn delete_user(
     State(app): State<App>,
     Who(by): Who,
     At(name): At<String>,
-) -> Result<StatusCode, Problem> {
-    app.desk.forget_user(&by, &name).await?;
+) -> Result<StatusCode, ApiProblem> {
+    app.service.forget_user(&by, &name).await?;
     Ok(StatusCode::NO_CONTENT)
 }
 
 /// Who is logged in on the dashboard: your own sessions, or for an admin all.
 #[utoipa::path(get, path = "/api/v1/sessions", tag = "users",
-    responses((status = 200, body = Page<SessionView>)))]
-async fn sessions(State(app): State<App>, Who(by): Who) -> Json<Page<SessionView>> {
-    Json(app.desk.sessions(&by))
+    responses((status = 200, body = ListPage<SessionView>)))]
+async fn sessions(State(app): State<App>, Who(by): Who) -> Json<ListPage<SessionView>> {
+    Json(app.service.sessions(&by))
 }
 
 /// Ends a session: one of your own, or for an admin any.
@@ -163,8 +167,8 @@ async fn end_session(
     State(app): State<App>,
     Who(by): Who,
     At(name): At<String>,
-) -> Result<StatusCode, Problem> {
-    app.desk.end_session(&by, &name).await?;
+) -> Result<StatusCode, ApiProblem> {
+    app.service.end_session(&by, &name).await?;
     Ok(StatusCode::NO_CONTENT)
 }
 
@@ -181,13 +185,13 @@ struct AuditQuery {
 
 /// Who did what, the newest first.
 #[utoipa::path(get, path = "/api/v1/audit", tag = "audit", params(AuditQuery),
-    responses((status = 200, body = Page<AuditView>)))]
+    responses((status = 200, body = ListPage<AuditView>)))]
 async fn audit(
     State(app): State<App>,
     Who(by): Who,
-    Ask(query): Ask<AuditQuery>,
-) -> Result<Json<Page<AuditView>>, Problem> {
-    Ok(Json(app.desk.audit_lines(&by, query.cursor.as_deref(), query.limit).await?))
+    QueryOf(query): QueryOf<AuditQuery>,
+) -> Result<Json<ListPage<AuditView>>, ApiProblem> {
+    Ok(Json(app.service.audit_lines(&by, query.cursor.as_deref(), query.limit).await?))
 }
 
 #[derive(Deserialize, IntoParams)]
@@ -204,7 +208,7 @@ struct VerifyQuery {
 async fn verify_audit(
     State(app): State<App>,
     Who(by): Who,
-    Ask(query): Ask<VerifyQuery>,
-) -> Result<Json<WalkView>, Problem> {
-    Ok(Json(app.desk.verify_audit(&by, query.noted.as_deref()).await?))
+    QueryOf(query): QueryOf<VerifyQuery>,
+) -> Result<Json<WalkView>, ApiProblem> {
+    Ok(Json(app.service.verify_audit(&by, query.noted.as_deref()).await?))
 }

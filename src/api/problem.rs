@@ -1,4 +1,4 @@
-//! [`Problem`]: every error answer, as RFC 9457 has it: a status, a stable code, a sentence, and what helps.
+//! [`ApiProblem`]: every error answer, as RFC 9457 has it: a status, a stable code, a sentence, and what helps.
 
 use std::borrow::Cow;
 
@@ -9,10 +9,10 @@ use serde::Serialize;
 use serde_json::{Map, Value, json};
 use utoipa::ToSchema;
 
-use crate::desk::refusal::Refusal;
-use crate::desk::view::time;
-use crate::engine::edges::StoreError;
+use crate::engine::ports::StoreError;
 use crate::model::time::Span;
+use crate::service::errors::ServiceError;
+use crate::service::view::time;
 
 /// The content type of every error answer.
 pub const CONTENT_TYPE: HeaderValue = HeaderValue::from_static(CONTENT_TYPE_TEXT);
@@ -25,7 +25,7 @@ const RETRY_AFTER: &str = "retry_after_s";
 
 /// An error answer.
 #[derive(Clone, Debug)]
-pub struct Problem {
+pub struct ApiProblem {
     /// Its status.
     pub status: StatusCode,
     /// A stable word.
@@ -64,28 +64,28 @@ pub struct ProblemBody {
     extras: Map<String, Value>,
 }
 
-impl Problem {
+impl ApiProblem {
     /// With a sentence, which may end in a hint.
-    pub fn new(status: StatusCode, code: &'static str, detail: impl Into<String>) -> Problem {
+    pub fn new(status: StatusCode, code: &'static str, detail: impl Into<String>) -> ApiProblem {
         let detail = detail.into();
         let (detail, hint) = match detail.split_once(HINT) {
             Some((detail, hint)) => (detail.to_owned(), Some(hint.to_owned())),
             None => (detail, None),
         };
-        Problem { status, code: Cow::Borrowed(code), detail, hint, extras: Map::new() }
+        ApiProblem { status, code: Cow::Borrowed(code), detail, hint, extras: Map::new() }
     }
 
     /// With something more for programs.
     #[must_use]
-    pub fn with(mut self, name: &str, value: impl Into<Value>) -> Problem {
+    pub fn with(mut self, name: &str, value: impl Into<Value>) -> ApiProblem {
         self.extras.insert(name.to_owned(), value.into());
         self
     }
 
     /// With what would help.
     #[must_use]
-    pub fn hint(self, hint: Option<String>) -> Problem {
-        Problem { hint, ..self }
+    pub fn hint(self, hint: Option<String>) -> ApiProblem {
+        ApiProblem { hint, ..self }
     }
 
     /// As it stands in JSON.
@@ -102,7 +102,7 @@ impl Problem {
     }
 }
 
-impl IntoResponse for Problem {
+impl IntoResponse for ApiProblem {
     fn into_response(self) -> Response {
         let mut response = (self.status, Json(self.body())).into_response();
         let headers = response.headers_mut();
@@ -123,27 +123,27 @@ impl IntoResponse for Problem {
     }
 }
 
-impl From<Refusal> for Problem {
-    fn from(refusal: Refusal) -> Problem {
-        let problem = Problem::new(status(&refusal), refusal.code(), refusal.to_string());
+impl From<ServiceError> for ApiProblem {
+    fn from(refusal: ServiceError) -> ApiProblem {
+        let problem = ApiProblem::new(status(&refusal), refusal.code(), refusal.to_string());
         match refusal {
-            Refusal::Missing { hint, .. } => problem.hint(hint),
-            Refusal::Fields(fields) => problem.with("fields", json!(fields)),
-            Refusal::Problems { problems, text } => {
+            ServiceError::Missing { hint, .. } => problem.hint(hint),
+            ServiceError::Fields(fields) => problem.with("fields", json!(fields)),
+            ServiceError::Problems { problems, text } => {
                 problem.with("problems", json!(problems)).with("text", text)
             }
-            Refusal::Stranded(nodes) => problem.with("stranded", json!(nodes)),
-            Refusal::Unmerged(it) => {
+            ServiceError::Stranded(nodes) => problem.with("stranded", json!(nodes)),
+            ServiceError::Unmerged(it) => {
                 problem.with("conflicts", json!(it.clashes)).with("marked", json!(it.marked))
             }
-            Refusal::RefTaken(task) => problem.with(
+            ServiceError::RefTaken(task) => problem.with(
                 "task",
                 json!({
                     "process": task.process, "ref": task.reference, "id": task.id,
                     "state": task.state.phase().as_str(), "node": task.at,
                 }),
             ),
-            Refusal::NotFresh(it) => {
+            ServiceError::NotFresh(it) => {
                 let task = it.task;
                 let seconds = |span: Span| span.0.div_ceil(1_000).max(1);
                 problem
@@ -153,48 +153,51 @@ impl From<Refusal> for Problem {
                     .with("fault", json!(task.fault))
                     .with("alarm", json!(task.alarm))
             }
-            Refusal::TooOften { wait, .. } => problem.with(RETRY_AFTER, wait.0.div_ceil(1_000).max(1)),
-            Refusal::Denied { .. }
-            | Refusal::Forbidden { .. }
-            | Refusal::Bad { .. }
-            | Refusal::Busy(_)
-            | Refusal::Conflict { .. }
-            | Refusal::Changed(_)
-            | Refusal::TooManyTasks { .. }
-            | Refusal::Gone(_)
-            | Refusal::Unproven
-            | Refusal::Unready
-            | Refusal::NoRoom(_)
-            | Refusal::Store(_)
-            | Refusal::NotReady { .. }
-            | Refusal::File { .. }
-            | Refusal::Stopping => problem,
+            ServiceError::TooOften { wait, .. } => problem.with(RETRY_AFTER, wait.0.div_ceil(1_000).max(1)),
+            ServiceError::Denied { .. }
+            | ServiceError::Forbidden { .. }
+            | ServiceError::Bad { .. }
+            | ServiceError::Busy(_)
+            | ServiceError::Conflict { .. }
+            | ServiceError::Changed(_)
+            | ServiceError::TooManyTasks { .. }
+            | ServiceError::Gone(_)
+            | ServiceError::Unproven
+            | ServiceError::Unready
+            | ServiceError::NoRoom(_)
+            | ServiceError::Store(_)
+            | ServiceError::NotReady { .. }
+            | ServiceError::File { .. }
+            | ServiceError::Stopping => problem,
         }
     }
 }
 
-fn status(refusal: &Refusal) -> StatusCode {
+fn status(refusal: &ServiceError) -> StatusCode {
     match refusal {
-        Refusal::Denied { .. } | Refusal::Forbidden { .. } => StatusCode::FORBIDDEN,
-        Refusal::Unproven => StatusCode::UNAUTHORIZED,
-        Refusal::Bad { code: "unsupported_media_type", .. } => StatusCode::UNSUPPORTED_MEDIA_TYPE,
-        Refusal::Missing { .. } => StatusCode::NOT_FOUND,
-        Refusal::Bad { .. } | Refusal::Fields(_) | Refusal::Problems { .. } => {
+        ServiceError::Denied { .. } | ServiceError::Forbidden { .. } => StatusCode::FORBIDDEN,
+        ServiceError::Unproven => StatusCode::UNAUTHORIZED,
+        ServiceError::Bad { code: "unsupported_media_type", .. } => StatusCode::UNSUPPORTED_MEDIA_TYPE,
+        ServiceError::Missing { .. } => StatusCode::NOT_FOUND,
+        ServiceError::Bad { .. } | ServiceError::Fields(_) | ServiceError::Problems { .. } => {
             StatusCode::UNPROCESSABLE_ENTITY
         }
-        Refusal::Stranded(_) | Refusal::Unmerged(_) | Refusal::RefTaken(_) | Refusal::Conflict { .. } => {
-            StatusCode::CONFLICT
+        ServiceError::Stranded(_)
+        | ServiceError::Unmerged(_)
+        | ServiceError::RefTaken(_)
+        | ServiceError::Conflict { .. } => StatusCode::CONFLICT,
+        ServiceError::Changed(_) => StatusCode::PRECONDITION_FAILED,
+        ServiceError::TooManyTasks { .. } | ServiceError::TooOften { .. } => StatusCode::TOO_MANY_REQUESTS,
+        ServiceError::Gone(_) => StatusCode::GONE,
+        ServiceError::NoRoom(_) => StatusCode::INSUFFICIENT_STORAGE,
+        ServiceError::Busy(_)
+        | ServiceError::Unready
+        | ServiceError::NotFresh(_)
+        | ServiceError::NotReady { .. }
+        | ServiceError::Store(StoreError::Lost(_))
+        | ServiceError::Stopping => StatusCode::SERVICE_UNAVAILABLE,
+        ServiceError::Store(StoreError::Corrupt(_)) | ServiceError::File { .. } => {
+            StatusCode::INTERNAL_SERVER_ERROR
         }
-        Refusal::Changed(_) => StatusCode::PRECONDITION_FAILED,
-        Refusal::TooManyTasks { .. } | Refusal::TooOften { .. } => StatusCode::TOO_MANY_REQUESTS,
-        Refusal::Gone(_) => StatusCode::GONE,
-        Refusal::NoRoom(_) => StatusCode::INSUFFICIENT_STORAGE,
-        Refusal::Busy(_)
-        | Refusal::Unready
-        | Refusal::NotFresh(_)
-        | Refusal::NotReady { .. }
-        | Refusal::Store(StoreError::Lost(_))
-        | Refusal::Stopping => StatusCode::SERVICE_UNAVAILABLE,
-        Refusal::Store(StoreError::Corrupt(_)) | Refusal::File { .. } => StatusCode::INTERNAL_SERVER_ERROR,
     }
 }

@@ -10,48 +10,52 @@ use utoipa::{IntoParams, ToSchema};
 use utoipa_axum::routes;
 
 use crate::api::app::App;
-use crate::api::problem::Problem;
+use crate::api::problem::ApiProblem;
 use crate::api::routes::Routes;
-use crate::api::take::{Ask, At, ReadText, Who, process};
-use crate::desk::actor::Right;
-use crate::desk::changes::ChangesView;
-use crate::desk::deploy::{Deployment, Report};
-use crate::desk::flow::FlowView;
-use crate::desk::need::Need;
-use crate::desk::processes::{Picture, ProcessView, VersionView};
-use crate::desk::view::Page;
+use crate::api::take::{At, QueryOf, ReadText, Who, process};
 use crate::model::names::NodeName;
+use crate::service::actor::Right;
+use crate::service::changes::ChangesView;
+use crate::service::deploy::{Deployment, Report};
+use crate::service::flow::FlowView;
+use crate::service::permission::Permission;
+use crate::service::processes::{Picture, ProcessView, VersionView};
+use crate::service::view::ListPage;
 
 /// The routes.
 pub fn routes() -> Routes {
     Routes::of("processes")
-        .add(Need::Somewhere(Right::Read), routes!(list))
-        .add(Need::Here(Right::Read), routes!(get))
-        .add(Need::Here(Right::Edit), routes!(put))
-        .add(Need::Here(Right::Edit), routes!(delete))
-        .add(Need::Here(Right::Read), routes!(versions))
-        .add(Need::Here(Right::Read), routes!(version))
-        .add(Need::Here(Right::Read), routes!(diff))
-        .add(Need::Here(Right::Read), routes!(flow))
-        .add(Need::Here(Right::Read), routes!(graph))
-        .add(Need::Here(Right::Edit), routes!(pause))
-        .add(Need::Here(Right::Edit), routes!(resume))
-        .add(Need::Known, routes!(check))
-        .add(Need::Known, routes!(schema))
+        .add(Permission::Somewhere(Right::Read), routes!(list))
+        .add(Permission::Here(Right::Read), routes!(get))
+        .add(Permission::Here(Right::Edit), routes!(put))
+        .add(Permission::Here(Right::Edit), routes!(delete))
+        .add(Permission::Here(Right::Read), routes!(versions))
+        .add(Permission::Here(Right::Read), routes!(version))
+        .add(Permission::Here(Right::Read), routes!(diff))
+        .add(Permission::Here(Right::Read), routes!(flow))
+        .add(Permission::Here(Right::Read), routes!(graph))
+        .add(Permission::Here(Right::Edit), routes!(pause))
+        .add(Permission::Here(Right::Edit), routes!(resume))
+        .add(Permission::Known, routes!(check))
+        .add(Permission::Known, routes!(schema))
 }
 
 /// The processes you may see, without their nodes.
 #[utoipa::path(get, path = "/api/v1/processes", tag = "processes",
-    responses((status = 200, body = Page<ProcessView>)))]
-async fn list(State(app): State<App>, Who(by): Who) -> Result<Json<Page<ProcessView>>, Problem> {
-    Ok(Json(app.desk.processes(&by).await?))
+    responses((status = 200, body = ListPage<ProcessView>)))]
+async fn list(State(app): State<App>, Who(by): Who) -> Result<Json<ListPage<ProcessView>>, ApiProblem> {
+    Ok(Json(app.service.processes(&by).await?))
 }
 
 /// One process.
 #[utoipa::path(get, path = "/api/v1/processes/{id}", tag = "processes", params(("id" = String, Path)),
     responses((status = 200, body = ProcessView)))]
-async fn get(State(app): State<App>, Who(by): Who, At(id): At<String>) -> Result<Json<ProcessView>, Problem> {
-    Ok(Json(app.desk.process(&by, &process(&id)?).await?))
+async fn get(
+    State(app): State<App>,
+    Who(by): Who,
+    At(id): At<String>,
+) -> Result<Json<ProcessView>, ApiProblem> {
+    Ok(Json(app.service.process(&by, &process(&id)?).await?))
 }
 
 /// Deploys a process: the body is its YAML text. `?move=old:new`, as often as needed, says where tasks go
@@ -68,7 +72,7 @@ async fn put(
     At(id): At<String>,
     RawQuery(query): RawQuery,
     ReadText(text): ReadText,
-) -> Result<(StatusCode, Json<Report>), Problem> {
+) -> Result<(StatusCode, Json<Report>), ApiProblem> {
     let mut it = Deployment { text, expected: Some(process(&id)?), ..Deployment::default() };
     for (name, value) in url::form_urlencoded::parse(query.unwrap_or_default().as_bytes()) {
         match (&*name, &*value) {
@@ -80,16 +84,16 @@ async fn put(
             }
             (name, _) => {
                 let detail = format!("unknown field `{name}`, expected `dry_run` or `move`");
-                return Err(Problem::new(StatusCode::UNPROCESSABLE_ENTITY, "bad_query", detail));
+                return Err(ApiProblem::new(StatusCode::UNPROCESSABLE_ENTITY, "bad_query", detail));
             }
         }
     }
-    let report = app.desk.deploy(&by, it).await?;
+    let report = app.service.deploy(&by, it).await?;
     Ok((if report.created { StatusCode::CREATED } else { StatusCode::OK }, Json(report)))
 }
 
-fn moved(text: &str) -> Result<(NodeName, NodeName), Problem> {
-    let bad = |detail: String| Problem::new(StatusCode::UNPROCESSABLE_ENTITY, "bad_move", detail);
+fn moved(text: &str) -> Result<(NodeName, NodeName), ApiProblem> {
+    let bad = |detail: String| ApiProblem::new(StatusCode::UNPROCESSABLE_ENTITY, "bad_move", detail);
     let (old, new) = text
         .split_once(':')
         .ok_or_else(|| bad(format!("`{text}` is no move; hint: write `move=old:new`")))?;
@@ -100,21 +104,21 @@ fn moved(text: &str) -> Result<(NodeName, NodeName), Problem> {
 /// Forgets a process that has no live tasks.
 #[utoipa::path(delete, path = "/api/v1/processes/{id}", tag = "processes", params(("id" = String, Path)),
     responses((status = 204), (status = 409)))]
-async fn delete(State(app): State<App>, Who(by): Who, At(id): At<String>) -> Result<StatusCode, Problem> {
-    app.desk.delete(&by, &process(&id)?).await?;
+async fn delete(State(app): State<App>, Who(by): Who, At(id): At<String>) -> Result<StatusCode, ApiProblem> {
+    app.service.delete(&by, &process(&id)?).await?;
     Ok(StatusCode::NO_CONTENT)
 }
 
 /// All versions there were, the newest first.
 #[utoipa::path(get, path = "/api/v1/processes/{id}/versions", tag = "processes",
     params(("id" = String, Path)),
-    responses((status = 200, body = Page<VersionView>)))]
+    responses((status = 200, body = ListPage<VersionView>)))]
 async fn versions(
     State(app): State<App>,
     Who(by): Who,
     At(id): At<String>,
-) -> Result<Json<Page<VersionView>>, Problem> {
-    Ok(Json(app.desk.versions(&by, &process(&id)?).await?))
+) -> Result<Json<ListPage<VersionView>>, ApiProblem> {
+    Ok(Json(app.service.versions(&by, &process(&id)?).await?))
 }
 
 /// One version, with its text.
@@ -124,8 +128,8 @@ async fn version(
     State(app): State<App>,
     Who(by): Who,
     At((id, version)): At<(String, String)>,
-) -> Result<Json<VersionView>, Problem> {
-    Ok(Json(app.desk.version(&by, &process(&id)?, &version).await?))
+) -> Result<Json<VersionView>, ApiProblem> {
+    Ok(Json(app.service.version(&by, &process(&id)?, &version).await?))
 }
 
 #[derive(Deserialize, IntoParams)]
@@ -145,16 +149,20 @@ async fn diff(
     State(app): State<App>,
     Who(by): Who,
     At(id): At<String>,
-    Ask(it): Ask<DiffQuery>,
-) -> Result<Json<ChangesView>, Problem> {
-    Ok(Json(app.desk.changes(&by, &process(&id)?, it.from.as_deref(), it.to.as_deref()).await?))
+    QueryOf(it): QueryOf<DiffQuery>,
+) -> Result<Json<ChangesView>, ApiProblem> {
+    Ok(Json(app.service.changes(&by, &process(&id)?, it.from.as_deref(), it.to.as_deref()).await?))
 }
 
 /// How many tasks came in and ended in each of the last 24 hours.
 #[utoipa::path(get, path = "/api/v1/processes/{id}/flow", tag = "processes", params(("id" = String, Path)),
     responses((status = 200, body = FlowView)))]
-async fn flow(State(app): State<App>, Who(by): Who, At(id): At<String>) -> Result<Json<FlowView>, Problem> {
-    Ok(Json(app.desk.flow(&by, &process(&id)?)?))
+async fn flow(
+    State(app): State<App>,
+    Who(by): Who,
+    At(id): At<String>,
+) -> Result<Json<FlowView>, ApiProblem> {
+    Ok(Json(app.service.flow(&by, &process(&id)?)?))
 }
 
 #[derive(Deserialize, IntoParams)]
@@ -185,14 +193,14 @@ async fn graph(
     State(app): State<App>,
     Who(by): Who,
     At(id): At<String>,
-    Ask(query): Ask<GraphQuery>,
-) -> Result<Response, Problem> {
+    QueryOf(query): QueryOf<GraphQuery>,
+) -> Result<Response, ApiProblem> {
     let (picture, kind) = match query.format {
         Format::Svg => (Picture::Svg, "image/svg+xml"),
         Format::Mermaid => (Picture::Mermaid, "text/plain; charset=utf-8"),
         Format::Json => (Picture::Json, "application/json"),
     };
-    let text = app.desk.picture(&by, &process(&id)?, picture)?;
+    let text = app.service.picture(&by, &process(&id)?, picture)?;
     Ok(([(header::CONTENT_TYPE, kind)], text).into_response())
 }
 
@@ -203,8 +211,8 @@ async fn pause(
     State(app): State<App>,
     Who(by): Who,
     At(id): At<String>,
-) -> Result<Json<ProcessView>, Problem> {
-    Ok(Json(app.desk.pause(&by, &process(&id)?).await?))
+) -> Result<Json<ProcessView>, ApiProblem> {
+    Ok(Json(app.service.pause(&by, &process(&id)?).await?))
 }
 
 /// Lets it go on.
@@ -214,16 +222,16 @@ async fn resume(
     State(app): State<App>,
     Who(by): Who,
     At(id): At<String>,
-) -> Result<Json<ProcessView>, Problem> {
-    Ok(Json(app.desk.resume(&by, &process(&id)?).await?))
+) -> Result<Json<ProcessView>, ApiProblem> {
+    Ok(Json(app.service.resume(&by, &process(&id)?).await?))
 }
 
 /// All that is wrong with a text. The answer is 200 whatever that is.
 #[utoipa::path(post, path = "/api/v1/check", tag = "processes",
     request_body(content = String, content_type = "application/yaml"),
     responses((status = 200, body = Object)))]
-async fn check(State(app): State<App>, _: Who, ReadText(text): ReadText) -> Result<Json<Value>, Problem> {
-    let problems = app.desk.check(&text).await?;
+async fn check(State(app): State<App>, _: Who, ReadText(text): ReadText) -> Result<Json<Value>, ApiProblem> {
+    let problems = app.service.check(&text).await?;
     let shown = crate::process::problem::render(&problems, &text, false);
     Ok(Json(json!({"problems": problems, "text": shown})))
 }

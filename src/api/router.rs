@@ -16,14 +16,14 @@ use utoipa_axum::routes;
 
 use crate::api::answers::share;
 use crate::api::app::App;
-use crate::api::doors::{Doorman, guarded, known_actor, panicked};
-use crate::api::problem::Problem;
+use crate::api::auth::{AuthLayer, guarded, known_actor, panicked};
+use crate::api::problem::ApiProblem;
 use crate::api::routes::Routes;
 use crate::api::take::BODY_BYTES_MAX;
 use crate::api::templates;
-use crate::api::{acks, events, hooks, orders, people, processes, schedules, shelves, status, tasks};
-use crate::desk::need::Need;
-use crate::gate::doors::Doors;
+use crate::api::{acks, collections, commands, events, hooks, people, processes, schedules, status, tasks};
+use crate::middleware::routes::RouteTable;
+use crate::service::permission::Permission;
 
 /// As Cargo has it.
 const LICENSE: &str = env!("CARGO_PKG_LICENSE");
@@ -44,15 +44,15 @@ const TAGS: [(&str, &str); 13] = [
     ("status", "How it goes, and what there is."),
 ];
 /// All routes and the document that describes them.
-pub fn described() -> (Router<App>, OpenApi, Doors) {
+pub fn described() -> (Router<App>, OpenApi, RouteTable) {
     let (router, paths, doors) = Routes::of("document")
-        .add(Need::Known, routes!(document))
+        .add(Permission::Known, routes!(document))
         .merge(processes::routes())
         .merge(schedules::routes())
         .merge(templates::routes())
         .merge(tasks::routes())
-        .merge(orders::routes())
-        .merge(shelves::routes())
+        .merge(commands::routes())
+        .merge(collections::routes())
         .merge(people::routes())
         .merge(events::routes())
         .merge(status::routes())
@@ -88,7 +88,7 @@ pub fn described() -> (Router<App>, OpenApi, Doors) {
 /// All routes, behind all doors.
 pub fn router(app: App) -> Router {
     let (router, _, doors) = described();
-    let man = Doorman { app: app.clone(), doors: Arc::new(doors) };
+    let man = AuthLayer { app: app.clone(), routes: Arc::new(doors) };
     let pages = app.pages.clone().unwrap_or_default();
     router
         .fallback(nowhere)
@@ -115,5 +115,5 @@ async fn nowhere(State(app): State<App>, request: Request) -> Response {
         Err(request) => request,
     };
     let detail = format!("there is nothing at `{}`", request.uri().path());
-    Problem::new(StatusCode::NOT_FOUND, "no_such_path", detail).into_response()
+    ApiProblem::new(StatusCode::NOT_FOUND, "no_such_path", detail).into_response()
 }

@@ -8,15 +8,15 @@ use utoipa_axum::router::{OpenApiRouter, UtoipaMethodRouter};
 
 use crate::api::answers::{Form, complete};
 use crate::api::app::App;
-use crate::desk::need::Need;
-use crate::gate::doors::Doors;
+use crate::middleware::routes::RouteTable;
+use crate::service::permission::Permission;
 
 /// Routes, their description, and what each of them asks.
 #[derive(Default)]
 pub struct Routes {
     area: &'static str,
     router: OpenApiRouter<App>,
-    doors: Doors,
+    doors: RouteTable,
 }
 
 impl Routes {
@@ -28,7 +28,7 @@ impl Routes {
     /// With one more: `routes!(handler)`, and what it asks. Handlers of one path that ask different things
     /// come one by one.
     #[must_use]
-    pub fn add(mut self, need: Need, mut route: UtoipaMethodRouter<App>) -> Routes {
+    pub fn add(mut self, need: Permission, mut route: UtoipaMethodRouter<App>) -> Routes {
         for (path, item) in &mut route.1.paths {
             for (method, operation) in operations(item) {
                 complete(Form { area: self.area, need, method: &method }, operation);
@@ -46,7 +46,7 @@ impl Routes {
     }
 
     /// Taken apart: the router, the description, the doors.
-    pub fn split(self) -> (Router<App>, OpenApi, Doors) {
+    pub fn split(self) -> (Router<App>, OpenApi, RouteTable) {
         let (router, api) = self.router.split_for_parts();
         (router, api, self.doors)
     }

@@ -5,31 +5,31 @@ use axum::extract::State;
 use utoipa_axum::routes;
 
 use crate::api::app::App;
-use crate::api::problem::Problem;
+use crate::api::problem::ApiProblem;
 use crate::api::routes::Routes;
 use crate::api::take::{At, Who, process};
-use crate::desk::actor::Right;
-use crate::desk::need::Need;
-use crate::desk::schedule_views::ScheduleView;
-use crate::desk::view::Page;
+use crate::service::actor::Right;
+use crate::service::permission::Permission;
+use crate::service::schedule_views::ScheduleView;
+use crate::service::view::ListPage;
 
 /// The routes.
 pub fn routes() -> Routes {
     Routes::of("schedules")
-        .add(Need::Here(Right::Read), routes!(list))
-        .add(Need::Here(Right::Edit), routes!(pause))
-        .add(Need::Here(Right::Edit), routes!(resume))
+        .add(Permission::Here(Right::Read), routes!(list))
+        .add(Permission::Here(Right::Edit), routes!(pause))
+        .add(Permission::Here(Right::Edit), routes!(resume))
 }
 
 /// The schedules of a process, each with its next five times.
 #[utoipa::path(get, path = "/api/v1/processes/{id}/schedule", tag = "processes",
-    params(("id" = String, Path)), responses((status = 200, body = Page<ScheduleView>)))]
+    params(("id" = String, Path)), responses((status = 200, body = ListPage<ScheduleView>)))]
 async fn list(
     State(app): State<App>,
     Who(by): Who,
     At(id): At<String>,
-) -> Result<Json<Page<ScheduleView>>, Problem> {
-    Ok(Json(app.desk.schedules(&by, &process(&id)?).await?))
+) -> Result<Json<ListPage<ScheduleView>>, ApiProblem> {
+    Ok(Json(app.service.schedules(&by, &process(&id)?).await?))
 }
 
 /// Lets a schedule rest. What it would have submitted meanwhile is not made up for.
@@ -39,8 +39,8 @@ async fn pause(
     State(app): State<App>,
     Who(by): Who,
     At((id, name)): At<(String, String)>,
-) -> Result<Json<ScheduleView>, Problem> {
-    Ok(Json(app.desk.pause_schedule(&by, &process(&id)?, &name).await?))
+) -> Result<Json<ScheduleView>, ApiProblem> {
+    Ok(Json(app.service.pause_schedule(&by, &process(&id)?, &name).await?))
 }
 
 /// Lets it go on, from now.
@@ -50,6 +50,6 @@ async fn resume(
     State(app): State<App>,
     Who(by): Who,
     At((id, name)): At<(String, String)>,
-) -> Result<Json<ScheduleView>, Problem> {
-    Ok(Json(app.desk.resume_schedule(&by, &process(&id)?, &name).await?))
+) -> Result<Json<ScheduleView>, ApiProblem> {
+    Ok(Json(app.service.resume_schedule(&by, &process(&id)?, &name).await?))
 }

@@ -19,9 +19,9 @@ use tower_http::normalize_path::{NormalizePath, NormalizePathLayer};
 
 use crate::api::app::App;
 use crate::api::router::router;
-use crate::api::tls::Tls;
-use crate::gate::client::Peer;
-use crate::gate::connections::Connections;
+use crate::api::tls::ServerTls;
+use crate::middleware::client::Peer;
+use crate::middleware::connections::Connections;
 
 /// How long a request's head may take: whoever sends it byte by byte holds a connection no longer.
 const HEAD_TIMEOUT: Duration = Duration::from_secs(15);
@@ -39,11 +39,11 @@ pub async fn serve(listener: TcpListener, app: App, stop: CancellationToken) {
 }
 
 /// The same over TLS.
-pub async fn serve_sealed(listener: TcpListener, tls: Arc<Tls>, app: App, stop: CancellationToken) {
+pub async fn serve_sealed(listener: TcpListener, tls: Arc<ServerTls>, app: App, stop: CancellationToken) {
     take_all(listener, Some(tls), app, stop).await;
 }
 
-async fn take_all(listener: TcpListener, tls: Option<Arc<Tls>>, app: App, stop: CancellationToken) {
+async fn take_all(listener: TcpListener, tls: Option<Arc<ServerTls>>, app: App, stop: CancellationToken) {
     let (finish_max, front) = (app.finish_max, Arc::clone(&app.front));
     let (connections, places) = (TaskTracker::new(), Connections::new(app.connections));
     // Senders of webhooks, and people, add slashes.

@@ -9,15 +9,15 @@ use axum::response::{IntoResponse, Response};
 use utoipa_axum::routes;
 
 use crate::api::app::App;
-use crate::api::problem::Problem;
+use crate::api::problem::ApiProblem;
 use crate::api::routes::Routes;
 use crate::api::take::Who;
-use crate::desk::actor::Right;
-use crate::desk::checks::CheckStatus;
-use crate::desk::need::Need;
-use crate::desk::status::Status;
-use crate::engine::lives::Living;
+use crate::engine::expiries::ExpiringValue;
 use crate::model::time::Timestamp;
+use crate::service::actor::Right;
+use crate::service::checks::CheckStatus;
+use crate::service::permission::Permission;
+use crate::service::status::Status;
 
 /// Of how many tasks the metrics tell when their values die: what Prometheus takes with ease.
 const LIVES_SHOWN: usize = 1_000;
@@ -28,17 +28,17 @@ const UNLISTED: &str = "beltline_param_lives_unlisted";
 /// The routes.
 pub fn routes() -> Routes {
     Routes::of("status")
-        .add(Need::Everywhere(Right::Read), routes!(status))
-        .add(Need::Everywhere(Right::Run), routes!(check_store))
-        .add(Need::Nothing, routes!(healthz))
-        .add(Need::Nothing, routes!(readyz))
-        .add(Need::Everywhere(Right::Read), routes!(metrics))
+        .add(Permission::Everywhere(Right::Read), routes!(status))
+        .add(Permission::Everywhere(Right::Run), routes!(check_store))
+        .add(Permission::Nothing, routes!(healthz))
+        .add(Permission::Nothing, routes!(readyz))
+        .add(Permission::Everywhere(Right::Read), routes!(metrics))
 }
 
 /// How it goes, for `doctor` and whoever watches.
 #[utoipa::path(get, path = "/api/v1/status", tag = "status", responses((status = 200, body = Status)))]
-async fn status(State(app): State<App>, Who(by): Who) -> Result<Json<Status>, Problem> {
-    Ok(Json(app.desk.status(&by).await?))
+async fn status(State(app): State<App>, Who(by): Who) -> Result<Json<Status>, ApiProblem> {
+    Ok(Json(app.service.status(&by).await?))
 }
 
 /// Begins a check of the store, which opens every row of it, unless one is under way. It ends some time after
@@ -48,8 +48,8 @@ async fn status(State(app): State<App>, Who(by): Who) -> Result<Json<Status>, Pr
 async fn check_store(
     State(app): State<App>,
     Who(by): Who,
-) -> Result<(StatusCode, Json<CheckStatus>), Problem> {
-    Ok((StatusCode::ACCEPTED, Json(app.desk.begin_check(&by)?)))
+) -> Result<(StatusCode, Json<CheckStatus>), ApiProblem> {
+    Ok((StatusCode::ACCEPTED, Json(app.service.begin_check(&by)?)))
 }
 
 /// The program runs.
@@ -62,30 +62,30 @@ async fn healthz() -> &'static str {
 /// The engine does its work: its runner's heart beats, and its store takes writes. 503 says what does not.
 #[utoipa::path(get, path = "/readyz", tag = "status",
     responses((status = 200, body = String), (status = 503, description = "What does not work.")))]
-async fn readyz(State(app): State<App>) -> Result<&'static str, Problem> {
+async fn readyz(State(app): State<App>) -> Result<&'static str, ApiProblem> {
     if app.stop.is_cancelled() {
-        return Err(Problem::new(StatusCode::SERVICE_UNAVAILABLE, "stopping", "the engine is stopping"));
+        return Err(ApiProblem::new(StatusCode::SERVICE_UNAVAILABLE, "stopping", "the engine is stopping"));
     }
-    app.desk.ready().await?;
+    app.service.ready().await?;
     Ok("ok\n")
 }
 
 /// Metrics, as Prometheus reads them.
 #[utoipa::path(get, path = "/metrics", tag = "status",
     responses((status = 200, body = String), (status = 404, description = "No metrics are gathered.")))]
-async fn metrics(State(app): State<App>, Who(by): Who) -> Result<Response, Problem> {
-    app.desk.may_watch(&by)?;
-    app.desk.measure().await;
+async fn metrics(State(app): State<App>, Who(by): Who) -> Result<Response, ApiProblem> {
+    app.service.may_watch(&by)?;
+    app.service.measure().await;
     let Some(metrics) = &app.metrics else {
-        return Err(Problem::new(StatusCode::NOT_FOUND, "no_metrics", "no metrics are gathered"));
+        return Err(ApiProblem::new(StatusCode::NOT_FOUND, "no_metrics", "no metrics are gathered"));
     };
-    let text = metrics() + &lives(&app.desk.soonest(LIVES_SHOWN));
+    let text = metrics() + &lives(&app.service.soonest(LIVES_SHOWN));
     Ok(([(header::CONTENT_TYPE, "text/plain; version=0.0.4")], text).into_response())
 }
 
 /// The values that die, as Prometheus reads them. Read from memory, and bounded: of a million tasks, those
 /// that need a person soonest.
-fn lives((shown, all): &(Vec<Living>, usize)) -> String {
+fn lives((shown, all): &(Vec<ExpiringValue>, usize)) -> String {
     #[expect(clippy::cast_precision_loss, reason = "a moment in seconds needs no more than 52 bits")]
     let seconds = |at: Timestamp| at.0 as f64 / 1_000.0;
     let mut dies = format!("# HELP {DIES_AT} When the value of a param dies.\n# TYPE {DIES_AT} gauge\n");

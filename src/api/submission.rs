@@ -4,9 +4,9 @@ use serde::Deserialize;
 use serde_json::{Map, Value};
 use utoipa::ToSchema;
 
-use crate::desk::submit::{IfExists, Submission, SubmitKey};
 use crate::model::params::Params;
 use crate::model::time::Span;
+use crate::service::submit::{Submission, SubmitIfExists, SubmitKey};
 
 /// A task to take in.
 #[derive(Debug, Deserialize, ToSchema)]
@@ -33,12 +33,12 @@ pub enum IfExistsWord {
 }
 
 impl SubmitBody {
-    /// As the desk takes it.
+    /// As the service takes it.
     pub fn submission(self, key: Option<SubmitKey>, wait: Option<Span>) -> Submission {
         let if_exists = match self.if_exists {
-            None => IfExists::Refuse,
-            Some(IfExistsWord::Return) => IfExists::Return,
-            Some(IfExistsWord::Modify) => IfExists::Modify,
+            None => SubmitIfExists::Refuse,
+            Some(IfExistsWord::Return) => SubmitIfExists::Return,
+            Some(IfExistsWord::Modify) => SubmitIfExists::Modify,
         };
         Submission { reference: self.r#ref, params: Params::from(self.params), if_exists, key, wait }
     }

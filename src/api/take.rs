@@ -1,4 +1,4 @@
-//! What handlers take: [`Who`] asks, the path [`At`], the query [`Ask`], the body [`Read`]. Whatever is wrong
+//! What handlers take: [`Who`] asks, the path [`At`], the query [`QueryOf`], the body [`JsonOf`]. Whatever is wrong
 //! with one of them is a problem that names it.
 
 use std::borrow::Cow;
@@ -12,12 +12,12 @@ use axum::http::request::Parts;
 use axum::http::{HeaderMap, HeaderName, StatusCode, header};
 use serde::de::{DeserializeOwned, IgnoredAny};
 
-use crate::api::problem::Problem;
-use crate::desk::actor::Actor;
+use crate::api::problem::ApiProblem;
 use crate::model::charset::{NoText, decode};
 use crate::model::json::{kept, once};
 use crate::model::names::{Address, ProcessId, Ref, TaskId};
 use crate::model::unpack::{Packed, unpacked};
+use crate::service::actor::Actor;
 
 /// The largest body that is read whole, as it comes and unpacked. A process that allows larger params takes
 /// them as NDJSON.
@@ -30,16 +30,16 @@ const NEAR: f64 = 0.75;
 pub struct Who(pub Arc<Actor>);
 
 impl<S: Send + Sync> FromRequestParts<S> for Who {
-    type Rejection = Problem;
-    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Who, Problem> {
+    type Rejection = ApiProblem;
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Who, ApiProblem> {
         parts.extensions.get::<Who>().cloned().ok_or_else(unknown)
     }
 }
 
 /// Nobody knows who asks.
-pub fn unknown() -> Problem {
+pub fn unknown() -> ApiProblem {
     let detail = "this needs a token; hint: send the header `Authorization: Bearer <token>`";
-    Problem::new(StatusCode::UNAUTHORIZED, "no_token", detail)
+    ApiProblem::new(StatusCode::UNAUTHORIZED, "no_token", detail)
 }
 
 /// The parts of the path.
@@ -47,24 +47,24 @@ pub fn unknown() -> Problem {
 pub struct At<T>(pub T);
 
 impl<S: Send + Sync, T: DeserializeOwned + Send> FromRequestParts<S> for At<T> {
-    type Rejection = Problem;
-    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<At<T>, Problem> {
+    type Rejection = ApiProblem;
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<At<T>, ApiProblem> {
         match Path::<T>::from_request_parts(parts, state).await {
             Ok(Path(it)) => Ok(At(it)),
-            Err(bad) => Err(Problem::new(StatusCode::BAD_REQUEST, "bad_path", lower(&bad.body_text()))),
+            Err(bad) => Err(ApiProblem::new(StatusCode::BAD_REQUEST, "bad_path", lower(&bad.body_text()))),
         }
     }
 }
 
 /// The query. Unknown names in it are refused.
 #[derive(Clone, Debug)]
-pub struct Ask<T>(pub T);
+pub struct QueryOf<T>(pub T);
 
-impl<S: Send + Sync, T: DeserializeOwned> FromRequestParts<S> for Ask<T> {
-    type Rejection = Problem;
-    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Ask<T>, Problem> {
+impl<S: Send + Sync, T: DeserializeOwned> FromRequestParts<S> for QueryOf<T> {
+    type Rejection = ApiProblem;
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<QueryOf<T>, ApiProblem> {
         match Query::<T>::try_from_uri(&parts.uri) {
-            Ok(Query(it)) => Ok(Ask(it)),
+            Ok(Query(it)) => Ok(QueryOf(it)),
             Err(bad) => {
                 let text = bad.body_text();
                 let text = text.strip_prefix("Failed to deserialize query string: ").unwrap_or(&text);
@@ -76,15 +76,15 @@ impl<S: Send + Sync, T: DeserializeOwned> FromRequestParts<S> for Ask<T> {
 
 /// A JSON body.
 #[derive(Clone, Debug)]
-pub struct Read<T>(pub T);
+pub struct JsonOf<T>(pub T);
 
-impl<S: Send + Sync, T: DeserializeOwned> FromRequest<S> for Read<T> {
-    type Rejection = Problem;
-    async fn from_request(request: Request, state: &S) -> Result<Read<T>, Problem> {
+impl<S: Send + Sync, T: DeserializeOwned> FromRequest<S> for JsonOf<T> {
+    type Rejection = ApiProblem;
+    async fn from_request(request: Request, state: &S) -> Result<JsonOf<T>, ApiProblem> {
         if !is_json(request.headers()) {
             return Err(not_json());
         }
-        json(&whole_text(request, state, "bad_json").await?).map(Read)
+        json(&whole_text(request, state, "bad_json").await?).map(JsonOf)
     }
 }
 
@@ -93,8 +93,8 @@ impl<S: Send + Sync, T: DeserializeOwned> FromRequest<S> for Read<T> {
 pub struct ReadText(pub String);
 
 impl<S: Send + Sync> FromRequest<S> for ReadText {
-    type Rejection = Problem;
-    async fn from_request(request: Request, state: &S) -> Result<ReadText, Problem> {
+    type Rejection = ApiProblem;
+    async fn from_request(request: Request, state: &S) -> Result<ReadText, ApiProblem> {
         whole_text(request, state, "bad_text").await.map(ReadText)
     }
 }
@@ -104,7 +104,7 @@ pub async fn whole_text<S: Send + Sync>(
     request: Request,
     state: &S,
     code: &'static str,
-) -> Result<String, Problem> {
+) -> Result<String, ApiProblem> {
     let headers = request.headers().clone();
     let body = Bytes::from_request(request, state).await.map_err(|bad| too_large(&bad))?;
     let body = plain(&headers, &body, BODY_BYTES_MAX)?;
@@ -112,41 +112,41 @@ pub async fn whole_text<S: Send + Sync>(
 }
 
 /// A body as it was before it was packed as its headers say.
-pub fn plain<'a>(headers: &HeaderMap, body: &'a [u8], bytes_max: usize) -> Result<Cow<'a, [u8]>, Problem> {
+pub fn plain<'a>(headers: &HeaderMap, body: &'a [u8], bytes_max: usize) -> Result<Cow<'a, [u8]>, ApiProblem> {
     let coding = header_of(headers, &header::CONTENT_ENCODING);
     unpacked(Cow::Borrowed(body), &coding, bytes_max as u64).map_err(|why| match why {
         Packed::TooLarge => {
             let detail = format!("the body unfolds to more than the {bytes_max} bytes that are taken here");
-            Problem::new(StatusCode::PAYLOAD_TOO_LARGE, "body_too_large", detail)
+            ApiProblem::new(StatusCode::PAYLOAD_TOO_LARGE, "body_too_large", detail)
         }
         Packed::Broken => {
             let detail = format!("the body is not packed as it says (`{}`)", coding.escape_debug());
-            Problem::new(StatusCode::BAD_REQUEST, "bad_body", detail)
+            ApiProblem::new(StatusCode::BAD_REQUEST, "bad_body", detail)
         }
         Packed::Unknown(coding) => {
             let detail =
                 format!("the body is packed by `{coding}`, which is not undone here; hint: send gzip");
-            Problem::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, "bad_encoding", detail)
+            ApiProblem::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, "bad_encoding", detail)
         }
     })
 }
 
 /// Bytes as text, read by their charset; those that are none have the problem of that `code`.
-pub fn text(body: &[u8], content_type: &str, code: &'static str) -> Result<String, Problem> {
+pub fn text(body: &[u8], content_type: &str, code: &'static str) -> Result<String, ApiProblem> {
     decode(body, content_type).map_err(|why| no_text("the body", &why, code))
 }
 
 /// Why something is no text.
-pub fn no_text(what: &str, why: &NoText, code: &'static str) -> Problem {
+pub fn no_text(what: &str, why: &NoText, code: &'static str) -> ApiProblem {
     match why {
         NoText::Unknown(_) => {
             let detail = format!("{what} {why}; hint: send UTF-8");
-            Problem::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, "bad_charset", detail)
+            ApiProblem::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, "bad_charset", detail)
         }
         NoText::Invalid { .. } => {
             let hint =
                 "hint: send UTF-8, or name the charset in the `Content-Type`: `; charset=windows-1252`";
-            Problem::new(StatusCode::BAD_REQUEST, code, format!("{what} {why}; {hint}"))
+            ApiProblem::new(StatusCode::BAD_REQUEST, code, format!("{what} {why}; {hint}"))
         }
     }
 }
@@ -170,29 +170,29 @@ pub fn media_type(headers: &HeaderMap) -> String {
 }
 
 /// The body is not said to be JSON.
-pub fn not_json() -> Problem {
+pub fn not_json() -> ApiProblem {
     let detail = "the body is not said to be JSON; hint: send the header `Content-Type: application/json`";
-    Problem::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, "not_json", detail)
+    ApiProblem::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, "not_json", detail)
 }
 
 /// The body cannot be had.
-pub fn too_large(bad: &BytesRejection) -> Problem {
+pub fn too_large(bad: &BytesRejection) -> ApiProblem {
     match bad.status() {
-        StatusCode::PAYLOAD_TOO_LARGE => Problem::new(
+        StatusCode::PAYLOAD_TOO_LARGE => ApiProblem::new(
             StatusCode::PAYLOAD_TOO_LARGE,
             "body_too_large",
             "the body is larger than is taken here",
         ),
-        _ => Problem::new(StatusCode::BAD_REQUEST, "bad_body", "the body did not arrive whole"),
+        _ => ApiProblem::new(StatusCode::BAD_REQUEST, "bad_body", "the body did not arrive whole"),
     }
 }
 
 /// Reads JSON; what is wrong with it is told with its place.
-pub fn json<T: DeserializeOwned>(text: &str) -> Result<T, Problem> {
+pub fn json<T: DeserializeOwned>(text: &str) -> Result<T, ApiProblem> {
     let kept = kept(text);
     // Where it is no JSON at all, that is told below.
     if let Some(twice) = once(&kept).err().filter(serde_json::Error::is_data) {
-        return Err(Problem::new(StatusCode::BAD_REQUEST, "bad_json", twice.to_string()));
+        return Err(ApiProblem::new(StatusCode::BAD_REQUEST, "bad_json", twice.to_string()));
     }
     // To serde a list is a struct without its names.
     if kept.trim_ascii_start().starts_with('[') && serde_json::from_str::<Vec<IgnoredAny>>(&kept).is_ok() {
@@ -210,7 +210,7 @@ pub fn json<T: DeserializeOwned>(text: &str) -> Result<T, Problem> {
             let text = text.split_once(": ").map_or(text.as_str(), |(_, rest)| rest);
             match bad.status() {
                 StatusCode::UNPROCESSABLE_ENTITY => Err(shape("bad_shape", text)),
-                _ => Err(Problem::new(
+                _ => Err(ApiProblem::new(
                     StatusCode::BAD_REQUEST,
                     "bad_json",
                     format!("this is no JSON: {}", lower(text)),
@@ -221,11 +221,11 @@ pub fn json<T: DeserializeOwned>(text: &str) -> Result<T, Problem> {
 }
 
 /// What serde found wrong, with a hint if a name was mistyped.
-fn shape(code: &'static str, text: &str) -> Problem {
+fn shape(code: &'static str, text: &str) -> ApiProblem {
     if let Some((said, _)) = text.split_once(", expected struct ") {
         let said = said.rsplit("invalid type: ").next().unwrap_or_default();
         let detail = format!("this is a {said}, and must be an object");
-        return Problem::new(StatusCode::UNPROCESSABLE_ENTITY, code, detail);
+        return ApiProblem::new(StatusCode::UNPROCESSABLE_ENTITY, code, detail);
     }
     let words: Vec<&str> = text.split('`').skip(1).step_by(2).collect();
     let hint = match words.split_first() {
@@ -236,7 +236,7 @@ fn shape(code: &'static str, text: &str) -> Problem {
         }
         _ => None,
     };
-    Problem::new(StatusCode::UNPROCESSABLE_ENTITY, code, lower(text)).hint(hint)
+    ApiProblem::new(StatusCode::UNPROCESSABLE_ENTITY, code, lower(text)).hint(hint)
 }
 
 fn lower(text: &str) -> String {
@@ -246,24 +246,24 @@ fn lower(text: &str) -> String {
 }
 
 /// The process a path names.
-pub fn process(text: &str) -> Result<ProcessId, Problem> {
+pub fn process(text: &str) -> Result<ProcessId, ApiProblem> {
     ProcessId::new(text)
-        .map_err(|bad| Problem::new(StatusCode::NOT_FOUND, "no_such_process", bad.to_string()))
+        .map_err(|bad| ApiProblem::new(StatusCode::NOT_FOUND, "no_such_process", bad.to_string()))
 }
 
 /// The task a path names.
-pub fn address((id, reference): (String, String)) -> Result<Address, Problem> {
+pub fn address((id, reference): (String, String)) -> Result<Address, ApiProblem> {
     let reference = reference
         .parse::<Ref>()
-        .map_err(|bad| Problem::new(StatusCode::NOT_FOUND, "no_such_task", bad.to_string()))?;
+        .map_err(|bad| ApiProblem::new(StatusCode::NOT_FOUND, "no_such_task", bad.to_string()))?;
     Ok(Address { process: process(&id)?, reference })
 }
 
 /// The number of a task, as it stands in a query.
-pub fn task_id(text: Option<&str>) -> Result<Option<TaskId>, Problem> {
+pub fn task_id(text: Option<&str>) -> Result<Option<TaskId>, ApiProblem> {
     let bad = |_| {
         let detail = "`id` is a task's id: a whole number";
-        Problem::new(StatusCode::UNPROCESSABLE_ENTITY, "bad_query", detail)
+        ApiProblem::new(StatusCode::UNPROCESSABLE_ENTITY, "bad_query", detail)
     };
     text.map(|it| it.parse().map(TaskId).map_err(bad)).transpose()
 }

@@ -12,35 +12,35 @@ use utoipa_axum::routes;
 
 use crate::api::app::App;
 use crate::api::many::many;
-use crate::api::problem::Problem;
+use crate::api::problem::ApiProblem;
 use crate::api::routes::Routes;
 use crate::api::submission::SubmitBody;
 use crate::api::take::{
-    Ask, At, Who, address, header_of, is_json, json, media_type, not_json, process, task_id, whole_text,
+    At, QueryOf, Who, address, header_of, is_json, json, media_type, not_json, process, task_id, whole_text,
 };
-use crate::desk::actor::Right;
-use crate::desk::lease::Wish;
-use crate::desk::lives::LivingView;
-use crate::desk::look::Filter;
-use crate::desk::need::Need;
-use crate::desk::sift::Sift;
-use crate::desk::submit::{SubmitKey, Submitted};
-use crate::desk::view::{HopView, Page, TaskView};
 use crate::model::names::{NodeName, ProcessId};
 use crate::model::task::Phase;
 use crate::model::time::Span;
+use crate::service::actor::Right;
+use crate::service::expiring::LivingView;
+use crate::service::lease::Wish;
+use crate::service::look::Filter;
+use crate::service::param_filter::Sift;
+use crate::service::permission::Permission;
+use crate::service::submit::{SubmitKey, Submitted};
+use crate::service::view::{HopView, ListPage, TaskView};
 
 /// The routes.
 pub fn routes() -> Routes {
     Routes::of("tasks")
-        .add(Need::Here(Right::Read), routes!(list))
-        .add(Need::Here(Right::Run), routes!(submit))
-        .add(Need::Somewhere(Right::Read), routes!(list_all))
-        .add(Need::Here(Right::Read), routes!(get))
-        .add(Need::Here(Right::Read), routes!(trail))
-        .add(Need::Here(Right::Read), routes!(param))
-        .add(Need::Somewhere(Right::Read), routes!(lives))
-        .add(Need::Somewhere(Right::Read), routes!(alarms))
+        .add(Permission::Here(Right::Read), routes!(list))
+        .add(Permission::Here(Right::Run), routes!(submit))
+        .add(Permission::Somewhere(Right::Read), routes!(list_all))
+        .add(Permission::Here(Right::Read), routes!(get))
+        .add(Permission::Here(Right::Read), routes!(trail))
+        .add(Permission::Here(Right::Read), routes!(param))
+        .add(Permission::Somewhere(Right::Read), routes!(lives))
+        .add(Permission::Somewhere(Right::Read), routes!(alarms))
 }
 
 #[derive(Deserialize, IntoParams)]
@@ -68,16 +68,16 @@ async fn submit(
     State(app): State<App>,
     Who(by): Who,
     At(id): At<String>,
-    Ask(query): Ask<SubmitQuery>,
+    QueryOf(query): QueryOf<SubmitQuery>,
     request: Request,
-) -> Result<Response, Problem> {
+) -> Result<Response, ApiProblem> {
     let id = process(&id)?;
     let key = key(request.headers())?;
     if media_type(request.headers()) == "application/x-ndjson" {
         let headers = request.headers();
         if !matches!(header_of(headers, &header::CONTENT_ENCODING).trim(), "" | "identity") {
             let detail = "NDJSON is read line by line, and so it is not unpacked; hint: send it as it is";
-            return Err(Problem::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, "bad_encoding", detail));
+            return Err(ApiProblem::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, "bad_encoding", detail));
         }
         let content_type = header_of(headers, &header::CONTENT_TYPE);
         return Ok(many(app, by, id, key, request.into_body(), content_type).await);
@@ -87,7 +87,7 @@ async fn submit(
     }
     let body: SubmitBody = json(&whole_text(request, &(), "bad_json").await?)?;
     let done = app
-        .desk
+        .service
         .submit(&by, &id, body.submission(key.map(|word| SubmitKey { word, line: None }), query.wait))
         .await?;
     Ok(submitted(done))
@@ -123,10 +123,10 @@ pub fn tagged(status: StatusCode, task: TaskView) -> Response {
     with_tag(status, task).0
 }
 
-fn key(headers: &HeaderMap) -> Result<Option<String>, Problem> {
+fn key(headers: &HeaderMap) -> Result<Option<String>, ApiProblem> {
     let bad = |_| {
         let detail = "the header `Idempotency-Key` holds more than ASCII";
-        Problem::new(StatusCode::UNPROCESSABLE_ENTITY, "bad_idempotency_key", detail)
+        ApiProblem::new(StatusCode::UNPROCESSABLE_ENTITY, "bad_idempotency_key", detail)
     };
     let key = headers.get("idempotency-key").map(|it| it.to_str().map(str::to_owned));
     key.transpose().map_err(bad)
@@ -154,20 +154,20 @@ struct ListQuery {
     limit: Option<usize>,
 }
 
-fn sift(param: Option<&str>) -> Result<Option<Sift>, Problem> {
+fn sift(param: Option<&str>) -> Result<Option<Sift>, ApiProblem> {
     Ok(param.map(str::parse).transpose()?)
 }
 
 /// The tasks of a process, oldest first.
 #[utoipa::path(get, path = "/api/v1/processes/{id}/tasks", tag = "tasks",
     params(("id" = String, Path), ListQuery),
-    responses((status = 200, body = Page<TaskView>)))]
+    responses((status = 200, body = ListPage<TaskView>)))]
 async fn list(
     State(app): State<App>,
     Who(by): Who,
     At(id): At<String>,
-    Ask(it): Ask<ListQuery>,
-) -> Result<Json<Page<TaskView>>, Problem> {
+    QueryOf(it): QueryOf<ListQuery>,
+) -> Result<Json<ListPage<TaskView>>, ApiProblem> {
     let filter = Filter {
         process: Some(process(&id)?),
         node: it.node,
@@ -177,7 +177,7 @@ async fn list(
         cursor: it.cursor,
         limit: it.limit,
     };
-    Ok(Json(app.desk.tasks(&by, filter).await?))
+    Ok(Json(app.service.tasks(&by, filter).await?))
 }
 
 #[derive(Deserialize, IntoParams)]
@@ -207,12 +207,12 @@ struct ListAllQuery {
 
 /// The tasks of all processes you may see, oldest first.
 #[utoipa::path(get, path = "/api/v1/tasks", tag = "tasks", params(ListAllQuery),
-    responses((status = 200, body = Page<TaskView>)))]
+    responses((status = 200, body = ListPage<TaskView>)))]
 async fn list_all(
     State(app): State<App>,
     Who(by): Who,
-    Ask(it): Ask<ListAllQuery>,
-) -> Result<Json<Page<TaskView>>, Problem> {
+    QueryOf(it): QueryOf<ListAllQuery>,
+) -> Result<Json<ListPage<TaskView>>, ApiProblem> {
     let filter = Filter {
         process: it.process,
         node: it.node,
@@ -222,7 +222,7 @@ async fn list_all(
         cursor: it.cursor,
         limit: it.limit,
     };
-    Ok(Json(app.desk.tasks(&by, filter).await?))
+    Ok(Json(app.service.tasks(&by, filter).await?))
 }
 
 /// Picks a task that ended.
@@ -243,9 +243,9 @@ async fn get(
     State(app): State<App>,
     Who(by): Who,
     At(at): At<(String, String)>,
-    Ask(query): Ask<IdQuery>,
-) -> Result<Response, Problem> {
-    let task = app.desk.task(&by, &address(at)?, task_id(query.id.as_deref())?).await?;
+    QueryOf(query): QueryOf<IdQuery>,
+) -> Result<Response, ApiProblem> {
+    let task = app.service.task(&by, &address(at)?, task_id(query.id.as_deref())?).await?;
     Ok(tagged(StatusCode::OK, task))
 }
 
@@ -266,15 +266,15 @@ struct TrailQuery {
 /// What happened to a task, oldest first.
 #[utoipa::path(get, path = "/api/v1/processes/{id}/tasks/{ref}/trail", tag = "tasks",
     params(("id" = String, Path), ("ref" = String, Path), TrailQuery),
-    responses((status = 200, body = Page<HopView>)))]
+    responses((status = 200, body = ListPage<HopView>)))]
 async fn trail(
     State(app): State<App>,
     Who(by): Who,
     At(at): At<(String, String)>,
-    Ask(it): Ask<TrailQuery>,
-) -> Result<Json<Page<HopView>>, Problem> {
+    QueryOf(it): QueryOf<TrailQuery>,
+) -> Result<Json<ListPage<HopView>>, ApiProblem> {
     let id = task_id(it.id.as_deref())?;
-    Ok(Json(app.desk.trail(&by, &address(at)?, id, it.cursor.as_deref(), it.limit).await?))
+    Ok(Json(app.service.trail(&by, &address(at)?, id, it.cursor.as_deref(), it.limit).await?))
 }
 
 #[derive(Deserialize, IntoParams)]
@@ -307,27 +307,27 @@ async fn param(
     Who(by): Who,
     method: Method,
     At((id, reference, path)): At<(String, String, String)>,
-    Ask(query): Ask<ParamQuery>,
-) -> Result<Response, Problem> {
+    QueryOf(query): QueryOf<ParamQuery>,
+) -> Result<Response, ApiProblem> {
     let at = address((id, reference))?;
     // A lease wakes the task, and whoever only looks must not.
     if method == Method::HEAD && query.fresh_for.is_some() {
         let detail = "a lease is had with GET";
-        return Err(Problem::new(StatusCode::METHOD_NOT_ALLOWED, "method_not_allowed", detail));
+        return Err(ApiProblem::new(StatusCode::METHOD_NOT_ALLOWED, "method_not_allowed", detail));
     }
     match (query.fresh_for, &query.id, query.wait) {
         (Some(fresh_for), None, wait) => {
-            let leased = app.desk.lease(&by, &at, &Wish { param: path, fresh_for, wait }).await?;
+            let leased = app.service.lease(&by, &at, &Wish { param: path, fresh_for, wait }).await?;
             let mut response = bare(leased.value);
             if let Ok(dies_at) = HeaderValue::from_str(&leased.dies_at.to_string()) {
                 response.headers_mut().insert("beltline-dies-at", dies_at);
             }
             Ok(response)
         }
-        (None, id, None) => Ok(bare(app.desk.param(&by, &at, task_id(id.as_deref())?, &path).await?)),
+        (None, id, None) => Ok(bare(app.service.param(&by, &at, task_id(id.as_deref())?, &path).await?)),
         (Some(_), Some(_), _) | (None, _, Some(_)) => {
             let detail = "`fresh_for` is for the live task, without `id`, and `wait` is only for `fresh_for`";
-            Err(Problem::new(StatusCode::UNPROCESSABLE_ENTITY, "bad_query", detail))
+            Err(ApiProblem::new(StatusCode::UNPROCESSABLE_ENTITY, "bad_query", detail))
         }
     }
 }
@@ -352,13 +352,13 @@ struct AlarmsQuery {
 
 /// Live tasks with an open alarm, oldest first.
 #[utoipa::path(get, path = "/api/v1/alarms", tag = "tasks", params(AlarmsQuery),
-    responses((status = 200, body = Page<TaskView>)))]
+    responses((status = 200, body = ListPage<TaskView>)))]
 async fn alarms(
     State(app): State<App>,
     Who(by): Who,
-    Ask(it): Ask<AlarmsQuery>,
-) -> Result<Json<Page<TaskView>>, Problem> {
-    Ok(Json(app.desk.alarms(&by, it.cursor.as_deref(), it.limit).await?))
+    QueryOf(it): QueryOf<AlarmsQuery>,
+) -> Result<Json<ListPage<TaskView>>, ApiProblem> {
+    Ok(Json(app.service.alarms(&by, it.cursor.as_deref(), it.limit).await?))
 }
 
 #[derive(Deserialize, IntoParams)]
@@ -375,11 +375,11 @@ struct LivesQuery {
 
 /// Live tasks with values that die, such as tokens; the one that needs a person soonest is first.
 #[utoipa::path(get, path = "/api/v1/lives", tag = "tasks", params(LivesQuery),
-    responses((status = 200, body = Page<LivingView>)))]
+    responses((status = 200, body = ListPage<LivingView>)))]
 async fn lives(
     State(app): State<App>,
     Who(by): Who,
-    Ask(it): Ask<LivesQuery>,
-) -> Result<Json<Page<LivingView>>, Problem> {
-    Ok(Json(app.desk.lives(&by, it.process.as_ref(), it.limit).await?))
+    QueryOf(it): QueryOf<LivesQuery>,
+) -> Result<Json<ListPage<LivingView>>, ApiProblem> {
+    Ok(Json(app.service.lives(&by, it.process.as_ref(), it.limit).await?))
 }

@@ -11,39 +11,39 @@ use utoipa::ToSchema;
 use utoipa_axum::routes;
 
 use crate::api::app::App;
-use crate::api::problem::Problem;
+use crate::api::problem::ApiProblem;
 use crate::api::routes::Routes;
-use crate::api::take::{At, Read, Who, process};
-use crate::desk::actor::Right;
-use crate::desk::cloning::{Cloned, Cloning, TemplateView};
-use crate::desk::need::Need;
-use crate::desk::upstream::{Update, Updated, UpstreamView};
-use crate::desk::view::Page;
+use crate::api::take::{At, JsonOf, Who, process};
 use crate::model::names::NodeName;
+use crate::service::actor::Right;
+use crate::service::cloning::{Cloned, Cloning, TemplateView};
+use crate::service::permission::Permission;
+use crate::service::upstream::{Update, Updated, UpstreamView};
+use crate::service::view::ListPage;
 
 /// The routes.
 pub fn routes() -> Routes {
     Routes::of("templates")
-        .add(Need::Known, routes!(list))
-        .add(Need::Known, routes!(get))
-        .add(Need::Somewhere(Right::Edit), routes!(clone))
-        .add(Need::Somewhere(Right::Edit), routes!(clone_process))
-        .add(Need::Here(Right::Read), routes!(upstream))
-        .add(Need::Here(Right::Edit), routes!(update))
+        .add(Permission::Known, routes!(list))
+        .add(Permission::Known, routes!(get))
+        .add(Permission::Somewhere(Right::Edit), routes!(clone))
+        .add(Permission::Somewhere(Right::Edit), routes!(clone_process))
+        .add(Permission::Here(Right::Read), routes!(upstream))
+        .add(Permission::Here(Right::Edit), routes!(update))
 }
 
 /// All templates, without their texts.
 #[utoipa::path(get, path = "/api/v1/templates", tag = "templates",
-    responses((status = 200, body = Page<TemplateView>)))]
-async fn list(State(app): State<App>, _: Who) -> Json<Page<TemplateView>> {
-    Json(app.desk.templates())
+    responses((status = 200, body = ListPage<TemplateView>)))]
+async fn list(State(app): State<App>, _: Who) -> Json<ListPage<TemplateView>> {
+    Json(app.service.templates())
 }
 
 /// One template, with its text.
 #[utoipa::path(get, path = "/api/v1/templates/{name}", tag = "templates", params(("name" = String, Path)),
     responses((status = 200, body = TemplateView)))]
-async fn get(State(app): State<App>, _: Who, At(name): At<String>) -> Result<Json<TemplateView>, Problem> {
-    Ok(Json(app.desk.template(&name)?))
+async fn get(State(app): State<App>, _: Who, At(name): At<String>) -> Result<Json<TemplateView>, ApiProblem> {
+    Ok(Json(app.service.template(&name)?))
 }
 
 #[derive(Deserialize, ToSchema)]
@@ -67,10 +67,10 @@ async fn clone(
     State(app): State<App>,
     Who(by): Who,
     At(name): At<String>,
-    Read(body): Read<CloneBody>,
-) -> Result<(StatusCode, Json<Cloned>), Problem> {
+    JsonOf(body): JsonOf<CloneBody>,
+) -> Result<(StatusCode, Json<Cloned>), ApiProblem> {
     let it = Cloning { name: body.r#as, title: body.title, values: body.values };
-    Ok((StatusCode::CREATED, Json(app.desk.clone_template(&by, &name, it).await?)))
+    Ok((StatusCode::CREATED, Json(app.service.clone_template(&by, &name, it).await?)))
 }
 
 #[derive(Deserialize, ToSchema)]
@@ -91,9 +91,9 @@ async fn clone_process(
     State(app): State<App>,
     Who(by): Who,
     At(id): At<String>,
-    Read(body): Read<CopyBody>,
-) -> Result<(StatusCode, Json<Cloned>), Problem> {
-    let done = app.desk.clone_process(&by, &process(&id)?, &body.r#as, body.title.as_deref()).await?;
+    JsonOf(body): JsonOf<CopyBody>,
+) -> Result<(StatusCode, Json<Cloned>), ApiProblem> {
+    let done = app.service.clone_process(&by, &process(&id)?, &body.r#as, body.title.as_deref()).await?;
     Ok((StatusCode::CREATED, Json(done)))
 }
 
@@ -105,8 +105,8 @@ async fn upstream(
     State(app): State<App>,
     Who(by): Who,
     At(id): At<String>,
-) -> Result<Json<UpstreamView>, Problem> {
-    Ok(Json(app.desk.upstream(&by, &process(&id)?).await?))
+) -> Result<Json<UpstreamView>, ApiProblem> {
+    Ok(Json(app.service.upstream(&by, &process(&id)?).await?))
 }
 
 #[derive(Default, Deserialize, ToSchema)]
@@ -129,8 +129,8 @@ async fn update(
     State(app): State<App>,
     Who(by): Who,
     At(id): At<String>,
-    Read(body): Read<UpdateBody>,
-) -> Result<Json<Updated>, Problem> {
+    JsonOf(body): JsonOf<UpdateBody>,
+) -> Result<Json<Updated>, ApiProblem> {
     let how = Update { dry_run: body.dry_run, moves: body.r#move };
-    Ok(Json(app.desk.update_from_template(&by, &process(&id)?, how).await?))
+    Ok(Json(app.service.update_from_template(&by, &process(&id)?, how).await?))
 }

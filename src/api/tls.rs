@@ -1,4 +1,4 @@
-//! [`Tls`]: the certificate the server shows, from files; read again when they change.
+//! [`ServerTls`]: the certificate the server shows, from files; read again when they change.
 
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, PoisonError, RwLock};
@@ -37,17 +37,17 @@ pub enum TlsError {
 
 /// A certificate and its key.
 #[derive(Debug)]
-pub struct Tls {
+pub struct ServerTls {
     cert: PathBuf,
     key: PathBuf,
     config: RwLock<Arc<ServerConfig>>,
 }
 
-impl Tls {
+impl ServerTls {
     /// Reads both files: the certificate with those between it and the root, and its key.
-    pub fn read(cert: &Path, key: &Path) -> Result<Tls, TlsError> {
+    pub fn read(cert: &Path, key: &Path) -> Result<ServerTls, TlsError> {
         let config = RwLock::new(config(cert, key)?);
-        Ok(Tls { cert: cert.to_owned(), key: key.to_owned(), config })
+        Ok(ServerTls { cert: cert.to_owned(), key: key.to_owned(), config })
     }
 
     /// Reads both again: new connections see what stands there now. What cannot be used changes nothing.

@@ -13,13 +13,13 @@
 use serde_json::{Map, Value, json};
 
 use crate::channels::refusal::{Why, strange};
-use crate::channels::spec::{Field, Message, Post, Reply, Settings, Spec, post};
+use crate::channels::spec::{ChannelSettings, ChannelSpec, Field, Message, Post, Reply, post};
 use crate::channels::words::{name_and_address, noted, said, several, subject};
 use crate::model::effect::{Body, HttpAnswer};
 use crate::model::fault::Fault;
 
 /// How this channel is set up.
-pub const SPEC: Spec = Spec {
+pub const SPEC: ChannelSpec = ChannelSpec {
     name: "mandrill",
     about: "an e-mail by Mandrill",
     source: include_str!("mandrill.rs"),
@@ -44,7 +44,7 @@ const LOST: [&str; 2] = ["rejected", "invalid"];
 const PASSING: [&str; 2] = ["GeneralError", "ServiceUnavailable"];
 
 fn request(config: &Map<String, Value>, message: &Message) -> Result<Post, Fault> {
-    let settings = Settings::read(&FIELDS, config)?;
+    let settings = ChannelSettings::read(&FIELDS, config)?;
     let (key, template) = (settings.get("key"), settings.get("template"));
     let (name, address) = name_and_address(settings.get("from"));
     let to = several(settings.get("to")).into_iter().map(|it| {

@@ -14,13 +14,13 @@
 use serde_json::{Map, Value, json};
 
 use crate::channels::refusal::{Why, refused, strange};
-use crate::channels::spec::{Field, Message, Post, Reply, Settings, Spec, bad, post};
+use crate::channels::spec::{ChannelSettings, ChannelSpec, Field, Message, Post, Reply, bad, post};
 use crate::channels::words::{noted, several, texted};
-use crate::model::effect::{Auth, Body, HttpAnswer, HttpAsk};
+use crate::model::effect::{Auth, Body, HttpAnswer, HttpRequest};
 use crate::model::fault::Fault;
 
 /// How this channel is set up.
-pub const SPEC: Spec = Spec {
+pub const SPEC: ChannelSpec = ChannelSpec {
     name: "messagebird",
     about: "a text message to a phone, by MessageBird",
     source: include_str!("messagebird.rs"),
@@ -48,7 +48,7 @@ const BALANCE_CODE: u64 = 25;
 const INTERNAL_CODE: u64 = 99;
 
 fn request(config: &Map<String, Value>, message: &Message) -> Result<Post, Fault> {
-    let settings = Settings::read(&FIELDS, config)?;
+    let settings = ChannelSettings::read(&FIELDS, config)?;
     let (key, from, to) = (settings.get("access_key"), settings.get("from"), several(settings.get("to")));
     let text = texted(message, PLAIN_MAX, UNITS_MAX)?;
     let base = |known: &'static str| match settings.url("base_url") {
@@ -61,12 +61,12 @@ fn request(config: &Map<String, Value>, message: &Message) -> Result<Post, Fault
             let body = json!({"originator": from, "recipients": to, "body": text, "datacoding": "auto"});
             let headers = vec![("Authorization".to_owned(), format!("AccessKey {key}"))];
             let url = base("https://rest.messagebird.com") + "/messages";
-            HttpAsk { headers, ..post(url, Body::Json(body)) }
+            HttpRequest { headers, ..post(url, Body::Json(body)) }
         }
         ("v1", [to]) => {
             let body = json!({"from": from, "to": to, "text": text});
             let url = base("https://api.bird.com") + "/v1/sms";
-            HttpAsk { auth: Some(Auth::Bearer(key.to_owned())), ..post(url, Body::Json(body)) }
+            HttpRequest { auth: Some(Auth::Bearer(key.to_owned())), ..post(url, Body::Json(body)) }
         }
         ("v1", _) => return Err(bad("v1 sends to one phone; hint: set up a channel for each")),
         (other, _) => return Err(bad(format!("`{other}` is no api; hint: classic or v1"))),

@@ -1,6 +1,6 @@
 //! Floor 2, the channels. To add one: write its file, and add its line to [`CHANNELS`].
 
-use crate::channels::spec::Spec;
+use crate::channels::spec::ChannelSpec;
 
 pub mod marks;
 pub mod spec;
@@ -17,7 +17,7 @@ pub mod smtp;
 pub mod webhook;
 
 /// All channels, in the order of the manual.
-pub const CHANNELS: &[Spec] = &[
+pub const CHANNELS: &[ChannelSpec] = &[
     telegram::SPEC,
     twilio::SPEC,
     messagebird::SPEC,
@@ -29,6 +29,6 @@ pub const CHANNELS: &[Spec] = &[
 ];
 
 /// The channel called `name`, as it stands after `via`.
-pub fn find(name: &str) -> Option<&'static Spec> {
+pub fn find(name: &str) -> Option<&'static ChannelSpec> {
     CHANNELS.iter().find(|it| it.name == name)
 }

@@ -17,14 +17,16 @@ use lettre::message::{Mailbox, Mailboxes};
 use serde_json::{Map, Value};
 
 use crate::channels::refusal::strange;
-use crate::channels::spec::{Field, MailAsk, Message, Post, Reply, Settings, Spec, Tls, bad};
+use crate::channels::spec::{
+    ChannelSettings, ChannelSpec, Field, MailAsk, MailTls, Message, Post, Reply, bad,
+};
 use crate::channels::words::{one_line, subject, words};
 use crate::model::effect::HttpAnswer;
 use crate::model::fault::Fault;
 use crate::model::look::has_mark;
 
 /// How this channel is set up.
-pub const SPEC: Spec = Spec {
+pub const SPEC: ChannelSpec = ChannelSpec {
     name: "smtp",
     about: "an e-mail by your own mail server",
     source: include_str!("smtp.rs"),
@@ -95,22 +97,22 @@ pub fn check(ask: &MailAsk) -> Result<(), String> {
 }
 
 fn request(config: &Map<String, Value>, message: &Message) -> Result<Post, Fault> {
-    let settings = Settings::read(&FIELDS, config)?;
+    let settings = ChannelSettings::read(&FIELDS, config)?;
     let port: Option<u16> = match settings.get("port") {
         "" => None,
         text => Some(text.parse().map_err(|_| bad(format!("`{text}` is no port")))?),
     };
     let tls = match settings.get("tls") {
-        "" if port.is_some_and(|it| STARTTLS_PORTS.contains(&it)) => Tls::Starttls,
-        "" | "implicit" => Tls::Implicit,
-        "starttls" => Tls::Starttls,
-        "none" => Tls::None,
+        "" if port.is_some_and(|it| STARTTLS_PORTS.contains(&it)) => MailTls::Starttls,
+        "" | "implicit" => MailTls::Implicit,
+        "starttls" => MailTls::Starttls,
+        "none" => MailTls::None,
         other => return Err(bad(format!("`{other}` is no tls; hint: implicit, starttls or none"))),
     };
     let port = port.unwrap_or(match tls {
-        Tls::Implicit => 465,
-        Tls::Starttls => 587,
-        Tls::None => 25,
+        MailTls::Implicit => 465,
+        MailTls::Starttls => 587,
+        MailTls::None => 25,
     });
     let from = one_line(settings.get("from"));
     Ok(Post::Mail(Box::new(MailAsk {

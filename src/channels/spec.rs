@@ -1,14 +1,14 @@
-//! [`Spec`]: what a channel is. A message goes in, a request to a provider comes out; the provider's answer
+//! [`ChannelSpec`]: what a channel is. A message goes in, a request to a provider comes out; the provider's answer
 //! goes in, "taken" or a fault comes out.
 
 use serde_json::{Map, Value};
 
-use crate::model::effect::{Accept, Body, HttpAnswer, HttpAsk};
+use crate::model::effect::{Body, BodyFormat, HttpAnswer, HttpRequest};
 use crate::model::fault::Fault;
 
 /// One way to reach a person.
 #[derive(Clone, Copy, Debug)]
-pub struct Spec {
+pub struct ChannelSpec {
     /// As it stands after `via`.
     pub name: &'static str,
     /// One line for the manual.
@@ -78,7 +78,7 @@ pub struct Message {
 #[derive(Clone, Debug, PartialEq)]
 pub enum Post {
     /// By HTTP.
-    Http(Box<HttpAsk>),
+    Http(Box<HttpRequest>),
     /// By SMTP.
     Mail(Box<MailAsk>),
 }
@@ -112,7 +112,7 @@ pub struct MailAsk {
     /// Its port.
     pub port: u16,
     /// How the connection is kept from others' eyes.
-    pub tls: Tls,
+    pub tls: MailTls,
     /// Who logs in; empty: no one does.
     pub user: String,
     /// The password.
@@ -135,7 +135,7 @@ pub struct MailAsk {
 
 /// How a connection to a mail server is kept from others' eyes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Tls {
+pub enum MailTls {
     /// From the first byte, as on port 465.
     Implicit,
     /// After `STARTTLS`, as on port 587; a server that has none is left.
@@ -161,14 +161,14 @@ pub const COMMON: [Field; 2] = [
 
 /// The settings of a channel as text, checked against its fields, with the defaults filled in.
 #[derive(Clone, Debug)]
-pub struct Settings(Map<String, Value>);
+pub struct ChannelSettings(Map<String, Value>);
 
-impl Settings {
+impl ChannelSettings {
     /// Reads `config` by `fields`.
     ///
     /// # Errors
     /// `bad_channel`, naming the setting.
-    pub fn read(fields: &[Field], config: &Map<String, Value>) -> Result<Settings, Fault> {
+    pub fn read(fields: &[Field], config: &Map<String, Value>) -> Result<ChannelSettings, Fault> {
         let mut settings = Map::new();
         let known = || fields.iter().chain(&COMMON);
         if let Some(name) = config.keys().find(|name| !known().any(|it| it.name == *name)) {
@@ -189,7 +189,7 @@ impl Settings {
             }
             settings.insert(field.name.to_owned(), Value::String(text));
         }
-        Ok(Settings(settings))
+        Ok(ChannelSettings(settings))
     }
 
     /// The setting `name`; empty if it was not given.
@@ -209,15 +209,15 @@ pub fn bad(message: impl Into<String>) -> Fault {
 }
 
 /// A POST to a provider; it follows no redirect.
-pub fn post(url: String, body: Body) -> HttpAsk {
-    HttpAsk {
+pub fn post(url: String, body: Body) -> HttpRequest {
+    HttpRequest {
         method: "POST".to_owned(),
         url,
         query: Vec::new(),
         headers: Vec::new(),
         auth: None,
         body,
-        accept: Accept::Auto,
+        accept: BodyFormat::Auto,
         bytes_max: ANSWER_BYTES_MAX,
         redirects_max: 0,
         oauth_hosts_only: false,

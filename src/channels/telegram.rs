@@ -11,7 +11,7 @@ use serde_json::{Map, Value, json};
 
 use crate::channels::marks::url_part;
 use crate::channels::refusal::{Why, strange};
-use crate::channels::spec::{Field, Message, Post, Reply, Settings, Spec, bad, post};
+use crate::channels::spec::{ChannelSettings, ChannelSpec, Field, Message, Post, Reply, bad, post};
 use crate::channels::words::said;
 use crate::model::effect::{Body, HttpAnswer};
 use crate::model::fault::Fault;
@@ -19,7 +19,7 @@ use crate::model::look::has_mark;
 use crate::model::time::Span;
 
 /// How this channel is set up.
-pub const SPEC: Spec = Spec {
+pub const SPEC: ChannelSpec = ChannelSpec {
     name: "telegram",
     about: "a message by a Telegram bot",
     source: include_str!("telegram.rs"),
@@ -38,7 +38,7 @@ const FIELDS: [Field; 3] = [
 const TEXT_MAX: usize = 4_096;
 
 fn request(config: &Map<String, Value>, message: &Message) -> Result<Post, Fault> {
-    let settings = Settings::read(&FIELDS, config)?;
+    let settings = ChannelSettings::read(&FIELDS, config)?;
     let (chat, token) = (settings.get("chat_id"), settings.get("token"));
     if !chat.starts_with('@') && !has_mark(chat) && chat.parse::<i64>().is_err() {
         let hint = "hint: the number of the chat, as 1234 or -1001234, or the @name of a public channel";

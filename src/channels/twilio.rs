@@ -13,13 +13,13 @@ use serde_json::{Map, Value};
 
 use crate::channels::marks::url_part;
 use crate::channels::refusal::{Why, refused, strange};
-use crate::channels::spec::{Field, Message, Post, Reply, Settings, Spec, bad, form, post};
+use crate::channels::spec::{ChannelSettings, ChannelSpec, Field, Message, Post, Reply, bad, form, post};
 use crate::channels::words::said;
-use crate::model::effect::{Auth, HttpAnswer, HttpAsk};
+use crate::model::effect::{Auth, HttpAnswer, HttpRequest};
 use crate::model::fault::Fault;
 
 /// How this channel is set up.
-pub const SPEC: Spec = Spec {
+pub const SPEC: ChannelSpec = ChannelSpec {
     name: "twilio",
     about: "a text message to a phone, by Twilio",
     source: include_str!("twilio.rs"),
@@ -48,7 +48,7 @@ const KEYS: [u64; 3] = [20_003, 20_008, 20_404];
 const LIMITED: u64 = 20_429;
 
 fn request(config: &Map<String, Value>, message: &Message) -> Result<Post, Fault> {
-    let settings = Settings::read(&FIELDS, config)?;
+    let settings = ChannelSettings::read(&FIELDS, config)?;
     let account = settings.get("account_sid");
     let sender = match (settings.get("from"), settings.get("messaging_service_sid")) {
         ("", "") => return Err(bad("the setting `from` or `messaging_service_sid` is missing")),
@@ -64,7 +64,7 @@ fn request(config: &Map<String, Value>, message: &Message) -> Result<Post, Fault
     };
     let base = settings.url("base_url");
     let url = format!("{base}/2010-04-01/Accounts/{}/Messages.json", url_part(account));
-    Ok(Post::Http(Box::new(HttpAsk { auth: Some(auth), ..post(url, body) })))
+    Ok(Post::Http(Box::new(HttpRequest { auth: Some(auth), ..post(url, body) })))
 }
 
 fn read(answer: &HttpAnswer) -> Result<Reply, Fault> {

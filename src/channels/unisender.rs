@@ -5,7 +5,7 @@ use serde_json::Value;
 
 use crate::channels::marks::url_part;
 use crate::channels::refusal::{Why, strange};
-use crate::channels::spec::{Reply, Settings};
+use crate::channels::spec::{ChannelSettings, Reply};
 use crate::channels::words::{noted, unescaped, words};
 use crate::model::effect::HttpAnswer;
 use crate::model::fault::Fault;
@@ -22,7 +22,7 @@ const LIMITED: [&str; 3] =
     ["api_call_limit_exceeded_for_api_key", "api_call_limit_exceeded_for_ip", "has_been_sent"];
 
 /// Where `method` is called. The key is in the body, so that no proxy logs it.
-pub fn url(settings: &Settings, method: &str) -> String {
+pub fn url(settings: &ChannelSettings, method: &str) -> String {
     let (base, lang) = (settings.url("base_url"), url_part(settings.get("lang")));
     format!("{base}/{lang}/api/{method}?format=json")
 }

@@ -13,14 +13,14 @@
 
 use serde_json::{Map, Value};
 
-use crate::channels::spec::{Field, Message, Post, Reply, Settings, Spec, form, post};
+use crate::channels::spec::{ChannelSettings, ChannelSpec, Field, Message, Post, Reply, form, post};
 use crate::channels::unisender;
 use crate::channels::words::{html, name_and_address, one_line, said, subject};
 use crate::model::effect::HttpAnswer;
 use crate::model::fault::Fault;
 
 /// How this channel is set up.
-pub const SPEC: Spec = Spec {
+pub const SPEC: ChannelSpec = ChannelSpec {
     name: "unisender-email",
     about: "an e-mail by UniSender",
     source: include_str!("unisender_email.rs"),
@@ -44,7 +44,7 @@ const TEXT_MAX: usize = 100_000;
 const NAME: &str = "Beltline";
 
 fn request(config: &Map<String, Value>, message: &Message) -> Result<Post, Fault> {
-    let settings = Settings::read(&FIELDS, config)?;
+    let settings = ChannelSettings::read(&FIELDS, config)?;
     let (name, address) = name_and_address(settings.get("from"));
     let name = if name.is_empty() { NAME } else { &name };
     // UniSender would put values of its own where two braces stand.

@@ -10,14 +10,14 @@
 
 use serde_json::{Map, Value};
 
-use crate::channels::spec::{Field, Message, Post, Reply, Settings, Spec, form, post};
+use crate::channels::spec::{ChannelSettings, ChannelSpec, Field, Message, Post, Reply, form, post};
 use crate::channels::unisender;
 use crate::channels::words::said;
 use crate::model::effect::HttpAnswer;
 use crate::model::fault::Fault;
 
 /// How this channel is set up.
-pub const SPEC: Spec = Spec {
+pub const SPEC: ChannelSpec = ChannelSpec {
     name: "unisender-sms",
     about: "a text message to a phone, by UniSender",
     source: include_str!("unisender_sms.rs"),
@@ -38,7 +38,7 @@ const FIELDS: [Field; 5] = [
 const TEXT_MAX: usize = 1_000;
 
 fn request(config: &Map<String, Value>, message: &Message) -> Result<Post, Fault> {
-    let settings = Settings::read(&FIELDS, config)?;
+    let settings = ChannelSettings::read(&FIELDS, config)?;
     let text = said(message, TEXT_MAX)?;
     let (key, from, to) = (settings.get("api_key"), settings.get("from"), settings.get("to"));
     let body = form([("api_key", key), ("sender", from), ("phone", to), ("text", &text)]);

@@ -13,13 +13,13 @@
 use serde_json::{Map, Value, json};
 
 use crate::channels::refusal::{refused, strange};
-use crate::channels::spec::{Field, Message, Post, Reply, Settings, Spec, post};
+use crate::channels::spec::{ChannelSettings, ChannelSpec, Field, Message, Post, Reply, post};
 use crate::channels::words::{one_line, said, words};
-use crate::model::effect::{Auth, Body, HttpAnswer, HttpAsk};
+use crate::model::effect::{Auth, Body, HttpAnswer, HttpRequest};
 use crate::model::fault::Fault;
 
 /// How this channel is set up.
-pub const SPEC: Spec = Spec {
+pub const SPEC: ChannelSpec = ChannelSpec {
     name: "webhook",
     about: "a POST of JSON to a URL of yours",
     source: include_str!("webhook.rs"),
@@ -38,7 +38,7 @@ const FIELDS: [Field; 2] = [
 const TEXT_MAX: usize = 100_000;
 
 fn request(config: &Map<String, Value>, message: &Message) -> Result<Post, Fault> {
-    let settings = Settings::read(&FIELDS, config)?;
+    let settings = ChannelSettings::read(&FIELDS, config)?;
     let text = said(message, TEXT_MAX)?;
     let body = json!({"subject": one_line(&message.subject), "text": text, "key": message.key});
     let auth = match settings.get("secret") {
@@ -46,7 +46,7 @@ fn request(config: &Map<String, Value>, message: &Message) -> Result<Post, Fault
         secret => Some(Auth::Signed(secret.to_owned())),
     };
     // 2xx is a message taken, whatever is said beside it: it must not be told again.
-    let ask = HttpAsk { auth, unread: true, ..post(settings.get("url").to_owned(), Body::Json(body)) };
+    let ask = HttpRequest { auth, unread: true, ..post(settings.get("url").to_owned(), Body::Json(body)) };
     Ok(Post::Http(Box::new(ask)))
 }
 

@@ -9,9 +9,9 @@ use crate::cli::complete;
 use crate::cli::config::Config;
 use crate::cli::env::Env;
 use crate::cli::failure::{USAGE, tell};
-use crate::cli::flags::{Common, Said};
-use crate::cli::out::Out;
-use crate::cli::session::Session;
+use crate::cli::flags::{CommonFlags, Said};
+use crate::cli::out::Output;
+use crate::cli::session::CliSession;
 use crate::cli::verbs;
 use crate::cli::zones;
 use crate::model::calendar::zone;
@@ -21,7 +21,7 @@ use crate::model::calendar::zone;
 #[command(name = "beltline", version, arg_required_else_help = true, after_help = EXAMPLES)]
 struct Cli {
     #[command(flatten)]
-    common: Common,
+    common: CommonFlags,
     #[command(subcommand)]
     verb: Verb,
 }
@@ -45,7 +45,7 @@ enum Verb {
     Demo(verbs::demo::Demo),
     Sim(verbs::sim::Simulate),
     Bench(verbs::bench::Bench),
-    Check(verbs::check::Check),
+    Check(verbs::check::CheckArgs),
     Try(verbs::try_out::Try),
     Test(verbs::test::Test),
     Graph(verbs::graph::Graph),
@@ -55,24 +55,24 @@ enum Verb {
     Clone(verbs::clone::Clone),
     Deploy(verbs::deploy::Deploy),
     Processes(verbs::processes::Processes),
-    Schedule(verbs::schedule::Schedule),
+    Schedule(verbs::schedule::ScheduleArgs),
     Pause(verbs::processes::Pause),
     Resume(verbs::processes::Resume),
-    Submit(verbs::submit::Submit),
-    List(verbs::list::List),
+    Submit(verbs::submit::SubmitArgs),
+    List(verbs::list::ListArgs),
     Show(verbs::show::Show),
     Get(verbs::get::Get),
-    Modify(verbs::orders::Modify),
-    Wake(verbs::orders::Wake),
-    Retry(verbs::orders::Retry),
-    Move(verbs::orders::Move),
-    Cancel(verbs::orders::Cancel),
-    Ack(verbs::orders::Ack),
+    Modify(verbs::commands::Modify),
+    Wake(verbs::commands::Wake),
+    Retry(verbs::commands::RetryArgs),
+    Move(verbs::commands::Move),
+    Cancel(verbs::commands::Cancel),
+    Ack(verbs::commands::Ack),
     Tail(verbs::tail::Tail),
     Alarms(verbs::list::Alarms),
-    Channel(verbs::channel::Channel),
+    Channel(verbs::channel::ChannelArgs),
     #[command(alias = "secrets")]
-    Secret(verbs::secret::Secret),
+    Secret(verbs::secret::SecretArgs),
     Var(verbs::var::Var),
     Token(verbs::token::Token),
     User(verbs::user::User),
@@ -141,7 +141,7 @@ fn run(cli: Cli) -> Result<()> {
     said.extend(engine_said(&cli.verb));
     let config = Config::gather(&said, cli.common.config.as_deref(), &env)?;
     let session =
-        Session { config, out: Out::new(cli.common.json, env.no_color()), no_color: env.no_color() };
+        CliSession { config, out: Output::new(cli.common.json, env.no_color()), no_color: env.no_color() };
     if let Verb::Completions(verb) = cli.verb {
         return verb.run(&session.out);
     }
@@ -161,7 +161,7 @@ fn engine_said(verb: &Verb) -> Said {
     }
 }
 
-async fn dispatch(verb: Verb, session: &Session) -> Result<()> {
+async fn dispatch(verb: Verb, session: &CliSession) -> Result<()> {
     match verb {
         Verb::Serve(verb) => verb.run(session).await,
         Verb::Demo(verb) => verb.run(session).await,

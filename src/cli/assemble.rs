@@ -1,4 +1,4 @@
-//! Puts together what the engine works with, as it is configured: store, outside, turns, desk.
+//! Puts together what the engine works with, as it is configured: store, outside, turns, service.
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
@@ -11,28 +11,28 @@ use serde_json::{Map, Value};
 use crate::cli::config::{Config, StoreChoice};
 use crate::cli::data::DataDir;
 use crate::cli::priority::modest;
-use crate::desk::channels::check;
-use crate::desk::desk::DeskConfig;
 use crate::engine::apart::Apart;
-use crate::engine::births::Births;
-use crate::engine::board::Board;
-use crate::engine::edges::{Clock, Store, StoreError};
+use crate::engine::batch::BatchProcessor;
+use crate::engine::ids::IdGenerator;
 use crate::engine::in_flight::InFlight;
+use crate::engine::ports::{Clock, Store, StoreError};
 use crate::engine::registry::Registry;
-use crate::engine::shelf::{Channel, Keyring};
-use crate::engine::turns::Turns;
+use crate::engine::resources::{ChannelConfig, ResourceCache};
+use crate::engine::runtime_state::RuntimeState;
 use crate::engine::witness::{Unwitnessed, Witness};
-use crate::gate::connections::ConnectionLimits;
-use crate::model::scope::Scope;
+use crate::middleware::connections::ConnectionLimits;
+use crate::model::scope::ReadSet;
+use crate::outbound::clock::SystemClock;
+use crate::outbound::outbound::{OutboundClient, OutboundConfig};
+use crate::service::channels::check;
+use crate::service::service::ServiceConfig;
 use crate::store::memory::Memory;
 use crate::store::seal::Sealer;
 use crate::store::sqlite::Sqlite;
-use crate::world::clock::SystemClock;
-use crate::world::world::{RealWorld, WorldConfig};
 
-/// What the desk is told of the configuration. `files`: how many the program may open.
-pub(super) fn desk_config(config: &Config, data: &DataDir, files: Option<u64>) -> Result<DeskConfig> {
-    Ok(DeskConfig {
+/// What the service is told of the configuration. `files`: how many the program may open.
+pub(super) fn service_config(config: &Config, data: &DataDir, files: Option<u64>) -> Result<ServiceConfig> {
+    Ok(ServiceConfig {
         processes: Some(config.processes.clone()),
         channels: channels(&config.channels)?,
         local_token: Some(data.token()?.to_string()),
@@ -79,14 +79,14 @@ fn unopened(path: &Path, error: &StoreError) -> anyhow::Error {
 }
 
 /// The outside, behind the guard.
-pub(super) fn world(config: &Config, keyring: &Arc<Keyring>) -> Result<Arc<RealWorld>> {
-    let world = WorldConfig {
+pub(super) fn world(config: &Config, keyring: &Arc<ResourceCache>) -> Result<Arc<OutboundClient>> {
+    let world = OutboundConfig {
         allow_addresses: config.allow_addresses.clone(),
         oauth_hosts: config.oauth_hosts.clone(),
         digest: config.digest,
         host_limits: config.host_limits.clone(),
     };
-    Ok(Arc::new(RealWorld::new(world, Arc::clone(keyring)).context("requests cannot be made")?))
+    Ok(Arc::new(OutboundClient::new(world, Arc::clone(keyring)).context("requests cannot be made")?))
 }
 
 /// What knows under which task the engine died. A store that does not last needs none.
@@ -99,14 +99,14 @@ pub(super) fn turns(
     config: &Config,
     store: Arc<dyn Store>,
     witness: Arc<dyn Witness>,
-    world: Arc<RealWorld>,
-    keyring: &Arc<Keyring>,
+    world: Arc<OutboundClient>,
+    keyring: &Arc<ResourceCache>,
     address: SocketAddr,
-) -> Turns {
+) -> BatchProcessor {
     let public_url: Arc<str> = Arc::from(config.public_url(address));
     let (keyring, budget) = (Arc::clone(keyring), config.budget);
     let facts = move || {
-        let mut scope = Scope::default();
+        let mut scope = ReadSet::default();
         scope.budget = budget;
         scope.vars = keyring.vars();
         scope.secrets = keyring.names();
@@ -114,14 +114,14 @@ pub(super) fn turns(
         scope
     };
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
-    Turns {
+    BatchProcessor {
         store,
         world,
         clock,
         registry: Arc::new(Registry::default()),
-        board: Board::default(),
+        state: RuntimeState::default(),
         facts: Arc::new(facts),
-        births: Births::new(),
+        ids: IdGenerator::new(),
         in_flight: InFlight::default(),
         apart: Apart::new(modest),
         witness,
@@ -129,7 +129,7 @@ pub(super) fn turns(
 }
 
 /// The channels of the configuration file, as the engine has them.
-fn channels(configured: &Map<String, Value>) -> Result<BTreeMap<String, Channel>> {
+fn channels(configured: &Map<String, Value>) -> Result<BTreeMap<String, ChannelConfig>> {
     let channel = |(name, value): (&String, &Value)| {
         let Value::Object(settings) = value else {
             bail!("channel `{name}` is no map; hint: write {{via: telegram, chat_id: 1234, token: …}}")
@@ -142,7 +142,7 @@ fn channels(configured: &Map<String, Value>) -> Result<BTreeMap<String, Channel>
         if let Err(wrong) = check(&via, &config) {
             bail!("channel `{name}`: {wrong}");
         }
-        Ok((name.clone(), Channel { via, config }))
+        Ok((name.clone(), ChannelConfig { via, config }))
     };
     configured.iter().map(channel).collect()
 }

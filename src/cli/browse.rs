@@ -28,13 +28,13 @@ pub struct Browse {
 
 /// Dashboards that stay open and keep themselves fresh, until this is dropped.
 #[derive(Debug)]
-pub struct Open {
+pub struct OpenDashboards {
     looks: Arc<AtomicU64>,
     /// They end with it.
     _all: JoinSet<Result<()>>,
 }
 
-impl Open {
+impl OpenDashboards {
     /// How many pages they have asked for.
     pub fn looks(&self) -> u64 {
         self.looks.load(Ordering::Relaxed)
@@ -80,7 +80,7 @@ impl Browse {
     }
 
     /// Opens as many dashboards, on these pages in turn. Returns when all of them listen.
-    pub async fn open(&self, many: usize, paths: &[(String, String)]) -> Result<Open> {
+    pub async fn open(&self, many: usize, paths: &[(String, String)]) -> Result<OpenDashboards> {
         let (looks, mut all) = (Arc::new(AtomicU64::new(0)), JoinSet::new());
         for (page, stream) in paths.iter().cycle().take(many) {
             self.page(page).await?;
@@ -89,7 +89,7 @@ impl Browse {
             let (browse, page, looks) = (self.clone(), page.clone(), Arc::clone(&looks));
             all.spawn(async move { browse.keep_fresh(events, &page, &looks).await });
         }
-        Ok(Open { looks, _all: all })
+        Ok(OpenDashboards { looks, _all: all })
     }
 
     /// Asks for the page again whenever it is old, and rests then, as the script does.

@@ -12,10 +12,10 @@ use serde_json::Value;
 use crate::cli::config::Config;
 use crate::cli::env::Env;
 use crate::cli::flags::Said;
-use crate::cli::out::{Out, text};
+use crate::cli::out::{Output, text};
 use crate::cli::remote::{PROCESSES, Remote, encoded, process_path, task_path};
-use crate::cli::session::Session;
-use crate::desk::manual;
+use crate::cli::session::CliSession;
+use crate::service::manual;
 
 /// Somebody is typing: later than this is too late.
 const PATIENCE: Duration = Duration::from_secs(1);
@@ -77,7 +77,7 @@ fn offered(named: Named, current: &OsStr) -> Vec<CompletionCandidate> {
 fn asked(named: Named, begun: &str, words: &Words) -> Option<Vec<(String, String)>> {
     let env = Env::read();
     let config = Config::gather(&words.said, words.config.as_deref().map(AsRef::as_ref), &env).ok()?;
-    let session = Session { config, out: Out::new(true, true), no_color: true };
+    let session = CliSession { config, out: Output::new(true, true), no_color: true };
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().ok()?;
     let remote = session.remote().ok()?;
     let found = runtime.block_on(async {

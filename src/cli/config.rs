@@ -15,13 +15,13 @@ use crate::cli::config_file::{self, ConfigFile};
 use crate::cli::env::Env;
 use crate::cli::failure::Usage;
 use crate::cli::home::expanded;
-use crate::cli::keys::{FILE_ENV, Held, KEYS, Key, Origin};
+use crate::cli::keys::{ConfigKey, ConfigValue, FILE_ENV, KEYS, ValueOrigin};
 use crate::cli::suggest::nearest;
 use crate::model::budget::Budget;
-use crate::model::rate::Limit;
+use crate::model::rate::RateLimit;
 use crate::model::time::Span;
-use crate::world::clock::lived_ticks;
-use crate::world::storm::Digest;
+use crate::outbound::batcher::Digest;
+use crate::outbound::clock::lived_ticks;
 
 /// The file that is read if no other is named, and only if it is there.
 const FILE_DEFAULT: &str = "beltline.yaml";
@@ -75,15 +75,15 @@ pub struct Config {
     /// Logs are JSON.
     pub log_json: bool,
     /// All of it as it was written.
-    pub held: Vec<Held>,
+    pub held: Vec<ConfigValue>,
     /// What is strange, but no error.
     pub notes: Vec<String>,
     /// Where those channels stand.
-    pub channels_origin: Origin,
+    pub channels_origin: ValueOrigin,
     /// How much may happen at a host, by patterns of hosts.
-    pub host_limits: Vec<(String, Limit)>,
+    pub host_limits: Vec<(String, RateLimit)>,
     /// Where those limits stand.
-    pub limits_origin: Origin,
+    pub limits_origin: ValueOrigin,
 }
 
 /// What keeps the tasks.
@@ -108,7 +108,7 @@ impl Config {
         Config::typed(held.collect::<Result<_>>()?, file, notes(env))
     }
 
-    fn typed(held: Vec<Held>, file: ConfigFile, notes: Vec<String>) -> Result<Config> {
+    fn typed(held: Vec<ConfigValue>, file: ConfigFile, notes: Vec<String>) -> Result<Config> {
         let one = |name: &str| held.iter().find(|it| it.key.name == name).filter(|it| !it.values.is_empty());
         let text = |name: &str| one(name).map(|it| it.values[0].clone());
         let proxies = one("proxy.trust").map_or(Ok(Vec::new()), addresses)?;
@@ -136,9 +136,9 @@ impl Config {
             log: text("log").unwrap_or_default(),
             log_json: one("log_format").map_or(Ok(false), log_json)?,
             channels: file.channels,
-            channels_origin: file.channels_origin.unwrap_or(Origin::Default),
+            channels_origin: file.channels_origin.unwrap_or(ValueOrigin::Default),
             host_limits: file.host_limits,
-            limits_origin: file.limits_origin.unwrap_or(Origin::Default),
+            limits_origin: file.limits_origin.unwrap_or(ValueOrigin::Default),
             held,
             notes,
         })
@@ -193,15 +193,20 @@ impl Config {
     }
 }
 
-fn row(held: &Held) -> (String, Value, String) {
+fn row(held: &ConfigValue) -> (String, Value, String) {
     let value = if held.values.is_empty() { Value::Null } else { Value::String(held.shown()) };
     (held.key.name.to_owned(), value, held.origin.to_string())
 }
 
-fn hold(key: &'static Key, flags: &[(&'static str, Vec<String>)], env: &Env, file: &ConfigFile) -> Held {
+fn hold(
+    key: &'static ConfigKey,
+    flags: &[(&'static str, Vec<String>)],
+    env: &Env,
+    file: &ConfigFile,
+) -> ConfigValue {
     let flag = flags.iter().find(|(name, values)| *name == key.name && !values.is_empty());
     if let Some((_, values)) = flag {
-        return Held { key, values: values.clone(), origin: Origin::Flag(key.flag) };
+        return ConfigValue { key, values: values.clone(), origin: ValueOrigin::Flag(key.flag) };
     }
     if let Some(value) = env.get(key.env) {
         let values = if key.many {
@@ -209,23 +214,23 @@ fn hold(key: &'static Key, flags: &[(&'static str, Vec<String>)], env: &Env, fil
         } else {
             vec![value.to_owned()]
         };
-        return Held { key, values, origin: Origin::Env(key.env) };
+        return ConfigValue { key, values, origin: ValueOrigin::Env(key.env) };
     }
     if let Some((_, values, origin)) = file.values.iter().find(|(name, ..)| *name == key.name) {
-        return Held { key, values: values.clone(), origin: origin.clone() };
+        return ConfigValue { key, values: values.clone(), origin: origin.clone() };
     }
     let values = [key.default].into_iter().filter(|it| !it.is_empty()).map(str::to_owned).collect();
-    Held { key, values, origin: Origin::Default }
+    ConfigValue { key, values, origin: ValueOrigin::Default }
 }
 
 /// With the home in the place of `~`.
-fn found(held: Held, env: &Env) -> Result<Held> {
+fn found(held: ConfigValue, env: &Env) -> Result<ConfigValue> {
     if !held.key.path {
         return Ok(held);
     }
     let name = format!("{} ({})", held.key.name, held.origin);
     let values = held.values.iter().map(|it| expanded(&name, it, env));
-    Ok(Held { values: values.collect::<Result<_>>()?, ..held })
+    Ok(ConfigValue { values: values.collect::<Result<_>>()?, ..held })
 }
 
 /// What is to be said of a proxy that is half the world.
@@ -251,12 +256,12 @@ fn notes(env: &Env) -> Vec<String> {
     strange.map(note).collect()
 }
 
-fn bad(held: &Held, is: &str, hint: &str) -> anyhow::Error {
+fn bad(held: &ConfigValue, is: &str, hint: &str) -> anyhow::Error {
     let (name, origin, value) = (held.key.name, &held.origin, held.shown());
     Usage(format!("`{name}` is `{value}` ({origin}), which is no {is}; hint: write {hint}")).into()
 }
 
-fn listen(held: &Held) -> Result<SocketAddr> {
+fn listen(held: &ConfigValue) -> Result<SocketAddr> {
     let text = held.values[0].as_str();
     let host_and_port = text.strip_prefix("localhost:").map(|port| format!("127.0.0.1:{port}"));
     if let Ok(address) = host_and_port.as_deref().unwrap_or(text).parse() {
@@ -265,8 +270,8 @@ fn listen(held: &Held) -> Result<SocketAddr> {
     Err(bad(held, "address", "127.0.0.1:7700"))
 }
 
-fn tls(cert: Option<&Held>, key: Option<&Held>) -> Result<Option<(PathBuf, PathBuf)>> {
-    let path = |held: &Held| PathBuf::from(&held.values[0]);
+fn tls(cert: Option<&ConfigValue>, key: Option<&ConfigValue>) -> Result<Option<(PathBuf, PathBuf)>> {
+    let path = |held: &ConfigValue| PathBuf::from(&held.values[0]);
     match (cert, key) {
         (Some(cert), Some(key)) => Ok(Some((path(cert), path(key)))),
         (None, None) => Ok(None),
@@ -275,12 +280,12 @@ fn tls(cert: Option<&Held>, key: Option<&Held>) -> Result<Option<(PathBuf, PathB
     }
 }
 
-fn lone(one: &Held, other: &str) -> anyhow::Error {
+fn lone(one: &ConfigValue, other: &str) -> anyhow::Error {
     Usage(format!("`{}` is given ({}) and `{other}` is not; hint: both or none", one.key.name, one.origin))
         .into()
 }
 
-fn url(held: &Held) -> Result<Url> {
+fn url(held: &ConfigValue) -> Result<Url> {
     match Url::parse(&held.values[0]) {
         Ok(url) if matches!(url.scheme(), "http" | "https") && url.has_host() => Ok(url),
         Ok(_) | Err(_) => Err(bad(held, "URL", "https://beltline.example.org")),
@@ -288,7 +293,7 @@ fn url(held: &Held) -> Result<Url> {
 }
 
 /// All pages and addresses begin at the root of a host.
-fn root(held: &Held) -> Result<Url> {
+fn root(held: &ConfigValue) -> Result<Url> {
     let url = url(held)?;
     if url.path() == "/" && url.query().is_none() && url.fragment().is_none() && url.username().is_empty() {
         return Ok(url);
@@ -304,7 +309,7 @@ fn root(held: &Held) -> Result<Url> {
     .into())
 }
 
-fn span(held: &Held) -> Result<Span> {
+fn span(held: &ConfigValue) -> Result<Span> {
     held.values[0].parse().map_err(|_| bad(held, "length of time", "`30s` or `5m`"))
 }
 
@@ -312,7 +317,7 @@ fn span(held: &Held) -> Result<Span> {
 const STEPS_MIN: u64 = 100_000;
 const BYTES_MIN: u64 = 16 << 20;
 
-fn budget<'a>(one: impl Fn(&str) -> Option<&'a Held>) -> Result<Budget> {
+fn budget<'a>(one: impl Fn(&str) -> Option<&'a ConfigValue>) -> Result<Budget> {
     let default = Budget::default();
     Ok(Budget {
         steps: one("evaluation.steps").map_or(Ok(default.steps), steps)?,
@@ -322,12 +327,12 @@ fn budget<'a>(one: impl Fn(&str) -> Option<&'a Held>) -> Result<Budget> {
     })
 }
 
-fn steps(held: &Held) -> Result<u64> {
+fn steps(held: &ConfigValue) -> Result<u64> {
     let steps = held.values[0].parse().ok().filter(|it| *it >= STEPS_MIN);
     steps.ok_or_else(|| bad(held, "number of steps", "20000000; 100000 at least"))
 }
 
-fn bytes(held: &Held) -> Result<u64> {
+fn bytes(held: &ConfigValue) -> Result<u64> {
     let text = held.values[0].trim();
     let unit = |unit: &str, shift: u32| {
         let number = text.strip_suffix(unit)?.trim().parse::<u64>().ok()?;
@@ -337,7 +342,7 @@ fn bytes(held: &Held) -> Result<u64> {
     bytes.ok_or_else(|| bad(held, "size", "`256MiB` or `1GiB`; 16MiB at least"))
 }
 
-fn store(held: &Held) -> Result<StoreChoice> {
+fn store(held: &ConfigValue) -> Result<StoreChoice> {
     match held.values[0].as_str() {
         "sqlite" => Ok(StoreChoice::Sqlite),
         "memory" => Ok(StoreChoice::Memory),
@@ -351,7 +356,7 @@ fn store(held: &Held) -> Result<StoreChoice> {
     }
 }
 
-fn addresses(held: &Held) -> Result<Vec<IpNet>> {
+fn addresses(held: &ConfigValue) -> Result<Vec<IpNet>> {
     let net = |text: &String| {
         let whole = IpAddr::from_str(text).map(IpNet::from);
         text.parse::<IpNet>().or(whole).map_err(|_| bad(held, "list of addresses", "10.20.0.0/16"))
@@ -359,7 +364,7 @@ fn addresses(held: &Held) -> Result<Vec<IpNet>> {
     held.values.iter().map(net).collect()
 }
 
-fn log_json(held: &Held) -> Result<bool> {
+fn log_json(held: &ConfigValue) -> Result<bool> {
     match held.values[0].as_str() {
         "json" => Ok(true),
         "text" => Ok(false),
@@ -377,7 +382,7 @@ mod tests {
     }
 
     fn file() -> ConfigFile {
-        let origin = |line| Origin::File("beltline.yaml".into(), line);
+        let origin = |line| ValueOrigin::File("beltline.yaml".into(), line);
         let values = vec![
             ("listen", vec!["127.0.0.1:1".to_owned()], origin(1)),
             ("processes", vec!["p".to_owned()], origin(2)),

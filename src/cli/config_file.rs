@@ -8,25 +8,25 @@ use serde::Deserialize;
 use serde_json::{Map, Value};
 
 use crate::cli::files::read_text;
-use crate::cli::keys::Origin;
-use crate::model::rate::Limit;
+use crate::cli::keys::ValueOrigin;
+use crate::model::rate::RateLimit;
 use crate::model::tree::{Branch, Tree};
-use crate::process::problem::{Problem, render};
+use crate::process::problem::{FileProblem, render};
 use crate::process::yaml;
 
 /// What the file says.
 #[derive(Debug, Default)]
 pub struct ConfigFile {
     /// Texts by key, with their origins.
-    pub values: Vec<(&'static str, Vec<String>, Origin)>,
+    pub values: Vec<(&'static str, Vec<String>, ValueOrigin)>,
     /// The channels, by name.
     pub channels: Map<String, Value>,
     /// Where the channels stand.
-    pub channels_origin: Option<Origin>,
+    pub channels_origin: Option<ValueOrigin>,
     /// How much may happen at a host, by patterns of hosts.
-    pub host_limits: Vec<(String, Limit)>,
+    pub host_limits: Vec<(String, RateLimit)>,
     /// Where those limits stand.
-    pub limits_origin: Option<Origin>,
+    pub limits_origin: Option<ValueOrigin>,
 }
 
 #[derive(Debug, Default, Deserialize)]
@@ -88,7 +88,7 @@ struct Evaluation {
 #[derive(Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 struct Limits {
-    hosts: BTreeMap<String, Limit>,
+    hosts: BTreeMap<String, RateLimit>,
 }
 
 /// Reads the file. Paths in it are meant from where it lies.
@@ -103,11 +103,11 @@ pub fn read(path: &Path) -> Result<ConfigFile> {
     if let (Some(tree), true) = (&tree, problems.is_empty()) {
         match tree.read::<Shape>() {
             Ok(read) => shape = read,
-            Err(errors) => problems = errors.into_iter().map(Problem::from).collect(),
+            Err(errors) => problems = errors.into_iter().map(FileProblem::from).collect(),
         }
     }
     if !problems.is_empty() {
-        let problems: Vec<Problem> = problems.into_iter().map(|it| it.in_file(&name)).collect();
+        let problems: Vec<FileProblem> = problems.into_iter().map(|it| it.in_file(&name)).collect();
         bail!("`{name}` cannot be used\n{}", render(&problems, &source, false));
     }
     let base = path.parent().unwrap_or(Path::new(""));
@@ -115,7 +115,7 @@ pub fn read(path: &Path) -> Result<ConfigFile> {
 }
 
 fn taken(shape: Shape, tree: Option<&Tree>, file: &str, base: &Path) -> ConfigFile {
-    let origin = |keys: &[&str]| Origin::File(file.to_owned(), tree.map_or(0, |it| line(it, keys)));
+    let origin = |keys: &[&str]| ValueOrigin::File(file.to_owned(), tree.map_or(0, |it| line(it, keys)));
     let from_here = |path: String| match path.starts_with('~') {
         true => path,
         false => base.join(path).display().to_string(),
@@ -150,7 +150,7 @@ fn taken(shape: Shape, tree: Option<&Tree>, file: &str, base: &Path) -> ConfigFi
     let channels_origin = (!shape.channels.is_empty()).then(|| origin(&["channels"]));
     let limits_origin = (!shape.limits.hosts.is_empty()).then(|| origin(&["limits", "hosts"]));
     // A name that is written out holds before a pattern that fits it too.
-    let mut host_limits: Vec<(String, Limit)> = shape.limits.hosts.into_iter().collect();
+    let mut host_limits: Vec<(String, RateLimit)> = shape.limits.hosts.into_iter().collect();
     host_limits.sort_by_key(|(pattern, _)| (pattern.starts_with("*."), std::cmp::Reverse(pattern.len())));
     let (values, channels) = (values.collect(), shape.channels);
     ConfigFile { values, channels, channels_origin, host_limits, limits_origin }

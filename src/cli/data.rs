@@ -38,7 +38,7 @@ pub struct Lock(#[expect(dead_code, reason = "the lock ends with the file")] Fil
 
 /// How a file of the folder stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Standing {
+pub enum FileStatus {
     /// Not there.
     Missing,
     /// For its owner alone.
@@ -188,12 +188,12 @@ impl DataDir {
     }
 
     /// How a file of the folder stands; the folder itself under the name of nothing.
-    pub fn standing(&self, name: &str) -> Standing {
+    pub fn standing(&self, name: &str) -> FileStatus {
         let path = if name.is_empty() { self.0.clone() } else { self.0.join(name) };
         match fs::metadata(path).map(|it| it.permissions().mode() & 0o777) {
-            Err(_) => Standing::Missing,
-            Ok(mode) if mode & OTHERS == 0 => Standing::Private,
-            Ok(mode) => Standing::Open(mode),
+            Err(_) => FileStatus::Missing,
+            Ok(mode) if mode & OTHERS == 0 => FileStatus::Private,
+            Ok(mode) => FileStatus::Open(mode),
         }
     }
 
@@ -205,16 +205,16 @@ impl DataDir {
     ) -> Result<Zeroizing<String>> {
         let path = self.0.join(name);
         match self.standing(name) {
-            Standing::Missing => {
+            FileStatus::Missing => {
                 let text = new()?;
                 write_private(&path, &format!("{}\n", text.as_str()))?;
                 Ok(text)
             }
-            Standing::Open(mode) => bail!(
+            FileStatus::Open(mode) => bail!(
                 "`{path}` can be read by others (mode {mode:03o}); hint: chmod 600 {path}",
                 path = path.display()
             ),
-            Standing::Private => {
+            FileStatus::Private => {
                 let text = fs::read_to_string(&path).map(Zeroizing::new);
                 let unread =
                     || format!("`{}` cannot be read; hint: put back what stood there", path.display());
@@ -270,7 +270,7 @@ mod tests {
         assert_eq!((*data.key(None).unwrap(), data.token().unwrap()), (*key, token.clone()));
         assert_eq!(data.read_token(), Some(token));
         for name in ["", "key", "token"] {
-            assert_eq!(data.standing(name), Standing::Private, "{name}");
+            assert_eq!(data.standing(name), FileStatus::Private, "{name}");
         }
     }
 

@@ -6,8 +6,8 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
 
-use crate::desk::files::is_process_file;
 use crate::model::charset::saved;
+use crate::service::files::is_process_file;
 
 /// The text of a file that somebody saved.
 pub fn read_text(path: &Path) -> Result<String> {

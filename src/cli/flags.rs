@@ -14,7 +14,7 @@ const CONFIG_HELP: &str =
 /// Flags that every verb takes.
 #[derive(Clone, Debug, Default, Args)]
 #[command(next_help_heading = "Everywhere")]
-pub struct Common {
+pub struct CommonFlags {
     /// Answer in JSON
     #[arg(long, global = true)]
     pub json: bool,
@@ -34,7 +34,7 @@ pub struct Common {
 
 /// Flags of the engine.
 #[derive(Clone, Debug, Default, Args)]
-pub struct Engine {
+pub struct EngineFlags {
     /// Where to listen; beyond loopback only with users, and TLS or a proxy [default: 127.0.0.1:7700]
     #[arg(long, value_name = "ADDRESS")]
     pub listen: Option<String>,
@@ -76,14 +76,14 @@ pub struct Engine {
 /// What flags say, by key.
 pub type Said = Vec<(&'static str, Vec<String>)>;
 
-impl Common {
+impl CommonFlags {
     /// By key of the configuration.
     pub fn said(&self) -> Said {
         said([("server", &self.server), ("token_file", &self.token_file), ("data", &self.data)])
     }
 }
 
-impl Engine {
+impl EngineFlags {
     /// By key of the configuration.
     pub fn said(&self) -> Said {
         let mut all = said([

@@ -1,10 +1,10 @@
-//! [`KEYS`]: everything that can be configured, one line each. [`Held`]: what holds, and where it came from.
+//! [`KEYS`]: everything that can be configured, one line each. [`ConfigValue`]: what holds, and where it came from.
 
 use std::fmt;
 
 /// One thing that can be configured.
 #[derive(Clone, Copy, Debug)]
-pub struct Key {
+pub struct ConfigKey {
     /// As it stands in `beltline.yaml`, with a dot for each level.
     pub name: &'static str,
     /// The variable; empty if there is none.
@@ -23,27 +23,27 @@ pub struct Key {
     pub path: bool,
 }
 
-const fn key(name: &'static str, env: &'static str, flag: &'static str, default: &'static str) -> Key {
-    Key { name, env, flag, default, about: "", secret: false, many: false, path: false }
+const fn key(name: &'static str, env: &'static str, flag: &'static str, default: &'static str) -> ConfigKey {
+    ConfigKey { name, env, flag, default, about: "", secret: false, many: false, path: false }
 }
 
-impl Key {
-    const fn about(self, about: &'static str) -> Key {
-        Key { about, ..self }
+impl ConfigKey {
+    const fn about(self, about: &'static str) -> ConfigKey {
+        ConfigKey { about, ..self }
     }
-    const fn secret(self) -> Key {
-        Key { secret: true, ..self }
+    const fn secret(self) -> ConfigKey {
+        ConfigKey { secret: true, ..self }
     }
-    const fn path(self) -> Key {
-        Key { path: true, ..self }
+    const fn path(self) -> ConfigKey {
+        ConfigKey { path: true, ..self }
     }
-    const fn many(self) -> Key {
-        Key { many: true, ..self }
+    const fn many(self) -> ConfigKey {
+        ConfigKey { many: true, ..self }
     }
 }
 
 /// All of them, in the order they are shown.
-pub const KEYS: &[Key] = &[
+pub const KEYS: &[ConfigKey] = &[
     key("listen", "BELTLINE_LISTEN", "--listen", "127.0.0.1:7700")
         .about("where `serve` listens; beyond loopback only with users, and TLS or a proxy"),
     key("public_url", "BELTLINE_PUBLIC_URL", "--public-url", "")
@@ -96,7 +96,7 @@ pub const FILE_ENV: &str = "BELTLINE_CONFIG";
 
 /// Where a value came from.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Origin {
+pub enum ValueOrigin {
     /// The command line.
     Flag(&'static str),
     /// The environment.
@@ -107,29 +107,29 @@ pub enum Origin {
     Default,
 }
 
-impl fmt::Display for Origin {
+impl fmt::Display for ValueOrigin {
     fn fmt(&self, to: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Origin::Flag(flag) => to.write_str(flag),
-            Origin::Env(name) => to.write_str(name),
-            Origin::File(path, line) => write!(to, "{path}:{line}"),
-            Origin::Default => to.write_str("default"),
+            ValueOrigin::Flag(flag) => to.write_str(flag),
+            ValueOrigin::Env(name) => to.write_str(name),
+            ValueOrigin::File(path, line) => write!(to, "{path}:{line}"),
+            ValueOrigin::Default => to.write_str("default"),
         }
     }
 }
 
 /// What holds for a key, as it was written.
 #[derive(Clone)]
-pub struct Held {
+pub struct ConfigValue {
     /// The key.
-    pub key: &'static Key,
+    pub key: &'static ConfigKey,
     /// One text, or several for a list; none if nothing holds.
     pub values: Vec<String>,
     /// Where they came from.
-    pub origin: Origin,
+    pub origin: ValueOrigin,
 }
 
-impl Held {
+impl ConfigValue {
     /// For people: a secret is masked.
     pub fn shown(&self) -> String {
         if self.key.secret && !self.values.is_empty() { "***".to_owned() } else { self.values.join(", ") }

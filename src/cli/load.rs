@@ -1,4 +1,4 @@
-//! [`Load`]: many clients that ask the same thing again and again, and how long it took them.
+//! [`LoadPlan`]: many clients that ask the same thing again and again, and how long it took them.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -19,7 +19,7 @@ const ERRORS_MAX: u64 = 1_000;
 
 /// What is asked, by how many, and for how long.
 #[derive(Clone, Debug)]
-pub struct Load {
+pub struct LoadPlan {
     /// `host:port`.
     pub host: String,
     /// The request.
@@ -49,7 +49,7 @@ pub fn instant() -> Instant {
     Instant::now()
 }
 
-impl Load {
+impl LoadPlan {
     /// Asks, first to warm up, then counted.
     pub async fn run(&self) -> Result<Measured> {
         self.round(self.time / WARM_PART, self.count / u64::from(WARM_PART)).await?;

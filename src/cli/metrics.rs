@@ -10,7 +10,7 @@ use crate::api::app::Metrics;
 
 /// How a metric counts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Way {
+pub enum MetricKind {
     /// It only grows, from the start of the program on.
     Counter,
     /// It is what it is now.
@@ -18,11 +18,11 @@ pub enum Way {
     /// Single values, told as quantiles with their sum and number.
     Histogram,
 }
-use Way::{Counter, Gauge, Histogram};
+use MetricKind::{Counter, Gauge, Histogram};
 
 /// All that the program measures: its name, how it counts, and what it is. The lives of values come beside
 /// them, with helps of their own.
-pub const METRICS: [(&str, Way, &str); 33] = [
+pub const METRICS: [(&str, MetricKind, &str); 33] = [
     ("beltline_ready", Gauge, "1 if the runner's heart beats and the store takes writes"),
     (
         "beltline_runner_heartbeat_age_seconds",

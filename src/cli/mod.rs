@@ -2,6 +2,7 @@
 
 pub mod failure;
 pub mod out;
+pub mod prose;
 pub mod env;
 pub mod home;
 pub mod zones;

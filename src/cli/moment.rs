@@ -2,10 +2,10 @@
 
 use serde_json::Value;
 
-use crate::engine::edges::Clock;
+use crate::engine::ports::Clock;
 use crate::model::calendar::zone;
 use crate::model::time::{Span, Timestamp};
-use crate::world::clock::SystemClock;
+use crate::outbound::clock::SystemClock;
 
 /// Now.
 pub fn now() -> Timestamp {

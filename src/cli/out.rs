@@ -1,4 +1,4 @@
-//! [`Out`]: what goes to stdout, for a person or, with `--json`, for a program.
+//! [`Output`]: what goes to stdout, for a person or, with `--json`, for a program.
 
 use std::io::{self, IsTerminal, Write};
 
@@ -8,7 +8,7 @@ use serde_json::Value;
 
 /// Where a verb's answer goes.
 #[derive(Clone, Debug)]
-pub struct Out {
+pub struct Output {
     /// As JSON, for programs.
     pub json: bool,
     /// Somebody looks at it.
@@ -67,11 +67,11 @@ impl Look {
     }
 }
 
-impl Out {
+impl Output {
     /// With `--json` or not; `no_color` as the environment has it.
-    pub fn new(json: bool, no_color: bool) -> Out {
+    pub fn new(json: bool, no_color: bool) -> Output {
         let tty = io::stdout().is_terminal();
-        Out { json, tty, color: tty && !no_color && !json }
+        Output { json, tty, color: tty && !no_color && !json }
     }
 
     /// One line.

@@ -10,23 +10,23 @@ use serde_json::{Value, json};
 
 use crate::cli::failure::Usage;
 use crate::cli::files::{read_text, yaml_files};
-use crate::cli::out::{Look, Out, one_line};
+use crate::cli::out::{Look, Output, one_line};
 use crate::cli::remote::{process_path, task_path};
-use crate::cli::session::Session;
+use crate::cli::session::CliSession;
 use crate::cli::suggest::nearest;
 use crate::cli::timeline;
-use crate::desk::templates;
-use crate::desk::view::HopView;
 use crate::model::time::Timestamp;
 use crate::process::parse::parse;
-use crate::process::problem::{Problem, render};
+use crate::process::problem::{FileProblem, render};
 use crate::process::process::Process;
-use crate::rehearsal::diff::{Miss, Side};
-use crate::rehearsal::play::{Cast, Played, play, unknown_names};
-use crate::rehearsal::read::{is_scenario, read};
-use crate::rehearsal::record::{Seen, guesses, record};
-use crate::rehearsal::scenario::{Case, Scenario};
-use crate::rehearsal::story::{Beat, Chapter};
+use crate::scenario::diff::{Miss, Side};
+use crate::scenario::file::{Case, Scenario};
+use crate::scenario::play::{Cast, Played, play, unknown_names};
+use crate::scenario::read::{is_scenario, read};
+use crate::scenario::record::{RecordedTask, guesses, record};
+use crate::scenario::story::{Beat, Chapter};
+use crate::service::templates;
+use crate::service::view::HopView;
 use crate::store::memory::Memory;
 
 /// A scenario with the processes it names.
@@ -40,7 +40,7 @@ pub struct Rehearsal {
 }
 
 /// A case that was played.
-pub struct Done<'a> {
+pub struct PlayedCase<'a> {
     /// Where.
     pub file: &'a str,
     /// Which.
@@ -53,7 +53,7 @@ pub struct Done<'a> {
 
 impl Rehearsal {
     /// Reads the scenario at `path`; `process` is what it is about, if not what the file says.
-    pub async fn load(path: &Path, process: Option<&str>, session: &Session) -> Result<Rehearsal> {
+    pub async fn load(path: &Path, process: Option<&str>, session: &CliSession) -> Result<Rehearsal> {
         let file = path.display().to_string();
         let source = text_of(path)?;
         let scenario = read(&source).map_err(|problems| broken(&file, &source, problems, session))?;
@@ -81,17 +81,17 @@ impl Rehearsal {
     }
 
     /// Plays one case.
-    pub async fn play<'a>(&'a self, case: &'a Case) -> Done<'a> {
+    pub async fn play<'a>(&'a self, case: &'a Case) -> PlayedCase<'a> {
         #[expect(clippy::disallowed_methods, reason = "a length of time, for people")]
         let begin = Instant::now();
         let played = play(case, &self.cast, Arc::new(Memory::default())).await;
-        Done { file: &self.file, case, played, millis: begin.elapsed().as_millis() }
+        PlayedCase { file: &self.file, case, played, millis: begin.elapsed().as_millis() }
     }
 }
 
 /// All problems of a scenario, as an error that says it cannot be understood.
-fn broken(file: &str, source: &str, problems: Vec<Problem>, session: &Session) -> anyhow::Error {
-    let problems: Vec<Problem> = problems.into_iter().map(|it| it.in_file(file)).collect();
+fn broken(file: &str, source: &str, problems: Vec<FileProblem>, session: &CliSession) -> anyhow::Error {
+    let problems: Vec<FileProblem> = problems.into_iter().map(|it| it.in_file(file)).collect();
     let color = session.out.color();
     anyhow::Error::new(Usage(format!("`{file}` is no good scenario\n{}", render(&problems, source, color))))
 }
@@ -101,7 +101,7 @@ fn text_of(path: &Path) -> Result<String> {
 }
 
 /// The process of that name: a file, one in the processes folder, a template, or one that is deployed.
-async fn found(name: &str, beside: &Path, session: &Session) -> Result<Arc<Process>> {
+async fn found(name: &str, beside: &Path, session: &CliSession) -> Result<Arc<Process>> {
     let is_yaml = Path::new(name).extension().is_some_and(|it| it == "yaml" || it == "yml");
     let is_path = is_yaml || name.contains('/');
     let (what, source) = match is_path {
@@ -112,7 +112,7 @@ async fn found(name: &str, beside: &Path, session: &Session) -> Result<Arc<Proce
         false => (name.to_owned(), by_name(name, session).await?),
     };
     parse(&source).map(Arc::new).map_err(|problems| {
-        let problems: Vec<Problem> = problems.into_iter().map(|it| it.in_file(&what)).collect();
+        let problems: Vec<FileProblem> = problems.into_iter().map(|it| it.in_file(&what)).collect();
         let color = session.out.color();
         anyhow::Error::new(Usage(format!(
             "`{what}` is no good process\n{}",
@@ -121,7 +121,7 @@ async fn found(name: &str, beside: &Path, session: &Session) -> Result<Arc<Proce
     })
 }
 
-async fn by_name(name: &str, session: &Session) -> Result<String> {
+async fn by_name(name: &str, session: &CliSession) -> Result<String> {
     let folder = &session.config.processes;
     let path = folder.join(format!("{name}.yaml"));
     if path.is_file() {
@@ -150,7 +150,7 @@ pub struct Recorded {
 }
 
 /// Makes a scenario of the task at `process` and `reference`, and plays it.
-pub async fn recorded(process: &str, reference: &str, session: &Session) -> Result<Recorded> {
+pub async fn recorded(process: &str, reference: &str, session: &CliSession) -> Result<Recorded> {
     let remote = session.remote()?;
     let path = task_path(process, reference);
     let task = match remote.get(&path).await {
@@ -160,7 +160,7 @@ pub async fn recorded(process: &str, reference: &str, session: &Session) -> Resu
     let trail = remote.list(&format!("{path}/trail"), usize::MAX).await?;
     let source = deployed(process, session).await?;
     let known = parse(&source).map_err(|_| anyhow!("process `{process}` cannot be read here"))?;
-    let seen = Seen { process: &known, source: &source, task: &task, hops: trail.iter().collect() };
+    let seen = RecordedTask { process: &known, source: &source, task: &task, hops: trail.iter().collect() };
     let texts: Vec<String> = guesses(&seen).iter().map(|guess| record(&seen, guess)).collect();
     let process = Arc::new(known);
     for text in &texts {
@@ -176,7 +176,7 @@ pub async fn recorded(process: &str, reference: &str, session: &Session) -> Resu
 }
 
 /// The other processes of a scenario, as far as they are found.
-async fn others(scenario: &Scenario, session: &Session) -> Vec<Arc<Process>> {
+async fn others(scenario: &Scenario, session: &CliSession) -> Vec<Arc<Process>> {
     let mut all = Vec::new();
     for name in &scenario.with {
         all.extend(found(&name.it, Path::new(""), session).await.ok());
@@ -185,7 +185,7 @@ async fn others(scenario: &Scenario, session: &Session) -> Vec<Arc<Process>> {
 }
 
 /// The text of a deployed process.
-pub async fn deployed(id: &str, session: &Session) -> Result<String> {
+pub async fn deployed(id: &str, session: &CliSession) -> Result<String> {
     let remote = session.remote()?;
     let path = process_path(id);
     let version = remote.get(&path).await?;
@@ -215,18 +215,18 @@ pub fn scenarios_in(folder: &Path) -> Result<Vec<PathBuf>> {
     Ok(found)
 }
 
-impl Done<'_> {
+impl PlayedCase<'_> {
     /// Whether all is as expected.
     pub fn is_ok(&self) -> bool {
         self.played.misses.is_empty()
     }
 
     /// What is wrong, for a person.
-    pub fn misses(&self, out: &Out) -> Vec<String> {
+    pub fn misses(&self, out: &Output) -> Vec<String> {
         self.played.misses.iter().flat_map(|miss| self.miss(miss, out)).collect()
     }
 
-    fn miss(&self, miss: &Miss, out: &Out) -> Vec<String> {
+    fn miss(&self, miss: &Miss, out: &Output) -> Vec<String> {
         let place = format!("{}:{}:{}", self.file, miss.spot.line, miss.spot.column);
         let mut lines = vec![format!("  {}: {}", out.paint(Look::Bold, &place), one_line(&miss.what))];
         let later = self.played.at.since(self.case.start);
@@ -266,12 +266,12 @@ impl Done<'_> {
     }
 
     /// What happened, as a timeline.
-    pub fn story(&self, out: &Out) -> Vec<String> {
+    pub fn story(&self, out: &Output) -> Vec<String> {
         let chapters = self.played.story.chapters().iter();
         chapters.flat_map(|chapter| self.chapter(chapter, out)).collect()
     }
 
-    fn chapter(&self, chapter: &Chapter, out: &Out) -> Vec<String> {
+    fn chapter(&self, chapter: &Chapter, out: &Output) -> Vec<String> {
         let head = format!("{}  {}", out.paint(Look::Dim, &chapter.at.to_string()), chapter.title);
         let mut lines = vec![out.paint(Look::Bold, &head)];
         lines.extend(chapter.first.iter().flat_map(|beat| self.beat(beat, out)));
@@ -302,7 +302,7 @@ impl Done<'_> {
         self.played.story.chapters().iter().map(chapter).collect()
     }
 
-    fn beat(&self, beat: &Beat, out: &Out) -> Vec<String> {
+    fn beat(&self, beat: &Beat, out: &Output) -> Vec<String> {
         let later = |at: Timestamp| format!("  +{:<14}", at.since(self.case.start).to_string());
         match beat {
             Beat::Hop(address, hop) => {

@@ -36,14 +36,14 @@ pub struct Remote {
 /// The server said no.
 #[derive(Clone, Debug, Error)]
 #[error("{}", self.told())]
-pub struct Refusal {
+pub struct ServerRefusal {
     /// The status.
     pub status: u16,
     /// The problem, as the server described it.
     pub problem: Value,
 }
 
-impl Refusal {
+impl ServerRefusal {
     /// The stable word for what went wrong.
     pub fn code(&self) -> &str {
         text(&self.problem, "code")
@@ -199,7 +199,7 @@ impl Remote {
 
     /// The same error, with the name that may have been meant if there is no such process.
     pub async fn explained(&self, error: anyhow::Error, process: &str) -> anyhow::Error {
-        let refusal = error.downcast_ref::<Refusal>();
+        let refusal = error.downcast_ref::<ServerRefusal>();
         let not_found = refusal.is_some_and(|it| it.status == 404);
         // What the server knows of that very name says more.
         let known = refusal.map_or("", |it| text(&it.problem, "hint"));
@@ -235,7 +235,7 @@ impl Remote {
             };
             problem["hint"] = Value::from(hint);
         }
-        Refusal { status: status.as_u16(), problem }.into()
+        ServerRefusal { status: status.as_u16(), problem }.into()
     }
 
     fn unreachable(&self, error: reqwest::Error) -> anyhow::Error {
@@ -319,7 +319,7 @@ mod tests {
             "detail": "the params do not fit", "hint": "look at the form",
             "fields": [{"name": "city", "code": "missing_param", "message": "is required"}],
         });
-        let told = Refusal { status: 422, problem }.to_string();
+        let told = ServerRefusal { status: 422, problem }.to_string();
         assert_eq!(told, "the params do not fit\n  city: is required; hint: look at the form");
     }
 }

@@ -1,4 +1,4 @@
-//! [`Engine`]: everything that runs, put together. The only file that knows all edges.
+//! [`RunningEngine`]: everything that runs, put together. The only file that knows all edges.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -15,26 +15,26 @@ use zeroize::Zeroizing;
 
 use crate::api::app::{App, Metrics};
 use crate::api::serve::{serve, serve_sealed};
-use crate::api::tls::Tls;
-use crate::cli::assemble::{desk_config, open_store, turns, witness, world};
+use crate::api::tls::ServerTls;
+use crate::cli::assemble::{open_store, service_config, turns, witness, world};
 use crate::cli::config::Config;
 use crate::cli::data::{DataDir, Lock};
 use crate::cli::descriptors::raise;
 use crate::cli::files::writable_by_all;
 use crate::cli::metrics;
 use crate::cli::part::{Part, why};
-use crate::cli::watch::Watch;
+use crate::cli::watch::FolderWatch;
 use crate::dashboard::router::pages;
-use crate::desk::desk::Desk;
-use crate::desk::files::{FileResult, is_process_file};
-use crate::desk::refusal::Refusal;
-use crate::engine::edges::StoreError;
+use crate::engine::ports::StoreError;
+use crate::engine::resources::ResourceCache;
 use crate::engine::runner::Runner;
-use crate::engine::shelf::Keyring;
-use crate::gate::client::Front;
-use crate::gate::connections::ConnectionLimits;
+use crate::middleware::client::Front;
+use crate::middleware::connections::ConnectionLimits;
 use crate::model::time::Span;
-use crate::world::world::RealWorld;
+use crate::outbound::outbound::OutboundClient;
+use crate::service::errors::ServiceError;
+use crate::service::files::{FileResult, is_process_file};
+use crate::service::service::Service;
 
 /// How many tenths of its time a stop gives to requests under way …
 const ANSWERS_TENTHS: u64 = 2;
@@ -46,19 +46,19 @@ const USES_PAUSE: Duration = Duration::from_mins(1);
 const SUM_PAUSE: Duration = Duration::from_secs(10);
 
 /// An engine that runs.
-pub struct Engine {
+pub struct RunningEngine {
     /// Where it listens.
     pub address: SocketAddr,
     /// What became of the process files at the start.
     pub files: Vec<FileResult>,
     /// The one-time link that lets the first admin be made, while there is none.
     pub setup: Option<Zeroizing<String>>,
-    desk: Arc<Desk>,
+    service: Arc<Service>,
     data: DataDir,
-    tls: Option<Arc<Tls>>,
+    tls: Option<Arc<ServerTls>>,
     stop_answers: CancellationToken,
     stop_runner: CancellationToken,
-    world: Arc<RealWorld>,
+    world: Arc<OutboundClient>,
     answers: Vec<Part>,
     schedules: Part,
     runner: Part,
@@ -68,9 +68,9 @@ pub struct Engine {
     _lock: Lock,
 }
 
-impl Engine {
+impl RunningEngine {
     /// Starts everything that `config` says; returns when the first request can be answered.
-    pub async fn start(config: &Config) -> Result<Engine> {
+    pub async fn start(config: &Config) -> Result<RunningEngine> {
         config.check_listen()?;
         config.notes.iter().for_each(|note| tracing::warn!("{note}"));
         // Before anything is measured: what is loaded is.
@@ -78,54 +78,55 @@ impl Engine {
         let data = DataDir::at(&config.data);
         data.make()?;
         let lock = data.lock()?;
-        let tls = config.tls.as_ref().map(|(cert, key)| Tls::read(cert, key)).transpose()?.map(Arc::new);
+        let tls =
+            config.tls.as_ref().map(|(cert, key)| ServerTls::read(cert, key)).transpose()?.map(Arc::new);
         let listener = bind(config.listen).await?;
         let address = listener.local_addr()?;
         let store = open_store(config, &data)?;
         #[cfg(debug_assertions)]
         let store = crate::store::broken::broken(store);
-        let keyring = Arc::new(Keyring::default());
+        let keyring = Arc::new(ResourceCache::default());
         let files_max = raise();
         let world = world(config, &keyring)?;
         let turns = turns(config, store, witness(config, &data), Arc::clone(&world), &keyring, address);
         let (runner, handle) = Runner::new(Arc::new(turns));
         let runner = runner.grace(share(config.grace, RUNNER_TENTHS));
-        let desk = Arc::new(Desk::new(handle, keyring, desk_config(config, &data, files_max)?));
-        desk.load_all().await.context("what was kept cannot be loaded")?;
-        check_people(config, &desk)?;
-        let setup = open_setup(config, &desk, address).await?;
+        let service = Arc::new(Service::new(handle, keyring, service_config(config, &data, files_max)?));
+        service.load_all().await.context("what was kept cannot be loaded")?;
+        check_people(config, &service)?;
+        let setup = open_setup(config, &service, address).await?;
         let (stop_answers, stop_runner) = (CancellationToken::new(), CancellationToken::new());
         let runner = Part::begin("the runner", runner.run(stop_runner.clone()));
-        let watching = Arc::clone(&desk).watch_channels(stop_runner.clone());
+        let watching = Arc::clone(&service).watch_channels(stop_runner.clone());
         let channels = Part::begin("the watch over channels", watching);
-        tokio::spawn(Arc::clone(&desk).follow_clock(stop_answers.clone()));
-        let (watch, files) = deploy_folder(config, &desk).await?;
+        tokio::spawn(Arc::clone(&service).follow_clock(stop_answers.clone()));
+        let (watch, files) = deploy_folder(config, &service).await?;
         // Not before the processes are there: what it told before is of their tasks.
-        let watchdog = Arc::clone(&desk).run_watchdog(stop_runner.clone());
+        let watchdog = Arc::clone(&service).run_watchdog(stop_runner.clone());
         let watchdog = Part::begin("the watchdog", watchdog);
-        let schedules = Arc::clone(&desk).run_schedules(stop_answers.clone());
+        let schedules = Arc::clone(&service).run_schedules(stop_answers.clone());
         let schedules = Part::begin("the schedules", schedules);
         let (answers, local) =
-            answer(config, listener, tls.clone(), Arc::clone(&desk), metrics, files_max, &stop_answers)
+            answer(config, listener, tls.clone(), Arc::clone(&service), metrics, files_max, &stop_answers)
                 .await?;
         tokio::spawn(sum_up(stop_answers.clone()));
-        let checks = (Arc::clone(&desk), stop_answers.clone());
+        let checks = (Arc::clone(&service), stop_answers.clone());
         tokio::spawn(async move { checks.0.run_checks(checks.1).await });
-        tokio::spawn(keep_uses(Arc::clone(&desk), stop_answers.clone()));
+        tokio::spawn(keep_uses(Arc::clone(&service), stop_answers.clone()));
         if let Some(tls) = &tls {
             tokio::spawn(follow(config, Arc::clone(tls), stop_answers.clone()));
         }
-        let watcher = tokio::spawn(redeploy(watch, Arc::clone(&desk)));
+        let watcher = tokio::spawn(redeploy(watch, Arc::clone(&service)));
         if let Err(error) = data.set_address(local) {
             tracing::error!(
                 "{error:#}; the command line does not find the engine by itself, only with --server"
             );
         }
-        Ok(Engine {
+        Ok(RunningEngine {
             address,
             files,
             setup,
-            desk,
+            service,
             data,
             tls,
             stop_answers,
@@ -151,7 +152,7 @@ impl Engine {
     /// Returns when a part has ended though nothing is to stop, and says which and why. Nothing can be
     /// trusted then: what is left would take in work that nobody does. It is to stop, and to be started anew.
     pub async fn broken(&mut self) -> anyhow::Error {
-        let Engine { runner, schedules, channels, answers, .. } = self;
+        let RunningEngine { runner, schedules, channels, answers, .. } = self;
         let parts = [runner, schedules, channels].into_iter().chain(answers);
         let ends = parts.map(|part| {
             let name = part.name;
@@ -169,7 +170,7 @@ impl Engine {
         self.watcher.abort();
         self.stop_answers.cancel();
         self.world.hurry();
-        self.desk.stopping();
+        self.service.stopping();
         for answers in &mut self.answers {
             answers.ended().await;
         }
@@ -178,7 +179,7 @@ impl Engine {
         self.runner.ended().await;
         self.channels.ended().await;
         self.watchdog.ended().await;
-        keep_flows(&self.desk).await;
+        keep_flows(&self.service).await;
     }
 }
 
@@ -188,8 +189,8 @@ fn share(grace: Span, tenths: u64) -> Span {
 }
 
 /// Where others come by there is somebody who may let them in or not.
-fn check_people(config: &Config, desk: &Desk) -> Result<()> {
-    if config.is_local() || desk.has_admin() {
+fn check_people(config: &Config, service: &Service) -> Result<()> {
+    if config.is_local() || service.has_admin() {
         return Ok(());
     }
     bail!(
@@ -201,10 +202,14 @@ fn check_people(config: &Config, desk: &Desk) -> Result<()> {
 }
 
 /// The one-time link of the first start, while there is no admin.
-async fn open_setup(config: &Config, desk: &Desk, address: SocketAddr) -> Result<Option<Zeroizing<String>>> {
-    let setup = match desk.open_setup().await {
+async fn open_setup(
+    config: &Config,
+    service: &Service,
+    address: SocketAddr,
+) -> Result<Option<Zeroizing<String>>> {
+    let setup = match service.open_setup().await {
         // A disk that is full at present does not keep the engine from reading.
-        Err(Refusal::Store(StoreError::Lost(why))) => {
+        Err(ServiceError::Store(StoreError::Lost(why))) => {
             tracing::error!(why, "the link of the first start is not made");
             None
         }
@@ -222,14 +227,14 @@ fn setup_link(base: &str, key: &str) -> String {
 async fn answer(
     config: &Config,
     listener: TcpListener,
-    tls: Option<Arc<Tls>>,
-    desk: Arc<Desk>,
+    tls: Option<Arc<ServerTls>>,
+    service: Arc<Service>,
     metrics: Metrics,
     files_max: Option<u64>,
     stop: &CancellationToken,
 ) -> Result<(Vec<Part>, SocketAddr)> {
-    let pages = pages(Arc::clone(&desk), stop.clone());
-    let app = App::new(desk, stop.clone()).with_metrics(metrics).with_pages(pages);
+    let pages = pages(Arc::clone(&service), stop.clone());
+    let app = App::new(service, stop.clone()).with_metrics(metrics).with_pages(pages);
     let app = app.finishing(share(config.grace, ANSWERS_TENTHS).duration());
     let app = app.connecting(ConnectionLimits::of_files(files_max));
     let front = Front { trust: config.proxies.clone(), guarded: !config.is_local() };
@@ -251,30 +256,30 @@ async fn answer(
 }
 
 /// Keeps how many tasks came and ended.
-async fn keep_flows(desk: &Desk) {
-    if let Err(error) = desk.keep_flows().await {
+async fn keep_flows(service: &Service) {
+    if let Err(error) = service.keep_flows().await {
         tracing::warn!(%error, "how many tasks came and ended is not kept");
     }
 }
 
 /// Keeps now and then when sessions and tokens were used last, and how many tasks came and ended.
-async fn keep_uses(desk: Arc<Desk>, stop: CancellationToken) {
+async fn keep_uses(service: Arc<Service>, stop: CancellationToken) {
     while tokio::time::timeout(USES_PAUSE, stop.cancelled()).await.is_err() {
-        if let Err(error) = desk.keep_uses().await {
+        if let Err(error) = service.keep_uses().await {
             tracing::warn!(%error, "when sessions and tokens were used last is not kept");
         }
-        keep_flows(&desk).await;
+        keep_flows(&service).await;
     }
 }
 
 /// Reads the certificate again whenever something watches where it lies.
-fn follow(config: &Config, tls: Arc<Tls>, stop: CancellationToken) -> impl Future<Output = ()> + use<> {
+fn follow(config: &Config, tls: Arc<ServerTls>, stop: CancellationToken) -> impl Future<Output = ()> + use<> {
     let files = config.tls.iter().flat_map(|(cert, key)| [cert.clone(), key.clone()]);
     let folders: BTreeSet<PathBuf> = files
         .map(|it| it.parent().filter(|it| *it != Path::new("")).unwrap_or(Path::new(".")).into())
         .collect();
     async move {
-        let mut watches: Vec<Watch> = folders.iter().map(|it| Watch::new(it)).collect();
+        let mut watches: Vec<FolderWatch> = folders.iter().map(|it| FolderWatch::new(it)).collect();
         while !watches.is_empty() {
             let next = futures::future::select_all(watches.iter_mut().map(|it| Box::pin(it.next())));
             tokio::select! {
@@ -285,7 +290,7 @@ fn follow(config: &Config, tls: Arc<Tls>, stop: CancellationToken) -> impl Futur
     }
 }
 
-fn reload(tls: &Tls) {
+fn reload(tls: &ServerTls) {
     match tls.reload() {
         Ok(()) => tracing::info!("the certificate was read again"),
         Err(error) => tracing::error!(%error, "the certificate stays as it was"),
@@ -302,7 +307,7 @@ async fn bind(listen: SocketAddr) -> Result<TcpListener> {
 }
 
 /// Deploys what lies in the folder. It is watched from before, so that nothing changes unseen.
-async fn deploy_folder(config: &Config, desk: &Desk) -> Result<(Watch, Vec<FileResult>)> {
+async fn deploy_folder(config: &Config, service: &Service) -> Result<(FolderWatch, Vec<FileResult>)> {
     let folder = &config.processes;
     fs::create_dir_all(folder)
         .with_context(|| format!("the folder `{}` cannot be made", folder.display()))?;
@@ -312,28 +317,28 @@ async fn deploy_folder(config: &Config, desk: &Desk) -> Result<(Watch, Vec<FileR
             "everybody on this machine may change it, and deploy with the operator's rights; hint: chmod o-w"
         );
     }
-    let watch = Watch::new(folder);
-    Ok((watch, desk.deploy_folder(folder).await.context("the processes were not deployed")?))
+    let watch = FolderWatch::new(folder);
+    Ok((watch, service.deploy_folder(folder).await.context("the processes were not deployed")?))
 }
 
-/// Deploys each file that changes. A bad one changes nothing, and the desk says so.
-async fn redeploy(mut watch: Watch, desk: Arc<Desk>) {
+/// Deploys each file that changes. A bad one changes nothing, and the service says so.
+async fn redeploy(mut watch: FolderWatch, service: Arc<Service>) {
     loop {
         let changed = watch.next().await;
         for path in &changed {
-            look_at(path, &desk).await;
+            look_at(path, &service).await;
         }
-        for path in desk.second_files().iter().filter(|it| !changed.contains(*it)) {
-            look_at(path, &desk).await;
+        for path in service.second_files().iter().filter(|it| !changed.contains(*it)) {
+            look_at(path, &service).await;
         }
     }
 }
 
-async fn look_at(path: &Path, desk: &Desk) {
+async fn look_at(path: &Path, service: &Service) {
     if !path.exists() {
-        desk.file_removed(path);
+        service.file_removed(path);
     } else if is_process_file(path)
-        && let Ok(report) = desk.deploy_file(path).await
+        && let Ok(report) = service.deploy_file(path).await
         && report.changed
     {
         tracing::info!(process = %report.id, version = report.version, file = %path.display(), "deployed");
@@ -363,7 +368,7 @@ mod tests {
             ("processes", below("processes")),
         ];
         let config = Config::gather(&said, None, &Env::default()).unwrap();
-        let mut engine = Engine::start(&config).await.unwrap();
+        let mut engine = RunningEngine::start(&config).await.unwrap();
         engine.runner.abort();
         let broken = engine.broken().await.to_string();
         assert!(broken.starts_with("the runner ended by itself: "), "{broken}");

@@ -1,26 +1,26 @@
-//! [`Session`]: what every verb has: the configuration, where its answer goes, and the server it speaks to.
+//! [`CliSession`]: what every verb has: the configuration, where its answer goes, and the server it speaks to.
 
 use anyhow::{Context, Result};
 use url::Url;
 
 use crate::cli::config::Config;
 use crate::cli::data::DataDir;
-use crate::cli::out::Out;
+use crate::cli::out::Output;
 use crate::cli::remote::{Remote, is_local};
 use crate::cli::secret_file::token_in;
 
 /// What every verb has.
 #[derive(Clone)]
-pub struct Session {
+pub struct CliSession {
     /// What is configured.
     pub config: Config,
     /// Where the answer goes.
-    pub out: Out,
+    pub out: Output,
     /// Colors are unwanted.
     pub no_color: bool,
 }
 
-impl Session {
+impl CliSession {
     /// The server: the one that was named, or the one that runs on the data folder.
     ///
     /// The folder's token is read only for a server on this machine, so that it can go nowhere else.

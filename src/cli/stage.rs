@@ -1,4 +1,4 @@
-//! [`Stage`]: an engine and a simulated world beside it, on a folder that is thrown away: where `demo` plays.
+//! [`DemoStage`]: an engine and a simulated world beside it, on a folder that is thrown away: where `demo` plays.
 
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
@@ -11,11 +11,11 @@ use url::Url;
 use crate::cli::config::{Config, StoreChoice};
 use crate::cli::data::DataDir;
 use crate::cli::remote::{Remote, task_path};
-use crate::cli::serve::Engine;
+use crate::cli::serve::RunningEngine;
 use crate::cli::temp::TempDir;
 use crate::sim::config::{DEMO_CLIENT_ID, DEMO_CLIENT_SECRET, SimConfig};
 use crate::sim::server::Sim;
-use crate::sim::settings::{App, Settings};
+use crate::sim::settings::{BitrixSettings, SimApp};
 
 /// How long a simulated access token lives: ten minutes, of which it is renewed long before.
 const TOKEN_LIFE_S: u32 = 600;
@@ -24,26 +24,26 @@ const TIMEOUT: Duration = Duration::from_secs(10);
 const HERE: IpAddr = IpAddr::V4(Ipv4Addr::LOCALHOST);
 
 /// An engine and a simulated world.
-pub struct Stage {
+pub struct DemoStage {
     /// The engine's REST, with all rights.
     pub remote: Remote,
     /// The simulated world.
     pub sim: Sim,
-    engine: Engine,
+    engine: RunningEngine,
     http: reqwest::Client,
     dir: TempDir,
 }
 
-impl Stage {
+impl DemoStage {
     /// The link that opens the dashboard for its first admin.
     pub fn setup(&self) -> Option<&str> {
         self.engine.setup.as_ref().map(|it| it.as_str())
     }
 
     /// Sets everything up.
-    pub async fn set(config: &Config) -> Result<Stage> {
+    pub async fn set(config: &Config) -> Result<DemoStage> {
         let dir = TempDir::new("demo")?;
-        let settings = Settings { access_life_s: TOKEN_LIFE_S, ..Settings::default() };
+        let settings = BitrixSettings { access_life_s: TOKEN_LIFE_S, ..BitrixSettings::default() };
         let sim = Sim::start(SimConfig { apps: Vec::new(), settings, ..SimConfig::default() }).await;
         let sim = sim.context("the simulation does not start")?;
         let config = Config {
@@ -60,9 +60,9 @@ impl Stage {
             key: None,
             ..config.clone()
         };
-        let engine = Engine::start(&config).await?;
+        let engine = RunningEngine::start(&config).await?;
         let base = Url::parse(&format!("http://{}", engine.address))?;
-        let app = App {
+        let app = SimApp {
             client_id: DEMO_CLIENT_ID.to_owned(),
             client_secret: DEMO_CLIENT_SECRET.to_owned(),
             redirect_url: format!("http://{}/oauth/callback", engine.address),
@@ -73,7 +73,7 @@ impl Stage {
         }
         let remote = Remote::new(base, DataDir::at(&config.data).read_token())?;
         let http = reqwest::Client::builder().no_proxy().timeout(TIMEOUT).build()?;
-        Ok(Stage { remote, sim, engine, http, dir })
+        Ok(DemoStage { remote, sim, engine, http, dir })
     }
 
     /// The data folder.

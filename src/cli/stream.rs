@@ -13,7 +13,7 @@ use serde_json::{Map, Value, json};
 use crate::cli::failure::Usage;
 use crate::cli::out::text;
 use crate::cli::remote::{Remote, process_path};
-use crate::cli::session::Session;
+use crate::cli::session::CliSession;
 use crate::cli::suggest::nearest;
 use crate::model::charset::saved;
 
@@ -36,7 +36,7 @@ struct Tally {
 }
 
 /// Submits every line of `file`. With a `key`, the same file again changes nothing.
-pub async fn submit(session: &Session, process: &str, file: &Path, key: Option<&str>) -> Result<()> {
+pub async fn submit(session: &CliSession, process: &str, file: &Path, key: Option<&str>) -> Result<()> {
     let remote = session.remote()?;
     let (reader, bytes) = open(file)?;
     let mut reader = decoded(reader, file)?;

@@ -3,14 +3,14 @@
 use serde_json::Value;
 
 use crate::cli::moment::{far, local, of_day};
-use crate::cli::out::{Look, Out, one_line, shown, text};
+use crate::cli::out::{Look, Output, one_line, shown, text};
 use crate::model::time::Timestamp;
 
 /// Longer values are cut in a list; `get` gives them whole.
 const VALUE_CHARS_MAX: usize = 100;
 
 /// A task: where it stands, what is wrong with it, what it carries.
-pub fn task(task: &Value, out: &Out, now: Timestamp) -> Vec<String> {
+pub fn task(task: &Value, out: &Output, now: Timestamp) -> Vec<String> {
     let state = text(task, "state");
     let name = format!("{}/{}", text(task, "process"), one_line(text(task, "ref")));
     let mut lines = vec![format!(
@@ -45,7 +45,7 @@ pub fn task(task: &Value, out: &Out, now: Timestamp) -> Vec<String> {
 }
 
 /// When the value of a param dies: `access_token in 35m, at 12:00; wake a person by 11:50`.
-fn dies(life: &Value, out: &Out, now: Timestamp) -> String {
+fn dies(life: &Value, out: &Output, now: Timestamp) -> String {
     let (dead, urgent) = (life["dead"] == true, life["urgent"] == true);
     let look = if dead {
         Look::Bad
@@ -77,12 +77,12 @@ fn node(task: &Value) -> String {
 }
 
 /// One line of a trail: when, where, what happened, where to, what changed.
-pub fn hop(hop: &Value, out: &Out) -> String {
+pub fn hop(hop: &Value, out: &Output) -> String {
     hop_at(hop, &of_day(hop.get("at")), out)
 }
 
 /// The same, with another word for when it was.
-pub fn hop_at(hop: &Value, when: &str, out: &Out) -> String {
+pub fn hop_at(hop: &Value, when: &str, out: &Output) -> String {
     let mut parts = vec![
         out.paint(Look::Dim, when),
         out.paint(Look::Bold, text(hop, "node")),

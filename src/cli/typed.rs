@@ -9,8 +9,8 @@ use serde_json::{Map, Value};
 use crate::cli::pairs;
 use crate::cli::remote::{Remote, process_path};
 use crate::model::json;
-use crate::process::admit::coerce;
 use crate::process::process::ParamKind;
+use crate::process::validate::coerce;
 
 /// What is read of a process.
 #[derive(Debug, Default, Deserialize)]

@@ -7,7 +7,7 @@ use indicatif::{ProgressBar, ProgressStyle};
 use serde_json::{Value, json};
 
 use crate::cli::browse::Browse;
-use crate::cli::load::{Load, instant};
+use crate::cli::load::{LoadPlan, instant};
 use crate::cli::remote::{Remote, encoded, process_path};
 use crate::cli::stream::send;
 
@@ -133,7 +133,7 @@ async fn measure(browse: &Browse, path: &str) -> Result<Histogram<u64>> {
 
 /// Measures `load` without and with open dashboards, in turn. Half of them show the home page, half the page
 /// of the process `id`.
-pub async fn dashboards(remote: &Remote, load: &Load, id: &str) -> Result<Value> {
+pub async fn dashboards(remote: &Remote, load: &LoadPlan, id: &str) -> Result<Value> {
     let browse = Browse::login(remote).await?;
     let process = format!("/dashboard/p/{id}");
     let paths = [

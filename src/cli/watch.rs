@@ -1,4 +1,4 @@
-//! [`Watch`]: says which files of a folder changed, once they have come to rest.
+//! [`FolderWatch`]: says which files of a folder changed, once they have come to rest.
 //!
 //! Editors save in many ways: in place, by a new file and a rename, through a file that comes and goes. And
 //! deployments replace what the path leads to: the folder is made anew, a link is put on the next release, or
@@ -25,7 +25,7 @@ const LOOK: Duration = Duration::from_secs(1);
 
 /// Watches a folder, not what is below it.
 #[derive(Debug)]
-pub struct Watch {
+pub struct FolderWatch {
     folder: PathBuf,
     /// The files as they were when they were told last.
     told: Shot,
@@ -56,9 +56,9 @@ struct Shot {
 /// nanoseconds.
 type Stamp = [i128; 7];
 
-impl Watch {
+impl FolderWatch {
     /// Watches `folder` from now on, whether it is there or not.
-    pub fn new(folder: &Path) -> Watch {
+    pub fn new(folder: &Path) -> FolderWatch {
         let (send, signs) = mpsc::unbounded_channel();
         let see = move |event: notify::Result<notify::Event>| {
             let Ok(event) = event else { return };
@@ -76,7 +76,7 @@ impl Watch {
                 None
             }
         };
-        let mut watch = Watch {
+        let mut watch = FolderWatch {
             folder: folder.to_path_buf(),
             told: Shot::default(),
             named: BTreeSet::new(),
@@ -242,7 +242,7 @@ mod tests {
     }
 
     /// Waits until a change of that file is told.
-    async fn seen(watch: &mut Watch, path: &Path, what: &str) {
+    async fn seen(watch: &mut FolderWatch, path: &Path, what: &str) {
         let told = async { while !watch.next().await.contains(path) {} };
         assert!(tokio::time::timeout(PATIENCE, told).await.is_ok(), "not seen: {what}");
     }
@@ -256,7 +256,7 @@ mod tests {
         for (what, change) in CHANGES {
             for deaf in [false, true] {
                 let base = base();
-                let mut watch = Watch::new(&base.path().join("now"));
+                let mut watch = FolderWatch::new(&base.path().join("now"));
                 if deaf {
                     watch.events = None;
                 }
@@ -276,7 +276,7 @@ mod tests {
     async fn a_folder_that_comes_later_is_seen() {
         let base = tempfile::tempdir().unwrap();
         let folder = base.path().join("later");
-        let mut watch = Watch::new(&folder);
+        let mut watch = FolderWatch::new(&folder);
         fs::create_dir(&folder).unwrap();
         fs::write(folder.join("a.yaml"), "one").unwrap();
         seen(&mut watch, &folder.join("a.yaml"), "a folder that was not there").await;
@@ -285,7 +285,7 @@ mod tests {
     #[tokio::test]
     async fn what_is_given_up_in_the_middle_is_told_the_next_time() {
         let base = base();
-        let mut watch = Watch::new(&base.path().join("now"));
+        let mut watch = FolderWatch::new(&base.path().join("now"));
         let path = base.path().join("now/a.yaml");
         fs::write(&path, "two").unwrap();
         // Given up while the change comes to rest.

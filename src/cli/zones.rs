@@ -5,7 +5,7 @@ use std::io::Read;
 use std::path::{Path, PathBuf};
 
 use crate::cli::env::Env;
-use crate::model::calendar::zone::Found;
+use crate::model::calendar::zone::ZoneTable;
 
 /// Where systems have it.
 const FOLDERS: [&str; 4] =
@@ -17,14 +17,14 @@ const RELEASES: [&str; 2] = ["tzdata.zi", "+VERSION"];
 const BYTES_MAX: u64 = 64;
 
 /// The machine's table, if it has one.
-pub fn of_machine() -> Option<Found> {
+pub fn of_machine() -> Option<ZoneTable> {
     // Who sets `TZDIR` wants that table and no other.
     let said = Env::zones().map(|it| vec![it]);
     let folders = said.unwrap_or_else(|| FOLDERS.iter().map(PathBuf::from).collect());
     // A container may have the folder with nothing in it.
     let folder =
         folders.into_iter().find(|it| it.join("Europe").is_dir() || it.join("tzdata.zi").is_file())?;
-    Some(Found { version: version(&folder), folder })
+    Some(ZoneTable { version: version(&folder), folder })
 }
 
 fn version(folder: &Path) -> Option<String> {

@@ -4,12 +4,12 @@ use askama::Template;
 use axum::extract::State;
 
 use crate::dashboard::dash::Dash;
+use crate::dashboard::locale::words;
 use crate::dashboard::page::{Frame, Given, Place, ok};
 use crate::dashboard::show::{bytes, span};
 use crate::dashboard::take::Who;
-use crate::dashboard::tongue::words;
-use crate::desk::disk::{Disk, Room};
-use crate::desk::status::Status;
+use crate::service::disk::{Disk, DiskSpace};
+use crate::service::status::Status;
 
 /// A task that is due longer than that says that something is slow, in seconds.
 const LATE: f64 = 5.0;
@@ -35,9 +35,9 @@ struct DiskRow {
 impl DiskRow {
     fn of(disk: Disk) -> DiskRow {
         let dot = match disk.room() {
-            Room::Enough => "good",
-            Room::Scarce => "warn",
-            Room::None => "bad",
+            DiskSpace::Enough => "good",
+            DiskSpace::Scarce => "warn",
+            DiskSpace::None => "bad",
         };
         DiskRow { dot, free: bytes(disk.free_bytes), store: bytes(disk.store_bytes) }
     }
@@ -45,7 +45,7 @@ impl DiskRow {
 
 /// How it goes.
 pub(super) async fn look(State(dash): State<Dash>, Who(by): Who) -> Given {
-    let it = dash.desk.status(&by).await?;
+    let it = dash.service.status(&by).await?;
     ok(AboutPage {
         f: Frame::new(&by, Place::About),
         uptime: span(it.uptime_s, words()),

@@ -11,9 +11,9 @@ use crate::dashboard::links;
 use crate::dashboard::page::{Frame, Given, Page, Place, go, ok, status};
 use crate::dashboard::show::When;
 use crate::dashboard::take::{Asked, Form, Knocks, Who};
-use crate::desk::actor::Pass;
-use crate::desk::refusal::Refusal;
-use crate::desk::sessions::SessionView;
+use crate::service::actor::Pass;
+use crate::service::errors::ServiceError;
+use crate::service::sessions::SessionView;
 
 const PAGE: &str = "/dashboard/account";
 
@@ -53,7 +53,7 @@ impl From<SessionView> for SessionRow {
 }
 
 fn page(dash: &Dash, who: &Who, f: Frame) -> AccountPage {
-    let sessions = dash.desk.sessions(&who.0).items.into_iter().filter(|it| it.who == who.0.name);
+    let sessions = dash.service.sessions(&who.0).items.into_iter().filter(|it| it.who == who.0.name);
     AccountPage {
         f,
         rights: who.0.rights_line(),
@@ -78,12 +78,12 @@ pub(super) async fn password(
     form: Form,
 ) -> Given {
     let done = match form.get("new") == form.get("again") {
-        true => dash.desk.change_password(&who.0, form.get("old"), form.get("new")).await,
-        false => Err(Refusal::bad("not_the_same", "the new password was not typed the same twice")),
+        true => dash.service.change_password(&who.0, form.get("old"), form.get("new")).await,
+        false => Err(ServiceError::bad("not_the_same", "the new password was not typed the same twice")),
     };
     match done {
         Ok(()) => {
-            let id = dash.desk.enter_again(&who.0, &knocks.caller).await?;
+            let id = dash.service.enter_again(&who.0, &knocks.caller).await?;
             let to = links::with(PAGE, &[("said", "password")]);
             with_cookie(&headers, &knocks.client, Some(&id), go(&to))
         }
@@ -96,6 +96,6 @@ pub(super) async fn password(
 
 /// Ends one of one's sessions.
 pub(super) async fn end(State(dash): State<Dash>, Who(by): Who, form: Form) -> Given {
-    dash.desk.end_session(&by, form.get("id")).await?;
+    dash.service.end_session(&by, form.get("id")).await?;
     go(&links::with(PAGE, &[("said", "ended")]))
 }

@@ -11,11 +11,11 @@ use crate::dashboard::links;
 use crate::dashboard::page::{Frame, Given, Page, Place, go, status};
 use crate::dashboard::show::sentence;
 use crate::dashboard::take::{Form, Of, Who};
-use crate::desk::hash;
-use crate::desk::processes::ProcessView;
-use crate::desk::refusal::{FieldMistake, Refusal};
-use crate::desk::submit::{Submission, SubmitKey};
-use crate::desk::view::TaskView;
+use crate::service::errors::{FieldMistake, ServiceError};
+use crate::service::hash;
+use crate::service::processes::ProcessView;
+use crate::service::submit::{Submission, SubmitKey};
+use crate::service::view::TaskView;
 
 #[derive(Template)]
 #[template(path = "add.html", config = ".askama.toml")]
@@ -62,13 +62,13 @@ impl AddPage {
 
 /// The form.
 pub(super) async fn look(State(dash): State<Dash>, Who(by): Who, Of(id): Of) -> Given {
-    let it = dash.desk.process(&by, &id).await?;
+    let it = dash.service.process(&by, &id).await?;
     Ok(Page(StatusCode::OK, AddPage::new(Frame::new(&by, Place::Home), &it, None, &[])).into_response())
 }
 
 /// Takes the task in, or shows the form again with what is wrong beside each field.
 pub(super) async fn submit(State(dash): State<Dash>, Who(by): Who, Of(id): Of, form: Form) -> Given {
-    let it = dash.desk.process(&by, &id).await?;
+    let it = dash.service.process(&by, &id).await?;
     let reference = Some(form.get("ref").to_owned()).filter(|it| !it.is_empty());
     if reference.is_none() && !form.has("auto") {
         let mut page = AddPage::new(Frame::new(&by, Place::Home), &it, Some(&form), &[]);
@@ -80,23 +80,23 @@ pub(super) async fn submit(State(dash): State<Dash>, Who(by): Who, Of(id): Of, f
             let word = Some(form.get("key").to_owned()).filter(|it| !it.is_empty());
             let key = word.map(|word| SubmitKey { word, line: None });
             let submission = Submission { reference, params: params.into(), key, ..Submission::default() };
-            match dash.desk.submit(&by, &id, submission).await {
+            match dash.service.submit(&by, &id, submission).await {
                 Ok(done) => return go(&format!("{}&said=added", links::task(&done.task))),
                 Err(refusal) => refusal,
             }
         }
-        Err(wrong) => Refusal::Fields(wrong),
+        Err(wrong) => ServiceError::Fields(wrong),
     };
     let none = Vec::new();
-    let wrong = if let Refusal::Fields(wrong) = &refusal { wrong } else { &none };
+    let wrong = if let ServiceError::Fields(wrong) = &refusal { wrong } else { &none };
     let mut page = AddPage::new(Frame::new(&by, Place::Home), &it, Some(&form), wrong);
     match &refusal {
-        Refusal::Fields(_) => page.f.refused = Some((page.f.w.add_wrong.to_owned(), None)),
-        Refusal::RefTaken(task) => {
+        ServiceError::Fields(_) => page.f.refused = Some((page.f.w.add_wrong.to_owned(), None)),
+        ServiceError::RefTaken(task) => {
             page.reference_wrong = Some(sentence(&refusal.to_string()).0);
-            page.clash = Some(links::task(&TaskView::seen_by(&by, task, None, dash.desk.now())));
+            page.clash = Some(links::task(&TaskView::seen_by(&by, task, None, dash.service.now())));
         }
-        Refusal::Bad { code: "bad_ref", .. } => {
+        ServiceError::Bad { code: "bad_ref", .. } => {
             page.reference_wrong = Some(sentence(&refusal.to_string()).0);
         }
         other => page.f = page.f.refused(Some(other)),

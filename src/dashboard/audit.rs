@@ -8,7 +8,7 @@ use crate::dashboard::links;
 use crate::dashboard::page::{Frame, Given, Place, ok};
 use crate::dashboard::show::{When, sentence};
 use crate::dashboard::take::{Asked, Who};
-use crate::desk::audit::WalkView;
+use crate::service::audit::WalkView;
 
 /// How many lines a page shows.
 const LINES_MAX: usize = 100;
@@ -35,9 +35,9 @@ struct Line {
 /// Who did what; with `verify`, also whether all of it is there.
 pub(super) async fn look(State(dash): State<Dash>, Who(by): Who, asked: Asked) -> Given {
     let cursor = asked.get("cursor").map(String::as_str);
-    let page = dash.desk.audit_lines(&by, cursor, Some(LINES_MAX)).await?;
+    let page = dash.service.audit_lines(&by, cursor, Some(LINES_MAX)).await?;
     let walk = match asked.get("verify") {
-        Some(_) => Some(dash.desk.verify_audit(&by, None).await?),
+        Some(_) => Some(dash.service.verify_audit(&by, None).await?),
         None => None,
     };
     let here = "/dashboard/audit";

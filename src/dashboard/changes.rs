@@ -12,8 +12,8 @@ use crate::dashboard::links;
 use crate::dashboard::page::{Frame, Given, Oops, Place, ok};
 use crate::dashboard::show::{When, short};
 use crate::dashboard::take::{Asked, Form, Of, Who};
-use crate::desk::actor::Right;
-use crate::desk::processes::VersionView;
+use crate::service::actor::Right;
+use crate::service::processes::VersionView;
 
 /// How many versions stand in a list to choose from.
 const VERSIONS_MAX: usize = 100;
@@ -54,13 +54,13 @@ struct VersionChoice {
 /// Two versions, line by line.
 pub(super) async fn look(State(dash): State<Dash>, Who(by): Who, Of(id): Of, asked: Asked) -> Given {
     let ask = |name: &str| asked.get(name).map(String::as_str);
-    let it = dash.desk.changes(&by, &id, ask("from"), ask("to")).await?;
+    let it = dash.service.changes(&by, &id, ask("from"), ask("to")).await?;
     if asked.get("plain").is_some() {
         let headers = [(header::CONTENT_TYPE, "text/plain; charset=utf-8")];
         return Ok::<_, Oops>((headers, it.diff).into_response());
     }
-    let process = dash.desk.process(&by, &id).await?;
-    let versions = dash.desk.versions(&by, &id).await?.items;
+    let process = dash.service.process(&by, &id).await?;
+    let versions = dash.service.versions(&by, &id).await?.items;
     let side = |it: &VersionView| Side {
         short: short(&it.version, 12).0,
         at: When(it.at.clone()),
@@ -96,6 +96,6 @@ pub(super) async fn look(State(dash): State<Dash>, Who(by): Who, Of(id): Of, ask
 /// Deploys a version that was deployed before; if it is refused, its text stands on the page for editing.
 pub(super) async fn again(State(dash): State<Dash>, Who(by): Who, Of(id): Of, form: Form) -> Given {
     by.need(Right::Edit, &id).map_err(Oops::from)?;
-    let it = dash.desk.version(&by, &id, form.get("version")).await?;
+    let it = dash.service.version(&by, &id, form.get("version")).await?;
     attempt(&dash, &by, &id, it.text.unwrap_or_default(), &form).await
 }

@@ -5,17 +5,17 @@ use axum::extract::State;
 use axum::response::IntoResponse;
 use serde_json::{Map, Value};
 
-use crate::channels::spec::{COMMON, Field, Spec};
+use crate::channels::spec::{COMMON, ChannelSpec, Field};
 use crate::channels::{CHANNELS, find};
 use crate::dashboard::dash::Dash;
 use crate::dashboard::links;
 use crate::dashboard::page::{Frame, Given, Page, Place, go, ok, status};
 use crate::dashboard::show::{self, When, beside, sentence, when};
 use crate::dashboard::take::{Asked, Form, Who};
-use crate::desk::actor::Right;
-use crate::desk::channels::ChannelView;
-use crate::desk::refusal::Refusal;
 use crate::model::marks::MASK;
+use crate::service::actor::Right;
+use crate::service::channels::ChannelView;
+use crate::service::errors::ServiceError;
 
 const PAGE: &str = "/dashboard/channels";
 const SET: &str = "/dashboard/channels/set";
@@ -65,9 +65,12 @@ struct KindCard {
 
 /// All of them.
 pub(super) async fn list(State(dash): State<Dash>, Who(by): Who, asked: Asked) -> Given {
-    let items = dash.desk.channels(&by).await?.items;
-    let kind =
-        |it: &Spec| KindCard { name: it.name, about: it.about, to: links::with(SET, &[("via", it.name)]) };
+    let items = dash.service.channels(&by).await?.items;
+    let kind = |it: &ChannelSpec| KindCard {
+        name: it.name,
+        about: it.about,
+        to: links::with(SET, &[("via", it.name)]),
+    };
     ok(ChannelsPage {
         f: Frame::new(&by, Place::Channels).said(asked.get("said")),
         items: items.iter().map(card).collect(),
@@ -78,7 +81,7 @@ pub(super) async fn list(State(dash): State<Dash>, Who(by): Who, asked: Asked) -
 }
 
 fn card(it: &ChannelView) -> ChannelCard {
-    let test = |it: &crate::desk::channels::TestView| TestCard {
+    let test = |it: &crate::service::channels::TestView| TestCard {
         at: When(it.at.clone()),
         good: it.delivered,
         detail: it.detail.clone(),
@@ -128,9 +131,9 @@ struct Setting {
 }
 
 /// What was typed, and what is wrong with it.
-type Typed<'a> = Option<(&'a Form, &'a Refusal)>;
+type Typed<'a> = Option<(&'a Form, &'a ServiceError)>;
 
-fn page(f: Frame, spec: &Spec, name: &str, old: Option<&ChannelView>, typed: Typed) -> ChannelPage {
+fn page(f: Frame, spec: &ChannelSpec, name: &str, old: Option<&ChannelView>, typed: Typed) -> ChannelPage {
     let refusal = typed.map(|(_, refusal)| refusal);
     let bad = typed.and_then(|(form, refusal)| field_of(spec, form, refusal));
     let setting = |(at, it): (usize, &Field)| {
@@ -170,7 +173,7 @@ fn page(f: Frame, spec: &Spec, name: &str, old: Option<&ChannelView>, typed: Typ
 }
 
 /// The field that a refusal speaks of: the one it names first, or the one whose value it names.
-fn field_of(spec: &Spec, form: &Form, refusal: &Refusal) -> Option<&'static str> {
+fn field_of(spec: &ChannelSpec, form: &Form, refusal: &ServiceError) -> Option<&'static str> {
     if refusal.code() != "bad_channel" {
         return None;
     }
@@ -187,8 +190,8 @@ fn field_of(spec: &Spec, form: &Form, refusal: &Refusal) -> Option<&'static str>
 pub(super) async fn look(State(dash): State<Dash>, Who(by): Who, asked: Asked) -> Given {
     let empty = String::new();
     let (via, name) = (asked.get("via").unwrap_or(&empty), asked.get("name").unwrap_or(&empty));
-    let spec = find(via).ok_or_else(|| Refusal::missing("kind of channel", via.as_str()))?;
-    let items = dash.desk.channels(&by).await?.items;
+    let spec = find(via).ok_or_else(|| ServiceError::missing("kind of channel", via.as_str()))?;
+    let items = dash.service.channels(&by).await?.items;
     let old = items.iter().find(|it| it.name == *name && it.via == *via);
     ok(page(Frame::new(&by, Place::Channels), spec, name, old, None))
 }
@@ -196,8 +199,8 @@ pub(super) async fn look(State(dash): State<Dash>, Who(by): Who, asked: Asked) -
 /// Sets one up.
 pub(super) async fn set(State(dash): State<Dash>, Who(by): Who, form: Form) -> Given {
     let (via, name) = (form.get("via"), form.get("name").trim());
-    let spec = find(via).ok_or_else(|| Refusal::missing("kind of channel", via))?;
-    let items = dash.desk.channels(&by).await?.items;
+    let spec = find(via).ok_or_else(|| ServiceError::missing("kind of channel", via))?;
+    let items = dash.service.channels(&by).await?.items;
     let old = items.iter().find(|it| it.name == name && it.via == via);
     let mut config = Map::new();
     for field in spec.fields.iter().chain(&COMMON) {
@@ -209,7 +212,7 @@ pub(super) async fn set(State(dash): State<Dash>, Who(by): Who, form: Form) -> G
             typed => drop(config.insert(field.name.to_owned(), Value::from(typed))),
         }
     }
-    match dash.desk.set_channel(&by, name, via, config).await {
+    match dash.service.set_channel(&by, name, via, config).await {
         Ok(_) => go(&links::with(PAGE, &[("said", "channel_set")])),
         Err(refusal) => {
             let f = Frame::new(&by, Place::Channels);
@@ -221,14 +224,14 @@ pub(super) async fn set(State(dash): State<Dash>, Who(by): Who, form: Form) -> G
 /// Sends a real message.
 pub(super) async fn test(State(dash): State<Dash>, Who(by): Who, form: Form) -> Given {
     let name = form.get("name");
-    let tested = dash.desk.test_channel(&by, name).await?;
+    let tested = dash.service.test_channel(&by, name).await?;
     let said = if tested.delivered { "delivered" } else { "undelivered" };
     go(&format!("{}#c-{name}", links::with(PAGE, &[("said", said)])))
 }
 
 /// Forgets one.
 pub(super) async fn forget(State(dash): State<Dash>, Who(by): Who, form: Form) -> Given {
-    match dash.desk.forget_channel(&by, form.get("name")).await {
+    match dash.service.forget_channel(&by, form.get("name")).await {
         Ok(()) => go(&links::with(PAGE, &[("said", "channel_forgotten")])),
         Err(refusal) => {
             let (text, _) = sentence(&refusal.to_string());

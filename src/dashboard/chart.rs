@@ -5,7 +5,7 @@ use std::fmt::Write;
 
 use crate::dashboard::show::When;
 use crate::dashboard::words::Words;
-use crate::desk::flow::{FlowView, HourView};
+use crate::service::flow::{FlowView, HourView};
 
 /// How high the tallest bar is, and how wide a bar is with its gap.
 const BAR_PX: f64 = 60.0;

@@ -9,9 +9,9 @@ use crate::dashboard::links;
 use crate::dashboard::page::{Frame, Given, Page, Place, go, ok, status};
 use crate::dashboard::show::sentence;
 use crate::dashboard::take::{Form, Of, Who};
-use crate::desk::actor::Right;
-use crate::desk::processes::ProcessView;
-use crate::desk::refusal::Refusal;
+use crate::service::actor::Right;
+use crate::service::errors::ServiceError;
+use crate::service::processes::ProcessView;
 
 #[derive(Template)]
 #[template(path = "copy.html", config = ".askama.toml")]
@@ -29,8 +29,8 @@ struct CopyPage {
 
 /// The two questions.
 pub(super) async fn look(State(dash): State<Dash>, Who(by): Who, Of(id): Of) -> Given {
-    let from = dash.desk.process(&by, &id).await?;
-    let scheduled = !dash.desk.schedules(&by, &id).await?.items.is_empty();
+    let from = dash.service.process(&by, &id).await?;
+    let scheduled = !dash.service.schedules(&by, &id).await?.items.is_empty();
     ok(CopyPage {
         f: Frame::new(&by, Place::Home),
         up: links::process(&from.id),
@@ -46,16 +46,16 @@ pub(super) async fn look(State(dash): State<Dash>, Who(by): Who, Of(id): Of) -> 
 /// Makes it.
 pub(super) async fn clone(State(dash): State<Dash>, Who(by): Who, Of(id): Of, form: Form) -> Given {
     let (name, title) = (form.get("name").trim(), form.get("title").trim());
-    let done = dash.desk.clone_process(&by, &id, name, Some(title).filter(|it| !it.is_empty())).await;
+    let done = dash.service.clone_process(&by, &id, name, Some(title).filter(|it| !it.is_empty())).await;
     let refusal = match done {
         Ok(cloned) => return go(&links::with(&links::process(&cloned.id), &[("said", "copied")])),
-        Err(refusal @ Refusal::Denied { .. }) => return Err(refusal.into()),
+        Err(refusal @ ServiceError::Denied { .. }) => return Err(refusal.into()),
         Err(refusal) => refusal,
     };
-    let from = dash.desk.process(&by, &id).await?;
-    let scheduled = !dash.desk.schedules(&by, &id).await?.items.is_empty();
+    let from = dash.service.process(&by, &id).await?;
+    let scheduled = !dash.service.schedules(&by, &id).await?.items.is_empty();
     let named = ["bad_process_id", "process_exists", "file_exists"].contains(&refusal.code());
-    let told = |it: &Refusal| match sentence(&it.to_string()) {
+    let told = |it: &ServiceError| match sentence(&it.to_string()) {
         (text, Some(hint)) => format!("{text} {hint}"),
         (text, None) => text,
     };

@@ -6,13 +6,13 @@ use std::sync::atomic::AtomicU32;
 use tokio_util::sync::CancellationToken;
 
 use crate::dashboard::picture::Pictures;
-use crate::desk::desk::Desk;
+use crate::service::service::Service;
 
 /// What every page may use. Cheap to clone.
 #[derive(Clone)]
 pub(super) struct Dash {
     /// Every verb.
-    pub(super) desk: Arc<Desk>,
+    pub(super) service: Arc<Service>,
     /// The pictures of processes, drawn once.
     pub(super) pictures: Arc<Pictures>,
     /// How many pages listen for what happens.

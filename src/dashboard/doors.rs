@@ -13,9 +13,9 @@ use crate::dashboard::dash::Dash;
 use crate::dashboard::links;
 use crate::dashboard::page::{Given, Oops};
 use crate::dashboard::take::Who;
-use crate::gate::client::Client;
-use crate::gate::doors::{Doors, Found, options, process_of};
-use crate::gate::origin::{Site, is_read, site};
+use crate::middleware::client::Client;
+use crate::middleware::origin::{Site, is_read, site};
+use crate::middleware::routes::{RouteMatch, RouteTable, options, process_of};
 
 /// Where one logs in.
 pub(super) const LOGIN: &str = "/dashboard/login";
@@ -57,13 +57,13 @@ pub(super) async fn with_policy(request: Request, next: Next) -> Response {
 #[derive(Clone)]
 pub(super) struct Doorman {
     pub(super) dash: Dash,
-    pub(super) doors: Arc<Doors>,
+    pub(super) doors: Arc<RouteTable>,
 }
 
 /// Lets a write in only from a page of ours. Who says nothing is no browser, and has the REST API.
 pub(super) async fn from_here(State(dash): State<Dash>, request: Request, next: Next) -> Response {
     let client = Client::of(request.extensions());
-    let from = site(request.headers(), &client, || dash.desk.public_url());
+    let from = site(request.headers(), &client, || dash.service.public_url());
     match is_read(request.method()) || from == Site::Here {
         true => next.run(request).await,
         false => {
@@ -78,7 +78,7 @@ pub(super) async fn from_here(State(dash): State<Dash>, request: Request, next: 
 pub(super) async fn known(State(man): State<Doorman>, request: Request, next: Next) -> Response {
     let (mut parts, body) = request.into_parts();
     let found = man.doors.find(&parts);
-    if let Found::Door(need) = found
+    if let RouteMatch::Door(need) = found
         && need.is_open()
     {
         return next.run(Request::from_parts(parts, body)).await;
@@ -87,25 +87,25 @@ pub(super) async fn known(State(man): State<Doorman>, request: Request, next: Ne
         return response;
     }
     let client = Client::of(&parts.extensions);
-    let actor = session(&parts.headers, &client).and_then(|id| man.dash.desk.actor_in(&id));
+    let actor = session(&parts.headers, &client).and_then(|id| man.dash.service.actor_in(&id));
     let Some(actor) = actor else { return stranger(&parts) };
     match found {
-        Found::Door(need) => {
+        RouteMatch::Door(need) => {
             let process = process_of(&mut parts).await;
             if let Err(refusal) = need.ask(&actor, process.as_ref()) {
                 return Oops::from(refusal).into_response();
             }
         }
         // The address of a page that said what was wrong with a form, opened again.
-        Found::Methods(..) if is_read(&parts.method) => {
+        RouteMatch::Methods(..) if is_read(&parts.method) => {
             return Redirect::to(&above(&man.doors, parts.uri.path())).into_response();
         }
-        Found::Methods(allow, _) => {
+        RouteMatch::Methods(allow, _) => {
             let text = format!("`{}` does not take {}", parts.uri.path(), parts.method);
             let oops = Oops::new(StatusCode::METHOD_NOT_ALLOWED, &text);
             return ([(header::ALLOW, allow)], oops).into_response();
         }
-        Found::Forgotten | Found::Nothing => {
+        RouteMatch::Forgotten | RouteMatch::Nothing => {
             let text = "this page says nowhere whom it is for, so it is for nobody";
             return Oops::new(StatusCode::FORBIDDEN, text).into_response();
         }
@@ -115,7 +115,7 @@ pub(super) async fn known(State(man): State<Doorman>, request: Request, next: Ne
 }
 
 /// The nearest page above that can be looked at.
-fn above(doors: &Doors, path: &str) -> String {
+fn above(doors: &RouteTable, path: &str) -> String {
     if let Some((id, _)) = path.strip_prefix("/dashboard/p/").and_then(|it| it.split_once('/')) {
         return format!("/dashboard/p/{id}");
     }

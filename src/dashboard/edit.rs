@@ -17,14 +17,14 @@ use crate::dashboard::page::{Frame, Given, Oops, Page, Place, go, ok, status};
 use crate::dashboard::picture::Drawn;
 use crate::dashboard::show::short;
 use crate::dashboard::take::{Form, Of, Who};
-use crate::desk::actor::{Actor, Right};
-use crate::desk::deploy::Deployment;
-use crate::desk::desk::LIGHT_BYTES;
-use crate::desk::processes::ProcessView;
-use crate::desk::refusal::{Done, Refusal, Stranded};
 use crate::model::names::{NodeName, ProcessId};
 use crate::process::parse::parse;
-use crate::process::problem::Problem;
+use crate::process::problem::FileProblem;
+use crate::service::actor::{Actor, Right};
+use crate::service::deploy::Deployment;
+use crate::service::errors::{ServiceError, ServiceResult, Stranded};
+use crate::service::processes::ProcessView;
+use crate::service::service::LIGHT_BYTES;
 
 /// What stands before the name of a node whose tasks are to move.
 const MOVE: &str = "move-";
@@ -39,7 +39,7 @@ struct EditPage {
     /// The version that was edited: another one may run by the time of the deploy.
     base: String,
     text: String,
-    problems: Vec<Problem>,
+    problems: Vec<FileProblem>,
     stranded: Vec<Leaving>,
     picture: Option<String>,
 }
@@ -56,24 +56,24 @@ pub(super) struct Leaving {
 /// The text of the present version.
 pub(super) async fn look(State(dash): State<Dash>, Who(by): Who, Of(id): Of) -> Given {
     by.need(Right::Edit, &id).map_err(Oops::from)?;
-    let process = dash.desk.process(&by, &id).await?;
-    let text = dash.desk.version(&by, &id, &process.version).await?.text.unwrap_or_default();
+    let process = dash.service.process(&by, &id).await?;
+    let text = dash.service.version(&by, &id, &process.version).await?.text.unwrap_or_default();
     ok(page(&dash, &by, &process, text, Beside::default()).await?)
 }
 
 /// Another text, to be worked on and deployed in place of the present one.
 pub(super) async fn with_text(dash: &Dash, by: &Arc<Actor>, id: &ProcessId, text: String) -> Given {
-    let process = dash.desk.process(by, id).await?;
-    let problems = dash.desk.check(&text).await?;
+    let process = dash.service.process(by, id).await?;
+    let problems = dash.service.check(&text).await?;
     ok(page(dash, by, &process, text, Beside { problems, ..Beside::default() }).await?)
 }
 
 /// What stands beside the text.
 #[derive(Default)]
 struct Beside {
-    problems: Vec<Problem>,
+    problems: Vec<FileProblem>,
     stranded: Vec<Leaving>,
-    refusal: Option<Refusal>,
+    refusal: Option<ServiceError>,
 }
 
 async fn page(
@@ -82,7 +82,7 @@ async fn page(
     process: &ProcessView,
     text: String,
     beside: Beside,
-) -> Done<EditPage> {
+) -> ServiceResult<EditPage> {
     Ok(EditPage {
         f: Frame::new(by, Place::Home).refused(beside.refusal.as_ref()),
         id: process.id.clone(),
@@ -96,17 +96,17 @@ async fn page(
     })
 }
 
-async fn drawn(dash: &Dash, text: &str) -> Done<Option<String>> {
+async fn drawn(dash: &Dash, text: &str) -> ServiceResult<Option<String>> {
     let own = text.to_owned();
     let draw = move || Drawn::plain(&parse(&own).ok()?).with(&BTreeMap::new());
-    dash.desk.apart(text.len() > LIGHT_BYTES, draw).await
+    dash.service.apart(text.len() > LIGHT_BYTES, draw).await
 }
 
 /// What is wrong with a text that is being typed, and how it would look.
 pub(super) async fn check(State(dash): State<Dash>, Who(by): Who, Of(id): Of, form: Form) -> Given {
     by.need(Right::Edit, &id).map_err(Oops::from)?;
     let text = typed(&form);
-    let problems = dash.desk.check(&text).await?;
+    let problems = dash.service.check(&text).await?;
     let picture = if problems.is_empty() { drawn(&dash, &text).await? } else { None };
     Ok(Json(json!({"problems": problems, "picture": picture})).into_response())
 }
@@ -125,7 +125,7 @@ pub(super) async fn attempt(
     form: &Form,
 ) -> Given {
     let base = form.get("base");
-    let process = dash.desk.process(by, id).await?;
+    let process = dash.service.process(by, id).await?;
     if !base.is_empty() && base != process.version {
         let refusal = overtaken(&process);
         let beside = Beside { refusal: Some(refusal), ..Beside::default() };
@@ -138,13 +138,13 @@ pub(super) async fn attempt(
         moves: moves(form),
         ..Deployment::default()
     };
-    let Err(refusal) = dash.desk.deploy(by, deployment).await else {
+    let Err(refusal) = dash.service.deploy(by, deployment).await else {
         return go(&links::with(&links::process(id.as_str()), &[("said", "deployed")]));
     };
     let status = status(&refusal);
     let beside = match refusal {
-        Refusal::Problems { problems, .. } => Beside { problems, ..Beside::default() },
-        Refusal::Stranded(stranded) => {
+        ServiceError::Problems { problems, .. } => Beside { problems, ..Beside::default() },
+        ServiceError::Stranded(stranded) => {
             Beside { stranded: leaving(&stranded, &text, form), ..Beside::default() }
         }
         refusal => Beside { refusal: Some(refusal), ..Beside::default() },
@@ -152,13 +152,13 @@ pub(super) async fn attempt(
     Ok(Page(status, page(dash, by, &process, text, beside).await?).into_response())
 }
 
-fn overtaken(process: &ProcessView) -> Refusal {
+fn overtaken(process: &ProcessView) -> ServiceError {
     let (version, _) = short(&process.version, 12);
     let message = format!(
         "version {version} was deployed since you began, and nothing was changed; hint: look at what runs \
          now, then deploy again to replace it"
     );
-    Refusal::conflict("overtaken", message)
+    ServiceError::conflict("overtaken", message)
 }
 
 /// What was typed; a browser ends lines as a form does.

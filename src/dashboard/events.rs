@@ -1,4 +1,4 @@
-//! Tells a page when it has grown old. Not what happened: a page that asks again is told that by the desk,
+//! Tells a page when it has grown old. Not what happened: a page that asks again is told that by the service,
 //! masked and as its reader may see it.
 
 use std::sync::Arc;
@@ -13,11 +13,11 @@ use tokio::sync::watch;
 use crate::dashboard::dash::Dash;
 use crate::dashboard::page::{Given, Oops};
 use crate::dashboard::take::{Asked, Who};
-use crate::desk::actor::{Actor, Right};
-use crate::desk::refusal::Refusal;
-use crate::gate::live::live;
+use crate::middleware::live::live;
 use crate::model::names::ProcessId;
 use crate::model::time::Span;
+use crate::service::actor::{Actor, Right};
+use crate::service::errors::ServiceError;
 
 /// How long a page rests between two tellings: many things happen at once, and a reader sees one change.
 const REST: Span = Span::secs(1);
@@ -32,9 +32,9 @@ pub(super) async fn listen(State(dash): State<Dash>, Who(by): Who, asked: Asked)
     match &process {
         Some(process) => by.need(Right::Read, process)?,
         None if by.has(Right::Read) => {}
-        None => return Err(Refusal::Denied { right: Right::Read, process: None }.into()),
+        None => return Err(ServiceError::Denied { right: Right::Read, process: None }.into()),
     }
-    let (commits, after) = (dash.desk.commits(), dash.desk.last_move());
+    let (commits, after) = (dash.service.commits(), dash.service.last_move());
     let here = Here::new(&dash.listeners);
     let ear = Ear { dash, by, process, after, commits, here };
     let stream = stream::unfold(ear, |mut ear| async { ear.next().await.map(|event| (event, ear)) });
@@ -83,9 +83,9 @@ impl Ear {
             }
             self.commits.mark_unchanged();
             // They may have lost their rights since, or some of them.
-            self.by = self.dash.desk.again(&self.by)?;
-            let last = self.dash.desk.last_move();
-            if self.dash.desk.moved_since(&self.by, self.after, self.process.as_ref()) {
+            self.by = self.dash.service.again(&self.by)?;
+            let last = self.dash.service.last_move();
+            if self.dash.service.moved_since(&self.by, self.after, self.process.as_ref()) {
                 self.after = last;
                 return Some(Event::default().event("old").data(last.to_string()));
             }

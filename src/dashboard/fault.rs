@@ -6,8 +6,8 @@ use axum::extract::Path;
 use crate::dashboard::page::{Frame, Given, Place, ok};
 use crate::dashboard::show::sentence;
 use crate::dashboard::take::Who;
-use crate::desk::refusal::Refusal;
 use crate::model::faults;
+use crate::service::errors::ServiceError;
 
 #[derive(Template)]
 #[template(path = "fault.html", config = ".askama.toml")]
@@ -22,7 +22,7 @@ struct FaultPage {
 
 /// The page about one.
 pub(super) async fn look(Who(by): Who, Path(code): Path<String>) -> Given {
-    let it = faults::find(&code).ok_or_else(|| Refusal::missing("page about the fault", code))?;
+    let it = faults::find(&code).ok_or_else(|| ServiceError::missing("page about the fault", code))?;
     let f = Frame::new(&by, Place::Nowhere);
     ok(FaultPage {
         code: it.code,

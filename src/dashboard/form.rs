@@ -4,9 +4,9 @@ use serde_json::{Map, Value};
 
 use crate::dashboard::show;
 use crate::dashboard::take::Form;
-use crate::desk::processes::ParamView;
-use crate::desk::refusal::FieldMistake;
 use crate::model::json;
+use crate::service::errors::FieldMistake;
+use crate::service::processes::ParamView;
 
 /// What stands before the name of a param in the name of its field.
 const PREFIX: &str = "p.";
@@ -140,7 +140,7 @@ pub(super) fn read(params: &[ParamView], form: &Form) -> Result<Map<String, Valu
     if wrong.is_empty() { Ok(read) } else { Err(wrong) }
 }
 
-/// What was typed, as the kind of a param has it. Whether it will do is the desk's to say.
+/// What was typed, as the kind of a param has it. Whether it will do is the service's to say.
 fn value(kind: &str, typed: &str) -> Result<Value, String> {
     match kind {
         "string" | "any" => Ok(Value::from(typed.replace("\r\n", "\n"))),

@@ -5,17 +5,17 @@ use axum::extract::State;
 
 use crate::dashboard::dash::Dash;
 use crate::dashboard::links;
+use crate::dashboard::locale::words;
 use crate::dashboard::page::{Frame, Given, Place, ok};
 use crate::dashboard::show::{When, seconds, sentence, span, when};
 use crate::dashboard::take::{Asked, Who};
-use crate::dashboard::tongue::words;
-use crate::desk::actor::{Actor, Right};
-use crate::desk::disk::Room;
-use crate::desk::lives::LivingView;
-use crate::desk::processes::ProcessView;
-use crate::desk::status::Status;
-use crate::desk::view::{LifeView, TaskView};
 use crate::model::names::ProcessId;
+use crate::service::actor::{Actor, Right};
+use crate::service::disk::DiskSpace;
+use crate::service::expiring::LivingView;
+use crate::service::processes::ProcessView;
+use crate::service::status::Status;
+use crate::service::view::{LifeView, TaskView};
 
 /// How many alarms the page shows.
 const ALARMS_MAX: usize = 30;
@@ -114,11 +114,11 @@ struct ProcessRow {
 /// What needs a person, then everything that runs.
 pub(super) async fn look(State(dash): State<Dash>, Who(by): Who, asked: Asked) -> Given {
     let status = match by.may_everywhere(Right::Read) {
-        true => Some(dash.desk.status(&by).await?),
+        true => Some(dash.service.status(&by).await?),
         false => None,
     };
     let alarms =
-        dash.desk.alarms(&by, asked.get("alarms_after").map(String::as_str), Some(ALARMS_MAX)).await?;
+        dash.service.alarms(&by, asked.get("alarms_after").map(String::as_str), Some(ALARMS_MAX)).await?;
     let seen = asked.get("alarms_seen").and_then(|it| it.parse::<usize>().ok()).unwrap_or(0);
     let seen = seen.saturating_add(alarms.items.len());
     // Who does not see everything is not told how many there are.
@@ -127,12 +127,12 @@ pub(super) async fn look(State(dash): State<Dash>, Who(by): Who, asked: Asked) -
     let alarms_next = alarms.next.map(|after| {
         links::with(links::HOME, &[("alarms_after", &after), ("alarms_seen", &seen.to_string())])
     });
-    let mut processes = dash.desk.processes(&by).await?.items;
+    let mut processes = dash.service.processes(&by).await?.items;
     if let Some(after) = asked.get("after") {
         processes.retain(|it| it.id > *after);
     }
     let (living, now) =
-        (dash.desk.lives(&by, None, Some(TOKENS_MAX + 1)).await?.items, dash.desk.now().seconds());
+        (dash.service.lives(&by, None, Some(TOKENS_MAX + 1)).await?.items, dash.service.now().seconds());
     let tokens_more = living.len() > TOKENS_MAX;
     let living = living.iter().take(TOKENS_MAX);
     let tokens = living.flat_map(|it| it.lives.iter().map(move |life| token(it, life, now)));
@@ -181,7 +181,7 @@ pub(super) async fn look(State(dash): State<Dash>, Who(by): Who, asked: Asked) -
 /// What concerns everything that runs.
 fn shouts(it: &Status) -> impl Iterator<Item = &'static str> {
     let w = words();
-    let scarce = it.disk.is_some_and(|it| it.room() != Room::Enough);
+    let scarce = it.disk.is_some_and(|it| it.room() != DiskSpace::Enough);
     let silent = !it.store.ok && it.store.writable;
     let all = [
         (!it.runner.ok, w.runner_bad),

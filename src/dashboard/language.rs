@@ -4,8 +4,8 @@ use axum::http::{HeaderValue, header};
 use axum::response::{IntoResponse, Redirect, Response};
 
 use crate::dashboard::links;
+use crate::dashboard::locale::{COOKIE, of};
 use crate::dashboard::take::Form;
-use crate::dashboard::tongue::{COOKIE, of};
 use crate::dashboard::words::ENGLISH;
 
 /// A year, in seconds.

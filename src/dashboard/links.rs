@@ -2,8 +2,8 @@
 
 use url::form_urlencoded::Serializer;
 
-use crate::desk::view::TaskView;
 use crate::model::names::ProcessId;
+use crate::service::view::TaskView;
 
 /// The page of all.
 pub(super) const HOME: &str = "/dashboard";

@@ -10,8 +10,8 @@ use crate::dashboard::doors::{LOGIN, session, with_cookie};
 use crate::dashboard::links;
 use crate::dashboard::page::{Frame, Given, Oops, Page, go, ok};
 use crate::dashboard::take::{Asked, Form, Knocks, Who};
-use crate::desk::login::NotIn;
 use crate::model::time::Span;
+use crate::service::login::NotIn;
 
 #[derive(Template)]
 #[template(path = "login.html", config = ".askama.toml")]
@@ -29,7 +29,7 @@ struct LoginPage {
 /// Asks who it is.
 pub(super) async fn look(State(dash): State<Dash>, asked: Asked) -> Given {
     let to = links::ours(asked.get("to").map_or(links::HOME, String::as_str)).to_owned();
-    let first = !dash.desk.has_admin();
+    let first = !dash.service.has_admin();
     ok(LoginPage { f: Frame::bare(), to, name: String::new(), wrong: None, token: first, first })
 }
 
@@ -39,14 +39,14 @@ pub(super) async fn enter(State(dash): State<Dash>, knocks: Knocks, headers: Hea
     let token = form.has("token");
     let name = form.get("name").to_owned();
     let entered = match token {
-        true => dash.desk.log_in_with_token(form.get("token").trim(), &knocks.caller).await,
-        false => dash.desk.log_in(&name, form.get("password"), &knocks.caller).await,
+        true => dash.service.log_in_with_token(form.get("token").trim(), &knocks.caller).await,
+        false => dash.service.log_in(&name, form.get("password"), &knocks.caller).await,
     };
     let (status, wait) = match entered {
         Ok(id) => {
             // The id from before, if any, opens nothing any more.
             if let Some(old) = session(&headers, &knocks.client) {
-                dash.desk.leave(&old).await?;
+                dash.service.leave(&old).await?;
             }
             return with_cookie(&headers, &knocks.client, Some(&id), go(&to));
         }
@@ -60,7 +60,7 @@ pub(super) async fn enter(State(dash): State<Dash>, knocks: Knocks, headers: Hea
         (None, true) => f.w.login_wrong_token,
         (None, false) => f.w.login_wrong,
     };
-    let page = LoginPage { f, to, name, wrong: Some(wrong), token, first: !dash.desk.has_admin() };
+    let page = LoginPage { f, to, name, wrong: Some(wrong), token, first: !dash.service.has_admin() };
     let mut answer = Page(status, page).into_response();
     if let Some(wait) = wait {
         answer.headers_mut().insert(header::RETRY_AFTER, seconds(wait));
@@ -71,7 +71,7 @@ pub(super) async fn enter(State(dash): State<Dash>, knocks: Knocks, headers: Hea
 /// Ends the session.
 pub(super) async fn leave(State(dash): State<Dash>, _: Who, knocks: Knocks, headers: HeaderMap) -> Given {
     if let Some(id) = session(&headers, &knocks.client) {
-        dash.desk.leave(&id).await?;
+        dash.service.leave(&id).await?;
     }
     with_cookie(&headers, &knocks.client, None, go(LOGIN))
 }

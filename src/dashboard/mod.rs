@@ -1,6 +1,6 @@
 //! Floor 7, the dashboard: the way in for people with a browser. Pages are made here, whole and readable
 //! without any script; a little script of our own keeps them fresh. No rule of the domain is here; it speaks
-//! to the desk.
+//! to the service.
 
 pub mod words;
 pub mod words_of;
@@ -12,7 +12,8 @@ pub mod links;
 pub mod chart;
 pub mod picture;
 pub mod dash;
-pub mod tongue;
+pub mod markdown;
+pub mod locale;
 pub mod page;
 pub mod take;
 pub mod routes;
@@ -32,10 +33,11 @@ pub mod changes;
 pub mod copy;
 pub mod upstream;
 pub mod add;
-pub mod trail;
+pub mod history;
 pub mod task;
 pub mod fault;
-pub mod orders;
+pub mod manual;
+pub mod commands;
 pub mod templates;
 pub mod channels;
 pub mod secrets;

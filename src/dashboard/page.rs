@@ -9,12 +9,12 @@ use axum::response::{Html, IntoResponse, Redirect, Response};
 
 use crate::dashboard::assets::ASSETS;
 use crate::dashboard::links;
+use crate::dashboard::locale::words;
 use crate::dashboard::show::sentence;
-use crate::dashboard::tongue::words;
 use crate::dashboard::words::Words;
-use crate::desk::actor::{Actor, Right};
-use crate::desk::refusal::Refusal;
-use crate::engine::edges::StoreError;
+use crate::engine::ports::StoreError;
+use crate::service::actor::{Actor, Right};
+use crate::service::errors::ServiceError;
 
 /// Where in the dashboard a page is.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -23,6 +23,7 @@ pub(super) enum Place {
     Nowhere,
     Home,
     Templates,
+    Manual,
     Channels,
     Secrets,
     Users,
@@ -91,6 +92,7 @@ impl Frame {
                 Place::Nowhere => "",
                 Place::Home => "home",
                 Place::Templates => "templates",
+                Place::Manual => "manual",
                 Place::Channels => "channels",
                 Place::Secrets => "secrets",
                 Place::Users => "users",
@@ -107,7 +109,7 @@ impl Frame {
     }
 
     /// With why it was not done.
-    pub(super) fn refused(mut self, refusal: Option<&Refusal>) -> Frame {
+    pub(super) fn refused(mut self, refusal: Option<&ServiceError>) -> Frame {
         self.refused = refusal.map(|it| {
             let (text, hint) = sentence(&it.to_string());
             (text, hint.or_else(|| hint_of(it)))
@@ -116,9 +118,9 @@ impl Frame {
     }
 }
 
-fn hint_of(refusal: &Refusal) -> Option<String> {
+fn hint_of(refusal: &ServiceError) -> Option<String> {
     match refusal {
-        Refusal::Missing { hint: Some(hint), .. } => Some(sentence(hint).0),
+        ServiceError::Missing { hint: Some(hint), .. } => Some(sentence(hint).0),
         _ => None,
     }
 }
@@ -175,8 +177,8 @@ impl Oops {
     }
 }
 
-impl From<Refusal> for Oops {
-    fn from(refusal: Refusal) -> Oops {
+impl From<ServiceError> for Oops {
+    fn from(refusal: ServiceError) -> Oops {
         let hint = hint_of(&refusal);
         let oops = Oops::new(status(&refusal), &refusal.to_string());
         Oops { hint: oops.hint.or(hint), ..oops }
@@ -215,28 +217,30 @@ impl IntoResponse for Oops {
 }
 
 /// The status of an answer that refuses.
-pub(super) fn status(refusal: &Refusal) -> StatusCode {
+pub(super) fn status(refusal: &ServiceError) -> StatusCode {
     match refusal {
-        Refusal::Denied { .. } | Refusal::Forbidden { .. } => StatusCode::FORBIDDEN,
-        Refusal::Unproven => StatusCode::UNAUTHORIZED,
-        Refusal::Missing { .. } => StatusCode::NOT_FOUND,
-        Refusal::Bad { .. } | Refusal::Fields(_) | Refusal::Problems { .. } => {
+        ServiceError::Denied { .. } | ServiceError::Forbidden { .. } => StatusCode::FORBIDDEN,
+        ServiceError::Unproven => StatusCode::UNAUTHORIZED,
+        ServiceError::Missing { .. } => StatusCode::NOT_FOUND,
+        ServiceError::Bad { .. } | ServiceError::Fields(_) | ServiceError::Problems { .. } => {
             StatusCode::UNPROCESSABLE_ENTITY
         }
-        Refusal::Stranded(_)
-        | Refusal::Unmerged(_)
-        | Refusal::RefTaken(_)
-        | Refusal::Conflict { .. }
-        | Refusal::Changed(_) => StatusCode::CONFLICT,
-        Refusal::TooManyTasks { .. } | Refusal::TooOften { .. } => StatusCode::TOO_MANY_REQUESTS,
-        Refusal::Gone(_) => StatusCode::GONE,
-        Refusal::NoRoom(_) => StatusCode::INSUFFICIENT_STORAGE,
-        Refusal::Busy(_)
-        | Refusal::NotFresh(_)
-        | Refusal::NotReady { .. }
-        | Refusal::Store(StoreError::Lost(_))
-        | Refusal::Stopping
-        | Refusal::Unready => StatusCode::SERVICE_UNAVAILABLE,
-        Refusal::Store(StoreError::Corrupt(_)) | Refusal::File { .. } => StatusCode::INTERNAL_SERVER_ERROR,
+        ServiceError::Stranded(_)
+        | ServiceError::Unmerged(_)
+        | ServiceError::RefTaken(_)
+        | ServiceError::Conflict { .. }
+        | ServiceError::Changed(_) => StatusCode::CONFLICT,
+        ServiceError::TooManyTasks { .. } | ServiceError::TooOften { .. } => StatusCode::TOO_MANY_REQUESTS,
+        ServiceError::Gone(_) => StatusCode::GONE,
+        ServiceError::NoRoom(_) => StatusCode::INSUFFICIENT_STORAGE,
+        ServiceError::Busy(_)
+        | ServiceError::NotFresh(_)
+        | ServiceError::NotReady { .. }
+        | ServiceError::Store(StoreError::Lost(_))
+        | ServiceError::Stopping
+        | ServiceError::Unready => StatusCode::SERVICE_UNAVAILABLE,
+        ServiceError::Store(StoreError::Corrupt(_)) | ServiceError::File { .. } => {
+            StatusCode::INTERNAL_SERVER_ERROR
+        }
     }
 }

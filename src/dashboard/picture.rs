@@ -7,14 +7,14 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use serde_json::Value;
 
-use crate::desk::actor::Actor;
-use crate::desk::desk::Desk;
-use crate::desk::processes::Picture;
-use crate::desk::refusal::Done;
 use crate::model::names::ProcessId;
 use crate::process::layout::layout;
 use crate::process::process::Process;
 use crate::process::svg::{escaped as svg_text, svg};
+use crate::service::actor::Actor;
+use crate::service::errors::ServiceResult;
+use crate::service::processes::Picture;
+use crate::service::service::Service;
 
 /// How many are remembered; beyond, all are drawn anew.
 const KEPT_MAX: usize = 256;
@@ -64,13 +64,19 @@ impl Pictures {
     }
 
     /// The picture of that version of a process.
-    pub(super) fn of(&self, desk: &Desk, by: &Actor, id: &ProcessId, version: &str) -> Done<Arc<Drawn>> {
+    pub(super) fn of(
+        &self,
+        service: &Service,
+        by: &Actor,
+        id: &ProcessId,
+        version: &str,
+    ) -> ServiceResult<Arc<Drawn>> {
         let key = (id.to_string(), version.to_owned());
         let mut all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(drawn) = all.get(&key) {
             return Ok(Arc::clone(drawn));
         }
-        let (svg, json) = (desk.picture(by, id, Picture::Svg)?, desk.picture(by, id, Picture::Json)?);
+        let (svg, json) = (service.picture(by, id, Picture::Svg)?, service.picture(by, id, Picture::Json)?);
         let drawn = Arc::new(Drawn::new(&svg, &serde_json::from_str(&json).unwrap_or_default()));
         if all.len() >= KEPT_MAX {
             all.clear();

@@ -14,15 +14,15 @@ use crate::dashboard::page::{Frame, Given, Oops, Place, go, ok};
 use crate::dashboard::picture::Mark;
 use crate::dashboard::show::{When, sentence, short, when};
 use crate::dashboard::take::{Asked, Of, Who};
-use crate::desk::actor::Right;
-use crate::desk::look::Filter;
-use crate::desk::processes::{NodeView, ProcessView, VersionView};
-use crate::desk::refusal::Refusal;
-use crate::desk::schedule_views::ScheduleView;
-use crate::desk::sift::Sift;
-use crate::desk::view::{Page, TaskView};
 use crate::model::names::{NodeName, ProcessId};
 use crate::model::task::Phase;
+use crate::service::actor::Right;
+use crate::service::errors::ServiceError;
+use crate::service::look::Filter;
+use crate::service::param_filter::Sift;
+use crate::service::processes::{NodeView, ProcessView, VersionView};
+use crate::service::schedule_views::ScheduleView;
+use crate::service::view::{ListPage, TaskView};
 
 /// How many tasks a page shows.
 const TASKS_MAX: usize = 50;
@@ -126,7 +126,7 @@ struct VersionRow {
 
 /// A process and its tasks.
 pub(super) async fn look(State(dash): State<Dash>, Who(by): Who, Of(id): Of, asked: Asked) -> Given {
-    let it = dash.desk.process(&by, &id).await?;
+    let it = dash.service.process(&by, &id).await?;
     let state = asked.get("state").map(String::as_str);
     let (param, param_wrong) = sift(&asked);
     let filter = Filter {
@@ -139,21 +139,21 @@ pub(super) async fn look(State(dash): State<Dash>, Who(by): Who, Of(id): Of, ask
         limit: Some(TASKS_MAX),
     };
     let (node, phase) = (filter.node.clone(), filter.phase);
-    let (tasks, param_wrong) = match dash.desk.tasks(&by, filter).await {
-        _ if param_wrong.is_some() => (Page::whole(Vec::new()), param_wrong),
+    let (tasks, param_wrong) = match dash.service.tasks(&by, filter).await {
+        _ if param_wrong.is_some() => (ListPage::whole(Vec::new()), param_wrong),
         Err(refusal) if refusal.code() == "secret_param_filter" => {
-            (Page::whole(Vec::new()), Some(beside(&refusal)))
+            (ListPage::whole(Vec::new()), Some(beside(&refusal)))
         }
         done => (done?, None),
     };
-    let versions = dash.desk.versions(&by, &id).await?.items;
-    let schedules = dash.desk.schedules(&by, &id).await?.items;
+    let versions = dash.service.versions(&by, &id).await?.items;
+    let schedules = dash.service.schedules(&by, &id).await?.items;
     let find = asked.get("ref").cloned().unwrap_or_default();
     let next = tasks.next.as_deref().map(|cursor| next_page(&id, &asked, cursor));
     let f = Frame::new(&by, Place::Home).live(Some(&it.id)).said(asked.get("said"));
-    let drawn = dash.pictures.of(&dash.desk, &by, &id, &it.version)?;
+    let drawn = dash.pictures.of(&dash.service, &by, &id, &it.version)?;
     ok(ProcessPage {
-        flow: Chart::new(f.w, &dash.desk.flow(&by, &id)?),
+        flow: Chart::new(f.w, &dash.service.flow(&by, &id)?),
         f,
         short_version: short(&it.version, 12).0,
         deployed: when(it.deployed_at.as_ref()),
@@ -200,7 +200,7 @@ fn sift(asked: &Asked) -> (Option<Sift>, Option<String>) {
 }
 
 /// What stands beside a field.
-fn beside(refusal: &Refusal) -> String {
+fn beside(refusal: &ServiceError) -> String {
     match sentence(&refusal.to_string()) {
         (text, Some(hint)) => format!("{text} {hint}"),
         (text, None) => text,
@@ -267,13 +267,13 @@ fn problem(it: &serde_json::Value) -> String {
 
 /// Lets it rest.
 pub(super) async fn pause(State(dash): State<Dash>, Who(by): Who, Of(id): Of) -> Given {
-    dash.desk.pause(&by, &id).await?;
+    dash.service.pause(&by, &id).await?;
     go(&links::with(&links::process(id.as_str()), &[("said", "paused")]))
 }
 
 /// Lets it go on.
 pub(super) async fn resume(State(dash): State<Dash>, Who(by): Who, Of(id): Of) -> Given {
-    dash.desk.resume(&by, &id).await?;
+    dash.service.resume(&by, &id).await?;
     go(&links::with(&links::process(id.as_str()), &[("said", "resumed")]))
 }
 
@@ -295,9 +295,9 @@ struct YamlPage {
 
 /// The text of a version; plain if it is asked for so.
 pub(super) async fn yaml(State(dash): State<Dash>, Who(by): Who, Of(id): Of, asked: Asked) -> Given {
-    let process = dash.desk.process(&by, &id).await?;
+    let process = dash.service.process(&by, &id).await?;
     let version = asked.get("version").unwrap_or(&process.version);
-    let it = dash.desk.version(&by, &id, version).await?;
+    let it = dash.service.version(&by, &id, version).await?;
     let text = it.text.unwrap_or_default();
     if asked.get("plain").is_some() {
         let headers = [(header::CONTENT_TYPE, "text/plain; charset=utf-8")];

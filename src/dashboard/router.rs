@@ -13,20 +13,20 @@ use crate::dashboard::dash::Dash;
 use crate::dashboard::doors::{Doorman, LOGIN, SETUP, from_here, known, with_policy};
 use crate::dashboard::language::choose;
 use crate::dashboard::links::HOME;
+use crate::dashboard::locale::answered;
 use crate::dashboard::page::Oops;
 use crate::dashboard::routes::Routes;
-use crate::dashboard::tongue::answered;
 use crate::dashboard::{about, account, add, audit, changes, channels, copy, edit, events, fault, home};
-use crate::dashboard::{login, orders, process, search, secrets, setup, task, templates, tokens, upstream};
-use crate::dashboard::{users, vars};
-use crate::desk::actor::Right;
-use crate::desk::desk::Desk;
-use crate::desk::need::Need;
-use crate::gate::doors::Door;
+use crate::dashboard::{commands, login, manual, process, search, secrets, setup, task, templates, tokens};
+use crate::dashboard::{upstream, users, vars};
+use crate::middleware::routes::Route;
+use crate::service::actor::Right;
+use crate::service::permission::Permission;
+use crate::service::service::Service;
 
 /// All pages, behind all doors.
-pub fn pages(desk: Arc<Desk>, stop: CancellationToken) -> Router {
-    let dash = Dash { desk, pictures: Arc::default(), listeners: Arc::default(), stop };
+pub fn pages(service: Arc<Service>, stop: CancellationToken) -> Router {
+    let dash = Dash { service, pictures: Arc::default(), listeners: Arc::default(), stop };
     let (router, doors) = routes().split();
     let man = Doorman { dash: dash.clone(), doors: Arc::new(doors) };
     router
@@ -38,26 +38,28 @@ pub fn pages(desk: Arc<Desk>, stop: CancellationToken) -> Router {
 }
 
 /// All doors there are.
-pub fn doors() -> Vec<Door> {
+pub fn doors() -> Vec<Route> {
     routes().split().1.list()
 }
 
 fn routes() -> Routes {
-    use Need::{Everywhere, Here, Known, Nothing, Somewhere};
-    use Right::{Admin, Edit, Read, Run, Secrets};
+    use Permission::{Everywhere, Here, Known, Nothing, Somewhere};
+    use Right::{Edit, Read, Run, Secrets};
     let routes = Routes::default()
         .get("/", Nothing, async || Redirect::to(HOME))
         .get("/dashboard/assets/{name}", Nothing, asset)
         .get(LOGIN, Nothing, login::look)
         .post(LOGIN, Nothing, login::enter)
         .post("/dashboard/language", Nothing, choose)
-        .get(SETUP, Need::Key, setup::look)
-        .post(SETUP, Need::Key, setup::enter)
+        .get(SETUP, Permission::Key, setup::look)
+        .post(SETUP, Permission::Key, setup::enter)
         .get("/dashboard", Somewhere(Read), home::look)
         .get("/dashboard/search", Somewhere(Read), search::look)
         .get("/dashboard/events", Somewhere(Read), events::listen)
         .get("/dashboard/about", Everywhere(Read), about::look)
         .get("/dashboard/faults/{code}", Known, fault::look)
+        .get("/dashboard/manual", Known, manual::contents)
+        .get("/dashboard/manual/{page}", Known, manual::look)
         .get("/dashboard/templates", Known, templates::gallery)
         .get("/dashboard/templates/{template}", Known, templates::look)
         .get("/dashboard/templates/{template}/graph", Known, templates::graph)
@@ -91,12 +93,19 @@ fn routes() -> Routes {
         .post("/dashboard/p/{process}/add", Here(Run), add::submit)
         .get("/dashboard/p/{process}/task", Here(Read), task::look)
         .post("/dashboard/p/{process}/task/reveal", Here(Secrets), task::reveal)
-        .post("/dashboard/p/{process}/task/modify", Here(Run), orders::modify)
-        .post("/dashboard/p/{process}/task/wake", Here(Run), orders::wake)
-        .post("/dashboard/p/{process}/task/retry", Here(Run), orders::retry)
-        .post("/dashboard/p/{process}/task/move", Here(Run), orders::shift)
-        .post("/dashboard/p/{process}/task/cancel", Here(Run), orders::cancel)
-        .post("/dashboard/p/{process}/task/ack", Here(Run), orders::ack);
+        .post("/dashboard/p/{process}/task/modify", Here(Run), commands::modify)
+        .post("/dashboard/p/{process}/task/wake", Here(Run), commands::wake)
+        .post("/dashboard/p/{process}/task/retry", Here(Run), commands::retry)
+        .post("/dashboard/p/{process}/task/move", Here(Run), commands::shift)
+        .post("/dashboard/p/{process}/task/cancel", Here(Run), commands::cancel)
+        .post("/dashboard/p/{process}/task/ack", Here(Run), commands::ack);
+    people(routes).get("/dashboard/{*rest}", Known, nowhere)
+}
+
+/// Oneself, and everybody else.
+fn people(routes: Routes) -> Routes {
+    use Permission::{Everywhere, Known};
+    use Right::Admin;
     routes
         .post("/dashboard/logout", Known, login::leave)
         .get("/dashboard/account", Known, account::look)
@@ -110,7 +119,6 @@ fn routes() -> Routes {
         .post("/dashboard/tokens/make", Everywhere(Admin), tokens::make)
         .post("/dashboard/tokens/forget", Everywhere(Admin), tokens::forget)
         .get("/dashboard/audit", Everywhere(Admin), audit::look)
-        .get("/dashboard/{*rest}", Known, nowhere)
 }
 
 async fn nowhere(uri: Uri) -> Oops {

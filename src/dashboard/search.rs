@@ -1,10 +1,11 @@
-//! Searching everywhere: processes, templates, and the beginnings of refs.
+//! Searching everywhere: processes, templates, pages of the manual, and the beginnings of refs.
 
 use askama::Template;
 use axum::extract::State;
 
 use crate::dashboard::dash::Dash;
 use crate::dashboard::links;
+use crate::dashboard::manual;
 use crate::dashboard::page::{Frame, Given, Place, ok};
 use crate::dashboard::process::TaskRow;
 use crate::dashboard::take::{Asked, Who};
@@ -19,6 +20,7 @@ struct SearchPage {
     query: String,
     processes: Vec<Found>,
     templates: Vec<Found>,
+    guides: Vec<Found>,
     tasks: Vec<TaskRow>,
 }
 
@@ -34,9 +36,10 @@ pub(super) async fn look(State(dash): State<Dash>, Who(by): Who, asked: Asked) -
     let low = query.to_lowercase();
     let like =
         |name: &str, title: &str| !low.is_empty() && format!("{name} {title}").to_lowercase().contains(&low);
-    let hits = dash.desk.search(&by, &query, FOUND_MAX).await?;
-    let templates = dash.desk.templates().items;
+    let hits = dash.service.search(&by, &query, FOUND_MAX).await?;
+    let templates = dash.service.templates().items;
     let templates = templates.iter().filter(|it| like(&it.name, &it.title));
+    let guides = if low.is_empty() { Vec::new() } else { manual::like(&low) };
     ok(SearchPage {
         f: Frame::new(&by, Place::Nowhere),
         processes: hits
@@ -51,6 +54,10 @@ pub(super) async fn look(State(dash): State<Dash>, Who(by): Who, asked: Asked) -
                 title: it.title.clone(),
                 to: format!("/dashboard/templates/{}", it.name),
             })
+            .collect(),
+        guides: guides
+            .into_iter()
+            .map(|(name, title, to)| Found { name: name.to_owned(), title: title.to_owned(), to })
             .collect(),
         tasks: hits.tasks.iter().map(TaskRow::anywhere).collect(),
         query,

@@ -11,14 +11,14 @@ use serde_json::Value;
 
 use crate::dashboard::dash::Dash;
 use crate::dashboard::links;
+use crate::dashboard::locale::words;
 use crate::dashboard::page::{Frame, Given, Page, Place, go, ok, status};
 use crate::dashboard::show::{When, beside, short, text};
 use crate::dashboard::take::{Asked, Form, Who};
-use crate::dashboard::tongue::words;
 use crate::dashboard::words::Words;
-use crate::desk::actor::{Actor, Right};
-use crate::desk::refusal::{Done, Refusal};
-use crate::desk::shelves::{NamedBy, Namers, SecretView, VarView};
+use crate::service::actor::{Actor, Right};
+use crate::service::collections::{NamedBy, Namers, SecretView, VarView};
+use crate::service::errors::{ServiceError, ServiceResult};
 
 pub(super) const PAGE: &str = "/dashboard/secrets";
 const SET: &str = "/dashboard/secrets/set";
@@ -87,8 +87,8 @@ struct VarRow {
 /// All of them.
 pub(super) async fn list(State(dash): State<Dash>, Who(by): Who, asked: Asked) -> Given {
     let may = by.may_everywhere(Right::Secrets);
-    let secrets = if may { dash.desk.secrets(&by).await?.items } else { Vec::new() };
-    let (vars, namers) = (dash.desk.vars(&by).await?.items, dash.desk.namers(&by)?);
+    let secrets = if may { dash.service.secrets(&by).await?.items } else { Vec::new() };
+    let (vars, namers) = (dash.service.vars(&by).await?.items, dash.service.namers(&by)?);
     let set: BTreeSet<&str> = secrets.iter().map(|it| it.name.as_str()).collect();
     let lacking: Vec<_> = namers.secrets.iter().filter(|(it, _)| may && !set.contains(it.as_str())).collect();
     let set: BTreeSet<&str> = vars.iter().map(|it| it.name.as_str()).collect();
@@ -196,11 +196,11 @@ async fn form_of(
     dash: &Dash,
     by: &std::sync::Arc<Actor>,
     name: &str,
-    typed: Option<(&Form, &Refusal)>,
-) -> Done<(StatusCode, SecretPage)> {
-    let secrets = dash.desk.secrets(by).await?.items;
+    typed: Option<(&Form, &ServiceError)>,
+) -> ServiceResult<(StatusCode, SecretPage)> {
+    let secrets = dash.service.secrets(by).await?.items;
     let known = secrets.into_iter().find(|it| it.name == name);
-    let namers = if by.may_everywhere(Right::Read) { dash.desk.namers(by)? } else { Namers::default() };
+    let namers = if by.may_everywhere(Right::Read) { dash.service.namers(by)? } else { Namers::default() };
     let refusal = typed.map(|(_, refusal)| refusal);
     let wrong = |codes: &[&str]| refusal.filter(|it| codes.contains(&it.code())).map(beside);
     let (name_wrong, value_wrong) = (wrong(&["bad_name", "set_already"]), wrong(&["bad_value"]));
@@ -233,10 +233,10 @@ pub(super) async fn set(State(dash): State<Dash>, Who(by): Who, form: Form) -> G
     let hosts = form.get("hosts").split([',', ' ', '\n', '\r', '\t']).filter(|it| !it.is_empty());
     let hosts: Vec<String> = hosts.map(str::to_owned).collect();
     let taken = async {
-        if !form.has("known") && dash.desk.secrets(&by).await?.items.iter().any(|it| it.name == name) {
-            return Err(Refusal::conflict("set_already", words().set_already));
+        if !form.has("known") && dash.service.secrets(&by).await?.items.iter().any(|it| it.name == name) {
+            return Err(ServiceError::conflict("set_already", words().set_already));
         }
-        dash.desk.set_secret(&by, name, pasted(form.get("value")), hosts).await
+        dash.service.set_secret(&by, name, pasted(form.get("value")), hosts).await
     };
     match taken.await {
         Ok(_) => go(&links::with(PAGE, &[("said", "secret_set")])),
@@ -259,7 +259,7 @@ fn pasted(text: &str) -> String {
 
 /// Forgets one.
 pub(super) async fn forget(State(dash): State<Dash>, Who(by): Who, form: Form) -> Given {
-    dash.desk.forget_secret(&by, form.get("name")).await?;
+    dash.service.forget_secret(&by, form.get("name")).await?;
     go(&links::with(PAGE, &[("said", "secret_forgotten")]))
 }
 

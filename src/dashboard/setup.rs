@@ -12,8 +12,8 @@ use crate::dashboard::links::HOME;
 use crate::dashboard::login::not_in;
 use crate::dashboard::page::{Frame, Given, Page, go, ok, status};
 use crate::dashboard::take::{Asked, Form, Knocks};
-use crate::desk::login::NotIn;
-use crate::desk::refusal::Refusal;
+use crate::service::errors::ServiceError;
+use crate::service::login::NotIn;
 
 #[derive(Template)]
 #[template(path = "setup.html", config = ".askama.toml")]
@@ -26,7 +26,7 @@ struct SetupPage {
 /// Asks for a name and a password.
 pub(super) async fn look(State(dash): State<Dash>, knocks: Knocks, asked: Asked) -> Given {
     let key = asked.get("key").cloned().unwrap_or_default();
-    if let Err(not) = dash.desk.may_set_up(&key, &knocks.caller).await {
+    if let Err(not) = dash.service.may_set_up(&key, &knocks.caller).await {
         return Err(refused(not));
     }
     ok(SetupPage { f: Frame::bare(), key, name: String::new() })
@@ -37,9 +37,9 @@ pub(super) async fn enter(State(dash): State<Dash>, knocks: Knocks, headers: Hea
     let (key, name) = (form.get("key").to_owned(), form.get("name").to_owned());
     let password = Zeroizing::new(form.get("password").to_owned());
     let done = match form.get("again") == password.as_str() {
-        true => dash.desk.set_up(&key, &name, password, &knocks.caller).await,
+        true => dash.service.set_up(&key, &name, password, &knocks.caller).await,
         false => {
-            let refusal = Refusal::bad("not_the_same", "the password was not typed the same twice");
+            let refusal = ServiceError::bad("not_the_same", "the password was not typed the same twice");
             Err(NotIn::Refused(refusal))
         }
     };

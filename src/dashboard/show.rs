@@ -6,7 +6,7 @@ use askama::filters::HtmlSafe;
 use serde_json::Value;
 
 use crate::dashboard::words::Words;
-use crate::desk::refusal::Refusal;
+use crate::service::errors::ServiceError;
 
 /// The longest value shown whole on a page, in characters.
 const VALUE_CHARS_MAX: usize = 1_500;
@@ -38,7 +38,7 @@ pub(super) fn when(at: Option<&String>) -> Option<When> {
     at.map(|it| When(it.clone()))
 }
 
-/// A moment of the desk in seconds since 1970.
+/// A moment of the service in seconds since 1970.
 pub(super) fn seconds(at: &str) -> Option<i64> {
     at.parse::<jiff::Timestamp>().ok().map(jiff::Timestamp::as_second)
 }
@@ -96,7 +96,7 @@ pub(super) fn pause(millis: i64, w: &Words) -> String {
     }
 }
 
-/// A sentence of the desk as a sentence of a page: it begins with a capital letter and ends with a full stop.
+/// A sentence of the service as a sentence of a page: it begins with a capital letter and ends with a full stop.
 /// What stands behind `hint:` comes apart.
 pub(super) fn sentence(text: &str) -> (String, Option<String>) {
     let (text, hint) = match text.split_once("; hint: ") {
@@ -107,7 +107,7 @@ pub(super) fn sentence(text: &str) -> (String, Option<String>) {
 }
 
 /// A refusal as one line beside a field.
-pub(super) fn beside(refusal: &Refusal) -> String {
+pub(super) fn beside(refusal: &ServiceError) -> String {
     let (text, hint) = sentence(&refusal.to_string());
     hint.map_or_else(|| text.clone(), |hint| format!("{text} {hint}"))
 }

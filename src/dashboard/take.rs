@@ -10,10 +10,10 @@ use axum::http::{StatusCode, header};
 use percent_encoding::percent_decode;
 
 use crate::dashboard::page::Oops;
-use crate::desk::actor::Actor;
-use crate::desk::sessions::Caller;
-use crate::gate::client::Client;
+use crate::middleware::client::Client;
 use crate::model::names::{Address, ProcessId, Ref, TaskId};
+use crate::service::actor::Actor;
+use crate::service::sessions::SessionClient;
 
 /// Who asks.
 #[derive(Clone, Debug)]
@@ -31,7 +31,7 @@ impl<S: Send + Sync> FromRequestParts<S> for Who {
 #[derive(Clone, Debug)]
 pub(super) struct Knocks {
     pub(super) client: Client,
-    pub(super) caller: Caller,
+    pub(super) caller: SessionClient,
 }
 
 impl<S: Send + Sync> FromRequestParts<S> for Knocks {
@@ -40,7 +40,7 @@ impl<S: Send + Sync> FromRequestParts<S> for Knocks {
         let client = Client::of(&parts.extensions);
         let agent = parts.headers.get(header::USER_AGENT).map(|it| String::from_utf8_lossy(it.as_bytes()));
         let agent = agent.map(std::borrow::Cow::into_owned).unwrap_or_default();
-        Ok(Knocks { client, caller: Caller { address: client.address, agent } })
+        Ok(Knocks { client, caller: SessionClient { address: client.address, agent } })
     }
 }
 

@@ -10,20 +10,20 @@ use serde_json::Value;
 
 use crate::dashboard::dash::Dash;
 use crate::dashboard::form::{Field, MORE, mistake, optional};
+use crate::dashboard::history::{HopRow, explained, rows, walked};
 use crate::dashboard::links;
+use crate::dashboard::locale::words;
 use crate::dashboard::page::{Frame, Given, Page, Place, status};
 use crate::dashboard::picture::Mark;
 use crate::dashboard::show::{self, When, shown, when};
 use crate::dashboard::take::{self, Asked, Form, Of, Who};
-use crate::dashboard::tongue::words;
-use crate::dashboard::trail::{HopRow, explained, rows, walked};
-use crate::desk::actor::{Actor, Right};
-use crate::desk::kin::{KinView, RelativeView};
-use crate::desk::processes::ProcessView;
-use crate::desk::refusal::{Done, FieldMistake, Refusal};
-use crate::desk::view::{HopView, LifeView, TaskView};
 use crate::model::marks::MASK;
 use crate::model::names::{Address, TaskId};
+use crate::service::actor::{Actor, Right};
+use crate::service::call_tree::{KinView, RelativeView};
+use crate::service::errors::{FieldMistake, ServiceError, ServiceResult};
+use crate::service::processes::ProcessView;
+use crate::service::view::{HopView, LifeView, TaskView};
 
 /// How many hops a page shows, and how many it looks through for them.
 const HOPS_SHOWN: usize = 50;
@@ -122,7 +122,7 @@ struct Relative {
 pub(super) struct Beside<'a> {
     pub(super) said: Option<&'a String>,
     pub(super) before: Option<&'a String>,
-    pub(super) refusal: Option<&'a Refusal>,
+    pub(super) refusal: Option<&'a ServiceError>,
     pub(super) typed: Option<&'a Form>,
     pub(super) revealed: Option<(String, Value)>,
 }
@@ -136,11 +136,11 @@ pub(super) async fn look(State(dash): State<Dash>, Who(by): Who, Of(id): Of, ask
     page(&dash, &by, &address, task, beside).await
 }
 
-/// The same with one secret opened. The desk asks whether one may, and notes it.
+/// The same with one secret opened. The service asks whether one may, and notes it.
 pub(super) async fn reveal(State(dash): State<Dash>, Who(by): Who, Of(id): Of, form: Form) -> Given {
     let (address, task) = take::task(&id, form.get("ref"), form.get("id"))?;
     let name = form.get("param");
-    match dash.desk.param(&by, &address, task, name).await {
+    match dash.service.param(&by, &address, task, name).await {
         Ok(value) => {
             let beside = Beside { revealed: Some((name.to_owned(), value)), ..Beside::default() };
             page(&dash, &by, &address, task, beside).await
@@ -160,11 +160,11 @@ pub(super) async fn page(
     id: Option<TaskId>,
     beside: Beside<'_>,
 ) -> Given {
-    let it = dash.desk.task(by, address, id).await?;
-    let process = dash.desk.process(by, &address.process).await?;
+    let it = dash.service.task(by, address, id).await?;
+    let process = dash.service.process(by, &address.process).await?;
     let hops = hops(dash, by, address, id).await?;
-    let kin = dash.desk.kin(by, address, id).await?;
-    let picture = dash.pictures.of(&dash.desk, by, &address.process, &process.version)?;
+    let kin = dash.service.kin(by, address, id).await?;
+    let picture = dash.pictures.of(&dash.service, by, &address.process, &process.version)?;
     let live = ["ready", "doing", "waiting"].contains(&it.state);
     let (here, before) = (links::task(&it), beside.before.and_then(|it| it.parse::<u64>().ok()));
     let older_than = before.unwrap_or(u64::MAX);
@@ -174,9 +174,9 @@ pub(super) async fn page(
     let link = links::outward(it.link.as_ref()).filter(|_| live);
     let runs = by.may(Right::Run, &address.process);
     let f = Frame::new(by, Place::Home).said(beside.said).refused(beside.refusal);
-    let due = due(&it, dash.desk.now().seconds());
+    let due = due(&it, dash.service.now().seconds());
     let moves = beside.typed.filter(|it| it.has("to")).map(|it| it.get("to").to_owned());
-    let lives = it.lives.iter().map(|life| life_row(life, dash.desk.now().seconds(), &f)).collect();
+    let lives = it.lives.iter().map(|life| life_row(life, dash.service.now().seconds(), &f)).collect();
     let page = TaskPage {
         next: next(&it, &process, due.as_ref(), &f),
         kin: kin_card(&it, &kin, &hops, &f),
@@ -231,9 +231,9 @@ fn opened(form: &Form) -> &'static str {
 }
 
 /// What is wrong with single fields.
-fn wrong(refusal: Option<&Refusal>) -> &[FieldMistake] {
+fn wrong(refusal: Option<&ServiceError>) -> &[FieldMistake] {
     match refusal {
-        Some(Refusal::Fields(wrong)) => wrong,
+        Some(ServiceError::Fields(wrong)) => wrong,
         _ => &[],
     }
 }
@@ -243,10 +243,10 @@ fn shown_whole(value: &Value) -> String {
 }
 
 /// All that is kept of its trail: it is bounded by the engine.
-async fn hops(dash: &Dash, by: &Actor, address: &Address, id: Option<TaskId>) -> Done<Vec<HopView>> {
+async fn hops(dash: &Dash, by: &Actor, address: &Address, id: Option<TaskId>) -> ServiceResult<Vec<HopView>> {
     let (mut all, mut after) = (Vec::new(), None);
     loop {
-        let page = dash.desk.trail(by, address, id, after.as_deref(), Some(ENTRIES_MAX)).await?;
+        let page = dash.service.trail(by, address, id, after.as_deref(), Some(ENTRIES_MAX)).await?;
         all.extend(page.items);
         match page.next {
             Some(next) => after = Some(next),
@@ -280,7 +280,7 @@ fn node_about(process: &ProcessView, node: &str) -> String {
     node.map(|it| it.about.clone()).unwrap_or_default()
 }
 
-fn fault(it: &crate::desk::view::FaultView) -> FaultCard {
+fn fault(it: &crate::service::view::FaultView) -> FaultCard {
     let (text, hint) = show::sentence(&it.message);
     FaultCard {
         code: it.code.clone(),

@@ -15,13 +15,13 @@ use crate::dashboard::page::{Frame, Given, Page, Place, go, ok, status};
 use crate::dashboard::picture::Pictures;
 use crate::dashboard::show::{sentence, short};
 use crate::dashboard::take::{Form, Who};
-use crate::desk::actor::Right;
-use crate::desk::cloning::{Cloning, TemplateView};
-use crate::desk::processes::ParamView;
-use crate::desk::refusal::Refusal;
-use crate::desk::templates::find;
 use crate::process::layout::layout;
 use crate::process::svg::svg;
+use crate::service::actor::Right;
+use crate::service::cloning::{Cloning, TemplateView};
+use crate::service::errors::ServiceError;
+use crate::service::processes::ParamView;
+use crate::service::templates::find;
 
 #[derive(Template)]
 #[template(path = "templates.html", config = ".askama.toml")]
@@ -32,7 +32,7 @@ struct GalleryPage {
 
 /// All of them.
 pub(super) async fn gallery(State(dash): State<Dash>, Who(by): Who) -> Given {
-    ok(GalleryPage { f: Frame::new(&by, Place::Templates), items: dash.desk.templates().items })
+    ok(GalleryPage { f: Frame::new(&by, Place::Templates), items: dash.service.templates().items })
 }
 
 /// The graph of one, as a picture that stands alone. Its address has the version, so it is kept for ever.
@@ -71,17 +71,19 @@ fn page(
     f: Frame,
     it: &TemplateView,
     form: Option<&Form>,
-    refusal: Option<&Refusal>,
+    refusal: Option<&ServiceError>,
     edits: bool,
 ) -> TemplatePage {
     let none = Vec::new();
-    let wrong = if let Some(Refusal::Fields(wrong)) = refusal { wrong } else { &none };
+    let wrong = if let Some(ServiceError::Fields(wrong)) = refusal { wrong } else { &none };
     let typed = |name: &str| form.map(|form| form.get(name).to_owned());
     let process = find(&it.name).and_then(|it| it.process());
     let secret: Vec<&str> =
         it.params.iter().filter(|it| it.input && it.secret).map(|it| it.name.as_str()).collect();
-    let named =
-        matches!(refusal, Some(Refusal::Bad { code: "bad_process_id", .. } | Refusal::Conflict { .. }));
+    let named = matches!(
+        refusal,
+        Some(ServiceError::Bad { code: "bad_process_id", .. } | ServiceError::Conflict { .. })
+    );
     let blank = |it| Field { required: false, ..it };
     TemplatePage {
         id_wrong: refusal.filter(|_| named).map(|it| sentence(&it.to_string()).0),
@@ -101,7 +103,7 @@ fn page(
 
 /// One of them, with its questions.
 pub(super) async fn look(State(dash): State<Dash>, Who(by): Who, Path(name): Path<String>) -> Given {
-    let it = dash.desk.template(&name)?;
+    let it = dash.service.template(&name)?;
     ok(page(&dash.pictures, Frame::new(&by, Place::Templates), &it, None, None, by.has(Right::Edit)))
 }
 
@@ -112,14 +114,14 @@ pub(super) async fn clone(
     Path(name): Path<String>,
     form: Form,
 ) -> Given {
-    let it = dash.desk.template(&name)?;
+    let it = dash.service.template(&name)?;
     let title = Some(form.get("title").to_owned()).filter(|it| !it.is_empty());
     let done = match read(&questions(&it), &form) {
         Ok(values) => {
             let cloning = Cloning { name: form.get("name").trim().to_owned(), title, values };
-            dash.desk.clone_template(&by, &name, cloning).await
+            dash.service.clone_template(&by, &name, cloning).await
         }
-        Err(wrong) => Err(Refusal::Fields(wrong)),
+        Err(wrong) => Err(ServiceError::Fields(wrong)),
     };
     match done {
         Ok(cloned) => go(&links::with(&links::process(&cloned.id), &[("said", "cloned")])),

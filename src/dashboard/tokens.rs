@@ -8,16 +8,16 @@ use crate::dashboard::dash::Dash;
 use crate::dashboard::page::Given;
 use crate::dashboard::take::{Form, Who};
 use crate::dashboard::users::{Beside, Typed, done, page, process_id, words};
-use crate::desk::actor::Right;
-use crate::desk::refusal::{Done, Refusal};
-use crate::desk::tokens::Wanted;
 use crate::model::time::Span;
+use crate::service::actor::Right;
+use crate::service::errors::{ServiceError, ServiceResult};
+use crate::service::tokens::Wanted;
 
 /// Makes one. It stands on the page that answers, and nowhere else.
 pub(super) async fn make(State(dash): State<Dash>, who: Who, form: Form) -> Given {
     let made = async {
         let wanted = wanted(&dash, &form)?;
-        dash.desk.make_token(&who.0, wanted).await
+        dash.service.make_token(&who.0, wanted).await
     };
     match made.await {
         Ok(it) => {
@@ -31,17 +31,17 @@ pub(super) async fn make(State(dash): State<Dash>, who: Who, form: Form) -> Give
     }
 }
 
-fn wanted(dash: &Dash, form: &Form) -> Done<Wanted> {
+fn wanted(dash: &Dash, form: &Form) -> ServiceResult<Wanted> {
     let all = [Right::Read, Right::Run, Right::Edit, Right::Secrets, Right::Admin];
     let scopes = all.into_iter().filter(|it| form.has(&format!("scope.{it}"))).collect();
-    let processes = words(form.get("processes")).map(process_id).collect::<Done<BTreeSet<_>>>()?;
+    let processes = words(form.get("processes")).map(process_id).collect::<ServiceResult<BTreeSet<_>>>()?;
     let expires = match form.get("expires") {
         "" => None,
         text => {
             let span: Span = text.parse().map_err(|_| {
-                Refusal::bad("bad_expiry", format!("`{text}` is no length of time, such as 90d"))
+                ServiceError::bad("bad_expiry", format!("`{text}` is no length of time, such as 90d"))
             })?;
-            Some(dash.desk.now() + span)
+            Some(dash.service.now() + span)
         }
     };
     let processes = Some(processes).filter(|it| !it.is_empty());
@@ -50,6 +50,6 @@ fn wanted(dash: &Dash, form: &Form) -> Done<Wanted> {
 
 /// Takes one back.
 pub(super) async fn forget(State(dash): State<Dash>, who: Who, form: Form) -> Given {
-    let forgotten = dash.desk.forget_token(&who.0, form.get("name")).await;
+    let forgotten = dash.service.forget_token(&who.0, form.get("name")).await;
     done(&dash, &who, forgotten, "token_forgotten")
 }

@@ -14,11 +14,11 @@ use crate::dashboard::links;
 use crate::dashboard::page::{Frame, Given, Oops, Page, Place, go, status};
 use crate::dashboard::show::short;
 use crate::dashboard::take::{Form, Of, Who};
-use crate::desk::actor::{Actor, Right};
-use crate::desk::merge::Clash;
-use crate::desk::refusal::Refusal;
-use crate::desk::upstream::Update;
 use crate::model::names::ProcessId;
+use crate::service::actor::{Actor, Right};
+use crate::service::errors::ServiceError;
+use crate::service::merge::Clash;
+use crate::service::upstream::Update;
 
 /// How many places where a person must choose a page shows.
 const CLASHES_MAX: usize = 50;
@@ -47,7 +47,7 @@ struct UpstreamPage {
 pub(super) async fn look(State(dash): State<Dash>, Who(by): Who, Of(id): Of) -> Given {
     let would = match by.may(Right::Edit, &id) {
         true => dash
-            .desk
+            .service
             .update_from_template(&by, &id, Update { dry_run: true, ..Update::default() })
             .await
             .map(|_| ()),
@@ -61,10 +61,10 @@ pub(super) async fn update(State(dash): State<Dash>, Who(by): Who, Of(id): Of, f
     by.need(Right::Edit, &id).map_err(Oops::from)?;
     let opens = form.has("open");
     let how = Update { dry_run: opens, moves: moves(&form) };
-    match dash.desk.update_from_template(&by, &id, how).await {
+    match dash.service.update_from_template(&by, &id, how).await {
         Ok(_) if opens => go(&links::below(&id, "template")),
         Ok(_) => go(&links::with(&links::process(id.as_str()), &[("said", "updated")])),
-        Err(Refusal::Unmerged(it)) if opens => with_text(&dash, &by, &id, it.marked).await,
+        Err(ServiceError::Unmerged(it)) if opens => with_text(&dash, &by, &id, it.marked).await,
         Err(refusal) => {
             let code = status(&refusal);
             page(&dash, &by, &id, &form, Some(refusal), code).await
@@ -77,16 +77,16 @@ async fn page(
     by: &Arc<Actor>,
     id: &ProcessId,
     form: &Form,
-    refusal: Option<Refusal>,
+    refusal: Option<ServiceError>,
     code: StatusCode,
 ) -> Given {
-    let (it, process) = (dash.desk.upstream(by, id).await?, dash.desk.process(by, id).await?);
+    let (it, process) = (dash.service.upstream(by, id).await?, dash.service.process(by, id).await?);
     let (mut clashes, mut stranded, mut told) = (Vec::new(), Vec::new(), None);
-    let fits = matches!(refusal, None | Some(Refusal::Stranded(_)));
+    let fits = matches!(refusal, None | Some(ServiceError::Stranded(_)));
     match refusal {
-        Some(Refusal::Unmerged(unmerged)) => clashes = unmerged.clashes,
-        Some(Refusal::Stranded(nodes)) => {
-            let text = dash.desk.template(&it.template)?.text.unwrap_or_default();
+        Some(ServiceError::Unmerged(unmerged)) => clashes = unmerged.clashes,
+        Some(ServiceError::Stranded(nodes)) => {
+            let text = dash.service.template(&it.template)?.text.unwrap_or_default();
             stranded = leaving(&nodes, &text, form);
         }
         // Said in words of the page.

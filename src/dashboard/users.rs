@@ -13,11 +13,11 @@ use crate::dashboard::links;
 use crate::dashboard::page::{Frame, Given, Page, Place, go, ok, status};
 use crate::dashboard::show::{When, when};
 use crate::dashboard::take::{Asked, Form, Who};
-use crate::desk::actor::{Right, Role};
-use crate::desk::refusal::{Done, Refusal};
-use crate::desk::tokens::TokenView;
-use crate::desk::users::{NewRole, NewUser, UserChange, UserView};
 use crate::model::names::ProcessId;
+use crate::service::actor::{Right, Role};
+use crate::service::errors::{ServiceError, ServiceResult};
+use crate::service::tokens::TokenView;
+use crate::service::users::{NewRole, NewUser, UserChange, UserView};
 
 /// The page.
 pub(super) const PAGE: &str = "/dashboard/users";
@@ -98,7 +98,7 @@ struct TokenRow {
 #[derive(Default)]
 pub(super) struct Beside<'a> {
     pub(super) said: Option<&'a String>,
-    pub(super) refusal: Option<&'a Refusal>,
+    pub(super) refusal: Option<&'a ServiceError>,
     pub(super) made: Option<(String, String)>,
     pub(super) typed: Typed<'a>,
 }
@@ -106,8 +106,8 @@ pub(super) struct Beside<'a> {
 /// The page.
 pub(super) fn page(dash: &Dash, who: &Who, beside: Beside<'_>) -> Given {
     let by = &who.0;
-    let users = dash.desk.users(by)?.items;
-    let tokens = dash.desk.tokens(by)?.items;
+    let users = dash.service.users(by)?.items;
+    let tokens = dash.service.tokens(by)?.items;
     let f = Frame::new(by, Place::Users).said(beside.said).refused(beside.refusal);
     let page = UsersPage {
         f,
@@ -115,7 +115,7 @@ pub(super) fn page(dash: &Dash, who: &Who, beside: Beside<'_>) -> Given {
         roles: Role::ALL.iter().map(|it| it.as_str()).collect(),
         tokens: tokens.into_iter().map(token).collect(),
         made: beside.made,
-        sessions: dash.desk.sessions(by).items.into_iter().map(SessionRow::from).collect(),
+        sessions: dash.service.sessions(by).items.into_iter().map(SessionRow::from).collect(),
         end: "/dashboard/users/end",
         user: user_form(beside.typed),
         token: token_form(beside.typed),
@@ -193,7 +193,7 @@ pub(super) async fn make(State(dash): State<Dash>, who: Who, form: Form) -> Give
     let made = async {
         let (role, within) = roles(&form)?;
         let (name, password) = (form.get("name").to_owned(), Zeroizing::new(form.get("password").to_owned()));
-        dash.desk.make_user(&who.0, NewUser { name, password, role, within }).await
+        dash.service.make_user(&who.0, NewUser { name, password, role, within }).await
     };
     match made.await {
         Ok(_) => go(&links::with(PAGE, &[("said", "user_made")])),
@@ -216,7 +216,7 @@ pub(super) async fn change(State(dash): State<Dash>, who: Who, form: Form) -> Gi
         }
         change.disabled = form.has("disabled").then(|| form.get("disabled") == "1");
         change.password = form.has("password").then(|| Zeroizing::new(form.get("password").to_owned()));
-        dash.desk.change_user(&who.0, form.get("name"), change).await
+        dash.service.change_user(&who.0, form.get("name"), change).await
     };
     match changed.await {
         Err(refusal) => {
@@ -229,18 +229,18 @@ pub(super) async fn change(State(dash): State<Dash>, who: Who, form: Form) -> Gi
 
 /// Forgets a user.
 pub(super) async fn forget(State(dash): State<Dash>, who: Who, form: Form) -> Given {
-    let done_so = dash.desk.forget_user(&who.0, form.get("name")).await;
+    let done_so = dash.service.forget_user(&who.0, form.get("name")).await;
     done(&dash, &who, done_so, "user_forgotten")
 }
 
 /// Ends a session.
 pub(super) async fn end(State(dash): State<Dash>, who: Who, form: Form) -> Given {
-    let ended = dash.desk.end_session(&who.0, form.get("id")).await;
+    let ended = dash.service.end_session(&who.0, form.get("id")).await;
     done(&dash, &who, ended, "ended")
 }
 
 /// The page again, with what was done or why it was not.
-pub(super) fn done(dash: &Dash, who: &Who, done: Done<()>, said: &str) -> Given {
+pub(super) fn done(dash: &Dash, who: &Who, done: ServiceResult<()>, said: &str) -> Given {
     match done {
         Ok(()) => go(&links::with(PAGE, &[("said", said)])),
         Err(refusal) => page(dash, who, Beside { refusal: Some(&refusal), ..Beside::default() }),
@@ -248,11 +248,14 @@ pub(super) fn done(dash: &Dash, who: &Who, done: Done<()>, said: &str) -> Given 
 }
 
 /// The role of all processes, and those of some: `shop=operator, mill=viewer`.
-fn roles(form: &Form) -> Done<(Option<Role>, BTreeMap<ProcessId, Role>)> {
+fn roles(form: &Form) -> ServiceResult<(Option<Role>, BTreeMap<ProcessId, Role>)> {
     let mut within = BTreeMap::new();
     for part in words(form.get("within")) {
         let (process, word) = part.split_once('=').ok_or_else(|| {
-            Refusal::bad("bad_role", format!("`{part}` is no role in a process; hint: write shop=operator"))
+            ServiceError::bad(
+                "bad_role",
+                format!("`{part}` is no role in a process; hint: write shop=operator"),
+            )
         })?;
         within.insert(process_id(process.trim())?, role(word.trim())?);
     }
@@ -260,16 +263,19 @@ fn roles(form: &Form) -> Done<(Option<Role>, BTreeMap<ProcessId, Role>)> {
     Ok((everywhere, within))
 }
 
-fn role(word: &str) -> Done<Role> {
+fn role(word: &str) -> ServiceResult<Role> {
     let bad = || {
-        Refusal::bad("bad_role", format!("`{word}` is no role: there are viewer, operator, editor, admin"))
+        ServiceError::bad(
+            "bad_role",
+            format!("`{word}` is no role: there are viewer, operator, editor, admin"),
+        )
     };
     Role::ALL.into_iter().find(|it| it.as_str() == word).ok_or_else(bad)
 }
 
 /// The process of that id.
-pub(super) fn process_id(text: &str) -> Done<ProcessId> {
-    ProcessId::new(text).map_err(|bad| Refusal::bad("bad_process_id", bad.to_string()))
+pub(super) fn process_id(text: &str) -> ServiceResult<ProcessId> {
+    ProcessId::new(text).map_err(|bad| ServiceError::bad("bad_process_id", bad.to_string()))
 }
 
 /// What stands between commas, spaces or line breaks.

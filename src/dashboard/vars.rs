@@ -10,14 +10,14 @@ use serde_json::Value;
 
 use crate::dashboard::dash::Dash;
 use crate::dashboard::links;
+use crate::dashboard::locale::words;
 use crate::dashboard::page::{Frame, Given, Page, Place, go, ok, status};
 use crate::dashboard::secrets::{By, PAGE, named_by};
 use crate::dashboard::show::{When, beside, text};
 use crate::dashboard::take::{Asked, Form, Who};
-use crate::dashboard::tongue::words;
-use crate::desk::actor::Actor;
-use crate::desk::refusal::{Done, Refusal};
 use crate::model::json;
+use crate::service::actor::Actor;
+use crate::service::errors::{ServiceError, ServiceResult};
 
 #[derive(Template)]
 #[template(path = "var.html", config = ".askama.toml")]
@@ -38,10 +38,10 @@ async fn form_of(
     dash: &Dash,
     by: &Arc<Actor>,
     name: &str,
-    typed: Option<(&Form, &Refusal)>,
-) -> Done<(StatusCode, VarPage)> {
-    let known = dash.desk.vars(by).await?.items.into_iter().find(|it| it.name == name);
-    let namers = dash.desk.namers(by)?;
+    typed: Option<(&Form, &ServiceError)>,
+) -> ServiceResult<(StatusCode, VarPage)> {
+    let known = dash.service.vars(by).await?.items.into_iter().find(|it| it.name == name);
+    let namers = dash.service.namers(by)?;
     let refusal = typed.map(|(_, refusal)| refusal);
     let wrong = |codes: &[&str]| refusal.filter(|it| codes.contains(&it.code())).map(beside);
     let (name_wrong, value_wrong) = (wrong(&["bad_name", "set_already"]), wrong(&["bad_value", "bad_json"]));
@@ -75,10 +75,10 @@ pub(super) async fn look(State(dash): State<Dash>, Who(by): Who, asked: Asked) -
 pub(super) async fn set(State(dash): State<Dash>, Who(by): Who, form: Form) -> Given {
     let (name, json) = (form.get("name").trim(), form.get("as") == "json");
     let taken = async {
-        if !form.has("known") && dash.desk.vars(&by).await?.items.iter().any(|it| it.name == name) {
-            return Err(Refusal::conflict("set_already", words().set_already));
+        if !form.has("known") && dash.service.vars(&by).await?.items.iter().any(|it| it.name == name) {
+            return Err(ServiceError::conflict("set_already", words().set_already));
         }
-        dash.desk.set_var(&by, name, read(form.get("value"), json)?).await
+        dash.service.set_var(&by, name, read(form.get("value"), json)?).await
     };
     match taken.await {
         Ok(_) => go(&links::with(PAGE, &[("said", if json { "var_json" } else { "var_text" })])),
@@ -89,10 +89,10 @@ pub(super) async fn set(State(dash): State<Dash>, Who(by): Who, form: Form) -> G
     }
 }
 
-fn read(typed: &str, json: bool) -> Done<Value> {
+fn read(typed: &str, json: bool) -> ServiceResult<Value> {
     match json {
         true => json::read(typed).map_err(|error| {
-            Refusal::bad(
+            ServiceError::bad(
                 "bad_json",
                 format!("{}: {error}; hint: {}", words().var_no_json, words().var_no_json_do),
             )
@@ -103,6 +103,6 @@ fn read(typed: &str, json: bool) -> Done<Value> {
 
 /// Forgets one.
 pub(super) async fn forget(State(dash): State<Dash>, Who(by): Who, form: Form) -> Given {
-    dash.desk.forget_var(&by, form.get("name")).await?;
+    dash.service.forget_var(&by, form.get("name")).await?;
     go(&links::with(PAGE, &[("said", "var_forgotten")]))
 }

@@ -1,5 +1,5 @@
 //! All words of the pages, in one place, so that another language is another list. What processes and the
-//! desk say is in the words of those who wrote it.
+//! service say is in the words of those who wrote it.
 
 macro_rules! words {
     ($($name:ident: $text:literal,)*) => {
@@ -16,8 +16,7 @@ words! {
     lang: "en",
     skip: "Skip to the content",
     nav: "Pages",
-    home: "Home",
-    templates: "Templates",
+    home: "Home", manual: "Manual", templates: "Templates",
     channels: "Channels",
     about: "About",
     search: "Search",
@@ -339,8 +338,9 @@ words! {
     called_more: "There are more of them; search finds the rest.",
     called_by: "Called by",
     took: "after",
-    fault_remedy: "What to do",
-    fault_example: "Where it happens",
+    fault_remedy: "What to do", fault_example: "Where it happens",
+    faults: "Faults", kinds: "Kinds of node", on_this_page: "On this page",
+    manual_about: "How everything here works. The same pages are printed by beltline explain.",
     event_came: "came here",
     event_due: "its time came",
     event_letter: "a letter came",
@@ -464,7 +464,7 @@ words! {
     did: "Did",
     to_what: "To",
     found_nothing: "Nothing was found.",
-    found_hint: "Processes and templates are found by any part of their names; \
+    found_hint: "Processes, templates and pages of the manual are found by any part of their names; \
         tasks by the beginning of their references.",
     // What was just done.
     said_added: "The task was added.",

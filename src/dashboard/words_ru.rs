@@ -9,6 +9,7 @@ pub(super) static RUSSIAN: Words = Words {
     skip: "К содержанию",
     nav: "Страницы",
     home: "Главная",
+    manual: "Справка",
     templates: "Шаблоны",
     channels: "Каналы",
     about: "О системе",
@@ -334,6 +335,10 @@ pub(super) static RUSSIAN: Words = Words {
     took: "через",
     fault_remedy: "Что делать",
     fault_example: "Где это бывает",
+    faults: "Ошибки процессов",
+    kinds: "Виды узлов",
+    on_this_page: "На этой странице",
+    manual_about: "Как здесь всё устроено, по-английски. То же печатает beltline explain.",
     event_came: "пришла сюда",
     event_due: "пришло её время",
     event_letter: "пришло письмо",
@@ -459,7 +464,7 @@ pub(super) static RUSSIAN: Words = Words {
     to_what: "С чем",
     // Searching.
     found_nothing: "Ничего не найдено.",
-    found_hint: "Процессы и шаблоны находятся по любой части имени, задачи по началу референса.",
+    found_hint: "Процессы, шаблоны и справка ищутся по любой части имени, задачи по началу референса.",
     // What was just done.
     said_added: "Задача добавлена.",
     said_modify: "Задача изменена.",

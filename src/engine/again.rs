@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use crate::engine::census::Reserved;
-use crate::engine::registry::Held;
+use crate::engine::registry::DeployedProcess;
 use crate::model::fault::Fault;
 
 /// How often a step is decided anew because another was faster at an address, before that is a fault: who
@@ -18,16 +18,16 @@ pub struct Again {
     /// The addresses, as text, that it writes to no more.
     pub contended: BTreeSet<String>,
     /// How it is decided.
-    pub way: Way,
+    pub way: StepMode,
     /// Places for the tasks that are born of it.
     pub places: Option<Reserved>,
     /// By what was deployed it was decided.
-    pub held: Option<Held>,
+    pub held: Option<DeployedProcess>,
 }
 
 /// How a step is decided.
 #[derive(Clone, Debug, Default)]
-pub enum Way {
+pub enum StepMode {
     /// As it is.
     #[default]
     Whole,
@@ -52,10 +52,12 @@ impl Again {
     /// is another way.
     pub fn fell(&mut self, fault: Fault, letters: Blame) -> bool {
         let (way, other) = match (std::mem::take(&mut self.way), letters) {
-            (Way::Whole, Blame::OneOfMany) => (Way::OneLetter, true),
-            (Way::Whole | Way::OneLetter, blame) => (Way::Fall(fault, blame != Blame::None), true),
-            (Way::Fall(..), _) => (Way::End(fault), true),
-            (Way::End(fault), _) => (Way::End(fault), false),
+            (StepMode::Whole, Blame::OneOfMany) => (StepMode::OneLetter, true),
+            (StepMode::Whole | StepMode::OneLetter, blame) => {
+                (StepMode::Fall(fault, blame != Blame::None), true)
+            }
+            (StepMode::Fall(..), _) => (StepMode::End(fault), true),
+            (StepMode::End(fault), _) => (StepMode::End(fault), false),
         };
         self.way = way;
         other

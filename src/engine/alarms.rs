@@ -1,4 +1,4 @@
-//! [`Watch`]: sees when as many tasks stand on a node as its `alarm` says, and when they no longer do.
+//! [`BacklogWatch`]: sees when as many tasks stand on a node as its `alarm` says, and when they no longer do.
 //!
 //! How many stand where is counted by the store, in the same commit as the moves. What was told last is a
 //! record, kept in the same commit as the letter that tells it: a crash neither loses an edge nor tells it
@@ -12,10 +12,10 @@ use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
 
 use serde_json::{Value, json};
 
-use crate::engine::edges::{Count, Record, Shelf, StoreError};
+use crate::engine::ports::{Collection, Count, Record, StoreError};
 use crate::model::names::{Address, NodeName, ProcessId, Ref};
 use crate::model::params::Params;
-use crate::model::task::{Letter, Place, To, Word};
+use crate::model::task::{NodePosition, Signal, SignalKind, SignalTarget};
 use crate::model::time::{Span, Timestamp};
 use crate::process::process::{Crowd, Process};
 
@@ -26,21 +26,21 @@ const WARN_PAUSE: Span = Span::mins(1);
 
 /// Whether the counts are to be looked at, and when.
 #[derive(Debug)]
-pub struct Watch {
+pub struct BacklogWatch {
     touched: AtomicBool,
     looked: AtomicI64,
     warned: AtomicI64,
 }
 
-impl Default for Watch {
+impl Default for BacklogWatch {
     /// What happened before is not known: one look is due.
-    fn default() -> Watch {
+    fn default() -> BacklogWatch {
         let (looked, warned) = (AtomicI64::new(i64::MIN), AtomicI64::new(i64::MIN));
-        Watch { touched: AtomicBool::new(true), looked, warned }
+        BacklogWatch { touched: AtomicBool::new(true), looked, warned }
     }
 }
 
-impl Watch {
+impl BacklogWatch {
     /// Something changed. Gives when to look.
     pub fn touch(&self, now: Timestamp) -> Timestamp {
         self.touched.store(true, Ordering::Release);
@@ -75,9 +75,10 @@ impl Watch {
 }
 
 /// Whether a move changes how many stand on a node that `process` has an alarm for.
-pub fn concerns(process: &Process, before: Option<&Place>, after: Option<&Place>) -> bool {
-    let live =
-        |place: Option<&Place>| place.filter(|place| place.phase.is_live()).map(|place| place.node.clone());
+pub fn concerns(process: &Process, before: Option<&NodePosition>, after: Option<&NodePosition>) -> bool {
+    let live = |place: Option<&NodePosition>| {
+        place.filter(|place| place.phase.is_live()).map(|place| place.node.clone())
+    };
     let (before, after) = (live(before), live(after));
     let watched = |node: &Option<NodeName>| node.as_ref().is_some_and(|it| process.watched.contains(it));
     before != after && (watched(&before) || watched(&after))
@@ -87,12 +88,12 @@ pub fn concerns(process: &Process, before: Option<&Place>, after: Option<&Place>
 #[derive(Debug)]
 pub struct Edge {
     /// The letter that tells it: a new task of the same process.
-    pub letter: Letter,
+    pub signal: Signal,
     /// What is told from then on.
     pub record: Record,
 }
 
-/// What is to be told, as things stand: `told` are the records of the shelf [`Shelf::Alarm`].
+/// What is to be told, as things stand: `told` are the records of the shelf [`Collection::Alarm`].
 ///
 /// # Errors
 /// [`StoreError::Corrupt`] if a name cannot be made, which would be a mistake of ours.
@@ -115,7 +116,10 @@ pub fn edges(
             if let Some(on) = turn(crowd, many, is_told(&name)) {
                 let letter = letter(process, &node.name, crowd, (many, on), now)?;
                 let value = json!({"on": on, "count": many});
-                edges.push(Edge { letter, record: Record { shelf: Shelf::Alarm, name, value, at: now } });
+                edges.push(Edge {
+                    signal: letter,
+                    record: Record { shelf: Collection::Alarm, name, value, at: now },
+                });
             }
         }
     }
@@ -137,15 +141,15 @@ fn letter(
     crowd: &Crowd,
     (many, on): (u64, bool),
     now: Timestamp,
-) -> Result<Letter, StoreError> {
+) -> Result<Signal, StoreError> {
     let reference = format!("alarm-{node}-{}", now.0);
     let reference = Ref::new(&reference).map_err(|error| StoreError::Corrupt(error.to_string()))?;
     let defaults = process.params.iter().filter_map(|it| Some((it.name.clone(), it.default.clone()?)));
     let mut params: Params = defaults.collect();
     let said: Value = json!({"node": node, "on": on, "count": many, "limit": crowd.count});
     params.set("alarm", said);
-    let word = Word::Create { params, caller: None, at: Some(crowd.next.clone()), birth: None };
-    Ok(Letter { to: To::Address(Address { process: process.id.clone(), reference }), word })
+    let word = SignalKind::Create { params, caller: None, at: Some(crowd.next.clone()), birth: None };
+    Ok(Signal { to: SignalTarget::Address(Address { process: process.id.clone(), reference }), word })
 }
 
 #[cfg(test)]
@@ -171,7 +175,7 @@ mod tests {
 
     #[test]
     fn the_counts_are_looked_at_when_something_changed_and_not_too_often() {
-        let watch = Watch::default();
+        let watch = BacklogWatch::default();
         let at = Timestamp;
         assert_eq!(watch.begin(at(1_000)), Ok(()), "once at the start");
         assert_eq!(watch.begin(at(5_000)), Err(None));

@@ -7,7 +7,7 @@
 
 use std::sync::Arc;
 
-use crate::model::round::{Out, Round};
+use crate::model::round::{FanOut, HandedOut};
 use crate::model::steps::{CORRECTION, Steps};
 use crate::model::task::{Alarm, State, Task};
 use crate::model::time::Timestamp;
@@ -55,9 +55,9 @@ fn anchored(alarm: Alarm, by_ms: i64) -> Alarm {
     }
 }
 
-fn round_anchored(round: &Round, by_ms: i64) -> Round {
-    let out = round.out.iter().map(|out| Out { until: out.until.map(|it| it.moved(by_ms)), ..*out });
-    Round { out: out.collect(), ..round.clone() }
+fn round_anchored(round: &FanOut, by_ms: i64) -> FanOut {
+    let out = round.out.iter().map(|out| HandedOut { until: out.until.map(|it| it.moved(by_ms)), ..*out });
+    FanOut { out: out.collect(), ..round.clone() }
 }
 
 #[cfg(test)]
@@ -83,7 +83,7 @@ mod tests {
         let birth = Birth { id: TaskId(1), seed: Seed([0; 16]), descent: Descent::default() };
         let address = Address { process: ProcessId::new("p").unwrap(), reference: Ref::new("r").unwrap() };
         let params = serde_json::from_value(json!({})).unwrap();
-        let mut task = Task::born(birth, address, NodeName::new(node).unwrap(), params, NOW);
+        let mut task = Task::new(birth, address, NodeName::new(node).unwrap(), params, NOW);
         task.revision = 1;
         task.state = State::Waiting { until: Some(NOW + Span::hours(1)) };
         let mut steps = Steps::default();

@@ -8,8 +8,8 @@ use crate::model::bounds::Reads;
 use crate::model::descent::Descent;
 use crate::model::fault::Fault;
 use crate::model::params::Params;
-use crate::model::scope::{Found, Other};
-use crate::model::task::{Letter, Order, State, To, Word};
+use crate::model::scope::{Located, Other};
+use crate::model::task::{Command, Signal, SignalKind, SignalTarget, State};
 
 /// How often a node may read another task whose name it knows only from one it has read before.
 pub const READS_MAX: usize = 256;
@@ -26,20 +26,20 @@ impl Walk<'_> {
     /// read so many others by now that it gets no more.
     pub(super) fn unfetched(&mut self, came: bool) -> Option<Fault> {
         let stepwise = self.scope.bounds.reads != Reads::Whole;
-        if stepwise && came && !(self.trail.is_empty() && self.read.is_empty()) {
-            self.scope.missed();
+        if stepwise && came && !(self.events.is_empty() && self.read.is_empty()) {
+            self.scope.missing_reads();
             self.yields();
             return None;
         }
         if stepwise && self.may_leave {
-            self.scope.missed();
+            self.scope.missing_reads();
             self.pace = Pace::Leaves;
             return None;
         }
         if self.scope.bounds.reads != Reads::Spent {
             return None;
         }
-        let last = self.scope.missed().pop_last().map(|it| format!(", the last of them `{it}`"));
+        let last = self.scope.missing_reads().pop_last().map(|it| format!(", the last of them `{it}`"));
         let message = format!(
             "node `{}` reads more than {READS_MAX} other tasks, one after another{}; \
              hint: read them on several nodes",
@@ -51,9 +51,9 @@ impl Walk<'_> {
 
     /// Whether a signal is on its way from this task to itself, to be read before it goes on.
     pub(super) fn wrote_to_itself(&self) -> bool {
-        self.letters.iter().any(|letter| match &letter.to {
-            To::Address(to) => self.task.is_at(to),
-            To::Task(id) => *id == self.task.id,
+        self.signals.iter().any(|letter| match &letter.to {
+            SignalTarget::Address(to) => self.task.is_at(to),
+            SignalTarget::Task(id) => *id == self.task.id,
         })
     }
 
@@ -63,10 +63,10 @@ impl Walk<'_> {
     }
 
     /// Writes to another task. The nodes that follow see it as it will be when it has read that.
-    pub(super) fn post(&mut self, letter: Letter) {
-        if let To::Address(to) = &letter.to {
+    pub(super) fn post(&mut self, letter: Signal) {
+        if let SignalTarget::Address(to) = &letter.to {
             match &letter.word {
-                Word::Create { params, .. } | Word::Modify { params } => {
+                SignalKind::Create { params, .. } | SignalKind::Modify { params } => {
                     let mut all = match (self.scope.written.get(to), self.scope.others.get(to)) {
                         (Some(params), _) | (None, Some(Other::Live { params, .. })) => params.clone(),
                         (None, Some(Other::NoTask(newborn))) => newborn.defaults.clone(),
@@ -78,35 +78,35 @@ impl Walk<'_> {
                     }
                     Arc::make_mut(&mut self.scope.written).insert(to.clone(), all);
                 }
-                Word::Part { .. } => self.parts.push(to.clone()),
-                Word::Answer { .. } | Word::Order { .. } => {}
+                SignalKind::Part { .. } => self.parts.push(to.clone()),
+                SignalKind::Answer { .. } | SignalKind::Order { .. } => {}
             }
         }
-        self.letters.push(letter);
+        self.signals.push(letter);
     }
 
     /// Whether all of them may be written.
-    pub(super) fn may_write(&self, letters: &[Letter]) -> Result<(), Fault> {
+    pub(super) fn may_write(&self, letters: &[Signal]) -> Result<(), Fault> {
         letters.iter().try_for_each(|letter| match &letter.to {
-            To::Address(to) => {
+            SignalTarget::Address(to) => {
                 self.scope.reach.may_act(&self.task.process, &to.process)?;
                 self.scope.bounds.may_write(to)
             }
-            To::Task(_) => Ok(()),
+            SignalTarget::Task(_) => Ok(()),
         })
     }
 
     /// What runs for this task's `each` stops: nobody waits for it any more.
-    pub(super) fn let_go(&mut self) {
+    pub(super) fn cancel_calls(&mut self) {
         let Some(round) = self.task.round.take() else { return };
         for out in round.out.iter().filter(|out| out.until.is_none()) {
             let part = self.task.part(out.index);
             // One that is not there is over already.
             let lives =
-                self.parts.contains(&part) || matches!(self.scope.other(&part), Ok(Found::Live { .. }));
+                self.parts.contains(&part) || matches!(self.scope.other(&part), Ok(Located::Live { .. }));
             if lives && self.scope.bounds.may_write(&part).is_ok() {
-                let word = Word::Order { order: Order::Cancel, by: "each".to_owned() };
-                self.post(Letter { to: To::Address(part), word });
+                let word = SignalKind::Order { order: Command::Cancel, by: "each".to_owned() };
+                self.post(Signal { to: SignalTarget::Address(part), word });
             }
         }
     }

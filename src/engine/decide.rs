@@ -1,4 +1,4 @@
-//! What [`Turns`] do before a commit: each task at hand is stepped on what was fetched for all of them, and
+//! What [`BatchProcessor`] do before a commit: each task at hand is stepped on what was fetched for all of them, and
 //! what a store refused is decided anew.
 //!
 //! Nothing here goes on for ever: reads, refusals and panics each have their number, and then there is a
@@ -8,25 +8,25 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
-use crate::engine::again::{Blame, Way};
+use crate::engine::again::{Blame, StepMode};
+use crate::engine::batch::{BatchProcessor, SubmitError, Work, WorkItem, not_taken};
 use crate::engine::between::READS_MAX;
 #[cfg(debug_assertions)]
 use crate::engine::broken::{Promise, is_broken};
 use crate::engine::census::Reserved;
-use crate::engine::edges::{Refused, StoreError, Write};
 use crate::engine::lanes::{Seen, Tried};
+use crate::engine::ports::{Refused, StoreError, Write};
 use crate::engine::registry::Deployed;
-use crate::engine::step::{Cause, Step, fall, give_up, step};
+use crate::engine::step::{Cause, StepResult, fall, give_up, step};
 use crate::engine::transition::Transition;
-use crate::engine::turns::{Hand, Item, NotTaken, Turns, not_taken};
-use crate::model::bounds::{Bounds, Reads, Room};
+use crate::model::bounds::{Bounds, ProcessBounds, Reads};
 use crate::model::budget::drawn;
 use crate::model::descent::Descent;
 use crate::model::fault::Fault;
 use crate::model::names::{Address, ProcessId};
 use crate::model::params::Params;
-use crate::model::scope::{Newborn, Other, Scope};
-use crate::model::task::{Birth, Hop, Letter, Task, To, Word};
+use crate::model::scope::{Newborn, Other, ReadSet};
+use crate::model::task::{Birth, HistoryEvent, Signal, SignalKind, SignalTarget, Task};
 use crate::model::time::Timestamp;
 use crate::process::process::Process;
 
@@ -37,22 +37,22 @@ const WHOLE_MAX: usize = 8;
 const STRETCH: u64 = 100_000;
 
 /// What was decided, and what is too heavy to be decided here.
-type Decided = (Vec<(Item, Write)>, Vec<Item>);
+type Decided = (Vec<(Work, Write)>, Vec<Work>);
 
-impl Turns {
+impl BatchProcessor {
     /// Steps each hand, fetching what is missing for all of them at once: here, as far as that is light, or
     /// `apart`.
     pub(super) async fn decide(
         &self,
-        items: Vec<Item>,
-        apart: Option<&Arc<Turns>>,
-    ) -> Result<Decided, (Vec<Item>, StoreError)> {
+        items: Vec<Work>,
+        apart: Option<&Arc<BatchProcessor>>,
+    ) -> Result<Decided, (Vec<Work>, StoreError)> {
         let now = match self.now().await {
             Ok(now) => now,
             Err(error) => return Err((items, error)),
         };
         let mut facts = (self.facts)();
-        facts.steps = self.board.wall.steps();
+        facts.steps = self.state.wall.steps();
         let mut seen = Seen { facts, others: Arc::default(), reads: Reads::Whole, now };
         let mut decided = Vec::with_capacity(items.len());
         let mut heavy = Vec::new();
@@ -98,18 +98,18 @@ impl Turns {
         }
     }
 
-    pub(super) fn try_step(&self, item: Item, seen: &Seen, is_light: bool) -> Tried {
+    pub(super) fn try_step(&self, item: Work, seen: &Seen, is_light: bool) -> Tried {
         let mut hand = match item {
-            Item::Hand(hand) => hand,
-            Item::Post { letter, tell } => {
+            Work::Hand(hand) => hand,
+            Work::Post { signal: letter, tell } => {
                 let letter = self.with_birth(letter, Descent::default(), seen.now);
                 let write = Write::Post(letter.clone(), seen.now);
-                return Tried::Decided(Item::Post { letter, tell }, Box::new(write));
+                return Tried::Decided(Work::Post { signal: letter, tell }, Box::new(write));
             }
         };
         let Some(deployed) = self.registry.get(&hand.task.process) else {
             tracing::warn!(process = %hand.task.process, task = %hand.task.id, "its process is not deployed");
-            return refuse(*hand, |hand| NotTaken::NoProcess(hand.task.process.clone()));
+            return refuse(*hand, |hand| SubmitError::NoProcess(hand.task.process.clone()));
         };
         // A claim of what is held already has raised its epoch.
         let epoch = self.in_flight.epoch_of(&hand.task);
@@ -118,7 +118,7 @@ impl Turns {
         hand.again.places = None;
         hand.again.held = Some(Arc::clone(&deployed.held));
         self.set_aside(&mut hand);
-        let mut reserved = Reserved::none(&self.board.census);
+        let mut reserved = Reserved::none(&self.state.census);
         let mut rooms = BTreeMap::new();
         loop {
             let bounds = Bounds {
@@ -131,36 +131,41 @@ impl Turns {
             let scope = scope.within(bounds).reaching(self.registry.reach(&deployed));
             let mut step = || Self::stepped(&deployed, &mut hand, &scope, seen.now);
             let Some(stepped) = (if is_light { self.apart.light(&mut step) } else { Some(step()) }) else {
-                return Tried::Heavy(Item::Hand(hand));
+                return Tried::Heavy(Work::Hand(hand));
             };
             let mut moved = match stepped {
-                Some(Step::Moved(moved)) => moved,
-                Some(Step::Fetch(addresses)) => return Tried::Fetch(Item::Hand(hand), addresses),
-                None => return refuse(*hand, |_| NotTaken::Stopping),
+                Some(StepResult::Moved(moved)) => moved,
+                Some(StepResult::Fetch(addresses)) => return Tried::Fetch(Work::Hand(hand), addresses),
+                None => return refuse(*hand, |_| SubmitError::Stopping),
             };
             match self.reserve(&moved, &mut reserved) {
-                Err((process, Room { limit: 0, .. })) if is_own(&moved, &process) => {
-                    return refuse(*hand, |_| NotTaken::NoProcess(process));
+                Err((process, ProcessBounds { limit: 0, .. })) if is_own(&moved, &process) => {
+                    return refuse(*hand, |_| SubmitError::NoProcess(process));
                 }
                 Err((process, room)) if room.left == 0 && is_own(&moved, &process) => {
-                    return refuse(*hand, |_| NotTaken::Full { process, tasks: room.limit });
+                    return refuse(*hand, |_| SubmitError::Full { process, tasks: room.limit });
                 }
                 Err((process, room)) if !rooms.contains_key(&process) => {
                     let own = u64::from(is_own(&moved, &process));
-                    rooms.insert(process, Room { left: room.left - own, ..room });
+                    rooms.insert(process, ProcessBounds { left: room.left - own, ..room });
                 }
                 // Who knows of the room there is keeps within it.
                 Ok(()) | Err(_) => {
                     hand.again.places = Some(reserved);
                     self.complete(&hand, &mut moved, seen.now);
-                    return Tried::Decided(Item::Hand(hand), Box::new(Write::Step(moved)));
+                    return Tried::Decided(Work::Hand(hand), Box::new(Write::Step(moved)));
                 }
             }
         }
     }
 
     /// Steps a task, as often as it takes to find a way on which nothing panics; none if there is none.
-    fn stepped(deployed: &Deployed, hand: &mut Hand, scope: &Scope, now: Timestamp) -> Option<Step> {
+    fn stepped(
+        deployed: &Deployed,
+        hand: &mut WorkItem,
+        scope: &ReadSet,
+        now: Timestamp,
+    ) -> Option<StepResult> {
         #[cfg(debug_assertions)]
         if is_broken(Promise::Survival) && is_deadly(hand) {
             std::process::abort();
@@ -171,12 +176,12 @@ impl Turns {
                 return step;
             }
             // What the decision that panicked looked at is nobody's any more.
-            scope.missed();
+            scope.missing_reads();
         }
     }
 
     /// A decision panicked: says so, and whether there is another way.
-    fn panicked(process: &Process, hand: &mut Hand, scope: &Scope, now: Timestamp) -> bool {
+    fn panicked(process: &Process, hand: &mut WorkItem, scope: &ReadSet, now: Timestamp) -> bool {
         let task = &hand.task;
         tracing::error!(
             process = %task.process, node = %task.at, task = %task.id,
@@ -195,10 +200,10 @@ impl Turns {
 
     /// Reserves places for the tasks that are born of a step; an error says where there are fewer, and how
     /// many.
-    fn reserve(&self, moved: &Transition, reserved: &mut Reserved) -> Result<(), (ProcessId, Room)> {
+    fn reserve(&self, moved: &Transition, reserved: &mut Reserved) -> Result<(), (ProcessId, ProcessBounds)> {
         let own = moved.before.is_none().then_some(&moved.task.process);
-        let born = moved.letters.iter().filter_map(|letter| match (&letter.to, &letter.word) {
-            (To::Address(to), Word::Create { .. }) => Some(&to.process),
+        let born = moved.signals.iter().filter_map(|letter| match (&letter.to, &letter.word) {
+            (SignalTarget::Address(to), SignalKind::Create { .. }) => Some(&to.process),
             _ => None,
         });
         let mut births: Vec<(&ProcessId, u64)> = Vec::new();
@@ -215,46 +220,48 @@ impl Turns {
             // Asked only now: whoever closes a process waits until no place in it is reserved.
             if !self.registry.is_open(process) {
                 reserved.raise(process, 0, 0);
-                return Err((process.clone(), Room { left: 0, limit: 0 }));
+                return Err((process.clone(), ProcessBounds { left: 0, limit: 0 }));
             }
             if left < births {
-                return Err((process.clone(), Room { left, limit }));
+                return Err((process.clone(), ProcessBounds { left, limit }));
             }
         }
         Ok(())
     }
 
     /// What only the runner can say of a transition.
-    fn complete(&self, hand: &Hand, moved: &mut Transition, now: Timestamp) {
+    fn complete(&self, hand: &WorkItem, moved: &mut Transition, now: Timestamp) {
         moved.idempotency.clone_from(&hand.idempotency);
         if let Some(by) = &hand.by {
-            moved.trail.insert(0, submitted(&hand.task, by, now));
+            moved.events.insert(0, submitted(&hand.task, by, now));
         }
-        let letters = std::mem::take(&mut moved.letters);
+        let letters = std::mem::take(&mut moved.signals);
         let descent = &moved.task.descent;
-        let with_birth = |letter: Letter| {
+        let with_birth = |letter: Signal| {
             let descent = match &letter.word {
-                Word::Create { .. } => descent.below(&moved.task.process),
+                SignalKind::Create { .. } => descent.below(&moved.task.process),
                 // A part only does its maker's work.
-                Word::Part { .. } => descent.clone(),
-                Word::Modify { .. } | Word::Answer { .. } | Word::Order { .. } => Descent::default(),
+                SignalKind::Part { .. } => descent.clone(),
+                SignalKind::Modify { .. } | SignalKind::Answer { .. } | SignalKind::Order { .. } => {
+                    Descent::default()
+                }
             };
             self.with_birth(letter, descent, now)
         };
-        moved.letters = letters.into_iter().map(with_birth).collect();
+        moved.signals = letters.into_iter().map(with_birth).collect();
     }
 
     /// A letter that creates, with what only the runner can give.
-    pub(super) fn with_birth(&self, mut letter: Letter, descent: Descent, now: Timestamp) -> Letter {
-        let To::Address(to) = &letter.to else { return letter };
+    pub(super) fn with_birth(&self, mut letter: Signal, descent: Descent, now: Timestamp) -> Signal {
+        let SignalTarget::Address(to) = &letter.to else { return letter };
         match &mut letter.word {
-            Word::Create { at, birth, .. } => {
+            SignalKind::Create { at, birth, .. } => {
                 let start = || self.registry.get(&to.process).map(|it| it.process.start.clone());
                 *at = at.take().or_else(start);
-                *birth = Some(Birth { descent, ..self.births.next(now) });
+                *birth = Some(Birth { descent, ..self.ids.next(now) });
             }
-            Word::Part { birth, .. } => *birth = Some(Birth { descent, ..self.births.next(now) }),
-            Word::Modify { .. } | Word::Answer { .. } | Word::Order { .. } => {}
+            SignalKind::Part { birth, .. } => *birth = Some(Birth { descent, ..self.ids.next(now) }),
+            SignalKind::Modify { .. } | SignalKind::Answer { .. } | SignalKind::Order { .. } => {}
         }
         letter
     }
@@ -278,14 +285,14 @@ impl Turns {
     }
 
     /// What becomes of a task whose step the store refused: it is given back if it is decided anew.
-    pub(super) fn refused(&self, mut hand: Hand, refused: Refused) -> Option<Item> {
+    pub(super) fn refused(&self, mut hand: WorkItem, refused: Refused) -> Option<Work> {
         let own = hand.task.address();
         match (refused, hand.tell.take()) {
             // Another runner gave that number in the same millisecond: the task is born anew.
             (Refused::Stale, Some(tell)) if hand.cause == Cause::New => {
-                let birth = self.births.next(self.clock.now());
+                let birth = self.ids.next(self.clock.now());
                 let task = Task { id: birth.id, seed: birth.seed, ..hand.task };
-                Some(Item::Hand(Box::new(Hand { task, tell: Some(tell), ..hand })))
+                Some(Work::Hand(Box::new(WorkItem { task, tell: Some(tell), ..hand })))
             }
             (Refused::Stale, tell) => {
                 tracing::debug!(task = %own, "claimed by another runner since");
@@ -293,7 +300,7 @@ impl Turns {
                 None
             }
             (Refused::RefTaken(address), Some(tell)) if address == own => {
-                drop(tell.send(Err(NotTaken::RefTaken(address))));
+                drop(tell.send(Err(SubmitError::RefTaken(address))));
                 None
             }
             (refused @ (Refused::Repeated(_) | Refused::Unwritable(_)), Some(tell)) => {
@@ -305,7 +312,7 @@ impl Turns {
             (Refused::RefTaken(address), None) if address == own => match hand.cause {
                 Cause::Claimed(letters) => {
                     let cause = Cause::NameTaken(letters);
-                    Some(Item::Hand(Box::new(Hand { cause, ..hand })))
+                    Some(Work::Hand(Box::new(WorkItem { cause, ..hand })))
                 }
                 Cause::New
                 | Cause::NameTaken(_)
@@ -321,21 +328,21 @@ impl Turns {
             // and writes there no more if that goes on.
             (Refused::RefTaken(address), tell) => {
                 hand.again.refused(address.to_string());
-                Some(Item::Hand(Box::new(Hand { tell, ..hand })))
+                Some(Work::Hand(Box::new(WorkItem { tell, ..hand })))
             }
             (Refused::NoTask(name), tell) => {
                 hand.again.refused(name);
-                Some(Item::Hand(Box::new(Hand { tell, ..hand })))
+                Some(Work::Hand(Box::new(WorkItem { tell, ..hand })))
             }
-            (Refused::Repeated(_), tell) => Some(Item::Hand(Box::new(Hand { tell, ..hand }))),
+            (Refused::Repeated(_), tell) => Some(Work::Hand(Box::new(WorkItem { tell, ..hand }))),
         }
     }
 }
 
 /// Whether the process is to die of that decision, where it shows that it can.
 #[cfg(debug_assertions)]
-fn is_deadly(hand: &Hand) -> bool {
-    let is_tried = matches!(hand.again.way, Way::Whole) && hand.cause != Cause::New;
+fn is_deadly(hand: &WorkItem) -> bool {
+    let is_tried = matches!(hand.again.way, StepMode::Whole) && hand.cause != Cause::New;
     is_tried && hand.task.reference.as_str() == "deadly"
 }
 
@@ -349,30 +356,30 @@ fn reads_after(rounds: usize) -> Reads {
 }
 
 /// The step as it is to be decided this time.
-fn by_way(process: &Process, hand: &Hand, scope: &Scope, now: Timestamp) -> Step {
+fn by_way(process: &Process, hand: &WorkItem, scope: &ReadSet, now: Timestamp) -> StepResult {
     let (task, mut cause) = (hand.task.clone(), hand.cause.clone());
     match &hand.again.way {
-        Way::Whole => step(process, task, cause, scope, now),
-        Way::OneLetter => {
+        StepMode::Whole => step(process, task, cause, scope, now),
+        StepMode::OneLetter => {
             if let Cause::Claimed(letters) = &mut cause {
                 letters.truncate(1);
             }
             step(process, task, cause, scope, now)
         }
-        Way::Fall(fault, letters) => {
+        StepMode::Fall(fault, letters) => {
             if let Cause::Claimed(unread) = &mut cause {
                 unread.truncate(usize::from(*letters));
             }
             fall(process, task, cause, fault.clone(), scope, now)
         }
-        Way::End(fault) => give_up(process, task, cause, fault.clone(), scope, now),
+        StepMode::End(fault) => give_up(process, task, cause, fault.clone(), scope, now),
     }
 }
 
 /// The letters that may be to blame for a step that cannot be used.
-fn blame(hand: &Hand) -> Blame {
+fn blame(hand: &WorkItem) -> Blame {
     match &hand.cause {
-        Cause::Claimed(letters) if letters.len() > 1 && matches!(hand.again.way, Way::Whole) => {
+        Cause::Claimed(letters) if letters.len() > 1 && matches!(hand.again.way, StepMode::Whole) => {
             Blame::OneOfMany
         }
         Cause::Claimed(letters) if !letters.is_empty() => Blame::First,
@@ -392,7 +399,7 @@ fn caught<T>(decide: impl FnOnce() -> T) -> Option<T> {
 }
 
 /// Nothing of the task is kept, and whoever submitted it is told why.
-fn refuse(hand: Hand, why: impl FnOnce(&Hand) -> NotTaken) -> Tried {
+fn refuse(hand: WorkItem, why: impl FnOnce(&WorkItem) -> SubmitError) -> Tried {
     let not = why(&hand);
     if let Some(tell) = hand.tell {
         // Who left does not want to know.
@@ -426,11 +433,11 @@ fn seen_of(process: &Process, task: Option<Task>) -> Other {
 }
 
 /// The store cannot write what became of the task: another end is tried, and then it is left as it is.
-fn unwritable(mut hand: Hand, why: &str) -> Option<Item> {
+fn unwritable(mut hand: WorkItem, why: &str) -> Option<Work> {
     let message = format!("what became of the task at node `{}` cannot be written: {why}", hand.task.at);
     let letters = blame(&hand);
     if hand.again.fell(Fault::lasting("unwritable", message), letters) {
-        return Some(Item::Hand(Box::new(hand)));
+        return Some(Work::Hand(Box::new(hand)));
     }
     let (process, task) = (&hand.task.process, hand.task.id);
     tracing::error!(%process, %task, why, "not even its end can be written; it is left as it was");
@@ -439,8 +446,8 @@ fn unwritable(mut hand: Hand, why: &str) -> Option<Item> {
 }
 
 /// The first line of a trail: by what a task came.
-fn submitted(task: &Task, by: &str, now: Timestamp) -> Hop {
-    Hop {
+fn submitted(task: &Task, by: &str, now: Timestamp) -> HistoryEvent {
+    HistoryEvent {
         at: now,
         node: task.at.clone(),
         event: format!("submitted by {by}"),

@@ -9,12 +9,12 @@ use std::sync::Arc;
 use futures::FutureExt;
 use tokio::task::JoinSet;
 
+use crate::engine::batch::{BatchProcessor, Work, WorkItem};
 use crate::engine::places::{Class, Lane, Places};
 use crate::engine::queue::Queue;
 use crate::engine::room::place_timeout;
 use crate::engine::step::Cause;
-use crate::engine::turns::{Hand, Item, Turns};
-use crate::model::effect::{Ask, Effect, Outcome};
+use crate::model::effect::{Effect, Outcome, Request};
 use crate::model::fault::Fault;
 use crate::model::names::TaskId;
 use crate::model::task::{State, Task};
@@ -31,7 +31,7 @@ const OVERTIME: Span = Span::secs(5);
 /// The effects that an answer is owed to.
 #[derive(Debug)]
 pub(super) struct Effects {
-    turns: Arc<Turns>,
+    turns: Arc<BatchProcessor>,
     held: HashMap<TaskId, Held>,
     /// When each of them needs a longer lease.
     leases: BTreeSet<(Timestamp, TaskId)>,
@@ -39,7 +39,7 @@ pub(super) struct Effects {
     places: Places,
     messages: usize,
     out: JoinSet<Answered>,
-    ready: VecDeque<Item>,
+    ready: VecDeque<Work>,
     /// Those that came to wait for a place of late.
     fresh: Vec<TaskId>,
     draining: bool,
@@ -79,7 +79,7 @@ struct Answered {
 }
 
 impl Effects {
-    pub(super) fn new(turns: Arc<Turns>, at_once: usize) -> Effects {
+    pub(super) fn new(turns: Arc<BatchProcessor>, at_once: usize) -> Effects {
         Effects {
             turns,
             held: HashMap::new(),
@@ -110,7 +110,7 @@ impl Effects {
     }
 
     /// The next thing to commit.
-    pub(super) fn pop(&mut self) -> Option<Item> {
+    pub(super) fn pop(&mut self) -> Option<Work> {
         self.ready.pop_front()
     }
 
@@ -165,7 +165,7 @@ impl Effects {
     pub(super) fn over(&mut self, id: TaskId, epoch: u64) {
         if !self.is_newer(id, epoch) && self.forget_lease(id) {
             self.queue.remove(id);
-            self.turns.board.placed(id);
+            self.turns.state.placed(id);
             self.held.remove(&id);
         }
     }
@@ -174,7 +174,7 @@ impl Effects {
     fn emit(&mut self, id: TaskId, cause: Cause) {
         let Some(held) = self.held.get_mut(&id) else { return };
         held.busy = true;
-        self.ready.push_back(Hand::of(held.task.clone(), cause));
+        self.ready.push_back(WorkItem::of(held.task.clone(), cause));
     }
 
     /// Whether what waits to be asked waits for room on the disk: an answer that may not be kept is not asked
@@ -191,7 +191,7 @@ impl Effects {
         }
         for id in std::mem::take(&mut self.fresh) {
             if self.queue.holds(id) {
-                self.turns.board.unplaced(id);
+                self.turns.state.unplaced(id);
             }
         }
     }
@@ -203,7 +203,7 @@ impl Effects {
             let next =
                 self.queue.pop(|lane| places.admits(lane) && !(lane.class != Class::Plain && held_back));
             let Some((id, lane)) = next else { break };
-            self.turns.board.placed(id);
+            self.turns.state.placed(id);
             let Some(held) = self.held.get_mut(&id) else { continue };
             // It is asked under a lease that holds for as long as that takes.
             if is_short(&held.task, now) && !held.busy {
@@ -266,7 +266,7 @@ impl Effects {
             return self.emit(id, Cause::Held);
         }
         self.queue.remove(id);
-        self.turns.board.placed(id);
+        self.turns.state.placed(id);
         self.emit(id, Cause::NoPlace);
     }
 
@@ -289,7 +289,7 @@ impl Effects {
     pub(super) fn drain(&mut self) {
         self.draining = true;
         for id in self.queue.drain() {
-            self.turns.board.placed(id);
+            self.turns.state.placed(id);
             if self.held.get(&id).is_some_and(|held| !held.busy) {
                 self.go_on(id, self.turns.clock.now());
             }
@@ -324,7 +324,7 @@ fn key(task: &Task) -> Option<&str> {
 }
 
 fn is_message(task: &Task) -> bool {
-    matches!(&task.state, State::Doing(effect) if matches!(effect.ask, Ask::Tell(_)))
+    matches!(&task.state, State::Doing(effect) if matches!(effect.ask, Request::Tell(_)))
 }
 
 /// Whether the lease ends before the effect's time does.
@@ -334,7 +334,7 @@ fn is_short(task: &Task, now: Timestamp) -> bool {
 }
 
 /// The answer, or the fault that there was none.
-async fn asked(turns: &Turns, effect: &Effect) -> Outcome {
+async fn asked(turns: &BatchProcessor, effect: &Effect) -> Outcome {
     let asking = AssertUnwindSafe(turns.world.perform(effect)).catch_unwind();
     tokio::select! {
         biased;

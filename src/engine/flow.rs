@@ -1,7 +1,7 @@
-//! [`Flow`]: how many tasks came into each process, and how many ended, in each five minutes of the last day.
+//! [`FlowCounts`]: how many tasks came into each process, and how many ended, in each five minutes of the last day.
 //!
 //! Counted by the runner from what it has committed, in memory: a look at it costs no look at a task. It is
-//! told of births and ends only, so a move costs nothing. The desk keeps it from time to time.
+//! told of births and ends only, so a move costs nothing. The service keeps it from time to time.
 
 use std::collections::{HashMap, VecDeque};
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -44,14 +44,14 @@ pub struct Counted {
 
 /// What happened in each process.
 #[derive(Debug, Default)]
-pub struct Flow(Mutex<HashMap<ProcessId, (Counted, bool)>>);
+pub struct FlowCounts(Mutex<HashMap<ProcessId, (Counted, bool)>>);
 
 /// The number of the five minutes of a moment.
 pub fn stride(at: Timestamp) -> i64 {
     at.0.div_euclid(i64::try_from(STRIDE.0).unwrap_or(i64::MAX))
 }
 
-impl Flow {
+impl FlowCounts {
     /// So many came in, ended, and failed. `failed` is part of `ended`.
     pub fn note(&self, process: &ProcessId, at: Timestamp, [came, ended, failed]: [u64; 3]) {
         let mut all = self.lock();
@@ -86,7 +86,7 @@ impl Flow {
         changed.collect()
     }
 
-    /// What was given by [`Flow::changed`] could not be kept.
+    /// What was given by [`FlowCounts::changed`] could not be kept.
     pub fn unkept(&self, process: &ProcessId) {
         if let Some((_, changed)) = self.lock().get_mut(process) {
             *changed = true;
@@ -149,7 +149,7 @@ mod tests {
 
     #[test]
     fn hours_are_counted_back_from_now() {
-        let (flow, shop) = (Flow::default(), ProcessId::new("shop").unwrap());
+        let (flow, shop) = (FlowCounts::default(), ProcessId::new("shop").unwrap());
         for minutes in [0, 1, 4, 58, 61, 125] {
             flow.note(&shop, at(minutes), [1, 0, 0]);
         }
@@ -182,7 +182,7 @@ mod tests {
 
     #[test]
     fn what_has_changed_is_given_once() {
-        let (flow, shop) = (Flow::default(), ProcessId::new("shop").unwrap());
+        let (flow, shop) = (FlowCounts::default(), ProcessId::new("shop").unwrap());
         flow.load(shop.clone(), Counted { since: Some(at(0)), tallies: VecDeque::new() });
         assert!(flow.changed().is_empty());
         flow.note(&shop, at(1), [1, 0, 0]);

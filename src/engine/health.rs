@@ -1,5 +1,5 @@
 //! [`Health`]: how the channels fare, by what became of their messages. In memory, shared by the world, which
-//! hears it first, and the desk, which keeps it.
+//! hears it first, and the service, which keeps it.
 
 use std::collections::BTreeMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -13,7 +13,7 @@ use crate::model::time::Timestamp;
 /// How one channel fares.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
-pub struct Standing {
+pub struct ChannelHealth {
     /// It delivered last at.
     pub delivered_at: Option<Timestamp>,
     /// It has delivered nothing since then; none while it works.
@@ -45,7 +45,7 @@ pub struct Tested {
 /// What of a standing must be kept at once.
 type Weighty<'a> = (Option<Timestamp>, Option<&'a Moved>, Option<Timestamp>, Option<&'a Tested>);
 
-impl Standing {
+impl ChannelHealth {
     /// What must be kept at once: whether it fails, where it moved, when its canary sang, how its test went.
     pub fn weighty(&self) -> Weighty<'_> {
         (self.failing_since, self.moved.as_ref(), self.canary_at, self.tested.as_ref())
@@ -64,7 +64,7 @@ pub struct Moved {
 /// How the channels fare, by name. A channel that was never used has no standing.
 #[derive(Debug, Default)]
 pub struct Health {
-    all: Mutex<BTreeMap<String, Standing>>,
+    all: Mutex<BTreeMap<String, ChannelHealth>>,
     changed: Notify,
 }
 
@@ -74,12 +74,12 @@ impl Health {
         self.change(channel, |it| match fault {
             None => {
                 let (moved, tested) = (it.moved.take(), it.tested.take());
-                *it = Standing {
+                *it = ChannelHealth {
                     delivered_at: Some(now),
                     canary_at: it.canary_at,
                     moved,
                     tested,
-                    ..Standing::default()
+                    ..ChannelHealth::default()
                 };
             }
             Some(fault) => {
@@ -108,17 +108,17 @@ impl Health {
     }
 
     /// How that channel fares.
-    pub fn of(&self, channel: &str) -> Standing {
+    pub fn of(&self, channel: &str) -> ChannelHealth {
         self.lock().get(channel).cloned().unwrap_or_default()
     }
 
     /// How all fare that were ever used.
-    pub fn all(&self) -> BTreeMap<String, Standing> {
+    pub fn all(&self) -> BTreeMap<String, ChannelHealth> {
         self.lock().clone()
     }
 
     /// Takes what was kept of a channel.
-    pub fn load(&self, channel: &str, standing: Standing) {
+    pub fn load(&self, channel: &str, standing: ChannelHealth) {
         self.change(channel, |it| *it = standing);
     }
 
@@ -126,7 +126,7 @@ impl Health {
     pub fn forget(&self, channel: &str) {
         let known = self.lock().remove(channel).is_some();
         if known {
-            measure(channel, &Standing::default());
+            measure(channel, &ChannelHealth::default());
         }
         self.changed.notify_one();
     }
@@ -136,7 +136,7 @@ impl Health {
         self.changed.notified().await;
     }
 
-    fn change(&self, channel: &str, change: impl FnOnce(&mut Standing)) {
+    fn change(&self, channel: &str, change: impl FnOnce(&mut ChannelHealth)) {
         let mut all = self.lock();
         let standing = all.entry(channel.to_owned()).or_default();
         change(standing);
@@ -145,13 +145,13 @@ impl Health {
         self.changed.notify_one();
     }
 
-    fn lock(&self) -> MutexGuard<'_, BTreeMap<String, Standing>> {
+    fn lock(&self) -> MutexGuard<'_, BTreeMap<String, ChannelHealth>> {
         self.all.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 /// Shows it to whoever watches.
-fn measure(channel: &str, standing: &Standing) {
+fn measure(channel: &str, standing: &ChannelHealth) {
     let name = || channel.to_owned();
     let failing = if standing.failing_since.is_some() { 1.0 } else { 0.0 };
     metrics::gauge!("beltline_channel_failing", "channel" => name()).set(failing);

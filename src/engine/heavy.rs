@@ -11,8 +11,8 @@ use futures::StreamExt;
 use futures::future::{BoxFuture, FutureExt};
 use futures::stream::FuturesUnordered;
 
+use crate::engine::batch::{BatchProcessor, BatchResult, Work};
 use crate::engine::step::Cause;
-use crate::engine::turns::{Item, Left, Turns};
 
 /// How many tasks wait for a lane.
 const WAITING_MAX: usize = 5_000;
@@ -22,16 +22,16 @@ const BYTES_MAX: usize = 64 * 1024 * 1024;
 /// What takes long to decide, each by itself.
 #[derive(Debug, Default)]
 pub(super) struct Heavy {
-    running: FuturesUnordered<BoxFuture<'static, (usize, Left)>>,
+    running: FuturesUnordered<BoxFuture<'static, (usize, BatchResult)>>,
     bytes: usize,
 }
 
 impl Heavy {
     /// Has it decided on a lane, or gives it back to the store.
-    pub(super) fn take(&mut self, item: Item, turns: &Arc<Turns>) {
+    pub(super) fn take(&mut self, item: Work, turns: &Arc<BatchProcessor>) {
         let bytes = match &item {
-            Item::Hand(hand) => hand.task.params.bytes(),
-            Item::Post { .. } => 0,
+            Work::Hand(hand) => hand.task.params.bytes(),
+            Work::Post { .. } => 0,
         };
         let is_full = self.running.len() >= WAITING_MAX || self.bytes + bytes > BYTES_MAX;
         if is_full && !self.running.is_empty() && give_back(&item, turns) {
@@ -42,7 +42,7 @@ impl Heavy {
     }
 
     /// The next that is decided; waits for ever if nothing is under way.
-    pub(super) async fn next(&mut self) -> Left {
+    pub(super) async fn next(&mut self) -> BatchResult {
         let Some((bytes, left)) = self.running.next().await else { return std::future::pending().await };
         self.bytes -= bytes;
         left
@@ -55,8 +55,8 @@ impl Heavy {
 }
 
 /// Lets go of what the store has as well.
-fn give_back(item: &Item, turns: &Turns) -> bool {
-    let Item::Hand(hand) = item else { return false };
+fn give_back(item: &Work, turns: &BatchProcessor) -> bool {
+    let Work::Hand(hand) = item else { return false };
     if !matches!(hand.cause, Cause::Claimed(_)) {
         return false;
     }

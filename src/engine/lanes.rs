@@ -4,16 +4,16 @@
 use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 
-use crate::engine::again::Way;
-use crate::engine::board::Aside;
-use crate::engine::edges::Write;
-use crate::engine::turns::{Hand, Item, Turns};
-use crate::engine::witness::{DEATHS_MAX, Place};
+use crate::engine::again::StepMode;
+use crate::engine::batch::{BatchProcessor, Work, WorkItem};
+use crate::engine::ports::Write;
+use crate::engine::runtime_state::Aside;
+use crate::engine::witness::{DEATHS_MAX, WitnessPlace};
 use crate::model::bounds::Reads;
 use crate::model::budget::heaviest;
 use crate::model::fault::Fault;
 use crate::model::names::{Address, NodeName, ProcessId, TaskId};
-use crate::model::scope::{Other, Scope};
+use crate::model::scope::{Other, ReadSet};
 use crate::model::time::{Span, Timestamp};
 
 /// What takes so long to decide is told of.
@@ -21,38 +21,38 @@ const SLOW: Span = Span(250);
 
 /// What came of trying to step a task.
 pub(super) enum Tried {
-    Decided(Item, Box<Write>),
-    Fetch(Item, BTreeSet<Address>),
+    Decided(Work, Box<Write>),
+    Fetch(Work, BTreeSet<Address>),
     /// It takes longer than may be spent here.
-    Heavy(Item),
+    Heavy(Work),
     Dropped,
 }
 
 /// What all steps of one batch see.
 #[derive(Clone)]
 pub(super) struct Seen {
-    pub(super) facts: Scope,
+    pub(super) facts: ReadSet,
     pub(super) others: Arc<HashMap<Address, Other>>,
     pub(super) reads: Reads,
     pub(super) now: Timestamp,
 }
 
-impl Turns {
+impl BatchProcessor {
     /// Leaves word of what is about to be decided here, in case the process dies of it.
-    pub(super) fn testify(&self, open: &[Item], apart: Option<&Arc<Turns>>) {
+    pub(super) fn testify(&self, open: &[Work], apart: Option<&Arc<BatchProcessor>>) {
         if apart.is_none() {
-            let tasks: Vec<TaskId> = open.iter().filter_map(Item::life).map(|(id, _)| id).collect();
-            self.witness.begin(Place::Batch, &tasks);
+            let tasks: Vec<TaskId> = open.iter().filter_map(Work::life).map(|(id, _)| id).collect();
+            self.witness.begin(WitnessPlace::Batch, &tasks);
         }
     }
 
     /// Steps one here; alone, if the engine died under it before.
-    pub(super) fn step_here(&self, item: Item, seen: &Seen) -> Tried {
+    pub(super) fn step_here(&self, item: Work, seen: &Seen) -> Tried {
         let suspect = item.life().map(|(id, _)| id).filter(|id| self.witness.deaths(*id) > 0);
         let Some(id) = suspect else { return self.try_step(item, seen, true) };
-        self.witness.begin(Place::Alone, &[id]);
+        self.witness.begin(WitnessPlace::Alone, &[id]);
         let tried = self.try_step(item, seen, true);
-        self.witness.begin(Place::Alone, &[]);
+        self.witness.begin(WitnessPlace::Alone, &[]);
         if matches!(tried, Tried::Decided(..)) {
             self.witness.survived(id);
         }
@@ -60,14 +60,14 @@ impl Turns {
     }
 
     /// Steps one on a lane.
-    pub(super) async fn step_apart(self: &Arc<Self>, item: Item, seen: &Seen) -> Tried {
+    pub(super) async fn step_apart(self: &Arc<Self>, item: Work, seen: &Seen) -> Tried {
         let (turns, seen) = (Arc::clone(self), seen.clone());
         let step = move |lane| {
             let (tasks, place) = (item.life().map(|(id, _)| vec![id]).unwrap_or_default(), item.place());
             let begun = turns.clock.ticks();
-            turns.witness.begin(Place::Lane(lane), &tasks);
+            turns.witness.begin(WitnessPlace::Lane(lane), &tasks);
             let (tried, worst) = heaviest(|| turns.try_step(item, &seen, false));
-            turns.witness.begin(Place::Lane(lane), &[]);
+            turns.witness.begin(WitnessPlace::Lane(lane), &[]);
             if matches!(tried, Tried::Decided(..)) {
                 for id in tasks {
                     turns.witness.survived(id);
@@ -81,9 +81,9 @@ impl Turns {
 
     /// A task under which the engine died twice is not tried a third time: it ends here, and a person may
     /// retry it.
-    pub(super) fn set_aside(&self, hand: &mut Hand) {
+    pub(super) fn set_aside(&self, hand: &mut WorkItem) {
         let task = &hand.task;
-        if matches!(hand.again.way, Way::Whole) && self.witness.deaths(task.id) >= DEATHS_MAX {
+        if matches!(hand.again.way, StepMode::Whole) && self.witness.deaths(task.id) >= DEATHS_MAX {
             tracing::error!(
                 process = %task.process, node = %task.at, task = %task.address(),
                 "the engine died twice while it decided this task, which is set aside; hint: look at \
@@ -96,8 +96,8 @@ impl Turns {
                 task.at
             );
             let aside = Aside { id: task.id, address: task.address(), node: task.at.clone() };
-            self.board.set_aside(aside);
-            hand.again.way = Way::End(Fault::lasting("engine_error", message));
+            self.state.set_aside(aside);
+            hand.again.way = StepMode::End(Fault::lasting("engine_error", message));
         }
     }
 }

@@ -5,7 +5,7 @@
 
 use std::collections::HashMap;
 
-use crate::model::effect::{Ask, Effect};
+use crate::model::effect::{Effect, Request};
 use crate::model::names::ProcessId;
 
 /// The share of all places that one process, or one host, may take.
@@ -38,8 +38,8 @@ pub(super) enum Class {
 impl Lane {
     pub(super) fn new(process: &ProcessId, effect: &Effect, class: Class) -> Lane {
         let host = match &effect.ask {
-            Ask::Http(ask) => Some(host(&ask.url).to_owned()),
-            Ask::Tell(_) => None,
+            Request::Http(ask) => Some(host(&ask.url).to_owned()),
+            Request::Tell(_) => None,
         };
         Lane { process: process.clone(), host, class }
     }

@@ -112,7 +112,7 @@ mod tests {
     use serde_json::{Value, json};
 
     use super::*;
-    use crate::model::effect::{Ask, Effect, TellAsk};
+    use crate::model::effect::{Effect, Notification, Request};
     use crate::model::names::{Address, NodeName, ProcessId, Ref, TaskId};
     use crate::model::task::{Birth, Seed};
     use crate::process::parse::parse;
@@ -125,11 +125,15 @@ mod tests {
         let birth = Birth::new(TaskId(id), Seed([0; 16]));
         let address = Address { process: ProcessId::new("p").unwrap(), reference: Ref::new("r").unwrap() };
         let params = serde_json::from_value(params).unwrap();
-        let mut task = Task::born(birth, address, NodeName::new("in").unwrap(), params, NOW);
-        let tell = TellAsk::default();
+        let mut task = Task::new(birth, address, NodeName::new("in").unwrap(), params, NOW);
+        let tell = Notification::default();
         let timeout = Span::secs(20);
-        task.state =
-            State::Doing(Box::new(Effect { key: String::new(), ask: Ask::Tell(tell), timeout, once: true }));
+        task.state = State::Doing(Box::new(Effect {
+            key: String::new(),
+            ask: Request::Tell(tell),
+            timeout,
+            once: true,
+        }));
         task.due = Some(NOW + timeout + Span::secs(10));
         task
     }

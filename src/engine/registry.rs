@@ -17,16 +17,16 @@ pub struct Deployed {
     /// Where whoever deployed it may run tasks.
     pub granted: Granted,
     /// Held by each step that is decided by this, until it is committed.
-    pub held: Held,
+    pub held: DeployedProcess,
 }
 
 /// Whoever has a clone of it goes by what was deployed then.
-pub type Held = Arc<()>;
+pub type DeployedProcess = Arc<()>;
 
 impl Deployed {
     /// A process that acts wherever it will, as one does that the operator deployed.
     pub fn new(process: Arc<Process>, paused: bool) -> Deployed {
-        Deployed { process, paused, granted: None, held: Held::default() }
+        Deployed { process, paused, granted: None, held: DeployedProcess::default() }
     }
 }
 
@@ -104,7 +104,7 @@ impl Registry {
 
     /// Deploys a process in place of the one of its id, and opens it.
     pub fn put(&self, deployed: Deployed) {
-        let deployed = Deployed { held: Held::default(), ..deployed };
+        let deployed = Deployed { held: DeployedProcess::default(), ..deployed };
         if let Some(old) = self.get(&deployed.process.id) {
             let mut before = self.before.lock().unwrap_or_else(PoisonError::into_inner);
             before.entry(deployed.process.id.clone()).or_default().push(Arc::downgrade(&old.held));

@@ -5,10 +5,10 @@ use sha2::{Digest, Sha256};
 use crate::model::fault::{Class, Fault};
 use crate::model::task::Task;
 use crate::model::time::{Span, Timestamp};
-use crate::process::process::Retry;
+use crate::process::process::RetryPolicy;
 
 /// The moment of the next try, if there is one.
-pub fn next_try(retry: &Retry, task: &Task, fault: &Fault, now: Timestamp) -> Option<Timestamp> {
+pub fn next_try(retry: &RetryPolicy, task: &Task, fault: &Fault, now: Timestamp) -> Option<Timestamp> {
     if fault.class != Class::Passing || task.attempt + 1 >= retry.times {
         return None;
     }
@@ -24,7 +24,7 @@ pub fn next_try(retry: &Retry, task: &Task, fault: &Fault, now: Timestamp) -> Op
     clippy::cast_sign_loss,
     reason = "pauses are far below 2^53 ms, and the cast saturates"
 )]
-fn pause(retry: &Retry, task: &Task) -> Span {
+fn pause(retry: &RetryPolicy, task: &Task) -> Span {
     let tries = i32::try_from(task.attempt).unwrap_or(i32::MAX);
     let whole = retry.first.0 as f64 * retry.factor.max(1.0).powi(tries);
     let whole = whole.min(retry.max.0 as f64);

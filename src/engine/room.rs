@@ -2,9 +2,9 @@
 //! moment at which one of its values needs a person.
 
 use crate::engine::walk::Walk;
-use crate::model::effect::Later;
+use crate::model::effect::EarlierUntil;
 use crate::model::fault::Fault;
-use crate::model::kind::Event;
+use crate::model::kind::NodeEvent;
 use crate::model::task::{State, Task};
 use crate::model::time::{Span, Timestamp};
 use crate::process::process::Process;
@@ -16,7 +16,7 @@ const GRACE: Span = Span::mins(1);
 impl Walk<'_> {
     /// Nothing was asked: the task comes again when there is room, on the same visit and with the same try.
     /// If that is later than it can wait, it has the fault `no_room` at once.
-    pub(super) fn no_room(&mut self, later: &Later) {
+    pub(super) fn no_room(&mut self, later: &EarlierUntil) {
         let place = self.scrubbed(&later.place);
         let (now, waited) = (self.now, self.task.awaits.is_some());
         // One that lies ahead is of a clock that was set back since.
@@ -29,14 +29,14 @@ impl Walk<'_> {
         }
         // A task that comes again and again tells it once.
         if !waited {
-            self.hop(&format!("waits for room at {place} until {}", later.until), |_| {});
+            self.event(&format!("waits for room at {place} until {}", later.until), |_| {});
         }
         self.task.awaits = Some(format!("room at {place}"));
         self.task.awaits_since = Some(since);
         self.task.state = State::Ready { at: later.until };
         match self.scope.paused {
-            true => self.park(),
-            false => self.rest_again(),
+            true => self.suspend(),
+            false => self.reset_due(),
         }
     }
 
@@ -55,7 +55,7 @@ impl Walk<'_> {
         self.task.awaits = None;
         self.task.awaits_since = None;
         self.task.state = State::Ready { at: self.now };
-        self.happen(Event::Answered(Err(fault)), "no room");
+        self.dispatch(NodeEvent::Answered(Err(fault)), "no room");
     }
 
     /// Until when a task waits for room that has waited since then, and why no longer; none if for ever. A

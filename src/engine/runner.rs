@@ -21,15 +21,15 @@ use tokio::sync::{mpsc, oneshot};
 use tokio_util::sync::CancellationToken;
 
 use crate::engine::again::Again;
-use crate::engine::edges::StoreError;
+use crate::engine::batch::{BatchProcessor, BatchResult, Claimed, SubmitError, Work, WorkItem};
 use crate::engine::effects::Effects;
 use crate::engine::heavy::Heavy;
+use crate::engine::ports::StoreError;
 use crate::engine::step::Cause;
-use crate::engine::turns::{Claimed, Hand, Item, Left, NotTaken, Turns};
-use crate::engine::waiters::{Read, Reply, Told};
+use crate::engine::waiters::{SignalResult, TaskReply, WaitHandle};
 use crate::model::names::{ProcessId, Ref};
 use crate::model::params::Params;
-use crate::model::task::{Letter, Task, To};
+use crate::model::task::{Signal, SignalTarget, Task};
 use crate::model::time::{Span, Ticks, Timestamp};
 
 /// How many batches may be on their way to the disk at once: one commits, one gathers behind it.
@@ -59,7 +59,7 @@ pub struct Idempotency {
 
 /// A new task.
 #[derive(Clone, Debug)]
-pub struct Entry {
+pub struct NewTask {
     /// Where it goes.
     pub process: ProcessId,
     /// Its name.
@@ -75,94 +75,94 @@ pub struct Entry {
 /// Where work is handed in.
 #[derive(Clone, Debug)]
 pub struct Handle {
-    items: mpsc::Sender<Item>,
+    items: mpsc::Sender<Work>,
     beats: mpsc::UnboundedSender<oneshot::Sender<()>>,
-    turns: Arc<Turns>,
+    turns: Arc<BatchProcessor>,
 }
 
 impl Handle {
     /// Submits a new task; answers when it is on disk, where its first step left it.
-    pub async fn submit(&self, entry: Entry) -> Result<Task, NotTaken> {
+    pub async fn submit(&self, entry: NewTask) -> Result<Task, SubmitError> {
         let task = self.born(&entry)?;
         self.hand(task, entry).await
     }
 
     /// The same, and gives what the task replies, once it does.
-    pub async fn ask(&self, entry: Entry) -> Result<(Task, Told<Reply>), NotTaken> {
+    pub async fn ask(&self, entry: NewTask) -> Result<(Task, WaitHandle<TaskReply>), SubmitError> {
         let task = self.born(&entry)?;
         // Heard from before: it may reply in its first step.
-        let reply = self.turns.board.waiters.reply(task.id);
+        let reply = self.turns.state.waiters.reply(task.id);
         Ok((self.hand(task, entry).await?, reply))
     }
 
     /// A task for what comes in from outside, if there is room for it.
-    fn born(&self, entry: &Entry) -> Result<Task, NotTaken> {
+    fn born(&self, entry: &NewTask) -> Result<Task, SubmitError> {
         let room = self.turns.store.room();
         if !room.is_enough() {
-            return Err(NotTaken::NoRoom(room));
+            return Err(SubmitError::NoRoom(room));
         }
         let task = self.turns.new_task(&entry.process, entry.reference.clone(), entry.params.clone());
-        let task = task.ok_or_else(|| NotTaken::NoProcess(entry.process.clone()))?;
+        let task = task.ok_or_else(|| SubmitError::NoProcess(entry.process.clone()))?;
         Ok(Task { submitted: entry.idempotency.as_ref().map(|it| it.digest.clone()), ..task })
     }
 
-    async fn hand(&self, task: Task, entry: Entry) -> Result<Task, NotTaken> {
-        let Entry { idempotency, by, .. } = entry;
+    async fn hand(&self, task: Task, entry: NewTask) -> Result<Task, SubmitError> {
+        let NewTask { idempotency, by, .. } = entry;
         let idempotency = idempotency.map(|it| it.key);
         let (tell, told) = oneshot::channel();
         let again = Again::default();
-        let hand = Hand { task, cause: Cause::New, idempotency, by, tell: Some(tell), again };
-        self.hand_in(Item::Hand(Box::new(hand))).await?;
-        told.await.map_err(|_| NotTaken::Stopping)?
+        let hand = WorkItem { task, cause: Cause::New, idempotency, by, tell: Some(tell), again };
+        self.hand_in(Work::Hand(Box::new(hand))).await?;
+        told.await.map_err(|_| SubmitError::Stopping)?
     }
 
     /// Posts a letter; answers when it is on disk. If it is to a task, with what tells when that has read it.
     pub async fn post(
         &self,
-        letter: Letter,
-    ) -> Result<Option<impl Future<Output = Option<Read>> + Send + use<>>, NotTaken> {
+        signal: Signal,
+    ) -> Result<Option<impl Future<Output = Option<SignalResult>> + Send + use<>>, SubmitError> {
         // Heard from before: it may be read as soon as it is there.
-        let posting = match &letter.to {
-            To::Task(id) => Some(self.turns.board.waiters.letter(*id)),
-            To::Address(_) => None,
+        let posting = match &signal.to {
+            SignalTarget::Task(id) => Some(self.turns.state.waiters.letter(*id)),
+            SignalTarget::Address(_) => None,
         };
         let (tell, told) = oneshot::channel();
-        self.hand_in(Item::Post { letter, tell }).await?;
-        let id = told.await.map_err(|_| NotTaken::Stopping)??;
+        self.hand_in(Work::Post { signal, tell }).await?;
+        let id = told.await.map_err(|_| SubmitError::Stopping)??;
         Ok(posting.zip(id).map(|(posting, id)| posting.read(id)))
     }
 
     /// Answers when the runner's loop comes round: it lives, and is not stuck.
-    pub async fn beat(&self) -> Result<(), NotTaken> {
+    pub async fn beat(&self) -> Result<(), SubmitError> {
         let (tell, told) = oneshot::channel();
-        self.beats.send(tell).map_err(|_| NotTaken::Stopping)?;
-        told.await.map_err(|_| NotTaken::Stopping)
+        self.beats.send(tell).map_err(|_| SubmitError::Stopping)?;
+        told.await.map_err(|_| SubmitError::Stopping)
     }
 
     /// What the runner works with.
-    pub fn turns(&self) -> &Arc<Turns> {
+    pub fn turns(&self) -> &Arc<BatchProcessor> {
         &self.turns
     }
 
-    async fn hand_in(&self, item: Item) -> Result<(), NotTaken> {
-        self.items.send(item).await.map_err(|_| NotTaken::Stopping)
+    async fn hand_in(&self, item: Work) -> Result<(), SubmitError> {
+        self.items.send(item).await.map_err(|_| SubmitError::Stopping)
     }
 }
 
 /// The loop.
 #[derive(Debug)]
 pub struct Runner {
-    turns: Arc<Turns>,
-    items: mpsc::Receiver<Item>,
+    turns: Arc<BatchProcessor>,
+    items: mpsc::Receiver<Work>,
     beats: mpsc::UnboundedReceiver<oneshot::Sender<()>>,
     effects: Effects,
     grace: Span,
     /// What is at hand for the next batch.
-    gathered: Vec<Item>,
+    gathered: Vec<Work>,
     /// How many of it were claimed.
     gathered_claims: usize,
     /// What the store did not take, and when it is offered again.
-    again: Vec<Item>,
+    again: Vec<Work>,
     again_at: Option<Ticks>,
     /// More was due than one claim takes: since when, until all of it is committed.
     behind: Option<Ticks>,
@@ -177,12 +177,12 @@ pub struct Runner {
 }
 
 /// A batch on its way, and a claim.
-type Running<'a> = FuturesUnordered<BoxFuture<'a, (usize, Left)>>;
+type Running<'a> = FuturesUnordered<BoxFuture<'a, (usize, BatchResult)>>;
 type Claiming<'a> = Option<BoxFuture<'a, Result<Claimed, StoreError>>>;
 
 impl Runner {
     /// A runner that has not begun, and its handle.
-    pub fn new(turns: Arc<Turns>) -> (Runner, Handle) {
+    pub fn new(turns: Arc<BatchProcessor>) -> (Runner, Handle) {
         let (send, items) = mpsc::channel(QUEUE_MAX);
         let (beat, beats) = mpsc::unbounded_channel();
         let handle = Handle { items: send, beats: beat, turns: Arc::clone(&turns) };
@@ -263,11 +263,11 @@ impl Runner {
                     self.claimed(claimed);
                 }
                 () = turns.clock.at(wall), if wall < Timestamp(i64::MAX) => {
-                    if claims && turns.board.due() <= turns.clock.now() {
+                    if claims && turns.state.due() <= turns.clock.now() {
                         claim = Some(turns.claim().boxed());
                     }
                 }
-                () = turns.board.earlier() => {}
+                () = turns.state.earlier() => {}
                 () = turns.clock.at_tick(tick.unwrap_or_default()), if tick.is_some() => {}
                 () = stop.cancelled(), if self.draining.is_none() => self.drain(),
             }
@@ -304,7 +304,7 @@ impl Runner {
                 tracing::error!(%error, "what is due was not fetched");
                 self.more = false;
                 self.caught_up(0);
-                self.turns.board.look_at(self.turns.clock.now() + AGAIN_PAUSE);
+                self.turns.state.wake_by(self.turns.clock.now() + AGAIN_PAUSE);
             }
         }
     }
@@ -319,7 +319,7 @@ impl Runner {
 
     /// A batch came back: what is owed an answer is performed or un-asked, and what was not taken is offered
     /// again.
-    fn committed(&mut self, claimed: usize, left: Left) {
+    fn committed(&mut self, claimed: usize, left: BatchResult) {
         for (id, epoch) in left.over {
             self.effects.over(id, epoch);
         }
@@ -342,7 +342,7 @@ impl Runner {
 
     /// When something is due, by the wall clock.
     fn next_look(&self, claims: bool) -> Timestamp {
-        let due = if claims { self.turns.board.due() } else { Timestamp(i64::MAX) };
+        let due = if claims { self.turns.state.due() } else { Timestamp(i64::MAX) };
         self.effects.short_at().map_or(due, |short| short.min(due))
     }
 
@@ -384,7 +384,7 @@ fn many(things: usize) -> f64 {
     f64::from(u32::try_from(things).unwrap_or(u32::MAX))
 }
 
-fn drain(items_max: usize, into: &mut Vec<Item>, mut next: impl FnMut() -> Option<Item>) {
+fn drain(items_max: usize, into: &mut Vec<Work>, mut next: impl FnMut() -> Option<Work>) {
     while into.len() < items_max {
         let Some(item) = next() else { return };
         into.push(item);

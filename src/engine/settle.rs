@@ -4,10 +4,10 @@
 use std::collections::HashSet;
 use std::sync::Arc;
 
-use crate::engine::edges::{Receipt, Refused, StoreError, Write};
+use crate::engine::batch::{BatchProcessor, BatchResult, Work, WorkItem, not_taken};
+use crate::engine::ports::{Receipt, Refused, StoreError, Write};
 use crate::engine::step::Cause;
 use crate::engine::transition::Transition;
-use crate::engine::turns::{Hand, Item, Left, Turns, not_taken};
 use crate::model::names::TaskId;
 use crate::model::task::State;
 
@@ -16,27 +16,27 @@ enum Settled {
     /// It is over for this batch.
     Over,
     /// It is to be decided anew.
-    Again(Item),
+    Again(Work),
     /// The store has another life of the task than this one was made of. It may be this very one: a commit
     /// that was answered with an error may have happened.
-    Unsure(Box<Hand>, Box<Transition>),
+    Unsure(Box<WorkItem>, Box<Transition>),
 }
 
-impl Turns {
+impl BatchProcessor {
     /// Runs all of `items` until each is committed or refused, or is left as too heavy.
-    pub async fn run(&self, items: Vec<Item>) -> Left {
+    pub async fn run(&self, items: Vec<Work>) -> BatchResult {
         self.run_by(items, None).await
     }
 
     /// Runs what takes long to decide, off the thread that serves. It is claimed meanwhile, so that nobody
     /// else runs it.
-    pub async fn run_apart(self: Arc<Self>, item: Item) -> Left {
+    pub async fn run_apart(self: Arc<Self>, item: Work) -> BatchResult {
         self.run_by(vec![item], Some(&self)).await
     }
 
-    async fn run_by(&self, items: Vec<Item>, apart: Option<&Arc<Turns>>) -> Left {
-        let mut left = Left::default();
-        let brought: Vec<(TaskId, u64)> = items.iter().filter_map(Item::life).collect();
+    async fn run_by(&self, items: Vec<Work>, apart: Option<&Arc<BatchProcessor>>) -> BatchResult {
+        let mut left = BatchResult::default();
+        let brought: Vec<(TaskId, u64)> = items.iter().filter_map(Work::life).collect();
         let mut items = items;
         while !items.is_empty() {
             let decided = match self.decide(items, apart).await {
@@ -49,10 +49,10 @@ impl Turns {
                     break;
                 }
             };
-            let (items_decided, writes): (Vec<Item>, Vec<Write>) = decided.into_iter().unzip();
+            let (items_decided, writes): (Vec<Work>, Vec<Write>) = decided.into_iter().unzip();
             match self.store.commit(writes.clone()).await {
                 Ok(results) => {
-                    self.board.commit_done();
+                    self.state.commit_done();
                     items = Vec::new();
                     for ((item, write), result) in items_decided.into_iter().zip(writes).zip(results) {
                         match self.settle(item, write, result, &mut left) {
@@ -75,9 +75,9 @@ impl Turns {
     }
 
     /// Whatever was brought and is nowhere now, as its process is not there, is held no longer.
-    fn let_go(&self, brought: &[(TaskId, u64)], left: &mut Left) {
+    fn let_go(&self, brought: &[(TaskId, u64)], left: &mut BatchResult) {
         let kept = left.again.iter().chain(&left.heavy);
-        let again: HashSet<TaskId> = kept.filter_map(Item::life).map(|(id, _)| id).collect();
+        let again: HashSet<TaskId> = kept.filter_map(Work::life).map(|(id, _)| id).collect();
         let known: HashSet<TaskId> =
             left.doing.iter().map(|task| task.id).chain(left.over.iter().map(|(id, _)| *id)).collect();
         for (id, epoch) in brought.iter().filter(|(id, _)| !known.contains(id) && !again.contains(id)) {
@@ -87,13 +87,19 @@ impl Turns {
     }
 
     /// Tells what became of one write.
-    fn settle(&self, item: Item, write: Write, result: Result<Receipt, Refused>, left: &mut Left) -> Settled {
+    fn settle(
+        &self,
+        item: Work,
+        write: Write,
+        result: Result<Receipt, Refused>,
+        left: &mut BatchResult,
+    ) -> Settled {
         match (item, write, result) {
-            (Item::Hand(hand), Write::Step(transition), Ok(receipt)) => {
+            (Work::Hand(hand), Write::Step(transition), Ok(receipt)) => {
                 self.kept(*hand, *transition, &receipt, left);
                 Settled::Over
             }
-            (Item::Hand(hand), Write::Step(transition), Err(Refused::Stale)) if hand.cause != Cause::New => {
+            (Work::Hand(hand), Write::Step(transition), Err(Refused::Stale)) if hand.cause != Cause::New => {
                 // Its commit was answered with an error and had happened; the task is claimed since.
                 if self.in_flight.is_past(&hand.task) {
                     tracing::debug!(task = %hand.task.address(), "what was made of a life before is over");
@@ -103,11 +109,11 @@ impl Turns {
                 let claimed_since =
                     self.in_flight.epoch(hand.task.id).is_some_and(|it| it > transition.task.turn);
                 match claimed_since {
-                    true => Settled::Again(Item::Hand(hand)),
+                    true => Settled::Again(Work::Hand(hand)),
                     false => Settled::Unsure(hand, transition),
                 }
             }
-            (Item::Hand(hand), write, Err(refused)) => {
+            (Work::Hand(hand), write, Err(refused)) => {
                 let (id, epoch) = (hand.task.id, epoch(&write));
                 match self.refused(*hand, refused) {
                     Some(item) => Settled::Again(item),
@@ -118,33 +124,33 @@ impl Turns {
                     }
                 }
             }
-            (Item::Post { letter, tell }, _, Ok(receipt)) => {
+            (Work::Post { signal: letter, tell }, _, Ok(receipt)) => {
                 let now = self.clock.now();
                 self.born(&letter, now);
-                self.board.look_at(now);
+                self.state.wake_by(now);
                 // Who left does not want to know; the letter is kept all the same.
-                drop(tell.send(Ok(receipt.letter)));
+                drop(tell.send(Ok(receipt.signal)));
                 Settled::Over
             }
-            (Item::Post { tell, .. }, _, Err(refused)) => {
+            (Work::Post { tell, .. }, _, Err(refused)) => {
                 drop(tell.send(Err(not_taken(refused))));
                 Settled::Over
             }
-            (Item::Hand(_), Write::Post(..) | Write::Noted(..), Ok(_)) => Settled::Over,
+            (Work::Hand(_), Write::Post(..) | Write::Noted(..), Ok(_)) => Settled::Over,
         }
     }
 
-    fn kept(&self, hand: Hand, transition: Transition, receipt: &Receipt, left: &mut Left) {
-        self.board.committed(&transition);
+    fn kept(&self, hand: WorkItem, transition: Transition, receipt: &Receipt, left: &mut BatchResult) {
+        self.state.committed(&transition);
         self.note_lives(&transition);
-        transition.letters.iter().for_each(|letter| self.born(letter, transition.at));
+        transition.signals.iter().for_each(|letter| self.born(letter, transition.at));
         if self.crowds_changed(&transition) {
             self.touch_crowds(transition.at);
         }
-        if receipt.mail || !transition.letters.is_empty() {
-            self.board.look_at(transition.at);
+        if receipt.mail || !transition.signals.is_empty() {
+            self.state.wake_by(transition.at);
         } else if let Some(due) = transition.task.due {
-            self.board.look_at(due);
+            self.state.wake_by(due);
         }
         // Who left does not want to know; the task is kept all the same.
         let task = transition.task;
@@ -169,25 +175,25 @@ impl Turns {
     fn note_lives(&self, transition: &Transition) {
         match self.registry.get(&transition.task.process) {
             Some(it) if it.process.has_lives() && !transition.gone => {
-                self.board.lives.note(&it.process, &transition.task);
+                self.state.expiries.note(&it.process, &transition.task);
             }
-            Some(it) if it.process.has_lives() => self.board.lives.forget(transition.task.id),
+            Some(it) if it.process.has_lives() => self.state.expiries.forget(transition.task.id),
             Some(_) | None => {}
         }
     }
 
     /// Finds out whether a transition that is refused as stale was committed before: then it holds, with all
     /// that comes of it. Else somebody else has the task, and what this runner knows of it is void.
-    async fn resolve(&self, hand: Hand, transition: Transition, left: &mut Left) {
+    async fn resolve(&self, hand: WorkItem, transition: Transition, left: &mut BatchResult) {
         let (id, epoch) = (hand.task.id, transition.task.turn);
         match self.store.task(id).await {
             Err(error) => {
                 tracing::error!(%error, task = %id, "whether it was committed is not known yet");
-                left.again.push(Item::Hand(Box::new(hand)));
+                left.again.push(Work::Hand(Box::new(hand)));
             }
             Ok(Some(task)) if task.turn == epoch && task.revision == transition.task.revision => {
                 let task = Transition { task, ..transition };
-                self.kept(hand, task, &Receipt { letter: None, mail: true }, left);
+                self.kept(hand, task, &Receipt { signal: None, mail: true }, left);
             }
             Ok(None) if transition.gone => {
                 self.kept(hand, transition, &Receipt::default(), left);
@@ -196,7 +202,7 @@ impl Turns {
             Ok(Some(found))
                 if found.revision < transition.task.revision && self.in_flight.may_be_own(id, epoch) =>
             {
-                left.again.push(Item::Hand(Box::new(hand)));
+                left.again.push(Work::Hand(Box::new(hand)));
             }
             Ok(found) => {
                 if matches!(hand.cause, Cause::Answered(_)) && found.is_some() {
@@ -215,15 +221,15 @@ impl Turns {
 
 /// The store is out of reach, or does not say what it did. Callers are told; all else is offered again,
 /// for nothing received may be lost.
-fn give_up(items: Vec<Item>, error: &StoreError, left: &mut Left) {
+fn give_up(items: Vec<Work>, error: &StoreError, left: &mut BatchResult) {
     tracing::error!(%error, items = items.len(), "nothing of this batch was kept");
     for item in items {
         match item {
-            Item::Hand(mut hand) => match hand.tell.take() {
+            Work::Hand(mut hand) => match hand.tell.take() {
                 Some(tell) => drop(tell.send(Err(error.clone().into()))),
-                None => left.again.push(Item::Hand(hand)),
+                None => left.again.push(Work::Hand(hand)),
             },
-            Item::Post { tell, .. } => drop(tell.send(Err(error.clone().into()))),
+            Work::Post { tell, .. } => drop(tell.send(Err(error.clone().into()))),
         }
     }
 }

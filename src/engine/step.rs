@@ -1,6 +1,6 @@
 //! [`step`]: the heart. One task and what happened to it; out comes the task as it stands next.
 //!
-//! Pure and total: no I/O, no clock, no chance, no error. The same arguments give the same [`Step`], today
+//! Pure and total: no I/O, no clock, no chance, no error. The same arguments give the same [`StepResult`], today
 //! and in a replay. It walks on through nodes that need nothing from outside and stops when the task must
 //! wait, ask or end.
 
@@ -11,15 +11,17 @@ use crate::engine::mask::shown;
 use crate::engine::transition::{LetterId, Reading, Transition};
 use crate::engine::walk::{LEASE_MARGIN, Pace, Walk, no_such_node};
 use crate::model::bounds::Reads;
-use crate::model::effect::{Answer, Effect, Outcome};
+use crate::model::effect::{Effect, ExternalAnswer, Outcome};
 use crate::model::fault::Fault;
 use crate::model::key;
-use crate::model::kind::{Event, Reply};
+use crate::model::kind::{CallReply, NodeEvent};
 use crate::model::marks::Marks;
 use crate::model::names::{Address, NodeName};
-use crate::model::params::{Changes, Params};
-use crate::model::scope::Scope;
-use crate::model::task::{Acknowledged, Alarm, Letter, Order, Place, State, Task, Ticket, Word};
+use crate::model::params::{ParamChanges, Params};
+use crate::model::scope::ReadSet;
+use crate::model::task::{
+    Acknowledged, Alarm, Command, NodePosition, Signal, SignalKind, State, Task, Ticket,
+};
 use crate::model::time::{Span, Timestamp};
 use crate::process::process::Process;
 
@@ -32,9 +34,9 @@ pub enum Cause {
     /// It is new, and in no store yet.
     New,
     /// It was due, or has letters.
-    Claimed(Vec<(LetterId, Letter)>),
+    Claimed(Vec<(LetterId, Signal)>),
     /// It has letters that would bring it back, but its name is another task's by now.
-    NameTaken(Vec<(LetterId, Letter)>),
+    NameTaken(Vec<(LetterId, Signal)>),
     /// The world answered.
     Answered(Outcome),
     /// The world has not been asked yet: too much else is.
@@ -47,7 +49,7 @@ pub enum Cause {
 
 /// What came of it.
 #[derive(Debug)]
-pub enum Step {
+pub enum StepResult {
     /// The task moved, or stayed; to be committed.
     Moved(Box<Transition>),
     /// Nothing is decided before these tasks are read.
@@ -55,7 +57,7 @@ pub enum Step {
 }
 
 /// Decides what becomes of `task`.
-pub fn step(process: &Process, task: Task, cause: Cause, scope: &Scope, now: Timestamp) -> Step {
+pub fn step(process: &Process, task: Task, cause: Cause, scope: &ReadSet, now: Timestamp) -> StepResult {
     let (before, mut walk) = begin(process, task, &cause, scope, now);
     // What is held already may have been asked.
     let is_out = cause == Cause::Held;
@@ -81,9 +83,9 @@ pub fn fall(
     task: Task,
     cause: Cause,
     fault: Fault,
-    scope: &Scope,
+    scope: &ReadSet,
     now: Timestamp,
-) -> Step {
+) -> StepResult {
     let (before, mut walk) = begin(process, task, &cause, scope, now);
     walk.refuse_all(cause, &fault);
     match walk.task.state.phase().is_live() {
@@ -99,14 +101,14 @@ pub fn give_up(
     task: Task,
     cause: Cause,
     fault: Fault,
-    scope: &Scope,
+    scope: &ReadSet,
     now: Timestamp,
-) -> Step {
+) -> StepResult {
     let (before, mut walk) = begin(process, task, &cause, scope, now);
     walk.refuse_all(cause, &fault);
     match walk.task.state.phase().is_live() {
         true => {
-            walk.hop("fell", |_| {}).fault = Some(fault.clone());
+            walk.event("fell", |_| {}).fault = Some(fault.clone());
             walk.ended(State::Failed, None, Some(fault));
         }
         false => walk.look_at_the_time(),
@@ -119,17 +121,17 @@ fn begin<'a>(
     process: &'a Process,
     task: Task,
     cause: &Cause,
-    scope: &Scope,
+    scope: &ReadSet,
     now: Timestamp,
-) -> (Option<Place>, Walk<'a>) {
+) -> (Option<NodePosition>, Walk<'a>) {
     let before = (*cause != Cause::New).then(|| task.place());
     let mut walk = Walk {
         process,
         scope: scope.clone(),
         now,
         task,
-        letters: Vec::new(),
-        trail: Vec::new(),
+        signals: Vec::new(),
+        events: Vec::new(),
         read: Vec::new(),
         reply: None,
         unread: 0,
@@ -144,20 +146,31 @@ fn begin<'a>(
 }
 
 impl Walk<'_> {
-    fn done(self, before: Option<Place>) -> Step {
-        let missed = self.scope.missed();
+    fn done(self, before: Option<NodePosition>) -> StepResult {
+        let missed = self.scope.missing_reads();
         if !missed.is_empty() {
-            return Step::Fetch(missed);
+            return StepResult::Fetch(missed);
         }
-        let Walk { mut task, letters, trail, read, reply, gone, now, .. } = self;
+        let Walk { mut task, signals: letters, events: trail, read, reply, gone, now, .. } = self;
         let (base, idempotency) = (Some(task.revision), None);
         task.revision += 1;
         let at = now;
-        let moved = Transition { task, before, base, letters, trail, read, at, gone, reply, idempotency };
-        Step::Moved(Box::new(moved))
+        let moved = Transition {
+            task,
+            before,
+            base,
+            signals: letters,
+            events: trail,
+            read,
+            at,
+            gone,
+            reply,
+            idempotency,
+        };
+        StepResult::Moved(Box::new(moved))
     }
 
-    fn claimed(&mut self, letters: Vec<(LetterId, Letter)>) {
+    fn claimed(&mut self, letters: Vec<(LetterId, Signal)>) {
         if let State::Doing(effect) = &self.task.state {
             let effect = effect.clone();
             return self.orphaned(&effect);
@@ -173,7 +186,7 @@ impl Walk<'_> {
                     *self = *before;
                     self.pace = Pace::Yields;
                 }
-                Some(_) | None => self.read.push(Reading { letter: id, refused }),
+                Some(_) | None => self.read.push(Reading { signal: id, refused }),
             }
             if self.scope.misses() {
                 return;
@@ -181,8 +194,8 @@ impl Walk<'_> {
         }
         match self.pace {
             Pace::On => self.look_at_the_time(),
-            Pace::Yields | Pace::Leaves if self.scope.paused => self.park(),
-            Pace::Yields | Pace::Leaves => self.rest_again(),
+            Pace::Yields | Pace::Leaves if self.scope.paused => self.suspend(),
+            Pace::Yields | Pace::Leaves => self.reset_due(),
         }
     }
 
@@ -197,18 +210,19 @@ impl Walk<'_> {
     /// The letters are read, and nothing comes of them.
     fn refuse_all(&mut self, cause: Cause, fault: &Fault) {
         if let Cause::Claimed(letters) | Cause::NameTaken(letters) = cause {
-            let refused = |(letter, _)| Reading { letter, refused: Some(fault.clone()) };
+            let refused = |(letter, _)| Reading { signal: letter, refused: Some(fault.clone()) };
             self.read = letters.into_iter().map(refused).collect();
         }
     }
 
     /// Two live tasks never have one name: whoever wants this one back is told so.
-    fn stay_ended(&mut self, letters: Vec<(LetterId, Letter)>) {
+    fn stay_ended(&mut self, letters: Vec<(LetterId, Signal)>) {
         let taken = || {
             let message = format!("another live task is called `{}` by now", self.task.address());
             Fault::lasting("ref_taken", message)
         };
-        let refused = letters.into_iter().map(|(letter, _)| Reading { letter, refused: Some(taken()) });
+        let refused =
+            letters.into_iter().map(|(letter, _)| Reading { signal: letter, refused: Some(taken()) });
         self.read = refused.collect();
     }
 
@@ -224,7 +238,7 @@ impl Walk<'_> {
     fn unasked(&mut self) {
         if let State::Doing(_) = &self.task.state {
             self.task.state = State::Ready { at: self.now };
-            self.rest_again();
+            self.reset_due();
         }
     }
 
@@ -238,7 +252,7 @@ impl Walk<'_> {
             // Who stands here too long goes on: there is no answer that could be lost.
             false if self.limit_at().is_some_and(|at| at <= self.now) => self.too_long(),
             false => {
-                self.hop("asked again", |_| {});
+                self.event("asked again", |_| {});
                 self.task.due = Some(self.now + effect.timeout + LEASE_MARGIN);
             }
         }
@@ -247,11 +261,11 @@ impl Walk<'_> {
     fn look_at_the_time(&mut self) {
         let over = self.limit_at().is_some_and(|at| at <= self.now);
         match &self.task.state {
-            State::Ready { .. } | State::Waiting { .. } if self.scope.paused => self.park(),
+            State::Ready { .. } | State::Waiting { .. } if self.scope.paused => self.suspend(),
             State::Ready { .. } | State::Waiting { .. } if over => self.too_long(),
             State::Ready { at } if *at <= self.now => self.arrived(),
             State::Waiting { until: Some(until) } if *until <= self.now => self.time_came(*until),
-            State::Ready { .. } | State::Waiting { .. } => self.rest_again(),
+            State::Ready { .. } | State::Waiting { .. } => self.reset_due(),
             State::Doing(_) => {}
             // What ended is due when it is to be removed, or had letters.
             State::Done | State::Failed | State::Cancelled => {
@@ -263,23 +277,23 @@ impl Walk<'_> {
 
     fn time_came(&mut self, until: Timestamp) {
         self.rested();
-        self.happen(Event::Due, "due");
+        self.dispatch(NodeEvent::Due, "due");
         // A new version of the process may have put a node here that waits for no time: the task comes to
         // it anew.
         if self.task.state == (State::Waiting { until: Some(until) }) {
             self.task.state = State::Waiting { until: None };
-            self.happen(Event::Came, "came");
+            self.dispatch(NodeEvent::Came, "came");
         }
     }
 
     fn answered(&mut self, outcome: Outcome) {
-        if let Ok(Answer::Later(later)) = &outcome {
+        if let Ok(ExternalAnswer::Later(later)) = &outcome {
             return self.no_room(later);
         }
         let event = match &outcome {
-            Ok(Answer::Http(answer)) => format!("answered {}", answer.status),
-            Ok(Answer::Told(_)) => "delivered".to_owned(),
-            Ok(Answer::Later(_)) | Err(_) => "no answer".to_owned(),
+            Ok(ExternalAnswer::Http(answer)) => format!("answered {}", answer.status),
+            Ok(ExternalAnswer::Told(_)) => "delivered".to_owned(),
+            Ok(ExternalAnswer::Later(_)) | Err(_) => "no answer".to_owned(),
         };
         self.task.awaits = None;
         self.rested();
@@ -287,7 +301,7 @@ impl Walk<'_> {
         let outcome = self.only_once(outcome);
         // If a new version of the process has put a node here that asks nothing, the task comes to it anew.
         self.task.state = State::Ready { at: self.now };
-        self.happen(Event::Answered(outcome), &event);
+        self.dispatch(NodeEvent::Answered(outcome), &event);
     }
 
     /// What is asked at most once and may have been asked is not asked again: its answer is unknown.
@@ -300,21 +314,21 @@ impl Walk<'_> {
     }
 
     /// Reads one letter. An error is why it changed nothing.
-    fn open(&mut self, word: Word) -> Result<(), Fault> {
+    fn open(&mut self, word: SignalKind) -> Result<(), Fault> {
         match word {
-            Word::Create { .. } | Word::Part { .. } => {
+            SignalKind::Create { .. } | SignalKind::Part { .. } => {
                 Err(Fault::lasting("ref_taken", "the task exists already"))
             }
-            Word::Modify { params } => self.modified(params, "letter"),
-            Word::Answer { visit, ticket, answer } if self.is_awaited(visit, ticket) => {
+            SignalKind::Modify { params } => self.modified(params, "letter"),
+            SignalKind::Answer { visit, ticket, answer } if self.is_awaited(visit, ticket) => {
                 // Where it happened in the other process says nothing here.
                 let answer = answer.map_err(|fault| Fault { node: None, at: None, ..fault });
                 let index = ticket.map(|ticket| ticket.index);
-                self.happen(Event::Replied(Reply { index, answer }), "replied");
+                self.dispatch(NodeEvent::Replied(CallReply { index, answer }), "replied");
                 Ok(())
             }
-            Word::Answer { .. } => Err(Fault::lasting("late_reply", "the call is over")),
-            Word::Order { order, by } => self.ordered(order, &by),
+            SignalKind::Answer { .. } => Err(Fault::lasting("late_reply", "the call is over")),
+            SignalKind::Order { order, by } => self.ordered(order, &by),
         }
     }
 
@@ -334,13 +348,13 @@ impl Walk<'_> {
         if !self.task.state.phase().is_live() {
             return Err(Fault::lasting("task_ended", "the task has ended"));
         }
-        let changes = self.apply(Changes::set(params.clone()))?;
-        let before = self.trail.len();
+        let changes = self.change_params(ParamChanges::set(params.clone()))?;
+        let before = self.events.len();
         if self.is_waiting() {
-            self.happen(Event::Letter(params), event);
+            self.dispatch(NodeEvent::Letter(params), event);
         }
         // Where the node made nothing of it, the trail still says what was changed.
-        match self.trail.get_mut(before) {
+        match self.events.get_mut(before) {
             Some(hop) => {
                 let mut set = shown(&changes.set, &self.task, &self.process.secret);
                 set.merge(&hop.set);
@@ -348,44 +362,44 @@ impl Walk<'_> {
             }
             None => {
                 let set = shown(&changes.set, &self.task, &self.process.secret);
-                self.hop(event, |_| {}).set = set;
+                self.event(event, |_| {}).set = set;
             }
         }
         Ok(())
     }
 
-    fn ordered(&mut self, order: Order, by: &str) -> Result<(), Fault> {
+    fn ordered(&mut self, order: Command, by: &str) -> Result<(), Fault> {
         let event = format!("{} by {by}", order.as_str());
         self.rested();
         let live = self.task.state.phase().is_live();
         match order {
-            Order::Modify { revision: Some(revision), .. } if revision != self.task.revision => {
+            Command::Modify { revision: Some(revision), .. } if revision != self.task.revision => {
                 let message = format!("the task is at revision {}, not {revision}", self.task.revision);
                 Err(Fault::lasting("revision_mismatch", message))
             }
-            Order::Modify { params, .. } => self.modified(params, &event),
+            Command::Modify { params, .. } => self.modified(params, &event),
             // It cannot go its own way: the `each` it belongs to takes the fault `cancelled`.
-            Order::Cancel | Order::Retry | Order::Move { .. } if live && self.task.is_part() => {
+            Command::Cancel | Command::Retry | Command::Move { .. } if live && self.task.is_part() => {
                 self.cancelled(&event);
                 Ok(())
             }
-            Order::Retry => {
+            Command::Retry => {
                 let failed = self.task.fault.as_ref().and_then(|fault| fault.node.clone());
                 self.moved(failed.unwrap_or_else(|| self.task.at.clone()), &event)
             }
-            Order::Move { to } => self.moved(to, &event),
-            Order::Wake | Order::Cancel | Order::Acknowledge { .. } if !live => {
+            Command::Move { to } => self.moved(to, &event),
+            Command::Wake | Command::Cancel | Command::Acknowledge { .. } if !live => {
                 Err(Fault::lasting("task_ended", "the task has ended"))
             }
-            Order::Wake => {
+            Command::Wake => {
                 match self.task.state {
-                    State::Ready { .. } => self.happen(Event::Came, &event),
-                    _ => self.happen(Event::Order(Order::Wake), &event),
+                    State::Ready { .. } => self.dispatch(NodeEvent::Came, &event),
+                    _ => self.dispatch(NodeEvent::Order(Command::Wake), &event),
                 }
                 Ok(())
             }
-            Order::Acknowledge { key } => self.acknowledged(key.as_deref(), by, &event),
-            Order::Cancel => {
+            Command::Acknowledge { key } => self.acknowledged(key.as_deref(), by, &event),
+            Command::Cancel => {
                 self.cancelled(&event);
                 Ok(())
             }
@@ -403,14 +417,14 @@ impl Walk<'_> {
             }
             Some(alarm) => {
                 alarm.acknowledged = Some(Acknowledged { at: self.now, by: by.to_owned() });
-                self.hop(event, |_| {});
+                self.event(event, |_| {});
                 Ok(())
             }
         }
     }
 
     fn cancelled(&mut self, event: &str) {
-        self.hop(event, |_| {});
+        self.event(event, |_| {});
         let fault = Fault::lasting("cancelled", "the task was cancelled");
         self.ended(State::Cancelled, None, Some(fault));
     }
@@ -419,8 +433,8 @@ impl Walk<'_> {
         if self.process.node(&to).is_none() {
             return Err(no_such_node(self.process, &to));
         }
-        self.hop(event, |hop| hop.to = Some(to.clone()));
-        self.stand_on(to);
+        self.event(event, |hop| hop.to = Some(to.clone()));
+        self.enter_node(to);
         self.task.result = None;
         self.task.marks = Marks::default();
         self.arrived();

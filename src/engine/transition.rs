@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::model::fault::Fault;
 use crate::model::params::Params;
-use crate::model::task::{Hop, Letter, Place, Task};
+use crate::model::task::{HistoryEvent, NodePosition, Signal, Task};
 use crate::model::time::Timestamp;
 
 /// The number of a letter in a store.
@@ -17,14 +17,14 @@ pub struct Transition {
     /// The task as it stands next; its `turn` is the one it was claimed under.
     pub task: Task,
     /// Where it stood before; none for a task that is new.
-    pub before: Option<Place>,
+    pub before: Option<NodePosition>,
     /// The revision it was made of. A task that has another one by now has been committed since, by this very
     /// transition perhaps, and it is refused as stale. None: under its turn it holds whatever there is.
     pub base: Option<u64>,
     /// What it writes to others.
-    pub letters: Vec<Letter>,
+    pub signals: Vec<Signal>,
     /// What it did.
-    pub trail: Vec<Hop>,
+    pub events: Vec<HistoryEvent>,
     /// The letters it read, and which of them it refused.
     pub read: Vec<Reading>,
     /// When.
@@ -41,7 +41,7 @@ pub struct Transition {
 #[derive(Clone, Debug, PartialEq)]
 pub struct Reading {
     /// Which.
-    pub letter: LetterId,
+    pub signal: LetterId,
     /// Why it changed nothing, if so.
     pub refused: Option<Fault>,
 }

@@ -19,17 +19,17 @@ use crate::model::params::Params;
 use crate::model::task::Task;
 
 /// What became of a letter: the task after it, or why it changed nothing.
-pub type Read = Result<Arc<Task>, Fault>;
+pub type SignalResult = Result<Arc<Task>, Fault>;
 
 /// What a task replies.
-pub type Reply = Result<Params, Fault>;
+pub type TaskReply = Result<Params, Fault>;
 
 /// Who waits for what.
 #[derive(Debug, Default)]
 pub struct Waiters {
-    letters: Arc<Mutex<HashMap<TaskId, Mail>>>,
+    signals: Arc<Mutex<HashMap<TaskId, Mail>>>,
     ends: Line<Arc<Task>>,
-    replies: Line<Reply>,
+    replies: Line<TaskReply>,
     moves: Line<()>,
 }
 
@@ -39,10 +39,10 @@ struct Mail {
     /// Those whose letter is on its way to the store, and has no number yet.
     posting: BTreeSet<u64>,
     /// Those whose letter is in the store.
-    posted: HashMap<LetterId, oneshot::Sender<Read>>,
+    posted: HashMap<LetterId, oneshot::Sender<SignalResult>>,
     /// What was read while somebody was posting, and the newest ticket then: it may be that very letter. It
     /// is dropped when all who were posting then know their numbers.
-    early: Vec<(u64, LetterId, Read)>,
+    early: Vec<(u64, LetterId, SignalResult)>,
 }
 
 impl Mail {
@@ -50,13 +50,13 @@ impl Mail {
         self.posting.is_empty() && self.posted.is_empty()
     }
 
-    fn read(&mut self, reading: &Reading, read: impl FnOnce() -> Read) {
-        match self.posted.remove(&reading.letter) {
+    fn read(&mut self, reading: &Reading, read: impl FnOnce() -> SignalResult) {
+        match self.posted.remove(&reading.signal) {
             // Who left does not want to know.
             Some(tell) => drop(tell.send(read())),
             None => {
                 if let Some(newest) = self.posting.last() {
-                    self.early.push((*newest, reading.letter, read()));
+                    self.early.push((*newest, reading.signal, read()));
                 }
             }
         }
@@ -73,22 +73,22 @@ impl Waiters {
     /// A place for a letter to `task` that is about to be posted.
     pub fn letter(&self, task: TaskId) -> Posting {
         let ticket = next_ticket();
-        locked(&self.letters).entry(task).or_default().posting.insert(ticket);
-        Posting { letters: Arc::clone(&self.letters), task, ticket, known: None }
+        locked(&self.signals).entry(task).or_default().posting.insert(ticket);
+        Posting { letters: Arc::clone(&self.signals), task, ticket, known: None }
     }
 
     /// Gives a task when it has ended.
-    pub fn end(&self, id: TaskId) -> Told<Arc<Task>> {
+    pub fn end(&self, id: TaskId) -> WaitHandle<Arc<Task>> {
         self.ends.wait(id)
     }
 
     /// Gives what a task replies first; nothing if it ends without a reply.
-    pub fn reply(&self, id: TaskId) -> Told<Reply> {
+    pub fn reply(&self, id: TaskId) -> WaitHandle<TaskReply> {
         self.replies.wait(id)
     }
 
     /// Says so when a task is committed next. Only this runner's commits are seen.
-    pub fn moved(&self, id: TaskId) -> Told<()> {
+    pub fn moved(&self, id: TaskId) -> WaitHandle<()> {
         self.moves.wait(id)
     }
 
@@ -98,7 +98,7 @@ impl Waiters {
         // Cloned for those who want to know, and once for all of them.
         let mut copy = None;
         let mut shared = || Arc::clone(copy.get_or_insert_with(|| Arc::new(task.clone())));
-        if let Some(mail) = locked(&self.letters).get_mut(&task.id) {
+        if let Some(mail) = locked(&self.signals).get_mut(&task.id) {
             for reading in &transition.read {
                 mail.read(reading, || reading.refused.clone().map_or_else(|| Ok(shared()), Err));
             }
@@ -122,7 +122,7 @@ impl Waiters {
 
     /// How much is held: those who wait, and what is remembered for them.
     pub fn held(&self) -> usize {
-        let letters: usize = locked(&self.letters)
+        let letters: usize = locked(&self.signals)
             .values()
             .map(|mail| 1 + mail.posting.len() + mail.posted.len() + mail.early.len())
             .sum();
@@ -141,13 +141,13 @@ pub struct Posting {
 
 impl Posting {
     /// It is in the store under that number. Gives what becomes of it; nothing if nobody will tell any more.
-    pub async fn read(mut self, id: LetterId) -> Option<Read> {
+    pub async fn read(mut self, id: LetterId) -> Option<SignalResult> {
         let told = self.posted(id);
         // `self` lives until then: who stops to wait gives up the place.
         told.await.ok()
     }
 
-    fn posted(&mut self, id: LetterId) -> oneshot::Receiver<Read> {
+    fn posted(&mut self, id: LetterId) -> oneshot::Receiver<SignalResult> {
         let (tell, told) = oneshot::channel();
         let mut letters = locked(&self.letters);
         let mail = letters.entry(self.task).or_default();
@@ -193,7 +193,7 @@ impl<T> Default for Line<T> {
 }
 
 impl<T> Line<T> {
-    fn wait(&self, of: TaskId) -> Told<T> {
+    fn wait(&self, of: TaskId) -> WaitHandle<T> {
         let (tell, told) = oneshot::channel();
         let ticket = next_ticket();
         let mut places = locked(&self.places);
@@ -202,7 +202,7 @@ impl<T> Line<T> {
             places.entry(of).or_default().push((ticket, tell));
         }
         drop(places);
-        Told { places: Arc::clone(&self.places), of, ticket, comes: told }
+        WaitHandle { places: Arc::clone(&self.places), of, ticket, comes: told }
     }
 
     fn tell(&self, of: TaskId, mut what: impl FnMut() -> T) {
@@ -230,14 +230,14 @@ impl<T> Line<T> {
 
 /// What somebody waits for; nothing if it will not come any more. Dropped, it is waited for no longer.
 #[derive(Debug)]
-pub struct Told<T> {
+pub struct WaitHandle<T> {
     places: Places<T>,
     of: TaskId,
     ticket: u64,
     comes: oneshot::Receiver<T>,
 }
 
-impl<T> Future for Told<T> {
+impl<T> Future for WaitHandle<T> {
     type Output = Option<T>;
 
     fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<T>> {
@@ -245,7 +245,7 @@ impl<T> Future for Told<T> {
     }
 }
 
-impl<T> Drop for Told<T> {
+impl<T> Drop for WaitHandle<T> {
     fn drop(&mut self) {
         let mut places = locked(&self.places);
         let Some(waiting) = places.get_mut(&self.of) else { return };

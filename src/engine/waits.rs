@@ -1,6 +1,6 @@
 //! What a task with a value that is about to die waits for, in words, and what a person can do. Pure.
 
-use crate::engine::lives::Living;
+use crate::engine::expiries::ExpiringValue;
 use crate::model::task::Phase;
 use crate::model::time::{Span, Timestamp};
 
@@ -26,7 +26,7 @@ pub struct Around<'a> {
 }
 
 /// What a task waits for, and what a person can do about it.
-pub fn waits_for(living: &Living, around: Around<'_>, now: Timestamp) -> (String, String) {
+pub fn waits_for(living: &ExpiringValue, around: Around<'_>, now: Timestamp) -> (String, String) {
     let it = &living.standing;
     let (process, node) = (&living.address.process, &it.node);
     let show = format!("`beltline show {process} {}` tells more", it.shown);
@@ -81,13 +81,13 @@ pub fn waits_for(living: &Living, around: Around<'_>, now: Timestamp) -> (String
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::engine::lives::Standing;
+    use crate::engine::expiries::ExpiringTask;
     use crate::model::names::{Address, NodeName, ProcessId, Ref, TaskId};
 
     const HOUR: i64 = 3_600_000;
 
-    fn living() -> Living {
-        let standing = Standing {
+    fn living() -> ExpiringValue {
+        let standing = ExpiringTask {
             shown: "a".to_owned(),
             node: NodeName::new("renew").unwrap(),
             since: Timestamp(0),
@@ -97,7 +97,7 @@ mod tests {
             alarm: None,
         };
         let address = Address { process: ProcessId::new("p").unwrap(), reference: Ref::new("a").unwrap() };
-        Living { id: TaskId(1), address, lives: Vec::new(), standing, revision: 0 }
+        ExpiringValue { id: TaskId(1), address, lives: Vec::new(), standing, revision: 0 }
     }
 
     #[test]
@@ -110,20 +110,20 @@ mod tests {
             is_disk_full: false,
             store: None,
         };
-        let said = |change: &dyn Fn(&mut Living), around: Around<'_>| {
+        let said = |change: &dyn Fn(&mut ExpiringValue), around: Around<'_>| {
             let mut task = living();
             change(&mut task);
             let (why, remedy) = waits_for(&task, around, Timestamp(HOUR));
             format!("{why} | {remedy}")
         };
         let standing = |phase, due: Option<i64>| {
-            move |it: &mut Living| {
+            move |it: &mut ExpiringValue| {
                 it.standing.phase = phase;
                 it.standing.due = due.map(Timestamp);
                 it.standing.awaits = None;
             }
         };
-        let same = |_: &mut Living| {};
+        let same = |_: &mut ExpiringValue| {};
         for (said, says) in [
             (said(&same, well), "waits for room at `x` until 1970-01-01T09:00:00Z | `beltline show p a`"),
             (said(&same, Around { is_paused: true, ..well }), "paused | `beltline resume p`"),

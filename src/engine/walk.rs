@@ -14,19 +14,19 @@ use crate::engine::mask::{LINK, RESULT, echoes, scrub, shown};
 use crate::engine::retry::next_try;
 use crate::engine::transition::Reading;
 use crate::model::budget::measured;
-use crate::model::effect::{Ask, Effect};
+use crate::model::effect::{Effect, Request};
 use crate::model::fault::Fault;
 use crate::model::key;
-use crate::model::kind::{AlarmChange, Effects, Event, Verdict};
+use crate::model::kind::{AlarmChange, Changes, Decision, NodeEvent};
 use crate::model::marks::Marks;
 use crate::model::names::{Address, NodeName};
-use crate::model::params::{Changes, Params};
-use crate::model::round::Round;
-use crate::model::scope::{Scope, View};
-use crate::model::task::{Hop, Letter, State, Task, To, Word};
+use crate::model::params::{ParamChanges, Params};
+use crate::model::round::FanOut;
+use crate::model::scope::{EvalContext, ReadSet};
+use crate::model::task::{HistoryEvent, Signal, SignalKind, SignalTarget, State, Task};
 use crate::model::time::{Span, Timestamp};
-use crate::process::admit::admit;
 use crate::process::process::{Node, Process};
+use crate::process::validate::validate_params;
 
 /// How many hops one step may take before the task yields to others.
 pub const HOPS_MAX: usize = 100;
@@ -39,11 +39,11 @@ pub const KEEP_DEFAULT: Span = Span::days(7);
 #[derive(Clone)]
 pub(super) struct Walk<'a> {
     pub(super) process: &'a Process,
-    pub(super) scope: Scope,
+    pub(super) scope: ReadSet,
     pub(super) now: Timestamp,
     pub(super) task: Task,
-    pub(super) letters: Vec<Letter>,
-    pub(super) trail: Vec<Hop>,
+    pub(super) signals: Vec<Signal>,
+    pub(super) events: Vec<HistoryEvent>,
     pub(super) read: Vec<Reading>,
     pub(super) reply: Option<Result<Params, Fault>>,
     pub(super) unread: usize,
@@ -71,8 +71,8 @@ impl Walk<'_> {
     /// The task has just come to its node, unless its process rests.
     pub(super) fn arrived(&mut self) {
         match (self.scope.paused, self.admitted()) {
-            (true, _) => self.park(),
-            (false, Ok(())) => self.happen(Event::Came, "came"),
+            (true, _) => self.suspend(),
+            (false, Ok(())) => self.dispatch(NodeEvent::Came, "came"),
             (false, Err(fault)) => self.failed(fault, "came"),
         }
     }
@@ -83,7 +83,7 @@ impl Walk<'_> {
         if !enters {
             return Ok(());
         }
-        let admitted = admit(self.process, self.task.params.clone()).map_err(|faults| {
+        let admitted = validate_params(self.process, self.task.params.clone()).map_err(|faults| {
             let words: Vec<&str> = faults.iter().map(|(_, fault)| fault.message.as_str()).collect();
             let code = faults.first().map_or("bad_param", |(_, fault)| &fault.code);
             Fault::lasting(code, words.join("; "))
@@ -94,98 +94,101 @@ impl Walk<'_> {
     }
 
     /// Lets `event` happen, and walks on until the task must wait, ask or end.
-    pub(super) fn happen(&mut self, event: Event, name: &str) {
+    pub(super) fn dispatch(&mut self, event: NodeEvent, name: &str) {
         let (mut event, mut name) = (event, name.to_owned());
         for _ in 0..HOPS_MAX {
             let process = self.process;
             let Some(node) = process.node(&self.task.at) else {
-                let fault = self.found(no_such_node(process, &self.task.at));
-                self.hop(&name, |hop| hop.fault = Some(fault.clone()));
+                let fault = self.located(no_such_node(process, &self.task.at));
+                self.event(&name, |hop| hop.fault = Some(fault.clone()));
                 return self.ended(State::Failed, None, Some(fault));
             };
-            let came = event == Event::Came;
-            let view = View { unread: self.unread, ..View::new(self.task.clone(), &self.scope, self.now) };
+            let came = event == NodeEvent::Came;
+            let view = EvalContext {
+                unread: self.unread,
+                ..EvalContext::new(self.task.clone(), &self.scope, self.now)
+            };
             let budget = view.scope.budget;
             let (verdict, spent) = measured(&budget, || node.kind.decide(event, &view));
             let mut verdict = hushed(verdict, &view);
             drop(view);
             if self.scope.misses() {
                 match self.unfetched(came) {
-                    Some(fault) => verdict = Verdict::Fail(fault),
+                    Some(fault) => verdict = Decision::Fail(fault),
                     None => return,
                 }
             }
-            if !self.take(node, verdict, &name) {
+            if !self.apply(node, verdict, &name) {
                 return;
             }
             if self.scope.paused {
-                return self.park();
+                return self.suspend();
             }
             // After much work, others have their turn before the next node.
             if self.wrote_to_itself() || spent.is_much(&budget) {
                 break;
             }
-            (event, name) = (Event::Came, "came".to_owned());
+            (event, name) = (NodeEvent::Came, "came".to_owned());
         }
         self.yields();
     }
 
     /// Does what the node decided; says whether the task came to another node.
-    fn take(&mut self, node: &Node, verdict: Verdict, event: &str) -> bool {
+    fn apply(&mut self, node: &Node, verdict: Decision, event: &str) -> bool {
         let verdict = if self.task.is_part() { as_part(verdict) } else { verdict };
         match verdict {
-            Verdict::Go { to, effects } => match self.keep(effects, event) {
+            Decision::Go { to, effects } => match self.commit_changes(effects, event) {
                 Ok(()) => {
-                    if let Some(hop) = self.trail.last_mut() {
+                    if let Some(hop) = self.events.last_mut() {
                         hop.to = Some(to.clone());
                     }
-                    self.stand_on(to);
+                    self.enter_node(to);
                     true
                 }
                 Err(fault) => self.fail(node, fault, event),
             },
-            Verdict::Do { mut ask, timeout, once, mut effects } => {
+            Decision::Do { mut ask, timeout, once, mut effects } => {
                 let url = effects.asked.take();
-                if let Ask::Http(http) = &mut ask {
+                if let Request::Http(http) = &mut ask {
                     http.fresh = node.retry.times == 1;
                 }
-                match self.keep(effects, event) {
+                match self.commit_changes(effects, event) {
                     Ok(()) => self.asks(Effect { key: String::new(), ask, timeout, once }, url.as_deref()),
                     Err(fault) => return self.fail(node, fault, event),
                 }
                 false
             }
-            Verdict::Wait { until, effects } => match self.keep(effects, event) {
+            Decision::Wait { until, effects } => match self.commit_changes(effects, event) {
                 Ok(()) => {
                     self.task.state = State::Waiting { until };
-                    self.rest_again();
+                    self.reset_due();
                     false
                 }
                 Err(fault) => self.fail(node, fault, event),
             },
-            Verdict::Run { round, letters, said } => self.run(node, *round, letters, said, event),
-            Verdict::Part(came) => {
+            Decision::Run { round, signals: letters, said } => self.run(node, *round, letters, said, event),
+            Decision::Part(came) => {
                 self.reply(Ok(came));
                 self.ended(State::Done, None, None);
                 false
             }
-            Verdict::Stay => {
-                self.rest_again();
+            Decision::Stay => {
+                self.reset_due();
                 false
             }
-            Verdict::End { ok, result, keep } => {
-                self.hop(event, |_| {});
+            Decision::End { ok, result, keep } => {
+                self.event(event, |_| {});
                 let state = if ok { State::Done } else { State::Failed };
                 self.ended(state, result, None);
-                self.keep_for(keep.unwrap_or(KEEP_DEFAULT));
+                self.keep_ended_for(keep.unwrap_or(KEEP_DEFAULT));
                 false
             }
-            Verdict::Fail(fault) => self.fail(node, fault, event),
-            Verdict::TryAgain { fault, otherwise } => {
-                let fault = self.found(fault);
+            Decision::Fail(fault) => self.fail(node, fault, event),
+            Decision::TryAgain { fault, otherwise } => {
+                let fault = self.located(fault);
                 match next_try(&node.retry, &self.task, &fault, self.now) {
                     Some(at) => self.try_again(at, fault, event),
-                    None => return self.take(node, *otherwise, event),
+                    None => return self.apply(node, *otherwise, event),
                 }
                 false
             }
@@ -195,7 +198,7 @@ impl Walk<'_> {
     /// The world is asked; `url` is what the trail says of the address, if it must not say it all.
     fn asks(&mut self, effect: Effect, url: Option<&str>) {
         let asked = self.scrubbed(&asked(&effect.ask, url));
-        if let Some(hop) = self.trail.last_mut() {
+        if let Some(hop) = self.events.last_mut() {
             hop.asked = Some(asked);
         }
         let key = key::idempotency(self.task.id, &self.task.at, self.task.visit);
@@ -208,8 +211,8 @@ impl Walk<'_> {
     fn run(
         &mut self,
         node: &Node,
-        round: Round,
-        letters: Vec<Letter>,
+        round: FanOut,
+        letters: Vec<Signal>,
         said: Option<String>,
         event: &str,
     ) -> bool {
@@ -225,20 +228,20 @@ impl Walk<'_> {
             return self.fail(node, fault, event);
         }
         if said.is_some() {
-            self.hop(event, |_| {}).asked = said;
+            self.event(event, |_| {}).asked = said;
         }
         self.task.state = State::Waiting { until: round.late_at() };
         self.task.round = Some(Arc::new(round));
         for letter in letters {
             self.post(letter);
         }
-        self.rest_again();
+        self.reset_due();
         false
     }
 
     /// A fault passes, goes to `on_error`, or ends the task: decided here, once for all kinds.
     fn fail(&mut self, node: &Node, fault: Fault, event: &str) -> bool {
-        let fault = self.found(fault);
+        let fault = self.located(fault);
         if self.task.is_part() {
             self.ended(State::Failed, None, Some(fault));
             return false;
@@ -248,12 +251,12 @@ impl Walk<'_> {
             return false;
         }
         self.task.fault = Some(fault.clone());
-        let hop = self.hop(event, |_| {});
+        let hop = self.event(event, |_| {});
         hop.fault = Some(fault.clone());
         match &node.on_error {
             Some(to) => {
                 hop.to = Some(to.clone());
-                self.stand_on(to.clone());
+                self.enter_node(to.clone());
                 true
             }
             None => {
@@ -277,31 +280,31 @@ impl Walk<'_> {
     }
 
     fn try_again(&mut self, at: Timestamp, fault: Fault, event: &str) {
-        self.hop(event, |_| {}).fault = Some(fault.clone());
+        self.event(event, |_| {}).fault = Some(fault.clone());
         self.task.fault = Some(fault);
-        self.let_go();
+        self.cancel_calls();
         self.task.attempt += 1;
         self.task.state = State::Ready { at };
-        self.rest_again();
+        self.reset_due();
     }
 
     pub(super) fn too_long(&mut self) {
         let process = self.process;
         let Some(limit) = process.node(&self.task.at).and_then(|node| node.limit.as_ref()) else { return };
         self.rested();
-        self.hop(&format!("stood here for {}", limit.time), |hop| hop.to = Some(limit.next.clone()));
-        self.stand_on(limit.next.clone());
+        self.event(&format!("stood here for {}", limit.time), |hop| hop.to = Some(limit.next.clone()));
+        self.enter_node(limit.next.clone());
         self.arrived();
     }
 
     /// Takes the changes and letters of a verdict, or nothing of it.
-    fn keep(&mut self, effects: Effects, event: &str) -> Result<(), Fault> {
+    fn commit_changes(&mut self, effects: Changes, event: &str) -> Result<(), Fault> {
         self.may_write(&effects.letters)?;
-        let Changes { set, unset } = self.apply(effects.changes)?;
-        let hop = self.hop(event, |_| {});
+        let ParamChanges { set, unset } = self.change_params(effects.changes)?;
+        let hop = self.event(event, |_| {});
         hop.unset = unset;
         let set = shown(&set, &self.task, &self.process.secret);
-        if let Some(hop) = self.trail.last_mut() {
+        if let Some(hop) = self.events.last_mut() {
             hop.set = set;
         }
         self.task.link = effects.link;
@@ -320,7 +323,7 @@ impl Walk<'_> {
         }
         self.reply = effects.reply.or(self.reply.take());
         for letter in effects.letters {
-            if matches!(letter.word, Word::Answer { .. }) {
+            if matches!(letter.word, SignalKind::Answer { .. }) {
                 self.task.caller = None;
             }
             self.post(letter);
@@ -329,7 +332,7 @@ impl Walk<'_> {
     }
 
     /// Makes the changes; gives them with all that is secret in them marked.
-    pub(super) fn apply(&mut self, mut changes: Changes) -> Result<Changes, Fault> {
+    pub(super) fn change_params(&mut self, mut changes: ParamChanges) -> Result<ParamChanges, Fault> {
         if changes.set.is_empty() && changes.unset.is_empty() {
             return Ok(changes);
         }
@@ -351,10 +354,10 @@ impl Walk<'_> {
     }
 
     pub(super) fn ended(&mut self, state: State, result: Option<(Value, Marks)>, fault: Option<Fault>) {
-        let fault = fault.map(|fault| self.found(fault));
+        let fault = fault.map(|fault| self.located(fault));
         // A part leaves nothing behind: what it did stands in the round it belongs to.
         self.gone |= self.task.is_part();
-        self.let_go();
+        self.cancel_calls();
         self.task.state = state;
         let (result, marks) = result.unzip();
         self.task.result = result;
@@ -363,7 +366,7 @@ impl Walk<'_> {
         self.task.progress = None;
         self.task.awaits = None;
         self.task.awaits_since = None;
-        self.keep_for(KEEP_DEFAULT);
+        self.keep_ended_for(KEEP_DEFAULT);
         let none =
             || Fault::lasting("no_reply", format!("process `{}` ended without a reply", self.process.id));
         self.reply(Err(fault.clone().unwrap_or_else(none)));
@@ -375,19 +378,19 @@ impl Walk<'_> {
     /// Answers the caller, if one still waits.
     fn reply(&mut self, answer: Result<Params, Fault>) {
         if let Some(caller) = self.task.caller.take() {
-            let word = Word::answer(&caller, answer);
-            self.post(Letter { to: To::Task(caller.task), word });
+            let word = SignalKind::answer(&caller, answer);
+            self.post(Signal { to: SignalTarget::Task(caller.task), word });
         }
     }
 
     /// An ended task is due when it is to be removed.
-    fn keep_for(&mut self, span: Span) {
+    fn keep_ended_for(&mut self, span: Span) {
         self.task.kept_until = Some(self.now + span);
         self.task.due = self.task.kept_until;
     }
 
-    pub(super) fn stand_on(&mut self, node: NodeName) {
-        self.let_go();
+    pub(super) fn enter_node(&mut self, node: NodeName) {
+        self.cancel_calls();
         self.task.at = node;
         self.task.visit += 1;
         self.task.attempt = 0;
@@ -403,7 +406,7 @@ impl Walk<'_> {
     }
 
     /// Sets `due` as the state has it.
-    pub(super) fn rest_again(&mut self) {
+    pub(super) fn reset_due(&mut self) {
         let due = match &self.task.state {
             State::Ready { at } => Some(*at),
             State::Waiting { until } => *until,
@@ -416,7 +419,7 @@ impl Walk<'_> {
     }
 
     /// The process is paused: nobody looks at the task until it is roused.
-    pub(super) fn park(&mut self) {
+    pub(super) fn suspend(&mut self) {
         self.task.due = None;
     }
 
@@ -434,7 +437,7 @@ impl Walk<'_> {
     }
 
     /// The fault with its place and time, and without secrets.
-    fn found(&self, mut fault: Fault) -> Fault {
+    fn located(&self, mut fault: Fault) -> Fault {
         fault.message = self.scrubbed(&fault.message);
         fault.code = self.scrubbed(&fault.code);
         fault.node = fault.node.or_else(|| Some(self.task.at.clone()));
@@ -446,8 +449,8 @@ impl Walk<'_> {
         scrub(text, &self.task, &self.process.secret)
     }
 
-    pub(super) fn hop(&mut self, event: &str, fill: impl FnOnce(&mut Hop)) -> &mut Hop {
-        let mut hop = Hop {
+    pub(super) fn event(&mut self, event: &str, fill: impl FnOnce(&mut HistoryEvent)) -> &mut HistoryEvent {
+        let mut hop = HistoryEvent {
             at: self.now,
             node: self.task.at.clone(),
             event: event.to_owned(),
@@ -459,17 +462,17 @@ impl Walk<'_> {
             fault: None,
         };
         fill(&mut hop);
-        self.trail.push(hop);
-        self.trail.last_mut().expect("a hop was pushed just now")
+        self.events.push(hop);
+        self.events.last_mut().expect("a hop was pushed just now")
     }
 }
 
 /// What a node decided, with nothing secret in what it says went wrong.
-fn hushed(verdict: Verdict, view: &View) -> Verdict {
+fn hushed(verdict: Decision, view: &EvalContext) -> Decision {
     match verdict {
-        Verdict::Fail(fault) => Verdict::Fail(view.hushed(fault)),
-        Verdict::TryAgain { fault, otherwise } => {
-            Verdict::TryAgain { fault: view.hushed(fault), otherwise: Box::new(hushed(*otherwise, view)) }
+        Decision::Fail(fault) => Decision::Fail(view.hushed(fault)),
+        Decision::TryAgain { fault, otherwise } => {
+            Decision::TryAgain { fault: view.hushed(fault), otherwise: Box::new(hushed(*otherwise, view)) }
         }
         other => other,
     }
@@ -477,15 +480,15 @@ fn hushed(verdict: Verdict, view: &View) -> Verdict {
 
 /// What a part may do is to run its calls. If a new version of the process has put another kind of node in
 /// the place of its `each`, it ends.
-fn as_part(verdict: Verdict) -> Verdict {
+fn as_part(verdict: Decision) -> Decision {
     match verdict {
-        Verdict::Run { .. } | Verdict::Part(_) | Verdict::Stay | Verdict::Fail(_) => verdict,
-        Verdict::Go { .. }
-        | Verdict::Do { .. }
-        | Verdict::Wait { .. }
-        | Verdict::End { .. }
-        | Verdict::TryAgain { .. } => {
-            Verdict::Fail(Fault::lasting("no_such_node", "the node is no `each` any more"))
+        Decision::Run { .. } | Decision::Part(_) | Decision::Stay | Decision::Fail(_) => verdict,
+        Decision::Go { .. }
+        | Decision::Do { .. }
+        | Decision::Wait { .. }
+        | Decision::End { .. }
+        | Decision::TryAgain { .. } => {
+            Decision::Fail(Fault::lasting("no_such_node", "the node is no `each` any more"))
         }
     }
 }

@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use serde::{Deserialize, Serialize};
 use tokio::sync::{Mutex as AsyncMutex, Notify};
 
-use crate::engine::edges::{Clock, Record, Shelf, Store, StoreError};
+use crate::engine::ports::{Clock, Collection, Record, Store, StoreError};
 use crate::model::names::TaskId;
 use crate::model::steps::{ClockStep, Steps};
 use crate::model::time::{Span, Timestamp};
@@ -82,7 +82,7 @@ impl Wall {
             if state.is_kept {
                 return Ok(now);
             }
-            match store.keep(vec![record(&state.kept, now)?]).await {
+            match store.put(vec![record(&state.kept, now)?]).await {
                 Ok(()) => state.is_kept = true,
                 Err(error) => {
                     tracing::error!(%error, "that the clock was set is not kept yet");
@@ -133,13 +133,13 @@ impl Wall {
             }
         }
         state.kept.mended = many;
-        store.keep(vec![record(&state.kept, now)?]).await?;
+        store.put(vec![record(&state.kept, now)?]).await?;
         Ok(true)
     }
 
     /// What is kept, and whether the clock stands before the newest moment in the store.
     async fn open(&self, state: &mut State, store: &dyn Store, clock: &dyn Clock) -> Result<(), StoreError> {
-        if let Some(record) = store.record(Shelf::Clock, NAME).await? {
+        if let Some(record) = store.record(Collection::Clock, NAME).await? {
             state.kept = serde_json::from_value(record.value).unwrap_or_else(|error| {
                 tracing::error!(%error, "the steps of the clock cannot be read; they begin anew");
                 Kept::default()
@@ -192,10 +192,10 @@ async fn newest(store: &dyn Store, kept: &Kept) -> (Option<Timestamp>, u64) {
     // One that cannot be read says nothing of the clock.
     let entries =
         store.events(after, usize::try_from(ENTRIES).unwrap_or(usize::MAX)).await.unwrap_or_default();
-    (entries.iter().rev().find_map(|it| it.hops.last()).map(|it| it.at), last)
+    (entries.iter().rev().find_map(|it| it.events.last()).map(|it| it.at), last)
 }
 
 fn record(kept: &Kept, at: Timestamp) -> Result<Record, StoreError> {
     let value = serde_json::to_value(kept).map_err(|error| StoreError::Corrupt(error.to_string()))?;
-    Ok(Record { shelf: Shelf::Clock, name: NAME.to_owned(), value, at })
+    Ok(Record { shelf: Collection::Clock, name: NAME.to_owned(), value, at })
 }

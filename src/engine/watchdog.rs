@@ -1,6 +1,6 @@
 //! [`Watchdog`]: whoever is to be told of a value that is about to die is told, whatever node its task stands
 //! on and why. Pure: what is due to be told is decided here; who tells it, and keeps that it was told, is the
-//! desk.
+//! service.
 //!
 //! A process that looks after its values raises its own alarm; where that is open and somebody was told, or
 //! it is being told, this one keeps silent. It is for the task that cannot: its host is closed, there is no
@@ -13,10 +13,10 @@ use std::collections::{BTreeMap, HashMap};
 
 use serde::{Deserialize, Serialize};
 
-use crate::engine::lives::{Living, Standing};
+use crate::engine::expiries::{ExpiringTask, ExpiringValue};
 use crate::model::names::TaskId;
 use crate::model::time::{Span, Ticks, Timestamp};
-use crate::process::life::Life;
+use crate::process::expiry::Life;
 
 /// The process's own alarm has so long to go first, or a tenth of what is left of the value's life.
 const GRACE_MAX: Span = Span::secs(30);
@@ -34,11 +34,11 @@ const TELLING_MAX: Span = Span::mins(1);
 const AHEAD_MIN: Span = Span::mins(1);
 
 /// A value: of which task, and which of its params.
-pub type Key = (TaskId, String);
+pub type ExpiryKey = (TaskId, String);
 
 /// What was told of a value. Kept on a shelf when the store takes it, and in memory.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Told {
+pub struct ExpiryNotices {
     /// The value, by its death: a renewed one has another.
     pub dies_at: Timestamp,
     /// When it was found.
@@ -59,22 +59,22 @@ pub struct Told {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Notice {
     /// A value needs a person, for the first time or still.
-    Raise(Box<Living>, Life),
+    Raise(Box<ExpiringValue>, Life),
     /// It was renewed; those who were reached are told that, unless the process does it.
-    Resolve(Box<Living>, Life, Told),
+    Resolve(Box<ExpiringValue>, Life, ExpiryNotices),
     /// Its task, or its value, is not among those that are known. What was told of it stays, until it is
     /// forgotten.
-    Gone(Key),
+    Gone(ExpiryKey),
 }
 
 /// What was told, and what must be looked at.
 #[derive(Debug, Default)]
 pub struct Watchdog {
-    told: BTreeMap<Key, Told>,
+    told: BTreeMap<ExpiryKey, ExpiryNotices>,
     /// Values that need a person and have some time yet.
-    seen: HashMap<Key, Seen>,
+    seen: HashMap<ExpiryKey, Seen>,
     /// Values that were born ahead of the clock.
-    ahead: HashMap<Key, Seen>,
+    ahead: HashMap<ExpiryKey, Seen>,
 }
 
 /// A value that was found, and until when nobody is told of it.
@@ -86,22 +86,22 @@ struct Seen {
 
 impl Watchdog {
     /// What was told before a restart.
-    pub fn load(&mut self, key: Key, told: Told) {
+    pub fn load(&mut self, key: ExpiryKey, told: ExpiryNotices) {
         self.told.insert(key, told);
     }
 
     /// All that was told and is not over.
-    pub fn open(&self) -> impl Iterator<Item = (&Key, &Told)> {
+    pub fn open(&self) -> impl Iterator<Item = (&ExpiryKey, &ExpiryNotices)> {
         self.told.iter().filter(|(_, told)| !told.by_process)
     }
 
     /// What was told of that value.
-    pub fn told(&self, key: &Key) -> Option<&Told> {
+    pub fn told(&self, key: &ExpiryKey) -> Option<&ExpiryNotices> {
         self.told.get(key)
     }
 
     /// The clock may have been set back: these tasks have values that were born ahead of it.
-    pub fn saw_ahead(&mut self, now: Timestamp, tick: Ticks, living: &[Living]) {
+    pub fn saw_ahead(&mut self, now: Timestamp, tick: Ticks, living: &[ExpiringValue]) {
         for it in living {
             for life in it.lives.iter().filter(|life| is_ahead(life, now)) {
                 let seen = Seen { dies_at: life.dies_at, until: tick + OVERDUE };
@@ -116,8 +116,8 @@ impl Watchdog {
         &mut self,
         now: Timestamp,
         tick: Ticks,
-        due: &[Living],
-        of: impl Fn(TaskId) -> Option<Living>,
+        due: &[ExpiringValue],
+        of: impl Fn(TaskId) -> Option<ExpiringValue>,
     ) -> Vec<Notice> {
         let mut notices = self.look_at_told(now, &of);
         let mut seen = HashMap::new();
@@ -158,7 +158,7 @@ impl Watchdog {
     }
 
     /// What became of a try to tell it.
-    pub fn heard(&mut self, key: &Key, now: Timestamp, outcome: Result<Vec<String>, String>) {
+    pub fn heard(&mut self, key: &ExpiryKey, now: Timestamp, outcome: Result<Vec<String>, String>) {
         let Some(told) = self.told.get_mut(key) else { return };
         match outcome {
             Ok(channels) => {
@@ -173,12 +173,12 @@ impl Watchdog {
     }
 
     /// Nobody needs to hear of that value any more.
-    pub fn forget(&mut self, key: &Key) {
+    pub fn forget(&mut self, key: &ExpiryKey) {
         self.told.remove(key);
     }
 
-    fn raise(&mut self, now: Timestamp, living: &Living, life: &Life) -> Notice {
-        let told = Told {
+    fn raise(&mut self, now: Timestamp, living: &ExpiringValue, life: &Life) -> Notice {
+        let told = ExpiryNotices {
             dies_at: life.dies_at,
             since: now,
             tried_at: now,
@@ -191,7 +191,7 @@ impl Watchdog {
         Notice::Raise(Box::new(living.clone()), life.clone())
     }
 
-    fn look_at_told(&mut self, now: Timestamp, of: impl Fn(TaskId) -> Option<Living>) -> Vec<Notice> {
+    fn look_at_told(&mut self, now: Timestamp, of: impl Fn(TaskId) -> Option<ExpiringValue>) -> Vec<Notice> {
         let mut notices = Vec::new();
         let mut over = Vec::new();
         for (key, told) in &mut self.told {
@@ -224,20 +224,20 @@ impl Watchdog {
     }
 }
 
-fn again_at(told: &Told) -> Timestamp {
+fn again_at(told: &ExpiryNotices) -> Timestamp {
     match told.told_at.filter(|_| told.trouble.is_none()) {
         Some(_) => told.tried_at + REMIND,
         None => told.tried_at + AGAIN,
     }
 }
 
-fn with_life(living: Living, param: &str) -> Option<(Living, Life)> {
+fn with_life(living: ExpiringValue, param: &str) -> Option<(ExpiringValue, Life)> {
     let life = living.lives.iter().find(|it| it.param == param).cloned()?;
     Some((living, life))
 }
 
 /// The process itself has told somebody, or is about to.
-fn is_covered(standing: &Standing, now: Timestamp) -> bool {
+fn is_covered(standing: &ExpiringTask, now: Timestamp) -> bool {
     let is_moving = standing.due.is_some_and(|due| due + TELLING_MAX > now);
     standing.alarm.is_some_and(|is_told| is_told || is_moving)
 }
@@ -261,7 +261,7 @@ fn grace(life: &Life) -> Span {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::engine::lives::Standing;
+    use crate::engine::expiries::ExpiringTask;
     use crate::model::names::{Address, NodeName, ProcessId, Ref};
     use crate::model::task::Phase;
 
@@ -278,8 +278,8 @@ mod tests {
         }
     }
 
-    fn living(born: i64, alarm: Option<bool>) -> Living {
-        let standing = Standing {
+    fn living(born: i64, alarm: Option<bool>) -> ExpiringValue {
+        let standing = ExpiringTask {
             shown: "a".to_owned(),
             node: NodeName::new("renew").unwrap(),
             since: Timestamp(born),
@@ -289,17 +289,17 @@ mod tests {
             alarm,
         };
         let address = Address { process: ProcessId::new("p").unwrap(), reference: Ref::new("a").unwrap() };
-        Living { id: TaskId(1), address, lives: vec![life(born)], standing, revision: 0 }
+        ExpiringValue { id: TaskId(1), address, lives: vec![life(born)], standing, revision: 0 }
     }
 
-    fn key() -> Key {
+    fn key() -> ExpiryKey {
         (TaskId(1), "token".to_owned())
     }
 
     /// What is told at `now` of that task, in a letter each; what is raised reaches somebody, if it may.
-    fn look(dog: &mut Watchdog, now: i64, task: Option<&Living>, reaches: bool) -> String {
+    fn look(dog: &mut Watchdog, now: i64, task: Option<&ExpiringValue>, reaches: bool) -> String {
         let (tick, now) = (Ticks(now.unsigned_abs()), Timestamp(now));
-        let due: Vec<Living> = task.filter(|it| it.warn_at() <= now).cloned().into_iter().collect();
+        let due: Vec<ExpiringValue> = task.filter(|it| it.warn_at() <= now).cloned().into_iter().collect();
         let notices = dog.look(now, tick, &due, |_| task.cloned());
         let mut said = String::new();
         for notice in notices {
@@ -396,7 +396,7 @@ mod tests {
     fn a_life_of_half_a_minute_has_no_half_minute_of_grace() {
         let mut dog = Watchdog::default();
         let short = Life { dies_at: Timestamp(30_000), warn_at: Timestamp(25_000), ..life(0) };
-        let task = Living { lives: vec![short], ..living(0, None) };
+        let task = ExpiringValue { lives: vec![short], ..living(0, None) };
         assert_eq!(look(&mut dog, 25_400, Some(&task), true), "");
         assert_eq!(look(&mut dog, 25_500, Some(&task), true), "R");
     }

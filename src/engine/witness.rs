@@ -13,7 +13,7 @@ pub const DEATHS_MAX: u32 = 2;
 
 /// Where a decision is made. Each place has one at a time.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Place {
+pub enum WitnessPlace {
     /// Those of a batch, one after the other: it is not known which was under way.
     Batch,
     /// One alone, as the engine died under it before.
@@ -25,7 +25,7 @@ pub enum Place {
 /// Keeps which tasks are being decided.
 pub trait Witness: Send + Sync + fmt::Debug {
     /// From now on these are decided at that place, and none of those before.
-    fn begin(&self, place: Place, tasks: &[TaskId]);
+    fn begin(&self, place: WitnessPlace, tasks: &[TaskId]);
     /// Under how many decisions of that task the engine has died since it was decided last.
     fn deaths(&self, task: TaskId) -> u32;
     /// The task is decided.
@@ -39,7 +39,7 @@ pub trait Witness: Send + Sync + fmt::Debug {
 pub struct Unwitnessed;
 
 impl Witness for Unwitnessed {
-    fn begin(&self, _: Place, _: &[TaskId]) {}
+    fn begin(&self, _: WitnessPlace, _: &[TaskId]) {}
     fn deaths(&self, _: TaskId) -> u32 {
         0
     }

@@ -1,7 +1,7 @@
 //! [`Blocks`]: a text with blocks and helpers, for handlebars.
 //!
 //! Handlebars never sees our paths: whatever does not depend on the item of an `#each` or `#with` is read by
-//! us, through helpers of our own that look into the [`View`] only when they are reached. So a branch that
+//! us, through helpers of our own that look into the [`EvalContext`] only when they are reached. So a branch that
 //! is not taken asks for nothing, a missing name is a fault that names it, and other tasks can be read
 //! everywhere. In `#if` and `#unless` what is missing counts as false; that is what they are for.
 
@@ -26,7 +26,7 @@ use crate::model::look::{as_text, is_missing, null, refuse_marks};
 use crate::model::makers::{Maker, Order, TAG_STEPS, argument, draw, failed, is_true, length};
 use crate::model::mistake::Mistake;
 use crate::model::scan::Part;
-use crate::model::scope::View;
+use crate::model::scope::EvalContext;
 use crate::model::tags::{self, Rewritten};
 use crate::model::uses::Uses;
 
@@ -64,7 +64,7 @@ impl Blocks {
     }
 
     /// The text with everything filled in. A panic of a library is a fault of this text.
-    pub(crate) fn fill(&self, view: &View, encode: bool) -> Result<String, Fault> {
+    pub(crate) fn fill(&self, view: &EvalContext, encode: bool) -> Result<String, Fault> {
         let fill = AssertUnwindSafe(|| self.filled(view, encode));
         let filled = within(&view.scope.budget, || match noted(&self.text, || catch_unwind(fill)) {
             // Whatever handlebars made of it: where the budget ran out, that is what happened.
@@ -77,7 +77,7 @@ impl Blocks {
         filled.map_err(|fault| named(fault, &self.text))
     }
 
-    fn filled(&self, view: &View, encode: bool) -> Result<String, Fault> {
+    fn filled(&self, view: &EvalContext, encode: bool) -> Result<String, Fault> {
         let params = match self.rewritten.reads_up {
             true => {
                 let all = view.task.params.map();
@@ -210,7 +210,7 @@ impl Word {
 struct Local<'a> {
     word: Word,
     holes: &'a [Hole],
-    view: &'a View,
+    view: &'a EvalContext,
     slot: &'a Mutex<Option<Fault>>,
     encode: bool,
 }

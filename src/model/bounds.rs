@@ -16,7 +16,7 @@ pub struct Bounds {
     /// The runner stops, and asks the world nothing any more.
     pub asks_nothing: bool,
     /// How many tasks may be born in processes that are full or nearly so.
-    pub rooms: BTreeMap<ProcessId, Room>,
+    pub rooms: BTreeMap<ProcessId, ProcessBounds>,
 }
 
 /// How far a step follows reads of other tasks: each of them is known only after those before it.
@@ -33,7 +33,7 @@ pub enum Reads {
 
 /// The room in a process.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Room {
+pub struct ProcessBounds {
     /// So many tasks may be born in this step.
     pub left: u64,
     /// So many may live at once; 0 where the process is being deleted.

@@ -6,11 +6,11 @@ use crate::model::budget::{Budget, CODE, measured};
 use crate::model::example::view;
 use crate::model::expr::Expr;
 use crate::model::fault::Fault;
-use crate::model::scope::View;
-use crate::model::text::Text;
-use crate::model::value::Draft;
+use crate::model::scope::EvalContext;
+use crate::model::text::StringTemplate;
+use crate::model::value::ValueTemplate;
 
-fn eval(text: &str, view: &View) -> Result<Value, Fault> {
+fn eval(text: &str, view: &EvalContext) -> Result<Value, Fault> {
     Expr::parse(text).unwrap_or_else(|it| panic!("{text}: {it}")).eval(view)
 }
 
@@ -19,7 +19,7 @@ fn rows(many: u64) -> Value {
     (0..many).map(|id| json!({"id": id, "name": format!("lead {id}")})).collect()
 }
 
-fn large() -> View {
+fn large() -> EvalContext {
     view(json!({
         "text": "x".repeat(20_000), "n": 7, "rows": rows(150),
         "list": (0..5_000).collect::<Vec<u64>>(),
@@ -50,16 +50,17 @@ fn a_text_that_costs_too_much_ends_with_a_fault_that_names_it() {
                 {{/each}}{{/each}}{{/each}}";
     let asks = each(&each(&each("{{#if (eq this.id ../id)}}{{/if}}")));
     for text in [thrice.as_str(), silent.as_str(), item, asks.as_str()] {
-        let fault = Text::parse(text).unwrap().fill(&view).expect_err(text);
+        let fault = StringTemplate::parse(text).unwrap().fill(&view).expect_err(text);
         assert_eq!(fault.code, CODE, "{text}: {}", fault.message);
         assert!(fault.message.starts_with("`{{#each params.rows}}"), "{text}: {}", fault.message);
     }
-    let twice = Text::parse(&each("{{params.n}}{{#if name}},{{/if}}")).unwrap().fill(&view).unwrap();
+    let twice =
+        StringTemplate::parse(&each("{{params.n}}{{#if name}},{{/if}}")).unwrap().fill(&view).unwrap();
     assert_eq!(twice.len(), 300, "the control");
     let long = "{{text}}".repeat(20_000);
-    assert_eq!(Text::parse(&long).unwrap().fill(&view).unwrap_err().code, CODE);
+    assert_eq!(StringTemplate::parse(&long).unwrap().fill(&view).unwrap_err().code, CODE);
     let many: Value = (0..20_000).map(|_| json!("{{text}}")).collect();
-    assert_eq!(Draft::new(&many).unwrap().fill(&view).unwrap_err().code, CODE);
+    assert_eq!(ValueTemplate::new(&many).unwrap().fill(&view).unwrap_err().code, CODE);
 }
 
 #[test]

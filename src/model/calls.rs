@@ -3,7 +3,7 @@
 
 use minijinja::machinery::ast::{Call, CallArg, Expr, Filter, Test};
 
-use crate::model::filters::spec::Spec;
+use crate::model::filters::spec::FilterSpec;
 use crate::model::filters::takes::{Bound, bind};
 use crate::model::filters::{all, foreign, methods};
 use crate::model::mistake::Mistake;
@@ -41,7 +41,7 @@ impl Writer {
 
     /// What stands in the brackets, in the order of the filter or test. `map` and its like have the name of
     /// another one there, and its brackets.
-    fn brackets(&mut self, spec: &'static Spec, name: &str, args: &[CallArg], whole: &Expr) -> Done {
+    fn brackets(&mut self, spec: &'static FilterSpec, name: &str, args: &[CallArg], whole: &Expr) -> Done {
         let by_attribute = matches!(spec.name, "selectattr" | "rejectattr");
         let (inner, rest) = match (spec.name, args) {
             ("map", [CallArg::Pos(inner), rest @ ..]) => (filter_of(&literal(inner, whole)?, whole)?, rest),
@@ -180,7 +180,7 @@ impl Writer {
 }
 
 /// The filter of that name.
-fn filter_of(name: &str, whole: &Expr) -> Result<&'static Spec, Mistake> {
+fn filter_of(name: &str, whole: &Expr) -> Result<&'static FilterSpec, Mistake> {
     if let Some(spec) = all::filter(name).filter(|it| !it.about.is_empty()) {
         return Ok(spec);
     }
@@ -189,7 +189,7 @@ fn filter_of(name: &str, whole: &Expr) -> Result<&'static Spec, Mistake> {
 }
 
 /// The test of that name.
-fn test_of(name: &str, whole: &Expr) -> Result<&'static Spec, Mistake> {
+fn test_of(name: &str, whole: &Expr) -> Result<&'static FilterSpec, Mistake> {
     if let Some(spec) = all::test(name) {
         return Ok(spec);
     }

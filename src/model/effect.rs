@@ -19,7 +19,7 @@ pub struct Effect {
     /// The same for every asking on the same visit of the same task to the same node.
     pub key: String,
     /// The request.
-    pub ask: Ask,
+    pub ask: Request,
     /// How long the world may take over all of it.
     pub timeout: Span,
     /// Ask at most once: a lost answer is the fault `outcome_unknown`.
@@ -29,17 +29,17 @@ pub struct Effect {
 /// One request to the outside.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
-pub enum Ask {
+pub enum Request {
     /// An HTTP request.
-    Http(Box<HttpAsk>),
+    Http(Box<HttpRequest>),
     /// A message to a person.
-    Tell(TellAsk),
+    Tell(Notification),
 }
 
 /// An HTTP request. Any text in it may hold marks of secrets.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[expect(clippy::struct_excessive_bools, reason = "each says one thing of how it is asked")]
-pub struct HttpAsk {
+pub struct HttpRequest {
     /// `GET`, `POST`, ….
     pub method: String,
     /// Absolute, `http` or `https`.
@@ -53,7 +53,7 @@ pub struct HttpAsk {
     /// What it carries.
     pub body: Body,
     /// How the answer is read.
-    pub accept: Accept,
+    pub accept: BodyFormat,
     /// The largest answer taken, in bytes after decompression.
     pub bytes_max: u64,
     /// How many redirects are followed; each is checked like the first address. 0: none, a 3xx is the answer.
@@ -65,13 +65,13 @@ pub struct HttpAsk {
     pub oauth_hosts_only: bool,
     /// Who asks, and who is trusted, if not as usual.
     #[serde(default)]
-    pub tls: Option<Tls>,
+    pub tls: Option<ClientTls>,
     /// How much of it may happen at once.
     #[serde(default)]
     pub pace: Option<Pace>,
     /// Which page of a list it is, if it is one of several.
     #[serde(default)]
-    pub page: Option<Page>,
+    pub page: Option<PageRequest>,
     /// Nobody looks at the body of the answer: whatever it is, nothing is wrong with it.
     #[serde(default)]
     pub unread: bool,
@@ -83,7 +83,7 @@ pub struct HttpAsk {
 
 /// Certificates, in PEM; each may be the mark of a secret.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-pub struct Tls {
+pub struct ClientTls {
     /// The client's certificate, with those between it and its CA.
     pub cert: Option<String>,
     /// The certificate's private key.
@@ -105,7 +105,7 @@ pub struct Pace {
 
 /// One page of a list.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct Page {
+pub struct PageRequest {
     /// From 1.
     pub number: u32,
     /// The address the page before gave for this one: whole, or from where that page was.
@@ -180,7 +180,7 @@ pub struct Signing {
     /// What stands before the signature.
     pub prefix: Vec<Ingredient>,
     /// How the signature is written.
-    pub encoding: Encoding,
+    pub encoding: SignatureEncoding,
     /// More headers that the receiver needs, such as the time.
     pub headers: Vec<(String, Vec<Ingredient>)>,
 }
@@ -269,7 +269,7 @@ pub enum HashName {
 /// How bytes are written.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(rename_all = "lowercase")]
-pub enum Encoding {
+pub enum SignatureEncoding {
     /// In hex.
     #[default]
     Hex,
@@ -297,7 +297,7 @@ pub enum Body {
         content: Content,
     },
     /// Parts, as browsers send files.
-    Multipart(Vec<Part>),
+    Multipart(Vec<MultipartField>),
     /// XML, made of a value (see [`crate::model::xml`]).
     Xml(Value),
     /// XML as it is; secrets are escaped when they are opened.
@@ -306,7 +306,7 @@ pub enum Body {
 
 /// One part of several.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct Part {
+pub struct MultipartField {
     /// The field.
     pub name: String,
     /// What is in it.
@@ -330,7 +330,7 @@ pub enum Content {
 /// How an answer's body is read.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(rename_all = "lowercase")]
-pub enum Accept {
+pub enum BodyFormat {
     /// JSON if it says so or parses, else text.
     #[default]
     Auto,
@@ -346,7 +346,7 @@ pub enum Accept {
 
 /// A message to a person, by the channels named.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-pub struct TellAsk {
+pub struct Notification {
     /// Names of channels, in the order they are tried.
     pub channels: Vec<String>,
     /// All of them, not the first that delivers.
@@ -363,7 +363,7 @@ pub struct TellAsk {
     pub serial: String,
     /// What it speaks of, so that many of one kind become one. None: it goes out by itself.
     #[serde(default)]
-    pub about: Option<Box<About>>,
+    pub about: Option<Box<NotificationSubject>>,
     /// It tells a secret, which its node may reveal: nothing of it goes into the log.
     #[serde(default, skip_serializing_if = "is_false")]
     pub reveals: bool,
@@ -376,7 +376,7 @@ fn is_false(it: &bool) -> bool {
 
 /// What a message speaks of.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct About {
+pub struct NotificationSubject {
     /// The process.
     pub process: ProcessId,
     /// The node that tells.
@@ -394,23 +394,23 @@ pub struct About {
 }
 
 /// What the world answered, or why it did not.
-pub type Outcome = Result<Answer, Fault>;
+pub type Outcome = Result<ExternalAnswer, Fault>;
 
 /// An answer of the world.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
-pub enum Answer {
-    /// To [`Ask::Http`].
+pub enum ExternalAnswer {
+    /// To [`Request::Http`].
     Http(HttpAnswer),
-    /// To [`Ask::Tell`]: at least one channel delivered.
+    /// To [`Request::Tell`]: at least one channel delivered.
     Told(Vec<Delivery>),
     /// Nothing was asked: there was no room. To be asked again then, as the same try.
-    Later(Later),
+    Later(EarlierUntil),
 }
 
 /// When there will be room.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Later {
+pub struct EarlierUntil {
     /// The moment.
     pub until: Timestamp,
     /// What is full, as people know it.

@@ -1,4 +1,4 @@
-//! [`Entry`]: what the manual says of one fault. [`Group`]: of what it speaks.
+//! [`FaultEntry`]: what the manual says of one fault. [`Group`]: of what it speaks.
 
 use crate::model::fault::Class;
 
@@ -32,7 +32,7 @@ impl Group {
 
 /// What the manual says of one fault.
 #[derive(Clone, Copy, Debug)]
-pub struct Entry {
+pub struct FaultEntry {
     /// The stable word.
     pub code: &'static str,
     /// Of what it speaks.
@@ -49,52 +49,52 @@ pub struct Entry {
     pub outside: bool,
 }
 
-impl Entry {
+impl FaultEntry {
     /// A fault that an example makes by itself.
-    pub const fn new(code: &'static str, class: Class, about: &'static str) -> Entry {
+    pub const fn new(code: &'static str, class: Class, about: &'static str) -> FaultEntry {
         let (group, class) = (Group::Value, Some(class));
-        Entry { code, group, class, about, remedy: "", example: "", outside: false }
+        FaultEntry { code, group, class, about, remedy: "", example: "", outside: false }
     }
 
     /// The same, of a request that the world performs.
     #[must_use]
-    pub const fn of_request(self) -> Entry {
-        Entry { group: Group::Request, outside: true, ..self }
+    pub const fn of_request(self) -> FaultEntry {
+        FaultEntry { group: Group::Request, outside: true, ..self }
     }
 
     /// The same, of a message that the world brings.
     #[must_use]
-    pub const fn of_person(self) -> Entry {
-        Entry { group: Group::Person, outside: true, ..self }
+    pub const fn of_person(self) -> FaultEntry {
+        FaultEntry { group: Group::Person, outside: true, ..self }
     }
 
     /// The same, of another task.
     #[must_use]
-    pub const fn of_task(self) -> Entry {
-        Entry { group: Group::Task, ..self }
+    pub const fn of_task(self) -> FaultEntry {
+        FaultEntry { group: Group::Task, ..self }
     }
 
     /// The same; the example makes it without the world's help.
     #[must_use]
-    pub const fn inside(self) -> Entry {
-        Entry { outside: false, ..self }
+    pub const fn inside(self) -> FaultEntry {
+        FaultEntry { outside: false, ..self }
     }
 
     /// The same, with a class that depends on what happened.
     #[must_use]
-    pub const fn of_any_class(self) -> Entry {
-        Entry { class: None, ..self }
+    pub const fn of_any_class(self) -> FaultEntry {
+        FaultEntry { class: None, ..self }
     }
 
     /// The same, with what to do about it.
     #[must_use]
-    pub const fn remedy(self, remedy: &'static str) -> Entry {
-        Entry { remedy, ..self }
+    pub const fn remedy(self, remedy: &'static str) -> FaultEntry {
+        FaultEntry { remedy, ..self }
     }
 
     /// The same, with a node in which it happens.
     #[must_use]
-    pub const fn example(self, example: &'static str) -> Entry {
-        Entry { example, ..self }
+    pub const fn example(self, example: &'static str) -> FaultEntry {
+        FaultEntry { example, ..self }
     }
 }

@@ -10,14 +10,14 @@ use crate::model::fault::Fault;
 use crate::model::marks::Marks;
 use crate::model::names::{Address, NodeName, ProcessId, Ref, TaskId};
 use crate::model::params::Params;
-use crate::model::scope::{Newborn, Other, Scope, View};
+use crate::model::scope::{EvalContext, Newborn, Other, ReadSet};
 use crate::model::task::{Seed, State, Task};
 use crate::model::time::Timestamp;
 
 /// A view of a task with these params. There are the variable `region`, the secret `key`, and the other tasks
 /// `bitrix/token` (its `client_secret` hidden), `bitrix/gone` and `nowhere/x`, the last two not there.
 #[expect(clippy::needless_pass_by_value, reason = "it reads better where it is called")]
-pub fn view(params: Value) -> View {
+pub fn view(params: Value) -> EvalContext {
     let now = Timestamp(1_700_000_000_000);
     let task = Task {
         id: TaskId(7),
@@ -63,12 +63,12 @@ pub fn view(params: Value) -> View {
     ];
     let others: HashMap<Address, Other> =
         others.into_iter().map(|(process, reference, it)| (address(process, reference), it)).collect();
-    let mut scope = Scope::default();
+    let mut scope = ReadSet::default();
     scope.vars = Arc::new(json!({"region": "eu", "deep": {"x": 1}}).as_object().cloned().unwrap());
     scope.secrets = Arc::new(["key".to_owned()].into());
     scope.public_url = "https://here".into();
     scope.others = Arc::new(others);
-    View::new(task, &scope, now)
+    EvalContext::new(task, &scope, now)
 }
 
 /// The address of another task.

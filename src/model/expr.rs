@@ -1,4 +1,4 @@
-//! [`Expr`]: a Jinja expression, compiled once, evaluated on a [`View`].
+//! [`Expr`]: a Jinja expression, compiled once, evaluated on a [`EvalContext`].
 //!
 //! ```text
 //! status == "active" and attempts + 1 < 3
@@ -29,7 +29,7 @@ use crate::model::marks::Marks;
 use crate::model::memo::Memo;
 use crate::model::mistake::Mistake;
 use crate::model::rewrite::{Lookup, Root, rewrite};
-use crate::model::scope::View;
+use crate::model::scope::EvalContext;
 use crate::model::slip::{describe, syntax};
 use crate::model::syntax::kind_name;
 use crate::model::uses::Uses;
@@ -86,7 +86,7 @@ impl Expr {
     /// # Errors
     /// What is missing, by name; `bad_value`; `bad_expression`; `budget_exceeded`; and what reading another
     /// task gives.
-    pub fn eval(&self, view: &View) -> Result<Value, Fault> {
+    pub fn eval(&self, view: &EvalContext) -> Result<Value, Fault> {
         within(&view.scope.budget, || {
             let value = to_json(&self.run(view)?).map_err(|fault| self.named(fault))?;
             if view.secrets {
@@ -98,7 +98,7 @@ impl Expr {
 
     /// What is secret of the value that it gave by reading something secret. A text that stands in the
     /// expression itself was only chosen.
-    pub(crate) fn marks(&self, value: &Value, view: &View) -> Marks {
+    pub(crate) fn marks(&self, value: &Value, view: &EvalContext) -> Marks {
         let text = &self.0.text;
         let said = |it: &str| [format!("'{it}'"), format!("\"{it}\"")].iter().any(|it| text.contains(it));
         match (value, &*self.0.lookups) {
@@ -115,7 +115,7 @@ impl Expr {
     ///
     /// # Errors
     /// As [`Expr::eval`], and `bad_value` for anything else.
-    pub fn truth(&self, view: &View) -> Result<bool, Fault> {
+    pub fn truth(&self, view: &EvalContext) -> Result<bool, Fault> {
         let value = within(&view.scope.budget, || self.run(view))?;
         match value.kind() {
             ValueKind::Bool => Ok(value.is_true()),
@@ -142,7 +142,7 @@ impl Expr {
     }
 
     /// What it gives. A panic of a library is a fault of this expression, wherever it is worked out.
-    fn run(&self, view: &View) -> Result<Jinja, Fault> {
+    fn run(&self, view: &EvalContext) -> Result<Jinja, Fault> {
         charge(many(self.0.text.len()), 0).map_err(|it| named(it, &self.0.text))?;
         let memo = Arc::new(Memo::default());
         let sight = Sight { view: view.clone(), lookups: self.0.lookups.clone(), memo };
@@ -204,7 +204,7 @@ mod tests {
     use crate::model::effect::mark;
     use crate::model::example::{address, naughty_strings, view};
 
-    fn some() -> View {
+    fn some() -> EvalContext {
         let answer =
             json!({"status": 200, "headers": {}, "body": {"main": {"temp": 21.5}, "items": [1, 2, 3]}});
         view(json!({
@@ -304,7 +304,7 @@ mod tests {
         {
             let view = some();
             assert_eq!(Expr::parse(text).unwrap().eval(&view).unwrap_err().code, "not_fetched", "{text}");
-            assert_eq!(view.scope.missed(), [address("p", "r")].into(), "{text}");
+            assert_eq!(view.scope.missing_reads(), [address("p", "r")].into(), "{text}");
         }
     }
 

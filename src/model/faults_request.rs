@@ -1,6 +1,6 @@
 //! The faults of requests, for the manual.
 
-use crate::model::entry::Entry;
+use crate::model::entry::FaultEntry;
 use crate::model::fault::Class::{Lasting, Passing, Unsure};
 
 /// A request that any of them can happen to.
@@ -25,20 +25,20 @@ ask:
 ";
 
 /// The faults of requests.
-pub const FAULTS: &[Entry] = &[
-    Entry::new("http_timeout", Passing, "no answer came within `timeout`")
+pub const FAULTS: &[FaultEntry] = &[
+    FaultEntry::new("http_timeout", Passing, "no answer came within `timeout`")
         .of_request()
         .remedy("It is tried again. Raise `timeout` if the other side is slow by nature.")
         .example(ASK),
-    Entry::new("http_connect", Passing, "the other side cannot be reached")
+    FaultEntry::new("http_connect", Passing, "the other side cannot be reached")
         .of_request()
         .remedy("It is tried again. If it lasts, look at the address, the port and the network.")
         .example(ASK),
-    Entry::new("http_lost", Passing, "the connection broke before the answer was whole")
+    FaultEntry::new("http_lost", Passing, "the connection broke before the answer was whole")
         .of_request()
         .remedy("It is tried again with the same `Idempotency-Key`.")
         .example(ASK),
-    Entry::new(
+    FaultEntry::new(
         "no_room",
         Passing,
         "a host is closed or a limit is reached for longer than the task can wait",
@@ -58,11 +58,11 @@ ask:
   on_error: tell
 ",
     ),
-    Entry::new("dns_failed", Passing, "no address was found for the host")
+    FaultEntry::new("dns_failed", Passing, "no address was found for the host")
         .of_request()
         .remedy("It is tried again. If it lasts, look at the host's name and at the resolver.")
         .example(ASK),
-    Entry::new("http_status", Lasting, "the status of the answer is not a good one")
+    FaultEntry::new("http_status", Lasting, "the status of the answer is not a good one")
         .of_request()
         .inside()
         .of_any_class()
@@ -80,7 +80,7 @@ ask:
   on_error: tell
 ",
         ),
-    Entry::new("bad_response", Lasting, "the answer is not what was asked for")
+    FaultEntry::new("bad_response", Lasting, "the answer is not what was asked for")
         .of_request()
         .inside()
         .remedy("`accept: text` takes anything. Else look at what the other side answers.")
@@ -95,11 +95,11 @@ ask:
   on_error: tell
 ",
         ),
-    Entry::new("response_too_large", Lasting, "the answer is larger than `max_bytes`")
+    FaultEntry::new("response_too_large", Lasting, "the answer is larger than `max_bytes`")
         .of_request()
         .remedy("Ask for less, or raise `max_bytes`.")
         .example(ASK),
-    Entry::new("outcome_unknown", Unsure, "it was asked at most once, and the answer is lost")
+    FaultEntry::new("outcome_unknown", Unsure, "it was asked at most once, and the answer is lost")
         .of_request()
         .remedy(
             "Find out at the other side whether it was done, then `beltline retry` or `beltline move`. Only \
@@ -116,7 +116,7 @@ pay:
   on_error: tell
 ",
         ),
-    Entry::new("bad_url", Lasting, "the address is none that can be asked")
+    FaultEntry::new("bad_url", Lasting, "the address is none that can be asked")
         .of_request()
         .remedy("It must be whole, and begin with `http://` or `https://`.")
         .example(
@@ -124,7 +124,7 @@ pay:
 ask: {kind: http, url: \"{{portal}}/orders\", next: done, on_error: tell}
 ",
         ),
-    Entry::new("bad_header", Lasting, "a header's value cannot be sent")
+    FaultEntry::new("bad_header", Lasting, "a header's value cannot be sent")
         .of_request()
         .remedy("A header is one line of visible characters.")
         .example(
@@ -137,23 +137,23 @@ ask:
   on_error: tell
 ",
         ),
-    Entry::new("bad_redirect", Lasting, "a redirect leads nowhere that may be asked")
+    FaultEntry::new("bad_redirect", Lasting, "a redirect leads nowhere that may be asked")
         .of_request()
         .remedy("Ask the address it leads to, if that is trusted. Secrets never follow to another host.")
         .example(ASK),
-    Entry::new("redirected", Lasting, "a write was answered with another address")
+    FaultEntry::new("redirected", Lasting, "a write was answered with another address")
         .of_request()
         .remedy("Ask the address it leads to; `follow: as_get` if a look at it is what is wanted.")
         .example(ASK),
-    Entry::new("too_many_redirects", Lasting, "more redirects than `follow` allows")
+    FaultEntry::new("too_many_redirects", Lasting, "more redirects than `follow` allows")
         .of_request()
         .remedy("Ask the last address at once, or raise `follow`.")
         .example(ASK),
-    Entry::new("tls_failed", Lasting, "the other side's certificate is not trusted")
+    FaultEntry::new("tls_failed", Lasting, "the other side's certificate is not trusted")
         .of_request()
         .remedy("It must be valid, for this host, and of an authority that is known here.")
         .example(ASK),
-    Entry::new("blocked_address", Lasting, "the address is private, and not allowed")
+    FaultEntry::new("blocked_address", Lasting, "the address is private, and not allowed")
         .of_request()
         .remedy("`allow: {addresses: [10.20.0.0/16]}` in the configuration, or `--allow-address`.")
         .example(
@@ -161,7 +161,7 @@ ask:
 ask: {kind: http, url: \"http://10.20.0.7/orders\", next: done, on_error: tell}
 ",
         ),
-    Entry::new("host_not_allowed", Lasting, "the host is not on the list of OAuth token hosts")
+    FaultEntry::new("host_not_allowed", Lasting, "the host is not on the list of OAuth token hosts")
         .of_request()
         .remedy("`allow: {oauth_hosts: [https://oauth.example.org]}`, or `--allow-oauth-host`.")
         .example(
@@ -176,7 +176,7 @@ renew:
   on_error: tell
 ",
         ),
-    Entry::new("secret_not_for_host", Lasting, "the secret is bound to other hosts")
+    FaultEntry::new("secret_not_for_host", Lasting, "the secret is bound to other hosts")
         .of_request()
         .remedy("Look at the address, or bind the secret to this host too: `beltline secret set --host`.")
         .example(
@@ -189,7 +189,7 @@ ask:
   on_error: tell
 ",
         ),
-    Entry::new("bad_tls", Lasting, "a certificate or key of `tls` cannot be used")
+    FaultEntry::new("bad_tls", Lasting, "a certificate or key of `tls` cannot be used")
         .of_request()
         .remedy("All three are PEM, and the key is that of the certificate.")
         .example(
@@ -202,7 +202,7 @@ ask:
   on_error: tell
 ",
         ),
-    Entry::new("bad_page", Lasting, "the next page of a list is where it may not be asked")
+    FaultEntry::new("bad_page", Lasting, "the next page of a list is where it may not be asked")
         .of_request()
         .remedy("Name the host it is on in `pages.hosts`, if it may have what the first page's host gets.")
         .example(
@@ -215,11 +215,11 @@ ask:
   on_error: tell
 ",
         ),
-    Entry::new("oauth2_failed", Passing, "the token server cannot give an access token now")
+    FaultEntry::new("oauth2_failed", Passing, "the token server cannot give an access token now")
         .of_request()
         .remedy("It is tried again. The request itself was not made.")
         .example(GRANTED),
-    Entry::new("oauth2_refused", Lasting, "the token server gives this client no access token")
+    FaultEntry::new("oauth2_refused", Lasting, "the token server gives this client no access token")
         .of_request()
         .remedy("Look at the reason it gives, and at `client_id`, `client_secret` and `scope`.")
         .example(GRANTED),

@@ -1,15 +1,15 @@
 //! The faults of other tasks, for the manual.
 
-use crate::model::entry::Entry;
+use crate::model::entry::FaultEntry;
 use crate::model::fault::Class::{Lasting, Passing, Unsure};
 
 /// The faults of other tasks.
-pub const FAULTS: &[Entry] = &[
-    Entry::new("process_not_found", Lasting, "there is no such process")
+pub const FAULTS: &[FaultEntry] = &[
+    FaultEntry::new("process_not_found", Lasting, "there is no such process")
         .of_task()
         .remedy("Look at its name: `beltline processes`.")
         .example("log: {kind: send, process: no-such-process, next: done, on_error: tell}\n"),
-    Entry::new("ref_not_found", Lasting, "the process has no live task of that name")
+    FaultEntry::new("ref_not_found", Lasting, "the process has no live task of that name")
         .of_task()
         .remedy("Submit it first; one that has ended is not read: `beltline list PROCESS`.")
         .example(
@@ -21,11 +21,11 @@ read:
   on_error: tell
 ",
         ),
-    Entry::new("ref_taken", Lasting, "a live task has that name already")
+    FaultEntry::new("ref_taken", Lasting, "a live task has that name already")
         .of_task()
         .remedy("Choose a `ref` of its own for each, or write to the one there is with `send`.")
         .example("log: {kind: send, process: bitrix, ref: token, next: done, on_error: tell}\n"),
-    Entry::new("not_shared", Lasting, "the param is secret, and its process does not share it")
+    FaultEntry::new("not_shared", Lasting, "the param is secret, and its process does not share it")
         .of_task()
         .remedy("`shared: true` beside the param, in the process it belongs to.")
         .example(
@@ -38,13 +38,13 @@ ask:
   on_error: tell
 ",
         ),
-    Entry::new("not_open", Lasting, "the process may not act in the other one")
+    FaultEntry::new("not_open", Lasting, "the process may not act in the other one")
         .of_task()
         .remedy(
             "`open_to: [PROCESS]` in the other process; or let somebody deploy this one who has `run` there.",
         )
         .example("log: {kind: send, process: journal, params: {line: x}, next: done, on_error: tell}\n"),
-    Entry::new("call_timeout", Unsure, "the called process did not reply within `timeout`")
+    FaultEntry::new("call_timeout", Unsure, "the called process did not reply within `timeout`")
         .of_task()
         .remedy("Look where its task stands: `beltline list PROCESS`. It goes on; its reply is refused.")
         .example(
@@ -52,7 +52,7 @@ ask:
 price: {kind: call, process: slow, timeout: 1m, next: done, on_error: tell}
 ",
         ),
-    Entry::new("no_reply", Lasting, "the called process ended without a `reply`")
+    FaultEntry::new("no_reply", Lasting, "the called process ended without a `reply`")
         .of_task()
         .remedy("Put a `reply` before each of its ends.")
         .example(
@@ -60,7 +60,7 @@ price: {kind: call, process: slow, timeout: 1m, next: done, on_error: tell}
 price: {kind: call, process: journal, next: done, on_error: tell}
 ",
         ),
-    Entry::new("too_many_items", Lasting, "the list of an `each` has more items than one round takes")
+    FaultEntry::new("too_many_items", Lasting, "the list of an `each` has more items than one round takes")
         .of_task()
         .remedy("Split it, and let each piece be run by a task of its own.")
         .example(
@@ -68,7 +68,7 @@ price: {kind: call, process: journal, next: done, on_error: tell}
 run: {kind: each, items: \"= range(99999999)\", process: slow, next: done, on_error: tell}
 ",
         ),
-    Entry::new("items_changed", Lasting, "the list of an `each` was changed while its items were run")
+    FaultEntry::new("items_changed", Lasting, "the list of an `each` was changed while its items were run")
         .of_task()
         .remedy("Keep the list under a name of its own, which nothing writes while the round runs.")
         .example(
@@ -83,7 +83,7 @@ run:
   on_error: tell
 ",
         ),
-    Entry::new("cancelled", Lasting, "the called task was cancelled by a person")
+    FaultEntry::new("cancelled", Lasting, "the called task was cancelled by a person")
         .of_task()
         .remedy("`on_error` says what then.")
         .example(
@@ -91,19 +91,19 @@ run:
 price: {kind: call, process: slow, ref: told-to-stop, next: done, on_error: tell}
 ",
         ),
-    Entry::new("too_many_tasks", Passing, "the process has as many live tasks as its `limits` allow")
+    FaultEntry::new("too_many_tasks", Passing, "the process has as many live tasks as its `limits` allow")
         .of_task()
         .remedy("It is tried again as `retry` says; or raise `limits: {tasks: …}` in the other process.")
         .example("log: {kind: send, process: full, retry: {times: 1}, next: done, on_error: tell}\n"),
-    Entry::new("birth_chain", Lasting, "tasks have made tasks, one after another, without a rest")
+    FaultEntry::new("birth_chain", Lasting, "tasks have made tasks, one after another, without a rest")
         .of_task()
         .remedy("Let a `condition` end the chain, or let its tasks rest on the way, as in a `delay`.")
         .example("again: {kind: each, items: [1], process: example, next: done}\n"),
-    Entry::new("contended", Passing, "the task that is written to comes and goes too fast")
+    FaultEntry::new("contended", Passing, "the task that is written to comes and goes too fast")
         .of_task()
         .remedy("It is tried again as `retry` says. Let its name live longer, or write to another one.")
         .example("log: {kind: send, process: busy, ref: one, mode: either, next: done, on_error: tell}\n"),
-    Entry::new("too_many_reads", Lasting, "one node reads too many other tasks, one after another")
+    FaultEntry::new("too_many_reads", Lasting, "one node reads too many other tasks, one after another")
         .of_task()
         .remedy("Read them on several nodes: each may read as many.")
         .example(
@@ -115,11 +115,11 @@ read:
   on_error: tell
 ",
         ),
-    Entry::new("unwritable", Lasting, "the store cannot write what became of the task")
+    FaultEntry::new("unwritable", Lasting, "the store cannot write what became of the task")
         .of_task()
         .remedy("The engine's log and `beltline doctor` say why; then `beltline retry` the task.")
         .example("keep: {kind: set, set: {text: \"{{text}}\"}, next: done, on_error: tell}\n"),
-    Entry::new("engine_error", Lasting, "the engine failed at the node, by a mistake of its own")
+    FaultEntry::new("engine_error", Lasting, "the engine failed at the node, by a mistake of its own")
         .of_task()
         .remedy("The engine's log says where. Please report it; a newer engine may take the task on.")
         .example("keep: {kind: set, set: {text: \"{{text}}\"}, next: done, on_error: tell}\n"),

@@ -13,11 +13,11 @@ use crate::model::fault::Fault;
 use crate::model::filters::{all, foreign};
 use crate::model::marks::Marks;
 use crate::model::mistake::Mistake;
-use crate::model::scope::View;
-use crate::model::text::Text;
-use crate::model::value::Draft;
+use crate::model::scope::EvalContext;
+use crate::model::text::StringTemplate;
+use crate::model::value::ValueTemplate;
 
-fn some() -> View {
+fn some() -> EvalContext {
     view(json!({
         "n": 3, "t": true, "nul": null, "f": 1.0, "big": 1e21, "small": 1e-7, "l": [1, "a"], "d": {"a": null},
         "s": "abc", "long": "lorem ipsum ".repeat(2_000), "rows": [{"a": 1}, {"a": 2}],
@@ -58,9 +58,10 @@ fn a_value_is_the_same_text_wherever_it_stands() {
         ] {
             assert_eq!(eval(&whole).unwrap(), json!(text), "{whole}");
         }
-        let hole = Text::parse(&format!("{{{{{name}}}}}")).unwrap().fill(&some());
+        let hole = StringTemplate::parse(&format!("{{{{{name}}}}}")).unwrap().fill(&some());
         assert_eq!(hole.unwrap(), text, "{name}");
-        let block = Text::parse(&format!("{{{{#if t}}}}{{{{{name}}}}}{{{{/if}}}}")).unwrap().fill(&some());
+        let block =
+            StringTemplate::parse(&format!("{{{{#if t}}}}{{{{{name}}}}}{{{{/if}}}}")).unwrap().fill(&some());
         assert_eq!(block.unwrap(), text, "{name}");
     }
     assert_eq!(eval("{true: 1, 1.0: 2}").unwrap(), json!({"true": 1, "1.0": 2}), "keys are texts too");
@@ -119,8 +120,8 @@ fn arguments_have_names_and_wrong_ones_are_problems() {
         ("s|regex_replace('(?=a)', '')", "look-around", "more than one pass"),
         ("s.uper()", "no method `uper`", "`upper`"),
         ("l.append(1)", "no method `append`", "list + [x]"),
-        ("s|qqqqqqqqqq", "unknown filter", "\"Filters\""),
-        ("s.qqqqqqqqqq()", "no method", "\"Methods\""),
+        ("s|qqqqqqqqqq", "unknown filter", "lists all filters"),
+        ("s.qqqqqqqqqq()", "no method", "lists all methods"),
         ("now()", "unknown function `now`", "`now`"),
         ("l|random", "unknown filter `random`", "not repeatable"),
         ("n|timestamp_custom('%Y')", "unknown filter", "|date("),
@@ -274,9 +275,10 @@ fn what_is_made_of_a_secret_is_one() {
         "key.find('s')",
         "key|length",
     ] {
-        let (value, marks) = Draft::new(&json!(format!("= {text}"))).unwrap().fill_marked(&view).unwrap();
+        let (value, marks) =
+            ValueTemplate::new(&json!(format!("= {text}"))).unwrap().fill_marked(&view).unwrap();
         assert!(marks.covers(""), "{text} gives {value}");
     }
-    let (_, marks) = Draft::new(&json!("= list|union([n])")).unwrap().fill_marked(&view).unwrap();
+    let (_, marks) = ValueTemplate::new(&json!("= list|union([n])")).unwrap().fill_marked(&view).unwrap();
     assert!(marks.is_empty(), "the control");
 }

@@ -35,12 +35,7 @@ pub(crate) fn digest(text: &str, algorithm: &str, form: Option<&str>) -> Result<
     }
 }
 
-/// The HMAC-SHA-256 of a text under a key, in hex.
-pub(crate) fn hmac(text: &str, key: &str) -> Result<String, String> {
-    hmac_in(text, key, None)
-}
-
-/// The same, written as asked.
+/// The HMAC-SHA-256 of a text under a key, in hex or as `form` says: `hex`, `base64`, `base64url`.
 pub(crate) fn hmac_in(text: &str, key: &str, form: Option<&str>) -> Result<String, String> {
     let mut mac = Hmac::<Sha256>::new_from_slice(key.as_bytes()).map_err(|it| it.to_string())?;
     mac.update(text.as_bytes());
@@ -129,7 +124,7 @@ mod tests {
         let empty = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855";
         assert_eq!(sha256("", None).unwrap(), empty);
         let known = "f7bc83f430538424b13298e6aa6fb143ef4d59a14946175997479dbc2d1a3cd8";
-        assert_eq!(hmac("The quick brown fox jumps over the lazy dog", "key").unwrap(), known);
+        assert_eq!(hmac_in("The quick brown fox jumps over the lazy dog", "key", None).unwrap(), known);
         // The example of RFC 7636, appendix B.
         let verifier = "dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk";
         let challenge = "E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM";

@@ -15,7 +15,7 @@ use crate::model::marks::Marks;
 use crate::model::mistake::Mistake;
 use crate::model::names::{Address, ProcessId, Ref};
 use crate::model::scan::{self, Tag, closing_bracket, default_mark};
-use crate::model::scope::View;
+use crate::model::scope::EvalContext;
 use crate::model::uses::Uses;
 
 /// How deep holes may stand in holes.
@@ -82,7 +82,7 @@ impl Hole {
     }
 
     /// The value, with its JSON type.
-    pub(crate) fn value<'v>(&'v self, view: &'v View) -> Result<Cow<'v, Value>, Fault> {
+    pub(crate) fn value<'v>(&'v self, view: &'v EvalContext) -> Result<Cow<'v, Value>, Fault> {
         match (&self.default, self.source_value(view)) {
             (Some(default), Ok(value)) if value.is_null() => default.value(view),
             (Some(default), Err(fault)) if is_missing(&fault) => default.value(view),
@@ -91,7 +91,7 @@ impl Hole {
     }
 
     /// The value as text, and whether it is the mark of a secret.
-    pub(crate) fn text<'v>(&'v self, view: &'v View) -> Result<(Cow<'v, str>, bool), Fault> {
+    pub(crate) fn text<'v>(&'v self, view: &'v EvalContext) -> Result<(Cow<'v, str>, bool), Fault> {
         let marked = |value: &Value| view.secrets && self.is_secret() && value.as_str().is_some_and(has_mark);
         let value = self.value(view)?;
         let is_mark = marked(&value);
@@ -99,7 +99,7 @@ impl Hole {
     }
 
     /// What of its value is secret. What was found by way of a secret is so wholly.
-    pub(crate) fn marks(&self, view: &View) -> Result<Marks, Fault> {
+    pub(crate) fn marks(&self, view: &EvalContext) -> Result<Marks, Fault> {
         let (found, by_secret) = view.scope.taint.during(|| self.source_marks(view));
         let marks = match (&self.default, self.source_value(view)) {
             (Some(default), Ok(value)) if value.is_null() => default.marks(view),
@@ -109,7 +109,7 @@ impl Hole {
         if by_secret { Ok(Marks::whole()) } else { marks }
     }
 
-    fn source_marks(&self, view: &View) -> Result<Marks, Fault> {
+    fn source_marks(&self, view: &EvalContext) -> Result<Marks, Fault> {
         match &self.source {
             Source::Literal(_) | Source::Secret(_) => Ok(Marks::default()),
             Source::Path { root, keys } => Ok(view.marks(root, &keys.known(view)?)),
@@ -149,7 +149,7 @@ impl Hole {
         }
     }
 
-    fn source_value<'v>(&'v self, view: &'v View) -> Result<Cow<'v, Value>, Fault> {
+    fn source_value<'v>(&'v self, view: &'v EvalContext) -> Result<Cow<'v, Value>, Fault> {
         let value = match &self.source {
             Source::Literal(value) => Cow::Borrowed(value),
             Source::Secret(name) => return secret(name, view).map(Cow::Owned),
@@ -174,7 +174,7 @@ impl Hole {
 }
 
 impl Made {
-    fn known(&self, view: &View) -> Result<Cow<'_, Address>, Fault> {
+    fn known(&self, view: &EvalContext) -> Result<Cow<'_, Address>, Fault> {
         match self {
             Made::Known(address) => Ok(Cow::Borrowed(address)),
             Made::Later { process, reference } => {
@@ -185,7 +185,7 @@ impl Made {
 }
 
 impl Keys {
-    fn known(&self, view: &View) -> Result<Cow<'_, [String]>, Fault> {
+    fn known(&self, view: &EvalContext) -> Result<Cow<'_, [String]>, Fault> {
         match self {
             Keys::Known(keys) => Ok(Cow::Borrowed(keys)),
             Keys::Later(keys) => made_all(keys, view).map(Cow::Owned),
@@ -227,12 +227,12 @@ pub(crate) fn address_of(process: &str, reference: &str) -> Result<Address, Faul
 }
 
 /// `items.length`, as handlebars.js has it.
-fn length(view: &View, root: &str, keys: &[String]) -> Option<Cow<'static, Value>> {
+fn length(view: &EvalContext, root: &str, keys: &[String]) -> Option<Cow<'static, Value>> {
     let (_, above) = keys.split_last().filter(|(last, _)| *last == "length")?;
     look(view, root, above).ok().and_then(|it| len(&it)).map(Cow::Owned)
 }
 
-fn secret(name: &str, view: &View) -> Result<Value, Fault> {
+fn secret(name: &str, view: &EvalContext) -> Result<Value, Fault> {
     if !view.secrets {
         let message = format!("`secret.{name}` stands where it would be kept or shown");
         return Err(Fault::lasting("secret_misplaced", message));
@@ -243,7 +243,7 @@ fn secret(name: &str, view: &View) -> Result<Value, Fault> {
     Ok(Value::String(mark(name)))
 }
 
-fn made(pieces: &[Piece], view: &View) -> Result<String, Fault> {
+fn made(pieces: &[Piece], view: &EvalContext) -> Result<String, Fault> {
     let mut text = String::new();
     for piece in pieces {
         match piece {
@@ -261,7 +261,7 @@ fn made(pieces: &[Piece], view: &View) -> Result<String, Fault> {
     Ok(text)
 }
 
-fn made_all(keys: &[Pieces], view: &View) -> Result<Vec<String>, Fault> {
+fn made_all(keys: &[Pieces], view: &EvalContext) -> Result<Vec<String>, Fault> {
     keys.iter().map(|it| made(it, view)).collect()
 }
 

@@ -22,7 +22,7 @@ use crate::model::hole::address_of;
 use crate::model::look::{is_headers, is_missing, look};
 use crate::model::memo::{self, Memo, has};
 use crate::model::rewrite::{Lookup, Root};
-use crate::model::scope::View;
+use crate::model::scope::EvalContext;
 use crate::model::syntax::kind_name;
 
 /// The one environment: compiling is cheap because it is shared.
@@ -77,7 +77,7 @@ fn add_functions(to: &mut Environment<'static>) {
 /// What an expression sees: numbered names, each looked up when it is reached.
 #[derive(Debug)]
 pub(crate) struct Sight {
-    pub view: View,
+    pub view: EvalContext,
     pub lookups: Arc<[Lookup]>,
     pub memo: Arc<Memo>,
 }

@@ -1,4 +1,4 @@
-//! [`Kind`]: what every kind of node must answer. [`Event`] and [`Verdict`]: the two closed lists between a
+//! [`Kind`]: what every kind of node must answer. [`NodeEvent`] and [`Decision`]: the two closed lists between a
 //! node and the step.
 
 use std::fmt::Debug;
@@ -7,15 +7,15 @@ use schemars::{JsonSchema, Schema, SchemaGenerator};
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
-use crate::model::effect::{Ask, Outcome};
+use crate::model::effect::{Outcome, Request};
 use crate::model::fault::Fault;
 use crate::model::marks::Marks;
 use crate::model::names::NodeName;
-use crate::model::params::{Changes, Params};
-use crate::model::round::Round;
-use crate::model::scope::View;
-use crate::model::task::{Alarm, Letter, Order};
-use crate::model::text::Text;
+use crate::model::params::{ParamChanges, Params};
+use crate::model::round::FanOut;
+use crate::model::scope::EvalContext;
+use crate::model::task::{Alarm, Command, Signal};
+use crate::model::text::StringTemplate;
 use crate::model::time::{Span, Timestamp};
 use crate::model::tree::{Tree, TreeError};
 
@@ -25,7 +25,7 @@ pub trait Kind: Debug + Send + Sync {
     fn exits(&self) -> Vec<(String, &NodeName)>;
 
     /// Decides, now that `event` has happened to the task that stands here.
-    fn decide(&self, event: Event, view: &View) -> Verdict;
+    fn decide(&self, event: NodeEvent, view: &EvalContext) -> Decision;
 
     /// Whether a task always rests or asks here, so that a loop through this node is no mistake.
     fn rests(&self) -> bool {
@@ -81,14 +81,14 @@ pub trait Kind: Debug + Send + Sync {
     }
 
     /// Who an OAuth redirect to a task that waits here must say it comes from; empty: it need not say it.
-    fn issuer(&self) -> Option<&Text> {
+    fn issuer(&self) -> Option<&StringTemplate> {
         None
     }
 }
 
 /// What happened to a task.
 #[derive(Clone, Debug, PartialEq)]
-pub enum Event {
+pub enum NodeEvent {
     /// It has just come to this node, or is tried here again.
     Came,
     /// Its time has come.
@@ -98,14 +98,14 @@ pub enum Event {
     /// Another task, a hook or a modifying person wrote; the params are laid over the task's already.
     Letter(Params),
     /// The reply to this visit's call.
-    Replied(Reply),
+    Replied(CallReply),
     /// A person's order, if it is one that the node has a say in (`Wake`).
-    Order(Order),
+    Order(Command),
 }
 
 /// What came back of a call.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Reply {
+pub struct CallReply {
     /// Of which item, if the calls are those of an `each`.
     pub index: Option<u64>,
     /// What was replied.
@@ -114,38 +114,38 @@ pub struct Reply {
 
 /// What a node decides.
 #[derive(Clone, Debug, PartialEq)]
-pub enum Verdict {
+pub enum Decision {
     /// On to another node.
     Go {
         /// Which.
         to: NodeName,
         /// What changes.
-        effects: Effects,
+        effects: Changes,
     },
     /// Ask the world.
     Do {
         /// What.
-        ask: Ask,
+        ask: Request,
         /// For how long.
         timeout: Span,
         /// At most once.
         once: bool,
         /// What changes.
-        effects: Effects,
+        effects: Changes,
     },
     /// Rest here.
     Wait {
         /// Until then, or until a letter comes.
         until: Option<Timestamp>,
         /// What changes.
-        effects: Effects,
+        effects: Changes,
     },
     /// Rest here while calls run.
     Run {
         /// How they stand.
-        round: Box<Round>,
+        round: Box<FanOut>,
         /// New calls, and parts.
-        letters: Vec<Letter>,
+        signals: Vec<Signal>,
         /// What the trail says of it, if it says anything.
         said: Option<String>,
     },
@@ -169,17 +169,17 @@ pub enum Verdict {
         /// What.
         fault: Fault,
         /// Its own way.
-        otherwise: Box<Verdict>,
+        otherwise: Box<Decision>,
     },
 }
 
 /// What comes with a verdict, in the same commit.
 #[derive(Clone, Debug, Default, PartialEq)]
-pub struct Effects {
+pub struct Changes {
     /// To the params.
-    pub changes: Changes,
+    pub changes: ParamChanges,
     /// To other tasks.
-    pub letters: Vec<Letter>,
+    pub letters: Vec<Signal>,
     /// To the task's alarm.
     pub alarm: AlarmChange,
     /// The link to show while the task waits here.
@@ -206,21 +206,21 @@ pub enum AlarmChange {
     Clear,
 }
 
-impl Verdict {
+impl Decision {
     /// Just on to another node.
-    pub fn go(to: &NodeName) -> Verdict {
-        Verdict::Go { to: to.clone(), effects: Effects::default() }
+    pub fn go(to: &NodeName) -> Decision {
+        Decision::Go { to: to.clone(), effects: Changes::default() }
     }
 
     /// On to another node, with new values.
-    pub fn go_with(to: &NodeName, set: Params) -> Verdict {
-        let effects = Effects { changes: Changes::set(set), ..Effects::default() };
-        Verdict::Go { to: to.clone(), effects }
+    pub fn go_with(to: &NodeName, set: Params) -> Decision {
+        let effects = Changes { changes: ParamChanges::set(set), ..Changes::default() };
+        Decision::Go { to: to.clone(), effects }
     }
 
     /// Rest.
-    pub fn wait(until: Option<Timestamp>) -> Verdict {
-        Verdict::Wait { until, effects: Effects::default() }
+    pub fn wait(until: Option<Timestamp>) -> Decision {
+        Decision::Wait { until, effects: Changes::default() }
     }
 }
 
@@ -229,7 +229,7 @@ pub type Parsed = Result<Box<dyn Kind>, Vec<TreeError>>;
 
 /// One line of the register of kinds.
 #[derive(Clone, Copy)]
-pub struct Spec {
+pub struct KindSpec {
     /// As written after `kind:`.
     pub name: &'static str,
     /// What it does, in a few words.

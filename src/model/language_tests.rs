@@ -10,13 +10,13 @@ use crate::model::example::view;
 use crate::model::expr::Expr;
 use crate::model::fault::Fault;
 use crate::model::filters::all;
-use crate::model::filters::spec::Spec;
+use crate::model::filters::spec::FilterSpec;
 use crate::model::mistake::Mistake;
-use crate::model::scope::View;
-use crate::model::text::Text;
+use crate::model::scope::EvalContext;
+use crate::model::text::StringTemplate;
 
 const FOLDER: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/language/");
-const README: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/README.md");
+const PAGE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/src/manual/differences.md");
 
 fn made(done: Result<Result<Value, Fault>, Mistake>) -> Value {
     match done {
@@ -28,7 +28,7 @@ fn made(done: Result<Result<Value, Fault>, Mistake>) -> Value {
 
 /// The kinds of difference that the manual has a reason for, in the table of that name.
 fn reasons(table: &str) -> BTreeSet<String> {
-    let text = std::fs::read_to_string(README).unwrap();
+    let text = std::fs::read_to_string(PAGE).unwrap();
     let start = text.find(table).unwrap_or_else(|| panic!("the manual has no {table}"));
     let lines = text[start..].lines().skip_while(|it| !it.starts_with("|---"));
     let rows = lines.skip(1).take_while(|it| it.starts_with('|'));
@@ -36,7 +36,7 @@ fn reasons(table: &str) -> BTreeSet<String> {
 }
 
 /// Walks the rows of a file: each is worked out, and is as it is written there.
-fn walk(file: &str, theirs: &str, reasons: &BTreeSet<String>, work: impl Fn(&str, &View) -> Value) {
+fn walk(file: &str, theirs: &str, reasons: &BTreeSet<String>, work: impl Fn(&str, &EvalContext) -> Value) {
     let path = format!("{FOLDER}{file}");
     let text = std::fs::read_to_string(&path).unwrap();
     let mut lines = text.lines();
@@ -74,12 +74,9 @@ fn walk(file: &str, theirs: &str, reasons: &BTreeSet<String>, work: impl Fn(&str
 
 #[test]
 fn expressions_are_jinjas_but_for_what_the_manual_says() {
-    walk(
-        "expressions.jsonl",
-        "jinja",
-        &reasons("#### Where expressions differ from Jinja2"),
-        |text, view| made(Expr::parse(text).map(|it| it.eval(view))),
-    );
+    walk("expressions.jsonl", "jinja", &reasons("## Where expressions differ from Jinja2"), |text, view| {
+        made(Expr::parse(text).map(|it| it.eval(view)))
+    });
 }
 
 #[test]
@@ -87,8 +84,8 @@ fn texts_are_handlebars_but_for_what_the_manual_says() {
     walk(
         "templates.jsonl",
         "handlebars",
-        &reasons("#### Where texts differ from handlebars.js"),
-        |text, view| made(Text::parse(text).map(|it| it.fill(view).map(Value::from))),
+        &reasons("## Where texts differ from handlebars.js"),
+        |text, view| made(StringTemplate::parse(text).map(|it| it.fill(view).map(Value::from))),
     );
 }
 
@@ -96,7 +93,7 @@ fn texts_are_handlebars_but_for_what_the_manual_says() {
 fn every_filter_and_test_gives_what_its_example_says() {
     let view = view(json!({"region": "eu"}));
     let both = all::filters().map(|it| (it, "|")).chain(all::tests().map(|it| (it, "is")));
-    let rows: Vec<(&Spec, &str)> = both.collect();
+    let rows: Vec<(&FilterSpec, &str)> = both.collect();
     assert!(rows.len() > 90, "{}", rows.len());
     for (spec, sign) in rows {
         let (text, gives) = spec.example;
@@ -119,7 +116,7 @@ fn every_filter_and_test_gives_what_its_example_says() {
 
 #[test]
 fn a_name_stands_for_one_filter_and_one_test() {
-    for specs in [all::every().collect::<Vec<&Spec>>(), all::tests().collect()] {
+    for specs in [all::every().collect::<Vec<&FilterSpec>>(), all::tests().collect()] {
         let mut names = BTreeSet::new();
         for name in specs.iter().flat_map(|it| std::iter::once(&it.name).chain(it.also)) {
             assert!(names.insert(*name), "`{name}` stands twice");

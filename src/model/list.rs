@@ -1,4 +1,4 @@
-//! [`List`]: a list as it is written in YAML: literally, as `{{items}}`, or as an expression. Read by
+//! [`ListSource`]: a list as it is written in YAML: literally, as `{{items}}`, or as an expression. Read by
 //! reference where that is possible, for it may be long; `= range(…)` is never laid out at all.
 
 use std::borrow::Cow;
@@ -12,19 +12,19 @@ use crate::model::expr::Expr;
 use crate::model::fault::Fault;
 use crate::model::marks::Marks;
 use crate::model::mistake::Mistake;
-use crate::model::scope::View;
-use crate::model::value::Draft;
+use crate::model::scope::EvalContext;
+use crate::model::value::ValueTemplate;
 
 /// The most items of a list that is worked through: a day's work at a hundred a second.
 pub const ITEMS_MAX: u64 = 10_000_000;
 
 /// A list, or what gives one. Cheap to clone.
 #[derive(Clone, Debug)]
-pub enum List {
+pub enum ListSource {
     /// `= range(…)`: the numbers between its brackets.
     Range(Expr),
     /// Anything else.
-    Draft(Draft),
+    Draft(ValueTemplate),
 }
 
 /// The items of a list.
@@ -43,20 +43,20 @@ pub enum Items<'v> {
     },
 }
 
-impl List {
+impl ListSource {
     /// Compiles `value`.
     ///
     /// # Errors
     /// What is wrong with it.
-    pub fn new(value: &Value) -> Result<List, Mistake> {
+    pub fn new(value: &Value) -> Result<ListSource, Mistake> {
         if let Some(numbers) = value.as_str().and_then(range)
             && let Ok(expr) = Expr::parse(&format!("[{numbers}]"))
         {
-            return Ok(List::Range(expr));
+            return Ok(ListSource::Range(expr));
         }
-        let draft = Draft::new(value)?;
+        let draft = ValueTemplate::new(value)?;
         match draft.literal() {
-            None | Some(Value::Array(_)) => Ok(List::Draft(draft)),
+            None | Some(Value::Array(_)) => Ok(ListSource::Draft(draft)),
             Some(_) => {
                 Err(Mistake::new("this is no list").hint("write `\"{{items}}\"`, `= expression` or `[…]`"))
             }
@@ -66,13 +66,13 @@ impl List {
     /// Its items, and what of the list is secret.
     ///
     /// # Errors
-    /// As [`List::read`].
-    pub fn read_marked<'v>(&'v self, view: &'v View) -> Result<(Items<'v>, Marks), Fault> {
+    /// As [`ListSource::read`].
+    pub fn read_marked<'v>(&'v self, view: &'v EvalContext) -> Result<(Items<'v>, Marks), Fault> {
         let (items, is_secret) = view.scope.taint.during(|| self.read(view));
         let marks = match self {
-            List::Draft(draft) if is_secret && items.is_ok() => draft.fill_marked(view)?.1,
+            ListSource::Draft(draft) if is_secret && items.is_ok() => draft.fill_marked(view)?.1,
             // Numbers say no more than how many there are.
-            List::Draft(_) | List::Range(_) => Marks::default(),
+            ListSource::Draft(_) | ListSource::Range(_) => Marks::default(),
         };
         Ok((items?, marks))
     }
@@ -81,10 +81,10 @@ impl List {
     ///
     /// # Errors
     /// What is missing, by name; `bad_value` for what is no list; `too_many_items`.
-    pub fn read<'v>(&'v self, view: &'v View) -> Result<Items<'v>, Fault> {
+    pub fn read<'v>(&'v self, view: &'v EvalContext) -> Result<Items<'v>, Fault> {
         let items = match self {
-            List::Range(numbers) => numbered(&numbers.eval(view)?)?,
-            List::Draft(draft) => match draft.look(view)? {
+            ListSource::Range(numbers) => numbered(&numbers.eval(view)?)?,
+            ListSource::Draft(draft) => match draft.look(view)? {
                 Cow::Borrowed(Value::Array(items)) => Items::Listed(Cow::Borrowed(items)),
                 Cow::Owned(Value::Array(items)) => Items::Listed(Cow::Owned(items)),
                 other => return Err(bad(&format!("the items are {}, and no list", kind(&other)))),
@@ -189,13 +189,13 @@ fn kind(value: &Value) -> &'static str {
     }
 }
 
-impl<'de> Deserialize<'de> for List {
+impl<'de> Deserialize<'de> for ListSource {
     fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
-        List::new(&Value::deserialize(from)?).map_err(de::Error::custom)
+        ListSource::new(&Value::deserialize(from)?).map_err(de::Error::custom)
     }
 }
 
-impl JsonSchema for List {
+impl JsonSchema for ListSource {
     fn schema_name() -> Cow<'static, str> {
         "List".into()
     }
@@ -216,7 +216,7 @@ mod tests {
 
     fn read(list: &Value) -> Result<Vec<Value>, String> {
         let view = view(json!({"list": [3, "a", {"b": 1}], "n": 3, "none": null, "text": "a,b"}));
-        let list = List::new(list).map_err(|it| it.message)?;
+        let list = ListSource::new(list).map_err(|it| it.message)?;
         let items = list.read(&view).map_err(|it| it.code)?;
         Ok((0..items.count()).map(|at| items.get(at).unwrap().into_owned()).collect())
     }
@@ -258,7 +258,7 @@ mod tests {
     fn two_lists_have_two_prints() {
         let print = |list: Value| {
             let view = view(json!({}));
-            List::new(&list).unwrap().read(&view).unwrap().print()
+            ListSource::new(&list).unwrap().read(&view).unwrap().print()
         };
         assert_eq!(print(json!([1, "a"])), print(json!([1, "a"])));
         assert_ne!(print(json!([1, "a"])), print(json!([1, "b"])));

@@ -1,4 +1,4 @@
-//! Looking a path up in a [`View`], and saying which one is missing. Nothing is cloned on the way.
+//! Looking a path up in a [`EvalContext`], and saying which one is missing. Nothing is cloned on the way.
 
 use std::borrow::Cow;
 
@@ -7,14 +7,14 @@ use serde_json::Value;
 use crate::model::effect::{MARK_CLOSE, MARK_OPEN};
 use crate::model::fault::Fault;
 use crate::model::names::TaskId;
-use crate::model::scope::{View, dig};
+use crate::model::scope::{EvalContext, dig};
 
 /// The value at `keys` below the top-level name `root`.
 ///
 /// # Errors
 /// `missing_param`, `missing_var` or `missing_field`, naming the path.
 pub(crate) fn look<'v, K: AsRef<str>>(
-    view: &'v View,
+    view: &'v EvalContext,
     root: &str,
     keys: &[K],
 ) -> Result<Cow<'v, Value>, Fault> {
@@ -45,7 +45,7 @@ pub(crate) fn look<'v, K: AsRef<str>>(
 }
 
 /// Whether those are the headers of an answer, or of a request to a hook, where no task is.
-pub(crate) fn is_headers<K: AsRef<str>>(view: &View, root: &str, keys: &[K]) -> bool {
+pub(crate) fn is_headers<K: AsRef<str>>(view: &EvalContext, root: &str, keys: &[K]) -> bool {
     match (root, keys) {
         ("response", [first]) => first.as_ref() == "headers",
         ("params", [first]) => first.as_ref() == "headers" && view.task.id == TaskId(0),
@@ -56,7 +56,7 @@ pub(crate) fn is_headers<K: AsRef<str>>(view: &View, root: &str, keys: &[K]) -> 
 
 /// The keys as the header is kept, if they name one in another case: names of headers have none (RFC 9110,
 /// section 5.1).
-fn header<K: AsRef<str>>(view: &View, root: &str, keys: &[K]) -> Option<Vec<String>> {
+fn header<K: AsRef<str>>(view: &EvalContext, root: &str, keys: &[K]) -> Option<Vec<String>> {
     let at = usize::from(root != "headers");
     let name = keys.get(at).map(AsRef::as_ref)?;
     if !is_headers(view, root, &keys[..at]) || !name.bytes().any(|it| it.is_ascii_uppercase()) {
@@ -107,7 +107,7 @@ pub(crate) fn is_typographic(it: char) -> bool {
     matches!(it, '\u{2018}'..='\u{201f}' | '\u{2039}' | '\u{203a}' | '\u{ab}' | '\u{bb}')
 }
 
-fn missing<K: AsRef<str>>(view: &View, root: &str, keys: &[K]) -> Fault {
+fn missing<K: AsRef<str>>(view: &EvalContext, root: &str, keys: &[K]) -> Fault {
     let path = shown(root, keys);
     let fault = match root {
         "var" => Fault::lasting("missing_var", format!("there is no variable `{path}`")),
@@ -194,7 +194,7 @@ mod tests {
 
     use crate::model::example::view;
     use crate::model::expr::Expr;
-    use crate::model::text::Text;
+    use crate::model::text::StringTemplate;
 
     #[test]
     fn a_header_is_found_in_any_case() {
@@ -210,7 +210,7 @@ mod tests {
             assert_eq!(Expr::parse(expr).unwrap().eval(&view).unwrap(), "3", "{expr}");
         }
         for text in ["{{response.headers.X-Total}}", "{{response.headers[\"X-TOTAL\"]}}"] {
-            assert_eq!(Text::parse(text).unwrap().fill(&view).unwrap(), "3", "{text}");
+            assert_eq!(StringTemplate::parse(text).unwrap().fill(&view).unwrap(), "3", "{text}");
         }
         let missing = Expr::parse("response.headers[\"X-Other\"]").unwrap().eval(&view).unwrap_err();
         assert_eq!(missing.code, "missing_field");

@@ -1,4 +1,4 @@
-//! [`Params`]: the data a task carries. [`Changes`]: what a node does to them.
+//! [`Params`]: the data a task carries. [`ParamChanges`]: what a node does to them.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -168,17 +168,17 @@ impl<'de> Deserialize<'de> for Params {
 
 /// What a node does to the params: all of it, or nothing.
 #[derive(Clone, Debug, Default, PartialEq)]
-pub struct Changes {
+pub struct ParamChanges {
     /// New values, by name.
     pub set: Params,
     /// Names that go.
     pub unset: Vec<String>,
 }
 
-impl Changes {
+impl ParamChanges {
     /// Only new values.
-    pub fn set(set: Params) -> Changes {
-        Changes { set, unset: Vec::new() }
+    pub fn set(set: Params) -> ParamChanges {
+        ParamChanges { set, unset: Vec::new() }
     }
 }
 

@@ -1,4 +1,4 @@
-//! [`Rate`]: so many in a time, written `10/s`, `300/m`, `5/10s`. [`Limit`]: so many at once, and in a time.
+//! [`Rate`]: so many in a time, written `10/s`, `300/m`, `5/10s`. [`RateLimit`]: so many at once, and in a time.
 
 use std::fmt;
 use std::str::FromStr;
@@ -23,7 +23,7 @@ pub struct Rate {
 /// How much may happen: at once, and in a time.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields, default)]
-pub struct Limit {
+pub struct RateLimit {
     /// So many at once.
     pub parallel: Option<u32>,
     /// So many in a time.

@@ -15,8 +15,8 @@ use serde::de::{Unexpected, VariantAccess, Visitor};
 use crate::model::expr::Expr;
 use crate::model::mistake::Mistake;
 use crate::model::near;
-use crate::model::text::Text;
-use crate::model::tree::{Branch, Key, Spot, Tree, TreeError};
+use crate::model::text::StringTemplate;
+use crate::model::tree::{Branch, MapKey, Spot, Tree, TreeError};
 use crate::model::wrong::Wrong;
 
 /// How often a shape is read at most: as many errors are told of one tree. A file with more is another kind
@@ -183,8 +183,8 @@ fn custom(tree: &Tree, said: &str) -> Vec<TreeError> {
 fn mistake(text: &str, said: Option<&str>) -> Option<(Mistake, usize)> {
     let tries = match (text.strip_prefix('='), said) {
         (Some(expr), _) => vec![(Expr::parse(expr).err(), 1)],
-        (None, None) => vec![(Text::parse(text).err(), 0)],
-        (None, Some(_)) => vec![(Text::parse(text).err(), 0), (Expr::parse(text).err(), 0)],
+        (None, None) => vec![(StringTemplate::parse(text).err(), 0)],
+        (None, Some(_)) => vec![(StringTemplate::parse(text).err(), 0), (Expr::parse(text).err(), 0)],
     };
     let mistakes = tries.into_iter().filter_map(|(mistake, skip)| Some((mistake?, skip)));
     mistakes.into_iter().find(|(it, _)| said.is_none_or(|said| it.to_string() == said))
@@ -263,7 +263,7 @@ impl<'a> Reader<'a> {
     }
 
     /// The good entries, then the stand-ins.
-    fn entries(self, pairs: &'a [(Key, Tree)]) -> Entries<'a> {
+    fn entries(self, pairs: &'a [(MapKey, Tree)]) -> Entries<'a> {
         let here: Place = self.tree;
         let mut stand_ins: Vec<_> =
             self.notes.stand_ins.iter().filter(|((place, _), _)| *place == here).collect();
@@ -389,7 +389,7 @@ impl<'de> SeqAccess<'de> for Items<'_> {
 
 /// An entry of a map.
 enum Entry<'a> {
-    Real(&'a Key, &'a Tree),
+    Real(&'a MapKey, &'a Tree),
     StandIn((Place, &'static str), usize),
 }
 
@@ -431,7 +431,7 @@ impl<'de> MapAccess<'de> for Entries<'_> {
 
 /// One of several, named by the only key of a map.
 struct Choice<'a> {
-    key: &'a Key,
+    key: &'a MapKey,
     value: Reader<'a>,
 }
 

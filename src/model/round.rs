@@ -1,4 +1,4 @@
-//! [`Round`]: what an `each` keeps while its calls run. It is stored with the task, so that a crash loses
+//! [`FanOut`]: what an `each` keeps while its calls run. It is stored with the task, so that a crash loses
 //! none of it.
 //!
 //! A short list is a round of calls. A long one is a round of *parts*: tasks that stand on the same node,
@@ -16,7 +16,7 @@ use crate::model::time::Timestamp;
 
 /// A round of calls. Cheap to clone.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-pub struct Round {
+pub struct FanOut {
     /// It is a part of another task's round.
     pub part: bool,
     /// The place of its first item in the whole list.
@@ -26,14 +26,14 @@ pub struct Round {
     /// How many of them were handed out.
     pub given: u64,
     /// What was handed out and is not back yet.
-    pub out: Vec<Out>,
+    pub out: Vec<HandedOut>,
     /// How many calls have come to their end.
     pub done: u64,
     /// How many of those failed.
     pub failed: u64,
     /// The calls to come, unless they are made of the list when it is their turn.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub held: Option<Held>,
+    pub held: Option<PendingCalls>,
     /// What the list was when the round began, if it is read again for every part.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub print: Option<String>,
@@ -47,7 +47,7 @@ pub struct Round {
 
 /// What was handed out: a call, or a part.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Out {
+pub struct HandedOut {
     /// The place of its first item in the whole list.
     pub index: u64,
     /// When the reply is late; a part is never.
@@ -55,7 +55,7 @@ pub struct Out {
 }
 
 /// One call to come, or why it cannot be made.
-pub type Call = Result<Calling, Fault>;
+pub type ChunkCall = Result<Calling, Fault>;
 
 /// Whom to call, and with what.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -68,19 +68,19 @@ pub struct Calling {
 
 /// Calls to come. Those handed out are forgotten with the next commit. Cheap to clone.
 #[derive(Clone, Debug, Default)]
-pub struct Held {
-    calls: Arc<Vec<Call>>,
+pub struct PendingCalls {
+    calls: Arc<Vec<ChunkCall>>,
     from: usize,
 }
 
-impl Held {
+impl PendingCalls {
     /// These.
-    pub fn new(calls: Vec<Call>) -> Held {
-        Held { calls: Arc::new(calls), from: 0 }
+    pub fn new(calls: Vec<ChunkCall>) -> PendingCalls {
+        PendingCalls { calls: Arc::new(calls), from: 0 }
     }
 
     /// Takes the next ones, as many as there are up to `most`.
-    pub fn take(&mut self, most: usize) -> Vec<Call> {
+    pub fn take(&mut self, most: usize) -> Vec<ChunkCall> {
         let to = self.calls.len().min(self.from + most);
         let taken = self.calls[self.from..to].to_vec();
         self.from = to;
@@ -88,35 +88,35 @@ impl Held {
     }
 
     /// The next ones, as many as there are up to `most`.
-    pub fn next(&self, most: usize) -> &[Call] {
+    pub fn next(&self, most: usize) -> &[ChunkCall] {
         let rest = self.rest();
         &rest[..rest.len().min(most)]
     }
 
-    fn rest(&self) -> &[Call] {
+    fn rest(&self) -> &[ChunkCall] {
         &self.calls[self.from..]
     }
 }
 
-impl PartialEq for Held {
-    fn eq(&self, other: &Held) -> bool {
+impl PartialEq for PendingCalls {
+    fn eq(&self, other: &PendingCalls) -> bool {
         self.rest() == other.rest()
     }
 }
 
-impl Serialize for Held {
+impl Serialize for PendingCalls {
     fn serialize<S: Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
         self.rest().serialize(to)
     }
 }
 
-impl<'de> Deserialize<'de> for Held {
-    fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Held, D::Error> {
-        Vec::deserialize(from).map(Held::new)
+impl<'de> Deserialize<'de> for PendingCalls {
+    fn deserialize<D: Deserializer<'de>>(from: D) -> Result<PendingCalls, D::Error> {
+        Vec::deserialize(from).map(PendingCalls::new)
     }
 }
 
-impl Round {
+impl FanOut {
     /// Whether everything is handed out and back.
     pub fn is_over(&self) -> bool {
         self.given == self.of && self.out.is_empty()

@@ -1,7 +1,7 @@
-//! [`Scope`]: what was fetched before a decision. [`View`]: all that a node can see when it decides.
+//! [`ReadSet`]: what was fetched before a decision. [`EvalContext`]: all that a node can see when it decides.
 //!
 //! Which other tasks a node reads is found by looking: a look at a task that was not fetched is noted in
-//! [`Scope::missed`], the runner fetches those and asks again. Deciding stays pure.
+//! [`ReadSet::missed`], the runner fetches those and asks again. Deciding stays pure.
 //!
 //! What the same walk has written is seen as if it were committed and read: a task it gave birth to is there,
 //! one that it modified has the new params, and the task itself is as it stands now.
@@ -30,7 +30,7 @@ pub const RESERVED: [&str; 8] = ["params", "task", "fault", "response", "var", "
 
 /// What was fetched for a decision. Clones share what they hold.
 #[derive(Clone, Debug, Default)]
-pub struct Scope {
+pub struct ReadSet {
     /// The process that looks: its own secrets are open to it.
     pub reader: Option<ProcessId>,
     /// The process is paused: no task comes to a node, and none is asked for.
@@ -47,7 +47,7 @@ pub struct Scope {
     pub bounds: Arc<Bounds>,
     /// The params of the tasks that the walk has written to, as they will be; kept by the walk.
     pub written: Arc<HashMap<Address, Params>>,
-    /// The task that looks, as it stands; set by [`View::new`].
+    /// The task that looks, as it stands; set by [`EvalContext::new`].
     own: Option<Arc<Task>>,
     /// How the wall clock was set.
     pub steps: Arc<Steps>,
@@ -101,7 +101,7 @@ pub struct Newborn {
 
 /// What a look at another task finds.
 #[derive(Clone, Copy, Debug)]
-pub enum Found<'a> {
+pub enum Located<'a> {
     /// No process has that id.
     NoProcess,
     /// The process has no live task of that name.
@@ -118,41 +118,41 @@ pub enum Found<'a> {
 /// What a task may read of itself: all.
 static NOTHING: BTreeSet<String> = BTreeSet::new();
 
-impl Scope {
+impl ReadSet {
     /// The same, for `reader`, with `others` known and nothing missed yet.
     #[must_use]
-    pub fn with(&self, reader: &ProcessId, paused: bool, others: Arc<HashMap<Address, Other>>) -> Scope {
+    pub fn with(&self, reader: &ProcessId, paused: bool, others: Arc<HashMap<Address, Other>>) -> ReadSet {
         let missed = Arc::default();
-        Scope { reader: Some(reader.clone()), paused, others, missed, ..self.clone() }
+        ReadSet { reader: Some(reader.clone()), paused, others, missed, ..self.clone() }
     }
 
     /// The same, to decide within `bounds`.
     #[must_use]
-    pub fn within(self, bounds: Bounds) -> Scope {
-        Scope { bounds: Arc::new(bounds), ..self }
+    pub fn within(self, bounds: Bounds) -> ReadSet {
+        ReadSet { bounds: Arc::new(bounds), ..self }
     }
 
     /// The same, to act within `reach`.
     #[must_use]
-    pub fn reaching(self, reach: Reach) -> Scope {
-        Scope { reach, ..self }
+    pub fn reaching(self, reach: Reach) -> ReadSet {
+        ReadSet { reach, ..self }
     }
 
     /// What is known of the task at `address`.
     ///
     /// # Errors
-    /// `not_fetched`, noted in [`Scope::missed`], while nothing is: the verdict made of it is never used.
-    pub fn other(&self, address: &Address) -> Result<Found<'_>, Fault> {
+    /// `not_fetched`, noted in [`ReadSet::missed`], while nothing is: the verdict made of it is never used.
+    pub fn other(&self, address: &Address) -> Result<Located<'_>, Fault> {
         if let Some(own) = self.own.as_deref().filter(|own| own.is_at(address)) {
-            return Ok(Found::Live { params: &own.params, hidden: &NOTHING });
+            return Ok(Located::Live { params: &own.params, hidden: &NOTHING });
         }
         match (self.others.get(address), self.written.get(address)) {
             (Some(Other::NoTask(Newborn { hidden, .. }) | Other::Live { hidden, .. }), Some(params)) => {
-                Ok(Found::Live { params, hidden })
+                Ok(Located::Live { params, hidden })
             }
-            (Some(Other::NoTask(newborn)), None) => Ok(Found::NoTask(newborn)),
-            (Some(Other::NoProcess), _) => Ok(Found::NoProcess),
-            (Some(Other::Live { params, hidden, .. }), None) => Ok(Found::Live { params, hidden }),
+            (Some(Other::NoTask(newborn)), None) => Ok(Located::NoTask(newborn)),
+            (Some(Other::NoProcess), _) => Ok(Located::NoProcess),
+            (Some(Other::Live { params, hidden, .. }), None) => Ok(Located::Live { params, hidden }),
             (None, _) => {
                 self.lock().insert(address.clone());
                 Err(Fault::lasting("not_fetched", format!("`{address}` is not fetched yet")))
@@ -173,9 +173,9 @@ impl Scope {
     /// `process_not_found`, `ref_not_found`, `not_shared`, `missing_param`.
     pub fn read(&self, address: &Address, path: &[&str]) -> Result<Value, Fault> {
         let (params, hidden) = match self.other(address)? {
-            Found::NoProcess => return Err(no_process(&address.process)),
-            Found::NoTask(_) => return Err(no_task(address)),
-            Found::Live { params, hidden } => (params, hidden),
+            Located::NoProcess => return Err(no_process(&address.process)),
+            Located::NoTask(_) => return Err(no_task(address)),
+            Located::Live { params, hidden } => (params, hidden),
         };
         let closed = |name: &str| hidden.contains(name) && self.reader.as_ref() != Some(&address.process);
         let Some((first, rest)) = path.split_first() else {
@@ -204,16 +204,16 @@ impl Scope {
         Ok(value)
     }
 
-    /// What is marked in what [`Scope::read`] gives.
+    /// What is marked in what [`ReadSet::read`] gives.
     pub fn marks<K: AsRef<str>>(&self, address: &Address, path: &[K]) -> Marks {
         match self.other(address) {
-            Ok(Found::Live { params, .. }) => params.marks().at(&place_of(path)),
-            Ok(Found::NoProcess | Found::NoTask(_)) | Err(_) => Marks::default(),
+            Ok(Located::Live { params, .. }) => params.marks().at(&place_of(path)),
+            Ok(Located::NoProcess | Located::NoTask(_)) | Err(_) => Marks::default(),
         }
     }
 
     /// The same, with nothing secret in what other tasks hold.
-    fn veiled(&self) -> Scope {
+    fn veiled(&self) -> ReadSet {
         let veil = |other: &Other| match other {
             Other::Live { params, hidden, secret } => Other::Live {
                 params: veiled(params, &[]),
@@ -224,11 +224,11 @@ impl Scope {
         };
         let others = self.others.iter().map(|(address, other)| (address.clone(), veil(other))).collect();
         let written = self.written.iter().map(|(address, it)| (address.clone(), veiled(it, &[]))).collect();
-        Scope { others: Arc::new(others), written: Arc::new(written), ..self.clone() }
+        ReadSet { others: Arc::new(others), written: Arc::new(written), ..self.clone() }
     }
 
     /// The tasks that were looked at and not fetched; forgotten by this call.
-    pub fn missed(&self) -> BTreeSet<Address> {
+    pub fn missing_reads(&self) -> BTreeSet<Address> {
         std::mem::take(&mut *self.lock())
     }
 
@@ -277,11 +277,11 @@ fn veiled(params: &Params, but: &[String]) -> Params {
 
 /// All that a node can see when it decides. Cheap to clone.
 #[derive(Clone, Debug)]
-pub struct View {
+pub struct EvalContext {
     /// The task, as it stands.
     pub task: Arc<Task>,
     /// What was fetched.
-    pub scope: Scope,
+    pub scope: ReadSet,
     /// The moment of the decision.
     pub now: Timestamp,
     /// The answer that `save` and `ok` see: status, headers, body.
@@ -289,18 +289,18 @@ pub struct View {
     /// What of the answer is secret: another task's reply may be.
     pub response_marks: Marks,
     /// The item of a list that the texts of an `each` are filled for.
-    pub item: Option<Arc<Item>>,
+    pub item: Option<Arc<ListItem>>,
     /// How many more letters are read in the same step.
     pub unread: usize,
     /// Whether `secret.NAME` may occur: only in what goes straight to the world.
     pub secrets: bool,
     /// The alarm that is being told of.
-    pub telling: Option<Arc<Told>>,
+    pub telling: Option<Arc<AlarmContext>>,
 }
 
 /// What only the message of an alarm can see.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Told {
+pub struct AlarmContext {
     /// The key of the link that acknowledges it.
     pub key: String,
     /// The rung of the ladder, from 0.
@@ -309,7 +309,7 @@ pub struct Told {
 
 /// An item of a list: `item` and `index` in the texts of an `each`.
 #[derive(Clone, Debug)]
-pub struct Item {
+pub struct ListItem {
     /// What it is.
     pub value: Value,
     /// Its place in the list, a number from 0.
@@ -318,12 +318,12 @@ pub struct Item {
     pub marks: Marks,
 }
 
-impl View {
+impl EvalContext {
     /// What a node sees of `task`.
-    pub fn new(task: Task, scope: &Scope, now: Timestamp) -> View {
+    pub fn new(task: Task, scope: &ReadSet, now: Timestamp) -> EvalContext {
         let task = Arc::new(task);
-        View {
-            scope: Scope { own: Some(Arc::clone(&task)), taint: Taint::default(), ..scope.clone() },
+        EvalContext {
+            scope: ReadSet { own: Some(Arc::clone(&task)), taint: Taint::default(), ..scope.clone() },
             task,
             now,
             response: None,
@@ -337,33 +337,36 @@ impl View {
 
     /// The same, with the answer.
     #[must_use]
-    pub fn with_response(&self, response: Value) -> View {
+    pub fn with_response(&self, response: Value) -> EvalContext {
         self.with_reply(response, Marks::default())
     }
 
     /// The same, with an answer of which something is secret.
     #[must_use]
-    pub fn with_reply(&self, response: Value, response_marks: Marks) -> View {
-        View { response: Some(Arc::new(response)), response_marks, ..self.clone() }
+    pub fn with_reply(&self, response: Value, response_marks: Marks) -> EvalContext {
+        EvalContext { response: Some(Arc::new(response)), response_marks, ..self.clone() }
     }
 
     /// The same, for one item of a list.
     #[must_use]
-    pub fn with_item(&self, index: u64, value: Value, marks: Marks) -> View {
-        View { item: Some(Arc::new(Item { value, index: Value::from(index), marks })), ..self.clone() }
+    pub fn with_item(&self, index: u64, value: Value, marks: Marks) -> EvalContext {
+        EvalContext {
+            item: Some(Arc::new(ListItem { value, index: Value::from(index), marks })),
+            ..self.clone()
+        }
     }
 
     /// The same, with nothing secret in it but the task's params named in `reveal`.
     #[must_use]
-    pub fn veiled(&self, reveal: &[String]) -> View {
+    pub fn veiled(&self, reveal: &[String]) -> EvalContext {
         let task = Arc::new(Task { params: veiled(&self.task.params, reveal), ..Task::clone(&self.task) });
         let response = self.response.as_ref().map(|it| Arc::new(veiled_value(it, &self.response_marks)));
         let item = self.item.as_ref().map(|it| {
             let (value, index) = (veiled_value(&it.value, &it.marks), it.index.clone());
-            Arc::new(Item { value, index, marks: Marks::default() })
+            Arc::new(ListItem { value, index, marks: Marks::default() })
         });
-        let scope = Scope { own: Some(Arc::clone(&task)), taint: Taint::default(), ..self.scope.veiled() };
-        View { task, scope, response, item, response_marks: Marks::default(), ..self.clone() }
+        let scope = ReadSet { own: Some(Arc::clone(&task)), taint: Taint::default(), ..self.scope.veiled() };
+        EvalContext { task, scope, response, item, response_marks: Marks::default(), ..self.clone() }
     }
 
     /// What `fill` makes, with nothing secret in it but what `reveal` names: for what people read. What
@@ -374,7 +377,7 @@ impl View {
     pub fn shown(
         &self,
         reveal: &[String],
-        fill: impl Fn(&View) -> Result<String, Fault>,
+        fill: impl Fn(&EvalContext) -> Result<String, Fault>,
     ) -> Result<String, Fault> {
         let (open, is_secret) = self.scope.taint.during(|| fill(self));
         let open = open?;
@@ -436,14 +439,14 @@ impl View {
 
     /// The same, for what goes straight to the world: `secret.NAME` is seen as its mark.
     #[must_use]
-    pub fn with_secrets(&self) -> View {
-        View { secrets: true, ..self.clone() }
+    pub fn with_secrets(&self) -> EvalContext {
+        EvalContext { secrets: true, ..self.clone() }
     }
 
     /// The same, for the message of an alarm: `task.ack_link` and `task.rung` are seen.
     #[must_use]
-    pub fn with_telling(&self, told: Told) -> View {
-        View { telling: Some(Arc::new(told)), ..self.clone() }
+    pub fn with_telling(&self, told: AlarmContext) -> EvalContext {
+        EvalContext { telling: Some(Arc::new(told)), ..self.clone() }
     }
 
     /// The value of a top-level name: `params`, `task`, `fault`, `response`, `var`, `now`, or a param.

@@ -1,4 +1,4 @@
-//! [`Task`]: one thing on its way through a process. [`Letter`]: a word to a task. [`Hop`]: of its trail.
+//! [`Task`]: one thing on its way through a process. [`Signal`]: a word to a task. [`HistoryEvent`]: of its trail.
 
 use std::fmt;
 use std::sync::Arc;
@@ -12,7 +12,7 @@ use crate::model::fault::Fault;
 use crate::model::marks::Marks;
 use crate::model::names::{Address, NodeName, ProcessId, Ref, TaskId};
 use crate::model::params::Params;
-use crate::model::round::Round;
+use crate::model::round::FanOut;
 use crate::model::time::Timestamp;
 
 /// One thing on its way through a process.
@@ -50,10 +50,10 @@ pub struct Task {
     /// What a person has been told about and that has not healed yet.
     pub alarm: Option<Alarm>,
     /// The task that waits for this one's reply.
-    pub caller: Option<Caller>,
+    pub caller: Option<ReplyTo>,
     /// The calls of the `each` it stands on.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub round: Option<Arc<Round>>,
+    pub round: Option<Arc<FanOut>>,
     /// What `end` gave as the result.
     pub result: Option<Value>,
     /// What of it beside its params is secret: `/link`, or places in `/result`.
@@ -88,7 +88,7 @@ pub struct Task {
 
 impl Task {
     /// A new task on the node `at`, before its first step.
-    pub fn born(birth: Birth, address: Address, at: NodeName, params: Params, now: Timestamp) -> Task {
+    pub fn new(birth: Birth, address: Address, at: NodeName, params: Params, now: Timestamp) -> Task {
         Task {
             id: birth.id,
             process: address.process,
@@ -144,8 +144,8 @@ impl Task {
     }
 
     /// Where it stands and in what state, for counting.
-    pub fn place(&self) -> Place {
-        Place { node: self.at.clone(), phase: self.state.phase() }
+    pub fn place(&self) -> NodePosition {
+        NodePosition { node: self.at.clone(), phase: self.state.phase() }
     }
 }
 
@@ -235,7 +235,7 @@ impl Phase {
 
 /// Where a task stands and in what state.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct Place {
+pub struct NodePosition {
     /// The node.
     pub node: NodeName,
     /// The state.
@@ -282,7 +282,7 @@ pub struct Alarm {
 
 impl Alarm {
     /// When the present rung was told. Alarms from before there were ladders know only when they were told.
-    pub fn rung_told(&self) -> Option<Timestamp> {
+    pub fn level_notified(&self) -> Option<Timestamp> {
         self.rung_told.or(self.told)
     }
 }
@@ -298,7 +298,7 @@ pub struct Acknowledged {
 
 /// A task that waits for a reply.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct Caller {
+pub struct ReplyTo {
     /// The task.
     pub task: TaskId,
     /// On which visit it called.
@@ -349,17 +349,17 @@ impl Birth {
 
 /// A word from one task, or a person, to another. Delivered in the commit that wrote it: exactly once.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct Letter {
+pub struct Signal {
     /// For whom.
-    pub to: To,
+    pub to: SignalTarget,
     /// What it says.
-    pub word: Word,
+    pub word: SignalKind,
 }
 
 /// For whom a letter is.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
-pub enum To {
+pub enum SignalTarget {
     /// The live task of that name.
     Address(Address),
     /// That very task.
@@ -369,13 +369,13 @@ pub enum To {
 /// What a letter says.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
-pub enum Word {
+pub enum SignalKind {
     /// Be born. Refused with `RefTaken` if the name is taken.
     Create {
         /// The first params.
         params: Params,
         /// Who waits for the reply.
-        caller: Option<Caller>,
+        caller: Option<ReplyTo>,
         /// The node it begins on; set by the runner, which knows the process, if it is not said.
         at: Option<NodeName>,
         /// Set by the runner.
@@ -384,11 +384,11 @@ pub enum Word {
     /// Be born as a part of the round of the `each` that writes this.
     Part {
         /// Who waits for the reply.
-        caller: Caller,
+        caller: ReplyTo,
         /// The node of both.
         at: NodeName,
         /// The calls it makes.
-        round: Arc<Round>,
+        round: Arc<FanOut>,
         /// Set by the runner.
         birth: Option<Birth>,
     },
@@ -410,28 +410,28 @@ pub enum Word {
     /// What a person wants done.
     Order {
         /// What.
-        order: Order,
+        order: Command,
         /// Who, for the trail.
         by: String,
     },
 }
 
-impl Word {
+impl SignalKind {
     /// Whether a task is born of it.
     pub fn is_birth(&self) -> bool {
-        matches!(self, Word::Create { .. } | Word::Part { .. })
+        matches!(self, SignalKind::Create { .. } | SignalKind::Part { .. })
     }
 
     /// The reply to `caller`.
-    pub fn answer(caller: &Caller, answer: Result<Params, Fault>) -> Word {
-        Word::Answer { visit: caller.visit, ticket: caller.ticket, answer }
+    pub fn answer(caller: &ReplyTo, answer: Result<Params, Fault>) -> SignalKind {
+        SignalKind::Answer { visit: caller.visit, ticket: caller.ticket, answer }
     }
 }
 
 /// What a person may want done with a task.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
-pub enum Order {
+pub enum Command {
     /// Lay these over the params.
     Modify {
         /// The new values.
@@ -457,23 +457,23 @@ pub enum Order {
     },
 }
 
-impl Order {
+impl Command {
     /// As it stands in the trail.
     pub fn as_str(&self) -> &'static str {
         match self {
-            Order::Modify { .. } => "modify",
-            Order::Wake => "wake",
-            Order::Retry => "retry",
-            Order::Move { .. } => "move",
-            Order::Cancel => "cancel",
-            Order::Acknowledge { .. } => "ack",
+            Command::Modify { .. } => "modify",
+            Command::Wake => "wake",
+            Command::Retry => "retry",
+            Command::Move { .. } => "move",
+            Command::Cancel => "cancel",
+            Command::Acknowledge { .. } => "ack",
         }
     }
 }
 
 /// One line of a task's trail. Secret params are masked before it is made.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct Hop {
+pub struct HistoryEvent {
     /// When.
     pub at: Timestamp,
     /// The node it speaks of.

@@ -1,4 +1,4 @@
-//! [`Text`]: a string with `{{holes}}`, compiled once, filled from a [`View`].
+//! [`StringTemplate`]: a string with `{{holes}}`, compiled once, filled from a [`EvalContext`].
 //!
 //! `{{city}}`, `{{a.b[0].c}}`, `{{order["a key"]}}`, `{{rows[{{i}}].name}}`,
 //! `{{conv[PROCESS].ref[REF].path}}` (PROCESS and REF may be holes), `{{city ?? "Riga"}}`. What is missing,
@@ -21,13 +21,13 @@ use crate::model::look::has_mark;
 use crate::model::marks::Marks;
 use crate::model::mistake::Mistake;
 use crate::model::scan::{self, scan};
-use crate::model::scope::View;
+use crate::model::scope::EvalContext;
 use crate::model::tags;
 use crate::model::uses::Uses;
 
 /// A compiled text. Cheap to clone.
 #[derive(Clone, Debug)]
-pub struct Text(Arc<Form>);
+pub struct StringTemplate(Arc<Form>);
 
 #[derive(Debug)]
 enum Form {
@@ -45,12 +45,12 @@ enum Part {
     Hole { hole: Hole, raw: bool },
 }
 
-impl Text {
+impl StringTemplate {
     /// Compiles `text`.
     ///
     /// # Errors
     /// What is wrong with it, and where.
-    pub fn parse(text: &str) -> Result<Text, Mistake> {
+    pub fn parse(text: &str) -> Result<StringTemplate, Mistake> {
         if has_mark(text) {
             return Err(Mistake::new("a text holds U+FDD0 or U+FDD1, which no text may"));
         }
@@ -61,14 +61,14 @@ impl Text {
             scan::Part::Tag(_) => None,
         };
         if let Some(plain) = scanned.iter().map(plain).collect::<Option<String>>() {
-            return Ok(Text(Arc::new(Form::Plain(plain))));
+            return Ok(StringTemplate(Arc::new(Form::Plain(plain))));
         }
         let form = match scanned.as_slice() {
             parts if parts.iter().any(is_more) => Form::Blocks(Blocks::of(text, parts)?),
             [scan::Part::Tag(tag)] => Form::Hole(hole(tag)?),
             parts => Form::Parts(parts.iter().map(Part::of).collect::<Result<_, _>>()?),
         };
-        Ok(Text(Arc::new(form)))
+        Ok(StringTemplate(Arc::new(form)))
     }
 
     /// The text with every hole filled.
@@ -76,7 +76,7 @@ impl Text {
     /// # Errors
     /// What is missing, by name; `bad_value`, `bad_name`, `secret_misplaced`, and what reading another task
     /// gives.
-    pub fn fill(&self, view: &View) -> Result<String, Fault> {
+    pub fn fill(&self, view: &EvalContext) -> Result<String, Fault> {
         within(&view.scope.budget, || match &*self.0 {
             Form::Plain(plain) => Ok(plain.clone()),
             Form::Hole(hole) => Ok(paid_text(hole, view)?.0.into_owned()),
@@ -98,13 +98,13 @@ impl Text {
     /// a secret is passed as it is; the world encodes what it opens.
     ///
     /// # Errors
-    /// As [`Text::fill`], and `bad_value` where a hole makes a `..` of the path: no encoding can help
+    /// As [`StringTemplate::fill`], and `bad_value` where a hole makes a `..` of the path: no encoding can help
     /// against that.
-    pub fn fill_url(&self, view: &View) -> Result<String, Fault> {
+    pub fn fill_url(&self, view: &EvalContext) -> Result<String, Fault> {
         within(&view.scope.budget, || self.url(view))
     }
 
-    fn url(&self, view: &View) -> Result<String, Fault> {
+    fn url(&self, view: &EvalContext) -> Result<String, Fault> {
         let parts = match &*self.0 {
             Form::Plain(_) | Form::Hole(_) => return self.fill(view),
             Form::Blocks(blocks) => {
@@ -139,16 +139,20 @@ impl Text {
     /// The same with every hole written by `escape`, but `{{{raw}}}` and the marks of secrets.
     ///
     /// # Errors
-    /// As [`Text::fill`], and `bad_value` where `escape` refuses one or there are blocks.
+    /// As [`StringTemplate::fill`], and `bad_value` where `escape` refuses one or there are blocks.
     pub fn fill_escaped(
         &self,
-        view: &View,
+        view: &EvalContext,
         escape: impl Fn(&str) -> Result<String, String>,
     ) -> Result<String, Fault> {
         within(&view.scope.budget, || self.escaped(view, escape))
     }
 
-    fn escaped(&self, view: &View, escape: impl Fn(&str) -> Result<String, String>) -> Result<String, Fault> {
+    fn escaped(
+        &self,
+        view: &EvalContext,
+        escape: impl Fn(&str) -> Result<String, String>,
+    ) -> Result<String, Fault> {
         let lone;
         let parts = match &*self.0 {
             Form::Plain(plain) => return Ok(plain.clone()),
@@ -188,8 +192,8 @@ impl Text {
     /// The same, but a text that is one hole alone keeps its JSON type.
     ///
     /// # Errors
-    /// As [`Text::fill`]; null is a value here.
-    pub fn value(&self, view: &View) -> Result<Value, Fault> {
+    /// As [`StringTemplate::fill`]; null is a value here.
+    pub fn value(&self, view: &EvalContext) -> Result<Value, Fault> {
         within(&view.scope.budget, || {
             let value = self.look(view)?;
             charge_value(&value)?;
@@ -198,7 +202,7 @@ impl Text {
     }
 
     /// The same, not cloned where it is a param as it is.
-    pub(crate) fn look<'v>(&'v self, view: &'v View) -> Result<Cow<'v, Value>, Fault> {
+    pub(crate) fn look<'v>(&'v self, view: &'v EvalContext) -> Result<Cow<'v, Value>, Fault> {
         match &*self.0 {
             Form::Hole(hole) => hole.value(view),
             _ => self.fill(view).map(|text| Cow::Owned(Value::String(text))),
@@ -206,7 +210,7 @@ impl Text {
     }
 
     /// What is secret of the value that it gave.
-    pub(crate) fn marks(&self, view: &View) -> Result<Marks, Fault> {
+    pub(crate) fn marks(&self, view: &EvalContext) -> Result<Marks, Fault> {
         match &*self.0 {
             Form::Hole(hole) => hole.marks(view),
             Form::Plain(_) | Form::Parts(_) | Form::Blocks(_) => Ok(Marks::whole()),
@@ -268,7 +272,7 @@ impl Part {
 }
 
 /// The value of a hole as text, and whether it is the mark of a secret; drawn on the budget.
-fn paid_text<'v>(hole: &'v Hole, view: &'v View) -> Result<(Cow<'v, str>, bool), Fault> {
+fn paid_text<'v>(hole: &'v Hole, view: &'v EvalContext) -> Result<(Cow<'v, str>, bool), Fault> {
     let (text, is_mark) = hole.text(view)?;
     charge_text(text.len())?;
     Ok((text, is_mark))
@@ -285,14 +289,14 @@ fn hole(tag: &scan::Tag) -> Result<Hole, Mistake> {
     Hole::of(tag).map_err(|it| tags::unknown_helper(tag).unwrap_or(it))
 }
 
-impl<'de> serde::Deserialize<'de> for Text {
+impl<'de> serde::Deserialize<'de> for StringTemplate {
     fn deserialize<D: serde::Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
         let text = String::deserialize(from)?;
-        Text::parse(&text).map_err(serde::de::Error::custom)
+        StringTemplate::parse(&text).map_err(serde::de::Error::custom)
     }
 }
 
-impl schemars::JsonSchema for Text {
+impl schemars::JsonSchema for StringTemplate {
     fn schema_name() -> std::borrow::Cow<'static, str> {
         "Text".into()
     }

@@ -5,10 +5,10 @@ use serde_json::json;
 
 use crate::model::effect::mark;
 use crate::model::example::{address, naughty_strings, view};
-use crate::model::scope::View;
-use crate::model::text::Text;
+use crate::model::scope::EvalContext;
+use crate::model::text::StringTemplate;
 
-fn some() -> View {
+fn some() -> EvalContext {
     view(json!({
         "city": "Riga", "n": 7, "f": 1.5, "yes": true, "none": null, "rows": [{"n": 1}, {"n": 2}], "i": 1,
         "o": {"k": "v", "a b": "c"}, "k": "k", "id": "bitrix", "r": "token", "log": "L", "and": "A",
@@ -18,7 +18,7 @@ fn some() -> View {
 }
 
 fn fill(text: &str) -> Result<String, String> {
-    Text::parse(text).unwrap().fill(&some()).map_err(|it| it.code)
+    StringTemplate::parse(text).unwrap().fill(&some()).map_err(|it| it.code)
 }
 
 fn good(text: &str) -> String {
@@ -64,7 +64,7 @@ fn another_task_is_read_by_reference() {
     }
     assert_eq!(good("<{{conv[bitrix].ref[token].list[0].n}}>"), "<1>");
     assert_eq!(good("{{conv[bitrix].ref[token][\"a b\"]}}"), "2");
-    let whole = Text::parse("{{conv[bitrix].ref[token]}}").unwrap().value(&some()).unwrap();
+    let whole = StringTemplate::parse("{{conv[bitrix].ref[token]}}").unwrap().value(&some()).unwrap();
     assert_eq!(whole["access_token"], json!("T0"));
     assert_eq!(whole.get("client_secret"), None);
     for (text, code) in [
@@ -85,9 +85,9 @@ fn another_task_is_read_by_reference() {
 #[test]
 fn a_task_that_was_not_fetched_is_noted_even_where_there_is_a_default() {
     let view = some();
-    let text = Text::parse("{{conv[31281].ref[a-b].x ?? 1}}").unwrap();
+    let text = StringTemplate::parse("{{conv[31281].ref[a-b].x ?? 1}}").unwrap();
     assert_eq!(text.fill(&view).unwrap_err().code, "not_fetched");
-    assert_eq!(view.scope.missed(), [address("31281", "a-b")].into());
+    assert_eq!(view.scope.missing_reads(), [address("31281", "a-b")].into());
 }
 
 #[test]
@@ -105,7 +105,7 @@ fn what_is_missing_is_a_fault_that_names_it() {
         ("{{#each nope}}{{/each}}", "missing_param", "`nope`"),
         ("{{#each city}}{{/each}}", "bad_value", "`city`"),
     ] {
-        let fault = Text::parse(text).unwrap().fill(&some()).unwrap_err();
+        let fault = StringTemplate::parse(text).unwrap().fill(&some()).unwrap_err();
         assert_eq!(fault.code, code, "{text}: {}", fault.message);
         assert!(fault.message.contains(name), "{text}: {}", fault.message);
     }
@@ -138,14 +138,14 @@ fn one_hole_alone_keeps_its_type() {
         (" {{n}}", json!(" 7")),
         ("{{n}}{{n}}", json!("77")),
     ] {
-        assert_eq!(Text::parse(text).unwrap().value(&some()).unwrap(), value, "{text}");
+        assert_eq!(StringTemplate::parse(text).unwrap().value(&some()).unwrap(), value, "{text}");
     }
 }
 
 #[test]
 fn a_hole_cannot_change_where_a_request_goes() {
     let fill = |text: &str, x: &str| {
-        Text::parse(text).unwrap().fill_url(&view(json!({"x": x, "base": "https://h/r/"})))
+        StringTemplate::parse(text).unwrap().fill_url(&view(json!({"x": x, "base": "https://h/r/"})))
     };
     for (x, encoded) in [
         ("../", "..%2F"),
@@ -180,16 +180,19 @@ fn a_hole_cannot_change_where_a_request_goes() {
 #[test]
 fn a_secret_is_seen_as_its_mark_and_only_where_it_may_be() {
     let open = some().with_secrets();
-    let text = Text::parse("Bearer {{secret.key}}").unwrap();
+    let text = StringTemplate::parse("Bearer {{secret.key}}").unwrap();
     assert_eq!(text.fill(&open).unwrap(), format!("Bearer {}", mark("key")));
     assert_eq!(text.fill(&some()).unwrap_err().code, "secret_misplaced");
-    assert_eq!(Text::parse("{{secret.no}}").unwrap().fill(&open).unwrap_err().code, "missing_secret");
-    let url = Text::parse("https://h/?k={{secret.key}}&c={{city}}").unwrap();
+    assert_eq!(
+        StringTemplate::parse("{{secret.no}}").unwrap().fill(&open).unwrap_err().code,
+        "missing_secret"
+    );
+    let url = StringTemplate::parse("https://h/?k={{secret.key}}&c={{city}}").unwrap();
     assert_eq!(url.fill_url(&open).unwrap(), format!("https://h/?k={}&c=Riga", mark("key")));
-    let mixed = Text::parse("{{secret.key}} {{json city}}").unwrap();
+    let mixed = StringTemplate::parse("{{secret.key}} {{json city}}").unwrap();
     assert_eq!(mixed.fill(&open).unwrap(), format!("{} \"Riga\"", mark("key")));
     for text in ["{{json secret.key}}", "{{#if secret.key}}{{/if}}", "{{o[{{secret.key}}]}}", "{{secret}}"] {
-        assert!(Text::parse(text).is_err(), "{text}");
+        assert!(StringTemplate::parse(text).is_err(), "{text}");
     }
 }
 
@@ -198,21 +201,21 @@ fn data_cannot_pass_for_a_secret() {
     for value in [json!(mark("key")), json!({"a": [mark("key")]}), json!({mark("key"): 1})] {
         let view = view(json!({"x": value, "list": [value]})).with_secrets();
         for text in ["{{x}}", "a {{x}}", "{{json x}}", "{{#each list}}{{this}}{{/each}}", "{{nope ?? x}}"] {
-            let text = Text::parse(text).unwrap();
+            let text = StringTemplate::parse(text).unwrap();
             assert_eq!(text.fill(&view).unwrap_err().code, "bad_value", "{text:?}");
             assert_eq!(text.value(&view).unwrap_err().code, "bad_value", "{text:?}");
         }
     }
-    assert!(Text::parse(&mark("key")).is_err());
-    let sly = Text::parse(r#"{{"\ufdd0key\ufdd1"}}"#).unwrap();
+    assert!(StringTemplate::parse(&mark("key")).is_err());
+    let sly = StringTemplate::parse(r#"{{"\ufdd0key\ufdd1"}}"#).unwrap();
     assert_eq!(sly.fill(&some().with_secrets()).unwrap_err().code, "bad_value");
 }
 
 #[test]
 fn helpers_that_stand_too_deep_are_told_as_such() {
     let nested = |many: usize| format!("{{{{{}x{}}}}}", "base64 (".repeat(many) + "json ", ")".repeat(many));
-    assert!(Text::parse(&nested(11)).is_ok());
-    let mistake = Text::parse(&nested(12)).unwrap_err();
+    assert!(StringTemplate::parse(&nested(11)).is_ok());
+    let mistake = StringTemplate::parse(&nested(12)).unwrap_err();
     assert!(mistake.message.contains("more than 12 helpers"), "{}", mistake.message);
 }
 
@@ -237,19 +240,19 @@ fn a_mistake_is_told_with_its_place() {
         ("{{conv[Bad].ref[x].y}}", "a process id", 2..18),
         ("{{conv[a].x}}", "another task", 8..11),
     ] {
-        let mistake = Text::parse(text).expect_err(text);
+        let mistake = StringTemplate::parse(text).expect_err(text);
         assert!(mistake.message.contains(wrong), "{text}: {mistake}");
         assert_eq!(mistake.at, Some(at), "{text}: {mistake}");
     }
-    assert!(Text::parse("{{ a + b }}").unwrap_err().hint.unwrap().contains("begin with `=`"));
-    assert!(Text::parse("{{jsn city}}").unwrap_err().hint.unwrap().contains("`json`"));
+    assert!(StringTemplate::parse("{{ a + b }}").unwrap_err().hint.unwrap().contains("begin with `=`"));
+    assert!(StringTemplate::parse("{{jsn city}}").unwrap_err().hint.unwrap().contains("`json`"));
 }
 
 #[test]
 fn what_a_text_reads_is_known_without_filling_it() {
     let text = "{{a.b}} {{params.c}} {{var.v}} {{secret.s}} {{x[{{y}}] ?? z}} {{json j}} \
                 {{conv[p].ref[{{r}}].q}} {{conv[p].ref[t].q}} {{response.body}}";
-    let uses = Text::parse(text).unwrap().uses();
+    let uses = StringTemplate::parse(text).unwrap().uses();
     let roots = ["a", "c", "j", "r", "response", "var", "x", "y", "z"];
     assert_eq!(uses.roots, roots.map(str::to_owned).into());
     assert_eq!(uses.secrets, ["s".to_owned()].into());
@@ -263,10 +266,10 @@ fn naughty_strings_go_through_as_they_are() {
     for naughty in naughty_strings() {
         let view = view(json!({"x": naughty, "list": [naughty]}));
         for text in ["{{x}}", "{{#each list}}{{this}}{{/each}}", "{{#if list}}{{x}}{{/if}}"] {
-            assert_eq!(Text::parse(text).unwrap().fill(&view).unwrap(), naughty);
+            assert_eq!(StringTemplate::parse(text).unwrap().fill(&view).unwrap(), naughty);
         }
         if !naughty.contains("{{") {
-            assert_eq!(Text::parse(&naughty).unwrap().literal(), Some(naughty.as_str()));
+            assert_eq!(StringTemplate::parse(&naughty).unwrap().literal(), Some(naughty.as_str()));
         }
     }
 }
@@ -276,7 +279,7 @@ const PIECES: &str = r#"(\{\{|\}\}|[{}\[\]#/.~^!?"'() \\]|conv\[|\]\.ref\[|if|ea
 proptest! {
     #[test]
     fn no_text_makes_a_panic(text in PIECES) {
-        if let Ok(text) = Text::parse(&text) {
+        if let Ok(text) = StringTemplate::parse(&text) {
             let _ = text.fill(&some());
             let _ = text.fill_url(&some());
             let _ = text.value(&some());
@@ -287,8 +290,8 @@ proptest! {
     #[test]
     fn a_value_comes_out_as_it_went_in(value in "\\PC{0,60}") {
         let view = view(json!({"x": value}));
-        prop_assert_eq!(Text::parse("{{x}}").unwrap().fill(&view).unwrap(), value.clone());
-        let url = Text::parse("https://h/a?x={{x}}&y").unwrap().fill_url(&view).unwrap();
+        prop_assert_eq!(StringTemplate::parse("{{x}}").unwrap().fill(&view).unwrap(), value.clone());
+        let url = StringTemplate::parse("https://h/a?x={{x}}&y").unwrap().fill_url(&view).unwrap();
         let url = url::Url::parse(&url).unwrap();
         let (_, back) = url.query_pairs().next().unwrap();
         prop_assert_eq!(back, value);

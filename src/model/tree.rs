@@ -42,12 +42,12 @@ pub enum Branch {
     /// A list.
     List(Vec<Tree>),
     /// A map, in the order it was written.
-    Map(Vec<(Key, Tree)>),
+    Map(Vec<(MapKey, Tree)>),
 }
 
 /// A key of a map.
 #[derive(Clone, Debug)]
-pub struct Key {
+pub struct MapKey {
     /// The key.
     pub text: String,
     /// Where it stood.
@@ -81,7 +81,7 @@ impl Tree {
     }
 
     /// The entries of a map; none if this is something else.
-    pub fn entries(&self) -> &[(Key, Tree)] {
+    pub fn entries(&self) -> &[(MapKey, Tree)] {
         match &self.branch {
             Branch::Map(pairs) => pairs,
             Branch::Null | Branch::Bool(_) | Branch::Number(_) | Branch::Text(_) | Branch::List(_) => &[],

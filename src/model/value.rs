@@ -1,4 +1,4 @@
-//! [`Draft`]: a value as it is written in YAML, with holes and expressions anywhere in it.
+//! [`ValueTemplate`]: a value as it is written in YAML, with holes and expressions anywhere in it.
 //!
 //! A string that begins with `=` is an expression, one with `{{` a text, all else is literal. A text that
 //! shall begin with `=` is written `{{"="}}…`. Keys are literal.
@@ -14,49 +14,49 @@ use crate::model::fault::Fault;
 use crate::model::look::{as_text, holds_mark};
 use crate::model::marks::{Marks, step};
 use crate::model::mistake::Mistake;
-use crate::model::scope::View;
-use crate::model::text::Text;
+use crate::model::scope::EvalContext;
+use crate::model::text::StringTemplate;
 use crate::model::uses::Uses;
 
 /// A value with holes. Cheap to clone.
 #[derive(Clone, Debug)]
-pub struct Draft(Arc<Form>);
+pub struct ValueTemplate(Arc<Form>);
 
 #[derive(Debug)]
 enum Form {
     /// A subtree without a hole, however large.
     Literal(Value),
-    Text(Text),
+    Text(StringTemplate),
     Expr(Expr),
     List(Vec<Form>),
     Map(Vec<(String, Form)>),
 }
 
-impl Draft {
+impl ValueTemplate {
     /// Compiles every text in `value`.
     ///
     /// # Errors
     /// The first mistake; its place is a place in the string it is in.
-    pub fn new(value: &Value) -> Result<Draft, Mistake> {
+    pub fn new(value: &Value) -> Result<ValueTemplate, Mistake> {
         if holds_mark(value) {
             return Err(Mistake::new("a text holds U+FDD0 or U+FDD1, which no text may"));
         }
-        Form::of(value).map(|it| Draft(Arc::new(it)))
+        Form::of(value).map(|it| ValueTemplate(Arc::new(it)))
     }
 
     /// The value with everything filled in.
     ///
     /// # Errors
-    /// As [`Text::value`] and [`Expr::eval`].
-    pub fn fill(&self, view: &View) -> Result<Value, Fault> {
+    /// As [`StringTemplate::value`] and [`Expr::eval`].
+    pub fn fill(&self, view: &EvalContext) -> Result<Value, Fault> {
         within(&view.scope.budget, || self.0.fill(view))
     }
 
     /// The same, and what of it is secret: whatever was made by reading something that is.
     ///
     /// # Errors
-    /// As [`Draft::fill`].
-    pub fn fill_marked(&self, view: &View) -> Result<(Value, Marks), Fault> {
+    /// As [`ValueTemplate::fill`].
+    pub fn fill_marked(&self, view: &EvalContext) -> Result<(Value, Marks), Fault> {
         within(&view.scope.budget, || {
             let mut marks = Marks::default();
             let value = self.0.fill_marked(view, &mut String::new(), &mut marks)?;
@@ -67,8 +67,8 @@ impl Draft {
     /// The same, not cloned where it is a param as it is.
     ///
     /// # Errors
-    /// As [`Draft::fill`].
-    pub fn look<'v>(&'v self, view: &'v View) -> Result<Cow<'v, Value>, Fault> {
+    /// As [`ValueTemplate::fill`].
+    pub fn look<'v>(&'v self, view: &'v EvalContext) -> Result<Cow<'v, Value>, Fault> {
         match &*self.0 {
             Form::Literal(value) => Ok(Cow::Borrowed(value)),
             Form::Text(text) => text.look(view),
@@ -79,8 +79,8 @@ impl Draft {
     /// The same as text: strings as they are, all else as JSON.
     ///
     /// # Errors
-    /// As [`Draft::fill`], and `missing_param` for null.
-    pub fn text(&self, view: &View) -> Result<String, Fault> {
+    /// As [`ValueTemplate::fill`], and `missing_param` for null.
+    pub fn text(&self, view: &EvalContext) -> Result<String, Fault> {
         within(&view.scope.budget, || match &*self.0 {
             Form::Text(text) => text.fill(view),
             Form::Expr(expr) => {
@@ -115,7 +115,7 @@ impl Form {
         Ok(match value {
             Value::String(text) => match text.strip_prefix('=') {
                 Some(rest) => Form::Expr(Expr::parse(rest).map_err(|it| shifted(it, 1))?),
-                None if text.contains("{{") => Form::Text(Text::parse(text)?),
+                None if text.contains("{{") => Form::Text(StringTemplate::parse(text)?),
                 None => Form::Literal(value.clone()),
             },
             Value::Array(items) => {
@@ -141,7 +141,7 @@ impl Form {
     }
 
     /// Fills it in, and notes in `marks` what is secret of what stands at `place`.
-    fn fill_marked(&self, view: &View, place: &mut String, marks: &mut Marks) -> Result<Value, Fault> {
+    fn fill_marked(&self, view: &EvalContext, place: &mut String, marks: &mut Marks) -> Result<Value, Fault> {
         let here = place.len();
         let mut below = |key: &str, form: &Form| {
             step(place, key);
@@ -170,7 +170,7 @@ impl Form {
         }
     }
 
-    fn marks(&self, value: &Value, view: &View) -> Result<Marks, Fault> {
+    fn marks(&self, value: &Value, view: &EvalContext) -> Result<Marks, Fault> {
         match self {
             Form::Text(text) => text.marks(view),
             Form::Expr(expr) => Ok(expr.marks(value, view)),
@@ -178,7 +178,7 @@ impl Form {
         }
     }
 
-    fn fill(&self, view: &View) -> Result<Value, Fault> {
+    fn fill(&self, view: &EvalContext) -> Result<Value, Fault> {
         match self {
             Form::Literal(value) => {
                 charge_value(value)?;
@@ -214,14 +214,14 @@ fn shifted(mistake: Mistake, by: usize) -> Mistake {
     }
 }
 
-impl<'de> serde::Deserialize<'de> for Draft {
+impl<'de> serde::Deserialize<'de> for ValueTemplate {
     fn deserialize<D: serde::Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
         let value = <Value as serde::Deserialize>::deserialize(from)?;
-        Draft::new(&value).map_err(serde::de::Error::custom)
+        ValueTemplate::new(&value).map_err(serde::de::Error::custom)
     }
 }
 
-impl schemars::JsonSchema for Draft {
+impl schemars::JsonSchema for ValueTemplate {
     fn schema_name() -> std::borrow::Cow<'static, str> {
         "Draft".into()
     }
@@ -246,7 +246,7 @@ mod tests {
             "list": ["{{city}}", {"deep": "= [n]"}, "literal", null, 2.5], "sign": "{{\"=\"}} n",
             "braces": "}} {",
         });
-        let draft = Draft::new(&draft).unwrap();
+        let draft = ValueTemplate::new(&draft).unwrap();
         let filled = draft.fill(&view(json!({"city": "Riga", "n": 7}))).unwrap();
         let wanted = json!({
             "text": "in Riga", "typed": 7, "sum": 8, "tight": 7, "plain": "a = b", "{{key}}": 1,
@@ -261,7 +261,7 @@ mod tests {
     #[test]
     fn what_is_literal_is_kept_whole() {
         let value = json!({"a": [1, {"b": "c"}], "d": null});
-        let draft = Draft::new(&value).unwrap();
+        let draft = ValueTemplate::new(&value).unwrap();
         assert_eq!(draft.literal(), Some(&value));
         assert_eq!(draft.text(&view(json!({}))).unwrap(), value.to_string());
     }
@@ -270,26 +270,31 @@ mod tests {
     fn a_draft_as_text_is_a_string_or_json_but_never_nothing() {
         let view = view(json!({"n": 7, "none": null, "o": {"a": 1}}));
         for (value, text) in [(json!("{{n}}"), "7"), (json!("= o"), r#"{"a":1}"#), (json!(true), "true")] {
-            assert_eq!(Draft::new(&value).unwrap().text(&view).unwrap(), text);
+            assert_eq!(ValueTemplate::new(&value).unwrap().text(&view).unwrap(), text);
         }
         for value in [json!("{{none}}"), json!("= none"), json!(null), json!("{{nope}}")] {
-            assert_eq!(Draft::new(&value).unwrap().text(&view).unwrap_err().code, "missing_param", "{value}");
+            assert_eq!(
+                ValueTemplate::new(&value).unwrap().text(&view).unwrap_err().code,
+                "missing_param",
+                "{value}"
+            );
         }
     }
 
     #[test]
     fn secrets_stand_in_a_draft_as_marks() {
-        let draft = Draft::new(&json!({"auth": "Bearer {{secret.key}}", "alone": "{{secret.key}}"})).unwrap();
+        let draft =
+            ValueTemplate::new(&json!({"auth": "Bearer {{secret.key}}", "alone": "{{secret.key}}"})).unwrap();
         let open = view(json!({})).with_secrets();
         let wanted = json!({"auth": format!("Bearer {}", mark("key")), "alone": mark("key")});
         assert_eq!(draft.fill(&open).unwrap(), wanted);
         assert_eq!(draft.fill(&view(json!({}))).unwrap_err().code, "secret_misplaced");
-        assert!(Draft::new(&json!({"a": [mark("key")]})).is_err());
+        assert!(ValueTemplate::new(&json!({"a": [mark("key")]})).is_err());
     }
 
     #[test]
     fn a_mistake_in_an_expression_is_placed_behind_its_sign() {
-        assert_eq!(Draft::new(&json!("= n > secret.key")).unwrap_err().at, Some(6..16));
-        assert_eq!(Draft::new(&json!(["= a &&"])).unwrap_err().hint.unwrap(), "write `and` for `&&`");
+        assert_eq!(ValueTemplate::new(&json!("= n > secret.key")).unwrap_err().at, Some(6..16));
+        assert_eq!(ValueTemplate::new(&json!(["= a &&"])).unwrap_err().hint.unwrap(), "write `and` for `&&`");
     }
 }

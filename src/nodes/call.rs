@@ -18,17 +18,17 @@ use serde::Deserialize;
 use serde_json::json;
 
 use crate::model::fault::Fault;
-use crate::model::kind::{Effects, Event, Kind, Reply, Spec, Verdict, parse, schema};
+use crate::model::kind::{CallReply, Changes, Decision, Kind, KindSpec, NodeEvent, parse, schema};
 use crate::model::names::{Address, NodeName, ProcessId, Ref};
 use crate::model::params::Params;
-use crate::model::scope::{Found, View, no_process};
-use crate::model::task::{Caller, Letter, To, Word};
-use crate::model::text::Text;
+use crate::model::scope::{EvalContext, Located, no_process};
+use crate::model::task::{ReplyTo, Signal, SignalKind, SignalTarget};
+use crate::model::text::StringTemplate;
 use crate::model::time::Span;
 use crate::nodes::fields::{Drafts, fill, name};
 
 /// The register's line.
-pub const SPEC: Spec = Spec {
+pub const SPEC: KindSpec = KindSpec {
     name: "call",
     about: "runs another process and takes its reply",
     source: include_str!("call.rs"),
@@ -44,9 +44,9 @@ const TIMEOUT_DEFAULT: Span = Span::hours(1);
 #[serde(deny_unknown_fields)]
 struct Call {
     /// Which process.
-    process: Text,
+    process: StringTemplate,
     /// The called task's ref.
-    r#ref: Option<Text>,
+    r#ref: Option<StringTemplate>,
     /// What it is submitted with.
     #[serde(default)]
     params: Drafts,
@@ -63,14 +63,14 @@ impl Kind for Call {
         vec![(String::new(), &self.next)]
     }
 
-    fn decide(&self, event: Event, view: &View) -> Verdict {
+    fn decide(&self, event: NodeEvent, view: &EvalContext) -> Decision {
         let verdict = match event {
-            Event::Came => self.ask(view),
-            Event::Replied(Reply { answer, .. }) => answer.and_then(|reply| self.take(&reply, view)),
-            Event::Due => Err(self.late()),
-            Event::Letter(_) | Event::Answered(_) | Event::Order(_) => Ok(Verdict::Stay),
+            NodeEvent::Came => self.ask(view),
+            NodeEvent::Replied(CallReply { answer, .. }) => answer.and_then(|reply| self.take(&reply, view)),
+            NodeEvent::Due => Err(self.late()),
+            NodeEvent::Letter(_) | NodeEvent::Answered(_) | NodeEvent::Order(_) => Ok(Decision::Stay),
         };
-        verdict.unwrap_or_else(Verdict::Fail)
+        verdict.unwrap_or_else(Decision::Fail)
     }
 
     fn rests(&self) -> bool {
@@ -87,7 +87,7 @@ impl Kind for Call {
 }
 
 impl Call {
-    fn ask(&self, view: &View) -> Result<Verdict, Fault> {
+    fn ask(&self, view: &EvalContext) -> Result<Decision, Fault> {
         let task = &view.task;
         let reference = match &self.r#ref {
             Some(text) => name(text, view)?,
@@ -95,18 +95,18 @@ impl Call {
         };
         let to = address(&name(&self.process, view)?, &reference)?;
         free(&to, view)?;
-        let word = Word::Create {
+        let word = SignalKind::Create {
             params: fill(&self.params, view)?,
-            caller: Some(Caller { task: task.id, visit: task.visit, ticket: None }),
+            caller: Some(ReplyTo { task: task.id, visit: task.visit, ticket: None }),
             at: None,
             birth: None,
         };
-        let letters = vec![Letter { to: To::Address(to), word }];
+        let letters = vec![Signal { to: SignalTarget::Address(to), word }];
         let until = Some(view.now + self.timeout.unwrap_or(TIMEOUT_DEFAULT));
-        Ok(Verdict::Wait { until, effects: Effects { letters, ..Effects::default() } })
+        Ok(Decision::Wait { until, effects: Changes { letters, ..Changes::default() } })
     }
 
-    fn take(&self, reply: &Params, view: &View) -> Result<Verdict, Fault> {
+    fn take(&self, reply: &Params, view: &EvalContext) -> Result<Decision, Fault> {
         let set = match &self.save {
             Some(save) => {
                 let marks = reply.marks().below("/body");
@@ -114,7 +114,7 @@ impl Call {
             }
             None => reply.clone(),
         };
-        Ok(Verdict::go_with(&self.next, set))
+        Ok(Decision::go_with(&self.next, set))
     }
 
     fn late(&self) -> Fault {
@@ -134,19 +134,19 @@ pub fn address(process: &str, reference: &str) -> Result<Address, Fault> {
 }
 
 /// Whether a task can be created at `to`.
-pub fn free(to: &Address, view: &View) -> Result<(), Fault> {
+pub fn free(to: &Address, view: &EvalContext) -> Result<(), Fault> {
     free_beside(to, 0, view)
 }
 
 /// The same, beside so many others of that process in the same verdict.
-pub fn free_beside(to: &Address, others: u64, view: &View) -> Result<(), Fault> {
+pub fn free_beside(to: &Address, others: u64, view: &EvalContext) -> Result<(), Fault> {
     match view.scope.other(to)? {
-        Found::NoProcess => Err(no_process(&to.process)),
-        Found::Live { .. } => {
+        Located::NoProcess => Err(no_process(&to.process)),
+        Located::Live { .. } => {
             let message = format!("process `{}` has a live task `{}` already", to.process, to.reference);
             Err(Fault::lasting("ref_taken", message))
         }
-        Found::NoTask(_) => {
+        Located::NoTask(_) => {
             view.task.descent.may_go_on(&view.task.process)?;
             view.scope.bounds.room(&to.process, view.scope.born(&to.process).saturating_add(others))
         }

@@ -13,12 +13,12 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 
 use crate::model::expr::Expr;
-use crate::model::kind::{Event, Kind, Spec, Verdict, parse, schema};
+use crate::model::kind::{Decision, Kind, KindSpec, NodeEvent, parse, schema};
 use crate::model::names::NodeName;
-use crate::model::scope::View;
+use crate::model::scope::EvalContext;
 
 /// The register's line.
-pub const SPEC: Spec = Spec {
+pub const SPEC: KindSpec = KindSpec {
     name: "condition",
     about: "the first true branch wins",
     source: include_str!("condition.rs"),
@@ -51,23 +51,23 @@ impl Kind for Condition {
         branches.chain([("else".to_owned(), &self.r#else)]).collect()
     }
 
-    fn decide(&self, event: Event, view: &View) -> Verdict {
+    fn decide(&self, event: NodeEvent, view: &EvalContext) -> Decision {
         match event {
-            Event::Came | Event::Due | Event::Order(_) => self.choose(view),
-            Event::Answered(_) | Event::Letter(_) | Event::Replied(_) => Verdict::Stay,
+            NodeEvent::Came | NodeEvent::Due | NodeEvent::Order(_) => self.choose(view),
+            NodeEvent::Answered(_) | NodeEvent::Letter(_) | NodeEvent::Replied(_) => Decision::Stay,
         }
     }
 }
 
 impl Condition {
-    fn choose(&self, view: &View) -> Verdict {
+    fn choose(&self, view: &EvalContext) -> Decision {
         for branch in &self.branches {
             match branch.when.truth(view) {
-                Ok(true) => return Verdict::go(&branch.next),
+                Ok(true) => return Decision::go(&branch.next),
                 Ok(false) => {}
-                Err(fault) => return Verdict::Fail(fault),
+                Err(fault) => return Decision::Fail(fault),
             }
         }
-        Verdict::go(&self.r#else)
+        Decision::go(&self.r#else)
     }
 }

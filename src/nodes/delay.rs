@@ -22,11 +22,11 @@ use serde_json::Value;
 use crate::model::calendar::cron::Cron;
 use crate::model::calendar::{moment, zone};
 use crate::model::fault::Fault;
-use crate::model::kind::{Event, Kind, Spec, Verdict, parse, schema};
+use crate::model::kind::{Decision, Kind, KindSpec, NodeEvent, parse, schema};
 use crate::model::names::NodeName;
-use crate::model::scope::View;
+use crate::model::scope::EvalContext;
 use crate::model::time::{Span, Timestamp};
-use crate::model::value::Draft;
+use crate::model::value::ValueTemplate;
 
 /// The longest `for`: a hundred years.
 const FOR_MAX: Span = Span::days(36_525);
@@ -35,7 +35,7 @@ const FOR_MAX: Span = Span::days(36_525);
 const PLANNED_MIN: Timestamp = Timestamp(1_000_000_000_000);
 
 /// The register's line.
-pub const SPEC: Spec = Spec {
+pub const SPEC: KindSpec = KindSpec {
     name: "delay",
     about: "rests, then goes on",
     source: include_str!("delay.rs"),
@@ -50,7 +50,7 @@ struct Shape {
     /// How long, e.g. `25m`, or an expression in seconds; at most a hundred years.
     r#for: Option<Value>,
     /// Until when: RFC 3339, or Unix seconds.
-    until: Option<Draft>,
+    until: Option<ValueTemplate>,
     /// Until the next moment of a cron expression.
     cron: Option<String>,
     /// The time zone of `cron`, e.g. `Europe/Riga`; UTC if not given.
@@ -78,8 +78,8 @@ struct Delay {
 #[derive(Debug)]
 enum Ending {
     After(Span),
-    AfterDraft(Draft),
-    Until(Draft),
+    AfterDraft(ValueTemplate),
+    Until(ValueTemplate),
     Cron(Box<Cron>, TimeZone),
 }
 
@@ -106,13 +106,13 @@ fn length(written: &Value) -> Result<Ending, String> {
         Value::String(text) if !text.contains("{{") && !text.starts_with('=') => {
             Ok(Ending::After(bounded(text.parse()?)?))
         }
-        Value::String(_) => Draft::new(written).map(Ending::AfterDraft).map_err(|it| it.to_string()),
+        Value::String(_) => ValueTemplate::new(written).map(Ending::AfterDraft).map_err(|it| it.to_string()),
         other => Err(format!("`{other}` is no length of time; hint: write the unit, as in `25m`")),
     }
 }
 
 /// A moment that is written as it is must be one, and one that somebody can wait for.
-fn planned(until: Draft) -> Result<Draft, String> {
+fn planned(until: ValueTemplate) -> Result<ValueTemplate, String> {
     let Some(value) = until.literal() else { return Ok(until) };
     let at = moment::read(value).map_err(|why| format!("`until: {}` {why}", shown(value)))?;
     if at < PLANNED_MIN {
@@ -136,15 +136,15 @@ impl Kind for Delay {
         vec![(String::new(), &self.next)]
     }
 
-    fn decide(&self, event: Event, view: &View) -> Verdict {
+    fn decide(&self, event: NodeEvent, view: &EvalContext) -> Decision {
         match event {
-            Event::Came => match self.end.moment(view) {
-                Ok(until) => Verdict::wait(Some(until)),
-                Err(fault) => Verdict::Fail(fault),
+            NodeEvent::Came => match self.end.moment(view) {
+                Ok(until) => Decision::wait(Some(until)),
+                Err(fault) => Decision::Fail(fault),
             },
-            Event::Due | Event::Order(_) => Verdict::go(&self.next),
-            Event::Letter(_) if self.wake == Some(Wake::Letter) => Verdict::go(&self.next),
-            Event::Letter(_) | Event::Answered(_) | Event::Replied(_) => Verdict::Stay,
+            NodeEvent::Due | NodeEvent::Order(_) => Decision::go(&self.next),
+            NodeEvent::Letter(_) if self.wake == Some(Wake::Letter) => Decision::go(&self.next),
+            NodeEvent::Letter(_) | NodeEvent::Answered(_) | NodeEvent::Replied(_) => Decision::Stay,
         }
     }
 
@@ -158,7 +158,7 @@ impl Kind for Delay {
 }
 
 impl Ending {
-    fn moment(&self, view: &View) -> Result<Timestamp, Fault> {
+    fn moment(&self, view: &EvalContext) -> Result<Timestamp, Fault> {
         match self {
             Ending::After(span) => Ok(view.now + *span),
             Ending::AfterDraft(draft) => Ok(view.now + span_of(&draft.fill(view)?)?),

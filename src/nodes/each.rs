@@ -42,21 +42,21 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 
 use crate::model::fault::Fault;
-use crate::model::kind::{Event, Kind, Reply, Spec, Verdict, parse, schema};
-use crate::model::list::{Items, List};
+use crate::model::kind::{CallReply, Decision, Kind, KindSpec, NodeEvent, parse, schema};
+use crate::model::list::{Items, ListSource};
 use crate::model::marks::Marks;
 use crate::model::names::{NodeName, ProcessId};
 use crate::model::params::Params;
-use crate::model::round::{Call, Calling, Held, Out, Round};
-use crate::model::scope::View;
-use crate::model::task::{Caller, Letter, Ticket, To, Word};
-use crate::model::text::Text;
+use crate::model::round::{Calling, ChunkCall, FanOut, HandedOut, PendingCalls};
+use crate::model::scope::EvalContext;
+use crate::model::task::{ReplyTo, Signal, SignalKind, SignalTarget, Ticket};
+use crate::model::text::StringTemplate;
 use crate::model::time::Span;
 use crate::nodes::call::{address, free_beside};
 use crate::nodes::fields::{Drafts, fill, name, refuse_reserved};
 
 /// The register's line.
-pub const SPEC: Spec = Spec {
+pub const SPEC: KindSpec = KindSpec {
     name: "each",
     about: "runs another process for every item of a list",
     source: include_str!("each.rs"),
@@ -87,11 +87,11 @@ struct Each {
 #[serde(deny_unknown_fields)]
 struct Shape {
     /// The list: `"{{skus}}"`, `= expression`, or as it is.
-    items: List,
+    items: ListSource,
     /// Which process.
-    process: Text,
+    process: StringTemplate,
     /// The called task's ref; one of its own if not given.
-    r#ref: Option<Text>,
+    r#ref: Option<StringTemplate>,
     /// What it is submitted with; `item` and `index` are seen here.
     #[serde(default)]
     params: Drafts,
@@ -144,14 +144,16 @@ impl Kind for Each {
         vec![(String::new(), &self.shape.next)]
     }
 
-    fn decide(&self, event: Event, view: &View) -> Verdict {
+    fn decide(&self, event: NodeEvent, view: &EvalContext) -> Decision {
         let verdict = match event {
-            Event::Came => self.begin(view),
-            Event::Replied(Reply { index: Some(index), answer }) => self.take(index, answer, view),
-            Event::Due => self.give_up_late(view),
-            Event::Letter(_) | Event::Answered(_) | Event::Order(_) | Event::Replied(_) => Ok(Verdict::Stay),
+            NodeEvent::Came => self.begin(view),
+            NodeEvent::Replied(CallReply { index: Some(index), answer }) => self.take(index, answer, view),
+            NodeEvent::Due => self.give_up_late(view),
+            NodeEvent::Letter(_) | NodeEvent::Answered(_) | NodeEvent::Order(_) | NodeEvent::Replied(_) => {
+                Ok(Decision::Stay)
+            }
         };
-        verdict.unwrap_or_else(Verdict::Fail)
+        verdict.unwrap_or_else(Decision::Fail)
     }
 
     fn rests(&self) -> bool {
@@ -173,10 +175,10 @@ impl Kind for Each {
 }
 
 impl Each {
-    fn begin(&self, view: &View) -> Result<Verdict, Fault> {
+    fn begin(&self, view: &EvalContext) -> Result<Decision, Fault> {
         let (round, said) = match &view.task.round {
             // A part, which has its round from birth.
-            Some(round) => (Round::clone(round), None),
+            Some(round) => (FanOut::clone(round), None),
             None => {
                 let round = self.round(view)?;
                 let of =
@@ -188,18 +190,24 @@ impl Each {
     }
 
     /// A round for the whole list.
-    fn round(&self, view: &View) -> Result<Round, Fault> {
+    fn round(&self, view: &EvalContext) -> Result<FanOut, Fault> {
         let (items, marks) = self.shape.items.read_marked(view)?;
         let of = items.count();
         let (held, print) = match of <= CALLS_MAX {
-            true => (Some(Held::new(self.calls_of(&items, &marks, 0..of, view))), None),
+            true => (Some(PendingCalls::new(self.calls_of(&items, &marks, 0..of, view))), None),
             false => (None, Some(items.print())),
         };
-        Ok(Round { of, held, print, ..Round::default() })
+        Ok(FanOut { of, held, print, ..FanOut::default() })
     }
 
     /// The calls for the items at those places.
-    fn calls_of(&self, items: &Items, marks: &Marks, which: Range<u64>, view: &View) -> Vec<Call> {
+    fn calls_of(
+        &self,
+        items: &Items,
+        marks: &Marks,
+        which: Range<u64>,
+        view: &EvalContext,
+    ) -> Vec<ChunkCall> {
         let all = which.filter_map(|index| Some((index, items.get(index)?)));
         let seen = |(index, item): (u64, Cow<'_, Value>)| {
             let marks = marks.at(&format!("/{index}"));
@@ -209,7 +217,7 @@ impl Each {
         all.map(seen).collect()
     }
 
-    fn call(&self, view: &View, index: u64) -> Call {
+    fn call(&self, view: &EvalContext, index: u64) -> ChunkCall {
         let task = &view.task;
         let reference = match &self.shape.r#ref {
             Some(text) => name(text, view)?,
@@ -220,7 +228,7 @@ impl Each {
     }
 
     /// Hands out as much as may run at once, or ends the round.
-    fn go_on(&self, mut round: Round, said: Option<String>, view: &View) -> Result<Verdict, Fault> {
+    fn go_on(&self, mut round: FanOut, said: Option<String>, view: &EvalContext) -> Result<Decision, Fault> {
         let mut letters = Vec::new();
         self.look_ahead(&round, view);
         match round.of <= CALLS_MAX {
@@ -237,12 +245,12 @@ impl Each {
         if round.is_over() {
             return self.end(&round, view);
         }
-        Ok(Verdict::Run { round: Box::new(round), letters, said })
+        Ok(Decision::Run { round: Box::new(round), signals: letters, said })
     }
 
     /// Looks whether the tasks that are to be made in this step are there, so that they are fetched together:
     /// each reply that is still unread makes room for one more call.
-    fn look_ahead(&self, round: &Round, view: &View) {
+    fn look_ahead(&self, round: &FanOut, view: &EvalContext) {
         if round.of > CALLS_MAX {
             return;
         }
@@ -255,7 +263,12 @@ impl Each {
     }
 
     /// Makes the next call.
-    fn hand_out(&self, round: &mut Round, letters: &mut Vec<Letter>, view: &View) -> Result<(), Fault> {
+    fn hand_out(
+        &self,
+        round: &mut FanOut,
+        letters: &mut Vec<Signal>,
+        view: &EvalContext,
+    ) -> Result<(), Fault> {
         let index = round.first + round.given;
         round.given += 1;
         let call = round.held.as_mut().and_then(|held| held.take(1).pop());
@@ -263,8 +276,8 @@ impl Each {
         let call = call.and_then(|Calling { to, params }| {
             let born = letters.iter().filter(|letter| is_in(letter, &to.process)).count();
             free_beside(&to, u64::try_from(born).unwrap_or(u64::MAX), view)?;
-            let to = To::Address(to);
-            if letters.iter().any(|letter: &Letter| letter.to == to) {
+            let to = SignalTarget::Address(to);
+            if letters.iter().any(|letter: &Signal| letter.to == to) {
                 let message = "two items have the same ref; hint: put `{{index}}` into `ref`";
                 return Err(Fault::lasting("ref_taken", message));
             }
@@ -273,9 +286,10 @@ impl Each {
         match call {
             Ok((to, params)) => {
                 let until = Some(view.now + self.shape.timeout.unwrap_or(TIMEOUT_DEFAULT));
-                round.out.push(Out { index, until });
+                round.out.push(HandedOut { index, until });
                 let caller = Some(caller(index, view));
-                letters.push(Letter { to, word: Word::Create { params, caller, at: None, birth: None } });
+                letters
+                    .push(Signal { to, word: SignalKind::Create { params, caller, at: None, birth: None } });
                 Ok(())
             }
             Err(fault) => self.count(round, index, Err(fault)),
@@ -283,7 +297,7 @@ impl Each {
     }
 
     /// The next part of a long list.
-    fn part(&self, round: &mut Round, view: &View) -> Result<Letter, Fault> {
+    fn part(&self, round: &mut FanOut, view: &EvalContext) -> Result<Signal, Fault> {
         let width = (round.of.div_ceil(PARTS)).max(CALLS_MAX);
         let index = round.first + round.given;
         let count = width.min(round.of - round.given);
@@ -300,19 +314,19 @@ impl Each {
             }
         };
         round.given += count;
-        round.out.push(Out { index, until: None });
-        let held = Some(Held::new(calls));
-        let part = Round { part: true, first: index, of: count, held, ..Round::default() };
+        round.out.push(HandedOut { index, until: None });
+        let held = Some(PendingCalls::new(calls));
+        let part = FanOut { part: true, first: index, of: count, held, ..FanOut::default() };
         let (caller, at) = (caller(index, view), view.task.at.clone());
-        let word = Word::Part { caller, at, round: part.into(), birth: None };
-        Ok(Letter { to: To::Address(view.task.part(index)), word })
+        let word = SignalKind::Part { caller, at, round: part.into(), birth: None };
+        Ok(Signal { to: SignalTarget::Address(view.task.part(index)), word })
     }
 
     /// What came back of a call, or of a part.
-    fn take(&self, index: u64, answer: Result<Params, Fault>, view: &View) -> Result<Verdict, Fault> {
-        let Some(mut round) = view.task.round.as_deref().cloned() else { return Ok(Verdict::Stay) };
+    fn take(&self, index: u64, answer: Result<Params, Fault>, view: &EvalContext) -> Result<Decision, Fault> {
+        let Some(mut round) = view.task.round.as_deref().cloned() else { return Ok(Decision::Stay) };
         if !round.take_back(index) {
-            return Ok(Verdict::Stay);
+            return Ok(Decision::Stay);
         }
         match round.of <= CALLS_MAX {
             true => self.count(&mut round, index, answer)?,
@@ -322,7 +336,7 @@ impl Each {
     }
 
     /// Counts a call that came to its end.
-    fn count(&self, round: &mut Round, index: u64, answer: Result<Params, Fault>) -> Result<(), Fault> {
+    fn count(&self, round: &mut FanOut, index: u64, answer: Result<Params, Fault>) -> Result<(), Fault> {
         let reply = match (answer, self.shape.failures) {
             (Ok(reply), _) => reply,
             (Err(fault), Failures::First) => {
@@ -343,7 +357,7 @@ impl Each {
     }
 
     /// Adds what a part brought.
-    fn add(&self, round: &mut Round, index: u64, part: &Params) {
+    fn add(&self, round: &mut FanOut, index: u64, part: &Params) {
         let number = |name: &str| part.get(name).and_then(Value::as_u64).unwrap_or_default();
         round.done += number("done");
         round.failed += number("failed");
@@ -358,12 +372,12 @@ impl Each {
     }
 
     /// Calls whose replies are late have failed.
-    fn give_up_late(&self, view: &View) -> Result<Verdict, Fault> {
-        let Some(mut round) = view.task.round.as_deref().cloned() else { return Ok(Verdict::Stay) };
-        let is_late = |out: &Out| out.until.is_some_and(|until| until <= view.now);
-        let late: Vec<Out> = round.out.iter().copied().filter(is_late).collect();
+    fn give_up_late(&self, view: &EvalContext) -> Result<Decision, Fault> {
+        let Some(mut round) = view.task.round.as_deref().cloned() else { return Ok(Decision::Stay) };
+        let is_late = |out: &HandedOut| out.until.is_some_and(|until| until <= view.now);
+        let late: Vec<HandedOut> = round.out.iter().copied().filter(is_late).collect();
         round.out.retain(|out| !is_late(out));
-        for Out { index, .. } in late {
+        for HandedOut { index, .. } in late {
             let timeout = self.shape.timeout.unwrap_or(TIMEOUT_DEFAULT);
             let process = self.shape.process.literal().unwrap_or("it called");
             let message = format!("process `{process}` did not reply within {timeout}");
@@ -372,7 +386,7 @@ impl Each {
         self.go_on(round, None, view)
     }
 
-    fn end(&self, round: &Round, view: &View) -> Result<Verdict, Fault> {
+    fn end(&self, round: &FanOut, view: &EvalContext) -> Result<Decision, Fault> {
         let replies: Vec<Value> =
             round.replies.iter().flatten().map(|reply| Value::Object(reply.map().clone())).collect();
         let mut marks = Marks::default();
@@ -387,23 +401,23 @@ impl Each {
             ];
             let mut told: Params = told.into_iter().map(|(name, it)| (name.to_owned(), it)).collect();
             told.mark(&marks.below("/replies"));
-            return Ok(Verdict::Part(told));
+            return Ok(Decision::Part(told));
         }
         let mut response = json!({"count": round.done, "failed": round.failed});
         if self.keeps {
             response["body"] = Value::Array(replies);
         }
         let set = fill(&self.shape.save, &view.with_reply(response, marks.below("/body")))?;
-        Ok(Verdict::go_with(&self.shape.next, set))
+        Ok(Decision::go_with(&self.shape.next, set))
     }
 }
 
-fn is_in(letter: &Letter, process: &ProcessId) -> bool {
-    matches!(&letter.to, To::Address(to) if to.process == *process)
+fn is_in(letter: &Signal, process: &ProcessId) -> bool {
+    matches!(&letter.to, SignalTarget::Address(to) if to.process == *process)
 }
 
-fn caller(index: u64, view: &View) -> Caller {
+fn caller(index: u64, view: &EvalContext) -> ReplyTo {
     let task = &view.task;
     let ticket = Some(Ticket { attempt: task.attempt, index });
-    Caller { task: task.id, visit: task.visit, ticket }
+    ReplyTo { task: task.id, visit: task.visit, ticket }
 }

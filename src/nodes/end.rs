@@ -11,14 +11,14 @@
 use schemars::JsonSchema;
 use serde::Deserialize;
 
-use crate::model::kind::{Event, Kind, Spec, Verdict, parse, schema};
+use crate::model::kind::{Decision, Kind, KindSpec, NodeEvent, parse, schema};
 use crate::model::names::NodeName;
-use crate::model::scope::View;
+use crate::model::scope::EvalContext;
 use crate::model::time::Span;
-use crate::model::value::Draft;
+use crate::model::value::ValueTemplate;
 
 /// The register's line.
-pub const SPEC: Spec = Spec {
+pub const SPEC: KindSpec = KindSpec {
     name: "end",
     about: "the task leaves; frees its ref",
     source: include_str!("end.rs"),
@@ -34,7 +34,7 @@ struct End {
     #[serde(default = "yes")]
     ok: bool,
     /// What came of it.
-    result: Option<Draft>,
+    result: Option<ValueTemplate>,
     /// How long the finished task is kept; 7 days if not given.
     keep: Option<Span>,
 }
@@ -52,19 +52,19 @@ impl Kind for End {
         !self.ok
     }
 
-    fn decide(&self, event: Event, view: &View) -> Verdict {
+    fn decide(&self, event: NodeEvent, view: &EvalContext) -> Decision {
         match event {
-            Event::Came | Event::Due | Event::Order(_) => self.leave(view),
-            Event::Answered(_) | Event::Letter(_) | Event::Replied(_) => Verdict::Stay,
+            NodeEvent::Came | NodeEvent::Due | NodeEvent::Order(_) => self.leave(view),
+            NodeEvent::Answered(_) | NodeEvent::Letter(_) | NodeEvent::Replied(_) => Decision::Stay,
         }
     }
 }
 
 impl End {
-    fn leave(&self, view: &View) -> Verdict {
+    fn leave(&self, view: &EvalContext) -> Decision {
         match self.result.as_ref().map(|draft| draft.fill_marked(view)).transpose() {
-            Ok(result) => Verdict::End { ok: self.ok, result, keep: self.keep },
-            Err(fault) => Verdict::Fail(fault),
+            Ok(result) => Decision::End { ok: self.ok, result, keep: self.keep },
+            Err(fault) => Decision::Fail(fault),
         }
     }
 }

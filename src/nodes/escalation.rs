@@ -43,26 +43,28 @@
 //! If no channel delivers, the alarm stays open and undelivered, where a person can see it, and the next try
 //! is made, from the first rung on, when the task comes by again, or every five minutes while it waits here.
 //! A `notify` node with `resolves: true` closes the alarm, and tells whoever was told of it.
+//!
+//! All of it is explained in [escalation](escalations.md).
 
 use schemars::JsonSchema;
 use serde::Deserialize;
 
 use crate::model::fault::Fault;
 use crate::model::key;
-use crate::model::kind::{AlarmChange, Effects, Event, Kind, Spec, Verdict, parse, schema};
+use crate::model::kind::{AlarmChange, Changes, Decision, Kind, KindSpec, NodeEvent, parse, schema};
 use crate::model::names::NodeName;
-use crate::model::scope::{Told, View};
-use crate::model::task::{Alarm, Letter};
-use crate::model::text::Text;
+use crate::model::scope::{AlarmContext, EvalContext};
+use crate::model::task::{Alarm, Signal};
+use crate::model::text::StringTemplate;
 use crate::model::time::{Span, Timestamp};
-use crate::model::value::Draft;
-use crate::nodes::fields::Accept;
-use crate::nodes::ladder::{Ladder, Next, Rung, asked, heard, unheard};
-use crate::nodes::tell::{Mode, Notify, Telling, Way, ask, delivered};
+use crate::model::value::ValueTemplate;
+use crate::nodes::fields::AcceptedParams;
+use crate::nodes::levels::{Ladder, Next, Rung, asked, heard, unheard};
+use crate::nodes::tell::{Mode, Notify, NotifyRoute, Telling, ask, delivered};
 use crate::nodes::wait::Link;
 
 /// The register's line.
-pub const SPEC: Spec = Spec {
+pub const SPEC: KindSpec = KindSpec {
     name: "escalation",
     about: "tells a person and, if asked, waits for one",
     source: include_str!("escalation.rs"),
@@ -79,14 +81,14 @@ const UNDELIVERED_PAUSE: Span = Span::mins(5);
 #[derive(Debug, Deserialize)]
 #[serde(try_from = "Shape")]
 struct Escalation {
-    message: Text,
-    subject: Option<Text>,
+    message: StringTemplate,
+    subject: Option<StringTemplate>,
     ladder: Ladder,
-    once_per: Option<Draft>,
+    once_per: Option<ValueTemplate>,
     remind: Span,
     wait: Option<Waiting>,
-    accept: Accept,
-    issuer: Option<Text>,
+    accept: AcceptedParams,
+    issuer: Option<StringTemplate>,
     link: Option<Link>,
     reveal: Vec<String>,
     next: NodeName,
@@ -96,9 +98,9 @@ struct Escalation {
 #[serde(deny_unknown_fields)]
 struct Shape {
     /// What to say.
-    message: Text,
+    message: StringTemplate,
     /// For channels that have a subject.
-    subject: Option<Text>,
+    subject: Option<StringTemplate>,
     /// Channels in the order they are tried, or `{call: process}`.
     notify: Option<Notify>,
     /// The first that delivers, or all.
@@ -106,16 +108,16 @@ struct Shape {
     /// Who is told one after the other, until somebody acknowledges or it heals; in place of `notify`.
     ladder: Option<Vec<Rung>>,
     /// One message for each new value of this.
-    once_per: Option<Draft>,
+    once_per: Option<ValueTemplate>,
     /// How often a person is reminded while it lasts.
     remind: Option<Span>,
     /// Wait here for a letter, a hook or a person.
     wait: Option<Waiting>,
     /// What a letter must bring to move the task on.
     #[serde(default)]
-    accept: Accept,
+    accept: AcceptedParams,
     /// The `iss` that an OAuth redirect must bring, where the provider says who it is (RFC 9207); or empty.
-    issuer: Option<Text>,
+    issuer: Option<StringTemplate>,
     /// A link to show and to put into the message as `{{task.link}}`.
     link: Option<Link>,
     /// Secret params that the message may tell; all others are masked in it.
@@ -176,18 +178,18 @@ impl Kind for Escalation {
         std::iter::once((String::new(), &self.next)).chain(timeout).collect()
     }
 
-    fn decide(&self, event: Event, view: &View) -> Verdict {
+    fn decide(&self, event: NodeEvent, view: &EvalContext) -> Decision {
         let verdict = match event {
-            Event::Came => self.look(view),
-            Event::Due => self.due(view),
-            Event::Answered(outcome) => self.told(delivered(outcome), view),
-            Event::Letter(params) if self.wait.is_some() && self.accept.takes(&params) => {
-                Ok(Verdict::go(&self.next))
+            NodeEvent::Came => self.look(view),
+            NodeEvent::Due => self.due(view),
+            NodeEvent::Answered(outcome) => self.told(delivered(outcome), view),
+            NodeEvent::Letter(params) if self.wait.is_some() && self.accept.takes(&params) => {
+                Ok(Decision::go(&self.next))
             }
-            Event::Order(_) => Ok(Verdict::go(&self.next)),
-            Event::Letter(_) | Event::Replied(_) => Ok(Verdict::Stay),
+            NodeEvent::Order(_) => Ok(Decision::go(&self.next)),
+            NodeEvent::Letter(_) | NodeEvent::Replied(_) => Ok(Decision::Stay),
         };
-        verdict.unwrap_or_else(Verdict::Fail)
+        verdict.unwrap_or_else(Decision::Fail)
     }
 
     fn rests(&self) -> bool {
@@ -207,30 +209,30 @@ impl Kind for Escalation {
         self.wait.as_ref().map(|_| self.accept.names())
     }
 
-    fn issuer(&self) -> Option<&Text> {
+    fn issuer(&self) -> Option<&StringTemplate> {
         self.issuer.as_ref()
     }
 }
 
 impl Escalation {
     /// What is due of the alarm, for a task that comes by or whose time has come.
-    fn look(&self, view: &View) -> Result<Verdict, Fault> {
+    fn look(&self, view: &EvalContext) -> Result<Decision, Fault> {
         match self.ladder.next(self.same(view)?, self.remind, view.now) {
             Next::Tell(rung) => self.tell(rung, view),
             Next::Rest(at) => self.rest(at, AlarmChange::Keep, view),
         }
     }
 
-    fn due(&self, view: &View) -> Result<Verdict, Fault> {
+    fn due(&self, view: &EvalContext) -> Result<Decision, Fault> {
         let over = self.deadline(view).is_some_and(|deadline| deadline <= view.now);
         match self.wait.as_ref().and_then(|wait| wait.next_on_timeout.as_ref()) {
-            Some(node) if over => Ok(Verdict::go(node)),
+            Some(node) if over => Ok(Decision::go(node)),
             _ => self.look(view),
         }
     }
 
     /// Which rung is told stands in the alarm before it is: an answer is known to be that rung's.
-    fn tell(&self, rung: u32, view: &View) -> Result<Verdict, Fault> {
+    fn tell(&self, rung: u32, view: &EvalContext) -> Result<Decision, Fault> {
         let alarm = self.alarm(view)?;
         let change = match rung == asked(self.same(view)?) {
             true => AlarmChange::Keep,
@@ -239,15 +241,21 @@ impl Escalation {
         self.tell_of(&alarm, rung, change, view)
     }
 
-    fn tell_of(&self, alarm: &Alarm, rung: u32, change: AlarmChange, view: &View) -> Result<Verdict, Fault> {
+    fn tell_of(
+        &self,
+        alarm: &Alarm,
+        rung: u32,
+        change: AlarmChange,
+        view: &EvalContext,
+    ) -> Result<Decision, Fault> {
         let said = seen(alarm, rung, view);
         let telling = self.telling(rung);
         match telling.way(&said)? {
-            Way::Ask(mut it) => {
+            NotifyRoute::Ask(mut it) => {
                 it.serial = key::serial(&alarm.once, rung, alarm.told);
-                Ok(ask(it, Effects { alarm: change, ..Effects::default() }))
+                Ok(ask(it, Changes { alarm: change, ..Changes::default() }))
             }
-            Way::Letter(letter) => {
+            NotifyRoute::Letter(letter) => {
                 let by = vec![self.ladder.rung(rung).notify.process().unwrap_or("a process").to_owned()];
                 let alarm = heard(self.said(alarm.clone(), rung, view)?, rung, by, false, view.now);
                 let verdict = self.rest_after(&alarm, view)?;
@@ -257,7 +265,7 @@ impl Escalation {
     }
 
     /// The message went out, or it did not: the task goes on, or waits, all the same.
-    fn told(&self, by: Result<Vec<String>, Fault>, view: &View) -> Result<Verdict, Fault> {
+    fn told(&self, by: Result<Vec<String>, Fault>, view: &EvalContext) -> Result<Decision, Fault> {
         let rung = asked(self.same(view)?);
         let alarm = self.said(self.alarm(view)?, rung, view)?;
         let fault = match by {
@@ -272,10 +280,10 @@ impl Escalation {
             Some(above) => self.tell_of(&alarm, above, set(&alarm), view)?,
             None => self.rest(Some(view.now + UNDELIVERED_PAUSE), set(&alarm), view)?,
         };
-        Ok(Verdict::TryAgain { fault, otherwise: Box::new(otherwise) })
+        Ok(Decision::TryAgain { fault, otherwise: Box::new(otherwise) })
     }
 
-    fn rest_after(&self, alarm: &Alarm, view: &View) -> Result<Verdict, Fault> {
+    fn rest_after(&self, alarm: &Alarm, view: &EvalContext) -> Result<Decision, Fault> {
         let again = match self.ladder.next(Some(alarm), self.remind, view.now) {
             Next::Tell(_) => Some(view.now),
             Next::Rest(at) => at,
@@ -284,24 +292,29 @@ impl Escalation {
     }
 
     /// Waits until `again` if it waits at all, else goes on.
-    fn rest(&self, again: Option<Timestamp>, alarm: AlarmChange, view: &View) -> Result<Verdict, Fault> {
+    fn rest(
+        &self,
+        again: Option<Timestamp>,
+        alarm: AlarmChange,
+        view: &EvalContext,
+    ) -> Result<Decision, Fault> {
         if self.wait.is_none() {
-            let effects = Effects { alarm, ..Effects::default() };
-            return Ok(Verdict::Go { to: self.next.clone(), effects });
+            let effects = Changes { alarm, ..Changes::default() };
+            return Ok(Decision::Go { to: self.next.clone(), effects });
         }
         let until = [again, self.deadline(view)].into_iter().flatten().min();
-        let effects = Effects { alarm, ..Link::fill(self.link.as_ref(), view)? };
-        Ok(Verdict::Wait { until, effects })
+        let effects = Changes { alarm, ..Link::fill(self.link.as_ref(), view)? };
+        Ok(Decision::Wait { until, effects })
     }
 
     /// The alarm the task has, if it speaks of the present state.
-    fn same<'a>(&self, view: &'a View) -> Result<Option<&'a Alarm>, Fault> {
+    fn same<'a>(&self, view: &'a EvalContext) -> Result<Option<&'a Alarm>, Fault> {
         let once = self.once(view)?;
         Ok(view.task.alarm.as_ref().filter(|alarm| alarm.once == once))
     }
 
     /// The same, or a new one that nobody knows of yet.
-    fn alarm(&self, view: &View) -> Result<Alarm, Fault> {
+    fn alarm(&self, view: &EvalContext) -> Result<Alarm, Fault> {
         if let Some(alarm) = self.same(view)? {
             return Ok(Alarm { node: view.task.at.clone(), ..alarm.clone() });
         }
@@ -323,7 +336,7 @@ impl Escalation {
     }
 
     /// The alarm with what is said of it.
-    fn said(&self, alarm: Alarm, rung: u32, view: &View) -> Result<Alarm, Fault> {
+    fn said(&self, alarm: Alarm, rung: u32, view: &EvalContext) -> Result<Alarm, Fault> {
         let text = self.telling(rung).text(&seen(&alarm, rung, view))?;
         Ok(Alarm { text, ..alarm })
     }
@@ -335,38 +348,38 @@ impl Escalation {
     }
 
     /// What the message speaks of: without `once_per`, this visit.
-    fn once(&self, view: &View) -> Result<String, Fault> {
+    fn once(&self, view: &EvalContext) -> Result<String, Fault> {
         let Some(draft) = &self.once_per else { return Ok(format!("visit {}", view.task.visit)) };
         let (text, is_secret) = view.scope.taint.during(|| draft.text(view));
         // It is shown; made of a secret, it tells one state from another and nothing else.
         if is_secret { text.map(|it| key::print(&view.task, &it)) } else { text }
     }
 
-    fn deadline(&self, view: &View) -> Option<Timestamp> {
+    fn deadline(&self, view: &EvalContext) -> Option<Timestamp> {
         let wait = self.wait.as_ref()?;
         Some(view.task.since + wait.r#for?)
     }
 }
 
 /// What the message of an alarm can see.
-fn seen(alarm: &Alarm, rung: u32, view: &View) -> View {
+fn seen(alarm: &Alarm, rung: u32, view: &EvalContext) -> EvalContext {
     let key = key::acknowledging(&view.task, alarm.visit, &alarm.once);
-    view.with_telling(Told { key, rung })
+    view.with_telling(AlarmContext { key, rung })
 }
 
 fn set(alarm: &Alarm) -> AlarmChange {
     AlarmChange::Set(Box::new(alarm.clone()))
 }
 
-fn with_letter(verdict: Verdict, letter: Letter) -> Verdict {
+fn with_letter(verdict: Decision, letter: Signal) -> Decision {
     match verdict {
-        Verdict::Go { to, mut effects } => {
+        Decision::Go { to, mut effects } => {
             effects.letters.push(letter);
-            Verdict::Go { to, effects }
+            Decision::Go { to, effects }
         }
-        Verdict::Wait { until, mut effects } => {
+        Decision::Wait { until, mut effects } => {
             effects.letters.push(letter);
-            Verdict::Wait { until, effects }
+            Decision::Wait { until, effects }
         }
         other => other,
     }

@@ -10,15 +10,15 @@ use serde_json::Value;
 use crate::model::fault::Fault;
 use crate::model::header::wrong_name;
 use crate::model::params::Params;
-use crate::model::scope::{RESERVED, View};
-use crate::model::text::Text;
-use crate::model::value::Draft;
+use crate::model::scope::{EvalContext, RESERVED};
+use crate::model::text::StringTemplate;
+use crate::model::value::ValueTemplate;
 
 /// Values with holes, by name.
-pub type Drafts = BTreeMap<String, Draft>;
+pub type Drafts = BTreeMap<String, ValueTemplate>;
 
 /// What is wrong with the URL that `text` will be, whatever goes into its holes.
-pub fn wrong_url(text: &Text) -> Option<String> {
+pub fn wrong_url(text: &StringTemplate) -> Option<String> {
     let begin = text.beginning()?.trim_start();
     let shown = text.literal().unwrap_or(begin).trim();
     // That it is meant for an expression is told where all texts are looked at.
@@ -68,7 +68,7 @@ fn wrong_host(after: &str, whole: bool) -> Option<String> {
 }
 
 /// What is wrong with a header as it is written, whatever goes into its holes.
-pub fn wrong_header((name, value): (&String, &Draft)) -> Option<String> {
+pub fn wrong_header((name, value): (&String, &ValueTemplate)) -> Option<String> {
     if let Some(why) = wrong_name(name) {
         return Some(format!("the header `{name}` {why}"));
     }
@@ -83,7 +83,7 @@ pub fn wrong_header((name, value): (&String, &Draft)) -> Option<String> {
 
 /// All of `drafts` filled in, or the first fault. All are looked at, so that what they read is fetched
 /// together. What is made of secrets is marked.
-pub fn fill(drafts: &Drafts, view: &View) -> Result<Params, Fault> {
+pub fn fill(drafts: &Drafts, view: &EvalContext) -> Result<Params, Fault> {
     let all: Vec<_> = drafts.iter().map(|(name, draft)| Ok((name, draft.fill_marked(view)?))).collect();
     let mut params = Params::default();
     for filled in all {
@@ -96,8 +96,8 @@ pub fn fill(drafts: &Drafts, view: &View) -> Result<Params, Fault> {
 /// A text that names a process or a task: everyone sees those.
 ///
 /// # Errors
-/// As [`Text::fill`], and `secret_misplaced`.
-pub fn name(text: &Text, view: &View) -> Result<String, Fault> {
+/// As [`StringTemplate::fill`], and `secret_misplaced`.
+pub fn name(text: &StringTemplate, view: &EvalContext) -> Result<String, Fault> {
     let (name, is_secret) = view.scope.taint.during(|| text.fill(view));
     match is_secret {
         false => name,
@@ -109,7 +109,7 @@ pub fn name(text: &Text, view: &View) -> Result<String, Fault> {
 }
 
 /// All of `drafts` as texts, or the first fault.
-pub fn texts(drafts: &Drafts, view: &View) -> Result<Vec<(String, String)>, Fault> {
+pub fn texts(drafts: &Drafts, view: &EvalContext) -> Result<Vec<(String, String)>, Fault> {
     drafts.iter().map(|(name, draft)| Ok((name.clone(), draft.text(view)?))).collect()
 }
 
@@ -126,7 +126,7 @@ pub fn refuse_reserved<'a>(mut names: impl Iterator<Item = &'a String>) -> Resul
 /// What a letter must bring to move a waiting task on. None named: any letter does.
 #[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
 #[serde(transparent)]
-pub struct Accept(BTreeMap<String, Accepted>);
+pub struct AcceptedParams(BTreeMap<String, Accepted>);
 
 /// One param that a letter may bring.
 #[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
@@ -138,7 +138,7 @@ pub struct Accepted {
     pub about: String,
 }
 
-impl Accept {
+impl AcceptedParams {
     /// Whether a letter with `params` moves the task on: it brings all that is required, and at least one
     /// of those named.
     pub fn takes(&self, params: &Params) -> bool {
@@ -159,9 +159,9 @@ impl Accept {
 pub struct Raised {
     /// A stable word, such as `out_of_stock`; lower-cased.
     #[serde(deserialize_with = "word")]
-    code: Text,
+    code: StringTemplate,
     /// For a person.
-    message: Text,
+    message: StringTemplate,
     /// `passing` if trying again may help.
     #[serde(default)]
     class: RaisedClass,
@@ -179,7 +179,7 @@ enum RaisedClass {
 
 impl Raised {
     /// The fault, with every hole filled; or the fault that one could not be.
-    pub fn fault(&self, view: &View) -> Result<Fault, Fault> {
+    pub fn fault(&self, view: &EvalContext) -> Result<Fault, Fault> {
         // Faults go to people, to the trail and to other tasks.
         let code = view.shown(&[], |view| self.code.fill(view))?.to_lowercase();
         if !is_word(&code) {
@@ -208,8 +208,8 @@ fn is_word(code: &str) -> bool {
     code.bytes().all(plain) && !code.is_empty() && code.len() <= CODE_BYTES_MAX
 }
 
-fn word<'de, D: serde::Deserializer<'de>>(from: D) -> Result<Text, D::Error> {
-    let code = Text::deserialize(from)?;
+fn word<'de, D: serde::Deserializer<'de>>(from: D) -> Result<StringTemplate, D::Error> {
+    let code = StringTemplate::deserialize(from)?;
     match code.literal() {
         Some(text) if !is_word(&text.to_lowercase()) => {
             Err(serde::de::Error::custom(format!("`{text}` is no code of a fault; {WORD_HINT}")))

@@ -82,31 +82,33 @@
 //!   save: {leads: "= response.items|length", all: "= not response.truncated"}
 //!   next: done
 //! ```
+//!
+//! All of it is explained in [HTTP requests](http-requests.md).
 
 use schemars::JsonSchema;
 use serde::Deserialize;
 use serde_json::{Map, Value};
 
-use crate::model::effect::{Accept, Answer, Ask, HttpAnswer, HttpAsk, Outcome, Pace};
+use crate::model::effect::{BodyFormat, ExternalAnswer, HttpAnswer, HttpRequest, Outcome, Pace, Request};
 use crate::model::expr::Expr;
 use crate::model::fault::{Class, Fault};
 use crate::model::helpers::urlencode;
-use crate::model::kind::{Effects, Event, Kind, Parsed, Spec, Verdict, schema};
+use crate::model::kind::{Changes, Decision, Kind, KindSpec, NodeEvent, Parsed, schema};
 use crate::model::marks::MASK;
 use crate::model::names::NodeName;
 use crate::model::rate::Rate;
-use crate::model::scope::View;
-use crate::model::text::Text;
+use crate::model::scope::EvalContext;
+use crate::model::text::StringTemplate;
 use crate::model::time::Span;
 use crate::model::tree::{Tree, TreeError};
-use crate::model::value::Draft;
+use crate::model::value::ValueTemplate;
 use crate::nodes::fields::{Drafts, fill, refuse_reserved, texts, wrong_header, wrong_url};
 use crate::nodes::http_auth::{AuthShape, TlsShape};
 use crate::nodes::http_body::{BodyShape, Carried, PartsShape, XmlShape};
 use crate::nodes::http_pages::{PagesShape, Progress, Turned};
 
 /// The register's line.
-pub const SPEC: Spec = Spec {
+pub const SPEC: KindSpec = KindSpec {
     name: "http",
     about: "one request",
     source: include_str!("http.rs"),
@@ -145,7 +147,7 @@ struct Shape {
     /// `GET` if nothing is carried, else `POST`.
     method: Option<String>,
     /// Where to. Holes are percent-encoded, but one at the very start and `{{{raw}}}`.
-    url: Text,
+    url: StringTemplate,
     /// Appended to the URL's query.
     #[serde(default)]
     query: Drafts,
@@ -155,7 +157,7 @@ struct Shape {
     /// Carried as `application/x-www-form-urlencoded`.
     form: Option<Drafts>,
     /// Carried as JSON.
-    json: Option<Draft>,
+    json: Option<ValueTemplate>,
     /// Carried as text; or `{type, text}` or `{type, base64}`, carried as that content type.
     body: Option<BodyShape>,
     /// Carried as XML: a value (`@name` is an attribute, `#text` the text, a list repeats), or a text whose
@@ -187,7 +189,7 @@ struct Shape {
     save: Drafts,
     /// How the body is read.
     #[serde(default)]
-    accept: Accept,
+    accept: BodyFormat,
     /// The largest answer, in bytes.
     max_bytes: Option<u64>,
     /// How many redirects are followed. `as_get`: also those after a write that say to look elsewhere
@@ -206,11 +208,11 @@ struct Shape {
 #[serde(deny_unknown_fields)]
 struct FaultShape {
     /// A stable word; lower-cased.
-    code: Option<Draft>,
+    code: Option<ValueTemplate>,
     /// For a person.
-    message: Option<Draft>,
+    message: Option<ValueTemplate>,
     /// `passing`, `lasting` or `unsure`, where the status says something else.
-    class: Option<Draft>,
+    class: Option<ValueTemplate>,
 }
 
 /// How redirects are followed.
@@ -313,7 +315,7 @@ impl Shape {
     /// Whether nothing of an answer but its status counts.
     fn reads_nothing(&self) -> bool {
         let looks = self.ok.is_some() || self.fault.is_some() || self.pages.is_some();
-        self.accept == Accept::Auto && self.save.is_empty() && !looks
+        self.accept == BodyFormat::Auto && self.save.is_empty() && !looks
     }
 
     /// What the request carries, taken out of the shape.
@@ -332,13 +334,13 @@ impl Kind for Http {
         vec![(String::new(), &self.shape.next)]
     }
 
-    fn decide(&self, event: Event, view: &View) -> Verdict {
+    fn decide(&self, event: NodeEvent, view: &EvalContext) -> Decision {
         let verdict = match event {
-            Event::Came | Event::Due => self.ask(&view.with_secrets()),
-            Event::Answered(outcome) => self.take(outcome, view),
-            Event::Letter(_) | Event::Replied(_) | Event::Order(_) => Ok(Verdict::Stay),
+            NodeEvent::Came | NodeEvent::Due => self.ask(&view.with_secrets()),
+            NodeEvent::Answered(outcome) => self.take(outcome, view),
+            NodeEvent::Letter(_) | NodeEvent::Replied(_) | NodeEvent::Order(_) => Ok(Decision::Stay),
         };
-        verdict.unwrap_or_else(Verdict::Fail)
+        verdict.unwrap_or_else(Decision::Fail)
     }
 
     fn rests(&self) -> bool {
@@ -351,18 +353,23 @@ impl Kind for Http {
 }
 
 impl Http {
-    fn ask(&self, view: &View) -> Result<Verdict, Fault> {
+    fn ask(&self, view: &EvalContext) -> Result<Decision, Fault> {
         let progress = self.shape.pages.as_ref().map(|_| Progress::of(&view.task));
-        self.ask_for(progress.as_ref(), view, Effects::default())
+        self.ask_for(progress.as_ref(), view, Changes::default())
     }
 
-    fn ask_for(&self, progress: Option<&Progress>, view: &View, effects: Effects) -> Result<Verdict, Fault> {
+    fn ask_for(
+        &self,
+        progress: Option<&Progress>,
+        view: &EvalContext,
+        effects: Changes,
+    ) -> Result<Decision, Fault> {
         let shape = &self.shape;
         let (url, is_secret) = view.scope.taint.during(|| shape.url.fill_url(view));
         let asked = is_secret.then(|| view.shown(&[], |view| shape.url.fill_url(view))).transpose()?;
         // Nobody reads an encoded mask.
         let asked = asked.map(|url| url.replace(&urlencode(MASK), MASK));
-        let mut ask = HttpAsk {
+        let mut ask = HttpRequest {
             method: self.method.clone(),
             url: url?,
             query: texts(&shape.query, view)?,
@@ -383,23 +390,23 @@ impl Http {
         if let (Some(pages), Some(progress)) = (&shape.pages, progress) {
             pages.turn_to(progress, &mut ask);
         }
-        Ok(Verdict::Do {
-            ask: Ask::Http(Box::new(ask)),
+        Ok(Decision::Do {
+            ask: Request::Http(Box::new(ask)),
             timeout: shape.timeout.unwrap_or(TIMEOUT_DEFAULT),
             once: shape.unsure == Unsure::Stop,
-            effects: Effects { asked, ..effects },
+            effects: Changes { asked, ..effects },
         })
     }
 
-    fn pace(&self, view: &View) -> Option<Pace> {
+    fn pace(&self, view: &EvalContext) -> Option<Pace> {
         let (parallel, rate) = (self.shape.max_parallel, self.shape.rate);
         let node = || format!("{}/{}", view.task.process, view.task.at);
         (parallel.is_some() || rate.is_some()).then(|| Pace { node: node(), parallel, rate })
     }
 
-    fn take(&self, outcome: Outcome, view: &View) -> Result<Verdict, Fault> {
+    fn take(&self, outcome: Outcome, view: &EvalContext) -> Result<Decision, Fault> {
         let outcome = outcome.map_err(|fault| self.lost(fault));
-        let Answer::Http(answer) = outcome? else {
+        let ExternalAnswer::Http(answer) = outcome? else {
             return Err(Fault::lasting("bad_response", "the answer is not one to an HTTP request"));
         };
         let good = (200..300).contains(&answer.status);
@@ -421,17 +428,17 @@ impl Http {
             }
         }
         let Some(pages) = &self.shape.pages else {
-            return Ok(Verdict::go_with(&self.shape.next, fill(&self.shape.save, &seen)?));
+            return Ok(Decision::go_with(&self.shape.next, fill(&self.shape.save, &seen)?));
         };
         match pages.take(Progress::of(&view.task), &seen)? {
             Turned::On(progress) => {
-                let effects = Effects { progress: Some(progress.kept()), ..Effects::default() };
+                let effects = Changes { progress: Some(progress.kept()), ..Changes::default() };
                 self.ask_for(Some(&progress), &view.with_secrets(), effects)
             }
             Turned::Over(more, marks) => {
                 response.extend(more);
                 let seen = view.with_reply(Value::Object(response), marks);
-                Ok(Verdict::go_with(&self.shape.next, fill(&self.shape.save, &seen)?))
+                Ok(Decision::go_with(&self.shape.next, fill(&self.shape.save, &seen)?))
             }
         }
     }
@@ -448,9 +455,9 @@ impl Http {
     }
 
     /// What the author calls such an answer; what cannot be made of it stays as it was.
-    fn name(&self, mut fault: Fault, view: &View) -> Fault {
+    fn name(&self, mut fault: Fault, view: &EvalContext) -> Fault {
         let Some(shape) = &self.shape.fault else { return fault };
-        let text = |draft: &Option<Draft>| {
+        let text = |draft: &Option<ValueTemplate>| {
             let text = draft.as_ref().map(|it| view.shown(&[], |view| it.text(view)));
             text.and_then(Result::ok).filter(|it| !it.is_empty())
         };

@@ -6,12 +6,12 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Deserializer, de};
 
 use crate::model::effect::{
-    Auth, Encoding, Fact, Grant, GrantStyle, HashName, Ingredient, KeyForm, Signing, Tls,
+    Auth, ClientTls, Fact, Grant, GrantStyle, HashName, Ingredient, KeyForm, SignatureEncoding, Signing,
 };
 use crate::model::fault::Fault;
 use crate::model::near;
-use crate::model::scope::View;
-use crate::model::text::Text;
+use crate::model::scope::EvalContext;
+use crate::model::text::StringTemplate;
 use crate::nodes::fields::wrong_url;
 
 /// How a request authorizes itself.
@@ -21,12 +21,12 @@ pub enum AuthShape {
     /// HTTP Basic.
     Basic {
         /// The user.
-        user: Text,
+        user: StringTemplate,
         /// The password.
-        password: Text,
+        password: StringTemplate,
     },
     /// A bearer token.
-    Bearer(Text),
+    Bearer(StringTemplate),
     /// An access token by OAuth 2 client credentials; got when it is needed, kept until shortly before its
     /// end.
     Oauth2(Box<GrantShape>),
@@ -39,15 +39,15 @@ pub enum AuthShape {
 #[serde(deny_unknown_fields)]
 pub struct GrantShape {
     /// Where tokens are given.
-    token_url: Text,
+    token_url: StringTemplate,
     /// The client.
-    client_id: Text,
+    client_id: StringTemplate,
     /// Sent to `token_url` and nowhere else.
-    client_secret: Text,
+    client_secret: StringTemplate,
     /// What is asked for.
-    scope: Option<Text>,
+    scope: Option<StringTemplate>,
     /// For whom the token is, where the provider asks that.
-    audience: Option<Text>,
+    audience: Option<StringTemplate>,
     /// `basic`: the client names itself with HTTP Basic; `body`: in the form.
     #[serde(default)]
     style: GrantStyle,
@@ -58,7 +58,7 @@ pub struct GrantShape {
 #[serde(deny_unknown_fields)]
 pub struct HmacShape {
     /// The key; it is in no request.
-    key: Text,
+    key: StringTemplate,
     /// How the key is written: `text`, `hex` or `base64`.
     #[serde(default)]
     key_is: KeyForm,
@@ -74,7 +74,7 @@ pub struct HmacShape {
     prefix: Option<Recipe>,
     /// `hex` or `base64`.
     #[serde(default)]
-    encoding: Encoding,
+    encoding: SignatureEncoding,
     /// More headers that the receiver needs, such as the time.
     #[serde(default)]
     headers: BTreeMap<String, Recipe>,
@@ -85,11 +85,11 @@ pub struct HmacShape {
 #[serde(deny_unknown_fields)]
 pub struct TlsShape {
     /// The client's certificate, with those between it and its CA.
-    pub cert: Option<Text>,
+    pub cert: Option<StringTemplate>,
     /// The certificate's private key.
-    pub key: Option<Text>,
+    pub key: Option<StringTemplate>,
     /// The only CAs that are trusted.
-    pub ca: Option<Text>,
+    pub ca: Option<StringTemplate>,
 }
 
 impl AuthShape {
@@ -107,7 +107,7 @@ impl AuthShape {
     }
 
     /// The same with everything filled in.
-    pub fn fill(&self, view: &View) -> Result<Auth, Fault> {
+    pub fn fill(&self, view: &EvalContext) -> Result<Auth, Fault> {
         match self {
             AuthShape::Basic { user, password } => {
                 Ok(Auth::Basic { user: user.fill(view)?, password: password.fill(view)? })
@@ -120,7 +120,7 @@ impl AuthShape {
 }
 
 impl GrantShape {
-    fn fill(&self, view: &View) -> Result<Grant, Fault> {
+    fn fill(&self, view: &EvalContext) -> Result<Grant, Fault> {
         Ok(Grant {
             token_url: self.token_url.fill_url(view)?,
             client_id: self.client_id.fill(view)?,
@@ -133,7 +133,7 @@ impl GrantShape {
 }
 
 impl HmacShape {
-    fn fill(&self, view: &View) -> Result<Signing, Fault> {
+    fn fill(&self, view: &EvalContext) -> Result<Signing, Fault> {
         let of = self.of.as_ref().map(|it| it.fill(view)).transpose()?;
         let headers = self.headers.iter().map(|(name, recipe)| Ok((name.clone(), recipe.fill(view)?)));
         Ok(Signing {
@@ -161,8 +161,8 @@ impl TlsShape {
     }
 
     /// The same with everything filled in.
-    pub fn fill(&self, view: &View) -> Result<Tls, Fault> {
-        Ok(Tls {
+    pub fn fill(&self, view: &EvalContext) -> Result<ClientTls, Fault> {
+        Ok(ClientTls {
             cert: filled(self.cert.as_ref(), view)?,
             key: filled(self.key.as_ref(), view)?,
             ca: filled(self.ca.as_ref(), view)?,
@@ -170,7 +170,7 @@ impl TlsShape {
     }
 }
 
-fn filled(text: Option<&Text>, view: &View) -> Result<Option<String>, Fault> {
+fn filled(text: Option<&StringTemplate>, view: &EvalContext) -> Result<Option<String>, Fault> {
     text.map(|it| it.fill(view)).transpose()
 }
 
@@ -180,7 +180,7 @@ struct Recipe(Vec<Piece>);
 
 #[derive(Debug)]
 enum Piece {
-    Text(Text),
+    Text(StringTemplate),
     Fact(Fact),
 }
 
@@ -189,7 +189,7 @@ impl Recipe {
         let mut pieces = Vec::new();
         let plain = |text: &str, pieces: &mut Vec<Piece>| {
             if !text.is_empty() {
-                pieces.push(Piece::Text(Text::parse(text).map_err(|it| it.to_string())?));
+                pieces.push(Piece::Text(StringTemplate::parse(text).map_err(|it| it.to_string())?));
             }
             Ok::<(), String>(())
         };
@@ -206,7 +206,7 @@ impl Recipe {
         Ok(Recipe(pieces))
     }
 
-    fn fill(&self, view: &View) -> Result<Vec<Ingredient>, Fault> {
+    fn fill(&self, view: &EvalContext) -> Result<Vec<Ingredient>, Fault> {
         let fill = |piece: &Piece| match piece {
             Piece::Text(text) => text.fill(view).map(Ingredient::Text),
             Piece::Fact(fact) => Ok(Ingredient::Fact(*fact)),

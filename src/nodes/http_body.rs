@@ -9,11 +9,11 @@ use serde::de::value::MapAccessDeserializer;
 use serde::de::{self, Deserializer, MapAccess, SeqAccess, Visitor};
 use serde_json::{Value, json};
 
-use crate::model::effect::{Body, Content, Part};
+use crate::model::effect::{Body, Content, MultipartField};
 use crate::model::fault::Fault;
-use crate::model::scope::View;
-use crate::model::text::Text;
-use crate::model::value::Draft;
+use crate::model::scope::EvalContext;
+use crate::model::text::StringTemplate;
+use crate::model::value::ValueTemplate;
 use crate::model::xml;
 use crate::nodes::fields::{Drafts, texts};
 
@@ -25,7 +25,7 @@ pub enum Carried {
     /// `form`.
     Form(Drafts),
     /// `json`.
-    Json(Draft),
+    Json(ValueTemplate),
     /// `body`.
     Body(BodyShape),
     /// `xml`.
@@ -36,7 +36,7 @@ pub enum Carried {
 
 impl Carried {
     /// The body, filled in.
-    pub fn fill(&self, view: &View) -> Result<Body, Fault> {
+    pub fn fill(&self, view: &EvalContext) -> Result<Body, Fault> {
         match self {
             Carried::None => Ok(Body::None),
             Carried::Form(form) => texts(form, view).map(Body::Form),
@@ -59,11 +59,11 @@ impl Carried {
 #[derive(Debug)]
 pub enum BodyShape {
     /// Text as it is.
-    Text(Text),
+    Text(StringTemplate),
     /// `{type, text}` or `{type, base64}`.
     Raw {
         /// The content type.
-        r#type: Text,
+        r#type: StringTemplate,
         /// What is sent.
         content: ContentShape,
     },
@@ -73,13 +73,16 @@ pub enum BodyShape {
 #[derive(Debug)]
 pub enum ContentShape {
     /// The text.
-    Text(Draft),
+    Text(ValueTemplate),
     /// The bytes that this is the Base64 of.
-    Base64(Draft),
+    Base64(ValueTemplate),
 }
 
 impl ContentShape {
-    fn of<E: de::Error>(text: Option<Draft>, base64: Option<Draft>) -> Result<ContentShape, E> {
+    fn of<E: de::Error>(
+        text: Option<ValueTemplate>,
+        base64: Option<ValueTemplate>,
+    ) -> Result<ContentShape, E> {
         match (text, base64) {
             (Some(text), None) => Ok(ContentShape::Text(text)),
             (None, Some(base64)) => Ok(ContentShape::Base64(base64)),
@@ -87,7 +90,7 @@ impl ContentShape {
         }
     }
 
-    fn fill(&self, view: &View) -> Result<Content, Fault> {
+    fn fill(&self, view: &EvalContext) -> Result<Content, Fault> {
         match self {
             ContentShape::Text(text) => text.text(view).map(Content::Text),
             ContentShape::Base64(base64) => base64.text(view).map(Content::Base64),
@@ -99,11 +102,11 @@ impl ContentShape {
 #[serde(deny_unknown_fields)]
 struct RawShape {
     /// The content type, such as `text/csv`.
-    r#type: Text,
+    r#type: StringTemplate,
     /// What is sent.
-    text: Option<Draft>,
+    text: Option<ValueTemplate>,
     /// What is sent, in Base64.
-    base64: Option<Draft>,
+    base64: Option<ValueTemplate>,
 }
 
 impl<'de> Deserialize<'de> for BodyShape {
@@ -115,7 +118,7 @@ impl<'de> Deserialize<'de> for BodyShape {
                 to.write_str("a text, or `{type, text}` or `{type, base64}`")
             }
             fn visit_str<E: de::Error>(self, text: &str) -> Result<BodyShape, E> {
-                Text::parse(text).map(BodyShape::Text).map_err(E::custom)
+                StringTemplate::parse(text).map(BodyShape::Text).map_err(E::custom)
             }
             fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<BodyShape, A::Error> {
                 let RawShape { r#type, text, base64 } =
@@ -141,9 +144,9 @@ impl JsonSchema for BodyShape {
 #[derive(Debug)]
 pub enum XmlShape {
     /// Made of a value.
-    Value(Draft),
+    Value(ValueTemplate),
     /// Written out; holes are escaped.
-    Text(Text),
+    Text(StringTemplate),
 }
 
 impl<'de> Deserialize<'de> for XmlShape {
@@ -151,7 +154,7 @@ impl<'de> Deserialize<'de> for XmlShape {
         let value = Value::deserialize(from)?;
         match &value {
             Value::String(text) if !text.trim_start().starts_with('=') => {
-                let text = Text::parse(text).map_err(de::Error::custom)?;
+                let text = StringTemplate::parse(text).map_err(de::Error::custom)?;
                 if text.has_blocks() {
                     let hint = "hint: make the document of a value, or make the text in a `set` before";
                     return Err(de::Error::custom(format!("blocks and helpers cannot be escaped; {hint}")));
@@ -162,7 +165,7 @@ impl<'de> Deserialize<'de> for XmlShape {
                 Ok(XmlShape::Text(text))
             }
             value => {
-                let draft = Draft::new(value).map_err(de::Error::custom)?;
+                let draft = ValueTemplate::new(value).map_err(de::Error::custom)?;
                 if let Some(document) = draft.literal() {
                     xml::write(document).map_err(|why| de::Error::custom(format!("the XML {why}")))?;
                 }
@@ -190,13 +193,13 @@ pub struct PartsShape(Vec<(String, PartShape)>);
 #[derive(Debug)]
 struct PartShape {
     content: ContentShape,
-    file: Option<Text>,
-    r#type: Option<Text>,
+    file: Option<StringTemplate>,
+    r#type: Option<StringTemplate>,
 }
 
 impl PartShape {
-    fn fill(&self, name: &str, view: &View) -> Result<Part, Fault> {
-        Ok(Part {
+    fn fill(&self, name: &str, view: &EvalContext) -> Result<MultipartField, Fault> {
+        Ok(MultipartField {
             name: name.to_owned(),
             content: self.content.fill(view)?,
             file: self.file.as_ref().map(|it| it.fill(view)).transpose()?,
@@ -209,13 +212,13 @@ impl PartShape {
 #[serde(deny_unknown_fields)]
 struct FileShape {
     /// The file's name.
-    file: Option<Text>,
+    file: Option<StringTemplate>,
     /// The content type, such as `image/png`.
-    r#type: Option<Text>,
+    r#type: Option<StringTemplate>,
     /// What is in it.
-    text: Option<Draft>,
+    text: Option<ValueTemplate>,
     /// What is in it, in Base64.
-    base64: Option<Draft>,
+    base64: Option<ValueTemplate>,
 }
 
 impl PartsShape {
@@ -266,7 +269,7 @@ impl<'de> Deserialize<'de> for Named {
     fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
         struct Visit;
         fn field<E: de::Error>(value: impl Into<Value>) -> Result<Named, E> {
-            let text = Draft::new(&value.into()).map_err(E::custom)?;
+            let text = ValueTemplate::new(&value.into()).map_err(E::custom)?;
             Ok(Named(vec![PartShape { content: ContentShape::Text(text), file: None, r#type: None }]))
         }
         impl<'de> Visitor<'de> for Visit {

@@ -11,13 +11,13 @@ use serde::de::{self, Deserializer, MapAccess, Visitor};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 
-use crate::model::effect::{HttpAsk, Page};
+use crate::model::effect::{HttpRequest, PageRequest};
 use crate::model::fault::Fault;
 use crate::model::look::is_missing;
 use crate::model::marks::Marks;
-use crate::model::scope::View;
+use crate::model::scope::EvalContext;
 use crate::model::task::Task;
-use crate::model::value::Draft;
+use crate::model::value::ValueTemplate;
 
 /// Pages asked for if nothing else is said.
 const PAGES_DEFAULT: u32 = 100;
@@ -37,7 +37,7 @@ pub struct PagesShape {
     /// that counts until a page is empty.
     next: NextShape,
     /// The items of a page.
-    items: Draft,
+    items: ValueTemplate,
     /// The most pages asked for; 100 if not given.
     max: Option<u32>,
     /// The most items gathered; 10000 if not given.
@@ -53,9 +53,9 @@ enum NextShape {
     /// In the header `Link`.
     Link,
     /// An address.
-    Address(Draft),
+    Address(ValueTemplate),
     /// What a param of the query becomes.
-    Query(String, Draft),
+    Query(String, ValueTemplate),
     /// A param of the query that counts.
     Count { query: String, from: u64, by: u64 },
 }
@@ -66,7 +66,7 @@ struct QueryShape {
     /// The param of the query.
     query: String,
     /// What it becomes; nothing for the end.
-    value: Option<Draft>,
+    value: Option<ValueTemplate>,
     /// Where it begins to count; 1 if not given.
     from: Option<u64>,
     /// By how much; 1 if not given.
@@ -102,7 +102,7 @@ impl<'de> Deserialize<'de> for NextShape {
                 if text == "link" {
                     return Ok(NextShape::Link);
                 }
-                match Draft::new(&Value::from(text)).map_err(E::custom)? {
+                match ValueTemplate::new(&Value::from(text)).map_err(E::custom)? {
                     draft if draft.literal().is_some() => {
                         let hint = "hint: write `link`, or an expression such as `= response.body.next`";
                         Err(E::custom(format!("`{text}` says nothing about the answer; {hint}")))
@@ -180,7 +180,7 @@ impl PagesShape {
     }
 
     /// Turns `ask` to the page after those of `progress`.
-    pub fn turn_to(&self, progress: &Progress, ask: &mut HttpAsk) {
+    pub fn turn_to(&self, progress: &Progress, ask: &mut HttpRequest) {
         let mut at = None;
         match (&self.next, &progress.next) {
             (NextShape::Link | NextShape::Address(_), Some(Value::String(address))) => {
@@ -197,7 +197,7 @@ impl PagesShape {
                 set(&mut ask.query, query, &Value::from(count));
             }
         }
-        ask.page = Some(Page { number: progress.pages + 1, at, hosts: self.hosts.clone() });
+        ask.page = Some(PageRequest { number: progress.pages + 1, at, hosts: self.hosts.clone() });
     }
 
     /// Takes a page. `view` sees its answer.
@@ -205,7 +205,7 @@ impl PagesShape {
     /// # Errors
     /// `bad_response` if its items are no list or it leads back to itself, `response_too_large`, and what its
     /// expressions give.
-    pub fn take(&self, progress: Progress, view: &View) -> Result<Turned, Fault> {
+    pub fn take(&self, progress: Progress, view: &EvalContext) -> Result<Turned, Fault> {
         let Progress { mut pages, mut items, next: present, secret } = progress;
         let (more, by_secret) = view.scope.taint.during(|| self.items_of(view));
         let (more, secret) = (more?, secret || by_secret);
@@ -246,7 +246,7 @@ impl PagesShape {
     }
 
     /// The items of a page. XML has no list of one: what is none is one item.
-    fn items_of(&self, view: &View) -> Result<Vec<Value>, Fault> {
+    fn items_of(&self, view: &EvalContext) -> Result<Vec<Value>, Fault> {
         match self.items.fill(view)? {
             Value::Array(items) => Ok(items),
             Value::Null => Ok(Vec::new()),
@@ -258,7 +258,7 @@ impl PagesShape {
     }
 
     /// What the page after this one is asked with. Where the answer does not speak of it, there is none.
-    fn next_of(&self, view: &View, empty: bool) -> Result<Option<Value>, Fault> {
+    fn next_of(&self, view: &EvalContext, empty: bool) -> Result<Option<Value>, Fault> {
         let said = match &self.next {
             NextShape::Count { .. } => return Ok((!empty).then_some(Value::Null)),
             NextShape::Link => return Ok(link(view).map(Value::from)),
@@ -284,7 +284,7 @@ fn set(query: &mut Vec<(String, String)>, name: &str, value: &Value) {
 }
 
 /// The address that the header `Link` calls `next`.
-fn link(view: &View) -> Option<String> {
+fn link(view: &EvalContext) -> Option<String> {
     next_in(view.response.as_ref()?.get("headers")?.get("link")?.as_str()?)
 }
 

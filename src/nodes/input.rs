@@ -7,12 +7,12 @@
 use schemars::JsonSchema;
 use serde::Deserialize;
 
-use crate::model::kind::{Event, Kind, Spec, Verdict, parse, schema};
+use crate::model::kind::{Decision, Kind, KindSpec, NodeEvent, parse, schema};
 use crate::model::names::NodeName;
-use crate::model::scope::View;
+use crate::model::scope::EvalContext;
 
 /// The register's line.
-pub const SPEC: Spec = Spec {
+pub const SPEC: KindSpec = KindSpec {
     name: "input",
     about: "where tasks enter; exactly one",
     source: include_str!("input.rs"),
@@ -33,10 +33,10 @@ impl Kind for Input {
         vec![(String::new(), &self.next)]
     }
 
-    fn decide(&self, event: Event, _: &View) -> Verdict {
+    fn decide(&self, event: NodeEvent, _: &EvalContext) -> Decision {
         match event {
-            Event::Came | Event::Due | Event::Order(_) => Verdict::go(&self.next),
-            Event::Answered(_) | Event::Letter(_) | Event::Replied(_) => Verdict::Stay,
+            NodeEvent::Came | NodeEvent::Due | NodeEvent::Order(_) => Decision::go(&self.next),
+            NodeEvent::Answered(_) | NodeEvent::Letter(_) | NodeEvent::Replied(_) => Decision::Stay,
         }
     }
 }

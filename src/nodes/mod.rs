@@ -13,7 +13,7 @@ pub mod wait;
 pub mod call;
 pub mod each;
 pub mod tell;
-pub mod ladder;
+pub mod levels;
 pub mod escalation;
 pub mod notify;
 pub mod reply;
@@ -21,10 +21,10 @@ pub mod send;
 pub mod raise;
 pub mod end;
 
-use crate::model::kind::Spec;
+use crate::model::kind::KindSpec;
 
 /// All kinds, in the order of the manual.
-pub const KINDS: &[Spec] = &[
+pub const KINDS: &[KindSpec] = &[
     input::SPEC,
     http::SPEC,
     delay::SPEC,

@@ -15,16 +15,16 @@
 use schemars::JsonSchema;
 use serde::Deserialize;
 
-use crate::model::effect::TellAsk;
+use crate::model::effect::Notification;
 use crate::model::fault::Fault;
-use crate::model::kind::{AlarmChange, Effects, Event, Kind, Spec, Verdict, parse, schema};
+use crate::model::kind::{AlarmChange, Changes, Decision, Kind, KindSpec, NodeEvent, parse, schema};
 use crate::model::names::NodeName;
-use crate::model::scope::View;
-use crate::model::text::Text;
-use crate::nodes::tell::{Mode, Notify, Telling, Way, ask, delivered};
+use crate::model::scope::EvalContext;
+use crate::model::text::StringTemplate;
+use crate::nodes::tell::{Mode, Notify, NotifyRoute, Telling, ask, delivered};
 
 /// The register's line.
-pub const SPEC: Spec = Spec {
+pub const SPEC: KindSpec = KindSpec {
     name: "notify",
     about: "tells a person and goes on",
     source: include_str!("notify.rs"),
@@ -37,9 +37,9 @@ pub const SPEC: Spec = Spec {
 #[serde(deny_unknown_fields)]
 struct NotifyNode {
     /// What to say.
-    message: Text,
+    message: StringTemplate,
     /// For channels that have a subject.
-    subject: Option<Text>,
+    subject: Option<StringTemplate>,
     /// Channels in the order they are tried, or `{call: process}`.
     notify: Notify,
     /// The first that delivers, or all.
@@ -60,19 +60,19 @@ impl Kind for NotifyNode {
         vec![(String::new(), &self.next)]
     }
 
-    fn decide(&self, event: Event, view: &View) -> Verdict {
+    fn decide(&self, event: NodeEvent, view: &EvalContext) -> Decision {
         let verdict = match event {
-            Event::Came | Event::Due => self.tell(view),
-            Event::Answered(outcome) => match delivered(outcome) {
+            NodeEvent::Came | NodeEvent::Due => self.tell(view),
+            NodeEvent::Answered(outcome) => match delivered(outcome) {
                 // What is over is over, whether or not that could be told.
                 Err(fault) if self.resolves => {
-                    Ok(Verdict::TryAgain { fault, otherwise: Box::new(self.go(view)) })
+                    Ok(Decision::TryAgain { fault, otherwise: Box::new(self.go(view)) })
                 }
                 told => told.map(|_| self.go(view)),
             },
-            Event::Letter(_) | Event::Replied(_) | Event::Order(_) => Ok(Verdict::Stay),
+            NodeEvent::Letter(_) | NodeEvent::Replied(_) | NodeEvent::Order(_) => Ok(Decision::Stay),
         };
-        verdict.unwrap_or_else(Verdict::Fail)
+        verdict.unwrap_or_else(Decision::Fail)
     }
 
     fn calls(&self) -> Vec<&str> {
@@ -81,7 +81,7 @@ impl Kind for NotifyNode {
 }
 
 impl NotifyNode {
-    fn tell(&self, view: &View) -> Result<Verdict, Fault> {
+    fn tell(&self, view: &EvalContext) -> Result<Decision, Fault> {
         let reached = match (&view.task.alarm, self.resolves) {
             (_, false) => Vec::new(),
             (Some(alarm), true) if alarm.told.is_some() || !alarm.reached.is_empty() => alarm.reached.clone(),
@@ -95,18 +95,18 @@ impl NotifyNode {
             reveal: &self.reveal,
         };
         match telling.way(view)? {
-            Way::Ask(it) if self.resolves => Ok(ask(over(it, reached), Effects::default())),
+            NotifyRoute::Ask(it) if self.resolves => Ok(ask(over(it, reached), Changes::default())),
             // Each says something of its own: only alarms are gathered.
-            Way::Ask(it) => Ok(ask(TellAsk { about: None, ..it }, Effects::default())),
-            Way::Letter(letter) => {
-                let effects = Effects { letters: vec![letter], alarm: self.alarm(), ..Effects::default() };
-                Ok(Verdict::Go { to: self.next.clone(), effects })
+            NotifyRoute::Ask(it) => Ok(ask(Notification { about: None, ..it }, Changes::default())),
+            NotifyRoute::Letter(letter) => {
+                let effects = Changes { letters: vec![letter], alarm: self.alarm(), ..Changes::default() };
+                Ok(Decision::Go { to: self.next.clone(), effects })
             }
         }
     }
 
-    fn go(&self, _: &View) -> Verdict {
-        Verdict::Go { to: self.next.clone(), effects: Effects { alarm: self.alarm(), ..Effects::default() } }
+    fn go(&self, _: &EvalContext) -> Decision {
+        Decision::Go { to: self.next.clone(), effects: Changes { alarm: self.alarm(), ..Changes::default() } }
     }
 
     fn alarm(&self) -> AlarmChange {
@@ -115,7 +115,7 @@ impl NotifyNode {
 }
 
 /// The message that it is over, for those who were told. Alarms from before that was known have none.
-fn over(mut ask: TellAsk, reached: Vec<String>) -> TellAsk {
+fn over(mut ask: Notification, reached: Vec<String>) -> Notification {
     if let Some(about) = &mut ask.about {
         about.over = true;
     }

@@ -11,13 +11,13 @@
 use serde::Deserialize;
 
 use crate::model::fault::Fault;
-use crate::model::kind::{Event, Kind, Spec, Verdict, parse, schema};
+use crate::model::kind::{Decision, Kind, KindSpec, NodeEvent, parse, schema};
 use crate::model::names::NodeName;
-use crate::model::scope::View;
+use crate::model::scope::EvalContext;
 use crate::nodes::fields::Raised;
 
 /// The register's line.
-pub const SPEC: Spec = Spec {
+pub const SPEC: KindSpec = KindSpec {
     name: "raise",
     about: "a fault of the author's own",
     source: include_str!("raise.rs"),
@@ -45,12 +45,12 @@ impl Kind for Raise {
         Vec::new()
     }
 
-    fn decide(&self, event: Event, view: &View) -> Verdict {
+    fn decide(&self, event: NodeEvent, view: &EvalContext) -> Decision {
         match event {
-            Event::Came | Event::Due | Event::Order(_) => {
-                Verdict::Fail(self.0.fault(view).unwrap_or_else(|fault: Fault| fault))
+            NodeEvent::Came | NodeEvent::Due | NodeEvent::Order(_) => {
+                Decision::Fail(self.0.fault(view).unwrap_or_else(|fault: Fault| fault))
             }
-            Event::Answered(_) | Event::Letter(_) | Event::Replied(_) => Verdict::Stay,
+            NodeEvent::Answered(_) | NodeEvent::Letter(_) | NodeEvent::Replied(_) => Decision::Stay,
         }
     }
 

@@ -14,15 +14,15 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 
 use crate::model::fault::Fault;
-use crate::model::kind::{Effects, Event, Kind, Spec, Verdict, parse, schema};
+use crate::model::kind::{Changes, Decision, Kind, KindSpec, NodeEvent, parse, schema};
 use crate::model::names::NodeName;
 use crate::model::params::Params;
-use crate::model::scope::View;
-use crate::model::task::{Letter, To, Word};
+use crate::model::scope::EvalContext;
+use crate::model::task::{Signal, SignalKind, SignalTarget};
 use crate::nodes::fields::{Drafts, Raised, fill};
 
 /// The register's line.
-pub const SPEC: Spec = Spec {
+pub const SPEC: KindSpec = KindSpec {
     name: "reply",
     about: "answers the caller, the task goes on",
     source: include_str!("reply.rs"),
@@ -64,16 +64,18 @@ impl Kind for Reply {
         vec![(String::new(), &self.0.next)]
     }
 
-    fn decide(&self, event: Event, view: &View) -> Verdict {
+    fn decide(&self, event: NodeEvent, view: &EvalContext) -> Decision {
         match event {
-            Event::Came | Event::Due | Event::Order(_) => self.answer(view).unwrap_or_else(Verdict::Fail),
-            Event::Answered(_) | Event::Letter(_) | Event::Replied(_) => Verdict::Stay,
+            NodeEvent::Came | NodeEvent::Due | NodeEvent::Order(_) => {
+                self.answer(view).unwrap_or_else(Decision::Fail)
+            }
+            NodeEvent::Answered(_) | NodeEvent::Letter(_) | NodeEvent::Replied(_) => Decision::Stay,
         }
     }
 }
 
 impl Reply {
-    fn answer(&self, view: &View) -> Result<Verdict, Fault> {
+    fn answer(&self, view: &EvalContext) -> Result<Decision, Fault> {
         let said = self.said(view).map_err(|fault| view.hushed(fault));
         let answer = match (said, &view.task.caller) {
             (Ok(answer), _) => answer,
@@ -82,15 +84,15 @@ impl Reply {
             (Err(fault), None) => Err(Fault { status: Some(500), ..fault }),
         };
         let letters = view.task.caller.iter().map(|caller| {
-            let word = Word::answer(caller, answer.clone());
-            Letter { to: To::Task(caller.task), word }
+            let word = SignalKind::answer(caller, answer.clone());
+            Signal { to: SignalTarget::Task(caller.task), word }
         });
         let letters = letters.collect();
-        let effects = Effects { letters, reply: Some(answer), ..Effects::default() };
-        Ok(Verdict::Go { to: self.0.next.clone(), effects })
+        let effects = Changes { letters, reply: Some(answer), ..Changes::default() };
+        Ok(Decision::Go { to: self.0.next.clone(), effects })
     }
 
-    fn said(&self, view: &View) -> Result<Result<Params, Fault>, Fault> {
+    fn said(&self, view: &EvalContext) -> Result<Result<Params, Fault>, Fault> {
         Ok(match &self.0.fault {
             Some(fault) => Err(fault.fault(view)?),
             None => Ok(self.0.values.as_ref().map_or(Ok(Params::default()), |values| fill(values, view))?),

@@ -16,16 +16,16 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 
 use crate::model::fault::Fault;
-use crate::model::kind::{Effects, Event, Kind, Spec, Verdict, parse, schema};
+use crate::model::kind::{Changes, Decision, Kind, KindSpec, NodeEvent, parse, schema};
 use crate::model::names::NodeName;
-use crate::model::scope::{Found, View, no_process, no_task};
-use crate::model::task::{Letter, To, Word};
-use crate::model::text::Text;
+use crate::model::scope::{EvalContext, Located, no_process, no_task};
+use crate::model::task::{Signal, SignalKind, SignalTarget};
+use crate::model::text::StringTemplate;
 use crate::nodes::call::{address, free};
 use crate::nodes::fields::{Drafts, fill, name};
 
 /// The register's line.
-pub const SPEC: Spec = Spec {
+pub const SPEC: KindSpec = KindSpec {
     name: "send",
     about: "a letter to another task, no answer",
     source: include_str!("send.rs"),
@@ -42,9 +42,9 @@ struct Send(Shape);
 #[serde(deny_unknown_fields)]
 struct Shape {
     /// Which process.
-    process: Text,
+    process: StringTemplate,
     /// Which task; a new one gets a ref of its own if none is given.
-    r#ref: Option<Text>,
+    r#ref: Option<StringTemplate>,
     /// What it brings.
     #[serde(default)]
     params: Drafts,
@@ -81,10 +81,12 @@ impl Kind for Send {
         vec![(String::new(), &self.0.next)]
     }
 
-    fn decide(&self, event: Event, view: &View) -> Verdict {
+    fn decide(&self, event: NodeEvent, view: &EvalContext) -> Decision {
         match event {
-            Event::Came | Event::Due | Event::Order(_) => self.post(view).unwrap_or_else(Verdict::Fail),
-            Event::Answered(_) | Event::Letter(_) | Event::Replied(_) => Verdict::Stay,
+            NodeEvent::Came | NodeEvent::Due | NodeEvent::Order(_) => {
+                self.post(view).unwrap_or_else(Decision::Fail)
+            }
+            NodeEvent::Answered(_) | NodeEvent::Letter(_) | NodeEvent::Replied(_) => Decision::Stay,
         }
     }
 
@@ -98,7 +100,7 @@ impl Kind for Send {
 }
 
 impl Send {
-    fn post(&self, view: &View) -> Result<Verdict, Fault> {
+    fn post(&self, view: &EvalContext) -> Result<Decision, Fault> {
         let task = &view.task;
         let reference = match &self.0.r#ref {
             Some(text) => name(text, view)?,
@@ -107,16 +109,16 @@ impl Send {
         let to = address(&name(&self.0.process, view)?, &reference)?;
         let params = fill(&self.0.params, view)?;
         let create = match (self.0.mode, view.scope.other(&to)?) {
-            (_, Found::NoProcess) => return Err(no_process(&to.process)),
-            (Mode::Modify, Found::NoTask(_)) => return Err(no_task(&to)),
-            (Mode::Create, _) | (Mode::Either, Found::NoTask(_)) => free(&to, view).map(|()| true)?,
-            (Mode::Modify | Mode::Either, Found::Live { .. }) => false,
+            (_, Located::NoProcess) => return Err(no_process(&to.process)),
+            (Mode::Modify, Located::NoTask(_)) => return Err(no_task(&to)),
+            (Mode::Create, _) | (Mode::Either, Located::NoTask(_)) => free(&to, view).map(|()| true)?,
+            (Mode::Modify | Mode::Either, Located::Live { .. }) => false,
         };
         let word = match create {
-            true => Word::Create { params, caller: None, at: None, birth: None },
-            false => Word::Modify { params },
+            true => SignalKind::Create { params, caller: None, at: None, birth: None },
+            false => SignalKind::Modify { params },
         };
-        let letters = vec![Letter { to: To::Address(to), word }];
-        Ok(Verdict::Go { to: self.0.next.clone(), effects: Effects { letters, ..Effects::default() } })
+        let letters = vec![Signal { to: SignalTarget::Address(to), word }];
+        Ok(Decision::Go { to: self.0.next.clone(), effects: Changes { letters, ..Changes::default() } })
     }
 }

@@ -11,14 +11,14 @@
 use schemars::JsonSchema;
 use serde::Deserialize;
 
-use crate::model::kind::{Effects, Event, Kind, Spec, Verdict, parse, schema};
+use crate::model::kind::{Changes, Decision, Kind, KindSpec, NodeEvent, parse, schema};
 use crate::model::names::NodeName;
-use crate::model::params::Changes;
-use crate::model::scope::View;
+use crate::model::params::ParamChanges;
+use crate::model::scope::EvalContext;
 use crate::nodes::fields::{Drafts, fill, refuse_reserved};
 
 /// The register's line.
-pub const SPEC: Spec = Spec {
+pub const SPEC: KindSpec = KindSpec {
     name: "set",
     about: "writes params, all or nothing",
     source: include_str!("set.rs"),
@@ -57,23 +57,23 @@ impl Kind for Set {
         vec![(String::new(), &self.0.next)]
     }
 
-    fn decide(&self, event: Event, view: &View) -> Verdict {
+    fn decide(&self, event: NodeEvent, view: &EvalContext) -> Decision {
         match event {
-            Event::Came | Event::Due | Event::Order(_) => self.write(view),
-            Event::Answered(_) | Event::Letter(_) | Event::Replied(_) => Verdict::Stay,
+            NodeEvent::Came | NodeEvent::Due | NodeEvent::Order(_) => self.write(view),
+            NodeEvent::Answered(_) | NodeEvent::Letter(_) | NodeEvent::Replied(_) => Decision::Stay,
         }
     }
 }
 
 impl Set {
-    fn write(&self, view: &View) -> Verdict {
+    fn write(&self, view: &EvalContext) -> Decision {
         match fill(&self.0.set, view) {
             Ok(set) => {
-                let changes = Changes { set, unset: self.0.unset.clone() };
-                let effects = Effects { changes, ..Effects::default() };
-                Verdict::Go { to: self.0.next.clone(), effects }
+                let changes = ParamChanges { set, unset: self.0.unset.clone() };
+                let effects = Changes { changes, ..Changes::default() };
+                Decision::Go { to: self.0.next.clone(), effects }
             }
-            Err(fault) => Verdict::Fail(fault),
+            Err(fault) => Decision::Fail(fault),
         }
     }
 }

@@ -4,15 +4,15 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 use serde_json::Value;
 
-use crate::model::effect::{About, Answer, Ask, Delivery, Outcome, TellAsk};
+use crate::model::effect::{Delivery, ExternalAnswer, Notification, NotificationSubject, Outcome, Request};
 use crate::model::fault::Fault;
-use crate::model::kind::{Effects, Verdict};
+use crate::model::kind::{Changes, Decision};
 use crate::model::marks::Marks;
 use crate::model::names::Address;
 use crate::model::params::Params;
-use crate::model::scope::View;
-use crate::model::task::{Letter, To, Word};
-use crate::model::text::Text;
+use crate::model::scope::EvalContext;
+use crate::model::task::{Signal, SignalKind, SignalTarget};
+use crate::model::text::StringTemplate;
 use crate::model::time::Span;
 use crate::nodes::call::{address, free};
 use crate::nodes::fields::name;
@@ -31,7 +31,7 @@ pub enum Notify {
     /// A process that does the telling.
     Process {
         /// Its id.
-        call: Text,
+        call: StringTemplate,
     },
 }
 
@@ -41,7 +41,7 @@ pub enum Notify {
 enum Written {
     Channels(Vec<String>),
     Process {
-        call: Text,
+        call: StringTemplate,
     },
     #[schemars(skip)]
     One(String),
@@ -98,9 +98,9 @@ pub enum Mode {
 #[derive(Debug)]
 pub struct Telling<'a> {
     /// The message.
-    pub message: &'a Text,
+    pub message: &'a StringTemplate,
     /// For channels that have one.
-    pub subject: Option<&'a Text>,
+    pub subject: Option<&'a StringTemplate>,
     /// Whom.
     pub notify: &'a Notify,
     /// How many.
@@ -111,22 +111,22 @@ pub struct Telling<'a> {
 
 /// What was said, and how it goes out.
 #[derive(Debug)]
-pub enum Way {
+pub enum NotifyRoute {
     /// The world is asked.
-    Ask(TellAsk),
+    Ask(Notification),
     /// A process is asked by letter.
-    Letter(Letter),
+    Letter(Signal),
 }
 
 impl Telling<'_> {
     /// The message as whoever sees the task may see it.
-    pub fn text(&self, view: &View) -> Result<String, Fault> {
+    pub fn text(&self, view: &EvalContext) -> Result<String, Fault> {
         view.shown(&[], |view| self.message.fill(view))
     }
 
     /// The way the message goes out, with what it may tell.
-    pub fn way(&self, view: &View) -> Result<Way, Fault> {
-        let said = |text: &Text| {
+    pub fn way(&self, view: &EvalContext) -> Result<NotifyRoute, Fault> {
+        let said = |text: &StringTemplate| {
             let (said, is_secret) =
                 view.scope.taint.during(|| view.shown(self.reveal, |view| text.fill(view)));
             let reveals = is_secret && !self.reveal.is_empty();
@@ -142,20 +142,28 @@ impl Telling<'_> {
             Notify::Channels(channels) => {
                 let (channels, all) = (channels.clone(), self.mode == Mode::All);
                 let about = Some(Box::new(about(view)));
-                Ok(Way::Ask(TellAsk { channels, all, subject, text, about, reveals, ..TellAsk::default() }))
+                Ok(NotifyRoute::Ask(Notification {
+                    channels,
+                    all,
+                    subject,
+                    text,
+                    about,
+                    reveals,
+                    ..Notification::default()
+                }))
             }
             Notify::Process { call } => {
                 let to = Self::address(call, view)?;
                 let mut params = Params::default();
                 params.set_marked("subject", Value::from(subject), &subject_marks);
                 params.set_marked("message", Value::from(text), &text_marks);
-                let word = Word::Create { params, caller: None, at: None, birth: None };
-                Ok(Way::Letter(Letter { to: To::Address(to), word }))
+                let word = SignalKind::Create { params, caller: None, at: None, birth: None };
+                Ok(NotifyRoute::Letter(Signal { to: SignalTarget::Address(to), word }))
             }
         }
     }
 
-    fn address(call: &Text, view: &View) -> Result<Address, Fault> {
+    fn address(call: &StringTemplate, view: &EvalContext) -> Result<Address, Fault> {
         let task = &view.task;
         let nonce = view.now.0;
         let to = address(&name(call, view)?, &format!("tell-{}-{}-{nonce}", task.id, task.visit))?;
@@ -165,14 +173,14 @@ impl Telling<'_> {
 }
 
 /// The verdict that asks the world to tell.
-pub fn ask(ask: TellAsk, effects: Effects) -> Verdict {
-    Verdict::Do { ask: Ask::Tell(ask), timeout: TELL_TIMEOUT, once: false, effects }
+pub fn ask(ask: Notification, effects: Changes) -> Decision {
+    Decision::Do { ask: Request::Tell(ask), timeout: TELL_TIMEOUT, once: false, effects }
 }
 
 /// What a message of this task speaks of.
-fn about(view: &View) -> About {
+fn about(view: &EvalContext) -> NotificationSubject {
     let (task, fault) = (&view.task, view.task.fault.as_ref());
-    About {
+    NotificationSubject {
         process: task.process.clone(),
         node: task.at.clone(),
         reference: task.reference.clone(),
@@ -186,8 +194,8 @@ fn about(view: &View) -> About {
 /// The channels that delivered, or why none did.
 pub fn delivered(outcome: Outcome) -> Result<Vec<String>, Fault> {
     let told = match outcome? {
-        Answer::Told(told) => told,
-        Answer::Http(_) | Answer::Later(_) => {
+        ExternalAnswer::Told(told) => told,
+        ExternalAnswer::Http(_) | ExternalAnswer::Later(_) => {
             return Err(Fault::lasting("bad_response", "the answer is not one to a message"));
         }
     };

@@ -18,15 +18,15 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 
 use crate::model::fault::Fault;
-use crate::model::kind::{Effects, Event, Kind, Spec, Verdict, parse, schema};
+use crate::model::kind::{Changes, Decision, Kind, KindSpec, NodeEvent, parse, schema};
 use crate::model::names::NodeName;
-use crate::model::scope::View;
-use crate::model::text::Text;
+use crate::model::scope::EvalContext;
+use crate::model::text::StringTemplate;
 use crate::model::time::Span;
-use crate::nodes::fields::Accept;
+use crate::nodes::fields::AcceptedParams;
 
 /// The register's line.
-pub const SPEC: Spec = Spec {
+pub const SPEC: KindSpec = KindSpec {
     name: "wait",
     about: "parked until a letter, a hook or an order",
     source: include_str!("wait.rs"),
@@ -50,9 +50,9 @@ struct Shape {
     link: Option<Link>,
     /// What a letter must bring.
     #[serde(default)]
-    accept: Accept,
+    accept: AcceptedParams,
     /// The `iss` that an OAuth redirect must bring, where the provider says who it is (RFC 9207); or empty.
-    issuer: Option<Text>,
+    issuer: Option<StringTemplate>,
     /// Where to.
     next: NodeName,
 }
@@ -64,12 +64,12 @@ pub enum Link {
     /// The engine's own, or none.
     Own(bool),
     /// One that leads elsewhere first.
-    Text(Text),
+    Text(StringTemplate),
 }
 
 impl Link {
     /// The link for the present visit, as it comes with a verdict.
-    pub fn fill(link: Option<&Link>, view: &View) -> Result<Effects, Fault> {
+    pub fn fill(link: Option<&Link>, view: &EvalContext) -> Result<Changes, Fault> {
         let (link, link_is_secret) = match link {
             None | Some(Link::Own(false)) => (None, false),
             Some(Link::Own(true)) => (Some(view.link()), false),
@@ -78,7 +78,7 @@ impl Link {
                 (Some(link?), is_secret)
             }
         };
-        Ok(Effects { link, link_is_secret, ..Effects::default() })
+        Ok(Changes { link, link_is_secret, ..Changes::default() })
     }
 }
 
@@ -99,16 +99,16 @@ impl Kind for Wait {
         std::iter::once((String::new(), &self.0.next)).chain(timeout).collect()
     }
 
-    fn decide(&self, event: Event, view: &View) -> Verdict {
+    fn decide(&self, event: NodeEvent, view: &EvalContext) -> Decision {
         match event {
-            Event::Came => self.park(view),
-            Event::Letter(params) if self.0.accept.takes(&params) => Verdict::go(&self.0.next),
-            Event::Order(_) => Verdict::go(&self.0.next),
-            Event::Due => match &self.0.next_on_timeout {
-                Some(node) => Verdict::go(node),
-                None => Verdict::Stay,
+            NodeEvent::Came => self.park(view),
+            NodeEvent::Letter(params) if self.0.accept.takes(&params) => Decision::go(&self.0.next),
+            NodeEvent::Order(_) => Decision::go(&self.0.next),
+            NodeEvent::Due => match &self.0.next_on_timeout {
+                Some(node) => Decision::go(node),
+                None => Decision::Stay,
             },
-            Event::Letter(_) | Event::Answered(_) | Event::Replied(_) => Verdict::Stay,
+            NodeEvent::Letter(_) | NodeEvent::Answered(_) | NodeEvent::Replied(_) => Decision::Stay,
         }
     }
 
@@ -120,17 +120,17 @@ impl Kind for Wait {
         Some(self.0.accept.names())
     }
 
-    fn issuer(&self) -> Option<&Text> {
+    fn issuer(&self) -> Option<&StringTemplate> {
         self.0.issuer.as_ref()
     }
 }
 
 impl Wait {
-    fn park(&self, view: &View) -> Verdict {
+    fn park(&self, view: &EvalContext) -> Decision {
         let until = self.0.r#for.map(|span| view.task.since + span);
         match Link::fill(self.0.link.as_ref(), view) {
-            Ok(effects) => Verdict::Wait { until, effects },
-            Err(fault) => Verdict::Fail(fault),
+            Ok(effects) => Decision::Wait { until, effects },
+            Err(fault) => Decision::Fail(fault),
         }
     }
 }

@@ -1,16 +1,16 @@
 //! The checks of a process as a whole.
 
 use crate::model::tree::{Branch, Tree};
-use crate::process::problem::Problem;
-use crate::process::process::Retry;
-use crate::process::sketch::{Sketch, Station};
+use crate::process::parsed::{ParsedNode, ParsedProcess};
+use crate::process::problem::FileProblem;
+use crate::process::process::RetryPolicy;
 use crate::process::{check_hooks, check_params, check_schedule, check_texts, check_ways};
 
 /// The most nodes of one process: more cannot be read by a person, and the checks take their time squared.
 pub const NODES_MAX: usize = 1_000;
 
 /// All that is wrong with a process whose parts were read; `nodes` is what its nodes were read from.
-pub fn check(sketch: &Sketch, nodes: &Tree) -> Vec<Problem> {
+pub fn check(sketch: &ParsedProcess, nodes: &Tree) -> Vec<FileProblem> {
     let mut problems = check_params::check(&sketch.params);
     problems.extend(check_hooks::check(sketch));
     problems.extend(check_schedule::check(sketch));
@@ -18,7 +18,8 @@ pub fn check(sketch: &Sketch, nodes: &Tree) -> Vec<Problem> {
     if pairs.len() > NODES_MAX {
         let message = format!("a process has at most {NODES_MAX} nodes, and this has {}", pairs.len());
         problems.push(
-            Problem::new(sketch.nodes_spot, message).hint("split it, and let the parts `call` each other"),
+            FileProblem::new(sketch.nodes_spot, message)
+                .hint("split it, and let the parts `call` each other"),
         );
         return problems;
     }
@@ -32,25 +33,25 @@ pub fn check(sketch: &Sketch, nodes: &Tree) -> Vec<Problem> {
 }
 
 /// There is exactly one node where tasks enter.
-fn inputs(sketch: &Sketch, many: usize) -> Vec<Problem> {
+fn inputs(sketch: &ParsedProcess, many: usize) -> Vec<FileProblem> {
     let mut inputs = sketch.nodes.iter().filter(|it| check_ways::is_input(it));
     let Some(first) = inputs.next() else {
         let message = if many == 0 { "there are no nodes" } else { "there is no `input` node" };
         let hint = "tasks enter at `start: {kind: input, next: …}`";
-        return vec![Problem::new(sketch.nodes_spot, message).hint(hint)];
+        return vec![FileProblem::new(sketch.nodes_spot, message).hint(hint)];
     };
     inputs
         .map(|more| {
             let message = format!("`{}` is a second `input` node", more.name);
-            Problem::new(more.spot, message).hint(format!("tasks enter at `{}` already", first.name))
+            FileProblem::new(more.spot, message).hint(format!("tasks enter at `{}` already", first.name))
         })
         .collect()
 }
 
 /// The numbers of `retry` make sense.
-fn retry(station: &Station) -> Vec<Problem> {
+fn retry(station: &ParsedNode) -> Vec<FileProblem> {
     let (Some(node), Some(tree)) = (&station.node, station.tree.get("retry")) else { return Vec::new() };
-    let Retry { times, factor, jitter, .. } = node.retry;
+    let RetryPolicy { times, factor, jitter, .. } = node.retry;
     let rules = [
         ("times", times == 0, "is 1 or more; 1 is never again"),
         ("factor", !(1.0..=100.0).contains(&factor), "is from 1 to 100"),
@@ -60,13 +61,13 @@ fn retry(station: &Station) -> Vec<Problem> {
     broken
         .map(|(field, _, rule)| {
             let spot = tree.get(field).map_or(tree.spot, |it| it.spot);
-            Problem::new(spot, format!("`{field}` {rule}"))
+            FileProblem::new(spot, format!("`{field}` {rule}"))
         })
         .collect()
 }
 
 /// The numbers of `alarm` make sense, and it does not tell itself.
-fn alarm(station: &Station) -> Vec<Problem> {
+fn alarm(station: &ParsedNode) -> Vec<FileProblem> {
     let (Some(node), Some(tree)) = (&station.node, station.tree.get("alarm")) else { return Vec::new() };
     let Some(crowd) = &node.alarm else { return Vec::new() };
     let count = crowd.count;
@@ -83,19 +84,19 @@ fn alarm(station: &Station) -> Vec<Problem> {
     broken
         .map(|(field, _, rule)| {
             let spot = tree.get(field).map_or(tree.spot, |it| it.spot);
-            Problem::new(spot, format!("`{field}` {rule}"))
+            FileProblem::new(spot, format!("`{field}` {rule}"))
         })
         .collect()
 }
 
 /// No task stands on an `end`, and nothing is tried again there.
-fn at_an_end(station: &Station) -> Vec<Problem> {
+fn at_an_end(station: &ParsedNode) -> Vec<FileProblem> {
     if station.spec.is_none_or(|spec| spec.name != "end") {
         return Vec::new();
     }
     let useless = ["retry", "limit", "alarm"].into_iter().filter_map(|field| {
         let (key, _) = station.tree.entries().iter().find(|(key, _)| key.text == field)?;
-        Some(Problem::new(key.spot, format!("`{field}` makes no sense at an `end`: no task stays there")))
+        Some(FileProblem::new(key.spot, format!("`{field}` makes no sense at an `end`: no task stays there")))
     });
     useless.collect()
 }

@@ -2,21 +2,21 @@
 
 use crate::model::expr::Expr;
 use crate::model::near;
-use crate::model::text::Text;
-use crate::model::tree::{Key, Spot, Tree};
+use crate::model::text::StringTemplate;
+use crate::model::tree::{MapKey, Spot, Tree};
 use crate::model::uses::Uses;
-use crate::process::hook::{Answer, Hook, SEEN};
-use crate::process::problem::Problem;
-use crate::process::sketch::Sketch;
+use crate::process::hook::{Hook, HookAnswer, SEEN};
+use crate::process::parsed::ParsedProcess;
+use crate::process::problem::FileProblem;
 
 /// The most hooks of one process.
 pub const HOOKS_MAX: usize = 100;
 
 /// All that is wrong with the hooks.
-pub fn check(sketch: &Sketch) -> Vec<Problem> {
+pub fn check(sketch: &ParsedProcess) -> Vec<FileProblem> {
     let mut problems = Vec::new();
     if let Some((_, key, _)) = sketch.hooks.get(HOOKS_MAX) {
-        problems.push(Problem::new(key.spot, format!("a process has at most {HOOKS_MAX} hooks")));
+        problems.push(FileProblem::new(key.spot, format!("a process has at most {HOOKS_MAX} hooks")));
     }
     problems.extend(sketch.hooks.iter().flat_map(|(hook, key, tree)| {
         let mut found = texts(tree);
@@ -26,25 +26,25 @@ pub fn check(sketch: &Sketch) -> Vec<Problem> {
     problems
 }
 
-fn whole(hook: &Hook, key: &Key, tree: &Tree, sketch: &Sketch) -> Vec<Problem> {
+fn whole(hook: &Hook, key: &MapKey, tree: &Tree, sketch: &ParsedProcess) -> Vec<FileProblem> {
     let spot = |field: &str| tree.get(field).map_or(key.spot, |it| it.spot);
     let mut problems = Vec::new();
     let replies = sketch.nodes.iter().any(|it| it.spec.is_some_and(|it| it.name == "reply"));
-    if hook.answer == Answer::Reply && !replies {
+    if hook.answer == HookAnswer::Reply && !replies {
         let message = "`answer: reply` waits for a `reply` node, and the process has none";
         let hint = "add `answer: {kind: reply, values: {…}, next: …}`";
-        problems.push(Problem::new(spot("answer"), message).hint(hint));
+        problems.push(FileProblem::new(spot("answer"), message).hint(hint));
     }
     if hook.params.is_none() && !sketch.params.iter().any(|(param, ..)| param.input) {
         let message = format!("hook `{}` would take nothing: the process declares no params", hook.name);
         let hint = "declare them, or say `params: {body: \"= body\"}`";
-        problems.push(Problem::new(key.spot, message).hint(hint));
+        problems.push(FileProblem::new(key.spot, message).hint(hint));
     }
     problems
 }
 
 /// The texts read what a hook can see, and secrets stand in its check alone.
-fn texts(tree: &Tree) -> Vec<Problem> {
+fn texts(tree: &Tree) -> Vec<FileProblem> {
     let mut problems = Vec::new();
     for (key, part) in tree.entries().iter().filter(|(key, _)| key.text != "about") {
         for (under, text, spot) in part.texts() {
@@ -55,23 +55,23 @@ fn texts(tree: &Tree) -> Vec<Problem> {
     problems
 }
 
-fn text_problems(of_check: bool, under: &str, text: &str, spot: Spot) -> Vec<Problem> {
+fn text_problems(of_check: bool, under: &str, text: &str, spot: Spot) -> Vec<FileProblem> {
     let uses: Uses = match text.strip_prefix('=').or((under == "when").then_some(text)) {
         Some(expr) => Expr::parse(expr).map(|it| it.uses()).unwrap_or_default(),
-        None => Text::parse(text).map(|it| it.uses()).unwrap_or_default(),
+        None => StringTemplate::parse(text).map(|it| it.uses()).unwrap_or_default(),
     };
     let mut problems = Vec::new();
     for root in uses.roots.iter().filter(|it| !SEEN.contains(&it.as_str())) {
         let hint = near::hint(root, &SEEN, "it sees");
-        problems.push(Problem::new(spot, format!("a hook does not see `{root}`")).hint_if(hint));
+        problems.push(FileProblem::new(spot, format!("a hook does not see `{root}`")).hint_if(hint));
     }
     if !uses.convs.is_empty() {
         let message = "a hook does not read other tasks";
-        problems.push(Problem::new(spot, message).hint("a node of the process can"));
+        problems.push(FileProblem::new(spot, message).hint("a node of the process can"));
     }
     if let Some(secret) = uses.secrets.iter().next().filter(|_| !of_check) {
         let message = format!("`secret.{secret}` stands in the `check` of a hook, and nowhere else in it");
-        problems.push(Problem::new(spot, message));
+        problems.push(FileProblem::new(spot, message));
     }
     problems
 }

@@ -5,16 +5,16 @@ use serde_json::Value;
 use crate::model::calendar::moment;
 use crate::model::near::nearest;
 use crate::model::scope::RESERVED;
-use crate::model::tree::{Key, Spot, Tree};
-use crate::process::problem::Problem;
+use crate::model::tree::{MapKey, Spot, Tree};
+use crate::process::problem::FileProblem;
 use crate::process::process::{ParamKind, ParamSpec};
 
 /// The longest name of a param, in characters.
 pub const PARAM_CHARS_MAX: usize = 128;
 
 /// All that is wrong with the params.
-pub fn check(params: &[(ParamSpec, Key, Tree)]) -> Vec<Problem> {
-    let one = |(param, key, tree): &(ParamSpec, Key, Tree)| {
+pub fn check(params: &[(ParamSpec, MapKey, Tree)]) -> Vec<FileProblem> {
+    let one = |(param, key, tree): &(ParamSpec, MapKey, Tree)| {
         let mut problems = one(param, key, tree);
         problems.extend(life(param, key, tree, params));
         problems
@@ -23,21 +23,21 @@ pub fn check(params: &[(ParamSpec, Key, Tree)]) -> Vec<Problem> {
 }
 
 /// A value's end, its beginning and its warning are moments that people may see, in other params.
-fn life(param: &ParamSpec, key: &Key, tree: &Tree, all: &[(ParamSpec, Key, Tree)]) -> Vec<Problem> {
+fn life(param: &ParamSpec, key: &MapKey, tree: &Tree, all: &[(ParamSpec, MapKey, Tree)]) -> Vec<FileProblem> {
     let name = &param.name;
     let spot = |field: &str| tree.get(field).map_or(key.spot, |tree| tree.spot);
     let Some(life) = &param.life else {
         let rest = ["born_at", "warn", "warn_at"].into_iter().filter(|it| tree.get(it).is_some());
         let lost = rest.map(|field| {
             let message = format!("param `{name}` has `{field}` but no `dies_at`");
-            Problem::new(spot(field), message).hint("name the param with its end: `dies_at: expires_at`")
+            FileProblem::new(spot(field), message).hint("name the param with its end: `dies_at: expires_at`")
         });
         return lost.collect();
     };
     let mut problems = Vec::new();
     if tree.get("warn").is_some() && life.warn_at.is_some() {
         let message = format!("param `{name}` has both `warn` and `warn_at`");
-        problems.push(Problem::new(spot("warn"), message).hint("leave one of them out"));
+        problems.push(FileProblem::new(spot("warn"), message).hint("leave one of them out"));
     }
     let moments = [("dies_at", Some(&life.dies_at)), ("born_at", life.born_at.as_ref())];
     for (field, other) in moments.into_iter().chain([("warn_at", life.warn_at.as_ref())]) {
@@ -48,16 +48,16 @@ fn life(param: &ParamSpec, key: &Key, tree: &Tree, all: &[(ParamSpec, Key, Tree)
             None => {
                 let names: Vec<&str> = all.iter().map(|(param, ..)| param.name.as_str()).collect();
                 let hint = nearest(other, names).map(|near| format!("did you mean `{near}`? {numbers}"));
-                Problem::new(spot(field), format!("{said}, and there is no such param"))
+                FileProblem::new(spot(field), format!("{said}, and there is no such param"))
                     .hint(hint.unwrap_or_else(|| numbers.to_owned()))
             }
             Some((param, ..)) if param.secret => {
                 let message = format!("{said}, which is `secret`, but a moment is shown");
-                Problem::new(spot(field), message).hint(numbers)
+                FileProblem::new(spot(field), message).hint(numbers)
             }
             Some((param, ..)) if !may_be_a_moment(param.kind) => {
                 let message = format!("{said}, which is {}", wanted(param.kind));
-                Problem::new(spot(field), message).hint(numbers)
+                FileProblem::new(spot(field), message).hint(numbers)
             }
             Some((param, key, tree)) => {
                 // Each task would be refused for it.
@@ -66,7 +66,7 @@ fn life(param: &ParamSpec, key: &Key, tree: &Tree, all: &[(ParamSpec, Key, Tree)
                 let why = why.to_string();
                 let (why, hint) = why.split_once("; hint: ").unwrap_or((&why, numbers));
                 let spot = tree.get("default").map_or(key.spot, |it| it.spot);
-                Problem::new(spot, format!("{said}, whose default {why}")).hint(hint)
+                FileProblem::new(spot, format!("{said}, whose default {why}")).hint(hint)
             }
         };
         problems.push(problem);
@@ -81,11 +81,11 @@ fn may_be_a_moment(kind: ParamKind) -> bool {
     }
 }
 
-fn one(param: &ParamSpec, key: &Key, tree: &Tree) -> Vec<Problem> {
+fn one(param: &ParamSpec, key: &MapKey, tree: &Tree) -> Vec<FileProblem> {
     let name = &param.name;
     let mut problems = Vec::new();
     if let Some(why) = bad_name(name) {
-        problems.push(Problem::new(key.spot, why));
+        problems.push(FileProblem::new(key.spot, why));
     }
     let spot = |field: &str| -> Spot {
         let entry = tree.entries().iter().find(|(key, _)| key.text == field);
@@ -95,22 +95,22 @@ fn one(param: &ParamSpec, key: &Key, tree: &Tree) -> Vec<Problem> {
         let message = format!("param `{name}` is `shared` but not `secret`");
         let hint =
             "what is not secret may be read by every process; leave `shared` out, or add `secret: true`";
-        problems.push(Problem::new(spot("shared"), message).hint(hint));
+        problems.push(FileProblem::new(spot("shared"), message).hint(hint));
     }
     if param.required && param.default.is_some() {
         let message = format!("param `{name}` is `required` and has a `default`");
-        problems.push(Problem::new(spot("required"), message).hint("leave one of them out"));
+        problems.push(FileProblem::new(spot("required"), message).hint("leave one of them out"));
     }
     if param.required && !param.input {
         let message =
             format!("param `{name}` is `required`, but `input: false` says that nobody is asked for it");
-        problems.push(Problem::new(spot("input"), message).hint("leave one of them out"));
+        problems.push(FileProblem::new(spot("input"), message).hint("leave one of them out"));
     }
     for (field, value) in [("default", &param.default), ("example", &param.example)] {
         let Some(value) = value else { continue };
         if let Some(why) = unfit(param.kind, value) {
             let at = tree.get(field).map_or(key.spot, |tree| tree.spot);
-            problems.push(Problem::new(at, format!("the {field} of `{name}` {why}")));
+            problems.push(FileProblem::new(at, format!("the {field} of `{name}` {why}")));
         }
     }
     problems

@@ -3,21 +3,21 @@
 use crate::model::expr::Expr;
 use crate::model::names::NodeName;
 use crate::model::near;
-use crate::model::text::Text;
+use crate::model::text::StringTemplate;
 use crate::model::tree::Tree;
-use crate::process::problem::Problem;
+use crate::process::parsed::ParsedProcess;
+use crate::process::problem::FileProblem;
 use crate::process::schedule::{SEEN, Schedule};
-use crate::process::sketch::Sketch;
 
 /// The most schedules of one process.
 pub const SCHEDULES_MAX: usize = 100;
 
 /// All that is wrong with the schedules.
-pub fn check(sketch: &Sketch) -> Vec<Problem> {
+pub fn check(sketch: &ParsedProcess) -> Vec<FileProblem> {
     let mut problems = Vec::new();
     if let Some((_, tree)) = sketch.schedules.get(SCHEDULES_MAX) {
         let message = format!("a process has at most {SCHEDULES_MAX} schedules");
-        problems.push(Problem::new(tree.spot, message));
+        problems.push(FileProblem::new(tree.spot, message));
     }
     for (at, (schedule, tree)) in sketch.schedules.iter().enumerate() {
         problems.extend(texts(tree));
@@ -26,7 +26,8 @@ pub fn check(sketch: &Sketch) -> Vec<Problem> {
         let before = sketch.schedules[..at].iter().filter_map(|(it, _)| it.as_ref());
         if before.into_iter().any(|it| it.name == schedule.name) {
             let message = format!("there are two schedules `{}`", schedule.name);
-            problems.push(Problem::new(spot(tree, "name"), message).hint("give each a `name` of its own"));
+            problems
+                .push(FileProblem::new(spot(tree, "name"), message).hint("give each a `name` of its own"));
         }
         problems.extend(required(schedule, tree, sketch));
     }
@@ -37,38 +38,38 @@ fn spot(tree: &Tree, field: &str) -> crate::model::tree::Spot {
     tree.get(field).map_or(tree.spot, |it| it.spot)
 }
 
-fn name(schedule: &Schedule, tree: &Tree) -> Option<Problem> {
+fn name(schedule: &Schedule, tree: &Tree) -> Option<FileProblem> {
     let message = "a schedule's name has 1 to 64 letters, digits, `-` and `_`";
-    NodeName::new(&schedule.name).is_err().then(|| Problem::new(spot(tree, "name"), message))
+    NodeName::new(&schedule.name).is_err().then(|| FileProblem::new(spot(tree, "name"), message))
 }
 
 /// A task without a required param would be refused each time.
-fn required(schedule: &Schedule, tree: &Tree, sketch: &Sketch) -> Vec<Problem> {
+fn required(schedule: &Schedule, tree: &Tree, sketch: &ParsedProcess) -> Vec<FileProblem> {
     let given = |name: &str| schedule.params.iter().any(|(it, _)| it == name);
     let lacking = sketch.params.iter().filter(|(param, ..)| param.required && !given(&param.name));
     let problem = |name: &str| {
         let message = format!("the schedule gives no `{name}`, which the process needs");
-        Problem::new(spot(tree, "params"), message).hint(format!("`params: {{{name}: …}}`"))
+        FileProblem::new(spot(tree, "params"), message).hint(format!("`params: {{{name}: …}}`"))
     };
     lacking.map(|(param, ..)| problem(&param.name)).collect()
 }
 
-fn texts(tree: &Tree) -> Vec<Problem> {
+fn texts(tree: &Tree) -> Vec<FileProblem> {
     let fields = tree.entries().iter().filter(|(key, _)| matches!(key.text.as_str(), "ref" | "params"));
     let texts = fields.flat_map(|(_, part)| part.texts());
     let mut problems = Vec::new();
     for (_, text, spot) in texts {
         let uses = match text.strip_prefix('=') {
             Some(expr) => Expr::parse(expr).map(|it| it.uses()).unwrap_or_default(),
-            None => Text::parse(text).map(|it| it.uses()).unwrap_or_default(),
+            None => StringTemplate::parse(text).map(|it| it.uses()).unwrap_or_default(),
         };
         for root in uses.roots.iter().filter(|it| !SEEN.contains(&it.as_str())) {
             let hint = near::hint(root, &SEEN, "it sees");
-            problems.push(Problem::new(spot, format!("a schedule does not see `{root}`")).hint_if(hint));
+            problems.push(FileProblem::new(spot, format!("a schedule does not see `{root}`")).hint_if(hint));
         }
         if !uses.convs.is_empty() || !uses.secrets.is_empty() {
             let message = "a schedule reads neither other tasks nor secrets";
-            problems.push(Problem::new(spot, message).hint("a node of the process can"));
+            problems.push(FileProblem::new(spot, message).hint("a node of the process can"));
         }
     }
     problems

@@ -5,9 +5,9 @@ use std::collections::BTreeSet;
 
 use crate::model::expr::Expr;
 use crate::model::scope::RESERVED;
-use crate::model::tree::{Branch, Key, Spot, Tree};
-use crate::process::problem::{Lines, Problem};
-use crate::process::sketch::{Sketch, known_names};
+use crate::model::tree::{Branch, MapKey, Spot, Tree};
+use crate::process::parsed::{ParsedProcess, known_names};
+use crate::process::problem::{FileProblem, Lines};
 
 /// Keys under which a node keeps values: a text that reads as an expression was meant as one.
 const VALUES: [&str; 6] = ["set", "save", "values", "result", "params", "items"];
@@ -15,7 +15,7 @@ const VALUES: [&str; 6] = ["set", "save", "values", "result", "params", "items"]
 const OPERATORS: [char; 9] = ['+', '-', '*', '/', '~', '|', '.', '[', '('];
 
 /// All such places of a process.
-pub fn check(sketch: &Sketch, tree: &Tree, source: &str) -> Vec<Problem> {
+pub fn check(sketch: &ParsedProcess, tree: &Tree, source: &str) -> Vec<FileProblem> {
     let known = known_names(sketch);
     let mut found = Vec::new();
     for (key, part) in sketch.nodes.iter().flat_map(|it| it.tree.entries()) {
@@ -34,7 +34,7 @@ pub fn check(sketch: &Sketch, tree: &Tree, source: &str) -> Vec<Problem> {
 }
 
 /// `{city}` or `${city}`, where `{{city}}` was meant.
-fn one_brace(text: &str, spot: Spot, known: &BTreeSet<String>) -> Option<Problem> {
+fn one_brace(text: &str, spot: Spot, known: &BTreeSet<String>) -> Option<FileProblem> {
     let mut from = 0;
     while let Some(open) = text[from..].find('{').map(|it| it + from) {
         if text[open..].starts_with("{{") {
@@ -49,14 +49,14 @@ fn one_brace(text: &str, spot: Spot, known: &BTreeSet<String>) -> Option<Problem
             let start = if text[..open].ends_with('$') { open - 1 } else { open };
             let message = format!("`{}` is no hole: it is sent as it stands", &text[start..=end]);
             let hint = format!("write `{{{{{name}}}}}`");
-            return Some(Problem::new(spot.within(text, start..end + 1), message).hint(hint));
+            return Some(FileProblem::new(spot.within(text, start..end + 1), message).hint(hint));
         }
     }
     None
 }
 
 /// `response.body.id` or `n + 1`, where `= n + 1` was meant.
-fn bare(text: &str, spot: Spot, known: &BTreeSet<String>) -> Option<Problem> {
+fn bare(text: &str, spot: Spot, known: &BTreeSet<String>) -> Option<FileProblem> {
     let text = text.trim();
     if text.starts_with('=') || text.contains("{{") || !text.contains(OPERATORS) {
         return None;
@@ -67,22 +67,22 @@ fn bare(text: &str, spot: Spot, known: &BTreeSet<String>) -> Option<Problem> {
         return None;
     }
     let message = format!("`{text}` is kept as these letters");
-    Some(Problem::new(spot, message).hint(format!("an expression begins with `=`: \"= {text}\"")))
+    Some(FileProblem::new(spot, message).hint(format!("an expression begins with `=`: \"= {text}\"")))
 }
 
 /// JSON in quotes is a text, and is sent in quotes.
-fn quoted_json(text: &str, spot: Spot) -> Option<Problem> {
+fn quoted_json(text: &str, spot: Spot) -> Option<FileProblem> {
     let text = text.trim();
     let is_map = text.starts_with('{') && !text.starts_with("{{") && text.ends_with('}');
     let is_list = text.starts_with('[') && text.ends_with(']');
     let hint =
         "write it without quotes, as YAML: `json: {a: 1}`; or `body: {type: application/json, text: …}`";
     let message = "`json` is a text here, and is sent as a text in quotes";
-    (is_map || is_list).then(|| Problem::new(spot, message).hint(hint))
+    (is_map || is_list).then(|| FileProblem::new(spot, message).hint(hint))
 }
 
 /// Values that a ` #` cuts: `Order #5 is late` is `Order`. A comment has a blank behind its `#`.
-fn cut(tree: &Tree, source: &str, lines: &Lines, found: &mut Vec<Problem>) {
+fn cut(tree: &Tree, source: &str, lines: &Lines, found: &mut Vec<FileProblem>) {
     match &tree.branch {
         Branch::Map(pairs) => pairs.iter().for_each(|(key, value)| match &value.branch {
             Branch::Null => found.extend(cut_empty(key, source, lines)),
@@ -101,14 +101,14 @@ fn cut(tree: &Tree, source: &str, lines: &Lines, found: &mut Vec<Problem>) {
 }
 
 /// `color: #fff` is nothing.
-fn cut_empty(key: &Key, source: &str, lines: &Lines) -> Option<Problem> {
+fn cut_empty(key: &MapKey, source: &str, lines: &Lines) -> Option<FileProblem> {
     let rest = source.get(key.spot.end..)?;
     let colon = rest.strip_prefix(':')?;
     cut_at(key.spot.end + rest.len() - colon.len(), source, lines)
 }
 
 /// The comment that begins there, if it looks like none.
-fn cut_at(end: usize, source: &str, lines: &Lines) -> Option<Problem> {
+fn cut_at(end: usize, source: &str, lines: &Lines) -> Option<FileProblem> {
     let rest = source.get(end..)?.lines().next()?;
     let comment = rest.trim_start_matches([' ', '\t']);
     let behind = comment.strip_prefix('#')?.chars().next()?;
@@ -123,7 +123,7 @@ fn cut_at(end: usize, source: &str, lines: &Lines) -> Option<Problem> {
     let spot = lines.spot(start, end + rest.len());
     let message = "what follows ` #` is a comment, and not part of the value";
     Some(
-        Problem::new(spot, message)
+        FileProblem::new(spot, message)
             .hint("put the whole value in quotes; a comment has a blank behind its `#`"),
     )
 }

@@ -5,12 +5,11 @@ use std::collections::BTreeSet;
 use crate::model::expr::Expr;
 use crate::model::near;
 use crate::model::scope::RESERVED;
-use crate::model::text::Text;
-use crate::model::tree::{Branch, Key, Spot, Tree};
-use crate::model::uses::Uses;
+use crate::model::text::StringTemplate;
+use crate::model::tree::{Branch, MapKey, Spot, Tree};
 use crate::process::file::COMMON;
-use crate::process::problem::Problem;
-use crate::process::sketch::{Sketch, Station, known_names};
+use crate::process::parsed::{ParsedNode, ParsedProcess, known_names};
+use crate::process::problem::FileProblem;
 
 /// Shorter names are too near to each other for a guess.
 const GUESS_CHARS_MIN: usize = 4;
@@ -42,7 +41,7 @@ const FAULT: [&str; 7] = ["code", "class", "message", "node", "status", "at", "r
 const TEXTS: [&str; 4] = ["url", "body", "message", "subject"];
 
 /// All that is wrong with the texts.
-pub fn check(sketch: &Sketch) -> Vec<Problem> {
+pub fn check(sketch: &ParsedProcess) -> Vec<FileProblem> {
     let mut known = known_names(sketch);
     known.extend(RESERVED.map(str::to_owned));
     if sketch.nodes.iter().any(|it| it.tree.get("alarm").is_some()) {
@@ -51,10 +50,10 @@ pub fn check(sketch: &Sketch) -> Vec<Problem> {
     sketch.nodes.iter().flat_map(|station| station_texts(station, &known)).collect()
 }
 
-fn station_texts(station: &Station, known: &BTreeSet<String>) -> Vec<Problem> {
+fn station_texts(station: &ParsedNode, known: &BTreeSet<String>) -> Vec<FileProblem> {
     let Some(spec) = station.spec else { return Vec::new() };
     let own = station.node.as_ref().map(|node| node.kind.names()).unwrap_or_default();
-    let mut problems: Vec<Problem> = station.tree.entries().iter().filter_map(unequal).collect();
+    let mut problems: Vec<FileProblem> = station.tree.entries().iter().filter_map(unequal).collect();
     for (top, under, text, spot) in own_texts(station) {
         let Names { roots, secrets, answers, facts } = names(under, text);
         // What is called is no field.
@@ -63,26 +62,27 @@ fn station_texts(station: &Station, known: &BTreeSet<String>) -> Vec<Problem> {
         problems.extend(answers.iter().filter_map(|field| {
             let name = if field.is_empty() { "response".to_owned() } else { format!("response.{field}") };
             let (message, hint) = wrong_answer(station, spec.name, top, field)?;
-            Some(Problem::new(within(spot, text, &name), message).hint(hint))
+            Some(FileProblem::new(within(spot, text, &name), message).hint(hint))
         }));
         problems.extend(constant(under, text, spot));
         if let Some(secret) = secrets.iter().next().filter(|_| !spec.secrets) {
             let message = format!("`secret.{secret}` cannot stand in a node of kind `{}`", spec.name);
             let hint = "a secret is put only into what goes straight to the world, such as an `http` node";
-            problems.push(Problem::new(within(spot, text, &format!("secret.{secret}")), message).hint(hint));
+            problems
+                .push(FileProblem::new(within(spot, text, &format!("secret.{secret}")), message).hint(hint));
         }
         for root in roots.iter().filter(|root| !known.contains(*root) && !own.contains(&root.as_str())) {
             let Some(near) = guess(root, known) else { continue };
             let message = format!("no param is called `{root}`");
             let hint = format!("did you mean `{near}`? if not, declare `{root}` under `params`");
-            problems.push(Problem::new(within(spot, text, root), message).hint(hint));
+            problems.push(FileProblem::new(within(spot, text, root), message).hint(hint));
         }
     }
     problems
 }
 
 /// A text that looks like an expression, where only texts stand: it would go out as it is written.
-fn unequal((key, tree): &(Key, Tree)) -> Option<Problem> {
+fn unequal((key, tree): &(MapKey, Tree)) -> Option<FileProblem> {
     let Branch::Text(text) = &tree.branch else { return None };
     let expr = text.strip_prefix('=').filter(|it| it.starts_with(' '))?.trim();
     if !TEXTS.contains(&key.text.as_str()) {
@@ -94,11 +94,11 @@ fn unequal((key, tree): &(Key, Tree)) -> Option<Problem> {
         true => format!("write `{{{{{expr}}}}}`"),
         false => format!("work it out in a `set` node, as `value: \"= {expr}\"`, and write `{{{{value}}}}`"),
     };
-    Some(Problem::new(tree.spot, message).hint(hint))
+    Some(FileProblem::new(tree.spot, message).hint(hint))
 }
 
 /// What neither a task nor a fault has.
-fn unknown_fact(root: &str, name: &str, spot: Spot) -> Option<Problem> {
+fn unknown_fact(root: &str, name: &str, spot: Spot) -> Option<FileProblem> {
     let known: &[&str] = if root == "task" { &TASK } else { &FAULT };
     if known.contains(&name) {
         return None;
@@ -110,11 +110,11 @@ fn unknown_fact(root: &str, name: &str, spot: Spot) -> Option<Problem> {
         }
         None => format!("there is {}", known.join(", ")),
     };
-    Some(Problem::new(spot, format!("no {root} has `{root}.{name}`")).hint(hint))
+    Some(FileProblem::new(spot, format!("no {root} has `{root}.{name}`")).hint(hint))
 }
 
 /// The texts that belong to the kind, each with the key of the node and the one it stands under.
-fn own_texts(station: &Station) -> impl Iterator<Item = (&str, &str, &str, Spot)> {
+fn own_texts(station: &ParsedNode) -> impl Iterator<Item = (&str, &str, &str, Spot)> {
     let own = station.tree.entries().iter().filter(|(key, _)| !COMMON.contains(&key.text.as_str()));
     own.flat_map(|(key, tree)| {
         let top = key.text.as_str();
@@ -124,7 +124,7 @@ fn own_texts(station: &Station) -> impl Iterator<Item = (&str, &str, &str, Spot)
 }
 
 /// What is wrong with reading that of an answer there, and what would help.
-fn wrong_answer(station: &Station, kind: &str, top: &str, field: &str) -> Option<(String, String)> {
+fn wrong_answer(station: &ParsedNode, kind: &str, top: &str, field: &str) -> Option<(String, String)> {
     let answered: &[&str] = match kind {
         "http" => &["ok", "fault", "save", "pages"],
         "call" | "each" => &["save"],
@@ -148,11 +148,16 @@ fn wrong_answer(station: &Station, kind: &str, top: &str, field: &str) -> Option
     }
 }
 
-/// A condition that reads nothing says the same every time; `true` and `false` are meant so.
-fn constant(under: &str, text: &str, spot: Spot) -> Option<Problem> {
+/// A condition that is a bare number or a bare text was meant to be compared with something. One that works
+/// something out of nothing, such as `1 > 0`, is meant so, and so are `true` and `false`.
+fn constant(under: &str, text: &str, spot: Spot) -> Option<FileProblem> {
     let expr = text.strip_prefix('=').unwrap_or(text).trim();
-    let is_meant = ["true", "false"].iter().any(|it| expr.eq_ignore_ascii_case(it));
-    if !matches!(under, "when" | "ok") || is_meant || Expr::parse(expr).ok()?.uses() != Uses::default() {
+    let quoted = |quote: char| {
+        let inner = expr.strip_prefix(quote).and_then(|it| it.strip_suffix(quote));
+        inner.is_some_and(|it| !it.contains(quote))
+    };
+    let is_bare = expr.parse::<f64>().is_ok() || quoted('"') || quoted('\'');
+    if !matches!(under, "when" | "ok") || !is_bare {
         return None;
     }
     let status = expr.parse().is_ok_and(|it: u16| (100..600).contains(&it));
@@ -160,7 +165,10 @@ fn constant(under: &str, text: &str, spot: Spot) -> Option<Problem> {
         ("ok", true) => format!("`response.status == {expr}`"),
         _ => "write what is looked at, as in `count > 5`".to_owned(),
     };
-    Some(Problem::new(spot, format!("`{under}: {expr}` looks at nothing, and is always the same")).hint(hint))
+    Some(
+        FileProblem::new(spot, format!("`{under}: {expr}` looks at nothing, and is always the same"))
+            .hint(hint),
+    )
 }
 
 /// What other tools call it.
@@ -192,7 +200,7 @@ fn names(under: &str, text: &str) -> Names {
     };
     let uses = match expr {
         Some(expr) => Expr::parse(expr).map(|it| it.uses()),
-        None => Text::parse(text).map(|it| it.uses()),
+        None => StringTemplate::parse(text).map(|it| it.uses()),
     };
     let uses =
         uses.map(|it| Names { roots: it.roots, secrets: it.secrets, answers: it.answers, facts: it.facts });
@@ -225,7 +233,7 @@ mod tests {
     use crate::model::fault::Fault;
     use crate::model::names::{Address, NodeName, ProcessId, Ref, TaskId};
     use crate::model::params::Params;
-    use crate::model::scope::{Scope, Told, View};
+    use crate::model::scope::{AlarmContext, EvalContext, ReadSet};
     use crate::model::task::{Birth, Seed, Task};
     use crate::model::time::Timestamp;
 
@@ -234,10 +242,10 @@ mod tests {
         let address = Address { process: ProcessId::new("p").unwrap(), reference: Ref::new("one").unwrap() };
         let birth = Birth::new(TaskId(1), Seed([0; 16]));
         let mut task =
-            Task::born(birth, address, NodeName::new("a").unwrap(), Params::default(), Timestamp(0));
+            Task::new(birth, address, NodeName::new("a").unwrap(), Params::default(), Timestamp(0));
         task.fault = Some(Fault::lasting("oops", "no"));
-        let view = View::new(task, &Scope::default(), Timestamp(0));
-        let told = Told { key: "k".to_owned(), rung: 0 };
+        let view = EvalContext::new(task, &ReadSet::default(), Timestamp(0));
+        let told = AlarmContext { key: "k".to_owned(), rung: 0 };
         match view.with_telling(told).name(root) {
             Some(Value::Object(map)) => map.keys().cloned().collect(),
             other => panic!("{other:?}"),

@@ -10,8 +10,8 @@ use serde_json::Value;
 use crate::model::names::{NodeName, ProcessId};
 use crate::model::time::Span;
 use crate::process::process::{
-    Crowd, LifeSpec, Limit, Limits, PARAMS_BYTES_MAX, ParamKind, ParamSpec, Retry, TASKS_MAX_DEFAULT,
-    WARN_DEFAULT,
+    Crowd, LifeSpec, Limits, PARAMS_BYTES_MAX, ParamKind, ParamSpec, RetryPolicy, TASKS_MAX_DEFAULT,
+    TimeLimit, WARN_DEFAULT,
 };
 
 /// More params than this no process may ask for: 16 MiB. A task is read and written whole.
@@ -128,7 +128,7 @@ pub const COMMON: [&str; 7] = ["kind", "title", "about", "on_error", "retry", "l
 /// What every node may have beside its kind and the fields of that.
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
-pub struct Common {
+pub struct CommonFields {
     /// For people; the name if none is given.
     #[serde(default)]
     pub title: Option<String>,
@@ -140,10 +140,10 @@ pub struct Common {
     pub on_error: Option<NodeName>,
     /// How passing faults are tried again.
     #[serde(default)]
-    pub retry: Option<Retry>,
+    pub retry: Option<RetryPolicy>,
     /// How long a task may stand here, and where it goes then.
     #[serde(default)]
-    pub limit: Option<Limit>,
+    pub limit: Option<TimeLimit>,
     /// How many tasks are too many here, and where the task that tells of it begins.
     #[serde(default)]
     pub alarm: Option<Crowd>,

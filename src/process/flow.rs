@@ -1,4 +1,4 @@
-//! [`Flow`]: where what a node's texts read goes, as it is written. What is true of all processes together is
+//! [`ValueFlow`]: where what a node's texts read goes, as it is written. What is true of all processes together is
 //! found where they are followed.
 
 use std::fmt;
@@ -8,7 +8,7 @@ use crate::model::uses::Uses;
 
 /// What one text of a node reads, and where that goes.
 #[derive(Clone, Debug)]
-pub struct Flow {
+pub struct ValueFlow {
     /// The node.
     pub node: String,
     /// What is read of which something can be in what it gives.

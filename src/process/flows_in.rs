@@ -1,18 +1,18 @@
 //! The flows of a process, found in its text: by the kind of each node and the key a text stands under.
 
 use crate::model::expr::Expr;
-use crate::model::text::Text;
+use crate::model::text::StringTemplate;
 use crate::model::tree::{Branch, Tree};
 use crate::model::uses::Uses;
-use crate::process::flow::{Callee, Flow, Sink};
-use crate::process::sketch::{Sketch, Station};
+use crate::process::flow::{Callee, Sink, ValueFlow};
+use crate::process::parsed::{ParsedNode, ParsedProcess};
 
 /// All flows of a process as it was read.
-pub fn flows(sketch: &Sketch) -> Vec<Flow> {
+pub fn flows(sketch: &ParsedProcess) -> Vec<ValueFlow> {
     sketch.nodes.iter().flat_map(of_node).collect()
 }
 
-fn of_node(station: &Station) -> Vec<Flow> {
+fn of_node(station: &ParsedNode) -> Vec<ValueFlow> {
     let Some(spec) = station.spec else { return Vec::new() };
     let tree = &station.tree;
     let callee = tree.get("process").map(literal);
@@ -23,7 +23,7 @@ fn of_node(station: &Station) -> Vec<Flow> {
         all.extend(tree.texts().into_iter().filter_map(|(_, text, spot)| {
             let reads = read(text)?;
             let (node, replies_of, into) = (node.clone(), replies_of.clone(), into.clone());
-            Some(Flow { node, reads, replies_of, into, spot })
+            Some(ValueFlow { node, reads, replies_of, into, spot })
         }));
     };
     for (key, part) in tree.entries() {
@@ -61,14 +61,14 @@ fn of_node(station: &Station) -> Vec<Flow> {
 }
 
 /// Without `save`, the values of a reply are laid over the params.
-fn taken(station: &Station, of: Callee) -> Flow {
+fn taken(station: &ParsedNode, of: Callee) -> ValueFlow {
     let (reads, into) = (Uses::default(), Sink::Taken(of.clone()));
-    Flow { node: station.name.to_string(), reads, replies_of: Some(of), into, spot: station.spot }
+    ValueFlow { node: station.name.to_string(), reads, replies_of: Some(of), into, spot: station.spot }
 }
 
 /// What a message says goes to people, or to the process that tells them. Only what its node reveals is not
 /// masked in it.
-fn messages(station: &Station) -> Vec<Flow> {
+fn messages(station: &ParsedNode) -> Vec<ValueFlow> {
     let tree = &station.tree;
     let reveal = tree.get("reveal").map(Tree::texts).unwrap_or_default();
     if reveal.is_empty() {
@@ -91,7 +91,7 @@ fn messages(station: &Station) -> Vec<Flow> {
                     None => Sink::Message,
                 };
                 let node = station.name.to_string();
-                all.push(Flow { node, reads: reads.clone(), replies_of: None, into, spot });
+                all.push(ValueFlow { node, reads: reads.clone(), replies_of: None, into, spot });
             }
         }
     }
@@ -99,7 +99,7 @@ fn messages(station: &Station) -> Vec<Flow> {
 }
 
 /// What reads an item reads what the list was made of.
-fn items_too(tree: &Tree, all: &mut [Flow]) {
+fn items_too(tree: &Tree, all: &mut [ValueFlow]) {
     let texts = tree.get("items").map(Tree::texts).unwrap_or_default();
     let mut items = Uses::default();
     texts.into_iter().filter_map(|(_, text, _)| read(text)).for_each(|it| items.add(it));
@@ -124,7 +124,7 @@ fn literal(tree: &Tree) -> Callee {
 fn read(text: &str) -> Option<Uses> {
     match text.strip_prefix('=') {
         Some(expr) => Expr::parse(expr).ok().map(|it| it.flows()),
-        None if text.contains("{{") => Text::parse(text).ok().map(|it| it.flows()),
+        None if text.contains("{{") => StringTemplate::parse(text).ok().map(|it| it.flows()),
         None => None,
     }
 }

@@ -2,8 +2,8 @@
 
 use std::fmt::Write;
 
+use crate::process::parsed::{Turn, ways};
 use crate::process::process::Process;
-use crate::process::sketch::{Turn, ways};
 
 /// The process as a Mermaid flowchart.
 pub fn mermaid(process: &Process) -> String {

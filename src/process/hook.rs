@@ -6,9 +6,9 @@ use serde::{Deserialize, Serialize};
 
 use crate::model::expr::Expr;
 use crate::model::rate::Rate;
-use crate::model::text::Text;
+use crate::model::text::StringTemplate;
 use crate::model::time::Span;
-use crate::model::value::Draft;
+use crate::model::value::ValueTemplate;
 
 /// The names that the texts of a hook can see.
 pub const SEEN: [&str; 6] = ["body", "query", "headers", "method", "var", "now"];
@@ -31,21 +31,21 @@ pub struct Hook {
     /// One line, for people.
     pub about: String,
     /// How a request proves that it may come in.
-    pub check: Check,
+    pub check: HookProof,
     /// The bodies it reads; none named: any.
     pub accept: Vec<Format>,
     /// The requests that count; others are answered and change nothing.
     pub when: Option<Expr>,
     /// The task's name; a UUID if it does not say.
-    pub reference: Option<Draft>,
+    pub reference: Option<ValueTemplate>,
     /// What becomes of a request for a live task.
-    pub if_exists: IfExists,
+    pub if_exists: HookIfExists,
     /// What becomes of a request for no live task.
     pub if_missing: IfMissing,
     /// What the task is given; the declared params among the body's fields if it does not say.
-    pub params: Option<Vec<(String, Draft)>>,
+    pub params: Option<Vec<(String, ValueTemplate)>>,
     /// What the caller is answered.
-    pub answer: Answer,
+    pub answer: HookAnswer,
     /// How long the caller waits for a reply.
     pub timeout: Span,
     /// How it may be called.
@@ -58,7 +58,7 @@ pub struct Hook {
 
 /// How a request proves that it may come in.
 #[derive(Debug)]
-pub enum Check {
+pub enum HookProof {
     /// Not at all: the file says `public: true`.
     Public,
     /// By a signature over its body.
@@ -68,43 +68,43 @@ pub enum Check {
         /// The header, in lower case.
         name: String,
         /// What it must hold.
-        value: Text,
+        value: StringTemplate,
     },
     /// By a user and a password.
     Basic {
         /// The user.
         user: String,
         /// The password.
-        password: Text,
+        password: StringTemplate,
     },
     /// By what the task it is for knows already.
     Param {
         /// The param of the task.
         name: String,
         /// What must be the same.
-        value: Draft,
+        value: ValueTemplate,
         /// What becomes of a request for a task that does not know it yet.
         first: First,
     },
 }
 
-impl Check {
+impl HookProof {
     /// As it is called.
     pub fn as_str(&self) -> &'static str {
         match self {
-            Check::Public => "public",
-            Check::Hmac(_) => "hmac",
-            Check::Header { .. } => "header",
-            Check::Basic { .. } => "basic",
-            Check::Param { .. } => "param",
+            HookProof::Public => "public",
+            HookProof::Hmac(_) => "hmac",
+            HookProof::Header { .. } => "header",
+            HookProof::Basic { .. } => "basic",
+            HookProof::Param { .. } => "param",
         }
     }
 
     /// Whether it can be made before the body is read.
     pub fn is_of_the_head(&self) -> bool {
         match self {
-            Check::Public | Check::Header { .. } | Check::Basic { .. } => true,
-            Check::Hmac(_) | Check::Param { .. } => false,
+            HookProof::Public | HookProof::Header { .. } | HookProof::Basic { .. } => true,
+            HookProof::Hmac(_) | HookProof::Param { .. } => false,
         }
     }
 }
@@ -113,7 +113,7 @@ impl Check {
 #[derive(Debug)]
 pub struct Hmac {
     /// The key.
-    pub secret: Text,
+    pub secret: StringTemplate,
     /// The header with the signature, in lower case.
     pub header: String,
     /// Of a header like `t=1,v1=ab`: the name before the signature. There may be several.
@@ -123,18 +123,18 @@ pub struct Hmac {
     /// The hash.
     pub algorithm: Algorithm,
     /// How the signature is written.
-    pub encoding: Encoding,
+    pub encoding: ProofEncoding,
     /// Where the time of the signature stands.
-    pub time: Option<Moment>,
+    pub time: Option<SignedTime>,
     /// How far that time may be from now.
     pub window: Span,
     /// What is signed.
-    pub signed: Vec<Signed>,
+    pub signed: Vec<SignedPart>,
 }
 
 /// Where the time of a signature stands.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Moment {
+pub enum SignedTime {
     /// In a header of its own, in lower case.
     Header(String),
     /// In the header of the signature, after that name.
@@ -143,7 +143,7 @@ pub enum Moment {
 
 /// A part of what is signed.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Signed {
+pub enum SignedPart {
     /// The raw body.
     Body,
     /// The time as it was sent.
@@ -166,7 +166,7 @@ pub enum Algorithm {
 /// How a signature is written.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
-pub enum Encoding {
+pub enum ProofEncoding {
     /// Hexadecimal digits.
     #[default]
     Hex,
@@ -202,7 +202,7 @@ pub enum Format {
 /// What becomes of a request for a live task.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
-pub enum IfExists {
+pub enum HookIfExists {
     /// It is refused.
     #[default]
     Refuse,
@@ -226,7 +226,7 @@ pub enum IfMissing {
 /// What the caller is answered.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
-pub enum Answer {
+pub enum HookAnswer {
     /// That it was taken, and where to look.
     #[default]
     Accepted,

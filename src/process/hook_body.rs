@@ -19,7 +19,7 @@ const DEPTH_MAX: usize = 16;
 
 /// Why a body is none.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum BadBody {
+pub enum UnreadableBody {
     /// The hook does not read such bodies.
     Kind(String),
     /// It is not what it says it is.
@@ -30,12 +30,17 @@ pub enum BadBody {
 ///
 /// # Errors
 /// Why it cannot be read; never with what it holds.
-pub fn read(accept: &[Format], content_type: &str, body: &[u8], query: &str) -> Result<Value, BadBody> {
+pub fn read(
+    accept: &[Format],
+    content_type: &str,
+    body: &[u8],
+    query: &str,
+) -> Result<Value, UnreadableBody> {
     let media_type = kind(content_type);
     let text = || decode(body, content_type).map_err(|it| no_text("the body", &it));
     match format(accept, &media_type, body.is_empty())? {
         Format::Query => form(query.as_bytes(), ""),
-        Format::Form if is_json(body) => Err(BadBody::Kind(
+        Format::Form if is_json(body) => Err(UnreadableBody::Kind(
             "the body is JSON and says that it is a form; hint: send `Content-Type: application/json`"
                 .to_owned(),
         )),
@@ -44,23 +49,24 @@ pub fn read(accept: &[Format], content_type: &str, body: &[u8], query: &str) -> 
             let text = text()?;
             json::read(&text).map_err(|error| {
                 let (line, column) = (error.line(), error.column());
-                BadBody::Form(format!(
+                UnreadableBody::Form(format!(
                     "the body is no JSON: something is wrong at line {line}, column {column}"
                 ))
             })
         }
         Format::Xml => {
             let text = text()?;
-            xml::read(&text).map_err(|_| BadBody::Form("the body is no XML that is read here".to_owned()))
+            xml::read(&text)
+                .map_err(|_| UnreadableBody::Form("the body is no XML that is read here".to_owned()))
         }
     }
 }
 
 /// Why something is no text, and what to do about it.
-fn no_text(what: &str, why: &NoText) -> BadBody {
+fn no_text(what: &str, why: &NoText) -> UnreadableBody {
     match why {
-        NoText::Unknown(_) => BadBody::Kind(format!("{what} {why}")),
-        NoText::Invalid { .. } => BadBody::Form(format!("{what} {why}; {NAME_IT}")),
+        NoText::Unknown(_) => UnreadableBody::Kind(format!("{what} {why}")),
+        NoText::Invalid { .. } => UnreadableBody::Form(format!("{what} {why}; {NAME_IT}")),
     }
 }
 
@@ -88,17 +94,17 @@ fn said(media_type: &str) -> Option<Format> {
 
 /// How a body is to be read. What it says of itself holds, if the hook takes that; a hook that reads one kind
 /// of body alone reads so whatever says nothing.
-fn format(accept: &[Format], media_type: &str, empty: bool) -> Result<Format, BadBody> {
+fn format(accept: &[Format], media_type: &str, empty: bool) -> Result<Format, UnreadableBody> {
     let takes = |it: Format| accept.is_empty() || accept.contains(&it);
     match (said(media_type), accept) {
         (_, [Format::Query]) => Ok(Format::Query),
         (Some(format), _) if takes(format) && !empty => Ok(format),
         (None, [only]) if !empty => Ok(*only),
         _ if empty && takes(Format::Query) => Ok(Format::Query),
-        (None, _) if media_type.is_empty() => {
-            Err(BadBody::Kind("the body does not say what it is; hint: send a `Content-Type`".to_owned()))
-        }
-        _ => Err(BadBody::Kind("the hook does not read bodies of that `Content-Type`".to_owned())),
+        (None, _) if media_type.is_empty() => Err(UnreadableBody::Kind(
+            "the body does not say what it is; hint: send a `Content-Type`".to_owned(),
+        )),
+        _ => Err(UnreadableBody::Kind("the hook does not read bodies of that `Content-Type`".to_owned())),
     }
 }
 
@@ -112,15 +118,15 @@ fn is_json(body: &[u8]) -> bool {
 ///
 /// # Errors
 /// Why it is none.
-pub fn form(text: &[u8], charset: &str) -> Result<Value, BadBody> {
+pub fn form(text: &[u8], charset: &str) -> Result<Value, UnreadableBody> {
     let mut whole = Map::new();
     for (name, value) in fields(text, charset)? {
         let path = path(&name);
         if path.len() > DEPTH_MAX {
-            return Err(BadBody::Form(format!("the form is nested deeper than {DEPTH_MAX} levels")));
+            return Err(UnreadableBody::Form(format!("the form is nested deeper than {DEPTH_MAX} levels")));
         }
         put(&mut whole, &path, value, false).map_err(|()| {
-            BadBody::Form("the form has one name for a value and for what holds others".to_owned())
+            UnreadableBody::Form("the form has one name for a value and for what holds others".to_owned())
         })?;
     }
     Ok(Value::Object(whole.into_iter().map(|(name, it)| (name, listed(it))).collect()))
@@ -130,10 +136,10 @@ pub fn form(text: &[u8], charset: &str) -> Result<Value, BadBody> {
 ///
 /// # Errors
 /// Why it is none.
-pub fn fields(text: &[u8], charset: &str) -> Result<Vec<(String, String)>, BadBody> {
+pub fn fields(text: &[u8], charset: &str) -> Result<Vec<(String, String)>, UnreadableBody> {
     let pairs: Vec<&[u8]> = text.split(|byte| *byte == b'&').filter(|it| !it.is_empty()).collect();
     if pairs.len() > FIELDS_MAX {
-        return Err(BadBody::Form(format!("the form has more than {FIELDS_MAX} fields")));
+        return Err(UnreadableBody::Form(format!("the form has more than {FIELDS_MAX} fields")));
     }
     let pairs: Vec<(&[u8], &[u8])> = pairs.into_iter().map(halves).collect();
     let own = pairs.iter().find(|(name, _)| *name == CHARSET_FIELD && charset.is_empty());
@@ -270,13 +276,13 @@ mod tests {
                 "the field `a` is no text in UTF-8: the byte at offset 3 is none in it; hint",
             ),
         ] {
-            let Err(BadBody::Form(why)) = read(&[], kind, body, query) else { panic!("{kind}") };
+            let Err(UnreadableBody::Form(why)) = read(&[], kind, body, query) else { panic!("{kind}") };
             assert!(why.starts_with(told) && why.contains("charset=windows-1252"), "{why}");
         }
         let unknown = read(&[], "application/json; charset=klingon-8", b"\"\xe9\"", "");
-        assert!(matches!(unknown, Err(BadBody::Kind(why)) if why.contains("`klingon-8`")));
+        assert!(matches!(unknown, Err(UnreadableBody::Kind(why)) if why.contains("`klingon-8`")));
         let curl = read(&[], form, b" {\"a\": 1}\n", "");
-        assert!(matches!(curl, Err(BadBody::Kind(why)) if why.contains("application/json")));
+        assert!(matches!(curl, Err(UnreadableBody::Kind(why)) if why.contains("application/json")));
     }
 
     #[test]
@@ -284,7 +290,7 @@ mod tests {
         for text in ["a=1&a[b]=2".to_owned(), "a[b]=2&a=1".to_owned(), format!("a{}=1", "[b]".repeat(16)), {
             "a=1&".repeat(FIELDS_MAX + 1)
         }] {
-            assert!(matches!(form(text.as_bytes(), ""), Err(BadBody::Form(_))), "{}", &text[..9]);
+            assert!(matches!(form(text.as_bytes(), ""), Err(UnreadableBody::Form(_))), "{}", &text[..9]);
         }
         assert!(form(format!("a{}=1", "[b]".repeat(15)).as_bytes(), "").is_ok());
     }

@@ -6,15 +6,15 @@ use crate::model::fault::Fault;
 use crate::model::json::whole;
 use crate::model::names::{Address, Ref, TaskId};
 use crate::model::params::Params;
-use crate::model::scope::{Scope, View};
+use crate::model::scope::{EvalContext, ReadSet};
 use crate::model::task::{Birth, Seed, Task};
 use crate::model::time::Timestamp;
-use crate::process::hook::{Check, Hook};
+use crate::process::hook::{Hook, HookProof};
 use crate::process::process::Process;
 
 /// A request as the texts of a hook see it.
 #[derive(Clone, Debug, Default)]
-pub struct Seen {
+pub struct HookRequest {
     /// How it called.
     pub method: String,
     /// Its headers, names in lower case.
@@ -27,10 +27,15 @@ pub struct Seen {
 
 /// What the texts of a hook of `process` see. A hook belongs to no task: what it sees stands where a task's
 /// params would.
-pub fn view(process: &Process, seen: Seen, scope: &Scope, now: Timestamp) -> Result<View, Fault> {
+pub fn view(
+    process: &Process,
+    seen: HookRequest,
+    scope: &ReadSet,
+    now: Timestamp,
+) -> Result<EvalContext, Fault> {
     let bad = |error: crate::model::names::BadName| Fault::lasting("bad_name", error.to_string());
     let address = Address { process: process.id.clone(), reference: Ref::new("hook").map_err(bad)? };
-    let Seen { method, headers, query, body } = seen;
+    let HookRequest { method, headers, query, body } = seen;
     let params = [
         ("method", Value::from(method)),
         ("headers", Value::Object(headers)),
@@ -39,7 +44,7 @@ pub fn view(process: &Process, seen: Seen, scope: &Scope, now: Timestamp) -> Res
     ];
     let params = params.into_iter().map(|(name, value)| (name.to_owned(), value)).collect();
     let birth = Birth::new(TaskId(0), Seed([0; 16]));
-    Ok(View::new(Task::born(birth, address, process.start.clone(), params, now), scope, now))
+    Ok(EvalContext::new(Task::new(birth, address, process.start.clone(), params, now), scope, now))
 }
 
 /// The same body with its whole numbers as such; `None` if they are so already.
@@ -63,14 +68,14 @@ fn with_whole_numbers(body: &Value) -> Option<Value> {
 impl Hook {
     /// Whether anybody may come in.
     pub fn is_public(&self) -> bool {
-        matches!(self.check, Check::Public)
+        matches!(self.check, HookProof::Public)
     }
 
     /// Whether a request counts.
     ///
     /// # Errors
     /// What `when` could not read.
-    pub fn wants(&self, view: &View) -> Result<bool, Fault> {
+    pub fn wants(&self, view: &EvalContext) -> Result<bool, Fault> {
         self.when.as_ref().map_or(Ok(true), |when| when.truth(view))
     }
 
@@ -79,13 +84,13 @@ impl Hook {
     ///
     /// # Errors
     /// What `ref` could not read.
-    pub fn reference(&self, view: &View) -> Result<Option<String>, Fault> {
+    pub fn reference(&self, view: &EvalContext) -> Result<Option<String>, Fault> {
         let Some(reference) = &self.reference else { return Ok(None) };
         let body = view.task.params.get("body").and_then(with_whole_numbers);
         let Some(body) = body else { return reference.text(view).map(Some) };
         let mut task = Task::clone(&view.task);
         task.params.set("body", body);
-        let view = View::new(task, &view.scope, view.now);
+        let view = EvalContext::new(task, &view.scope, view.now);
         reference.text(&view).map(Some)
     }
 
@@ -93,7 +98,7 @@ impl Hook {
     ///
     /// # Errors
     /// What `params` could not read; `bad_value` if nothing says what to take of a body that has no fields.
-    pub fn params(&self, process: &Process, view: &View) -> Result<Params, Fault> {
+    pub fn params(&self, process: &Process, view: &EvalContext) -> Result<Params, Fault> {
         if let Some(drafts) = &self.params {
             return drafts.iter().map(|(name, it)| Ok((name.clone(), it.fill(view)?))).collect();
         }

@@ -9,9 +9,9 @@ use subtle::ConstantTimeEq;
 use zeroize::Zeroizing;
 
 use crate::model::fault::Fault;
-use crate::model::text::Text;
+use crate::model::text::StringTemplate;
 use crate::model::time::{Span, Timestamp};
-use crate::process::hook::{Algorithm, Check, Encoding, Hmac, Moment, Signed};
+use crate::process::hook::{Algorithm, Hmac, HookProof, ProofEncoding, SignedPart, SignedTime};
 
 /// Numbers above this are milliseconds: as seconds they lie beyond the year 5000.
 const SECONDS_MAX: f64 = 1e11;
@@ -52,18 +52,18 @@ impl From<Fault> for Unproven {
 }
 
 /// Gives the text of a secret.
-pub type Open<'a> = &'a dyn Fn(&Text) -> Result<Zeroizing<String>, Fault>;
+pub type OpenSecret<'a> = &'a dyn Fn(&StringTemplate) -> Result<Zeroizing<String>, Fault>;
 
 /// Makes the check of a hook, but for `param`, which asks a task. A signed time gives a signature to
 /// remember.
 ///
 /// # Errors
 /// Why the request may not come in.
-pub fn prove(check: &Check, came: Came<'_>, open: Open<'_>) -> Result<Option<Signature>, Unproven> {
+pub fn prove(check: &HookProof, came: Came<'_>, open: OpenSecret<'_>) -> Result<Option<Signature>, Unproven> {
     match check {
-        Check::Public | Check::Param { .. } => Ok(None),
-        Check::Hmac(hmac) => signature(hmac, came, open),
-        Check::Header { name, value } => {
+        HookProof::Public | HookProof::Param { .. } => Ok(None),
+        HookProof::Hmac(hmac) => signature(hmac, came, open),
+        HookProof::Header { name, value } => {
             let wanted = secret(value, open)?;
             let found = one(came, name)?.ok_or(Unproven::Refused("the header is missing"))?;
             match same(found, &wanted) {
@@ -71,7 +71,7 @@ pub fn prove(check: &Check, came: Came<'_>, open: Open<'_>) -> Result<Option<Sig
                 false => Err(Unproven::Refused("the header holds something else")),
             }
         }
-        Check::Basic { user, password } => {
+        HookProof::Basic { user, password } => {
             let password = secret(password, open)?;
             let wanted = Zeroizing::new(format!("{user}:{}", *password));
             let found = one(came, "authorization")?.and_then(basic);
@@ -90,7 +90,7 @@ pub fn same(one: &str, other: &str) -> bool {
 }
 
 /// A secret that is empty proves nothing.
-fn secret(text: &Text, open: Open<'_>) -> Result<Zeroizing<String>, Unproven> {
+fn secret(text: &StringTemplate, open: OpenSecret<'_>) -> Result<Zeroizing<String>, Unproven> {
     let secret = open(text)?;
     match secret.is_empty() {
         true => Err(Unproven::Unready(Fault::lasting("missing_secret", "the secret of the check is empty"))),
@@ -113,15 +113,15 @@ fn basic(header: &str) -> Option<Zeroizing<String>> {
     String::from_utf8(bytes).ok().map(Zeroizing::new)
 }
 
-fn signature(hmac: &Hmac, came: Came<'_>, open: Open<'_>) -> Result<Option<Signature>, Unproven> {
+fn signature(hmac: &Hmac, came: Came<'_>, open: OpenSecret<'_>) -> Result<Option<Signature>, Unproven> {
     let key = secret(&hmac.secret, open)?;
     let header = one(came, &hmac.header)?.ok_or(Unproven::Refused("the signature is missing"))?;
     let written = match &hmac.time {
         None => None,
         Some(moment) => {
             let written = match moment {
-                Moment::Header(name) => one(came, name)?,
-                Moment::Field(name) => fields(header, name).next(),
+                SignedTime::Header(name) => one(came, name)?,
+                SignedTime::Field(name) => fields(header, name).next(),
             };
             Some(written.ok_or(Unproven::Refused("the time is missing"))?)
         }
@@ -132,9 +132,9 @@ fn signature(hmac: &Hmac, came: Came<'_>, open: Open<'_>) -> Result<Option<Signa
         None => decoded(hmac, header.trim()).into_iter().collect(),
     };
     let parts = hmac.signed.iter().map(|part| match part {
-        Signed::Body => came.body,
-        Signed::Time => written.unwrap_or_default().as_bytes(),
-        Signed::Plain(text) => text.as_bytes(),
+        SignedPart::Body => came.body,
+        SignedPart::Time => written.unwrap_or_default().as_bytes(),
+        SignedPart::Plain(text) => text.as_bytes(),
     });
     let mac = match hmac.algorithm {
         Algorithm::Sha256 => mac::<Mac256<Sha256>>(key.as_bytes(), parts),
@@ -168,11 +168,11 @@ fn fields<'a>(header: &'a str, name: &str) -> impl Iterator<Item = &'a str> {
 fn decoded(hmac: &Hmac, text: &str) -> Option<Vec<u8>> {
     let text = text.strip_prefix(hmac.prefix.as_str())?;
     match hmac.encoding {
-        Encoding::Base64 => {
+        ProofEncoding::Base64 => {
             let plain = text.trim_end_matches('=').replace('+', "-").replace('/', "_");
             BASE64_URL_SAFE_NO_PAD.decode(plain).ok()
         }
-        Encoding::Hex => {
+        ProofEncoding::Hex => {
             let digits: Option<Vec<u32>> = text.chars().map(|it| it.to_digit(16)).collect();
             let digits = digits.filter(|it| it.len().is_multiple_of(2))?;
             digits.chunks(2).map(|pair| u8::try_from(pair[0] << 4 | pair[1]).ok()).collect()

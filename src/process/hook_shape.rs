@@ -8,13 +8,13 @@ use serde::Deserialize;
 use crate::model::expr::Expr;
 use crate::model::rate::Rate;
 use crate::model::scope::RESERVED;
-use crate::model::text::Text;
+use crate::model::text::StringTemplate;
 use crate::model::time::Span;
-use crate::model::value::Draft;
+use crate::model::value::ValueTemplate;
 use crate::process::file::Size;
 use crate::process::hook::{
-    Algorithm, Answer, BODY_BYTES_MAX, Check, Encoding, First, Format, Hmac, Hook, IfExists, IfMissing,
-    Method, Moment, REPLY_TIMEOUT, REPLY_TIMEOUT_MAX, Signed, WINDOW, WINDOW_MAX,
+    Algorithm, BODY_BYTES_MAX, First, Format, Hmac, Hook, HookAnswer, HookIfExists, HookProof, IfMissing,
+    Method, ProofEncoding, REPLY_TIMEOUT, REPLY_TIMEOUT_MAX, SignedPart, SignedTime, WINDOW, WINDOW_MAX,
 };
 
 /// A hook as it is written.
@@ -39,18 +39,18 @@ pub struct HookShape {
     /// An expression: a request of which it is not true is answered, and changes nothing.
     when: Option<Expr>,
     /// The task's name, such as `"{{body.order_id}}"`; a UUID if not given.
-    r#ref: Option<Draft>,
+    r#ref: Option<ValueTemplate>,
     /// What becomes of a request for a live task: `refuse`, `return` or `modify`.
     #[serde(default)]
-    if_exists: IfExists,
+    if_exists: HookIfExists,
     /// What becomes of a request for no live task: `create` or `refuse`.
     #[serde(default)]
     if_missing: IfMissing,
     /// What the task is given; if not said, the declared params among the body's fields.
-    params: Option<BTreeMap<String, Draft>>,
+    params: Option<BTreeMap<String, ValueTemplate>>,
     /// `accepted`: 202 and where to look. `reply`: what the task's `reply` node says.
     #[serde(default)]
-    answer: Answer,
+    answer: HookAnswer,
     /// How long the caller waits for a reply; 30s if not given.
     timeout: Option<Span>,
     /// How it may be called; `POST` if not given.
@@ -94,7 +94,7 @@ impl JsonSchema for HmacRead {
 #[schemars(rename = "HookHmac")]
 struct HmacShape {
     /// The key, such as `"{{secret.shop}}"`.
-    secret: Text,
+    secret: StringTemplate,
     /// The header with the signature.
     header: String,
     /// Of a header like `t=1,v1=ab`: the name before the signature.
@@ -107,7 +107,7 @@ struct HmacShape {
     algorithm: Algorithm,
     /// `hex` or `base64`.
     #[serde(default)]
-    encoding: Encoding,
+    encoding: ProofEncoding,
     /// The header with the time of the signature: Unix seconds or milliseconds, or RFC 3339.
     time_header: Option<String>,
     /// Or the name before the time in the header of the signature.
@@ -125,7 +125,7 @@ struct HeaderShape {
     /// The header.
     name: String,
     /// What it must hold, such as `"{{secret.shop}}"`.
-    value: Text,
+    value: StringTemplate,
 }
 
 #[derive(Debug, Deserialize, JsonSchema)]
@@ -135,7 +135,7 @@ struct BasicShape {
     /// The user.
     user: String,
     /// The password, such as `"{{secret.shop}}"`.
-    password: Text,
+    password: StringTemplate,
 }
 
 #[derive(Debug, Deserialize, JsonSchema)]
@@ -145,7 +145,7 @@ struct ParamShape {
     /// The param of the task.
     name: String,
     /// What must be the same, such as `"{{body.auth.application_token}}"`.
-    value: Draft,
+    value: ValueTemplate,
     /// `accept` lets in a request for a task that has no such param yet; `refuse` does not.
     #[serde(default)]
     first: First,
@@ -177,17 +177,17 @@ impl TryFrom<HookShape> for HookRead {
         if shape.timeout.is_some_and(|it| it > REPLY_TIMEOUT_MAX || it.0 == 0) {
             return Err(format!("`timeout` is from 1ms to {REPLY_TIMEOUT_MAX}"));
         }
-        if shape.timeout.is_some() && shape.answer != Answer::Reply {
+        if shape.timeout.is_some() && shape.answer != HookAnswer::Reply {
             return Err("`timeout` belongs to `answer: reply`; hint: leave it out".to_owned());
         }
-        if shape.answer == Answer::Reply && shape.if_exists == IfExists::Modify {
+        if shape.answer == HookAnswer::Reply && shape.if_exists == HookIfExists::Modify {
             let hint = "hint: leave out `answer: reply`, or `if_exists: modify`";
             return Err(format!("a reply answers the request that made the task; {hint}"));
         }
         if shape.if_missing == IfMissing::Refuse && shape.r#ref.is_none() {
             return Err("`if_missing: refuse` needs a `ref`: it says which task is meant".to_owned());
         }
-        if shape.if_missing == IfMissing::Refuse && shape.if_exists == IfExists::Refuse {
+        if shape.if_missing == IfMissing::Refuse && shape.if_exists == HookIfExists::Refuse {
             return Err("this refuses every request; hint: `if_exists: modify`".to_owned());
         }
         let names = shape.params.iter().flat_map(BTreeMap::keys);
@@ -223,7 +223,7 @@ impl HookRead {
         Hook {
             name: name.to_owned(),
             about: it.about,
-            check: it.check.map_or(Check::Public, CheckShape::check),
+            check: it.check.map_or(HookProof::Public, CheckShape::check),
             accept,
             when: it.when,
             reference: it.r#ref,
@@ -240,12 +240,14 @@ impl HookRead {
 }
 
 impl CheckShape {
-    fn check(self) -> Check {
+    fn check(self) -> HookProof {
         match self {
-            CheckShape::Hmac(it) => Check::Hmac(Box::new(it.0)),
-            CheckShape::Header(it) => Check::Header { name: it.name.to_ascii_lowercase(), value: it.value },
-            CheckShape::Basic(it) => Check::Basic { user: it.user, password: it.password },
-            CheckShape::Param(it) => Check::Param { name: it.name, value: it.value, first: it.first },
+            CheckShape::Hmac(it) => HookProof::Hmac(Box::new(it.0)),
+            CheckShape::Header(it) => {
+                HookProof::Header { name: it.name.to_ascii_lowercase(), value: it.value }
+            }
+            CheckShape::Basic(it) => HookProof::Basic { user: it.user, password: it.password },
+            CheckShape::Param(it) => HookProof::Param { name: it.name, value: it.value, first: it.first },
         }
     }
 }
@@ -262,8 +264,8 @@ impl TryFrom<HmacShape> for HmacRead {
             (None, Some(_)) if shape.field.is_none() => {
                 return Err("`time_field` goes with `field`; hint: `{field: v1, time_field: t}`".to_owned());
             }
-            (Some(header), None) => Some(Moment::Header(header.to_ascii_lowercase())),
-            (None, Some(field)) => Some(Moment::Field(field)),
+            (Some(header), None) => Some(SignedTime::Header(header.to_ascii_lowercase())),
+            (None, Some(field)) => Some(SignedTime::Field(field)),
             (None, None) => None,
         };
         let window = shape.window.unwrap_or(WINDOW);
@@ -276,10 +278,10 @@ impl TryFrom<HmacShape> for HmacRead {
         }
         let default = if time.is_some() { "{time}.{body}" } else { "{body}" };
         let signed = signed(shape.signed.as_deref().unwrap_or(default))?;
-        if !signed.contains(&Signed::Body) {
+        if !signed.contains(&SignedPart::Body) {
             return Err("what is signed holds the body; hint: `signed: \"{time}.{body}\"`".to_owned());
         }
-        if time.is_some() != signed.contains(&Signed::Time) {
+        if time.is_some() != signed.contains(&SignedPart::Time) {
             let hint = "hint: a time that is not signed protects from nothing: `signed: \"{time}.{body}\"` \
                         goes with `time_header` or `time_field`";
             return Err(format!("the time is named, but not signed, or the other way round; {hint}"));
@@ -299,7 +301,7 @@ impl TryFrom<HmacShape> for HmacRead {
 }
 
 /// A secret is named, never written: the file is no place for it.
-fn is_secret(text: &Text, field: &str) -> Result<(), String> {
+fn is_secret(text: &StringTemplate, field: &str) -> Result<(), String> {
     let uses = text.uses();
     if uses.secrets.is_empty() {
         let hint = "set it with `beltline secret set NAME`, and write `\"{{secret.NAME}}\"`";
@@ -312,24 +314,24 @@ fn is_secret(text: &Text, field: &str) -> Result<(), String> {
 }
 
 /// The parts of what is signed.
-fn signed(text: &str) -> Result<Vec<Signed>, String> {
+fn signed(text: &str) -> Result<Vec<SignedPart>, String> {
     let mut parts = Vec::new();
     let mut rest = text;
     while let Some((before, after)) = rest.split_once('{') {
         let (name, behind) =
             after.split_once('}').ok_or_else(|| format!("`{text}`: a `{{` is not closed"))?;
         if !before.is_empty() {
-            parts.push(Signed::Plain(before.to_owned()));
+            parts.push(SignedPart::Plain(before.to_owned()));
         }
         parts.push(match name {
-            "body" => Signed::Body,
-            "time" => Signed::Time,
+            "body" => SignedPart::Body,
+            "time" => SignedPart::Time,
             other => return Err(format!("`{{{other}}}` cannot be signed; hint: `{{time}}` or `{{body}}`")),
         });
         rest = behind;
     }
     if !rest.is_empty() {
-        parts.push(Signed::Plain(rest.to_owned()));
+        parts.push(SignedPart::Plain(rest.to_owned()));
     }
     Ok(parts)
 }

@@ -6,7 +6,7 @@ use sha2::{Sha256, Sha512};
 use zeroize::Zeroizing;
 
 use crate::model::fault::Fault;
-use crate::model::text::Text;
+use crate::model::text::StringTemplate;
 use crate::model::time::Timestamp;
 use crate::process::hook_proof::{Came, Signature, Unproven, prove};
 use crate::process::parse::parse_with;
@@ -64,7 +64,7 @@ fn what_is_wrong_with_a_hook_is_told() {
     insta::assert_yaml_snapshot!(told);
 }
 
-fn open(text: &Text) -> Result<Zeroizing<String>, Fault> {
+fn open(text: &StringTemplate) -> Result<Zeroizing<String>, Fault> {
     let known = text.uses().secrets.contains("k");
     let missing = || Fault::lasting("missing_secret", "there is no secret");
     known.then(|| Zeroizing::new(KEY.to_owned())).ok_or_else(missing)

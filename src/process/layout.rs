@@ -9,8 +9,8 @@ use dagre::{EdgeLabel, LayoutOptions, NodeLabel, Ranker};
 use serde::Serialize;
 
 use crate::process::layers::layers;
+use crate::process::parsed::{Turn, ways};
 use crate::process::process::{Node, Process};
-use crate::process::sketch::{Turn, ways};
 
 /// The most characters of a title on one line.
 const LINE_CHARS_MAX: usize = 26;

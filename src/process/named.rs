@@ -1,12 +1,12 @@
 //! Which secrets and variables a process names, so that a person sees what it needs.
 
 use crate::model::expr::Expr;
-use crate::model::text::Text;
+use crate::model::text::StringTemplate;
+use crate::process::parsed::ParsedProcess;
 use crate::process::process::Named;
-use crate::process::sketch::Sketch;
 
 /// All that the nodes, the hooks and the schedules name.
-pub fn named(sketch: &Sketch) -> Named {
+pub fn named(sketch: &ParsedProcess) -> Named {
     let mut named = Named::default();
     for station in &sketch.nodes {
         station.texts().into_iter().for_each(|(under, text, _)| add(&mut named, under, text));
@@ -27,7 +27,7 @@ fn add(named: &mut Named, under: &str, text: &str) {
     let expr = text.strip_prefix('=').or(matches!(under, "when" | "ok").then_some(text));
     let uses = match expr {
         Some(expr) => Expr::parse(expr).map(|it| it.uses()),
-        None => Text::parse(text).map(|it| it.uses()),
+        None => StringTemplate::parse(text).map(|it| it.uses()),
     };
     if let Ok(uses) = uses {
         named.secrets.extend(uses.secrets);

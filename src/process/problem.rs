@@ -1,4 +1,4 @@
-//! [`Problem`]: a person's mistake in a file, and how it is shown: like a compiler does.
+//! [`FileProblem`]: a person's mistake in a file, and how it is shown: like a compiler does.
 
 use std::fmt;
 
@@ -16,7 +16,7 @@ const PROBLEMS_MAX: usize = 500;
 
 /// A person's mistake in a file.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Problem {
+pub struct FileProblem {
     /// The file, if the text came from one.
     pub file: Option<String>,
     /// Where in it.
@@ -29,40 +29,40 @@ pub struct Problem {
     pub hint: Option<String>,
 }
 
-impl Problem {
+impl FileProblem {
     /// What is wrong, and where.
-    pub fn new(spot: Spot, message: impl Into<String>) -> Problem {
+    pub fn new(spot: Spot, message: impl Into<String>) -> FileProblem {
         let end = (spot.line, spot.column);
-        Problem { file: None, spot, end, message: message.into(), hint: None }
+        FileProblem { file: None, spot, end, message: message.into(), hint: None }
     }
 
     /// With what would help.
     #[must_use]
-    pub fn hint(self, hint: impl Into<String>) -> Problem {
-        Problem { hint: Some(hint.into()), ..self }
+    pub fn hint(self, hint: impl Into<String>) -> FileProblem {
+        FileProblem { hint: Some(hint.into()), ..self }
     }
 
     /// With what would help, if anything would.
     #[must_use]
-    pub fn hint_if(self, hint: Option<String>) -> Problem {
-        Problem { hint, ..self }
+    pub fn hint_if(self, hint: Option<String>) -> FileProblem {
+        FileProblem { hint, ..self }
     }
 
     /// In that file.
     #[must_use]
-    pub fn in_file(self, file: &str) -> Problem {
-        Problem { file: Some(file.to_owned()), ..self }
+    pub fn in_file(self, file: &str) -> FileProblem {
+        FileProblem { file: Some(file.to_owned()), ..self }
     }
 }
 
-impl From<TreeError> for Problem {
-    fn from(error: TreeError) -> Problem {
-        Problem::new(error.spot, error.message).hint_if(error.hint)
+impl From<TreeError> for FileProblem {
+    fn from(error: TreeError) -> FileProblem {
+        FileProblem::new(error.spot, error.message).hint_if(error.hint)
     }
 }
 
 /// On one line: `file:line:column: message; hint: …`.
-impl fmt::Display for Problem {
+impl fmt::Display for FileProblem {
     fn fmt(&self, to: &mut fmt::Formatter<'_>) -> fmt::Result {
         if let Some(file) = &self.file {
             write!(to, "{file}:")?;
@@ -75,7 +75,7 @@ impl fmt::Display for Problem {
     }
 }
 
-impl Serialize for Problem {
+impl Serialize for FileProblem {
     fn serialize<S: Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
         let mut map = to.serialize_struct("Problem", 7)?;
         map.serialize_field("file", &self.file)?;
@@ -91,7 +91,7 @@ impl Serialize for Problem {
 
 /// Puts problems in the order of their places in `source`, one for each place, with lines and columns counted
 /// anew.
-pub fn settle(mut problems: Vec<Problem>, source: &str) -> Vec<Problem> {
+pub fn settle(mut problems: Vec<FileProblem>, source: &str) -> Vec<FileProblem> {
     let lines = Lines::new(source);
     problems.sort_by_key(|problem| problem.spot.start);
     problems.dedup_by_key(|problem| problem.spot.start);
@@ -148,7 +148,7 @@ impl<'a> Lines<'a> {
 }
 
 /// Problems as a compiler shows them: place, source line with a caret, hint.
-pub fn render(problems: &[Problem], source: &str, color: bool) -> String {
+pub fn render(problems: &[FileProblem], source: &str, color: bool) -> String {
     let lines = Lines::new(source);
     let renderer = if color { Renderer::styled() } else { Renderer::plain() };
     let renderer = renderer.decor_style(DecorStyle::Ascii).term_width(WIDTH);
@@ -156,7 +156,7 @@ pub fn render(problems: &[Problem], source: &str, color: bool) -> String {
     shown.join("\n\n")
 }
 
-fn render_one(problem: &Problem, lines: &Lines, renderer: &Renderer) -> String {
+fn render_one(problem: &FileProblem, lines: &Lines, renderer: &Renderer) -> String {
     let (start, line) = lines.line(problem.spot.start);
     let line: String = line.chars().map(|it| if it.is_control() && it != '\t' { ' ' } else { it }).collect();
     let from = problem.spot.start.saturating_sub(start).min(line.len());

@@ -11,9 +11,9 @@ use crate::model::kind::Kind;
 use crate::model::names::{NodeName, ProcessId};
 use crate::model::params::Params;
 use crate::model::time::Span;
-use crate::process::flow::Flow;
+use crate::process::flow::ValueFlow;
 use crate::process::hook::Hook;
-use crate::process::problem::Problem;
+use crate::process::problem::FileProblem;
 use crate::process::schedule::Schedule;
 
 /// A checked process.
@@ -50,11 +50,11 @@ pub struct Process {
     /// The secrets and variables its texts name.
     pub named: Named,
     /// Where what its texts read goes.
-    pub flows: Vec<Flow>,
+    pub flows: Vec<ValueFlow>,
     /// What is written in it and was most likely not meant.
-    pub warnings: Vec<Problem>,
+    pub warnings: Vec<FileProblem>,
     /// The template it was cloned from, and that template's version.
-    pub origin: Option<Origin>,
+    pub origin: Option<TemplateOrigin>,
 }
 
 /// What a process names beside its params.
@@ -82,9 +82,9 @@ pub struct Node {
     /// Where a task goes whose fault was not mended by trying again.
     pub on_error: Option<NodeName>,
     /// How passing faults are tried again.
-    pub retry: Retry,
+    pub retry: RetryPolicy,
     /// Where a task goes that stands here too long.
-    pub limit: Option<Limit>,
+    pub limit: Option<TimeLimit>,
     /// How many tasks are too many here.
     pub alarm: Option<Crowd>,
 }
@@ -193,7 +193,7 @@ impl Default for Limits {
 /// How passing faults are tried again.
 #[derive(Clone, Copy, Debug, PartialEq, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
-pub struct Retry {
+pub struct RetryPolicy {
     /// How often it is tried in all; 1 is never again.
     pub times: u32,
     /// The first pause.
@@ -208,25 +208,25 @@ pub struct Retry {
     pub within: Option<Span>,
 }
 
-impl Default for Retry {
+impl Default for RetryPolicy {
     fn default() -> Self {
         let (first, max) = (Span::secs(1), Span::mins(5));
-        Retry { times: 3, first, factor: 2.0, max, jitter: 0.2, within: None }
+        RetryPolicy { times: 3, first, factor: 2.0, max, jitter: 0.2, within: None }
     }
 }
 
-impl Retry {
+impl RetryPolicy {
     /// What holds where the file says nothing.
-    pub fn unsaid(kind: &dyn Kind) -> Retry {
-        let times = if kind.tries_again() { Retry::default().times } else { 1 };
-        Retry { times, ..Retry::default() }
+    pub fn unsaid(kind: &dyn Kind) -> RetryPolicy {
+        let times = if kind.tries_again() { RetryPolicy::default().times } else { 1 };
+        RetryPolicy { times, ..RetryPolicy::default() }
     }
 }
 
 /// How long a task may stand on a node, and where it goes then.
 #[derive(Clone, Debug, PartialEq, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
-pub struct Limit {
+pub struct TimeLimit {
     /// How long.
     pub time: Span,
     /// Where to.
@@ -255,7 +255,7 @@ impl Crowd {
 
 /// The template a process was cloned from.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Origin {
+pub struct TemplateOrigin {
     /// Its name.
     pub template: String,
     /// The hash of its text.

@@ -16,16 +16,16 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 
 use crate::model::expr::Expr;
-use crate::model::kind::{Event, Kind, Spec, Verdict, parse, schema};
+use crate::model::kind::{Decision, Kind, KindSpec, NodeEvent, parse, schema};
 use crate::model::names::NodeName;
-use crate::model::scope::View;
-use crate::model::text::Text;
+use crate::model::scope::EvalContext;
+use crate::model::text::StringTemplate;
 use crate::model::time::Span;
-use crate::model::value::Draft;
+use crate::model::value::ValueTemplate;
 
 macro_rules! spec {
     ($kind:ident, $name:literal, $secrets:literal) => {
-        Spec {
+        KindSpec {
             name: $name,
             about: concat!("the kind `", $name, "` of the tests"),
             source: include_str!("sample.rs"),
@@ -37,7 +37,7 @@ macro_rules! spec {
 }
 
 /// The kinds.
-pub(crate) const KINDS: &[Spec] = &[
+pub(crate) const KINDS: &[KindSpec] = &[
     spec!(Input, "input", false),
     spec!(Http, "http", true),
     spec!(Delay, "delay", false),
@@ -62,13 +62,13 @@ struct Http {
     /// GET if not said.
     #[serde(default)]
     method: Method,
-    url: Text,
+    url: StringTemplate,
     #[serde(default)]
-    json: Option<Draft>,
+    json: Option<ValueTemplate>,
     #[serde(default)]
     ok: Option<Expr>,
     #[serde(default)]
-    save: BTreeMap<String, Draft>,
+    save: BTreeMap<String, ValueTemplate>,
     #[serde(default)]
     follow: u8,
     #[serde(default)]
@@ -116,7 +116,7 @@ struct Branch {
 #[serde(deny_unknown_fields)]
 #[expect(dead_code, reason = "only the shape is wanted")]
 struct Set {
-    set: BTreeMap<String, Draft>,
+    set: BTreeMap<String, ValueTemplate>,
     next: NodeName,
 }
 
@@ -140,8 +140,8 @@ macro_rules! kind {
                 let exits: fn(&$kind) -> Vec<(String, &NodeName)> = $exits;
                 exits(self)
             }
-            fn decide(&self, _: Event, _: &View) -> Verdict {
-                Verdict::Stay
+            fn decide(&self, _: NodeEvent, _: &EvalContext) -> Decision {
+                Decision::Stay
             }
             fn rests(&self) -> bool {
                 $rests

@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::model::calendar::cron::Cron;
 use crate::model::time::{Span, Timestamp};
-use crate::model::value::Draft;
+use crate::model::value::ValueTemplate;
 
 /// The names that the texts of a schedule can see.
 pub const SEEN: [&str; 6] = ["planned", "planned_at", "date", "schedule", "var", "now"];
@@ -39,9 +39,9 @@ pub struct Schedule {
     /// That zone's name.
     pub zone_name: String,
     /// The tasks' name; the schedule's name and the planned time if it does not say.
-    pub reference: Option<Draft>,
+    pub reference: Option<ValueTemplate>,
     /// What the tasks are given.
-    pub params: Vec<(String, Draft)>,
+    pub params: Vec<(String, ValueTemplate)>,
     /// What becomes of a time at which the task before still lives.
     pub overlap: Overlap,
     /// What becomes of times at which nobody was there.

@@ -5,7 +5,7 @@ use serde_json::Value;
 use crate::model::fault::Fault;
 use crate::model::names::{Address, Ref, TaskId};
 use crate::model::params::Params;
-use crate::model::scope::{Scope, View};
+use crate::model::scope::{EvalContext, ReadSet};
 use crate::model::task::{Birth, Seed, Task};
 use crate::model::time::Timestamp;
 use crate::process::process::Process;
@@ -19,7 +19,7 @@ pub fn filled(
     process: &Process,
     schedule: &Schedule,
     planned: Timestamp,
-    scope: &Scope,
+    scope: &ReadSet,
     now: Timestamp,
 ) -> Result<(String, Params), Fault> {
     let stamp = schedule.stamp(planned);
@@ -33,7 +33,7 @@ pub fn filled(
     let own = Ref::new(&schedule.name).map_err(|bad| Fault::lasting("bad_name", bad.to_string()))?;
     let birth = Birth::new(TaskId(0), Seed([0; 16]));
     let address = Address { process: process.id.clone(), reference: own };
-    let view = View::new(Task::born(birth, address, process.start.clone(), seen, now), scope, now);
+    let view = EvalContext::new(Task::new(birth, address, process.start.clone(), seen, now), scope, now);
     let reference = match &schedule.reference {
         Some(draft) => draft.text(&view)?,
         None => format!("{}-{stamp}", schedule.name),

@@ -8,7 +8,7 @@ use serde::Deserialize;
 use crate::model::calendar::zone;
 use crate::model::scope::RESERVED;
 use crate::model::time::Span;
-use crate::model::value::Draft;
+use crate::model::value::ValueTemplate;
 use crate::process::schedule::{Missed, Overlap, Rhythm, Schedule, WINDOW, WINDOW_MAX};
 
 /// What runs more often than that is no schedule but a loop.
@@ -36,10 +36,10 @@ pub struct ScheduleShape {
     /// The time zone of `cron`, such as `Europe/Riga`; UTC if not given.
     zone: Option<String>,
     /// The tasks' name, such as `"report-{{date}}"`; the name and the planned time if not given.
-    r#ref: Option<Draft>,
+    r#ref: Option<ValueTemplate>,
     /// What the tasks are given.
     #[serde(default)]
-    params: BTreeMap<String, Draft>,
+    params: BTreeMap<String, ValueTemplate>,
     /// What becomes of a time at which the task before still lives: `skip`, `queue` or `all`.
     #[serde(default)]
     overlap: Overlap,

@@ -5,9 +5,9 @@ use schemars::generate::SchemaSettings;
 use schemars::{JsonSchema, SchemaGenerator};
 use serde_json::{Map, Value, json};
 
-use crate::model::kind::Spec;
+use crate::model::kind::KindSpec;
 use crate::nodes::KINDS;
-use crate::process::file::{Common, File, ParamShape};
+use crate::process::file::{CommonFields, File, ParamShape};
 use crate::process::hook_shape::HookShape;
 use crate::process::schedule_shape::ScheduleShape;
 
@@ -17,14 +17,14 @@ pub fn schema() -> Value {
 }
 
 /// The manual page of a kind, in Markdown: the head of its source.
-pub fn manual(spec: &Spec) -> String {
+pub fn manual(spec: &KindSpec) -> String {
     let head = spec.source.lines().map_while(|line| line.strip_prefix("//!"));
     let lines: Vec<&str> = head.map(|line| line.strip_prefix(' ').unwrap_or(line)).collect();
     lines.join("\n")
 }
 
 /// The YAML examples on a kind's manual page.
-pub fn examples(spec: &Spec) -> Vec<String> {
+pub fn examples(spec: &KindSpec) -> Vec<String> {
     let page = manual(spec);
     let mut examples = Vec::new();
     let mut rest = page.as_str();
@@ -48,7 +48,7 @@ pub struct FieldDoc {
 }
 
 /// The fields of a kind, in the order of its file, without the common ones.
-pub fn fields(spec: &Spec) -> Vec<FieldDoc> {
+pub fn fields(spec: &KindSpec) -> Vec<FieldDoc> {
     let mut generator = SchemaGenerator::new(SchemaSettings::draft2020_12());
     documented(&as_map((spec.schema)(&mut generator).to_value()))
 }
@@ -56,7 +56,7 @@ pub fn fields(spec: &Spec) -> Vec<FieldDoc> {
 /// The fields that every node may have, beside `kind`.
 pub fn common_fields() -> Vec<FieldDoc> {
     let mut generator = SchemaGenerator::new(SchemaSettings::draft2020_12());
-    documented(&as_map(Common::json_schema(&mut generator).to_value()))
+    documented(&as_map(CommonFields::json_schema(&mut generator).to_value()))
 }
 
 fn documented(schema: &Map<String, Value>) -> Vec<FieldDoc> {
@@ -72,13 +72,13 @@ fn documented(schema: &Map<String, Value>) -> Vec<FieldDoc> {
 }
 
 /// The schema of a process made of `kinds`.
-pub(crate) fn schema_of(kinds: &[Spec]) -> Value {
+pub(crate) fn schema_of(kinds: &[KindSpec]) -> Value {
     let mut generator = SchemaGenerator::new(SchemaSettings::draft2020_12());
     let mut file = File::json_schema(&mut generator).to_value();
     let param = generator.subschema_for::<ParamShape>().to_value();
     let hook = generator.subschema_for::<HookShape>().to_value();
     let schedule = generator.subschema_for::<ScheduleShape>().to_value();
-    let common = Common::json_schema(&mut generator).to_value();
+    let common = CommonFields::json_schema(&mut generator).to_value();
     let nodes: Vec<Value> = kinds.iter().map(|spec| node(spec, &common, &mut generator)).collect();
     let mut defs = generator.take_definitions(true);
     defs.insert("Node".to_owned(), json!({"description": "A node.", "oneOf": nodes}));
@@ -114,7 +114,7 @@ fn amend(property: &mut Value, more: Value) {
 }
 
 /// A node of one kind: its own fields and the common ones.
-fn node(spec: &Spec, common: &Value, generator: &mut SchemaGenerator) -> Value {
+fn node(spec: &KindSpec, common: &Value, generator: &mut SchemaGenerator) -> Value {
     let own = as_map((spec.schema)(generator).to_value());
     let choices = ["oneOf", "anyOf", "allOf", "$ref"].iter().any(|it| own.contains_key(*it));
     let mut properties =

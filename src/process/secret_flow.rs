@@ -6,9 +6,9 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use crate::model::names::ProcessId;
 use crate::model::tree::Spot;
-use crate::process::flow::{Callee, Flow, Sink};
-use crate::process::hook::{Answer, Check};
-use crate::process::problem::Problem;
+use crate::process::flow::{Callee, Sink, ValueFlow};
+use crate::process::hook::{HookAnswer, HookProof};
+use crate::process::problem::FileProblem;
 use crate::process::process::Process;
 
 /// A place that a secret can reach.
@@ -25,12 +25,12 @@ pub struct Reached {
     /// Where the text stands.
     pub spot: Spot,
     /// What is wrong with that.
-    pub trouble: Option<Trouble>,
+    pub trouble: Option<ReachProblem>,
 }
 
 /// What is wrong with a place that a secret reaches.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Trouble {
+pub enum ReachProblem {
     /// The param is not declared secret.
     Undeclared,
     /// Everyone sees the name of a task: the node takes a fault when it comes to that.
@@ -39,10 +39,10 @@ pub enum Trouble {
     Public,
 }
 
-impl Trouble {
+impl ReachProblem {
     /// Whether it must be mended before the process can do what it is for.
     pub fn is_hard(self) -> bool {
-        matches!(self, Trouble::Public)
+        matches!(self, ReachProblem::Public)
     }
 }
 
@@ -51,9 +51,11 @@ impl Reached {
     pub fn message(&self) -> String {
         let Reached { secret, sink, .. } = self;
         match self.trouble {
-            Some(Trouble::Public) => format!("the secret `{secret}` reaches the {sink}, which is public"),
-            Some(Trouble::Named) => format!("the secret `{secret}` becomes part of the {sink}"),
-            Some(Trouble::Undeclared) => {
+            Some(ReachProblem::Public) => {
+                format!("the secret `{secret}` reaches the {sink}, which is public")
+            }
+            Some(ReachProblem::Named) => format!("the secret `{secret}` becomes part of the {sink}"),
+            Some(ReachProblem::Undeclared) => {
                 format!("the secret `{secret}` reaches {sink}, which is not declared secret")
             }
             None => format!("the secret `{secret}` reaches {sink}"),
@@ -63,14 +65,14 @@ impl Reached {
     /// What would help.
     pub fn hint(&self) -> Option<String> {
         Some(match (self.trouble?, &self.sink) {
-            (Trouble::Undeclared, Sink::Given(_, name) | Sink::Param(name)) => {
+            (ReachProblem::Undeclared, Sink::Given(_, name) | Sink::Param(name)) => {
                 format!("declare it: `{name}: {{secret: true}}`; it is masked in any case")
             }
-            (Trouble::Undeclared, _) => {
+            (ReachProblem::Undeclared, _) => {
                 "declare the params it replies as secret; they are masked in any case".to_owned()
             }
-            (Trouble::Named, _) => "name it after something that everyone may see".to_owned(),
-            (Trouble::Public, _) => "let the hook check who asks, or reply something else".to_owned(),
+            (ReachProblem::Named, _) => "name it after something that everyone may see".to_owned(),
+            (ReachProblem::Public, _) => "let the hook check who asks, or reply something else".to_owned(),
         })
     }
 }
@@ -114,17 +116,18 @@ pub fn follow(processes: &[&Process]) -> Vec<Reached> {
 }
 
 /// What is wrong in the text of that process: what must be mended, and what should be.
-pub fn troubles(all: &[Reached], process: &ProcessId) -> (Vec<Problem>, Vec<Problem>) {
+pub fn troubles(all: &[Reached], process: &ProcessId) -> (Vec<FileProblem>, Vec<FileProblem>) {
     let own = all.iter().filter(|it| it.process == process.as_str());
     let troubled = own.filter_map(|it| Some((it.trouble?, it)));
     let (hard, soft): (Vec<_>, Vec<_>) = troubled.partition(|(trouble, _)| trouble.is_hard());
-    let problem = |(_, it): (Trouble, &Reached)| Problem::new(it.spot, it.message()).hint_if(it.hint());
+    let problem =
+        |(_, it): (ReachProblem, &Reached)| FileProblem::new(it.spot, it.message()).hint_if(it.hint());
     (hard.into_iter().map(problem).collect(), soft.into_iter().map(problem).collect())
 }
 
 impl Known<'_> {
     /// The secrets in what a flow reads.
-    fn read(&self, process: &Process, flow: &Flow) -> Secrets {
+    fn read(&self, process: &Process, flow: &ValueFlow) -> Secrets {
         let own = process.id.as_str();
         let mut found: Secrets = flow.reads.secrets.iter().map(|it| format!("secret.{it}")).collect();
         for root in &flow.reads.roots {
@@ -164,7 +167,7 @@ impl Known<'_> {
     }
 
     /// Whether the flow brings a secret to where it was not.
-    fn spread(&mut self, process: &Process, flow: &Flow) -> bool {
+    fn spread(&mut self, process: &Process, flow: &ValueFlow) -> bool {
         let mut grew = false;
         match &flow.into {
             Sink::Param(name) => {
@@ -206,19 +209,19 @@ impl Known<'_> {
     }
 
     /// Where the flow brings secrets, at the end.
-    fn reached(&self, process: &Process, flow: &Flow, all: &mut Vec<Reached>) {
+    fn reached(&self, process: &Process, flow: &ValueFlow, all: &mut Vec<Reached>) {
         let trouble = match &flow.into {
-            Sink::Param(name) => (!process.secret.contains(name)).then_some(Trouble::Undeclared),
+            Sink::Param(name) => (!process.secret.contains(name)).then_some(ReachProblem::Undeclared),
             Sink::Given(callee, name) => {
                 let open = self.called(callee).into_iter().any(|it| !it.secret.contains(name));
-                open.then_some(Trouble::Undeclared)
+                open.then_some(ReachProblem::Undeclared)
             }
             Sink::Taken(_) => {
                 let mut names = self.params.keys().filter(|(id, _)| id == process.id.as_str());
                 let open = names.any(|(_, name)| !process.secret.contains(name));
-                open.then_some(Trouble::Undeclared)
+                open.then_some(ReachProblem::Undeclared)
             }
-            Sink::Name => Some(Trouble::Named),
+            Sink::Name => Some(ReachProblem::Named),
             _ => None,
         };
         for secret in self.read(process, flow) {
@@ -241,8 +244,8 @@ impl Known<'_> {
         let spots = process.flows.iter().filter(|it| matches!(it.into, Sink::Reply(_)));
         let Some(spot) = spots.map(|it| it.spot).next() else { return };
         let secrets = held(&self.replies, process.id.as_str(), None, |_| true);
-        for hook in process.hooks.iter().filter(|it| matches!(it.answer, Answer::Reply)) {
-            let trouble = matches!(hook.check, Check::Public).then_some(Trouble::Public);
+        for hook in process.hooks.iter().filter(|it| matches!(it.answer, HookAnswer::Reply)) {
+            let trouble = matches!(hook.check, HookProof::Public).then_some(ReachProblem::Public);
             let sink = Sink::Hook(hook.name.clone());
             all.extend(secrets.iter().map(|secret| Reached {
                 secret: secret.clone(),

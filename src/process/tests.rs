@@ -6,12 +6,12 @@ use serde_json::Value;
 
 use crate::model::tree::{Branch, Tree};
 use crate::process::parse::{parse_with, version};
-use crate::process::problem::{Problem, render};
+use crate::process::problem::{FileProblem, render};
 use crate::process::process::Process;
 use crate::process::sample::{HELLO, KINDS};
 use crate::process::schema::{examples, schema};
 
-fn parse(text: &str) -> Result<Process, Vec<Problem>> {
+fn parse(text: &str) -> Result<Process, Vec<FileProblem>> {
     parse_with(KINDS, text)
 }
 
@@ -144,7 +144,7 @@ fn what_could_never_work_is_told() {
         ("kind: http, url: 'ftp://example.com/x'", "begins with `https://` or `http://`"),
         ("kind: http, url: 'https:///x'", "its host cannot be one"),
         ("kind: http, url: https://e.org/{{id}}", "put quotes around the whole value"),
-        ("kind: http, url: 'https://exa mple.com/'", "its host cannot be one"),
+        ("kind: http, url: 'https://exa mple.com/'", "its host has a ` ` in it"),
         ("kind: http, url: “https://example.com/”", "typographic quote"),
         (
             "kind: http, url: 'http://x', auth: {oauth2: {token_url: e.org, client_id: a, client_secret: b}}",
@@ -294,7 +294,7 @@ fn no_text_makes_it_panic() {
 }
 
 /// What a node on a page of its own cannot have: the nodes around it.
-fn is_about_others(problem: &Problem) -> bool {
+fn is_about_others(problem: &FileProblem) -> bool {
     ["there is no node", "no way leads", "there is no `input`", "a task would go round"]
         .iter()
         .any(|it| problem.message.starts_with(it))
@@ -363,7 +363,7 @@ fn told(params: &str, node: &str) -> Result<Vec<String>, Vec<String>> {
          next: done\n  done: {{kind: end}}\n",
         node.replace('\n', "\n    ")
     );
-    let lines = |all: Vec<Problem>| all.iter().map(ToString::to_string).collect();
+    let lines = |all: Vec<FileProblem>| all.iter().map(ToString::to_string).collect();
     match parse_with(crate::nodes::KINDS, &text) {
         Ok(process) => Ok(lines(process.warnings)),
         Err(problems) => Err(lines(problems)),
@@ -435,9 +435,10 @@ fn what_was_most_likely_not_meant_is_a_warning() {
         (format!("{http}\njson: '{{\"a\": 1}}'"), "is sent as a text in quotes"),
         (format!("{http}\njson: '[{{{{n}}}}]'"), "is sent as a text in quotes"),
         ("kind: notify\nmessage: Order #5 is late\nnotify: [author]".to_owned(), "is a comment"),
-        ("kind: set\nset:\n  color: #fff\n  b: 1".to_owned(), "is a comment"),
     ] {
         let told = told("{n: {}}", &node).expect(&node);
         assert!(told.len() == 1 && told[0].contains(doubt), "{node}: {told:#?}");
     }
+    let nothing_is_left = told("{n: {}}", "kind: set\nset:\n  color: #fff\n  b: 1").unwrap_err();
+    assert!(nothing_is_left.len() == 1 && nothing_is_left[0].contains("`#fff` is a comment"));
 }

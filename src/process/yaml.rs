@@ -9,8 +9,8 @@ use std::collections::HashMap;
 
 use granit_parser::{Event, Parser, ScalarStyle, ScanError, Span, StrInput, StructureStyle, Tag};
 
-use crate::model::tree::{Branch, Key, Spot, Tree};
-use crate::process::problem::{Lines, Problem, settle};
+use crate::model::tree::{Branch, MapKey, Spot, Tree};
+use crate::process::problem::{FileProblem, Lines, settle};
 use crate::process::scalar;
 
 /// The largest file: 1 MiB. A process of a thousand nodes is a quarter of that.
@@ -23,18 +23,18 @@ pub const ALIAS_BYTES_MAX: usize = FILE_BYTES_MAX;
 const PART_BYTES: usize = 16;
 
 /// Reads YAML. The tree is there even if there are problems, as long as the text can be read on behind them.
-pub fn read(source: &str) -> (Option<Tree>, Vec<Problem>) {
+pub fn read(source: &str) -> (Option<Tree>, Vec<FileProblem>) {
     if source.len() > FILE_BYTES_MAX {
         let message =
             format!("the file has {} bytes, and at most {FILE_BYTES_MAX} (1 MiB) are read", source.len());
         let spot = Spot { line: 1, column: 1, start: 0, end: 0 };
-        return (None, vec![Problem::new(spot, message)]);
+        return (None, vec![FileProblem::new(spot, message)]);
     }
     let lines = Lines::new(source);
     if let Some((at, bad)) = source.char_indices().find(|(at, it)| forbidden(*at, *it)) {
         let spot = lines.spot(at, at + bad.len_utf8());
         let message = format!("a character that may not stand in a file: U+{:04X}", u32::from(bad));
-        return (None, vec![Problem::new(spot, message).hint("remove it")]);
+        return (None, vec![FileProblem::new(spot, message).hint("remove it")]);
     }
     let parser = Parser::new_from_str(source);
     let problems = other_version(&lines, source).into_iter().collect();
@@ -55,13 +55,13 @@ fn forbidden(at: usize, it: char) -> bool {
 }
 
 /// A file that says of itself that it is in another YAML: `yes` and `010` are others there.
-fn other_version(lines: &Lines, source: &str) -> Option<Problem> {
+fn other_version(lines: &Lines, source: &str) -> Option<FileProblem> {
     let is_head = |line: &&str| line.trim().is_empty() || line.starts_with(['%', '#', '\u{FEFF}']);
     let said = source.lines().take_while(is_head).find_map(|line| line.strip_prefix("%YAML"))?;
     let version = said.split_whitespace().next().filter(|it| *it != "1.2")?;
     let at = source.find(said)?;
     let message = format!("this says that it is YAML {version}, and is read as YAML 1.2");
-    Some(Problem::new(lines.spot(at, at + said.len()), message).hint("leave that line out"))
+    Some(FileProblem::new(lines.spot(at, at + said.len()), message).hint("leave that line out"))
 }
 
 /// The text cannot be read on; why is among the problems.
@@ -71,7 +71,7 @@ struct Builder<'a> {
     source: &'a str,
     lines: Lines<'a>,
     parser: Parser<'a, StrInput<'a>>,
-    problems: Vec<Problem>,
+    problems: Vec<FileProblem>,
     anchors: HashMap<usize, Tree>,
     unfolded: usize,
 }
@@ -84,7 +84,7 @@ impl<'a> Builder<'a> {
                 (Event::StreamEnd, _) => return Ok(tree),
                 (Event::DocumentStart(..), span) if tree.is_some() => {
                     let (message, hint) = ("a second document begins here", "put one process in a file");
-                    self.problems.push(Problem::new(spot_of(span), message).hint(hint));
+                    self.problems.push(FileProblem::new(spot_of(span), message).hint(hint));
                     return Ok(tree);
                 }
                 (Event::StreamStart | Event::DocumentStart(..) | Event::DocumentEnd, _) => {}
@@ -104,7 +104,7 @@ impl<'a> Builder<'a> {
     fn node(&mut self, event: Event<'a>, span: Span, depth: usize) -> Result<Tree, Stop> {
         if depth > DEPTH_MAX {
             let message = format!("maps and lists stand in each other more than {DEPTH_MAX} deep");
-            self.problems.push(Problem::new(spot_of(span), message));
+            self.problems.push(FileProblem::new(spot_of(span), message));
             return Err(Stop);
         }
         let (tree, anchor) = match event {
@@ -134,7 +134,7 @@ impl<'a> Builder<'a> {
         let forced = tag.as_ref().is_some_and(|tag| tag.is_yaml_core_schema_tag("str"));
         let branch = match style {
             ScalarStyle::Plain if !forced => scalar::plain(&text).unwrap_or_else(|(message, hint)| {
-                self.problems.push(Problem::new(spot, message).hint(hint));
+                self.problems.push(FileProblem::new(spot, message).hint(hint));
                 Branch::Text(text.into_owned())
             }),
             _ => Branch::Text(text.into_owned()),
@@ -173,14 +173,14 @@ impl<'a> Builder<'a> {
             - line.get(key.end - start..).map_or(0, |it| it.len() - it.find(word).unwrap_or(0));
         let message = format!("`{word}` is a comment, and nothing stands here");
         let hint = format!("write \"{word}\" for a text, or leave a space after the `#`");
-        self.problems.push(Problem::new(self.lines.spot(at, at + word.len()), message).hint(hint));
+        self.problems.push(FileProblem::new(self.lines.spot(at, at + word.len()), message).hint(hint));
     }
 
     /// Whether a text holds what none may, which is told.
     fn holds_none(&mut self, text: &str, spot: Spot) -> bool {
         let bad = text.chars().find(|it| *it == '\0' || ('\u{FDD0}'..='\u{FDEF}').contains(it));
         let message = |bad: char| format!("a text may not hold U+{:04X}", u32::from(bad));
-        self.problems.extend(bad.map(|bad| Problem::new(spot, message(bad))));
+        self.problems.extend(bad.map(|bad| FileProblem::new(spot, message(bad))));
         bad.is_some()
     }
 
@@ -191,11 +191,11 @@ impl<'a> Builder<'a> {
         if !tag.is_yaml_core_schema() {
             let message = format!("the tag `{}` means nothing here", tag.original());
             self.problems
-                .push(Problem::new(spot, message).hint("put the text in quotes if it begins with `!`"));
+                .push(FileProblem::new(spot, message).hint("put the text in quotes if it begins with `!`"));
         } else if !fitting.iter().any(|it| tag.is_yaml_core_schema_tag(it)) {
             let message = format!("the tag `{}` does not fit what stands here", tag.original());
             let hint = "leave it out, and write the value as what it is: a text in quotes, a number without";
-            self.problems.push(Problem::new(spot, message).hint(hint));
+            self.problems.push(FileProblem::new(spot, message).hint(hint));
         }
     }
 
@@ -219,7 +219,7 @@ impl<'a> Builder<'a> {
             return self.bare_hole(start);
         }
         self.no_tab(style, span);
-        let mut pairs: Vec<(Key, Tree)> = Vec::new();
+        let mut pairs: Vec<(MapKey, Tree)> = Vec::new();
         let mut seen: HashMap<String, usize> = HashMap::new();
         let mut merged = Vec::new();
         loop {
@@ -245,7 +245,7 @@ impl<'a> Builder<'a> {
             if let Some(line) = seen.get(&key.text) {
                 let message = format!("the key `{}` stands here twice", key.text);
                 let hint = format!("it stands in line {line} already");
-                self.problems.push(Problem::new(key.spot, message).hint(hint));
+                self.problems.push(FileProblem::new(key.spot, message).hint(hint));
                 continue;
             }
             seen.insert(key.text.clone(), key.spot.line);
@@ -253,7 +253,7 @@ impl<'a> Builder<'a> {
         }
     }
 
-    fn key(&mut self, event: Event<'a>, span: Span, depth: usize) -> Result<Key, Stop> {
+    fn key(&mut self, event: Event<'a>, span: Span, depth: usize) -> Result<MapKey, Stop> {
         let spot = spot_of(span);
         if let Event::Scalar(text, style, anchor, tag) = &event {
             self.holds_none(text, spot);
@@ -265,22 +265,27 @@ impl<'a> Builder<'a> {
                 && matches!(scalar::plain(text), Ok(Branch::Null | Branch::Bool(_)));
             if word {
                 let message = format!("a key is a text, and `{text}` without quotes is none");
-                self.problems.push(Problem::new(spot, message).hint(format!("write \"{text}\"")));
+                self.problems.push(FileProblem::new(spot, message).hint(format!("write \"{text}\"")));
             }
-            return Ok(Key { text: text.clone().into_owned(), spot });
+            return Ok(MapKey { text: text.clone().into_owned(), spot });
         }
         let before = self.problems.len();
         let tree = self.node(event, span, depth + 1)?;
         match tree.branch {
-            Branch::Text(text) => return Ok(Key { text, spot }),
+            Branch::Text(text) => return Ok(MapKey { text, spot }),
             _ if self.problems.len() > before => {}
-            _ => self.problems.push(Problem::new(spot, "a key is a text, and this is a list or a map")),
+            _ => self.problems.push(FileProblem::new(spot, "a key is a text, and this is a list or a map")),
         }
-        Ok(Key { text: format!("line {}", spot.line), spot })
+        Ok(MapKey { text: format!("line {}", spot.line), spot })
     }
 
     /// Lays the maps under `<<` below what the map says itself.
-    fn merge(&mut self, pairs: &mut Vec<(Key, Tree)>, seen: &mut HashMap<String, usize>, merged: Vec<Tree>) {
+    fn merge(
+        &mut self,
+        pairs: &mut Vec<(MapKey, Tree)>,
+        seen: &mut HashMap<String, usize>,
+        merged: Vec<Tree>,
+    ) {
         for tree in merged {
             let spot = tree.spot;
             let maps = match tree.branch {
@@ -289,7 +294,7 @@ impl<'a> Builder<'a> {
             };
             for map in maps {
                 let Branch::Map(more) = map.branch else {
-                    self.problems.push(Problem::new(spot, "only a map can stand after `<<`"));
+                    self.problems.push(FileProblem::new(spot, "only a map can stand after `<<`"));
                     return;
                 };
                 for (key, value) in more {
@@ -329,13 +334,13 @@ impl<'a> Builder<'a> {
 
     fn alias(&mut self, anchor: usize, span: Span) -> Result<Tree, Stop> {
         let Some(tree) = self.anchors.get(&anchor) else {
-            self.problems.push(Problem::new(spot_of(span), "this alias stands within what it names"));
+            self.problems.push(FileProblem::new(spot_of(span), "this alias stands within what it names"));
             return Err(Stop);
         };
         self.unfolded += weight(tree);
         if self.unfolded > ALIAS_BYTES_MAX {
             let message = "the aliases of this file unfold to more than 1 MiB";
-            self.problems.push(Problem::new(spot_of(span), message));
+            self.problems.push(FileProblem::new(spot_of(span), message));
             return Err(Stop);
         }
         Ok(tree.clone())
@@ -381,20 +386,20 @@ fn weight(tree: &Tree) -> usize {
 }
 
 /// The problem of a hole without quotes; `text` is the hole, if it is all there is.
-fn bare_hole(spot: Spot, text: Option<&str>) -> Problem {
+fn bare_hole(spot: Spot, text: Option<&str>) -> FileProblem {
     let hint = match text {
         Some(text) if !text.contains(['"', '\n']) => format!("put quotes around it: \"{text}\""),
         _ => "put quotes around the whole value".to_owned(),
     };
-    Problem::new(spot, "`{{` without quotes begins a YAML map, not a hole").hint(hint)
+    FileProblem::new(spot, "`{{` without quotes begins a YAML map, not a hole").hint(hint)
 }
 
-fn tab_indents(spot: Spot) -> Problem {
-    Problem::new(spot, "a tab stands where the line is indented").hint("indent with spaces")
+fn tab_indents(spot: Spot) -> FileProblem {
+    FileProblem::new(spot, "a tab stands where the line is indented").hint("indent with spaces")
 }
 
 /// What the parser says, in words for people who did not mean to write YAML.
-fn syntax(lines: &Lines, source: &str, error: &ScanError) -> Problem {
+fn syntax(lines: &Lines, source: &str, error: &ScanError) -> FileProblem {
     let at = error.marker().byte_offset().unwrap_or_default().min(source.len());
     let spot = lines.spot(at, at);
     if let Some(hole) = hole_before(lines, source, at) {
@@ -409,7 +414,7 @@ fn syntax(lines: &Lines, source: &str, error: &ScanError) -> Problem {
     let said = error.kind().to_string();
     if let Some(spot) = unspaced(lines, at).filter(|_| said.contains(':') || said.contains("mapping")) {
         let hint = "write `key: value`, with a space after the `:`";
-        return Problem::new(spot, "a `:` without a space behind it makes no key").hint(hint);
+        return FileProblem::new(spot, "a `:` without a space behind it makes no key").hint(hint);
     }
     let (message, hint) = match said.as_str() {
         "mapping values are not allowed in this context" | "illegal placement of ':' indicator" => (
@@ -435,9 +440,9 @@ fn syntax(lines: &Lines, source: &str, error: &ScanError) -> Problem {
         text if text.contains("escape") && text.contains("quoted scalar") => {
             ("this is no escape that YAML knows", "write `\\\\` for a backslash, or use single quotes")
         }
-        _ => return Problem::new(spot, format!("this is not YAML: {said}")),
+        _ => return FileProblem::new(spot, format!("this is not YAML: {said}")),
     };
-    Problem::new(spot, message).hint(hint)
+    FileProblem::new(spot, message).hint(hint)
 }
 
 /// A key whose `:` has no space behind it, in the line of a syntax error or the one above it.

@@ -1,4 +1,4 @@
-//! [`Answer`]: what a simulated server answers, as data, with the way it is to be delivered.
+//! [`SimAnswer`]: what a simulated server answers, as data, with the way it is to be delivered.
 
 use serde_json::{Value, json};
 
@@ -17,7 +17,7 @@ pub enum Deliver {
 
 /// What a simulated server answers.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Answer {
+pub struct SimAnswer {
     /// The HTTP status.
     pub status: u16,
     /// Names in lower case.
@@ -32,28 +32,28 @@ pub struct Answer {
     pub pair: Option<u64>,
 }
 
-impl Answer {
+impl SimAnswer {
     /// A JSON body.
-    pub fn json(status: u16, body: &Value) -> Answer {
-        Answer::new(status, "application/json; charset=utf-8", body.to_string(), "ok")
+    pub fn json(status: u16, body: &Value) -> SimAnswer {
+        SimAnswer::new(status, "application/json; charset=utf-8", body.to_string(), "ok")
     }
 
     /// Bitrix24's error body; the description is often absent there, and so it may be here.
-    pub fn error(status: u16, code: &str, description: Option<&str>) -> Answer {
+    pub fn error(status: u16, code: &str, description: Option<&str>) -> SimAnswer {
         let mut body = json!({"error": code});
         if let Some(description) = description {
             body["error_description"] = description.into();
         }
-        Answer::json(status, &body).called(code)
+        SimAnswer::json(status, &body).called(code)
     }
 
     /// Plain text.
-    pub fn text(status: u16, body: &str) -> Answer {
-        Answer::new(status, "text/plain; charset=utf-8", body.to_owned(), &status.to_string())
+    pub fn text(status: u16, body: &str) -> SimAnswer {
+        SimAnswer::new(status, "text/plain; charset=utf-8", body.to_owned(), &status.to_string())
     }
 
     /// A small page; `content` is HTML already, `title` is not.
-    pub fn page(status: u16, title: &str, content: &str) -> Answer {
+    pub fn page(status: u16, title: &str, content: &str) -> SimAnswer {
         let title = escape(title);
         let body = format!(
             "<!doctype html>\n<html lang=\"en\"><head><meta charset=\"utf-8\"><title>{title}</title>\n\
@@ -62,45 +62,45 @@ impl Answer {
              button{{font:inherit;padding:.5em 1.5em}}code{{word-break:break-all}}</style></head>\n\
              <body><h1>{title}</h1>\n{content}\n</body></html>\n"
         );
-        Answer::new(status, "text/html; charset=utf-8", body, &status.to_string())
+        SimAnswer::new(status, "text/html; charset=utf-8", body, &status.to_string())
     }
 
     /// A redirect.
-    pub fn redirect(to: &str) -> Answer {
-        let mut answer = Answer::new(302, "text/html; charset=utf-8", String::new(), "redirect");
+    pub fn redirect(to: &str) -> SimAnswer {
+        let mut answer = SimAnswer::new(302, "text/html; charset=utf-8", String::new(), "redirect");
         answer.headers.push(("location".to_owned(), to.to_owned()));
         answer
     }
 
     /// The same under another word for the counters.
     #[must_use]
-    pub fn called(mut self, result: &str) -> Answer {
+    pub fn called(mut self, result: &str) -> SimAnswer {
         result.clone_into(&mut self.result);
         self
     }
 
     /// The same with one more header.
     #[must_use]
-    pub fn with_header(mut self, name: &str, value: &str) -> Answer {
+    pub fn with_header(mut self, name: &str, value: &str) -> SimAnswer {
         self.headers.push((name.to_owned(), value.to_owned()));
         self
     }
 
     /// The same, delivered in another way.
     #[must_use]
-    pub fn delivered(mut self, deliver: Deliver) -> Answer {
+    pub fn delivered(mut self, deliver: Deliver) -> SimAnswer {
         self.deliver = deliver;
         self
     }
 
     /// No answer: the connection is closed.
-    pub fn closed() -> Answer {
-        Answer::text(200, "").delivered(Deliver::Closed).called("close")
+    pub fn closed() -> SimAnswer {
+        SimAnswer::text(200, "").delivered(Deliver::Closed).called("close")
     }
 
     /// The same with a `Retry-After` of so many seconds; as a date, if it is given what time it is.
     #[must_use]
-    pub fn to_come_back(self, seconds: u32, now: Option<i64>) -> Answer {
+    pub fn to_come_back(self, seconds: u32, now: Option<i64>) -> SimAnswer {
         match now {
             Some(now) => {
                 let then = date(now + i64::from(seconds) * 1_000);
@@ -120,8 +120,8 @@ impl Answer {
         serde_json::from_str(&self.body).unwrap_or(Value::Null)
     }
 
-    fn new(status: u16, content_type: &str, body: String, result: &str) -> Answer {
-        Answer {
+    fn new(status: u16, content_type: &str, body: String, result: &str) -> SimAnswer {
+        SimAnswer {
             status,
             headers: vec![("content-type".to_owned(), content_type.to_owned())],
             body,
@@ -153,13 +153,13 @@ mod tests {
 
     #[test]
     fn an_error_has_the_recorded_shape() {
-        assert_eq!(Answer::error(400, "invalid_grant", None).body, r#"{"error":"invalid_grant"}"#);
-        let with = Answer::error(401, "NOT_INSTALLED", Some("Application not installed"));
+        assert_eq!(SimAnswer::error(400, "invalid_grant", None).body, r#"{"error":"invalid_grant"}"#);
+        let with = SimAnswer::error(401, "NOT_INSTALLED", Some("Application not installed"));
         assert_eq!(with.body, r#"{"error":"NOT_INSTALLED","error_description":"Application not installed"}"#);
     }
 
     #[test]
     fn a_page_escapes_its_title() {
-        assert!(!Answer::page(200, "<script>", "").body.contains("<script>"));
+        assert!(!SimAnswer::page(200, "<script>", "").body.contains("<script>"));
     }
 }

@@ -6,13 +6,13 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use serde::Serialize;
 use serde_json::{Map, Value, json};
 
-use crate::sim::answer::Answer;
+use crate::sim::answer::SimAnswer;
 use crate::sim::counts::Counts;
-use crate::sim::request::Request;
-use crate::sim::script::Script;
-use crate::sim::settings::{App, Settings};
-use crate::sim::tokens::{PairId, Standing, Tokens};
-use crate::sim::troubles::{self, Trouble, Troubles};
+use crate::sim::request::SimRequest;
+use crate::sim::script::TroubleScript;
+use crate::sim::settings::{BitrixSettings, SimApp};
+use crate::sim::tokens::{PairId, TokenStatus, Tokens};
+use crate::sim::troubles::{self, SimTrouble, Troubles};
 
 /// The most leads kept; the oldest go first.
 pub const LEADS_MAX: usize = 1_000;
@@ -37,9 +37,9 @@ pub struct BitrixConfig {
     /// For codes and tokens.
     pub seed: u64,
     /// The applications that are known from the start.
-    pub apps: Vec<App>,
+    pub apps: Vec<SimApp>,
     /// How it behaves at first.
-    pub settings: Settings,
+    pub settings: BitrixSettings,
 }
 
 /// A lead that was created.
@@ -56,7 +56,7 @@ pub struct Lead {
 /// The simulated portal and its token server.
 pub struct Bitrix {
     /// How it behaves.
-    pub settings: Settings,
+    pub settings: BitrixSettings,
     /// What is to go wrong.
     pub troubles: Troubles,
     /// What was asked, and how it went.
@@ -64,7 +64,7 @@ pub struct Bitrix {
     /// Codes and pairs.
     pub tokens: Tokens,
     config: BitrixConfig,
-    apps: BTreeMap<String, App>,
+    apps: BTreeMap<String, SimApp>,
     static_tokens: BTreeSet<String>,
     /// By application: what proves the portal's events to it.
     application_tokens: BTreeMap<String, String>,
@@ -76,7 +76,7 @@ pub struct Bitrix {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Access {
     /// From the token server.
-    Chain(Standing),
+    Chain(TokenStatus),
     /// Long-lived, issued by the portal itself.
     Static,
 }
@@ -122,7 +122,7 @@ impl Bitrix {
 
     /// Whether an access token works at `now`: one of a pair, or a long-lived one.
     pub fn is_valid(&self, access: &str, now: i64) -> bool {
-        matches!(self.access(access, now), Access::Static | Access::Chain(Standing::Live))
+        matches!(self.access(access, now), Access::Static | Access::Chain(TokenStatus::Live))
     }
 
     /// Where an access token stands.
@@ -134,12 +134,12 @@ impl Bitrix {
     }
 
     /// The application `client_id`.
-    pub fn app(&self, client_id: &str) -> Option<&App> {
+    pub fn app(&self, client_id: &str) -> Option<&SimApp> {
         self.apps.get(client_id)
     }
 
     /// Adds an application, or puts it in the place of the one with its id (a new secret, say).
-    pub fn add_app(&mut self, app: App) -> Result<(), String> {
+    pub fn add_app(&mut self, app: SimApp) -> Result<(), String> {
         let app = app.checked()?;
         if self.apps.len() >= APPS_MAX && !self.apps.contains_key(&app.client_id) {
             return Err(format!("there are at most {APPS_MAX} apps"));
@@ -216,15 +216,15 @@ impl Bitrix {
     }
 
     /// What stands in the way of giving tokens out, if anything.
-    pub fn obstacle(&self) -> Option<Trouble> {
+    pub fn obstacle(&self) -> Option<SimTrouble> {
         let settings = &self.settings;
         if !settings.installed {
-            return Some(Trouble::NotInstalled);
+            return Some(SimTrouble::NotInstalled);
         }
         if !settings.paid {
-            return Some(Trouble::PaymentRequired);
+            return Some(SimTrouble::PaymentRequired);
         }
-        (!settings.user_allowed).then_some(Trouble::UserAccessError)
+        (!settings.user_allowed).then_some(SimTrouble::UserAccessError)
     }
 
     /// Everything a person may see; no secret, no token, no code.
@@ -258,10 +258,10 @@ impl Bitrix {
 /// Answers with `honest`, disturbed by the plan that is due at the place that `script` picks.
 pub fn answer_through(
     bitrix: &mut Bitrix,
-    script: fn(&mut Troubles) -> &mut Script<Trouble>,
-    request: &Request,
-    honest: impl FnOnce(&mut Bitrix) -> Answer,
-) -> Answer {
+    script: fn(&mut Troubles) -> &mut TroubleScript<SimTrouble>,
+    request: &SimRequest,
+    honest: impl FnOnce(&mut Bitrix) -> SimAnswer,
+) -> SimAnswer {
     let Some(plan) = script(&mut bitrix.troubles).take() else {
         return honest(bitrix);
     };
@@ -276,7 +276,7 @@ pub fn answer_through(
 }
 
 /// The same path and query on another host.
-pub fn target(base: &str, request: &Request) -> String {
+pub fn target(base: &str, request: &SimRequest) -> String {
     match request.query.as_str() {
         "" => format!("{base}{}", request.path),
         query => format!("{base}{}?{query}", request.path),
@@ -290,6 +290,6 @@ pub fn host_of(url: &str) -> &str {
 }
 
 /// A body that cannot be read.
-pub fn bad_body() -> Answer {
-    Answer::error(400, "INVALID_REQUEST", Some("The request body cannot be read."))
+pub fn bad_body() -> SimAnswer {
+    SimAnswer::error(400, "INVALID_REQUEST", Some("The request body cannot be read."))
 }

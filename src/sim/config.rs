@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use crate::sim::notifiers::Keys;
-use crate::sim::settings::{App, Settings};
+use crate::sim::settings::{BitrixSettings, SimApp};
 use crate::sim::shared::NowMs;
 
 /// The application that is known from the start.
@@ -26,9 +26,9 @@ pub struct SimConfig {
     /// The same seed, the same codes and tokens.
     pub seed: u64,
     /// The applications that are known from the start.
-    pub apps: Vec<App>,
+    pub apps: Vec<SimApp>,
     /// How Bitrix24 behaves at first.
-    pub settings: Settings,
+    pub settings: BitrixSettings,
     /// What the providers accept.
     pub keys: Keys,
     /// Whose time it is.
@@ -37,7 +37,7 @@ pub struct SimConfig {
 
 impl Default for SimConfig {
     fn default() -> SimConfig {
-        let app = App {
+        let app = SimApp {
             client_id: DEMO_CLIENT_ID.to_owned(),
             client_secret: DEMO_CLIENT_SECRET.to_owned(),
             redirect_url: "http://127.0.0.1:7700/oauth/callback".to_owned(),
@@ -50,7 +50,7 @@ impl Default for SimConfig {
             smtp_port: 0,
             seed: 1,
             apps: vec![app],
-            settings: Settings::default(),
+            settings: BitrixSettings::default(),
             keys: Keys::default(),
             now: Arc::new(system_now_ms),
         }

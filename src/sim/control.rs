@@ -27,8 +27,8 @@ use crate::sim::messagebird::Messagebird;
 use crate::sim::notifiers::{MailDoor, Notifiers};
 use crate::sim::oauth2::Provider;
 use crate::sim::poster;
-use crate::sim::script::{Script, plans};
-use crate::sim::settings::App;
+use crate::sim::script::{TroubleScript, plans};
+use crate::sim::settings::SimApp;
 use crate::sim::shared::Shared;
 use crate::sim::telegram::Telegram;
 use crate::sim::troubles::Troubles;
@@ -129,7 +129,7 @@ fn object(body: &[u8]) -> Result<Map<String, Value>, String> {
 /// `renew_elsewhere` with an app whose pair somebody else renews.
 pub fn put_bitrix(bitrix: &mut Bitrix, mut wish: Map<String, Value>, now: i64) -> Result<(), String> {
     let fail = wish.shift_remove("fail");
-    let app = taken(&mut wish, "app")?.map(App::checked).transpose()?;
+    let app = taken(&mut wish, "app")?.map(SimApp::checked).transpose()?;
     let remove_app: Option<String> = taken(&mut wish, "remove_app")?;
     let allow_static: Option<String> = taken(&mut wish, "allow_static")?;
     let revoke_static: Option<String> = taken(&mut wish, "revoke_static")?;
@@ -277,7 +277,7 @@ pub fn put_smtp(door: &mut MailDoor, mut wish: Map<String, Value>) -> Result<(),
     Ok(())
 }
 
-fn set_fail<T>(script: &mut Script<T>, wish: &mut Map<String, Value>) -> Result<(), String>
+fn set_fail<T>(script: &mut TroubleScript<T>, wish: &mut Map<String, Value>) -> Result<(), String>
 where
     T: Clone + DeserializeOwned,
 {
@@ -317,9 +317,9 @@ mod tests {
     use super::*;
     use crate::sim::bitrix::BitrixConfig;
     use crate::sim::script::Plan;
-    use crate::sim::settings::Settings;
+    use crate::sim::settings::BitrixSettings;
     use crate::sim::telegram::TelegramTrouble;
-    use crate::sim::troubles::Trouble;
+    use crate::sim::troubles::SimTrouble;
 
     fn bitrix() -> Bitrix {
         Bitrix::new(BitrixConfig {
@@ -329,7 +329,7 @@ mod tests {
             user_id: 1,
             seed: 1,
             apps: Vec::new(),
-            settings: Settings::default(),
+            settings: BitrixSettings::default(),
         })
     }
 
@@ -348,7 +348,7 @@ mod tests {
         });
         put_bitrix(&mut bitrix, map(&wish), 0).unwrap();
         assert_eq!(bitrix.settings.access_life_s, 20);
-        assert_eq!(bitrix.troubles.token.take(), Some(Plan::times(Trouble::InvalidGrant, 2)));
+        assert_eq!(bitrix.troubles.token.take(), Some(Plan::times(SimTrouble::InvalidGrant, 2)));
         assert!(bitrix.app("a").is_some() && bitrix.is_valid("t", 0));
         put_bitrix(&mut bitrix, map(&json!({"fail": null, "revoke_static": "t"})), 0).unwrap();
         assert!(bitrix.troubles.token.take().is_none() && !bitrix.is_valid("t", 0));
@@ -380,7 +380,7 @@ mod tests {
             json!({"access_life_s": 20, "surprise": true}),
         ] {
             assert!(put_bitrix(&mut bitrix, map(&bad), 0).is_err(), "{bad}");
-            assert_eq!(bitrix.settings, Settings::default());
+            assert_eq!(bitrix.settings, BitrixSettings::default());
         }
     }
 

@@ -1,4 +1,4 @@
-//! From HTTP to data and back: an axum request becomes a [`Request`], an [`Answer`] is delivered the way it
+//! From HTTP to data and back: an axum request becomes a [`Request`], an [`SimAnswer`] is delivered the way it
 //! says.
 
 use std::convert::Infallible;
@@ -10,8 +10,8 @@ use axum::response::{IntoResponse, Response};
 use futures::stream;
 use tokio::time::Instant;
 
-use crate::sim::answer::{Answer, Deliver};
-use crate::sim::request::Request;
+use crate::sim::answer::{Deliver, SimAnswer};
+use crate::sim::request::SimRequest;
 use crate::sim::shared::Shared;
 use crate::sim::tokens::PairId;
 
@@ -32,14 +32,14 @@ const ENDLESS_REST: Duration = Duration::from_millis(5);
 pub struct Vanish;
 
 /// The request as data, or why it cannot be taken.
-pub async fn received(request: axum::extract::Request) -> Result<Request, Response> {
+pub async fn received(request: axum::extract::Request) -> Result<SimRequest, Response> {
     let (head, body) = request.into_parts();
     let body = match tokio::time::timeout(BODY_TIMEOUT, to_bytes(body, BODY_BYTES_MAX)).await {
         Ok(Ok(body)) => body.to_vec(),
         Ok(Err(_)) => return Err(StatusCode::PAYLOAD_TOO_LARGE.into_response()),
         Err(_) => return Err(StatusCode::REQUEST_TIMEOUT.into_response()),
     };
-    Ok(Request {
+    Ok(SimRequest {
         method: head.method.as_str().to_owned(),
         path: head.uri.path().to_owned(),
         query: head.uri.query().unwrap_or_default().to_owned(),
@@ -60,7 +60,7 @@ pub fn text(headers: &HeaderMap, name: &str) -> String {
 
 /// Delivers an answer. A client that leaves before a late one has lost it, and the token pair in it.
 #[expect(clippy::disallowed_methods, reason = "being slow is what is asked for")]
-pub async fn deliver(answer: Answer, shared: &Shared) -> Response {
+pub async fn deliver(answer: SimAnswer, shared: &Shared) -> Response {
     match answer.deliver {
         Deliver::Whole => whole(answer),
         Deliver::After(ms) => {
@@ -78,7 +78,7 @@ pub async fn deliver(answer: Answer, shared: &Shared) -> Response {
     }
 }
 
-fn whole(answer: Answer) -> Response {
+fn whole(answer: SimAnswer) -> Response {
     let status = StatusCode::from_u16(answer.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
     let mut response = (status, answer.body).into_response();
     for (name, value) in &answer.headers {
@@ -92,7 +92,7 @@ fn whole(answer: Answer) -> Response {
 }
 
 #[expect(clippy::disallowed_methods, reason = "an endless answer drips")]
-fn endless(answer: Answer) -> Response {
+fn endless(answer: SimAnswer) -> Response {
     let started = Instant::now();
     let chunks = stream::unfold(0, move |sent: usize| async move {
         if sent >= ENDLESS_BYTES_MAX || started.elapsed() > ENDLESS_TIME_MAX {
@@ -103,7 +103,7 @@ fn endless(answer: Answer) -> Response {
         let sent = sent + chunk.len();
         Some((Ok::<_, Infallible>(chunk), sent))
     });
-    let mut response = whole(Answer { body: String::new(), ..answer });
+    let mut response = whole(SimAnswer { body: String::new(), ..answer });
     response.headers_mut().remove("content-length");
     *response.body_mut() = Body::from_stream(chunks);
     response

@@ -8,7 +8,7 @@ use crate::sim::bitrix::{Bitrix, host_of};
 /// An event, by its name in the control API.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Deserialize)]
 #[serde(rename_all = "lowercase")]
-pub enum Event {
+pub enum SimEvent {
     /// The application was installed.
     Install,
     /// It was removed.
@@ -16,13 +16,13 @@ pub enum Event {
 }
 
 /// Lets `event` happen to the application and gives the form that tells of it; none if it is not known.
-pub fn happen(bitrix: &mut Bitrix, event: Event, client_id: &str, now: i64) -> Option<String> {
+pub fn happen(bitrix: &mut Bitrix, event: SimEvent, client_id: &str, now: i64) -> Option<String> {
     let scope = bitrix.app(client_id)?.scope.clone();
-    let application_token = bitrix.application_token(client_id, event == Event::Install);
-    bitrix.settings.installed = event == Event::Install;
+    let application_token = bitrix.application_token(client_id, event == SimEvent::Install);
+    bitrix.settings.installed = event == SimEvent::Install;
     let portal = bitrix.portal_url().to_owned();
     let mut form = vec![
-        ("event", if event == Event::Install { "ONAPPINSTALL" } else { "ONAPPUNINSTALL" }.to_owned()),
+        ("event", if event == SimEvent::Install { "ONAPPINSTALL" } else { "ONAPPUNINSTALL" }.to_owned()),
         ("ts", now.div_euclid(1_000).to_string()),
         ("auth[domain]", host_of(&portal).to_owned()),
         ("auth[client_endpoint]", format!("{portal}/rest/")),
@@ -30,7 +30,7 @@ pub fn happen(bitrix: &mut Bitrix, event: Event, client_id: &str, now: i64) -> O
         ("auth[member_id]", bitrix.config().member_id.clone()),
         ("auth[application_token]", application_token),
     ];
-    if event == Event::Uninstall {
+    if event == SimEvent::Uninstall {
         form.push(("data[CLEAN]", "0".to_owned()));
         return Some(encoded(&form));
     }
@@ -60,13 +60,13 @@ fn encoded(form: &[(&str, String)]) -> String {
 mod tests {
     use super::*;
     use crate::sim::bitrix::BitrixConfig;
-    use crate::sim::request::Request;
-    use crate::sim::settings::{App, Settings};
+    use crate::sim::request::SimRequest;
+    use crate::sim::settings::{BitrixSettings, SimApp};
 
     const NOW: i64 = 1_728_409_697_000;
 
     fn bitrix() -> Bitrix {
-        let app = App {
+        let app = SimApp {
             client_id: "local.1".to_owned(),
             client_secret: "s3cret".to_owned(),
             redirect_url: String::new(),
@@ -79,16 +79,16 @@ mod tests {
             user_id: 1,
             seed: 1,
             apps: vec![app],
-            settings: Settings::default(),
+            settings: BitrixSettings::default(),
         })
     }
 
-    fn auth(bitrix: &mut Bitrix, event: Event) -> serde_json::Value {
+    fn auth(bitrix: &mut Bitrix, event: SimEvent) -> serde_json::Value {
         let body = happen(bitrix, event, "local.1", NOW).unwrap();
-        let request = Request {
+        let request = SimRequest {
             body: body.into_bytes(),
             content_type: "application/x-www-form-urlencoded".to_owned(),
-            ..Request::get("/")
+            ..SimRequest::get("/")
         };
         request.fields().unwrap().all["auth"].clone()
     }
@@ -96,14 +96,14 @@ mod tests {
     #[test]
     fn an_installation_brings_a_pair_and_a_removal_none() {
         let mut bitrix = bitrix();
-        let first = auth(&mut bitrix, Event::Install);
+        let first = auth(&mut bitrix, SimEvent::Install);
         assert!(bitrix.is_valid(first["access_token"].as_str().unwrap(), NOW));
         assert_eq!((&first["domain"], &first["expires_in"]), (&"portal.test".into(), &"3600".into()));
-        let removed = auth(&mut bitrix, Event::Uninstall);
+        let removed = auth(&mut bitrix, SimEvent::Uninstall);
         assert_eq!(removed["application_token"], first["application_token"]);
         assert!(removed.get("refresh_token").is_none() && !bitrix.settings.installed);
-        let again = auth(&mut bitrix, Event::Install);
+        let again = auth(&mut bitrix, SimEvent::Install);
         assert_ne!(again["application_token"], first["application_token"], "a new installation, a new one");
-        assert_eq!(happen(&mut bitrix, Event::Install, "local.2", NOW), None);
+        assert_eq!(happen(&mut bitrix, SimEvent::Install, "local.2", NOW), None);
     }
 }

@@ -9,7 +9,7 @@ pub const MESSAGES_MAX: usize = 1_000;
 
 /// A message that was taken.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-pub struct Message {
+pub struct InboxMessage {
     /// As it stands after `via`, such as `telegram`.
     pub channel: String,
     /// From whom; empty for Telegram, where it is the bot.
@@ -27,13 +27,13 @@ pub struct Message {
 /// The messages that were taken.
 #[derive(Default)]
 pub struct Inbox {
-    messages: VecDeque<Message>,
+    messages: VecDeque<InboxMessage>,
     taken: u64,
 }
 
 impl Inbox {
     /// Takes one message.
-    pub fn add(&mut self, message: Message) {
+    pub fn add(&mut self, message: InboxMessage) {
         if self.messages.len() == MESSAGES_MAX {
             self.messages.pop_front();
         }
@@ -42,12 +42,12 @@ impl Inbox {
     }
 
     /// Those still kept, oldest first.
-    pub fn all(&self) -> Vec<Message> {
+    pub fn all(&self) -> Vec<InboxMessage> {
         self.messages.iter().cloned().collect()
     }
 
     /// The newest.
-    pub fn last(&self) -> Option<&Message> {
+    pub fn last(&self) -> Option<&InboxMessage> {
         self.messages.back()
     }
 
@@ -67,7 +67,7 @@ mod tests {
         for at in 0..1_005 {
             let text = String::new;
             let channel = "smtp".to_owned();
-            inbox.add(Message { channel, from: text(), to: text(), subject: text(), text: text(), at });
+            inbox.add(InboxMessage { channel, from: text(), to: text(), subject: text(), text: text(), at });
         }
         assert_eq!((inbox.all().len(), inbox.all()[0].at, inbox.taken()), (MESSAGES_MAX, 5, 1_005));
     }

@@ -9,7 +9,7 @@ const DEPTH_MAX: usize = 8;
 
 /// What a mail says.
 #[derive(Debug, Default, PartialEq, Eq)]
-pub struct Mail {
+pub struct ReceivedMail {
     /// The header.
     pub from: String,
     /// The header.
@@ -21,11 +21,16 @@ pub struct Mail {
 }
 
 /// Reads a mail. Whatever cannot be read stays as it is.
-pub fn read(raw: &str) -> Mail {
+pub fn read(raw: &str) -> ReceivedMail {
     let raw = raw.replace("\r\n", "\n");
     let (head, body) = split(&raw);
     let header = |name: &str| words(&find(&head, name));
-    Mail { from: header("from"), to: header("to"), subject: header("subject"), text: text(&head, body, 0) }
+    ReceivedMail {
+        from: header("from"),
+        to: header("to"),
+        subject: header("subject"),
+        text: text(&head, body, 0),
+    }
 }
 
 /// The headers, unfolded, and the body.
@@ -158,7 +163,7 @@ mod tests {
     fn a_plain_mail_is_read() {
         let raw = "From: Belt <a@b>\r\nTo: c@d\r\nSubject: one\r\n two\r\n\r\nHi\r\nthere\r\n";
         let expected = ["Belt <a@b>", "c@d", "one two", "Hi\nthere"].map(ToOwned::to_owned);
-        let Mail { from, to, subject, text } = read(raw);
+        let ReceivedMail { from, to, subject, text } = read(raw);
         assert_eq!([from, to, subject, text], expected);
     }
 

@@ -4,10 +4,10 @@
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
-use crate::sim::answer::{Answer, Deliver};
-use crate::sim::inbox::Message;
-use crate::sim::request::Request;
-use crate::sim::script::Script;
+use crate::sim::answer::{Deliver, SimAnswer};
+use crate::sim::inbox::InboxMessage;
+use crate::sim::request::SimRequest;
+use crate::sim::script::TroubleScript;
 
 /// What goes wrong.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -53,7 +53,7 @@ pub struct Mandrill {
     /// The slugs of its templates.
     pub templates: Vec<String>,
     /// What is to go wrong.
-    pub script: Script<MandrillTrouble>,
+    pub script: TroubleScript<MandrillTrouble>,
     sent: u64,
 }
 
@@ -64,14 +64,14 @@ impl Mandrill {
     }
 
     /// What Mandrill answers, and the messages that it took. `call` is `send` or `send-template`.
-    pub fn answer(&mut self, call: &str, request: &Request, now: i64) -> (Answer, Vec<Message>) {
+    pub fn answer(&mut self, call: &str, request: &SimRequest, now: i64) -> (SimAnswer, Vec<InboxMessage>) {
         let Some(plan) = self.script.take() else {
             return self.honest(call, request, now, ("sent", "", ""));
         };
         let none = Vec::new();
         match plan.what {
             MandrillTrouble::InvalidKey => (unknown_key(), none),
-            MandrillTrouble::InvalidKey401 => (Answer { status: 401, ..unknown_key() }, none),
+            MandrillTrouble::InvalidKey401 => (SimAnswer { status: 401, ..unknown_key() }, none),
             MandrillTrouble::Validation => {
                 (failed(-2, "ValidationError", "Validation error: {\"message\"}"), none)
             }
@@ -79,7 +79,7 @@ impl Mandrill {
             MandrillTrouble::GeneralError => (failed(-99, "GeneralError", "An unknown error"), none),
             MandrillTrouble::ServiceUnavailable => (failed(-99, "ServiceUnavailable", "Unavailable"), none),
             MandrillTrouble::TooManyRequests => {
-                let answer = Answer { status: 429, ..failed(-99, "TooManyRequests", "Too many requests") };
+                let answer = SimAnswer { status: 429, ..failed(-99, "TooManyRequests", "Too many requests") };
                 (answer.to_come_back(plan.retry_after_s, None), none)
             }
             MandrillTrouble::Rejected => {
@@ -91,8 +91,8 @@ impl Mandrill {
                 (answer.called("invalid"), none)
             }
             MandrillTrouble::Queued => self.honest(call, request, now, ("queued", "", "sending-paused")),
-            MandrillTrouble::Html502 => (Answer::page(502, "502 Bad Gateway", "<hr>nginx"), none),
-            MandrillTrouble::Close => (Answer::closed(), none),
+            MandrillTrouble::Html502 => (SimAnswer::page(502, "502 Bad Gateway", "<hr>nginx"), none),
+            MandrillTrouble::Close => (SimAnswer::closed(), none),
             MandrillTrouble::Slow | MandrillTrouble::Lost => {
                 let (answer, messages) = self.honest(call, request, now, ("sent", "", ""));
                 let lost = plan.what == MandrillTrouble::Lost;
@@ -106,10 +106,10 @@ impl Mandrill {
     fn honest(
         &mut self,
         call: &str,
-        request: &Request,
+        request: &SimRequest,
         now: i64,
         state: (&str, &str, &str),
-    ) -> (Answer, Vec<Message>) {
+    ) -> (SimAnswer, Vec<InboxMessage>) {
         let mails = match self.checked(call, request) {
             Ok(mails) => mails,
             Err(refusal) => return (refusal, Vec::new()),
@@ -125,11 +125,11 @@ impl Mandrill {
                        "reject_reason": why(reject), "queued_reason": why(queued)})
             })
             .collect();
-        let taken = mails.into_iter().map(|it| Message { at: now, ..it }).collect();
-        (Answer::json(200, &Value::from(results)), taken)
+        let taken = mails.into_iter().map(|it| InboxMessage { at: now, ..it }).collect();
+        (SimAnswer::json(200, &Value::from(results)), taken)
     }
 
-    fn checked(&self, call: &str, request: &Request) -> Result<Vec<Message>, Answer> {
+    fn checked(&self, call: &str, request: &SimRequest) -> Result<Vec<InboxMessage>, SimAnswer> {
         let body: Value = serde_json::from_slice(&request.body).unwrap_or(Value::Null);
         let text = |at: &str| body.pointer(at).and_then(Value::as_str).unwrap_or_default().to_owned();
         let validation = |why: &str| failed(-2, "ValidationError", why);
@@ -154,7 +154,7 @@ impl Mandrill {
         if to.is_empty() {
             return Err(validation("Validation error: {\"message\":{\"to\":\"Please enter an array\"}}"));
         }
-        let mail = |to: &Value| Message {
+        let mail = |to: &Value| InboxMessage {
             channel: "mandrill".to_owned(),
             from: text("/message/from_email"),
             to: to["email"].as_str().unwrap_or_default().to_owned(),
@@ -166,13 +166,13 @@ impl Mandrill {
     }
 }
 
-fn unknown_key() -> Answer {
+fn unknown_key() -> SimAnswer {
     failed(-1, "Invalid_Key", "Invalid API key")
 }
 
-fn failed(code: i32, name: &str, message: &str) -> Answer {
+fn failed(code: i32, name: &str, message: &str) -> SimAnswer {
     let body = json!({"status": "error", "code": code, "name": name, "message": message});
-    Answer::json(500, &body).called(name)
+    SimAnswer::json(500, &body).called(name)
 }
 
 #[cfg(test)]
@@ -180,8 +180,8 @@ mod tests {
     use super::*;
     use crate::sim::script::Plan;
 
-    fn ask(mandrill: &mut Mandrill, call: &str, body: &Value) -> (Answer, Vec<Message>) {
-        mandrill.answer(call, &Request::json("/", body), 7)
+    fn ask(mandrill: &mut Mandrill, call: &str, body: &Value) -> (SimAnswer, Vec<InboxMessage>) {
+        mandrill.answer(call, &SimRequest::json("/", body), 7)
     }
 
     fn good() -> Value {

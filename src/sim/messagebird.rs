@@ -6,10 +6,10 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
-use crate::sim::answer::{Answer, Deliver};
-use crate::sim::inbox::Message;
-use crate::sim::request::Request;
-use crate::sim::script::Script;
+use crate::sim::answer::{Deliver, SimAnswer};
+use crate::sim::inbox::InboxMessage;
+use crate::sim::request::SimRequest;
+use crate::sim::script::TroubleScript;
 
 /// Classic's path.
 pub const CLASSIC: &str = "/messages";
@@ -58,10 +58,10 @@ pub struct Messagebird {
     /// The new key.
     pub v1_key: String,
     /// What is to go wrong.
-    pub script: Script<MessagebirdTrouble>,
+    pub script: TroubleScript<MessagebirdTrouble>,
     sent: u64,
     /// What v1 answered to which body, by `Idempotency-Key`.
-    kept: BTreeMap<String, (Vec<u8>, Answer)>,
+    kept: BTreeMap<String, (Vec<u8>, SimAnswer)>,
 }
 
 impl Messagebird {
@@ -72,7 +72,7 @@ impl Messagebird {
     }
 
     /// What MessageBird answers, and the messages that it took.
-    pub fn answer(&mut self, request: &Request, now: i64) -> (Answer, Vec<Message>) {
+    pub fn answer(&mut self, request: &SimRequest, now: i64) -> (SimAnswer, Vec<InboxMessage>) {
         let Some(plan) = self.script.take() else {
             return self.honest(request, now, "sent");
         };
@@ -91,7 +91,9 @@ impl Messagebird {
             }
             MessagebirdTrouble::InternalError if v1 => (typed(500, "internal_error", "Internal error"), none),
             MessagebirdTrouble::InternalError => (coded(422, &[(99, "Internal error", "")]), none),
-            MessagebirdTrouble::ServerError => (Answer::page(500, "500 Internal Server Error", "<hr>"), none),
+            MessagebirdTrouble::ServerError => {
+                (SimAnswer::page(500, "500 Internal Server Error", "<hr>"), none)
+            }
             MessagebirdTrouble::TooManyRequests | MessagebirdTrouble::TooManyRequestsDate => {
                 let answer = match v1 {
                     true => typed(429, "rate_limited", "Too many requests"),
@@ -104,7 +106,7 @@ impl Messagebird {
                 let (answer, _) = self.honest(request, now, "delivery_failed");
                 (answer.called("delivery_failed"), none)
             }
-            MessagebirdTrouble::Close => (Answer::closed(), none),
+            MessagebirdTrouble::Close => (SimAnswer::closed(), none),
             MessagebirdTrouble::Slow | MessagebirdTrouble::Lost => {
                 let (answer, messages) = self.honest(request, now, "sent");
                 let lost = plan.what == MessagebirdTrouble::Lost;
@@ -114,14 +116,14 @@ impl Messagebird {
         }
     }
 
-    fn honest(&mut self, request: &Request, now: i64, status: &str) -> (Answer, Vec<Message>) {
+    fn honest(&mut self, request: &SimRequest, now: i64, status: &str) -> (SimAnswer, Vec<InboxMessage>) {
         match request.path == V1 {
             true => self.v1(request, now, status),
             false => self.classic(request, now, status),
         }
     }
 
-    fn classic(&mut self, request: &Request, now: i64, status: &str) -> (Answer, Vec<Message>) {
+    fn classic(&mut self, request: &SimRequest, now: i64, status: &str) -> (SimAnswer, Vec<InboxMessage>) {
         let none = Vec::new();
         if request.method != "POST" {
             return (coded(405, &[(98, "API not found", "")]), none);
@@ -170,10 +172,10 @@ impl Messagebird {
             "recipients": {"totalCount": to.len(), "items": items},
         });
         let messages = to.into_iter().map(|to| message(&from, to, &text, now)).collect();
-        (Answer::json(201, &answer), messages)
+        (SimAnswer::json(201, &answer), messages)
     }
 
-    fn v1(&mut self, request: &Request, now: i64, status: &str) -> (Answer, Vec<Message>) {
+    fn v1(&mut self, request: &SimRequest, now: i64, status: &str) -> (SimAnswer, Vec<InboxMessage>) {
         let none = Vec::new();
         if request.user_agent.is_empty() {
             return (typed(403, "forbidden", "A User-Agent header is required"), none);
@@ -202,7 +204,8 @@ impl Messagebird {
         }
         self.sent += 1;
         let status = if status == "sent" { "queued" } else { "failed" };
-        let answer = Answer::json(200, &json!({"id": format!("sms_{:012x}", self.sent), "status": status}));
+        let answer =
+            SimAnswer::json(200, &json!({"id": format!("sms_{:012x}", self.sent), "status": status}));
         if self.kept.len() == KEPT_MAX {
             self.kept.pop_first();
         }
@@ -211,9 +214,9 @@ impl Messagebird {
     }
 }
 
-fn message(from: &str, to: String, text: &str, at: i64) -> Message {
+fn message(from: &str, to: String, text: &str, at: i64) -> InboxMessage {
     let (channel, subject) = ("messagebird".to_owned(), String::new());
-    Message { channel, from: from.to_owned(), to, subject, text: text.to_owned(), at }
+    InboxMessage { channel, from: from.to_owned(), to, subject, text: text.to_owned(), at }
 }
 
 fn is_phone(text: &str) -> bool {
@@ -227,7 +230,7 @@ fn is_sender(text: &str) -> bool {
     name || is_phone(text)
 }
 
-fn unauthorized(v1: bool, status: u16) -> Answer {
+fn unauthorized(v1: bool, status: u16) -> SimAnswer {
     match v1 {
         true => typed(status, "unauthorized", "The API key is not known"),
         false => coded(status, &[(2, "Request not allowed (incorrect access_key)", "access_key")]),
@@ -235,7 +238,7 @@ fn unauthorized(v1: bool, status: u16) -> Answer {
 }
 
 /// Classic's errors.
-fn coded(status: u16, errors: &[(u16, &str, &str)]) -> Answer {
+fn coded(status: u16, errors: &[(u16, &str, &str)]) -> SimAnswer {
     let errors: Vec<Value> = errors
         .iter()
         .map(|(code, description, parameter)| {
@@ -244,14 +247,14 @@ fn coded(status: u16, errors: &[(u16, &str, &str)]) -> Answer {
         })
         .collect();
     let called = errors[0]["code"].to_string();
-    Answer::json(status, &json!({"errors": errors})).called(&called)
+    SimAnswer::json(status, &json!({"errors": errors})).called(&called)
 }
 
 /// V1's error.
-fn typed(status: u16, kind: &str, message: &str) -> Answer {
+fn typed(status: u16, kind: &str, message: &str) -> SimAnswer {
     let doc = format!("https://bird.com/docs/errors#{kind}");
     let body = json!({"type": kind, "message": message, "doc_url": doc, "request_id": "req_simulated"});
-    Answer::json(status, &body).called(kind)
+    SimAnswer::json(status, &body).called(kind)
 }
 
 #[cfg(test)]
@@ -263,13 +266,13 @@ mod tests {
         Messagebird::new("live_k", "bird_live_k")
     }
 
-    fn classic(body: &Value) -> Request {
-        Request::json(CLASSIC, body).authorized("AccessKey live_k")
+    fn classic(body: &Value) -> SimRequest {
+        SimRequest::json(CLASSIC, body).authorized("AccessKey live_k")
     }
 
-    fn v1(key: &str, text: &str) -> Request {
+    fn v1(key: &str, text: &str) -> SimRequest {
         let body = json!({"from": "Belt", "to": "+31612345678", "text": text});
-        let mut request = Request::json(V1, &body).authorized("Bearer bird_live_k");
+        let mut request = SimRequest::json(V1, &body).authorized("Bearer bird_live_k");
         (request.user_agent, request.idempotency_key) = ("beltline".to_owned(), key.to_owned());
         request
     }
@@ -282,7 +285,7 @@ mod tests {
         assert_eq!((answer.status, messages.len()), (201, 2));
         let (answer, _) = account.answer(&classic(&json!({"originator": "a name too long"})), 0);
         assert_eq!((answer.status, answer.value()["errors"].as_array().unwrap().len()), (422, 3));
-        let (answer, _) = account.answer(&Request::json(CLASSIC, &good), 0);
+        let (answer, _) = account.answer(&SimRequest::json(CLASSIC, &good), 0);
         assert_eq!((answer.status, &answer.value()["errors"][0]["code"]), (401, &json!(2)));
     }
 
@@ -295,7 +298,10 @@ mod tests {
         assert_eq!((again.value(), messages.len()), (first.value(), 0));
         assert_eq!(account.answer(&v1("a", "other"), 2).0.status, 409);
         assert_eq!(account.answer(&v1("", "hi"), 3).0.status, 400);
-        assert_eq!(account.answer(&Request { user_agent: String::new(), ..v1("b", "hi") }, 4).0.status, 403);
+        assert_eq!(
+            account.answer(&SimRequest { user_agent: String::new(), ..v1("b", "hi") }, 4).0.status,
+            403
+        );
         assert_eq!(account.answer(&v1("c", "hi").authorized("Bearer live_k"), 5).0.status, 401);
     }
 

@@ -6,12 +6,12 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
-use crate::sim::answer::Answer;
-use crate::sim::inbox::{Inbox, Message};
+use crate::sim::answer::SimAnswer;
+use crate::sim::inbox::{Inbox, InboxMessage};
 use crate::sim::mandrill::Mandrill;
 use crate::sim::messagebird::{self, Messagebird};
-use crate::sim::request::Request;
-use crate::sim::script::Script;
+use crate::sim::request::SimRequest;
+use crate::sim::script::TroubleScript;
 use crate::sim::telegram::Telegram;
 use crate::sim::twilio::Twilio;
 use crate::sim::unisender::Unisender;
@@ -45,7 +45,7 @@ pub struct MailDoor {
     /// Mail is refused without a login.
     pub login_required: bool,
     /// What is to go wrong.
-    pub script: Script<MailTrouble>,
+    pub script: TroubleScript<MailTrouble>,
 }
 
 /// What the providers accept.
@@ -139,9 +139,9 @@ impl Notifiers {
     }
 
     /// What the providers' HTTP server answers.
-    pub fn answer(&mut self, request: &Request, now: i64) -> Answer {
+    pub fn answer(&mut self, request: &SimRequest, now: i64) -> SimAnswer {
         let Some((provider, answer, messages)) = self.asked(request, now) else {
-            return Answer::text(404, "Not Found");
+            return SimAnswer::text(404, "Not Found");
         };
         self.count(provider, &answer.result);
         for message in messages {
@@ -151,10 +151,15 @@ impl Notifiers {
     }
 
     /// Each provider has paths of its own, so one address serves all.
-    fn asked(&mut self, request: &Request, now: i64) -> Option<(&'static str, Answer, Vec<Message>)> {
+    fn asked(
+        &mut self,
+        request: &SimRequest,
+        now: i64,
+    ) -> Option<(&'static str, SimAnswer, Vec<InboxMessage>)> {
         let path = request.path.as_str();
         let between = |head: &str, tail: &str| path.strip_prefix(head)?.strip_suffix(tail);
-        let one = |(answer, message): (Answer, Option<Message>)| (answer, message.into_iter().collect());
+        let one =
+            |(answer, message): (SimAnswer, Option<InboxMessage>)| (answer, message.into_iter().collect());
         let (provider, (answer, messages)) = if let Some(call) = path.strip_prefix("/bot") {
             ("telegram", one(self.telegram.answer(call, request, now)))
         } else if let Some(account) = between("/2010-04-01/Accounts/", "/Messages.json") {
@@ -175,7 +180,7 @@ impl Notifiers {
     }
 
     /// The mail server took a message.
-    pub fn take_mail(&mut self, message: Message) {
+    pub fn take_mail(&mut self, message: InboxMessage) {
         self.count("smtp", "ok");
         self.inbox.add(message);
     }
@@ -215,11 +220,11 @@ mod tests {
     fn messages_of_all_providers_are_kept_together() {
         let mut notifiers = Notifiers::new(Keys::default());
         let path = format!("/bot{}/sendMessage", Keys::default().telegram_token);
-        let telegram = Request::json(&path, &json!({"chat_id": "@ops", "text": "one"}));
+        let telegram = SimRequest::json(&path, &json!({"chat_id": "@ops", "text": "one"}));
         assert_eq!(notifiers.answer(&telegram, 1).status, 200);
         let path = "/2010-04-01/Accounts/AC1/Messages.json";
-        assert_eq!(notifiers.answer(&Request::form(path, &[]), 2).status, 401);
-        assert_eq!(notifiers.answer(&Request::get("/else"), 3).status, 404);
+        assert_eq!(notifiers.answer(&SimRequest::form(path, &[]), 2).status, 401);
+        assert_eq!(notifiers.answer(&SimRequest::get("/else"), 3).status, 404);
         assert_eq!(notifiers.inbox.last().unwrap().to, "@ops");
         assert_eq!((notifiers.counted("telegram", "ok"), notifiers.counted("twilio", "20003")), (1, 1));
     }

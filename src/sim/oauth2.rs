@@ -14,13 +14,13 @@ use serde_json::{Map, Value, json};
 use sha2::{Digest, Sha256};
 use url::Url;
 
-use crate::sim::answer::Answer;
+use crate::sim::answer::SimAnswer;
 use crate::sim::chance::Chance;
 use crate::sim::counts::Counts;
 use crate::sim::habits::{ClientAuth, Habits};
-use crate::sim::request::{Fields, Request};
-use crate::sim::script::Script;
-use crate::sim::troubles::{self, Trouble};
+use crate::sim::request::{Fields, SimRequest};
+use crate::sim::script::TroubleScript;
+use crate::sim::troubles::{self, SimTrouble};
 
 /// Where its paths begin.
 pub const BASE: &str = "/oauth2/";
@@ -70,7 +70,7 @@ pub struct Provider {
     /// How it behaves.
     pub habits: Habits,
     /// What is to go wrong at the token endpoint.
-    pub script: Script<Trouble>,
+    pub script: TroubleScript<SimTrouble>,
     /// What was asked, and how it went.
     pub counts: Counts,
     /// Where codes may be sent; empty: anywhere.
@@ -92,7 +92,7 @@ impl Provider {
     pub fn new(habits: Habits, seed: u64) -> Provider {
         Provider {
             habits,
-            script: Script::default(),
+            script: TroubleScript::default(),
             counts: Counts::default(),
             redirect_uri: String::new(),
             chance: Chance::new(seed),
@@ -111,7 +111,7 @@ impl Provider {
     }
 
     /// What it answers; none if the path is not one of its own.
-    pub fn answer(&mut self, request: &Request, now: i64) -> Option<Answer> {
+    pub fn answer(&mut self, request: &SimRequest, now: i64) -> Option<SimAnswer> {
         let path = request.path.strip_prefix(BASE)?;
         let fields = request.fields().ok();
         if let Some(fields) = &fields {
@@ -122,7 +122,7 @@ impl Provider {
             ("authorize", Some(fields)) => ("authorize", self.authorize(fields, now)),
             ("token", _) => ("token", self.token_disturbed(request, fields.as_ref(), now)),
             ("me", _) => ("me", self.me(request, now)),
-            _ => ("other", Answer::text(404, "Not Found")),
+            _ => ("other", SimAnswer::text(404, "Not Found")),
         };
         let endpoint = match fields.as_ref().and_then(|it| it.text("grant_type")) {
             Some(grant) if endpoint == "token" && grant.len() < 64 => format!("token/{grant}"),
@@ -153,10 +153,11 @@ impl Provider {
     }
 
     /// RFC 6749, 4.1.1: what is wrong with the client or the address is shown here, all else goes back there.
-    fn authorize(&mut self, fields: &Fields, now: i64) -> Answer {
+    fn authorize(&mut self, fields: &Fields, now: i64) -> SimAnswer {
         let redirect = fields.text("redirect_uri").unwrap_or_default();
-        let page =
-            |why: &str| Answer::page(400, "Authorization error", &format!("<p>{why}</p>")).called("refused");
+        let page = |why: &str| {
+            SimAnswer::page(400, "Authorization error", &format!("<p>{why}</p>")).called("refused")
+        };
         if fields.text("client_id").as_deref() != Some(CLIENT_ID) {
             return page("This client is not known.");
         }
@@ -174,7 +175,7 @@ impl Provider {
             // Without one, nobody could tell whose answer this is.
             pairs.append_pair("state", &fields.text("state").unwrap_or_default());
         }
-        Answer::redirect(back.as_str()).called(said.as_ref().map_or_else(|it| it.0, |_| "ok"))
+        SimAnswer::redirect(back.as_str()).called(said.as_ref().map_or_else(|it| it.0, |_| "ok"))
     }
 
     fn code_for(
@@ -207,7 +208,7 @@ impl Provider {
         Ok(text)
     }
 
-    fn token_disturbed(&mut self, request: &Request, fields: Option<&Fields>, now: i64) -> Answer {
+    fn token_disturbed(&mut self, request: &SimRequest, fields: Option<&Fields>, now: i64) -> SimAnswer {
         let Some(plan) = self.script.take() else {
             return self.token(request, fields, now);
         };
@@ -215,18 +216,18 @@ impl Provider {
         troubles::disturbed(&plan, answer, "https://elsewhere.example/token")
     }
 
-    fn token(&mut self, request: &Request, fields: Option<&Fields>, now: i64) -> Answer {
+    fn token(&mut self, request: &SimRequest, fields: Option<&Fields>, now: i64) -> SimAnswer {
         match self.granted(request, fields, now) {
-            Ok(body) => Answer::json(200, &body).with_header("cache-control", "no-store"),
+            Ok(body) => SimAnswer::json(200, &body).with_header("cache-control", "no-store"),
             Err(Refused(status, error, why)) => {
                 let status = if self.habits.errors_under_200 { 200 } else { status };
-                let answer = Answer::error(status, error, Some(why));
+                let answer = SimAnswer::error(status, error, Some(why));
                 if status == 401 { answer.with_header("www-authenticate", "Basic") } else { answer }
             }
         }
     }
 
-    fn granted(&mut self, request: &Request, fields: Option<&Fields>, now: i64) -> Result<Value, Refused> {
+    fn granted(&mut self, request: &SimRequest, fields: Option<&Fields>, now: i64) -> Result<Value, Refused> {
         let form = request.content_type.starts_with("application/x-www-form-urlencoded");
         let (true, "POST", Some(fields)) = (form, request.method.as_str(), fields) else {
             return Err(Refused(400, "invalid_request", "a form, by POST"));
@@ -239,7 +240,7 @@ impl Provider {
         }
     }
 
-    fn client(&self, request: &Request, fields: &Fields) -> Result<(), Refused> {
+    fn client(&self, request: &SimRequest, fields: &Fields) -> Result<(), Refused> {
         let unknown = Refused(401, "invalid_client", "Client authentication failed");
         let (header, secret) = (!request.authorization.is_empty(), fields.filled("client_secret"));
         if header && secret.is_some() {
@@ -336,12 +337,12 @@ impl Provider {
         Value::Object(body)
     }
 
-    fn me(&self, request: &Request, now: i64) -> Answer {
+    fn me(&self, request: &SimRequest, now: i64) -> SimAnswer {
         match request.bearer() {
-            Some(token) if self.is_valid(token, now) => Answer::json(200, &json!({"name": "Ada"})),
-            Some(_) => Answer::error(401, "invalid_token", None)
+            Some(token) if self.is_valid(token, now) => SimAnswer::json(200, &json!({"name": "Ada"})),
+            Some(_) => SimAnswer::error(401, "invalid_token", None)
                 .with_header("www-authenticate", "Bearer error=\"invalid_token\""),
-            None => Answer::text(401, "").with_header("www-authenticate", "Bearer"),
+            None => SimAnswer::text(401, "").with_header("www-authenticate", "Bearer"),
         }
     }
 }
@@ -378,14 +379,14 @@ mod tests {
     const VERIFIER: &str = "dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk";
     const CHALLENGE: &str = "E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM";
 
-    fn link(more: &str) -> Request {
+    fn link(more: &str) -> SimRequest {
         let target = format!(
             "/oauth2/authorize?response_type=code&client_id={CLIENT_ID}&redirect_uri={BACK}&state=s{more}"
         );
-        Request::get(&target)
+        SimRequest::get(&target)
     }
 
-    fn back(provider: &mut Provider, request: &Request) -> BTreeMap<String, String> {
+    fn back(provider: &mut Provider, request: &SimRequest) -> BTreeMap<String, String> {
         let answer = provider.answer(request, NOW).unwrap();
         let url = Url::parse(answer.header("location").unwrap_or_else(|| panic!("{answer:?}"))).unwrap();
         url.query_pairs().into_owned().collect()
@@ -399,7 +400,7 @@ mod tests {
     fn ask(provider: &mut Provider, now: i64, form: &[(&str, &str)]) -> Value {
         let client = [("client_id", CLIENT_ID), ("client_secret", CLIENT_SECRET)];
         let form: Vec<(&str, &str)> = form.iter().chain(&client).copied().collect();
-        provider.answer(&Request::form("/oauth2/token", &form), now).unwrap().value()
+        provider.answer(&SimRequest::form("/oauth2/token", &form), now).unwrap().value()
     }
 
     fn exchange(provider: &mut Provider, code: &str, verifier: &str, now: i64) -> Value {
@@ -441,7 +442,8 @@ mod tests {
         provider.habits.refuses = true;
         assert_eq!(back(provider, &link(""))["error"], "access_denied");
         let stranger = link("").query.replace(CLIENT_ID, "stranger");
-        let answer = provider.answer(&Request::get(&format!("/oauth2/authorize?{stranger}")), NOW).unwrap();
+        let answer =
+            provider.answer(&SimRequest::get(&format!("/oauth2/authorize?{stranger}")), NOW).unwrap();
         assert_eq!((answer.status, answer.header("location")), (400, None));
     }
 
@@ -465,7 +467,7 @@ mod tests {
     fn a_client_shows_who_it_is_in_one_way_and_the_right_one() {
         let provider = &mut Provider::new(Habits::default(), 1);
         let encoded = STANDARD.encode(format!("{CLIENT_ID}:Simulated%3Asecret%2Fof%2Bthe%2520client"));
-        let with = |form: &[(&str, &str)]| Request::form("/oauth2/token", form);
+        let with = |form: &[(&str, &str)]| SimRequest::form("/oauth2/token", form);
         let basic = format!("Basic {encoded}");
         for (auth, request, error) in [
             (ClientAuth::Body, with(&[("client_id", CLIENT_ID)]), "invalid_client"),

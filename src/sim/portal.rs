@@ -6,12 +6,12 @@ use std::fmt::Write;
 use serde_json::{Value, json};
 use url::Url;
 
-use crate::sim::answer::{Answer, escape};
+use crate::sim::answer::{SimAnswer, escape};
 use crate::sim::bitrix::{Access, Bitrix, answer_through, bad_body, host_of, target};
-use crate::sim::request::{Fields, Request};
-use crate::sim::settings::App;
-use crate::sim::tokens::Standing;
-use crate::sim::troubles::{Trouble, error};
+use crate::sim::request::{Fields, SimRequest};
+use crate::sim::settings::SimApp;
+use crate::sim::tokens::TokenStatus;
+use crate::sim::troubles::{SimTrouble, error};
 
 /// What must not stand in a URL here.
 const SECRETS: [&str; 4] = ["client_secret", "refresh_token", "access_token", "auth"];
@@ -20,7 +20,7 @@ const SECRETS: [&str; 4] = ["client_secret", "refresh_token", "access_token", "a
 struct Method {
     name: &'static str,
     scopes: &'static [&'static str],
-    run: fn(&mut Bitrix, &Fields, i64) -> Answer,
+    run: fn(&mut Bitrix, &Fields, i64) -> SimAnswer,
 }
 
 const METHODS: [Method; 4] = [
@@ -31,7 +31,7 @@ const METHODS: [Method; 4] = [
 ];
 
 /// What the portal answers.
-pub fn answer(bitrix: &mut Bitrix, request: &Request, now: i64) -> Answer {
+pub fn answer(bitrix: &mut Bitrix, request: &SimRequest, now: i64) -> SimAnswer {
     let fields = request.fields();
     if let Ok(fields) = &fields {
         bitrix.counts.url_secrets += u64::from(fields.any_in_url(&SECRETS));
@@ -40,7 +40,7 @@ pub fn answer(bitrix: &mut Bitrix, request: &Request, now: i64) -> Answer {
     let (endpoint, answer) = match &fields {
         Err(_) => ("portal/other".to_owned(), bad_body()),
         Ok(_) if has_moved(bitrix, request) => {
-            ("portal/moved".to_owned(), Answer::redirect(&target(bitrix.portal_url(), request)))
+            ("portal/moved".to_owned(), SimAnswer::redirect(&target(bitrix.portal_url(), request)))
         }
         Ok(fields) if request.path == "/oauth/authorize/" => {
             let page = |bitrix: &mut Bitrix| authorize(bitrix, fields, now);
@@ -49,7 +49,7 @@ pub fn answer(bitrix: &mut Bitrix, request: &Request, now: i64) -> Answer {
         }
         Ok(fields) => match request.path.strip_prefix("/rest/") {
             Some(name) => rest(bitrix, request, fields, name, now),
-            None => ("portal/other".to_owned(), Answer::page(404, "404 Not Found", "<hr>nginx")),
+            None => ("portal/other".to_owned(), SimAnswer::page(404, "404 Not Found", "<hr>nginx")),
         },
     };
     bitrix.counts.add(&endpoint, &answer.result);
@@ -58,14 +58,14 @@ pub fn answer(bitrix: &mut Bitrix, request: &Request, now: i64) -> Answer {
 
 /// A renamed portal answers on its new host alone. A request without a `Host` is taken as sent to the old
 /// one.
-fn has_moved(bitrix: &Bitrix, request: &Request) -> bool {
+fn has_moved(bitrix: &Bitrix, request: &SimRequest) -> bool {
     bitrix.settings.renamed_to.is_some() && !request.host.eq_ignore_ascii_case(host_of(bitrix.portal_url()))
 }
 
 /// Whatever goes wrong here is shown on the portal's own page: no redirect, no error parameters.
-fn authorize(bitrix: &mut Bitrix, fields: &Fields, now: i64) -> Answer {
+fn authorize(bitrix: &mut Bitrix, fields: &Fields, now: i64) -> SimAnswer {
     let refused = |status, why: &str| {
-        Answer::page(status, "Authorization error", &format!("<p>{why}</p>")).called("refused")
+        SimAnswer::page(status, "Authorization error", &format!("<p>{why}</p>")).called("refused")
     };
     let client_id = fields.text("client_id").unwrap_or_default();
     let Some(app) = bitrix.app(&client_id).cloned() else {
@@ -95,11 +95,11 @@ fn authorize(bitrix: &mut Bitrix, fields: &Fields, now: i64) -> Answer {
         .append_pair("member_id", &config.member_id)
         .append_pair("scope", &app.scope)
         .append_pair("server_domain", host_of(&config.token_url));
-    Answer::redirect(url.as_str()).called("ok")
+    SimAnswer::redirect(url.as_str()).called("ok")
 }
 
 /// Asks the person at the browser.
-fn question(bitrix: &Bitrix, app: &App, state: &str) -> Answer {
+fn question(bitrix: &Bitrix, app: &SimApp, state: &str) -> SimAnswer {
     let mut content = format!(
         "<p>The application <code>{}</code> asks for access to <b>{}</b>.</p>\n<p>Scope: {}</p>\n",
         escape(&app.client_id),
@@ -118,24 +118,30 @@ fn question(bitrix: &Bitrix, app: &App, state: &str) -> Answer {
             escape(state),
         );
     }
-    Answer::page(200, "Simulated Bitrix24", &content).called("asked")
+    SimAnswer::page(200, "Simulated Bitrix24", &content).called("asked")
 }
 
 /// An application without a redirect address: the code is there to be copied.
-fn hand_copied(code: &str) -> Answer {
+fn hand_copied(code: &str) -> SimAnswer {
     let content = format!("<p>Copy this code within 30 seconds:</p><p><code>{code}</code></p>");
-    Answer::page(200, "Simulated Bitrix24", &content).called("ok")
+    SimAnswer::page(200, "Simulated Bitrix24", &content).called("ok")
 }
 
-fn rest(bitrix: &mut Bitrix, request: &Request, fields: &Fields, name: &str, now: i64) -> (String, Answer) {
+fn rest(
+    bitrix: &mut Bitrix,
+    request: &SimRequest,
+    fields: &Fields,
+    name: &str,
+    now: i64,
+) -> (String, SimAnswer) {
     let name = name.strip_suffix(".json").unwrap_or(name);
     let method = METHODS.iter().find(|it| it.name == name);
     // Unknown names share one counter, so that guessing does not make it grow.
     let endpoint = format!("rest/{}", method.map_or("other", |it| it.name));
     let run = |bitrix: &mut Bitrix| match method {
-        None => Answer::error(404, "ERROR_METHOD_NOT_FOUND", Some("Method not found!")),
+        None => SimAnswer::error(404, "ERROR_METHOD_NOT_FOUND", Some("Method not found!")),
         Some(_) if !matches!(request.method.as_str(), "GET" | "POST") => {
-            Answer::text(405, "Method Not Allowed").with_header("allow", "GET, POST")
+            SimAnswer::text(405, "Method Not Allowed").with_header("allow", "GET, POST")
         }
         Some(method) => match checked(bitrix, request, fields, method, now) {
             Some(refusal) => refusal,
@@ -146,44 +152,50 @@ fn rest(bitrix: &mut Bitrix, request: &Request, fields: &Fields, name: &str, now
 }
 
 /// Why the caller may not, if it may not.
-fn checked(bitrix: &Bitrix, request: &Request, fields: &Fields, method: &Method, now: i64) -> Option<Answer> {
+fn checked(
+    bitrix: &Bitrix,
+    request: &SimRequest,
+    fields: &Fields,
+    method: &Method,
+    now: i64,
+) -> Option<SimAnswer> {
     let bearer = request.bearer().map(ToOwned::to_owned);
     let given = fields.filled("auth").or_else(|| fields.filled("access_token")).or(bearer);
     let Some(token) = given.filter(|it| !it.is_empty()) else {
-        return Some(error(Trouble::NoAuthFound));
+        return Some(error(SimTrouble::NoAuthFound));
     };
     let settings = &bitrix.settings;
     match bitrix.access(&token, now) {
         Access::Static => return None,
-        Access::Chain(Standing::Expired) => return Some(error(Trouble::ExpiredToken)),
-        Access::Chain(Standing::Unknown) => return Some(error(Trouble::InvalidToken)),
-        Access::Chain(Standing::Live) => {}
+        Access::Chain(TokenStatus::Expired) => return Some(error(SimTrouble::ExpiredToken)),
+        Access::Chain(TokenStatus::Unknown) => return Some(error(SimTrouble::InvalidToken)),
+        Access::Chain(TokenStatus::Live) => {}
     }
     let app = bitrix.tokens.by_access(&token).and_then(|it| bitrix.app(&it.client_id));
     let Some(app) = app else {
-        return Some(error(Trouble::ApplicationNotFound));
+        return Some(error(SimTrouble::ApplicationNotFound));
     };
     if !settings.installed {
-        return Some(error(Trouble::ErrorOauth));
+        return Some(error(SimTrouble::ErrorOauth));
     }
     if !settings.paid {
         let why = Some("Subscription has been ended");
-        return Some(Answer::error(401, "PAYMENT_REQUIRED", why));
+        return Some(SimAnswer::error(401, "PAYMENT_REQUIRED", why));
     }
     if !settings.user_active {
-        return Some(error(Trouble::AuthorizationError));
+        return Some(error(SimTrouble::AuthorizationError));
     }
     if !settings.user_allowed {
-        return Some(error(Trouble::UserAccessError));
+        return Some(error(SimTrouble::UserAccessError));
     }
-    (!app.may(method.scopes)).then(|| error(Trouble::InsufficientScope))
+    (!app.may(method.scopes)).then(|| error(SimTrouble::InsufficientScope))
 }
 
-fn result(result: &Value, now: i64) -> Answer {
+fn result(result: &Value, now: i64) -> SimAnswer {
     let date = jiff::Timestamp::from_millisecond(now).unwrap_or_default();
     let date = date.strftime("%Y-%m-%dT%H:%M:%S+00:00").to_string();
     let seconds = Value::from(now.div_euclid(1_000));
-    Answer::json(
+    SimAnswer::json(
         200,
         &json!({"result": result, "time": {
             "start": seconds,
@@ -198,7 +210,7 @@ fn result(result: &Value, now: i64) -> Answer {
     )
 }
 
-fn profile(bitrix: &mut Bitrix, _: &Fields, now: i64) -> Answer {
+fn profile(bitrix: &mut Bitrix, _: &Fields, now: i64) -> SimAnswer {
     let id = bitrix.config().user_id.to_string();
     let profile = json!({
         "ID": id, "ADMIN": true, "NAME": "Ada", "LAST_NAME": "Demo",
@@ -207,7 +219,7 @@ fn profile(bitrix: &mut Bitrix, _: &Fields, now: i64) -> Answer {
     result(&profile, now)
 }
 
-fn user_current(bitrix: &mut Bitrix, _: &Fields, now: i64) -> Answer {
+fn user_current(bitrix: &mut Bitrix, _: &Fields, now: i64) -> SimAnswer {
     let id = bitrix.config().user_id.to_string();
     let user = json!({
         "ID": id, "ACTIVE": true, "NAME": "Ada", "LAST_NAME": "Demo",
@@ -216,7 +228,7 @@ fn user_current(bitrix: &mut Bitrix, _: &Fields, now: i64) -> Answer {
     result(&user, now)
 }
 
-fn app_info(_: &mut Bitrix, _: &Fields, now: i64) -> Answer {
+fn app_info(_: &mut Bitrix, _: &Fields, now: i64) -> SimAnswer {
     let info = json!({
         "ID": 5, "CODE": "beltline", "VERSION": 1, "STATUS": "L", "INSTALLED": true,
         "PAYMENT_EXPIRED": "N", "DAYS": null, "LANGUAGE_ID": "en", "LICENSE": "en_free",
@@ -224,7 +236,7 @@ fn app_info(_: &mut Bitrix, _: &Fields, now: i64) -> Answer {
     result(&info, now)
 }
 
-fn crm_lead_add(bitrix: &mut Bitrix, fields: &Fields, now: i64) -> Answer {
+fn crm_lead_add(bitrix: &mut Bitrix, fields: &Fields, now: i64) -> SimAnswer {
     match fields.all.get("fields") {
         Some(Value::Object(lead)) => {
             let id = bitrix.add_lead(lead.clone(), now);
@@ -232,7 +244,7 @@ fn crm_lead_add(bitrix: &mut Bitrix, fields: &Fields, now: i64) -> Answer {
         }
         // So it is there: an empty code.
         Some(_) | None => {
-            Answer::error(400, "", Some("Parameter 'fields' must be array.")).called("bad_fields")
+            SimAnswer::error(400, "", Some("Parameter 'fields' must be array.")).called("bad_fields")
         }
     }
 }
@@ -243,12 +255,12 @@ mod tests {
 
     use super::*;
     use crate::sim::bitrix::BitrixConfig;
-    use crate::sim::settings::Settings;
+    use crate::sim::settings::BitrixSettings;
 
     const NOW: i64 = 1_728_409_697_000;
 
     fn bitrix(scope: &str) -> Bitrix {
-        let app = App {
+        let app = SimApp {
             client_id: "local.1".to_owned(),
             client_secret: "s3cret".to_owned(),
             redirect_url: "http://app.test/oauth/callback?kept=1".to_owned(),
@@ -261,7 +273,7 @@ mod tests {
             user_id: 1,
             seed: 1,
             apps: vec![app],
-            settings: Settings::default(),
+            settings: BitrixSettings::default(),
         })
     }
 
@@ -272,8 +284,8 @@ mod tests {
         bitrix.tokens.pair(id).unwrap().access.clone()
     }
 
-    fn get(bitrix: &mut Bitrix, target: &str, now: i64) -> Answer {
-        answer(bitrix, &Request::get(target), now)
+    fn get(bitrix: &mut Bitrix, target: &str, now: i64) -> SimAnswer {
+        answer(bitrix, &SimRequest::get(target), now)
     }
 
     #[test]
@@ -317,7 +329,7 @@ mod tests {
     fn only_a_live_token_is_taken() {
         let mut bitrix = bitrix("crm,user");
         let token = token(&mut bitrix);
-        let error = |answer: &Answer| {
+        let error = |answer: &SimAnswer| {
             (answer.status, answer.value()["error"].as_str().unwrap_or_default().to_owned())
         };
         let with = |status: u16, code: &str| (status, code.to_owned());
@@ -335,10 +347,10 @@ mod tests {
         let mut bitrix = bitrix("crm,user");
         let token = token(&mut bitrix);
         for request in [
-            Request::get("/rest/user.current.json").authorized(&format!("Bearer {token}")),
-            Request::form("/rest/user.current", &[("auth", &token)]),
-            Request::form("/rest/user.current", &[("access_token", &token)]),
-            Request::json("/rest/user.current", &json!({"auth": token})),
+            SimRequest::get("/rest/user.current.json").authorized(&format!("Bearer {token}")),
+            SimRequest::form("/rest/user.current", &[("auth", &token)]),
+            SimRequest::form("/rest/user.current", &[("access_token", &token)]),
+            SimRequest::json("/rest/user.current", &json!({"auth": token})),
         ] {
             assert_eq!(answer(&mut bitrix, &request, NOW).status, 200);
         }
@@ -351,14 +363,14 @@ mod tests {
         let mut bitrix = bitrix("user");
         let weak = token(&mut bitrix);
         let add = |token: &str| {
-            Request::json("/rest/crm.lead.add", &json!({"auth": token, "fields": {"TITLE": "Hi"}}))
+            SimRequest::json("/rest/crm.lead.add", &json!({"auth": token, "fields": {"TITLE": "Hi"}}))
         };
         assert_eq!(answer(&mut bitrix, &add(&weak), NOW).result, "insufficient_scope");
         bitrix = self::bitrix("crm");
         let token = token(&mut bitrix);
         assert_eq!(answer(&mut bitrix, &add(&token), NOW).value()["result"], 1);
         assert_eq!(bitrix.leads()[0].fields["TITLE"], "Hi");
-        let empty = Request::json("/rest/crm.lead.add", &json!({"auth": token}));
+        let empty = SimRequest::json("/rest/crm.lead.add", &json!({"auth": token}));
         assert_eq!(answer(&mut bitrix, &empty, NOW).status, 400);
     }
 
@@ -377,7 +389,7 @@ mod tests {
         let mut bitrix = bitrix("crm");
         let token = token(&mut bitrix);
         bitrix.settings.renamed_to = Some("http://new.test".to_owned());
-        let mut request = Request::get(&format!("/rest/profile?auth={token}"));
+        let mut request = SimRequest::get(&format!("/rest/profile?auth={token}"));
         let moved = answer(&mut bitrix, &request, NOW);
         let to = format!("http://new.test/rest/profile?auth={token}");
         assert_eq!((moved.status, moved.header("location")), (302, Some(to.as_str())));
@@ -389,7 +401,7 @@ mod tests {
     fn a_secret_sent_to_the_portal_is_counted() {
         let mut bitrix = bitrix("crm");
         let form = [("client_secret", "s3cret"), ("grant_type", "refresh_token")];
-        answer(&mut bitrix, &Request::form("/oauth/token/", &form), NOW);
+        answer(&mut bitrix, &SimRequest::form("/oauth/token/", &form), NOW);
         get(&mut bitrix, "/oauth/token/?client_secret=s3cret", NOW);
         assert_eq!((bitrix.counts.portal_secrets, bitrix.counts.url_secrets), (2, 1));
     }

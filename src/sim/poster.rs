@@ -9,14 +9,14 @@ use serde::Deserialize;
 use serde_json::json;
 
 use crate::sim::config::DEMO_CLIENT_ID;
-use crate::sim::events::{Event, happen};
+use crate::sim::events::{SimEvent, happen};
 use crate::sim::shared::Shared;
 
 /// A wish as the control API takes it.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Wish {
-    event: Event,
+    event: SimEvent,
     /// The handler.
     to: String,
     /// The application; the one that is known from the start if not given.

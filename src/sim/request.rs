@@ -1,4 +1,4 @@
-//! [`Request`]: an HTTP request as data. [`Fields`]: what it carries in its query and body, the way PHP
+//! [`SimRequest`]: an HTTP request as data. [`Fields`]: what it carries in its query and body, the way PHP
 //! reads it.
 
 use serde_json::{Map, Value};
@@ -11,7 +11,7 @@ const DEPTH_MAX: usize = 8;
 
 /// An HTTP request.
 #[derive(Clone, Default)]
-pub struct Request {
+pub struct SimRequest {
     /// `GET`, `POST`, ….
     pub method: String,
     /// The path as it was sent, without the query.
@@ -45,44 +45,44 @@ pub struct Fields {
 
 /// The body is not what its content type says, or there is too much of it.
 #[derive(Debug, PartialEq, Eq)]
-pub struct BadBody;
+pub struct BadSimBody;
 
-impl Request {
+impl SimRequest {
     /// A GET of a path with its query.
-    pub fn get(target: &str) -> Request {
+    pub fn get(target: &str) -> SimRequest {
         let (path, query) = target.split_once('?').unwrap_or((target, ""));
-        Request {
+        SimRequest {
             method: "GET".to_owned(),
             path: path.to_owned(),
             query: query.to_owned(),
-            ..Request::default()
+            ..SimRequest::default()
         }
     }
 
     /// A POST of a form.
-    pub fn form(target: &str, fields: &[(&str, &str)]) -> Request {
+    pub fn form(target: &str, fields: &[(&str, &str)]) -> SimRequest {
         let body = form_urlencoded::Serializer::new(String::new()).extend_pairs(fields).finish();
-        Request {
+        SimRequest {
             method: "POST".to_owned(),
             content_type: "application/x-www-form-urlencoded".to_owned(),
             body: body.into_bytes(),
-            ..Request::get(target)
+            ..SimRequest::get(target)
         }
     }
 
     /// A POST of JSON.
-    pub fn json(target: &str, body: &Value) -> Request {
-        Request {
+    pub fn json(target: &str, body: &Value) -> SimRequest {
+        SimRequest {
             method: "POST".to_owned(),
             content_type: "application/json".to_owned(),
             body: body.to_string().into_bytes(),
-            ..Request::get(target)
+            ..SimRequest::get(target)
         }
     }
 
     /// The same with an `Authorization` header.
     #[must_use]
-    pub fn authorized(mut self, authorization: &str) -> Request {
+    pub fn authorized(mut self, authorization: &str) -> SimRequest {
         authorization.clone_into(&mut self.authorization);
         self
     }
@@ -94,7 +94,7 @@ impl Request {
     }
 
     /// What the request carries. A body of another type than form or JSON carries nothing.
-    pub fn fields(&self) -> Result<Fields, BadBody> {
+    pub fn fields(&self) -> Result<Fields, BadSimBody> {
         let mut all = Map::new();
         take_pairs(&mut all, self.query.as_bytes())?;
         let in_url = all.keys().cloned().collect();
@@ -102,13 +102,13 @@ impl Request {
         match kind.as_str() {
             "application/x-www-form-urlencoded" => take_pairs(&mut all, &self.body)?,
             "application/json" if !self.body.is_empty() => {
-                let body: Map<String, Value> = serde_json::from_slice(&self.body).map_err(|_| BadBody)?;
+                let body: Map<String, Value> = serde_json::from_slice(&self.body).map_err(|_| BadSimBody)?;
                 all.extend(body);
             }
             _ => {}
         }
         if all.len() > FIELDS_MAX {
-            return Err(BadBody);
+            return Err(BadSimBody);
         }
         Ok(Fields { all, in_url })
     }
@@ -136,10 +136,10 @@ impl Fields {
     }
 }
 
-fn take_pairs(into: &mut Map<String, Value>, encoded: &[u8]) -> Result<(), BadBody> {
+fn take_pairs(into: &mut Map<String, Value>, encoded: &[u8]) -> Result<(), BadSimBody> {
     for (index, (name, value)) in form_urlencoded::parse(encoded).enumerate() {
         if index >= FIELDS_MAX {
-            return Err(BadBody);
+            return Err(BadSimBody);
         }
         put(into, &steps(&name), value.into_owned());
     }
@@ -188,7 +188,7 @@ mod tests {
 
     #[test]
     fn a_form_is_read_as_php_reads_it() {
-        let request = Request::form(
+        let request = SimRequest::form(
             "/rest/crm.lead.add?auth=in-url&fields[TITLE]=first",
             &[("fields[TITLE]", "A lead"), ("fields[PHONE][][VALUE]", "+371"), ("odd[", "kept")],
         );
@@ -201,21 +201,21 @@ mod tests {
 
     #[test]
     fn bad_bodies_are_refused_and_nothing_panics() {
-        let mut request = Request::json("/", &json!([1, 2]));
-        assert_eq!(request.fields(), Err(BadBody));
+        let mut request = SimRequest::json("/", &json!([1, 2]));
+        assert_eq!(request.fields(), Err(BadSimBody));
         request.body = b"{\"half".to_vec();
-        assert_eq!(request.fields(), Err(BadBody));
+        assert_eq!(request.fields(), Err(BadSimBody));
         request.content_type = "application/x-www-form-urlencoded".to_owned();
         request.body = "a=1&".repeat(FIELDS_MAX + 1).into_bytes();
-        assert_eq!(request.fields(), Err(BadBody));
+        assert_eq!(request.fields(), Err(BadSimBody));
         for odd in ["%", "%f", "=", "&&&", "a[", "]", "[", "a[[b]]", "a[b]c", "\u{0}"] {
-            let _ = Request::get(&format!("/x?{odd}")).fields();
+            let _ = SimRequest::get(&format!("/x?{odd}")).fields();
         }
     }
 
     #[test]
     fn a_bearer_is_found_whatever_the_case() {
-        assert_eq!(Request::get("/").authorized("bearer abc").bearer(), Some("abc"));
-        assert_eq!(Request::get("/").authorized("Basic abc").bearer(), None);
+        assert_eq!(SimRequest::get("/").authorized("bearer abc").bearer(), Some("abc"));
+        assert_eq!(SimRequest::get("/").authorized("Basic abc").bearer(), None);
     }
 }

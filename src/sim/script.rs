@@ -1,4 +1,4 @@
-//! [`Script`]: the troubles that are to come, in order; each for the next so many requests, or until
+//! [`TroubleScript`]: the troubles that are to come, in order; each for the next so many requests, or until
 //! switched off.
 
 use std::collections::VecDeque;
@@ -74,15 +74,15 @@ impl<T> Plan<T> {
 /// The troubles that are to come, in order.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[serde(transparent)]
-pub struct Script<T>(VecDeque<Plan<T>>);
+pub struct TroubleScript<T>(VecDeque<Plan<T>>);
 
-impl<T> Default for Script<T> {
+impl<T> Default for TroubleScript<T> {
     fn default() -> Self {
-        Script(VecDeque::new())
+        TroubleScript(VecDeque::new())
     }
 }
 
-impl<T: Clone> Script<T> {
+impl<T: Clone> TroubleScript<T> {
     /// Forgets what was to come and plays `plans` instead.
     pub fn set(&mut self, plans: Vec<Plan<T>>) {
         self.0 = plans.into();
@@ -144,7 +144,7 @@ mod tests {
 
     #[test]
     fn plans_are_played_in_order_and_run_out() {
-        let mut script = Script::default();
+        let mut script = TroubleScript::default();
         script.set(vec![Plan::times("a", 2), Plan::times("b", 0), Plan::times("c", 1)]);
         let played: Vec<_> = (0..5).map(|_| script.take().map(|it| it.what)).collect();
         assert_eq!(played, [Some("a"), Some("a"), Some("c"), None, None]);
@@ -152,7 +152,7 @@ mod tests {
 
     #[test]
     fn a_plan_without_times_lasts_until_it_is_switched_off() {
-        let mut script = Script::default();
+        let mut script = TroubleScript::default();
         script.push(Plan::always("down"));
         assert!((0..100).all(|_| script.take().is_some()));
         script.clear();
@@ -161,7 +161,7 @@ mod tests {
 
     #[test]
     fn a_trouble_that_does_not_fit_waits_for_its_turn() {
-        let mut script = Script::default();
+        let mut script = TroubleScript::default();
         script.push(Plan::times("login", 1));
         assert!(script.take_if(|it| *it == "mail").is_none());
         assert!(script.take_if(|it| *it == "login").is_some());

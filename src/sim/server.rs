@@ -12,17 +12,17 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio_util::sync::{CancellationToken, DropGuard};
 use tokio_util::task::TaskTracker;
 
-use crate::sim::answer::Answer;
+use crate::sim::answer::SimAnswer;
 use crate::sim::bitrix::{Bitrix, BitrixConfig};
 use crate::sim::config::SimConfig;
 use crate::sim::counts::Counts;
 use crate::sim::deliver::{deliver, received};
-use crate::sim::inbox::Message;
+use crate::sim::inbox::InboxMessage;
 use crate::sim::listen::{accept, serve_http};
 use crate::sim::notifiers::Notifiers;
 use crate::sim::oauth2::Provider;
-use crate::sim::request::Request;
-use crate::sim::settings::App;
+use crate::sim::request::SimRequest;
+use crate::sim::settings::SimApp;
 use crate::sim::shared::Shared;
 use crate::sim::{control, portal, smtp, token_server};
 
@@ -42,13 +42,13 @@ pub struct Sim {
 }
 
 /// Picks the answer of one HTTP server.
-type Respond = fn(&Shared, &Request) -> Answer;
+type Respond = fn(&Shared, &SimRequest) -> SimAnswer;
 
 impl Sim {
     /// Listens on loopback and answers.
     pub async fn start(config: SimConfig) -> io::Result<Sim> {
         let settings = config.settings.checked().map_err(io::Error::other)?;
-        let apps: Result<Vec<App>, String> = config.apps.into_iter().map(App::checked).collect();
+        let apps: Result<Vec<SimApp>, String> = config.apps.into_iter().map(SimApp::checked).collect();
         let apps = apps.map_err(io::Error::other)?;
         let (portal, portal_addr) = listener(config.portal_port).await?;
         let (token, token_addr) = listener(config.token_port).await?;
@@ -103,7 +103,7 @@ impl Sim {
     }
 
     /// The messages that the providers took and still keep, oldest first.
-    pub fn messages(&self) -> Vec<Message> {
+    pub fn messages(&self) -> Vec<InboxMessage> {
         self.shared.notifiers().inbox.all()
     }
 
@@ -157,17 +157,17 @@ fn router(shared: &Shared, respond: Respond) -> Router {
     Router::new().fallback(handle).with_state(shared.clone())
 }
 
-fn portal_answer(shared: &Shared, request: &Request) -> Answer {
+fn portal_answer(shared: &Shared, request: &SimRequest) -> SimAnswer {
     let now = shared.now();
     portal::answer(&mut shared.bitrix(), request, now)
 }
 
-fn token_answer(shared: &Shared, request: &Request) -> Answer {
+fn token_answer(shared: &Shared, request: &SimRequest) -> SimAnswer {
     let now = shared.now();
     token_server::answer(&mut shared.bitrix(), request, now)
 }
 
-fn providers_answer(shared: &Shared, request: &Request) -> Answer {
+fn providers_answer(shared: &Shared, request: &SimRequest) -> SimAnswer {
     let now = shared.now();
     let answer = shared.oauth2().answer(request, now);
     answer.unwrap_or_else(|| shared.notifiers().answer(request, now))
@@ -186,8 +186,8 @@ mod tests {
     use crate::sim::config::{DEMO_CLIENT_ID, DEMO_CLIENT_SECRET};
     use crate::sim::notifiers::{Keys, MailTrouble};
     use crate::sim::script::Plan;
-    use crate::sim::settings::Settings;
-    use crate::sim::troubles::Trouble;
+    use crate::sim::settings::BitrixSettings;
+    use crate::sim::troubles::SimTrouble;
 
     fn client() -> reqwest::Client {
         // Another test may have installed it already.
@@ -244,9 +244,9 @@ mod tests {
     async fn an_answer_may_be_no_answer() {
         let sim = sim().await;
         let pair = first(&sim).await;
-        sim.bitrix().troubles.token.push(Plan::times(Trouble::Close, 1));
+        sim.bitrix().troubles.token.push(Plan::times(SimTrouble::Close, 1));
         assert!(renew(&sim, &pair).await.is_err());
-        sim.bitrix().troubles.token.push(Plan::times(Trouble::Lost, 1));
+        sim.bitrix().troubles.token.push(Plan::times(SimTrouble::Lost, 1));
         assert!(renew(&sim, &pair).await.is_err());
         assert_eq!(renew(&sim, &pair).await.unwrap().status(), 400);
         let counts = sim.counts();
@@ -261,7 +261,7 @@ mod tests {
     async fn a_client_that_leaves_before_a_late_answer_has_lost_it() {
         let sim = sim().await;
         let pair = first(&sim).await;
-        sim.bitrix().troubles.token.push(Plan::times(Trouble::Slow, 1).ms(60_000));
+        sim.bitrix().troubles.token.push(Plan::times(SimTrouble::Slow, 1).ms(60_000));
         let left = tokio::time::timeout(Duration::from_millis(300), renew(&sim, &pair)).await;
         assert!(left.is_err());
         for _ in 0..100 {
@@ -277,7 +277,7 @@ mod tests {
     async fn an_endless_body_goes_on_until_the_client_leaves() {
         let sim = sim().await;
         let pair = first(&sim).await;
-        sim.bitrix().troubles.token.push(Plan::times(Trouble::Endless, 1));
+        sim.bitrix().troubles.token.push(Plan::times(SimTrouble::Endless, 1));
         let mut answer = renew(&sim, &pair).await.unwrap();
         let mut bytes = 0;
         while bytes < 200_000 {
@@ -305,7 +305,7 @@ mod tests {
         assert!(!state.contains(DEMO_CLIENT_SECRET), "{state}");
         let reset = client().post(format!("{}/sim/reset", sim.providers_url)).send();
         assert_eq!(reset.await.unwrap().status(), 200);
-        assert_eq!(sim.bitrix().settings, Settings::default());
+        assert_eq!(sim.bitrix().settings, BitrixSettings::default());
         sim.stop().await;
     }
 
@@ -366,7 +366,7 @@ mod tests {
         let sim = sim().await;
         let mut idle = TcpStream::connect(sim.smtp_addr).await.unwrap();
         let pair = first(&sim).await;
-        sim.bitrix().troubles.token.push(Plan::always(Trouble::Slow).ms(60_000));
+        sim.bitrix().troubles.token.push(Plan::always(SimTrouble::Slow).ms(60_000));
         let (url, late) = (sim.portal_url.clone(), renew(&sim, &pair));
         let _ = tokio::time::timeout(Duration::from_millis(200), late).await;
         tokio::time::timeout(Duration::from_secs(5), sim.stop()).await.unwrap();

@@ -1,4 +1,4 @@
-//! [`Settings`]: how the simulated Bitrix24 behaves, changeable while it runs. [`App`]: an application
+//! [`BitrixSettings`]: how the simulated Bitrix24 behaves, changeable while it runs. [`SimApp`]: an application
 //! known to it.
 
 use serde::{Deserialize, Serialize};
@@ -25,7 +25,7 @@ pub enum Rotation {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 #[expect(clippy::struct_excessive_bools, reason = "each is one switch that a person sets by its name")]
-pub struct Settings {
+pub struct BitrixSettings {
     /// The life of an access token, in seconds.
     pub access_life_s: u32,
     /// The life of a refresh token, in seconds. Sources say 28, 30 and 180 days.
@@ -64,9 +64,9 @@ pub struct Settings {
     pub renamed_to: Option<String>,
 }
 
-impl Default for Settings {
-    fn default() -> Settings {
-        Settings {
+impl Default for BitrixSettings {
+    fn default() -> BitrixSettings {
+        BitrixSettings {
             access_life_s: 3_600,
             // The least that any source promises.
             refresh_life_s: 28 * 86_400,
@@ -90,20 +90,20 @@ impl Default for Settings {
     }
 }
 
-impl Settings {
+impl BitrixSettings {
     /// These with `patch` laid over them; what it does not name stays. Unknown names and bad values are
     /// refused.
-    pub fn patched(&self, patch: Map<String, Value>) -> Result<Settings, String> {
+    pub fn patched(&self, patch: Map<String, Value>) -> Result<BitrixSettings, String> {
         let mut value = serde_json::to_value(self).map_err(|error| error.to_string())?;
         if let Value::Object(map) = &mut value {
             map.extend(patch);
         }
-        let patched: Settings = serde_json::from_value(value).map_err(|error| error.to_string())?;
+        let patched: BitrixSettings = serde_json::from_value(value).map_err(|error| error.to_string())?;
         patched.checked()
     }
 
     /// These, if they make sense.
-    pub fn checked(self) -> Result<Settings, String> {
+    pub fn checked(self) -> Result<BitrixSettings, String> {
         let lives = [
             ("access_life_s", self.access_life_s),
             ("refresh_life_s", self.refresh_life_s),
@@ -138,7 +138,7 @@ impl Settings {
 /// An application that the portal and the token server know.
 #[derive(Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct App {
+pub struct SimApp {
     /// `local.<14 hex>.<8 digits>`, say.
     pub client_id: String,
     /// Its secret.
@@ -151,9 +151,9 @@ pub struct App {
     pub scope: String,
 }
 
-impl App {
+impl SimApp {
     /// The application, if it makes sense.
-    pub fn checked(self) -> Result<App, String> {
+    pub fn checked(self) -> Result<SimApp, String> {
         if self.client_id.is_empty() || self.client_secret.is_empty() {
             return Err("an app has a `client_id` and a `client_secret`".to_owned());
         }
@@ -179,14 +179,15 @@ mod tests {
 
     use super::*;
 
-    fn patch(patch: &Value) -> Result<Settings, String> {
-        Settings::default().patched(patch.as_object().cloned().unwrap())
+    fn patch(patch: &Value) -> Result<BitrixSettings, String> {
+        BitrixSettings::default().patched(patch.as_object().cloned().unwrap())
     }
 
     #[test]
     fn a_patch_changes_what_it_names_and_nothing_else() {
         let patched = patch(&json!({"access_life_s": 20, "rotation": "lenient"})).unwrap();
-        let expected = Settings { access_life_s: 20, rotation: Rotation::Lenient, ..Settings::default() };
+        let expected =
+            BitrixSettings { access_life_s: 20, rotation: Rotation::Lenient, ..BitrixSettings::default() };
         assert_eq!(patched, expected);
     }
 

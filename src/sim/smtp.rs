@@ -6,10 +6,10 @@ use tokio::io::{AsyncBufReadExt as _, AsyncReadExt as _, AsyncWriteExt as _, Buf
 use tokio::net::TcpStream;
 use tokio_util::sync::CancellationToken;
 
-use crate::sim::inbox::Message;
+use crate::sim::inbox::InboxMessage;
 use crate::sim::mail;
 use crate::sim::shared::Shared;
-use crate::sim::smtp_session::{Envelope, Session, Step};
+use crate::sim::smtp_session::{Envelope, SmtpSession, SmtpStep};
 
 /// The longest line read, in bytes. Commands are bounded more closely; this is for messages with long lines.
 const READ_BYTES_MAX: usize = 65_536;
@@ -28,8 +28,8 @@ pub async fn serve(stream: TcpStream, shared: Shared, stop: CancellationToken) {
 async fn converse(mut stream: TcpStream, shared: &Shared) -> std::io::Result<()> {
     let (read, mut write) = stream.split();
     let mut reader = BufReader::new(read);
-    let mut session = Session::default();
-    write.write_all(Session::greeting().as_bytes()).await?;
+    let mut session = SmtpSession::default();
+    write.write_all(SmtpSession::greeting().as_bytes()).await?;
     let mut line = Vec::new();
     loop {
         line.clear();
@@ -45,12 +45,12 @@ async fn converse(mut stream: TcpStream, shared: &Shared) -> std::io::Result<()>
         let step = session.line(text.trim_end_matches(['\r', '\n']), &mut shared.notifiers().mail);
         count(shared, &step);
         match step {
-            Step::Say(text) => write.write_all(text.as_bytes()).await?,
-            Step::More => {}
-            Step::Bye(text) => return write.write_all(text.as_bytes()).await,
-            Step::Close => return Ok(()),
-            Step::Silent => return silent(&mut reader).await,
-            Step::Taken(envelope, said) => {
+            SmtpStep::Say(text) => write.write_all(text.as_bytes()).await?,
+            SmtpStep::More => {}
+            SmtpStep::Bye(text) => return write.write_all(text.as_bytes()).await,
+            SmtpStep::Close => return Ok(()),
+            SmtpStep::Silent => return silent(&mut reader).await,
+            SmtpStep::Taken(envelope, said) => {
                 keep(shared, envelope);
                 match said {
                     Some(text) => write.write_all(text.as_bytes()).await?,
@@ -62,20 +62,20 @@ async fn converse(mut stream: TcpStream, shared: &Shared) -> std::io::Result<()>
 }
 
 /// Refusals by their number; what is taken counts itself.
-fn count(shared: &Shared, step: &Step) {
+fn count(shared: &Shared, step: &SmtpStep) {
     let result = match step {
-        Step::Say(text) if text.starts_with(['4', '5']) => text.get(..3).unwrap_or_default(),
-        Step::Close => "close",
-        Step::Silent => "silent",
-        Step::Taken(_, None) => "lost",
-        Step::Say(_) | Step::More | Step::Bye(_) | Step::Taken(_, Some(_)) => return,
+        SmtpStep::Say(text) if text.starts_with(['4', '5']) => text.get(..3).unwrap_or_default(),
+        SmtpStep::Close => "close",
+        SmtpStep::Silent => "silent",
+        SmtpStep::Taken(_, None) => "lost",
+        SmtpStep::Say(_) | SmtpStep::More | SmtpStep::Bye(_) | SmtpStep::Taken(_, Some(_)) => return,
     };
     shared.notifiers().count("smtp", result);
 }
 
 fn keep(shared: &Shared, envelope: Envelope) {
     let read = mail::read(&envelope.raw);
-    shared.notifiers().take_mail(Message {
+    shared.notifiers().take_mail(InboxMessage {
         channel: "smtp".to_owned(),
         from: if read.from.is_empty() { envelope.from } else { read.from },
         // Where it truly goes; the header may say anything.

@@ -1,4 +1,4 @@
-//! [`Session`]: one SMTP conversation, line by line. Pure; the socket is in `smtp`.
+//! [`SmtpSession`]: one SMTP conversation, line by line. Pure; the socket is in `smtp`.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -14,7 +14,7 @@ const RECIPIENTS_MAX: usize = 100;
 
 /// What the server does about a line.
 #[derive(Debug, PartialEq, Eq)]
-pub enum Step {
+pub enum SmtpStep {
     /// Says this.
     Say(String),
     /// Nothing yet: more of the message is to come.
@@ -53,7 +53,7 @@ enum Expecting {
 
 /// One conversation.
 #[derive(Default)]
-pub struct Session {
+pub struct SmtpSession {
     expecting: Expecting,
     greeted: bool,
     logged_in: bool,
@@ -70,21 +70,21 @@ struct Transaction {
     lost: bool,
 }
 
-impl Session {
+impl SmtpSession {
     /// What the server says first.
     pub fn greeting() -> String {
         say("220", "sim.beltline ESMTP")
     }
 
     /// What the server does about a line, given without its end.
-    pub fn line(&mut self, line: &str, door: &mut MailDoor) -> Step {
+    pub fn line(&mut self, line: &str, door: &mut MailDoor) -> SmtpStep {
         match std::mem::take(&mut self.expecting) {
             Expecting::Message => self.message_line(line),
             Expecting::PlainLogin => self.plain(line, door),
             Expecting::LoginUser => match decoded(line) {
                 Some(user) => {
                     self.expecting = Expecting::LoginPassword(user);
-                    Step::Say(say("334", "UGFzc3dvcmQ6"))
+                    SmtpStep::Say(say("334", "UGFzc3dvcmQ6"))
                 }
                 None => bad_login_form(),
             },
@@ -96,9 +96,9 @@ impl Session {
         }
     }
 
-    fn command(&mut self, line: &str, door: &mut MailDoor) -> Step {
+    fn command(&mut self, line: &str, door: &mut MailDoor) -> SmtpStep {
         if line.len() > LINE_BYTES_MAX {
-            return Step::Say(say("500", "5.5.6 Line too long"));
+            return SmtpStep::Say(say("500", "5.5.6 Line too long"));
         }
         let (verb, rest) = line.split_once(' ').unwrap_or((line, ""));
         match verb.to_ascii_uppercase().as_str() {
@@ -106,7 +106,7 @@ impl Session {
                 self.greeted = true;
                 self.forget();
                 let size = MESSAGE_BYTES_MAX;
-                Step::Say(format!(
+                SmtpStep::Say(format!(
                     "250-sim.beltline\r\n250-SIZE {size}\r\n250-8BITMIME\r\n\
                      250-SMTPUTF8\r\n250 AUTH PLAIN LOGIN\r\n"
                 ))
@@ -114,48 +114,48 @@ impl Session {
             "HELO" => {
                 self.greeted = true;
                 self.forget();
-                Step::Say(say("250", "sim.beltline"))
+                SmtpStep::Say(say("250", "sim.beltline"))
             }
-            "NOOP" => Step::Say(say("250", "2.0.0 Ok")),
+            "NOOP" => SmtpStep::Say(say("250", "2.0.0 Ok")),
             "RSET" => {
                 self.forget();
-                Step::Say(say("250", "2.0.0 Ok"))
+                SmtpStep::Say(say("250", "2.0.0 Ok"))
             }
-            "QUIT" => Step::Bye(say("221", "2.0.0 Bye")),
+            "QUIT" => SmtpStep::Bye(say("221", "2.0.0 Bye")),
             "AUTH" if self.greeted => self.auth(rest, door),
             "MAIL" if self.greeted => self.mail(rest, door),
             "RCPT" => self.rcpt(rest, door),
-            "DATA" if self.mail.to.is_empty() => Step::Say(say("503", "5.5.1 Need RCPT first")),
+            "DATA" if self.mail.to.is_empty() => SmtpStep::Say(say("503", "5.5.1 Need RCPT first")),
             "DATA" => {
                 self.expecting = Expecting::Message;
-                Step::Say(say("354", "End data with <CR><LF>.<CR><LF>"))
+                SmtpStep::Say(say("354", "End data with <CR><LF>.<CR><LF>"))
             }
-            "AUTH" | "MAIL" => Step::Say(say("503", "5.5.1 Say EHLO first")),
-            _ => Step::Say(say("502", "5.5.2 Command not recognized")),
+            "AUTH" | "MAIL" => SmtpStep::Say(say("503", "5.5.1 Say EHLO first")),
+            _ => SmtpStep::Say(say("502", "5.5.2 Command not recognized")),
         }
     }
 
-    fn auth(&mut self, rest: &str, door: &mut MailDoor) -> Step {
+    fn auth(&mut self, rest: &str, door: &mut MailDoor) -> SmtpStep {
         let (mechanism, initial) = rest.split_once(' ').unwrap_or((rest, ""));
         match (mechanism.to_ascii_uppercase().as_str(), initial) {
             ("PLAIN", "") => {
                 self.expecting = Expecting::PlainLogin;
-                Step::Say("334 \r\n".to_owned())
+                SmtpStep::Say("334 \r\n".to_owned())
             }
             ("PLAIN", initial) => self.plain(initial, door),
             ("LOGIN", "") => {
                 self.expecting = Expecting::LoginUser;
-                Step::Say(say("334", "VXNlcm5hbWU6"))
+                SmtpStep::Say(say("334", "VXNlcm5hbWU6"))
             }
             ("LOGIN", initial) => {
                 self.expecting = Expecting::LoginUser;
                 self.line(initial, door)
             }
-            _ => Step::Say(say("504", "5.5.4 Unrecognized authentication type")),
+            _ => SmtpStep::Say(say("504", "5.5.4 Unrecognized authentication type")),
         }
     }
 
-    fn plain(&mut self, given: &str, door: &mut MailDoor) -> Step {
+    fn plain(&mut self, given: &str, door: &mut MailDoor) -> SmtpStep {
         let given = decoded(given);
         let mut parts = given.as_deref().unwrap_or_default().splitn(3, '\0');
         match (parts.next(), parts.next(), parts.next()) {
@@ -164,54 +164,54 @@ impl Session {
         }
     }
 
-    fn login(&mut self, user: &str, password: &str, door: &mut MailDoor) -> Step {
+    fn login(&mut self, user: &str, password: &str, door: &mut MailDoor) -> SmtpStep {
         let refused = door.script.take_if(|it| *it == MailTrouble::BadLogin).is_some();
         if refused || user != door.user || password != door.password {
-            return Step::Say(say("535", "5.7.8 Authentication credentials invalid"));
+            return SmtpStep::Say(say("535", "5.7.8 Authentication credentials invalid"));
         }
         self.logged_in = true;
-        Step::Say(say("235", "2.7.0 Authentication successful"))
+        SmtpStep::Say(say("235", "2.7.0 Authentication successful"))
     }
 
-    fn mail(&mut self, rest: &str, door: &mut MailDoor) -> Step {
+    fn mail(&mut self, rest: &str, door: &mut MailDoor) -> SmtpStep {
         if door.login_required && !self.logged_in {
-            return Step::Say(say("530", "5.7.0 Authentication required"));
+            return SmtpStep::Say(say("530", "5.7.0 Authentication required"));
         }
         let Some(from) = address(rest, "FROM:") else {
-            return Step::Say(say("501", "5.5.4 Syntax: MAIL FROM:<address>"));
+            return SmtpStep::Say(say("501", "5.5.4 Syntax: MAIL FROM:<address>"));
         };
         let at_sender = |it: &MailTrouble| !matches!(it, MailTrouble::BadLogin | MailTrouble::NoMailbox);
         let plan = door.script.take_if(at_sender).map(|it| it.what);
         match plan {
-            Some(MailTrouble::Busy) => return Step::Say(say("451", "4.3.0 Try again later")),
-            Some(MailTrouble::Close) => return Step::Close,
-            Some(MailTrouble::Silent) => return Step::Silent,
+            Some(MailTrouble::Busy) => return SmtpStep::Say(say("451", "4.3.0 Try again later")),
+            Some(MailTrouble::Close) => return SmtpStep::Close,
+            Some(MailTrouble::Silent) => return SmtpStep::Silent,
             Some(MailTrouble::Lost | MailTrouble::BadLogin | MailTrouble::NoMailbox) | None => {}
         }
         self.forget();
         self.mail.lost = plan == Some(MailTrouble::Lost);
         self.mail.from = Some(from);
-        Step::Say(say("250", "2.1.0 Ok"))
+        SmtpStep::Say(say("250", "2.1.0 Ok"))
     }
 
-    fn rcpt(&mut self, rest: &str, door: &mut MailDoor) -> Step {
+    fn rcpt(&mut self, rest: &str, door: &mut MailDoor) -> SmtpStep {
         if self.mail.from.is_none() {
-            return Step::Say(say("503", "5.5.1 Need MAIL first"));
+            return SmtpStep::Say(say("503", "5.5.1 Need MAIL first"));
         }
         let Some(to) = address(rest, "TO:").filter(|it| !it.is_empty()) else {
-            return Step::Say(say("501", "5.5.4 Syntax: RCPT TO:<address>"));
+            return SmtpStep::Say(say("501", "5.5.4 Syntax: RCPT TO:<address>"));
         };
         if door.script.take_if(|it| *it == MailTrouble::NoMailbox).is_some() {
-            return Step::Say(say("550", "5.1.1 No such mailbox"));
+            return SmtpStep::Say(say("550", "5.1.1 No such mailbox"));
         }
         if self.mail.to.len() == RECIPIENTS_MAX {
-            return Step::Say(say("452", "4.5.3 Too many recipients"));
+            return SmtpStep::Say(say("452", "4.5.3 Too many recipients"));
         }
         self.mail.to.push(to);
-        Step::Say(say("250", "2.1.5 Ok"))
+        SmtpStep::Say(say("250", "2.1.5 Ok"))
     }
 
-    fn message_line(&mut self, line: &str) -> Step {
+    fn message_line(&mut self, line: &str) -> SmtpStep {
         if line != "." {
             self.expecting = Expecting::Message;
             // A leading dot was doubled on the way.
@@ -221,7 +221,7 @@ impl Session {
                 self.mail.raw.push_str(line);
                 self.mail.raw.push_str("\r\n");
             }
-            return Step::More;
+            return SmtpStep::More;
         }
         let (too_big, lost) = (self.mail.too_big, self.mail.lost);
         let envelope = Envelope {
@@ -231,9 +231,9 @@ impl Session {
         };
         self.forget();
         if too_big {
-            return Step::Say(say("552", "5.3.4 Message too big"));
+            return SmtpStep::Say(say("552", "5.3.4 Message too big"));
         }
-        Step::Taken(envelope, (!lost).then(|| say("250", "2.0.0 Ok: queued as SIM")))
+        SmtpStep::Taken(envelope, (!lost).then(|| say("250", "2.0.0 Ok: queued as SIM")))
     }
 
     fn forget(&mut self) {
@@ -245,8 +245,8 @@ fn say(code: &str, text: &str) -> String {
     format!("{code} {text}\r\n")
 }
 
-fn bad_login_form() -> Step {
-    Step::Say(say("501", "5.5.2 Cannot decode the credentials"))
+fn bad_login_form() -> SmtpStep {
+    SmtpStep::Say(say("501", "5.5.2 Cannot decode the credentials"))
 }
 
 fn decoded(text: &str) -> Option<String> {
@@ -272,12 +272,12 @@ mod tests {
 
     /// The first digits of what the server says to each line.
     fn talk(door: &mut MailDoor, lines: &[&str]) -> Vec<String> {
-        let mut session = Session::default();
+        let mut session = SmtpSession::default();
         lines
             .iter()
             .map(|line| match session.line(line, door) {
-                Step::Say(text) | Step::Bye(text) => text[..3].to_owned(),
-                Step::Taken(it, _) => format!("{} {:?} {:?}", it.from, it.to, it.raw),
+                SmtpStep::Say(text) | SmtpStep::Bye(text) => text[..3].to_owned(),
+                SmtpStep::Taken(it, _) => format!("{} {:?} {:?}", it.from, it.to, it.raw),
                 other => format!("{other:?}"),
             })
             .collect()

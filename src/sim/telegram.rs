@@ -3,10 +3,10 @@
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
-use crate::sim::answer::{Answer, Deliver};
-use crate::sim::inbox::Message;
-use crate::sim::request::Request;
-use crate::sim::script::{Plan, Script};
+use crate::sim::answer::{Deliver, SimAnswer};
+use crate::sim::inbox::InboxMessage;
+use crate::sim::request::SimRequest;
+use crate::sim::script::{Plan, TroubleScript};
 
 /// The longest text, in characters.
 const TEXT_CHARS_MAX: usize = 4_096;
@@ -50,7 +50,7 @@ pub struct Telegram {
     /// The chats that exist; none named: all.
     pub chats: Vec<String>,
     /// What is to go wrong.
-    pub script: Script<TelegramTrouble>,
+    pub script: TroubleScript<TelegramTrouble>,
     sent: u64,
 }
 
@@ -61,7 +61,12 @@ impl Telegram {
     }
 
     /// What Telegram answers, and the message if it took one. `call` is the path behind `/bot`.
-    pub fn answer(&mut self, call: &str, request: &Request, now: i64) -> (Answer, Option<Message>) {
+    pub fn answer(
+        &mut self,
+        call: &str,
+        request: &SimRequest,
+        now: i64,
+    ) -> (SimAnswer, Option<InboxMessage>) {
         let plan = self.script.take();
         let Some(plan) = plan else {
             return self.honest(call, request, now);
@@ -78,10 +83,10 @@ impl Telegram {
             TelegramTrouble::Migrated => (migrated(), None),
             TelegramTrouble::BlockedUnderOk => {
                 let answer = failed(403, "Forbidden: bot was blocked by the user");
-                (Answer { status: 200, ..answer }, None)
+                (SimAnswer { status: 200, ..answer }, None)
             }
             TelegramTrouble::ServerError => (failed(500, "Internal Server Error"), None),
-            TelegramTrouble::Close => (Answer::closed(), None),
+            TelegramTrouble::Close => (SimAnswer::closed(), None),
             TelegramTrouble::Slow | TelegramTrouble::Lost => {
                 let (answer, message) = self.honest(call, request, now);
                 let lost = plan.what == TelegramTrouble::Lost;
@@ -91,7 +96,7 @@ impl Telegram {
         }
     }
 
-    fn honest(&mut self, call: &str, request: &Request, now: i64) -> (Answer, Option<Message>) {
+    fn honest(&mut self, call: &str, request: &SimRequest, now: i64) -> (SimAnswer, Option<InboxMessage>) {
         let Some((token, method)) = call.split_once('/') else {
             return (not_found(), None);
         };
@@ -123,8 +128,8 @@ impl Telegram {
             "text": text,
         }});
         let (channel, empty) = ("telegram".to_owned(), String::new);
-        let message = Message { channel, from: empty(), to: chat, subject: empty(), text, at: now };
-        (Answer::json(200, &body), Some(message))
+        let message = InboxMessage { channel, from: empty(), to: chat, subject: empty(), text, at: now };
+        (SimAnswer::json(200, &body), Some(message))
     }
 
     fn refusal(&self, chat: &str, text: &str) -> Option<&'static str> {
@@ -138,26 +143,26 @@ impl Telegram {
     }
 }
 
-fn not_found() -> Answer {
+fn not_found() -> SimAnswer {
     failed(404, "Not Found")
 }
 
-fn failed(status: u16, description: &str) -> Answer {
+fn failed(status: u16, description: &str) -> SimAnswer {
     let body = json!({"ok": false, "error_code": status, "description": description});
-    Answer::json(status, &body).called(&status.to_string())
+    SimAnswer::json(status, &body).called(&status.to_string())
 }
 
-fn migrated() -> Answer {
+fn migrated() -> SimAnswer {
     let body = json!({
         "ok": false,
         "error_code": 400,
         "description": "Bad Request: group chat was upgraded to a supergroup chat",
         "parameters": {"migrate_to_chat_id": SUPERGROUP},
     });
-    Answer::json(400, &body).called("migrated")
+    SimAnswer::json(400, &body).called("migrated")
 }
 
-fn too_many(plan: &Plan<TelegramTrouble>) -> Answer {
+fn too_many(plan: &Plan<TelegramTrouble>) -> SimAnswer {
     let seconds = plan.retry_after_s;
     let body = json!({
         "ok": false,
@@ -165,15 +170,15 @@ fn too_many(plan: &Plan<TelegramTrouble>) -> Answer {
         "description": format!("Too Many Requests: retry after {seconds}"),
         "parameters": {"retry_after": seconds},
     });
-    Answer::json(429, &body).called("429").with_header("retry-after", &seconds.to_string())
+    SimAnswer::json(429, &body).called("429").with_header("retry-after", &seconds.to_string())
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn send(telegram: &mut Telegram, call: &str, body: &Value) -> (Answer, Option<Message>) {
-        telegram.answer(call, &Request::json("/", body), 5_000)
+    fn send(telegram: &mut Telegram, call: &str, body: &Value) -> (SimAnswer, Option<InboxMessage>) {
+        telegram.answer(call, &SimRequest::json("/", body), 5_000)
     }
 
     #[test]

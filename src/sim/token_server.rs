@@ -6,17 +6,17 @@
 
 use serde_json::{Map, Value, json};
 
-use crate::sim::answer::Answer;
+use crate::sim::answer::SimAnswer;
 use crate::sim::bitrix::{Access, Bitrix, answer_through, bad_body, host_of};
-use crate::sim::request::{Fields, Request};
-use crate::sim::tokens::{PairId, Refusal, Reuse, Standing};
-use crate::sim::troubles::{Trouble, error};
+use crate::sim::request::{Fields, SimRequest};
+use crate::sim::tokens::{GrantRefusal, PairId, Reuse, TokenStatus};
+use crate::sim::troubles::{SimTrouble, error};
 
 /// What must not stand in a URL here.
 const SECRETS: [&str; 5] = ["client_secret", "refresh_token", "code", "access_token", "auth"];
 
 /// What the token server answers.
-pub fn answer(bitrix: &mut Bitrix, request: &Request, now: i64) -> Answer {
+pub fn answer(bitrix: &mut Bitrix, request: &SimRequest, now: i64) -> SimAnswer {
     let fields = request.fields();
     if fields.as_ref().is_ok_and(|it| it.any_in_url(&SECRETS)) {
         bitrix.counts.url_secrets += 1;
@@ -39,8 +39,8 @@ pub fn answer(bitrix: &mut Bitrix, request: &Request, now: i64) -> Answer {
     answer
 }
 
-fn error_page() -> Answer {
-    Answer::page(404, "404 Not Found", "<hr>nginx")
+fn error_page() -> SimAnswer {
+    SimAnswer::page(404, "404 Not Found", "<hr>nginx")
 }
 
 fn endpoint(fields: Option<&Fields>) -> &'static str {
@@ -53,12 +53,12 @@ fn endpoint(fields: Option<&Fields>) -> &'static str {
 
 /// The checks in the order of the real server: the application, its secret, what is missing, what stands in
 /// the way.
-fn token(bitrix: &mut Bitrix, request: &Request, fields: Option<&Fields>, now: i64) -> Answer {
+fn token(bitrix: &mut Bitrix, request: &SimRequest, fields: Option<&Fields>, now: i64) -> SimAnswer {
     let Some(fields) = fields else {
         return missing("grant_type");
     };
     if !matches!(request.method.as_str(), "GET" | "POST") {
-        return Answer::text(405, "Method Not Allowed").with_header("allow", "GET, POST");
+        return SimAnswer::text(405, "Method Not Allowed").with_header("allow", "GET, POST");
     }
     let Some(grant) = fields.filled("grant_type") else {
         return missing("grant_type");
@@ -66,17 +66,17 @@ fn token(bitrix: &mut Bitrix, request: &Request, fields: Option<&Fields>, now: i
     let given = match grant.as_str() {
         "authorization_code" => "code",
         "refresh_token" => "refresh_token",
-        _ => return Answer::error(400, "invalid_request", Some("Unknown grant type")),
+        _ => return SimAnswer::error(400, "invalid_request", Some("Unknown grant type")),
     };
     let Some(client_id) = fields.filled("client_id") else {
         return missing("client_id");
     };
     let Some(app) = bitrix.app(&client_id) else {
-        return error(Trouble::WrongClient);
+        return error(SimTrouble::WrongClient);
     };
     match fields.filled("client_secret") {
         None => return missing("client_secret"),
-        Some(secret) if secret != app.client_secret => return error(Trouble::InvalidClient),
+        Some(secret) if secret != app.client_secret => return error(SimTrouble::InvalidClient),
         Some(_) => {}
     }
     let Some(value) = fields.filled(given) else {
@@ -91,27 +91,27 @@ fn token(bitrix: &mut Bitrix, request: &Request, fields: Option<&Fields>, now: i
     };
     match pair {
         Ok(id) => pair_answer(bitrix, id, given == "code", now),
-        Err(_) => error(Trouble::InvalidGrant),
+        Err(_) => error(SimTrouble::InvalidGrant),
     }
 }
 
-fn missing(name: &str) -> Answer {
-    Answer::error(400, "invalid_request", Some(&format!("No \"{name}\" parameter found")))
+fn missing(name: &str) -> SimAnswer {
+    SimAnswer::error(400, "invalid_request", Some(&format!("No \"{name}\" parameter found")))
 }
 
-fn exchange(bitrix: &mut Bitrix, code: &str, app: &str, now: i64) -> Result<PairId, Refusal> {
+fn exchange(bitrix: &mut Bitrix, code: &str, app: &str, now: i64) -> Result<PairId, GrantRefusal> {
     let rules = bitrix.settings.rules(bitrix.config().user_id);
     let result = bitrix.tokens.exchange(code, app, now, rules);
     match result {
         Ok(_) => bitrix.counts.exchanges += 1,
-        Err(Refusal::Used) => bitrix.counts.code_reuses += 1,
-        Err(Refusal::Expired) => bitrix.counts.codes_expired += 1,
-        Err(Refusal::Unknown) => {}
+        Err(GrantRefusal::Used) => bitrix.counts.code_reuses += 1,
+        Err(GrantRefusal::Expired) => bitrix.counts.codes_expired += 1,
+        Err(GrantRefusal::Unknown) => {}
     }
     result
 }
 
-fn rotate(bitrix: &mut Bitrix, refresh: &str, app: &str, now: i64) -> Result<PairId, Refusal> {
+fn rotate(bitrix: &mut Bitrix, refresh: &str, app: &str, now: i64) -> Result<PairId, GrantRefusal> {
     let rules = bitrix.settings.rules(bitrix.config().user_id);
     let (result, reuse) = bitrix.tokens.rotate(refresh, app, now, rules);
     match reuse {
@@ -124,9 +124,9 @@ fn rotate(bitrix: &mut Bitrix, refresh: &str, app: &str, now: i64) -> Result<Pai
 }
 
 /// The success body in the recorded shape and order.
-fn pair_answer(bitrix: &Bitrix, id: PairId, first: bool, now: i64) -> Answer {
+fn pair_answer(bitrix: &Bitrix, id: PairId, first: bool, now: i64) -> SimAnswer {
     let Some(pair) = bitrix.tokens.pair(id) else {
-        return error(Trouble::InvalidGrant);
+        return error(SimTrouble::InvalidGrant);
     };
     let settings = &bitrix.settings;
     let scope = match bitrix.app(&pair.client_id) {
@@ -161,7 +161,7 @@ fn pair_answer(bitrix: &Bitrix, id: PairId, first: bool, now: i64) -> Answer {
         put("user_id", number(i64::from(bitrix.config().user_id)));
     }
     put("refresh_token", pair.refresh.clone().into());
-    let mut answer = Answer::json(200, &Value::Object(body));
+    let mut answer = SimAnswer::json(200, &Value::Object(body));
     if settings.slashes_escaped {
         answer.body = answer.body.replace('/', "\\/");
     }
@@ -170,24 +170,24 @@ fn pair_answer(bitrix: &Bitrix, id: PairId, first: bool, now: i64) -> Answer {
 }
 
 /// The trusted `app.info`: another shape than the portal's.
-fn app_info(bitrix: &Bitrix, fields: &Fields, now: i64) -> Answer {
+fn app_info(bitrix: &Bitrix, fields: &Fields, now: i64) -> SimAnswer {
     let Some(access) = fields.filled("auth") else {
-        return error(Trouble::NoAuthFound);
+        return error(SimTrouble::NoAuthFound);
     };
     match bitrix.access(&access, now) {
-        Access::Chain(Standing::Live) => {}
-        Access::Chain(Standing::Expired) => return error(Trouble::ExpiredToken),
-        Access::Chain(Standing::Unknown) | Access::Static => return error(Trouble::InvalidClient),
+        Access::Chain(TokenStatus::Live) => {}
+        Access::Chain(TokenStatus::Expired) => return error(SimTrouble::ExpiredToken),
+        Access::Chain(TokenStatus::Unknown) | Access::Static => return error(SimTrouble::InvalidClient),
     }
     let Some(pair) = bitrix.tokens.by_access(&access) else {
-        return error(Trouble::InvalidClient);
+        return error(SimTrouble::InvalidClient);
     };
     let Some(app) = bitrix.app(&pair.client_id) else {
-        return error(Trouble::InvalidClient);
+        return error(SimTrouble::InvalidClient);
     };
     let config = bitrix.config();
     let until = jiff::Timestamp::from_millisecond(pair.access_until).unwrap_or_default();
-    Answer::json(
+    SimAnswer::json(
         200,
         &json!({"result": {
             "client_id": app.client_id,
@@ -215,13 +215,13 @@ mod tests {
     use crate::sim::answer::Deliver;
     use crate::sim::bitrix::BitrixConfig;
     use crate::sim::script::Plan;
-    use crate::sim::settings::{App, Rotation, Settings};
+    use crate::sim::settings::{BitrixSettings, Rotation, SimApp};
     use crate::sim::troubles::OTHER_MEMBER;
 
     const NOW: i64 = 1_728_409_697_000;
 
-    fn bitrix(settings: Settings) -> Bitrix {
-        let app = App {
+    fn bitrix(settings: BitrixSettings) -> Bitrix {
+        let app = SimApp {
             client_id: "local.1".to_owned(),
             client_secret: "s3cret".to_owned(),
             redirect_url: String::new(),
@@ -238,10 +238,10 @@ mod tests {
         })
     }
 
-    fn ask(bitrix: &mut Bitrix, grant: &str, name: &str, value: &str, now: i64) -> Answer {
+    fn ask(bitrix: &mut Bitrix, grant: &str, name: &str, value: &str, now: i64) -> SimAnswer {
         let form =
             [("grant_type", grant), ("client_id", "local.1"), ("client_secret", "s3cret"), (name, value)];
-        answer(bitrix, &Request::form("/oauth/token/", &form), now)
+        answer(bitrix, &SimRequest::form("/oauth/token/", &form), now)
     }
 
     fn first(bitrix: &mut Bitrix) -> Value {
@@ -249,7 +249,7 @@ mod tests {
         ask(bitrix, "authorization_code", "code", &code, NOW).value()
     }
 
-    fn renew(bitrix: &mut Bitrix, pair: &Value, now: i64) -> Answer {
+    fn renew(bitrix: &mut Bitrix, pair: &Value, now: i64) -> SimAnswer {
         ask(bitrix, "refresh_token", "refresh_token", pair["refresh_token"].as_str().unwrap(), now)
     }
 
@@ -259,7 +259,7 @@ mod tests {
 
     #[test]
     fn a_renewal_has_the_recorded_shape() {
-        let mut bitrix = bitrix(Settings::default());
+        let mut bitrix = bitrix(BitrixSettings::default());
         let pair = first(&mut bitrix);
         let next = renew(&mut bitrix, &pair, NOW).value();
         let names: Vec<&String> = next.as_object().unwrap().keys().collect();
@@ -276,12 +276,12 @@ mod tests {
 
     #[test]
     fn the_shape_varies_as_the_records_do() {
-        let mut bitrix = bitrix(Settings {
+        let mut bitrix = bitrix(BitrixSettings {
             expires_missing: true,
             scope_app: true,
             numbers_as_strings: true,
             slashes_escaped: true,
-            ..Settings::default()
+            ..BitrixSettings::default()
         });
         let code = bitrix.code("local.1", NOW).unwrap();
         let answer = ask(&mut bitrix, "authorization_code", "code", &code, NOW);
@@ -293,9 +293,9 @@ mod tests {
 
     #[test]
     fn mistakes_get_the_real_errors() {
-        let mut bitrix = bitrix(Settings::default());
+        let mut bitrix = bitrix(BitrixSettings::default());
         let mut error = |form: &[(&str, &str)]| {
-            let answer = answer(&mut bitrix, &Request::form("/oauth/token/", form), NOW);
+            let answer = answer(&mut bitrix, &SimRequest::form("/oauth/token/", form), NOW);
             (answer.status, answer.value()["error"].as_str().unwrap_or_default().to_owned())
         };
         let with = |status: u16, code: &str| (status, code.to_owned());
@@ -314,7 +314,7 @@ mod tests {
 
     #[test]
     fn what_stands_in_the_way_costs_no_token() {
-        let mut bitrix = bitrix(Settings::default());
+        let mut bitrix = bitrix(BitrixSettings::default());
         let pair = first(&mut bitrix);
         bitrix.settings.paid = false;
         let refused = renew(&mut bitrix, &pair, NOW);
@@ -325,7 +325,7 @@ mod tests {
 
     #[test]
     fn a_spent_refresh_token_is_refused_and_counted() {
-        let mut bitrix = bitrix(Settings::default());
+        let mut bitrix = bitrix(BitrixSettings::default());
         let pair = first(&mut bitrix);
         renew(&mut bitrix, &pair, NOW);
         assert_eq!(renew(&mut bitrix, &pair, NOW).body, r#"{"error":"invalid_grant"}"#);
@@ -335,12 +335,12 @@ mod tests {
 
     #[test]
     fn a_lost_answer_has_rotated_and_a_closed_one_has_not() {
-        let mut bitrix = bitrix(Settings { rotation: Rotation::Lenient, ..Settings::default() });
+        let mut bitrix = bitrix(BitrixSettings { rotation: Rotation::Lenient, ..BitrixSettings::default() });
         let pair = first(&mut bitrix);
-        bitrix.troubles.token.push(Plan::times(Trouble::Close, 1));
+        bitrix.troubles.token.push(Plan::times(SimTrouble::Close, 1));
         assert_eq!(renew(&mut bitrix, &pair, NOW).deliver, Deliver::Closed);
         assert_eq!(bitrix.counts.rotations, 0);
-        for trouble in [Plan::times(Trouble::Lost, 1), Plan::times(Trouble::Html502, 1).after()] {
+        for trouble in [Plan::times(SimTrouble::Lost, 1), Plan::times(SimTrouble::Html502, 1).after()] {
             bitrix.troubles.token.push(trouble);
             renew(&mut bitrix, &pair, NOW);
         }
@@ -351,17 +351,17 @@ mod tests {
 
     #[test]
     fn another_portal_may_answer() {
-        let mut bitrix = bitrix(Settings::default());
+        let mut bitrix = bitrix(BitrixSettings::default());
         let pair = first(&mut bitrix);
-        bitrix.troubles.token.push(Plan::times(Trouble::OtherMember, 1));
+        bitrix.troubles.token.push(Plan::times(SimTrouble::OtherMember, 1));
         assert_eq!(renew(&mut bitrix, &pair, NOW).value()["member_id"], OTHER_MEMBER);
     }
 
     #[test]
     fn a_late_answer_is_the_true_one() {
-        let mut bitrix = bitrix(Settings::default());
+        let mut bitrix = bitrix(BitrixSettings::default());
         let pair = first(&mut bitrix);
-        bitrix.troubles.token.push(Plan::times(Trouble::Slow, 1).ms(30_000));
+        bitrix.troubles.token.push(Plan::times(SimTrouble::Slow, 1).ms(30_000));
         let late = renew(&mut bitrix, &pair, NOW);
         assert_eq!(late.deliver, Deliver::After(30_000));
         bitrix.lose(late.pair.unwrap());
@@ -371,27 +371,27 @@ mod tests {
 
     #[test]
     fn secrets_in_the_url_are_taken_but_counted() {
-        let mut bitrix = bitrix(Settings::default());
+        let mut bitrix = bitrix(BitrixSettings::default());
         let pair = first(&mut bitrix);
         let refresh = pair["refresh_token"].as_str().unwrap();
         let url = format!(
             "/oauth/token/?grant_type=refresh_token&client_id=local.1&client_secret=s3cret\
              &refresh_token={refresh}"
         );
-        assert_eq!(answer(&mut bitrix, &Request::get(&url), NOW).result, "ok");
+        assert_eq!(answer(&mut bitrix, &SimRequest::get(&url), NOW).result, "ok");
         assert_eq!(bitrix.counts.url_secrets, 1);
-        assert_eq!(answer(&mut bitrix, &Request::get("/oauth/token"), NOW).status, 404);
+        assert_eq!(answer(&mut bitrix, &SimRequest::get("/oauth/token"), NOW).status, 404);
     }
 
     #[test]
     fn app_info_tells_about_a_live_token_only() {
-        let mut bitrix = bitrix(Settings::default());
+        let mut bitrix = bitrix(BitrixSettings::default());
         let pair = first(&mut bitrix);
         let url = format!("/rest/app.info?auth={}", access(&pair));
-        let good = answer(&mut bitrix, &Request::get(&url), NOW).value();
+        let good = answer(&mut bitrix, &SimRequest::get(&url), NOW).value();
         assert_eq!(good["result"]["install"]["member_id"], "a".repeat(32));
-        assert_eq!(answer(&mut bitrix, &Request::get(&url), NOW + 3_600_000).result, "expired_token");
-        let bad = answer(&mut bitrix, &Request::get("/rest/app.info/?auth=x"), NOW);
+        assert_eq!(answer(&mut bitrix, &SimRequest::get(&url), NOW + 3_600_000).result, "expired_token");
+        let bad = answer(&mut bitrix, &SimRequest::get("/rest/app.info/?auth=x"), NOW);
         assert_eq!((bad.status, bad.result.as_str()), (400, "invalid_client"));
     }
 }

@@ -70,7 +70,7 @@ pub struct Rules {
 
 /// Where an access token stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Standing {
+pub enum TokenStatus {
     /// It is good.
     Live,
     /// Its time is over.
@@ -81,7 +81,7 @@ pub enum Standing {
 
 /// Why a code or a refresh token is not taken.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Refusal {
+pub enum GrantRefusal {
     /// Never given out, or to another application.
     Unknown,
     /// Its time is over.
@@ -148,12 +148,12 @@ impl Tokens {
         client_id: &str,
         now: i64,
         rules: Rules,
-    ) -> Result<PairId, Refusal> {
+    ) -> Result<PairId, GrantRefusal> {
         let found = self.codes.iter_mut().find(|it| it.text == code && it.client_id == client_id);
-        let code = found.ok_or(Refusal::Unknown)?;
+        let code = found.ok_or(GrantRefusal::Unknown)?;
         match code {
-            Code { used: true, .. } => Err(Refusal::Used),
-            Code { until, .. } if *until <= now => Err(Refusal::Expired),
+            Code { used: true, .. } => Err(GrantRefusal::Used),
+            Code { until, .. } if *until <= now => Err(GrantRefusal::Expired),
             Code { used, .. } => {
                 *used = true;
                 Ok(self.issue(client_id, now, rules))
@@ -168,10 +168,10 @@ impl Tokens {
         client_id: &str,
         now: i64,
         rules: Rules,
-    ) -> (Result<PairId, Refusal>, Option<Reuse>) {
+    ) -> (Result<PairId, GrantRefusal>, Option<Reuse>) {
         let found = self.by_refresh.get(refresh).and_then(|id| self.pairs.get(id));
         let Some(old) = found.filter(|it| it.client_id == client_id) else {
-            return (Err(Refusal::Unknown), None);
+            return (Err(GrantRefusal::Unknown), None);
         };
         let (old_id, was_spent) = (old.id, old.successor.is_some());
         let reuse = old.successor.map(|next| match self.pairs.get(&next) {
@@ -186,10 +186,10 @@ impl Tokens {
             return (Ok(next), reuse);
         }
         if was_spent && !rules.refresh_survives {
-            return (Err(Refusal::Used), reuse);
+            return (Err(GrantRefusal::Used), reuse);
         }
         if old.refresh_until <= now {
-            return (Err(Refusal::Expired), reuse);
+            return (Err(GrantRefusal::Expired), reuse);
         }
         let next = self.issue(client_id, now, rules);
         if let Some(old) = self.pairs.get_mut(&old_id) {
@@ -227,11 +227,11 @@ impl Tokens {
     }
 
     /// Where an access token stands.
-    pub fn standing(&self, access: &str, now: i64) -> Standing {
+    pub fn standing(&self, access: &str, now: i64) -> TokenStatus {
         match self.by_access(access) {
-            None | Some(Pair { access_dead: true, .. }) => Standing::Unknown,
-            Some(pair) if pair.access_until <= now => Standing::Expired,
-            Some(_) => Standing::Live,
+            None | Some(Pair { access_dead: true, .. }) => TokenStatus::Unknown,
+            Some(pair) if pair.access_until <= now => TokenStatus::Expired,
+            Some(_) => TokenStatus::Live,
         }
     }
 
@@ -336,11 +336,11 @@ mod tests {
     fn a_code_is_good_once_and_for_thirty_seconds() {
         let mut tokens = Tokens::new(1);
         let code = tokens.code("app", NOW, 30_000);
-        assert_eq!(tokens.exchange(&code, "other", NOW, STRICT), Err(Refusal::Unknown));
+        assert_eq!(tokens.exchange(&code, "other", NOW, STRICT), Err(GrantRefusal::Unknown));
         assert!(tokens.exchange(&code, "app", NOW + 29_999, STRICT).is_ok());
-        assert_eq!(tokens.exchange(&code, "app", NOW + 29_999, STRICT), Err(Refusal::Used));
+        assert_eq!(tokens.exchange(&code, "app", NOW + 29_999, STRICT), Err(GrantRefusal::Used));
         let late = tokens.code("app", NOW, 30_000);
-        assert_eq!(tokens.exchange(&late, "app", NOW + 30_000, STRICT), Err(Refusal::Expired));
+        assert_eq!(tokens.exchange(&late, "app", NOW + 30_000, STRICT), Err(GrantRefusal::Expired));
     }
 
     #[test]
@@ -357,10 +357,10 @@ mod tests {
         let (next, reuse) = tokens.rotate(&old.refresh, "app", NOW + 1, STRICT);
         let next = tokens.pair(next.unwrap()).unwrap().clone();
         assert_eq!(reuse, None);
-        assert_eq!(tokens.standing(&old.access, NOW + 1), Standing::Unknown);
-        assert_eq!(tokens.standing(&next.access, NOW + 1), Standing::Live);
+        assert_eq!(tokens.standing(&old.access, NOW + 1), TokenStatus::Unknown);
+        assert_eq!(tokens.standing(&next.access, NOW + 1), TokenStatus::Live);
         let again = tokens.rotate(&old.refresh, "app", NOW + 2, STRICT);
-        assert_eq!(again, (Err(Refusal::Used), Some(Reuse::Plain)));
+        assert_eq!(again, (Err(GrantRefusal::Used), Some(Reuse::Plain)));
     }
 
     #[test]
@@ -370,7 +370,7 @@ mod tests {
         for _ in 0..3 {
             assert!(tokens.rotate(&old.refresh, "app", NOW + 1, LENIENT).0.is_ok());
         }
-        assert_eq!(tokens.standing(&old.access, NOW + 1), Standing::Live);
+        assert_eq!(tokens.standing(&old.access, NOW + 1), TokenStatus::Live);
     }
 
     #[test]
@@ -383,7 +383,7 @@ mod tests {
         let again = tokens.rotate(&old.refresh, "app", NOW + 9_999, rules);
         assert_eq!(again, (Ok(next), Some(Reuse::AfterLoss)));
         let late = tokens.rotate(&old.refresh, "app", NOW + 10_000, rules);
-        assert_eq!(late, (Err(Refusal::Used), Some(Reuse::Plain)));
+        assert_eq!(late, (Err(GrantRefusal::Used), Some(Reuse::Plain)));
     }
 
     #[test]
@@ -393,17 +393,17 @@ mod tests {
         let lost = tokens.rotate(&old.refresh, "app", NOW, STRICT).0.unwrap();
         tokens.lose(lost);
         let again = tokens.rotate(&old.refresh, "app", NOW, STRICT);
-        assert_eq!(again, (Err(Refusal::Used), Some(Reuse::AfterLoss)));
+        assert_eq!(again, (Err(GrantRefusal::Used), Some(Reuse::AfterLoss)));
     }
 
     #[test]
     fn tokens_end_with_their_time() {
         let mut tokens = Tokens::new(1);
         let pair = first(&mut tokens, STRICT);
-        assert_eq!(tokens.standing(&pair.access, pair.access_until - 1), Standing::Live);
-        assert_eq!(tokens.standing(&pair.access, pair.access_until), Standing::Expired);
+        assert_eq!(tokens.standing(&pair.access, pair.access_until - 1), TokenStatus::Live);
+        assert_eq!(tokens.standing(&pair.access, pair.access_until), TokenStatus::Expired);
         let late = tokens.rotate(&pair.refresh, "app", pair.refresh_until, STRICT);
-        assert_eq!(late, (Err(Refusal::Expired), None));
+        assert_eq!(late, (Err(GrantRefusal::Expired), None));
     }
 
     #[test]

@@ -6,10 +6,10 @@ use serde::{Deserialize, Serialize};
 use serde_json::json;
 use subtle::ConstantTimeEq as _;
 
-use crate::sim::answer::{Answer, Deliver};
-use crate::sim::inbox::Message;
-use crate::sim::request::{Fields, Request};
-use crate::sim::script::{Plan, Script};
+use crate::sim::answer::{Deliver, SimAnswer};
+use crate::sim::inbox::InboxMessage;
+use crate::sim::request::{Fields, SimRequest};
+use crate::sim::script::{Plan, TroubleScript};
 
 /// The longest body, in characters.
 const BODY_CHARS_MAX: usize = 1_600;
@@ -48,7 +48,7 @@ pub struct Twilio {
     /// Its token.
     pub token: String,
     /// What is to go wrong.
-    pub script: Script<TwilioTrouble>,
+    pub script: TroubleScript<TwilioTrouble>,
     sent: u64,
 }
 
@@ -59,7 +59,12 @@ impl Twilio {
     }
 
     /// What Twilio answers, and the message if it took one. `account` is the one in the path.
-    pub fn answer(&mut self, account: &str, request: &Request, now: i64) -> (Answer, Option<Message>) {
+    pub fn answer(
+        &mut self,
+        account: &str,
+        request: &SimRequest,
+        now: i64,
+    ) -> (SimAnswer, Option<InboxMessage>) {
         let Some(plan) = self.script.take() else {
             return self.honest(account, request, now, "queued");
         };
@@ -74,7 +79,7 @@ impl Twilio {
                 let (answer, _) = self.honest(account, request, now, "failed");
                 (answer.called("failed"), None)
             }
-            TwilioTrouble::Close => (Answer::closed(), None),
+            TwilioTrouble::Close => (SimAnswer::closed(), None),
             TwilioTrouble::Slow | TwilioTrouble::Lost => {
                 let (answer, message) = self.honest(account, request, now, "queued");
                 let lost = plan.what == TwilioTrouble::Lost;
@@ -87,10 +92,10 @@ impl Twilio {
     fn honest(
         &mut self,
         account: &str,
-        request: &Request,
+        request: &SimRequest,
         now: i64,
         status: &str,
-    ) -> (Answer, Option<Message>) {
+    ) -> (SimAnswer, Option<InboxMessage>) {
         if !self.knows(request) {
             return (unauthorized(), None);
         }
@@ -111,10 +116,10 @@ impl Twilio {
         self.sent += 1;
         let answer = created(&self.account, self.sent, &to, &from, &text, status, now);
         let (channel, subject) = ("twilio".to_owned(), String::new());
-        (answer, Some(Message { channel, from, to, subject, text, at: now }))
+        (answer, Some(InboxMessage { channel, from, to, subject, text, at: now }))
     }
 
-    fn knows(&self, request: &Request) -> bool {
+    fn knows(&self, request: &SimRequest) -> bool {
         let expected = STANDARD.encode(format!("{}:{}", self.account, self.token));
         match request.authorization.split_once(' ') {
             Some((scheme, given)) if scheme.eq_ignore_ascii_case("basic") => {
@@ -126,7 +131,7 @@ impl Twilio {
 }
 
 /// To, from and body, if all is there.
-fn checked(fields: &Fields) -> Result<(String, String, String), Answer> {
+fn checked(fields: &Fields) -> Result<(String, String, String), SimAnswer> {
     let to = fields.filled("To").ok_or_else(|| failed(400, 21604, "A 'To' phone number is required."))?;
     let digits = to.strip_prefix('+').unwrap_or_default();
     let e164 = (7..=15).contains(&digits.len()) && digits.bytes().all(|it| it.is_ascii_digit());
@@ -143,7 +148,15 @@ fn checked(fields: &Fields) -> Result<(String, String, String), Answer> {
     Ok((to, from, text))
 }
 
-fn created(account: &str, number: u64, to: &str, from: &str, text: &str, status: &str, now: i64) -> Answer {
+fn created(
+    account: &str,
+    number: u64,
+    to: &str,
+    from: &str,
+    text: &str,
+    status: &str,
+    now: i64,
+) -> SimAnswer {
     let sid = format!("SM{number:032x}");
     let date = jiff::Timestamp::from_millisecond(now).unwrap_or_default();
     let date = date.strftime("%a, %d %b %Y %H:%M:%S +0000").to_string();
@@ -151,7 +164,7 @@ fn created(account: &str, number: u64, to: &str, from: &str, text: &str, status:
         "failed" => (json!(30008), json!("Unknown error")),
         _ => (json!(null), json!(null)),
     };
-    Answer::json(
+    SimAnswer::json(
         201,
         &json!({
             "sid": sid,
@@ -169,36 +182,36 @@ fn created(account: &str, number: u64, to: &str, from: &str, text: &str, status:
     )
 }
 
-fn unauthorized() -> Answer {
+fn unauthorized() -> SimAnswer {
     failed(401, 20003, "Authenticate").with_header("www-authenticate", "Basic realm=\"Twilio API\"")
 }
 
-fn bad_number(number: &str) -> Answer {
+fn bad_number(number: &str) -> SimAnswer {
     failed(400, 21211, &format!("The 'To' number {number} is not a valid phone number."))
 }
 
-fn newer() -> Answer {
+fn newer() -> SimAnswer {
     let body = json!({
         "type": "https://www.twilio.com/docs/errors/21211",
         "title": "Invalid 'To' Phone Number",
         "status": 400,
         "code": 21211,
     });
-    Answer::json(400, &body).called("21211")
+    SimAnswer::json(400, &body).called("21211")
 }
 
-fn too_many(plan: &Plan<TwilioTrouble>) -> Answer {
+fn too_many(plan: &Plan<TwilioTrouble>) -> SimAnswer {
     failed(429, 20429, "Too Many Requests").with_header("retry-after", &plan.retry_after_s.to_string())
 }
 
-fn failed(status: u16, code: u32, message: &str) -> Answer {
+fn failed(status: u16, code: u32, message: &str) -> SimAnswer {
     let body = json!({
         "code": code,
         "message": message,
         "more_info": format!("https://www.twilio.com/docs/errors/{code}"),
         "status": status,
     });
-    Answer::json(status, &body).called(&code.to_string())
+    SimAnswer::json(status, &body).called(&code.to_string())
 }
 
 #[cfg(test)]
@@ -209,9 +222,9 @@ mod tests {
         Twilio::new("AC1", "t")
     }
 
-    fn request(fields: &[(&str, &str)]) -> Request {
+    fn request(fields: &[(&str, &str)]) -> SimRequest {
         let basic = format!("Basic {}", STANDARD.encode("AC1:t"));
-        Request::form("/", fields).authorized(&basic)
+        SimRequest::form("/", fields).authorized(&basic)
     }
 
     const GOOD: [(&str, &str); 3] = [("To", "+37120000000"), ("From", "+15017122661"), ("Body", "hello")];
@@ -227,12 +240,12 @@ mod tests {
 
     #[test]
     fn mistakes_get_the_real_errors() {
-        let code = |account: &str, request: &Request| {
+        let code = |account: &str, request: &SimRequest| {
             let (answer, message) = twilio().answer(account, request, 0);
             assert_eq!(message, None);
             (answer.status, answer.value()["code"].as_u64().unwrap())
         };
-        assert_eq!(code("AC1", &Request::form("/", &GOOD)), (401, 20003));
+        assert_eq!(code("AC1", &SimRequest::form("/", &GOOD)), (401, 20003));
         assert_eq!(code("AC2", &request(&GOOD)), (404, 20404));
         assert_eq!(code("AC1", &request(&[("To", "12"), GOOD[1], GOOD[2]])), (400, 21211));
         assert_eq!(code("AC1", &request(&[GOOD[0], GOOD[2]])), (400, 21603));

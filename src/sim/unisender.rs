@@ -4,10 +4,10 @@
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
-use crate::sim::answer::{Answer, Deliver, escape};
-use crate::sim::inbox::Message;
-use crate::sim::request::{Fields, Request};
-use crate::sim::script::Script;
+use crate::sim::answer::{Deliver, SimAnswer, escape};
+use crate::sim::inbox::InboxMessage;
+use crate::sim::request::{Fields, SimRequest};
+use crate::sim::script::TroubleScript;
 
 /// The longest text message, in characters.
 const SMS_CHARS_MAX: usize = 1_000;
@@ -60,7 +60,7 @@ pub struct Unisender {
     /// The senders that are registered or confirmed; none named: all.
     pub senders: Vec<String>,
     /// What is to go wrong.
-    pub script: Script<UnisenderTrouble>,
+    pub script: TroubleScript<UnisenderTrouble>,
     sent: u64,
 }
 
@@ -71,14 +71,14 @@ impl Unisender {
     }
 
     /// What UniSender answers, and the messages that it took. `method` is the last step of the path.
-    pub fn answer(&mut self, method: &str, request: &Request, now: i64) -> (Answer, Vec<Message>) {
+    pub fn answer(&mut self, method: &str, request: &SimRequest, now: i64) -> (SimAnswer, Vec<InboxMessage>) {
         let Some(plan) = self.script.take() else {
             return self.honest(method, request, now);
         };
         let none = Vec::new();
         match plan.what {
             UnisenderTrouble::InvalidApiKey => (unknown_key(), none),
-            UnisenderTrouble::InvalidApiKey401 => (Answer { status: 401, ..unknown_key() }, none),
+            UnisenderTrouble::InvalidApiKey401 => (SimAnswer { status: 401, ..unknown_key() }, none),
             UnisenderTrouble::NotEnoughMoney => (failed("not_enough_money", "Not enough money"), none),
             UnisenderTrouble::RetryLater => (failed("retry_later", "Please, retry later"), none),
             UnisenderTrouble::ApiLimit => {
@@ -88,7 +88,7 @@ impl Unisender {
             UnisenderTrouble::BadSender => (failed("src_invalid", "\"Belt\" isn't <registered>"), none),
             UnisenderTrouble::InsideResult => {
                 let inside = json!({"error": "Phone is wrong", "code": "dest_invalid"});
-                (Answer::json(200, &json!({"result": inside})).called("dest_invalid"), none)
+                (SimAnswer::json(200, &json!({"result": inside})).called("dest_invalid"), none)
             }
             UnisenderTrouble::FirstPhoneOnly => self.first_phone_only(method, request, now),
             UnisenderTrouble::Warning => {
@@ -98,9 +98,9 @@ impl Unisender {
                 answer.body = body.to_string();
                 (answer, messages)
             }
-            UnisenderTrouble::Html502 => (Answer::page(502, "502 Bad Gateway", "<hr>nginx"), none),
-            UnisenderTrouble::Garbage => (Answer::page(200, "Works on the site", "<hr>"), none),
-            UnisenderTrouble::Close => (Answer::closed(), none),
+            UnisenderTrouble::Html502 => (SimAnswer::page(502, "502 Bad Gateway", "<hr>nginx"), none),
+            UnisenderTrouble::Garbage => (SimAnswer::page(200, "Works on the site", "<hr>"), none),
+            UnisenderTrouble::Close => (SimAnswer::closed(), none),
             UnisenderTrouble::Slow | UnisenderTrouble::Lost => {
                 let (answer, messages) = self.honest(method, request, now);
                 let lost = plan.what == UnisenderTrouble::Lost;
@@ -110,7 +110,7 @@ impl Unisender {
         }
     }
 
-    fn honest(&mut self, method: &str, request: &Request, now: i64) -> (Answer, Vec<Message>) {
+    fn honest(&mut self, method: &str, request: &SimRequest, now: i64) -> (SimAnswer, Vec<InboxMessage>) {
         let Ok(fields) = request.fields() else {
             return (failed("invalid_arg", "The request cannot be read"), Vec::new());
         };
@@ -128,7 +128,7 @@ impl Unisender {
         }
     }
 
-    fn sms(&mut self, fields: &Fields, now: i64) -> (Answer, Vec<Message>) {
+    fn sms(&mut self, fields: &Fields, now: i64) -> (SimAnswer, Vec<InboxMessage>) {
         let text = |name: &str| fields.text(name).unwrap_or_default();
         let (from, said) = (text("sender"), text("text"));
         let phones: Vec<String> = text("phone").split(',').map(|it| it.trim().to_owned()).collect();
@@ -139,18 +139,18 @@ impl Unisender {
         if said.is_empty() || said.chars().count() > SMS_CHARS_MAX || phones.len() > PHONES_MAX {
             return bad("invalid_arg", "The text or the list of phones is empty or too long");
         }
-        let results: Vec<(Value, Option<Message>)> =
+        let results: Vec<(Value, Option<InboxMessage>)> =
             phones.iter().map(|phone| self.one_sms(&from, phone, &said, now)).collect();
-        let (results, messages): (Vec<Value>, Vec<Option<Message>>) = results.into_iter().unzip();
+        let (results, messages): (Vec<Value>, Vec<Option<InboxMessage>>) = results.into_iter().unzip();
         let answer = match results.as_slice() {
             [one] if one.get("error").is_some() => return bad("dest_invalid", "The phone is wrong"),
             [one] => json!({"result": one}),
             several => json!({"result": several}),
         };
-        (Answer::json(200, &answer), messages.into_iter().flatten().collect())
+        (SimAnswer::json(200, &answer), messages.into_iter().flatten().collect())
     }
 
-    fn one_sms(&mut self, from: &str, phone: &str, text: &str, at: i64) -> (Value, Option<Message>) {
+    fn one_sms(&mut self, from: &str, phone: &str, text: &str, at: i64) -> (Value, Option<InboxMessage>) {
         let digits = phone.trim_start_matches('+');
         if digits.len() < 7 || !digits.bytes().all(|it| it.is_ascii_digit()) {
             return (json!({"phone": phone, "error": "The phone is wrong", "code": "dest_invalid"}), None);
@@ -161,7 +161,7 @@ impl Unisender {
         (result, Some(message("unisender-sms", from, phone, "", text, at)))
     }
 
-    fn mail(&mut self, fields: &Fields, now: i64) -> (Answer, Vec<Message>) {
+    fn mail(&mut self, fields: &Fields, now: i64) -> (SimAnswer, Vec<InboxMessage>) {
         let text = |name: &str| fields.text(name).unwrap_or_default();
         let (to, from) = (text("email"), text("sender_email"));
         let required = [
@@ -183,7 +183,7 @@ impl Unisender {
             Some(code) if checked => {
                 let errors = json!([{"code": code, "message": format!("&quot;{code}&quot;")}]);
                 let result = json!([{"index": 0, "email": to, "errors": errors}]);
-                return (Answer::json(200, &json!({"result": result})).called(code), Vec::new());
+                return (SimAnswer::json(200, &json!({"result": result})).called(code), Vec::new());
             }
             Some(code) => return (failed(code, code), Vec::new()),
             None if checked => {
@@ -196,10 +196,15 @@ impl Unisender {
             }
         };
         let taken = message("unisender-email", &from, &to, &text("subject"), &text("body"), now);
-        (Answer::json(200, &json!({"result": result})), vec![taken])
+        (SimAnswer::json(200, &json!({"result": result})), vec![taken])
     }
 
-    fn first_phone_only(&mut self, method: &str, request: &Request, now: i64) -> (Answer, Vec<Message>) {
+    fn first_phone_only(
+        &mut self,
+        method: &str,
+        request: &SimRequest,
+        now: i64,
+    ) -> (SimAnswer, Vec<InboxMessage>) {
         let (mut answer, mut messages) = self.honest(method, request, now);
         let mut body = answer.value();
         let others = body["result"].as_array_mut().into_iter().flatten().skip(1);
@@ -214,17 +219,17 @@ impl Unisender {
     }
 }
 
-fn message(channel: &str, from: &str, to: &str, subject: &str, text: &str, at: i64) -> Message {
+fn message(channel: &str, from: &str, to: &str, subject: &str, text: &str, at: i64) -> InboxMessage {
     let [channel, from, to, subject, text] = [channel, from, to, subject, text].map(str::to_owned);
-    Message { channel, from, to, subject, text, at }
+    InboxMessage { channel, from, to, subject, text, at }
 }
 
-fn unknown_key() -> Answer {
+fn unknown_key() -> SimAnswer {
     failed("invalid_api_key", "API key is invalid")
 }
 
-fn failed(code: &str, why: &str) -> Answer {
-    Answer::json(200, &json!({"error": escape(why), "code": code})).called(code)
+fn failed(code: &str, why: &str) -> SimAnswer {
+    SimAnswer::json(200, &json!({"error": escape(why), "code": code})).called(code)
 }
 
 #[cfg(test)]
@@ -235,7 +240,7 @@ mod tests {
         [("api_key", "k"), ("sender", "Belt"), ("phone", "79261234567"), ("text", "hi")];
 
     fn code(account: &mut Unisender, method: &str, fields: &[(&str, &str)]) -> String {
-        let (answer, _) = account.answer(method, &Request::form("/en/api/x?format=json", fields), 0);
+        let (answer, _) = account.answer(method, &SimRequest::form("/en/api/x?format=json", fields), 0);
         assert_eq!(answer.status, 200);
         answer.result
     }
@@ -243,10 +248,10 @@ mod tests {
     #[test]
     fn text_messages_are_taken_by_one_or_many() {
         let mut account = Unisender::new("k");
-        let (answer, _) = account.answer("sendSms", &Request::form("/", &SMS), 0);
+        let (answer, _) = account.answer("sendSms", &SimRequest::form("/", &SMS), 0);
         assert_eq!(answer.value()["result"]["sms_id"], "1000001.001");
         let several = [SMS[0], SMS[1], ("phone", "79261234567,12"), SMS[3]];
-        let (answer, messages) = account.answer("sendSms", &Request::form("/", &several), 0);
+        let (answer, messages) = account.answer("sendSms", &SimRequest::form("/", &several), 0);
         assert_eq!((&answer.value()["result"][1]["code"], messages.len()), (&json!("dest_invalid"), 1));
     }
 
@@ -257,7 +262,7 @@ mod tests {
         assert_eq!(code(&mut account, "sendSms", &[SMS[0], SMS[2], SMS[3]]), "src_invalid");
         assert_eq!(code(&mut account, "sendSms", &[SMS[0], SMS[1], ("phone", "x"), SMS[3]]), "dest_invalid");
         assert_eq!(code(&mut account, "send", &SMS), "unknown_method");
-        let (answer, _) = account.answer("sendSms", &Request::form("/?api_key=k", &SMS), 0);
+        let (answer, _) = account.answer("sendSms", &SimRequest::form("/?api_key=k", &SMS), 0);
         assert_eq!(answer.result, "access_denied");
     }
 
@@ -278,7 +283,7 @@ mod tests {
             ]
         };
         assert_eq!(code(&mut account, "sendEmail", &fields("a@b.org")), "ok");
-        let (answer, _) = account.answer("sendEmail", &Request::form("/", &fields("x@b.org")), 0);
+        let (answer, _) = account.answer("sendEmail", &SimRequest::form("/", &fields("x@b.org")), 0);
         assert_eq!(answer.value()["result"][0]["errors"][0]["code"], "unchecked_sender_email");
         assert!(answer.value().get("error").is_none());
     }

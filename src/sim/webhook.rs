@@ -5,10 +5,10 @@ use serde::{Deserialize, Serialize};
 use serde_json::json;
 use sha2::Sha256;
 
-use crate::sim::answer::{Answer, Deliver};
-use crate::sim::inbox::Message;
-use crate::sim::request::Request;
-use crate::sim::script::Script;
+use crate::sim::answer::{Deliver, SimAnswer};
+use crate::sim::inbox::InboxMessage;
+use crate::sim::request::SimRequest;
+use crate::sim::script::TroubleScript;
 
 /// Where it listens.
 pub const PATH: &str = "/webhook";
@@ -45,7 +45,7 @@ pub struct Webhook {
     /// What signs; empty: signatures are not looked at.
     pub secret: String,
     /// What is to go wrong.
-    pub script: Script<WebhookTrouble>,
+    pub script: TroubleScript<WebhookTrouble>,
     taken: u64,
 }
 
@@ -56,13 +56,13 @@ impl Webhook {
     }
 
     /// What the receiver answers, and the message if it took one.
-    pub fn answer(&mut self, request: &Request, now: i64) -> (Answer, Option<Message>) {
+    pub fn answer(&mut self, request: &SimRequest, now: i64) -> (SimAnswer, Option<InboxMessage>) {
         let Some(plan) = self.script.take() else {
             return self.honest(request, now);
         };
         match plan.what {
             WebhookTrouble::Unauthorized => (failed(401, "the signature is wrong"), None),
-            WebhookTrouble::Moved => (Answer::redirect("http://elsewhere.test/"), None),
+            WebhookTrouble::Moved => (SimAnswer::redirect("http://elsewhere.test/"), None),
             WebhookTrouble::Gone => (failed(410, "nobody listens any more"), None),
             WebhookTrouble::TooManyRequests => {
                 (failed(429, "too many requests").to_come_back(plan.retry_after_s, None), None)
@@ -71,7 +71,7 @@ impl Webhook {
                 (failed(503, "not now").to_come_back(plan.retry_after_s, Some(now)), None)
             }
             WebhookTrouble::ServerError => (failed(500, "internal error"), None),
-            WebhookTrouble::Close => (Answer::closed(), None),
+            WebhookTrouble::Close => (SimAnswer::closed(), None),
             WebhookTrouble::Slow | WebhookTrouble::Lost => {
                 let (answer, message) = self.honest(request, now);
                 let lost = plan.what == WebhookTrouble::Lost;
@@ -81,7 +81,7 @@ impl Webhook {
         }
     }
 
-    fn honest(&mut self, request: &Request, now: i64) -> (Answer, Option<Message>) {
+    fn honest(&mut self, request: &SimRequest, now: i64) -> (SimAnswer, Option<InboxMessage>) {
         if let Err(why) = self.check(request, now) {
             return (failed(401, why), None);
         }
@@ -95,11 +95,12 @@ impl Webhook {
         };
         self.taken += 1;
         let (channel, none) = ("webhook".to_owned(), String::new);
-        let message = Message { channel, from: none(), to: request.path.clone(), subject, text, at: now };
-        (Answer::json(200, &json!({"id": format!("hook-{}", self.taken)})), Some(message))
+        let message =
+            InboxMessage { channel, from: none(), to: request.path.clone(), subject, text, at: now };
+        (SimAnswer::json(200, &json!({"id": format!("hook-{}", self.taken)})), Some(message))
     }
 
-    fn check(&self, request: &Request, now: i64) -> Result<(), &'static str> {
+    fn check(&self, request: &SimRequest, now: i64) -> Result<(), &'static str> {
         if self.secret.is_empty() {
             return Ok(());
         }
@@ -123,8 +124,8 @@ fn bytes(hex: &str) -> Option<Vec<u8>> {
     (0..hex.len()).step_by(2).map(pair).collect()
 }
 
-fn failed(status: u16, why: &str) -> Answer {
-    Answer::json(status, &json!({"error": why})).called(&status.to_string())
+fn failed(status: u16, why: &str) -> SimAnswer {
+    SimAnswer::json(status, &json!({"error": why})).called(&status.to_string())
 }
 
 #[cfg(test)]
@@ -134,8 +135,8 @@ mod tests {
     /// `printf '1700000000.{"subject":"s","text":"t","key":"k"}' | openssl dgst -sha256 -hmac secret`
     const PROOF: &str = "a875cdbb5b0858c409397f4328f68676713e837a302981a7ea27aa2d539a772c";
 
-    fn signed(time: &str, proof: &str) -> Request {
-        let mut request = Request::json(PATH, &json!({"subject": "s", "text": "t", "key": "k"}));
+    fn signed(time: &str, proof: &str) -> SimRequest {
+        let mut request = SimRequest::json(PATH, &json!({"subject": "s", "text": "t", "key": "k"}));
         request.signature = format!("t={time},v1={proof}");
         request
     }
@@ -144,13 +145,13 @@ mod tests {
     fn only_what_is_signed_and_fresh_is_taken() {
         let mut webhook = Webhook::new("secret");
         let now = 1_700_000_010_000;
-        let mut status = |request: &Request, now: i64| webhook.answer(request, now).0.status;
+        let mut status = |request: &SimRequest, now: i64| webhook.answer(request, now).0.status;
         assert_eq!(status(&signed("1700000000", PROOF), now), 200);
         assert_eq!(status(&signed("1700000000", PROOF), now + 300_000), 401);
         assert_eq!(status(&signed("1700000001", PROOF), now), 401);
         assert_eq!(status(&signed("1700000000", "zz"), now), 401);
-        assert_eq!(status(&Request { signature: String::new(), ..signed("", "") }, now), 401);
-        let other = Request { body: b"{}".to_vec(), ..signed("1700000000", PROOF) };
+        assert_eq!(status(&SimRequest { signature: String::new(), ..signed("", "") }, now), 401);
+        let other = SimRequest { body: b"{}".to_vec(), ..signed("1700000000", PROOF) };
         assert_eq!(status(&other, now), 401);
     }
 }

@@ -11,7 +11,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use rustix::fs::{FallocateFlags, fallocate, statvfs};
 
-use crate::engine::edges::{DiskRoom, StoreError};
+use crate::engine::ports::{DiskRoom, StoreError};
 
 /// How large the ballast is: some thousands of answers, as commits write them.
 const BALLAST_BYTES: u64 = 16 << 20;

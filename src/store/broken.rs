@@ -6,8 +6,9 @@ use std::sync::Arc;
 use async_trait::async_trait;
 
 use crate::engine::broken::{Promise, is_broken};
-use crate::engine::edges::{
-    Claim, Count, Entry, Receipt, Record, Refused, Shelf, Store, StoreError, Stretch, TaskQuery, Write,
+use crate::engine::ports::{
+    Claim, Collection, Count, HistoryEntry, Receipt, Record, Refused, Store, StoreError, Stretch, TaskQuery,
+    Write,
 };
 use crate::engine::transition::Transition;
 use crate::model::names::{Address, ProcessId, TaskId};
@@ -52,7 +53,7 @@ impl Breaker {
         for write in &mut writes {
             if let Write::Step(it) = write {
                 let at = it.at;
-                letters.push(it.letters.drain(..).map(|it| Write::Post(it, at)).collect::<Vec<_>>());
+                letters.push(it.signals.drain(..).map(|it| Write::Post(it, at)).collect::<Vec<_>>());
             } else {
                 letters.push(Vec::new());
             }
@@ -95,7 +96,7 @@ impl Breaker {
         let mut half = whole.clone();
         half.task.params.set(OTHER_HALF, was.clone());
         half.task.revision = old.revision;
-        (half.letters, half.trail, half.read) = (Vec::new(), Vec::new(), Vec::new());
+        (half.signals, half.events, half.read) = (Vec::new(), Vec::new(), Vec::new());
         Ok(Some(half))
     }
 }
@@ -137,8 +138,8 @@ impl Store for Breaker {
         self.store.next_due().await
     }
 
-    async fn rouse(&self, process: &ProcessId, now: Timestamp) -> Result<u64, StoreError> {
-        self.store.rouse(process, now).await
+    async fn wake_parked(&self, process: &ProcessId, now: Timestamp) -> Result<u64, StoreError> {
+        self.store.wake_parked(process, now).await
     }
 
     async fn task(&self, id: TaskId) -> Result<Option<Task>, StoreError> {
@@ -160,11 +161,11 @@ impl Store for Breaker {
         self.store.named(among, prefix, limit).await
     }
 
-    async fn trail(&self, id: TaskId, after: u64, limit: usize) -> Result<Vec<Entry>, StoreError> {
-        self.store.trail(id, after, limit).await
+    async fn history(&self, id: TaskId, after: u64, limit: usize) -> Result<Vec<HistoryEntry>, StoreError> {
+        self.store.history(id, after, limit).await
     }
 
-    async fn events(&self, after: u64, limit: usize) -> Result<Vec<Entry>, StoreError> {
+    async fn events(&self, after: u64, limit: usize) -> Result<Vec<HistoryEntry>, StoreError> {
         self.store.events(after, limit).await
     }
 
@@ -180,27 +181,27 @@ impl Store for Breaker {
         self.store.alarms(after, limit).await
     }
 
-    async fn keep(&self, records: Vec<Record>) -> Result<(), StoreError> {
-        self.store.keep(records).await
+    async fn put(&self, records: Vec<Record>) -> Result<(), StoreError> {
+        self.store.put(records).await
     }
 
-    async fn forget(&self, of: Shelf, name: &str) -> Result<bool, StoreError> {
-        self.store.forget(of, name).await
+    async fn delete(&self, of: Collection, name: &str) -> Result<bool, StoreError> {
+        self.store.delete(of, name).await
     }
 
-    async fn shelf(&self, of: Shelf) -> Result<Vec<Record>, StoreError> {
-        self.store.shelf(of).await
+    async fn collection(&self, of: Collection) -> Result<Vec<Record>, StoreError> {
+        self.store.collection(of).await
     }
 
-    async fn record(&self, of: Shelf, name: &str) -> Result<Option<Record>, StoreError> {
+    async fn record(&self, of: Collection, name: &str) -> Result<Option<Record>, StoreError> {
         self.store.record(of, name).await
     }
 
-    async fn stretch(&self, stretch: &Stretch) -> Result<Vec<Record>, StoreError> {
-        self.store.stretch(stretch).await
+    async fn scan(&self, stretch: &Stretch) -> Result<Vec<Record>, StoreError> {
+        self.store.scan(stretch).await
     }
 
-    async fn forget_before(&self, of: Shelf, name: &str) -> Result<u64, StoreError> {
-        self.store.forget_before(of, name).await
+    async fn delete_before(&self, of: Collection, name: &str) -> Result<u64, StoreError> {
+        self.store.delete_before(of, name).await
     }
 }

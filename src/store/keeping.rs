@@ -2,9 +2,9 @@
 
 use std::sync::Arc;
 
-use crate::engine::edges::Refused;
+use crate::engine::ports::Refused;
 use crate::model::params::Params;
-use crate::model::task::{Letter, Task, To, Word};
+use crate::model::task::{Signal, SignalKind, SignalTarget, Task};
 use crate::model::time::Timestamp;
 
 /// A trail keeps at least so many of a task's last hops.
@@ -15,21 +15,23 @@ pub const HOPS_MAX: usize = 1_100;
 /// The task that a letter makes which creates; none for any other letter.
 ///
 /// Refused as unwritable if the runner has not said where the task begins, or given it a number.
-pub fn born(letter: &Letter, now: Timestamp) -> Result<Option<Task>, Refused> {
+pub fn born(letter: &Signal, now: Timestamp) -> Result<Option<Task>, Refused> {
     let (params, caller, at, birth, round) = match &letter.word {
-        Word::Create { params, caller, at, birth } => (params, caller.as_ref(), at.as_ref(), birth, None),
-        Word::Part { caller, at, round, birth } => {
+        SignalKind::Create { params, caller, at, birth } => {
+            (params, caller.as_ref(), at.as_ref(), birth, None)
+        }
+        SignalKind::Part { caller, at, round, birth } => {
             (&Params::default(), Some(caller), Some(at), birth, Some(Arc::clone(round)))
         }
-        Word::Modify { .. } | Word::Answer { .. } | Word::Order { .. } => return Ok(None),
+        SignalKind::Modify { .. } | SignalKind::Answer { .. } | SignalKind::Order { .. } => return Ok(None),
     };
-    let (To::Address(address), Some(at), Some(birth)) = (&letter.to, at, birth) else {
+    let (SignalTarget::Address(address), Some(at), Some(birth)) = (&letter.to, at, birth) else {
         let to = &letter.to;
         return Err(Refused::Unwritable(format!(
             "a letter to {to:?} creates, but does not say where or as whom"
         )));
     };
-    let task = Task::born(birth.clone(), address.clone(), at.clone(), params.clone(), now);
+    let task = Task::new(birth.clone(), address.clone(), at.clone(), params.clone(), now);
     Ok(Some(Task { caller: caller.cloned(), round, ..task }))
 }
 

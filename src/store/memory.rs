@@ -6,12 +6,13 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use async_trait::async_trait;
 
-use crate::engine::edges::{
-    Claim, Count, Entry, Receipt, Record, Refused, Shelf, Store, StoreError, Stretch, TaskQuery, Write,
+use crate::engine::ports::{
+    Claim, Collection, Count, HistoryEntry, Receipt, Record, Refused, Store, StoreError, Stretch, TaskQuery,
+    Write,
 };
 use crate::engine::transition::{LetterId, Transition};
 use crate::model::names::{Address, ProcessId, TaskId};
-use crate::model::task::{Letter, Phase, Place, Task, To, Word};
+use crate::model::task::{NodePosition, Phase, Signal, SignalKind, SignalTarget, Task};
 use crate::model::time::{Span, Timestamp};
 use crate::store::keeping::{HOPS_KEPT, HOPS_MAX, born, due_with_mail};
 use crate::store::leases::Leases;
@@ -25,8 +26,8 @@ struct State {
     rows: BTreeMap<TaskId, Row>,
     leases: Leases,
     live: BTreeMap<Address, TaskId>,
-    entries: BTreeMap<u64, Entry>,
-    records: BTreeMap<(Shelf, String), Record>,
+    entries: BTreeMap<u64, HistoryEntry>,
+    records: BTreeMap<(Collection, String), Record>,
     last_event: u64,
     last_letter: i64,
 }
@@ -34,7 +35,7 @@ struct State {
 #[derive(Clone, Debug)]
 struct Row {
     task: Task,
-    inbox: Vec<(LetterId, Letter)>,
+    inbox: Vec<(LetterId, Signal)>,
     /// The numbers of its entries, and how many hops each has.
     trail: VecDeque<(u64, usize)>,
     /// 0 while it lives, then the number of the next entry of all: orders the tasks that had the same name.
@@ -86,14 +87,14 @@ impl State {
                 done
             }
             Write::Post(letter, at) => {
-                self.deliver(letter, *at, &mut was).map(|letter| Receipt { letter, mail: false })
+                self.deliver(letter, *at, &mut was).map(|letter| Receipt { signal: letter, mail: false })
             }
             Write::Noted(letter, record, at) => {
                 let done = self.deliver(letter, *at, &mut was);
                 if done.is_ok() {
                     self.records.insert((record.shelf, record.name.clone()), record.clone());
                 }
-                done.map(|letter| Receipt { letter, mail: false })
+                done.map(|letter| Receipt { signal: letter, mail: false })
             }
         };
         if done.is_err() {
@@ -109,14 +110,14 @@ impl State {
         let task = &transition.task;
         let (id, phase) = (task.id, task.state.phase());
         let mut row = self.row_before(transition)?;
-        row.inbox.retain(|(id, _)| transition.read.iter().all(|read| read.letter != *id));
+        row.inbox.retain(|(id, _)| transition.read.iter().all(|read| read.signal != *id));
         let had_ended = row.ended > 0;
         row.task = task.clone();
         if !phase.is_live() {
             row.inbox.clear();
         }
         was.push((id, self.set(id, Some(row).filter(|_| !transition.gone))));
-        for letter in &transition.letters {
+        for letter in &transition.signals {
             self.deliver(letter, transition.at, was)?;
         }
         // From here on nothing is refused.
@@ -134,7 +135,7 @@ impl State {
         if mail {
             row.task.due = Some(due_with_mail(row.task.due, transition.at));
         }
-        Ok(Receipt { letter: None, mail })
+        Ok(Receipt { signal: None, mail })
     }
 
     /// The row that a transition changes, or a new one.
@@ -169,7 +170,7 @@ impl State {
 
     fn deliver(
         &mut self,
-        letter: &Letter,
+        letter: &Signal,
         now: Timestamp,
         was: &mut Was,
     ) -> Result<Option<LetterId>, Refused> {
@@ -184,11 +185,11 @@ impl State {
             return Ok(None);
         }
         let id = match &letter.to {
-            To::Address(address) => self.live.get(address).copied(),
-            To::Task(id) => Some(*id),
+            SignalTarget::Address(address) => self.live.get(address).copied(),
+            SignalTarget::Task(id) => Some(*id),
         };
         // An order to that very task may bring it back from its end.
-        let revives = matches!((&letter.word, &letter.to), (Word::Order { .. }, To::Task(_)));
+        let revives = matches!((&letter.word, &letter.to), (SignalKind::Order { .. }, SignalTarget::Task(_)));
         let takes = |row: &&mut Row| revives || row.task.state.phase().is_live();
         let row = id.and_then(|id| self.rows.get_mut(&id)).filter(takes);
         match (row, &letter.word, &letter.to) {
@@ -201,14 +202,14 @@ impl State {
                 }
                 Ok(Some(LetterId(self.last_letter)))
             }
-            (None, Word::Answer { .. }, _) => Ok(None),
-            (None, _, To::Address(address)) => Err(Refused::NoTask(address.to_string())),
-            (None, _, To::Task(id)) => Err(Refused::NoTask(id.to_string())),
+            (None, SignalKind::Answer { .. }, _) => Ok(None),
+            (None, _, SignalTarget::Address(address)) => Err(Refused::NoTask(address.to_string())),
+            (None, _, SignalTarget::Task(id)) => Err(Refused::NoTask(id.to_string())),
         }
     }
 
     fn write_trail(&mut self, transition: &Transition) {
-        let (task, hops) = (&transition.task, &transition.trail);
+        let (task, hops) = (&transition.task, &transition.events);
         if transition.gone {
             self.entries.retain(|_, entry| entry.task != task.id);
             return;
@@ -217,13 +218,13 @@ impl State {
             return;
         };
         self.last_event += 1;
-        let entry = Entry {
+        let entry = HistoryEntry {
             seq: self.last_event,
             task: task.id,
             process: task.process.clone(),
             reference: task.reference.clone(),
             phase: task.state.phase(),
-            hops: hops.clone(),
+            events: hops.clone(),
         };
         row.trail.push_back((entry.seq, hops.len()));
         self.entries.insert(entry.seq, entry);
@@ -255,7 +256,7 @@ impl Store for Memory {
         due.sort_by_key(|row| (row.ended > 0, row.task.due, row.task.id));
         let claim = |row: &Row| {
             let turn = leases.take(row.task.id, row.task.turn, now + lease);
-            Claim { task: Task { turn, ..row.task.clone() }, letters: row.inbox.clone() }
+            Claim { task: Task { turn, ..row.task.clone() }, signals: row.inbox.clone() }
         };
         Ok(due.into_iter().take(limit).map(claim).collect())
     }
@@ -290,7 +291,7 @@ impl Store for Memory {
         Ok(resumed)
     }
 
-    async fn rouse(&self, process: &ProcessId, now: Timestamp) -> Result<u64, StoreError> {
+    async fn wake_parked(&self, process: &ProcessId, now: Timestamp) -> Result<u64, StoreError> {
         let mut roused = 0;
         for task in self.lock().rows.values_mut().map(|row| &mut row.task) {
             let rests = matches!(task.state.phase(), Phase::Ready | Phase::Waiting) && task.due.is_none();
@@ -353,7 +354,7 @@ impl Store for Memory {
         Ok(self.select(wanted, query.limit))
     }
 
-    async fn trail(&self, id: TaskId, after: u64, limit: usize) -> Result<Vec<Entry>, StoreError> {
+    async fn history(&self, id: TaskId, after: u64, limit: usize) -> Result<Vec<HistoryEntry>, StoreError> {
         let state = self.lock();
         let Some(row) = state.rows.get(&id) else {
             return Ok(Vec::new());
@@ -362,7 +363,7 @@ impl Store for Memory {
         Ok(seqs.map(|(seq, _)| state.entries[seq].clone()).collect())
     }
 
-    async fn events(&self, after: u64, limit: usize) -> Result<Vec<Entry>, StoreError> {
+    async fn events(&self, after: u64, limit: usize) -> Result<Vec<HistoryEntry>, StoreError> {
         let state = self.lock();
         Ok(state
             .entries
@@ -382,7 +383,7 @@ impl Store for Memory {
         for task in self.lock().rows.values().map(|row| &row.task).filter(of) {
             *counts.entry((task.process.clone(), task.place())).or_default() += 1;
         }
-        let count = |((process, place), tasks): ((_, Place), _)| Count {
+        let count = |((process, place), tasks): ((_, NodePosition), _)| Count {
             process,
             node: place.node,
             phase: place.phase,
@@ -396,31 +397,31 @@ impl Store for Memory {
         Ok(self.select(|task| after.is_none_or(|it| task.id > it) && rings(task), limit))
     }
 
-    async fn keep(&self, records: Vec<Record>) -> Result<(), StoreError> {
+    async fn put(&self, records: Vec<Record>) -> Result<(), StoreError> {
         let kept = records.into_iter().map(|record| ((record.shelf, record.name.clone()), record));
         self.lock().records.extend(kept);
         Ok(())
     }
 
-    async fn forget(&self, on: Shelf, name: &str) -> Result<bool, StoreError> {
+    async fn delete(&self, on: Collection, name: &str) -> Result<bool, StoreError> {
         Ok(self.lock().records.remove(&(on, name.to_owned())).is_some())
     }
 
-    async fn shelf(&self, on: Shelf) -> Result<Vec<Record>, StoreError> {
+    async fn collection(&self, on: Collection) -> Result<Vec<Record>, StoreError> {
         let state = self.lock();
         Ok(state.records.values().filter(|record| record.shelf == on).cloned().collect())
     }
 
-    async fn record(&self, on: Shelf, name: &str) -> Result<Option<Record>, StoreError> {
+    async fn record(&self, on: Collection, name: &str) -> Result<Option<Record>, StoreError> {
         Ok(self.lock().records.get(&(on, name.to_owned())).cloned())
     }
 
-    async fn stretch(&self, it: &Stretch) -> Result<Vec<Record>, StoreError> {
+    async fn scan(&self, it: &Stretch) -> Result<Vec<Record>, StoreError> {
         if it.from >= it.before {
             return Ok(Vec::new());
         }
         let state = self.lock();
-        let range = state.records.range((it.shelf, it.from.clone())..(it.shelf, it.before.clone()));
+        let range = state.records.range((it.collection, it.from.clone())..(it.collection, it.before.clone()));
         let records = range.map(|(_, record)| record);
         Ok(match it.backwards {
             true => records.rev().take(it.limit).cloned().collect(),
@@ -428,7 +429,7 @@ impl Store for Memory {
         })
     }
 
-    async fn forget_before(&self, on: Shelf, name: &str) -> Result<u64, StoreError> {
+    async fn delete_before(&self, on: Collection, name: &str) -> Result<u64, StoreError> {
         let mut state = self.lock();
         let before = state.records.len();
         state.records.retain(|(shelf, it), _| *shelf != on || it.as_str() >= name);

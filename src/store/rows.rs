@@ -5,10 +5,10 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use sha2::{Digest, Sha256};
 
-use crate::engine::edges::{Entry, Record, Refused, StoreError, Write};
+use crate::engine::ports::{HistoryEntry, Record, Refused, StoreError, Write};
 use crate::engine::transition::Transition;
 use crate::model::names::{Address, NodeName, ProcessId, TaskId};
-use crate::model::task::{Alarm, Letter, Phase, Task, To, Word};
+use crate::model::task::{Alarm, Phase, Signal, SignalKind, SignalTarget, Task};
 use crate::model::time::Timestamp;
 use crate::store::keeping::born;
 use crate::store::seal::{SealError, Sealer};
@@ -130,13 +130,13 @@ pub(super) struct Trail {
     pub(super) body: Vec<u8>,
 }
 
-/// A [`Letter`], ready to be delivered.
+/// A [`Signal`], ready to be delivered.
 #[derive(Debug)]
 pub(super) enum Mail {
     /// It creates that task.
     Birth(TaskRow),
     /// It is for a task that lives; an answer is dropped if the task does not. Sealed when it has its number.
-    Word { to: To, is_answer: bool, is_order: bool, json: Vec<u8> },
+    Word { to: SignalTarget, is_answer: bool, is_order: bool, json: Vec<u8> },
 }
 
 /// A task's row as it is read: `due`, `turn` and the sealed body.
@@ -219,8 +219,18 @@ impl Sealed {
 
 impl Step {
     fn seal(transition: &Transition, sealer: &Sealer) -> Result<Step, No> {
-        let Transition { task, before, base, letters, trail, read, at, gone, idempotency, reply: _ } =
-            transition;
+        let Transition {
+            task,
+            before,
+            base,
+            signals: letters,
+            events: trail,
+            read,
+            at,
+            gone,
+            idempotency,
+            reply: _,
+        } = transition;
         let mail = |letter| Mail::seal(letter, *at, sealer);
         let revision = task.revision.cast_signed();
         let trail = match trail.len() {
@@ -236,7 +246,7 @@ impl Step {
             new: before.is_none(),
             letters: letters.iter().map(mail).collect::<Result<_, _>>()?,
             trail,
-            read: read.iter().map(|reading| reading.letter.0).collect(),
+            read: read.iter().map(|reading| reading.signal.0).collect(),
             at: at.0,
             gone: *gone,
             idempotency: idempotency.as_deref().map(key_hash),
@@ -245,12 +255,12 @@ impl Step {
 }
 
 impl Mail {
-    fn seal(letter: &Letter, at: Timestamp, sealer: &Sealer) -> Result<Mail, No> {
+    fn seal(letter: &Signal, at: Timestamp, sealer: &Sealer) -> Result<Mail, No> {
         if let Some(task) = born(letter, at)? {
             return Ok(Mail::Birth(TaskRow::seal(&task, sealer)?));
         }
-        let is_answer = matches!(letter.word, Word::Answer { .. });
-        let is_order = matches!(letter.word, Word::Order { .. });
+        let is_answer = matches!(letter.word, SignalKind::Answer { .. });
+        let is_order = matches!(letter.word, SignalKind::Order { .. });
         Ok(Mail::Word { to: letter.to.clone(), is_answer, is_order, json: json(letter)? })
     }
 }
@@ -273,15 +283,15 @@ pub(super) struct EntryRow {
 
 impl EntryRow {
     /// With the names of its task, the process and the ref.
-    pub(super) fn open(self, names: (String, String), sealer: &Sealer) -> Result<Entry, StoreError> {
+    pub(super) fn open(self, names: (String, String), sealer: &Sealer) -> Result<HistoryEntry, StoreError> {
         let (process, reference) = names;
-        Ok(Entry {
+        Ok(HistoryEntry {
             seq: self.seq.cast_unsigned(),
             task: TaskId(self.task),
             process: name(&process)?,
             reference: name(&reference)?,
             phase: phase(self.phase)?,
-            hops: open(sealer, &trail_place(self.task, self.revision), &self.body)?,
+            events: open(sealer, &trail_place(self.task, self.revision), &self.body)?,
         })
     }
 }

@@ -13,7 +13,7 @@ use sha2::{Digest, Sha256};
 use thiserror::Error;
 use zeroize::Zeroizing;
 
-use crate::engine::edges::StoreError;
+use crate::engine::ports::StoreError;
 
 /// The length of a key.
 pub const KEY_BYTES: usize = 32;

@@ -8,9 +8,9 @@ use rusqlite::{Connection, params};
 use tokio::sync::Semaphore;
 
 use crate::engine::damage::{Damage, Damaged};
-use crate::engine::edges::{
-    AlarmCounts, CheckMark, Checked, Claim, Count, DiskRoom, Entry, Receipt, Record, Refused, Shelf, Store,
-    StoreError, Stretch, TaskQuery, Write,
+use crate::engine::ports::{
+    AlarmCounts, CheckMark, Checked, Claim, Collection, Count, DiskRoom, HistoryEntry, Receipt, Record,
+    Refused, Store, StoreError, Stretch, TaskQuery, Write,
 };
 use crate::engine::transition::LetterId;
 use crate::model::names::{Address, ProcessId, TaskId};
@@ -114,10 +114,10 @@ impl Sqlite {
                     continue;
                 }
             };
-            let mut claim = Claim { task, letters: Vec::with_capacity(inbox.len()) };
+            let mut claim = Claim { task, signals: Vec::with_capacity(inbox.len()) };
             for (id, body) in inbox {
                 match open(sealer, &letter_place(id), &body) {
-                    Ok(letter) => claim.letters.push((LetterId(id), letter)),
+                    Ok(letter) => claim.signals.push((LetterId(id), letter)),
                     Err(error) => {
                         damage.found(damaged(letter_place(id), Some(claim.task.address()), &error));
                         letters.push(id);
@@ -223,7 +223,7 @@ impl Store for Sqlite {
         Ok(resumed as u64)
     }
 
-    async fn rouse(&self, process: &ProcessId, now: Timestamp) -> Result<u64, StoreError> {
+    async fn wake_parked(&self, process: &ProcessId, now: Timestamp) -> Result<u64, StoreError> {
         let process = process.clone();
         let rouse = "UPDATE tasks SET due = ?2 WHERE process = ?1 AND phase IN (?3, ?4) AND due IS NULL";
         let (ready, waiting) = (phase_number(Phase::Ready), phase_number(Phase::Waiting));
@@ -285,11 +285,11 @@ impl Store for Sqlite {
         self.look(move |look| look.named(&among, &prefix, limit)).await
     }
 
-    async fn trail(&self, id: TaskId, after: u64, limit: usize) -> Result<Vec<Entry>, StoreError> {
+    async fn history(&self, id: TaskId, after: u64, limit: usize) -> Result<Vec<HistoryEntry>, StoreError> {
         self.look(move |look| look.entries(Some(id.0), after, limit)).await
     }
 
-    async fn events(&self, after: u64, limit: usize) -> Result<Vec<Entry>, StoreError> {
+    async fn events(&self, after: u64, limit: usize) -> Result<Vec<HistoryEntry>, StoreError> {
         self.look(move |look| look.entries(None, after, limit)).await
     }
 
@@ -318,7 +318,7 @@ impl Store for Sqlite {
         self.look(alarm_counts).await
     }
 
-    async fn keep(&self, records: Vec<Record>) -> Result<(), StoreError> {
+    async fn put(&self, records: Vec<Record>) -> Result<(), StoreError> {
         let seal = |record: &Record| RecordRow::seal(record, &self.readers.sealer);
         let places: Vec<String> = records.iter().map(|it| it.shelf.place(&it.name)).collect();
         let sealed = records.iter().map(seal).collect::<Result<Vec<_>, _>>()?;
@@ -329,7 +329,7 @@ impl Store for Sqlite {
         Ok(())
     }
 
-    async fn forget(&self, on: Shelf, name: &str) -> Result<bool, StoreError> {
+    async fn delete(&self, on: Collection, name: &str) -> Result<bool, StoreError> {
         let name = name.to_owned();
         self.writer
             .ask(move |batch| {
@@ -340,21 +340,21 @@ impl Store for Sqlite {
             .await
     }
 
-    async fn shelf(&self, on: Shelf) -> Result<Vec<Record>, StoreError> {
+    async fn collection(&self, on: Collection) -> Result<Vec<Record>, StoreError> {
         self.look(move |look| look.shelf(on)).await
     }
 
-    async fn record(&self, on: Shelf, name: &str) -> Result<Option<Record>, StoreError> {
+    async fn record(&self, on: Collection, name: &str) -> Result<Option<Record>, StoreError> {
         let name = name.to_owned();
         self.look(move |look| look.record(on, &name)).await
     }
 
-    async fn stretch(&self, it: &Stretch) -> Result<Vec<Record>, StoreError> {
+    async fn scan(&self, it: &Stretch) -> Result<Vec<Record>, StoreError> {
         let it = it.clone();
         self.look(move |look| look.stretch(&it)).await
     }
 
-    async fn forget_before(&self, on: Shelf, name: &str) -> Result<u64, StoreError> {
+    async fn delete_before(&self, on: Collection, name: &str) -> Result<u64, StoreError> {
         let name = name.to_owned();
         let forgot = self.writer.ask(move |batch| {
             let forget = "DELETE FROM records WHERE shelf = ?1 AND name < ?2";

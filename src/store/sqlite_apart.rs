@@ -1,7 +1,7 @@
 //! A write of a [`Batch`] by itself: if one of a thousand cannot be written, it is told apart from a store
 //! that takes nothing at all, and costs none of the others.
 
-use crate::engine::edges::{Receipt, Refused, StoreError};
+use crate::engine::ports::{Receipt, Refused, StoreError};
 use crate::store::rows::{No, Sealed};
 use crate::store::sqlite_batch::Batch;
 

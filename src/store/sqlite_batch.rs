@@ -10,10 +10,10 @@ use rusqlite::{CachedStatement, Connection, OptionalExtension, params};
 
 #[cfg(debug_assertions)]
 use crate::engine::broken::{Promise, is_broken};
-use crate::engine::edges::{Receipt, Refused, StoreError};
+use crate::engine::ports::{Receipt, Refused, StoreError};
 use crate::engine::transition::LetterId;
 use crate::model::names::{Address, TaskId};
-use crate::model::task::{Phase, To};
+use crate::model::task::{Phase, SignalTarget};
 use crate::model::time::Timestamp;
 use crate::store::keeping::{HOPS_KEPT, HOPS_MAX};
 use crate::store::leases::Leases;
@@ -194,7 +194,7 @@ impl<'c> Batch<'c> {
         self.address(letter, &mut plan)?;
         let mut receipt = Receipt::default();
         for delivery in &plan.deliveries {
-            receipt.letter = self.deliver(delivery, at)?;
+            receipt.signal = self.deliver(delivery, at)?;
         }
         Ok(receipt)
     }
@@ -224,7 +224,7 @@ impl<'c> Batch<'c> {
         if mail {
             self.wake(row.id, step.at)?;
         }
-        Ok(Receipt { letter: None, mail })
+        Ok(Receipt { signal: None, mail })
     }
 
     /// The row that the step changes; none for a new task.
@@ -288,19 +288,21 @@ impl<'c> Batch<'c> {
                 plan.deliveries.push(Delivery::Birth(row));
                 return Ok(());
             }
-            Mail::Word { to: To::Address(address), .. } => self.holder(address, plan)?,
+            Mail::Word { to: SignalTarget::Address(address), .. } => self.holder(address, plan)?,
             // An order may bring an ended task back.
-            Mail::Word { to: To::Task(id), is_order: true, .. } if self.is_live(id.0)?.is_some() => {
+            Mail::Word { to: SignalTarget::Task(id), is_order: true, .. }
+                if self.is_live(id.0)?.is_some() =>
+            {
                 Some(id.0)
             }
-            Mail::Word { to: To::Task(id), .. } => self.lives(id.0, plan)?.then_some(id.0),
+            Mail::Word { to: SignalTarget::Task(id), .. } => self.lives(id.0, plan)?.then_some(id.0),
         };
         match (task, letter) {
             (Some(task), Mail::Word { json, .. }) => plan.deliveries.push(Delivery::Word { task, json }),
             (None, Mail::Word { to, is_answer: false, .. }) => {
                 return Err(No::Refused(Refused::NoTask(match to {
-                    To::Address(address) => address.to_string(),
-                    To::Task(id) => id.to_string(),
+                    SignalTarget::Address(address) => address.to_string(),
+                    SignalTarget::Task(id) => id.to_string(),
                 })));
             }
             _ => {}

@@ -3,9 +3,9 @@
 
 use rusqlite::{Row, params};
 
-use crate::engine::edges::{CheckMark, Checked, StoreError};
+use crate::engine::ports::{CheckMark, Checked, StoreError};
 use crate::model::names::Address;
-use crate::model::task::{Hop, Letter, Task};
+use crate::model::task::{HistoryEvent, Signal, Task};
 use crate::store::rows::{letter_place, name, open, phase, task_place, trail_place};
 use crate::store::sqlite_read::{Look, number, whole};
 
@@ -146,13 +146,13 @@ fn open_task(look: &Look<'_>, row: &Row<'_>) -> Result<(), StoreError> {
 
 fn open_letter(look: &Look<'_>, row: &Row<'_>) -> Result<(), StoreError> {
     let place = letter_place(row.get(0)?);
-    let read = || open::<Letter>(look.sealer, &place, &row.get::<_, Vec<u8>>(1)?).map(drop);
+    let read = || open::<Signal>(look.sealer, &place, &row.get::<_, Vec<u8>>(1)?).map(drop);
     look.seen(&place, row.get(2)?, read())
 }
 
 fn open_entry(look: &Look<'_>, row: &Row<'_>) -> Result<(), StoreError> {
     let (task, place) = (row.get(1)?, trail_place(row.get(1)?, row.get(2)?));
-    let read = || open::<Vec<Hop>>(look.sealer, &place, &row.get::<_, Vec<u8>>(3)?).map(drop);
+    let read = || open::<Vec<HistoryEvent>>(look.sealer, &place, &row.get::<_, Vec<u8>>(3)?).map(drop);
     look.seen(&place, Some(task), read())
 }
 

@@ -5,7 +5,7 @@ use rusqlite::types::Value;
 use rusqlite::{Connection, OptionalExtension, ToSql, params, params_from_iter};
 
 use crate::engine::damage::{Damage, Damaged};
-use crate::engine::edges::{AlarmCounts, Entry, Record, Shelf, StoreError, Stretch, TaskQuery};
+use crate::engine::ports::{AlarmCounts, Collection, HistoryEntry, Record, StoreError, Stretch, TaskQuery};
 use crate::model::names::{Address, ProcessId, TaskId};
 use crate::model::task::Task;
 use crate::model::time::Timestamp;
@@ -138,7 +138,7 @@ impl Look<'_> {
         task: Option<i64>,
         after: u64,
         limit: usize,
-    ) -> Result<Vec<Entry>, StoreError> {
+    ) -> Result<Vec<HistoryEntry>, StoreError> {
         let which = if task.is_some() { "task = ?3" } else { "?3 IS NULL" };
         let sql = format!(
             "SELECT seq, task, phase, revision, body FROM trail
@@ -160,7 +160,7 @@ impl Look<'_> {
         Ok(entries)
     }
 
-    fn entry(&self, row: EntryRow) -> Result<Option<Entry>, StoreError> {
+    fn entry(&self, row: EntryRow) -> Result<Option<HistoryEntry>, StoreError> {
         let (place, task) = (trail_place(row.task, row.revision), row.task);
         let read = || {
             let mut names = self.db.prepare_cached("SELECT process, ref FROM tasks WHERE id = ?1")?;
@@ -216,7 +216,7 @@ impl Look<'_> {
     }
 
     /// One record. An error if it is damaged.
-    pub(super) fn record(&self, on: Shelf, name: &str) -> Result<Option<Record>, StoreError> {
+    pub(super) fn record(&self, on: Collection, name: &str) -> Result<Option<Record>, StoreError> {
         let read = || {
             let mut one =
                 self.db.prepare_cached("SELECT at, value FROM records WHERE shelf = ?1 AND name = ?2")?;
@@ -230,7 +230,7 @@ impl Look<'_> {
     }
 
     /// The records of a shelf, by name, without those that are damaged.
-    pub(super) fn shelf(&self, on: Shelf) -> Result<Vec<Record>, StoreError> {
+    pub(super) fn shelf(&self, on: Collection) -> Result<Vec<Record>, StoreError> {
         let names =
             self.names("SELECT name FROM records WHERE shelf = ?1 ORDER BY name", params![on.as_str()])?;
         names.iter().filter_map(|name| self.whole_record(on, name).transpose()).collect()
@@ -246,10 +246,10 @@ impl Look<'_> {
         let (mut records, mut left) = (Vec::new(), stretch.clone());
         loop {
             left.limit = stretch.limit - records.len();
-            let range = params![left.shelf.as_str(), left.from, left.before, number(left.limit)];
+            let range = params![left.collection.as_str(), left.from, left.before, number(left.limit)];
             let names = self.names(&sql, range)?;
             for name in &names {
-                records.extend(self.whole_record(left.shelf, name)?);
+                records.extend(self.whole_record(left.collection, name)?);
             }
             let Some(last) = names.last().filter(|_| names.len() == left.limit) else { return Ok(records) };
             match stretch.backwards {
@@ -262,7 +262,7 @@ impl Look<'_> {
         }
     }
 
-    fn whole_record(&self, on: Shelf, name: &str) -> Result<Option<Record>, StoreError> {
+    fn whole_record(&self, on: Collection, name: &str) -> Result<Option<Record>, StoreError> {
         whole(self.record(on, name)).map(Option::flatten)
     }
 

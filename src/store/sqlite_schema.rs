@@ -12,7 +12,7 @@ use rusqlite::{Connection, OpenFlags, OptionalExtension, params};
 #[cfg(debug_assertions)]
 use crate::engine::broken::{Promise, is_broken};
 use crate::engine::damage::{Damage, Damaged};
-use crate::engine::edges::StoreError;
+use crate::engine::ports::StoreError;
 use crate::store::rows::task_place;
 use crate::store::seal::{SealError, Sealer};
 

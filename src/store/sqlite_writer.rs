@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use rusqlite::Connection;
 use tokio::sync::{mpsc, oneshot};
 
-use crate::engine::edges::StoreError;
+use crate::engine::ports::StoreError;
 use crate::store::ballast::Ballast;
 use crate::store::leases::Leases;
 use crate::store::seal::Sealer;

@@ -14,7 +14,7 @@ use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use crate::engine::witness::{Place, Witness};
+use crate::engine::witness::{Witness, WitnessPlace};
 use crate::model::names::TaskId;
 
 /// For the owner alone, as all in the data folder.
@@ -92,7 +92,7 @@ impl FileWitness {
 }
 
 impl Witness for FileWitness {
-    fn begin(&self, place: Place, tasks: &[TaskId]) {
+    fn begin(&self, place: WitnessPlace, tasks: &[TaskId]) {
         let written = encoded(&tasks[..tasks.len().min(TASKS_MAX)]);
         self.note(self.deciding.write_all_at(&written, offset(place)));
     }
@@ -120,11 +120,11 @@ impl Witness for FileWitness {
     }
 }
 
-fn offset(place: Place) -> u64 {
+fn offset(place: WitnessPlace) -> u64 {
     let single = match place {
-        Place::Batch => return 0,
-        Place::Alone => 0,
-        Place::Lane(lane) => 1 + u64::try_from(lane).unwrap_or(0),
+        WitnessPlace::Batch => return 0,
+        WitnessPlace::Alone => 0,
+        WitnessPlace::Lane(lane) => 1 + u64::try_from(lane).unwrap_or(0),
     };
     SINGLES_AT + single.min(SINGLES - 1) * SINGLE_BYTES
 }
@@ -198,20 +198,20 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let at = folder.path();
         let witness = FileWitness::open(at).unwrap();
-        witness.begin(Place::Batch, &[TaskId(1), TaskId(2), TaskId(3)]);
-        witness.begin(Place::Batch, &[TaskId(4), TaskId(5)]);
-        witness.begin(Place::Lane(0), &[TaskId(6)]);
+        witness.begin(WitnessPlace::Batch, &[TaskId(1), TaskId(2), TaskId(3)]);
+        witness.begin(WitnessPlace::Batch, &[TaskId(4), TaskId(5)]);
+        witness.begin(WitnessPlace::Lane(0), &[TaskId(6)]);
         drop(witness);
         assert_eq!(deaths(at, &[1, 2, 3, 4, 5, 6]), [0, 0, 0, 1, 1, 1]);
         let witness = FileWitness::open(at).unwrap();
-        witness.begin(Place::Alone, &[TaskId(4)]);
-        witness.begin(Place::Alone, &[]);
+        witness.begin(WitnessPlace::Alone, &[TaskId(4)]);
+        witness.begin(WitnessPlace::Alone, &[]);
         witness.survived(TaskId(4));
-        witness.begin(Place::Alone, &[TaskId(5)]);
+        witness.begin(WitnessPlace::Alone, &[TaskId(5)]);
         drop(witness);
         assert_eq!(deaths(at, &[4, 5, 6]), [0, 2, 1], "and what is not known to be well stays");
         let witness = FileWitness::open(at).unwrap();
-        witness.begin(Place::Lane(3), &[TaskId(9)]);
+        witness.begin(WitnessPlace::Lane(3), &[TaskId(9)]);
         witness.rest();
         drop(witness);
         assert_eq!(deaths(at, &[9]), [0], "it ended in good order");
@@ -227,7 +227,7 @@ mod tests {
             assert_eq!(deaths(folder.path(), &[7]), [0]);
         }
         let many: Vec<TaskId> = (0..5_000).map(TaskId).collect();
-        FileWitness::open(folder.path()).unwrap().begin(Place::Batch, &many);
+        FileWitness::open(folder.path()).unwrap().begin(WitnessPlace::Batch, &many);
         assert_eq!(deaths(folder.path(), &[0, 1_999, 2_000]), [1, 1, 0]);
     }
 }

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use beltline::engine::shelf::Channel;
+use beltline::engine::resources::ChannelConfig;
 use beltline::model::time::Span;
 use beltline::sim::telegram::SUPERGROUP;
 use serde_json::{Value, json};
@@ -75,7 +75,7 @@ async fn a_group_that_moved_is_followed_in_the_settings() {
 async fn a_group_that_moved_stays_in_the_file_and_is_the_remedy() {
     let scene = Scene::open().await;
     let settings = scene.telegram(AUTHOR);
-    let fixed = Channel { via: "telegram".to_owned(), config: settings.as_object().unwrap().clone() };
+    let fixed = ChannelConfig { via: "telegram".to_owned(), config: settings.as_object().unwrap().clone() };
     let channels = BTreeMap::from([("filed".to_owned(), fixed)]);
     let clock = Arc::clone(&scene.clock);
     let house = House::build(Plan { clock, channels, ..Plan::default() }).await;
@@ -100,7 +100,7 @@ async fn a_canary_sings_once_a_week_whatever_restarts_and_marks_who_does_not_hea
     let heard = scene.channel_seen("bird", |it| it["health"]["delivered_at"].is_string()).await;
     assert_eq!((sung(&scene, "4"), &heard["health"]["failing"]), (1, &json!(false)));
     let scene = scene.reopened().await;
-    let scene = scene.crashed(Span::millis(1), beltline::world::storm::Digest::default()).await;
+    let scene = scene.crashed(Span::millis(1), beltline::outbound::batcher::Digest::default()).await;
     // Whatever was due has been looked at before a test gets through, for the test changes the health too.
     assert!(scene.test("bird").await);
     scene.fail(json!("blocked")).await;

@@ -3,12 +3,12 @@
 
 use std::sync::Arc;
 
-use beltline::engine::edges::Store;
+use beltline::engine::ports::Store;
 use beltline::model::time::Span;
+use beltline::outbound::batcher::Digest;
 use beltline::sim::config::SimConfig;
 use beltline::sim::server::Sim;
 use beltline::store::memory::Memory;
-use beltline::world::storm::Digest;
 use serde_json::{Value, json};
 
 use crate::support::house::{House, Plan};

@@ -1,10 +1,10 @@
 //! Thousands of tasks that fail alike are a handful of messages, and none of them is lost.
 
-use beltline::engine::edges::TaskQuery;
+use beltline::engine::ports::TaskQuery;
 use beltline::model::names::ProcessId;
 use beltline::model::task::Task;
 use beltline::model::time::Span;
-use beltline::world::storm::Digest;
+use beltline::outbound::batcher::Digest;
 use serde_json::json;
 
 use crate::alarms::scene::{AUTHOR, DUTY, Scene};
@@ -40,7 +40,7 @@ async fn submit(scene: &Scene, process: &str, many: usize) {
 
 /// Returns when so many tasks of the process stand on that node.
 async fn stand(scene: &Scene, process: &str, node: &str, many: usize) {
-    let mut commits = scene.house.desk.commits();
+    let mut commits = scene.house.service.commits();
     let wait = async {
         loop {
             commits.mark_unchanged();

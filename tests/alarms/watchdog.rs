@@ -28,7 +28,7 @@ const RESTS: &str = "kind: delay, for: 30d";
 
 /// A value that lives an hour from now on.
 fn value(scene: &Scene) -> Value {
-    let now = scene.house.desk.now().seconds();
+    let now = scene.house.service.now().seconds();
     json!({"token": "s3cr3t-value", "born": now, "end": now + 3_600, "wake": now + 3_000})
 }
 
@@ -39,7 +39,7 @@ async fn status(scene: &Scene, good: impl Fn(&Value) -> bool) -> Value {
 /// So much later, and the watchdog has looked since.
 async fn later(scene: &Scene, span: Span) {
     scene.clock.later(span);
-    let now = scene.house.desk.now().to_string();
+    let now = scene.house.service.now().to_string();
     status(scene, |it| it["looked_at"].as_str().is_some_and(|at| *at >= *now)).await;
 }
 

@@ -1,6 +1,6 @@
 //! Deploying, pausing and deleting processes.
 
-use beltline::engine::edges::{Record, Shelf};
+use beltline::engine::ports::{Collection, Record};
 use beltline::model::time::Timestamp;
 use serde_json::{Value, json};
 
@@ -109,10 +109,10 @@ async fn moves_that_a_crash_interrupted_are_finished_at_the_next_start() {
     let text = json!({"text": NEXT, "by": "ann", "at": at});
     let record = |shelf, name: String, value| Record { shelf, name, value, at };
     let records = vec![
-        record(Shelf::Process, "hold".to_owned(), process),
-        record(Shelf::Version, format!("hold@{version}"), text),
+        record(Collection::Process, "hold".to_owned(), process),
+        record(Collection::Version, format!("hold@{version}"), text),
     ];
-    store.keep(records).await.unwrap();
+    store.put(records).await.unwrap();
     let house = House::build(Plan { store, ..Plan::default() }).await;
     for n in 0..3 {
         let task = house.until(&format!("/processes/hold/tasks/t{n}"), |it| it["node"] == "pause").await;
@@ -166,22 +166,22 @@ async fn files_are_deployed_and_an_untouched_one_undoes_nothing() {
     std::fs::write(folder.path().join("bad.yaml"), "process: bad\nnodes: {}\n").unwrap();
     std::fs::write(folder.path().join("notes.txt"), "no process").unwrap();
     let house = House::open().await;
-    let results = house.desk.deploy_folder(folder.path()).await.unwrap();
+    let results = house.service.deploy_folder(folder.path()).await.unwrap();
     assert_eq!(results.iter().map(|it| it.result.is_ok()).collect::<Vec<_>>(), [false, true]);
     let status = house.api("GET", "/status").send().await.ok(200);
     assert_eq!(status["problems"][0]["process"], "bad");
     assert_eq!(house.api("POST", "/processes/hold/pause").send().await.ok(200)["problems"], Value::Null);
     let later = HOLD.replace("title: A task that waits", "title: Changed by hand");
     put(&house, "", &later).await.ok(200);
-    let untouched = house.desk.deploy_file(&file).await.unwrap();
+    let untouched = house.service.deploy_file(&file).await.unwrap();
     assert!(!untouched.changed);
     assert_eq!(house.api("GET", "/processes/hold").send().await.ok(200)["title"], "Changed by hand");
     std::fs::write(&file, HOLD.replace("kind: end", "kind: ent")).unwrap();
-    house.desk.deploy_file(&file).await.unwrap_err();
+    house.service.deploy_file(&file).await.unwrap_err();
     let shown = house.api("GET", "/processes/hold").send().await.ok(200);
     assert!(shown["problems"][0]["message"].as_str().unwrap().contains("ent"), "{shown}");
     assert_eq!(shown["paused"], true);
     std::fs::write(&file, HOLD).unwrap();
-    house.desk.deploy_file(&file).await.unwrap();
+    house.service.deploy_file(&file).await.unwrap();
     assert_eq!(house.api("GET", "/processes/hold").send().await.ok(200)["problems"], Value::Null);
 }

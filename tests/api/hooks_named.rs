@@ -4,9 +4,9 @@ use std::sync::Arc;
 
 use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
-use beltline::engine::edges::{Clock, Store};
+use beltline::engine::ports::{Clock, Store};
+use beltline::outbound::clock::SystemClock;
 use beltline::store::memory::Memory;
-use beltline::world::clock::SystemClock;
 use hmac::{Hmac, KeyInit, Mac};
 use serde_json::{Value, json};
 use sha2::Sha256;

@@ -183,7 +183,7 @@ async fn lives_are_known_again_after_a_restart_and_after_a_new_version() {
     house.deploy(KEEPER).await;
     assert_eq!(many(&house).await[0]["ref"], "t");
     house.deploy(&without).await;
-    assert_eq!(house.desk.soonest(9).1, 0, "a version that says nothing of it");
+    assert_eq!(house.service.soonest(9).1, 0, "a version that says nothing of it");
     house.deploy(KEEPER).await;
     let store = house.close().await;
     let house = House::build(Plan { store, ..Plan::default() }).await;

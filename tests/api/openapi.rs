@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use beltline::api::router::described;
-use beltline::desk::need::Need;
+use beltline::service::permission::Permission;
 use serde_json::Value;
 
 use crate::support::document::{Operation, operations};
@@ -96,7 +96,7 @@ fn every_route_says_whom_it_lets_in_and_what_it_refuses() {
         for status in EVERYWHERE {
             owes(status, "every route gives it");
         }
-        let is_open = matches!(door.need, Need::Nothing | Need::Key);
+        let is_open = matches!(door.permission, Permission::Nothing | Permission::Key);
         assert_eq!(it.value["security"], if is_open { serde_json::json!([]) } else { Value::Null }, "{at}");
         if !is_open {
             owes("401", "a token is asked for");

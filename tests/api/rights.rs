@@ -147,6 +147,6 @@ async fn a_token_is_shown_once_and_opens_nothing_when_it_is_over() {
     make(past).await.problem(422, "bad_expiry");
     make(json!({"name": "b", "scopes": ["read"], "expires": "2099-01-01T00:00:00Z"})).await.ok(201);
     make(json!({"name": "b", "scopes": ["read"]})).await.problem(409, "token_exists");
-    let records = house.store.shelf(beltline::engine::edges::Shelf::Token).await.unwrap();
+    let records = house.store.collection(beltline::engine::ports::Collection::Token).await.unwrap();
     assert!(!format!("{records:?}").contains("blt_"), "only its hash is kept");
 }

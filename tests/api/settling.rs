@@ -3,11 +3,11 @@
 
 use std::sync::Arc;
 
-use beltline::desk::actor::Actor;
-use beltline::desk::deploy::Deployment;
-use beltline::engine::edges::{Record, Shelf};
+use beltline::engine::ports::{Collection, Record};
 use beltline::model::names::NodeName;
 use beltline::model::time::Timestamp;
+use beltline::service::actor::Actor;
+use beltline::service::deploy::Deployment;
 use beltline::store::memory::Memory;
 use futures::StreamExt;
 use serde_json::{Value, json};
@@ -166,7 +166,7 @@ async fn a_deploy_goes_on_though_whoever_asked_for_it_leaves() {
     let moves = [(NodeName::new("ask").unwrap(), NodeName::new("rest").unwrap())].into();
     let deployment = Deployment { text: NEXT.to_owned(), moves, ..Deployment::default() };
     {
-        let mut deploy = Box::pin(asking.house.desk.deploy(&by, deployment));
+        let mut deploy = Box::pin(asking.house.service.deploy(&by, deployment));
         let rests = asking.house.becomes(PROCESS, |it| it["resting"] == true);
         let mut rests = Box::pin(rests);
         futures::future::select(&mut rests, &mut deploy).await;
@@ -208,7 +208,7 @@ async fn a_task_that_lies_since_an_older_program_is_woken_at_the_start() {
     // As it was kept by a program that did not note whether tasks lie down.
     let (name, at) = ("hold".to_owned(), Timestamp(0));
     let value = json!({"version": version, "paused": false, "by": "ann", "at": at});
-    store.keep(vec![Record { shelf: Shelf::Process, name, value, at }]).await.unwrap();
+    store.put(vec![Record { shelf: Collection::Process, name, value, at }]).await.unwrap();
     let house = House::build(Plan { store, ..Plan::default() }).await;
     house.becomes(&task_path("hold", "parked"), |it| it["node"] == "rest").await;
 }

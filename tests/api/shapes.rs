@@ -110,7 +110,7 @@ async fn a_server_that_stops_finishes_what_is_under_way() {
     assert_eq!(waiting.await.unwrap().ok(201)["id"], seen["id"]);
     assert_eq!(
         store
-            .tasks(&beltline::engine::edges::TaskQuery { limit: 9, ..Default::default() })
+            .tasks(&beltline::engine::ports::TaskQuery { limit: 9, ..Default::default() })
             .await
             .unwrap()
             .len(),

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use axum::Router;
 use axum::routing::post;
-use beltline::engine::shelf::Channel;
+use beltline::engine::resources::ChannelConfig;
 use serde_json::{Value, json};
 
 use crate::support::house::{House, Plan};
@@ -55,7 +55,7 @@ async fn a_channel_is_set_up_tested_and_never_shows_its_keys() {
     let base = format!("http://{}", listener.local_addr().unwrap());
     tokio::spawn(async move { axum::serve(listener, told).await });
     let config = json!({"chat_id": "1", "token": SECRET, "base_url": base});
-    let fixed = Channel { via: "telegram".to_owned(), config: config.as_object().unwrap().clone() };
+    let fixed = ChannelConfig { via: "telegram".to_owned(), config: config.as_object().unwrap().clone() };
     let channels = BTreeMap::from([("duty".to_owned(), fixed)]);
     let house = House::build(Plan { channels, ..Plan::default() }).await;
     let set = |name: &str, via: &str, config: &Value| {

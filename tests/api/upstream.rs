@@ -2,10 +2,10 @@
 
 use std::path::PathBuf;
 
-use beltline::desk::templates::find;
-use beltline::engine::edges::{Record, Shelf};
+use beltline::engine::ports::{Collection, Record};
 use beltline::model::time::Timestamp;
 use beltline::process::parse::version;
+use beltline::service::templates::find;
 use serde_json::json;
 use tempfile::TempDir;
 
@@ -36,8 +36,8 @@ impl Old {
         if known {
             let value = json!({"text": base, "by": "template", "at": Timestamp(0)});
             let name = format!("template:notify-author@{from}");
-            let record = Record { shelf: Shelf::Version, name, value, at: Timestamp(0) };
-            house.store.keep(vec![record]).await.unwrap();
+            let record = Record { shelf: Collection::Version, name, value, at: Timestamp(0) };
+            house.store.put(vec![record]).await.unwrap();
         }
         let clone = base
             .replace("process: notify-author", "process: tell")
@@ -49,7 +49,7 @@ impl Old {
         let old = Old { house, folder, from };
         let clone = format!("# from template notify-author@{}\n{clone}", old.from);
         std::fs::write(old.path(), &clone).unwrap();
-        old.house.desk.deploy_file(&old.path()).await.unwrap();
+        old.house.service.deploy_file(&old.path()).await.unwrap();
         old
     }
 
@@ -134,7 +134,7 @@ async fn a_clone_of_today_is_remembered_for_the_day_the_template_changes() {
     let diff = house.api("GET", "/processes/tell/template").send().await.ok(200);
     assert_eq!((&diff["from"], &diff["diff"]), (&diff["to"], &json!("")));
     let name = format!("template:notify-author@{}", diff["from"].as_str().unwrap());
-    let kept = house.store.record(Shelf::Version, &name).await.unwrap().expect("the base is kept");
+    let kept = house.store.record(Collection::Version, &name).await.unwrap().expect("the base is kept");
     assert_eq!(kept.value["text"], find("notify-author").unwrap().text);
     let versions = house.api("GET", "/processes/tell/versions").send().await.ok(200);
     assert_eq!(versions["items"].as_array().unwrap().len(), 1, "and is no version of a process");

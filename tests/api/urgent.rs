@@ -86,7 +86,7 @@ async fn after_an_outage_the_tokens_nearest_to_their_death_are_renewed_first() {
     house.deploy(PROCESS).await;
     // As after an outage: nothing runs, and then all is due.
     house.api("POST", "/processes/many/pause").send().await.ok(200);
-    let now = house.desk.now().seconds();
+    let now = house.service.now().seconds();
     // In an order that has nothing to do with the one in which they die.
     let place = |at: usize| at * 997 % TOKENS;
     let name = |place: usize| format!("r{place:04}");
@@ -127,7 +127,8 @@ async fn what_was_never_asked_when_the_engine_stopped_is_asked_by_the_next() {
     let (slow, plan) = (Slow::new().await, Plan { effects_max: 1, ..Plan::default() });
     let house = House::build(plan).await;
     house.deploy(PROCESS).await;
-    let params = || json!({"server": slow.url, "token": "secret", "dies": house.desk.now().seconds() + 600});
+    let params =
+        || json!({"server": slow.url, "token": "secret", "dies": house.service.now().seconds() + 600});
     for name in ["first", "second"] {
         house.submit("many", name, params()).await;
     }

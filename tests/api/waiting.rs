@@ -1,10 +1,10 @@
 //! What is held in memory for those who wait for a task: nothing, when nobody does.
 
-use beltline::desk::actor::Actor;
-use beltline::desk::lease::Wish;
-use beltline::desk::submit::Submission;
 use beltline::model::names::{Address, ProcessId, Ref};
 use beltline::model::time::Span;
+use beltline::service::actor::Actor;
+use beltline::service::lease::Wish;
+use beltline::service::submit::Submission;
 use futures::future::join_all;
 use serde_json::json;
 
@@ -34,7 +34,7 @@ const LETTERS: usize = 200;
 /// Polls once, so that it has begun to wait, and then drops it.
 async fn begun_and_left<T>(house: &House, wait: impl Future<Output = T>) {
     let mut wait = Box::pin(wait);
-    while house.desk.waiting() == 0 {
+    while house.service.waiting() == 0 {
         assert!(futures::poll!(&mut wait).is_pending());
         tokio::task::yield_now().await;
     }
@@ -63,7 +63,7 @@ async fn nothing_is_remembered_of_letters_nobody_waits_for() {
         let path = format!("/processes/taker/tasks/t{n}/modify");
         house.api("POST", &path).json(&json!({"params": {"text": "last"}})).send().await.ok(200);
     }
-    assert_eq!(house.desk.waiting(), 0, "tasks are remembered that nobody asks for");
+    assert_eq!(house.service.waiting(), 0, "tasks are remembered that nobody asks for");
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -79,7 +79,7 @@ async fn orders_are_answered_when_they_are_read_and_then_nothing_is_held() {
         // Who was not read within two seconds is told that the order is kept.
         assert!([200, 202].contains(&answer.status), "{}", answer.text);
     }
-    assert_eq!(house.desk.waiting(), 0);
+    assert_eq!(house.service.waiting(), 0);
 }
 
 #[tokio::test]
@@ -91,8 +91,8 @@ async fn who_leaves_is_not_waited_for_any_more() {
     let hold = ProcessId::new("hold").unwrap();
     let params = serde_json::from_value(json!({"city": "Riga"})).unwrap();
     let submission = Submission { params, wait: Some(Span::mins(5)), ..Submission::default() };
-    begun_and_left(&house, house.desk.submit(&by, &hold, submission)).await;
-    assert_eq!(house.desk.waiting(), 0, "for an end");
+    begun_and_left(&house, house.service.submit(&by, &hold, submission)).await;
+    assert_eq!(house.service.waiting(), 0, "for an end");
 
     house.submit("keeper", "t", issuer.params()).await;
     house.until(&task_path("keeper", "t"), |it| it["node"] == "nap").await;
@@ -101,8 +101,8 @@ async fn who_leaves_is_not_waited_for_any_more() {
     house.until(&task_path("keeper", "t"), |it| it["state"] == "doing").await;
     let address = Address { process: ProcessId::new("keeper").unwrap(), reference: Ref::new("t").unwrap() };
     let wish = Wish { param: "token".to_owned(), fresh_for: Span::mins(20), wait: None };
-    begun_and_left(&house, house.desk.lease(&by, &address, &wish)).await;
-    assert_eq!(house.desk.waiting(), 0, "for a move");
+    begun_and_left(&house, house.service.lease(&by, &address, &wish)).await;
+    assert_eq!(house.service.waiting(), 0, "for a move");
     issuer.open();
 }
 
@@ -114,12 +114,12 @@ async fn who_waits_for_long_is_answered_when_the_engine_stops() {
     let hold = ProcessId::new("hold").unwrap();
     let params = serde_json::from_value(json!({"city": "Riga"})).unwrap();
     let submission = Submission { params, wait: Some(Span::mins(5)), ..Submission::default() };
-    let mut submit = Box::pin(house.desk.submit(&by, &hold, submission));
-    while house.desk.waiting() == 0 {
+    let mut submit = Box::pin(house.service.submit(&by, &hold, submission));
+    while house.service.waiting() == 0 {
         assert!(futures::poll!(&mut submit).is_pending());
         tokio::task::yield_now().await;
     }
-    house.desk.stopping();
+    house.service.stopping();
     let submitted = submit.await.unwrap();
     assert_eq!((submitted.created, submitted.task.state), (true, "waiting"));
 }

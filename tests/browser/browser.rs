@@ -11,7 +11,7 @@ use thirtyfour::prelude::*;
 /// What happens at all happens within that, on a machine that does much else.
 const PATIENCE: Duration = Duration::from_mins(1);
 const LOOK_PAUSE: Duration = Duration::from_millis(50);
-/// A desk and a phone, in CSS pixels.
+/// A desktop and a phone, in CSS pixels.
 pub(super) const WIDE: (u32, u32) = (1280, 900);
 pub(super) const NARROW: (u32, u32) = (390, 844);
 

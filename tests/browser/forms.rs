@@ -385,7 +385,7 @@ async fn every_form_of_every_page_is_pressed() {
     furnish(&house).await;
     let browser = Browser::open().await;
     let mut rows = rows();
-    let key = house.desk.open_setup().await.unwrap().unwrap();
+    let key = house.service.open_setup().await.unwrap().unwrap();
     for row in &mut rows {
         row.page = row.page.replace("{key}", &key);
     }

@@ -4,6 +4,7 @@
 mod browser;
 
 mod forms;
+mod front;
 mod graph;
 mod pages;
 mod proxied;

@@ -1,10 +1,10 @@
 //! Every page, light and dark, wide and narrow: looked at for what makes it hard to use, and kept as a
 //! picture.
 
-use beltline::desk::templates::find;
-use beltline::engine::edges::{Record, Shelf};
+use beltline::engine::ports::{Collection, Record};
 use beltline::model::time::Timestamp;
 use beltline::process::parse::version;
+use beltline::service::templates::find;
 use serde_json::json;
 
 use crate::api::upstream::{NOW, THEN};
@@ -115,8 +115,8 @@ async fn clones(house: &House) {
     let from = version(&base);
     let value = json!({"text": base, "by": "template", "at": Timestamp(0)});
     let name = format!("template:notify-author@{from}");
-    let record = Record { shelf: Shelf::Version, name, value, at: Timestamp(0) };
-    house.store.keep(vec![record]).await.unwrap();
+    let record = Record { shelf: Collection::Version, name, value, at: Timestamp(0) };
+    house.store.put(vec![record]).await.unwrap();
     for (id, mine) in [("tell", THEN), ("clash", "about: Tried as I like it.")] {
         let text = base.replace("process: notify-author", &format!("process: {id}")).replace(THEN, mine);
         house.deploy(&format!("# from template notify-author@{from}\n{text}")).await;
@@ -132,7 +132,7 @@ async fn people(house: &House) {
 }
 
 /// The pages there are, with names for their pictures.
-const PAGES: [(&str, &str); 34] = [
+const PAGES: [(&str, &str); 38] = [
     ("home", "/dashboard"),
     ("process", "/dashboard/p/bitrix"),
     ("yaml", "/dashboard/p/bitrix/yaml"),
@@ -152,6 +152,10 @@ const PAGES: [(&str, &str); 34] = [
     ("task-calls", "/dashboard/p/rounds/task?ref=one"),
     ("task-fault", "/dashboard/p/deaf/task?ref=one"),
     ("fault", "/dashboard/faults/http_connect"),
+    ("manual", "/dashboard/manual"),
+    ("manual-kind", "/dashboard/manual/http"),
+    ("manual-filters", "/dashboard/manual/filters"),
+    ("manual-tokens", "/dashboard/manual/tokens"),
     ("templates", "/dashboard/templates"),
     ("template", "/dashboard/templates/bitrix-oauth"),
     ("channels", "/dashboard/channels"),
@@ -199,7 +203,7 @@ async fn tours(browser: &Browser, house: &House, pages: &[(&str, &str)]) -> Vec<
 async fn every_page_is_easy_to_use_light_and_dark_wide_and_narrow() {
     let house = lived_in().await;
     let browser = Browser::open().await;
-    let key = house.desk.open_setup().await.unwrap().unwrap();
+    let key = house.service.open_setup().await.unwrap().unwrap();
     let setup = format!("/dashboard/setup?key={}", *key);
     let outside = [("login", "/dashboard/login"), ("setup", setup.as_str())];
     let mut wrong = tours(&browser, &house, &outside).await;
@@ -220,7 +224,7 @@ async fn every_page_is_easy_to_use_light_and_dark_wide_and_narrow() {
 async fn the_link_of_the_first_start_makes_the_first_admin() {
     let house = House::open().await;
     let browser = Browser::open().await;
-    let key = house.desk.open_setup().await.unwrap().unwrap();
+    let key = house.service.open_setup().await.unwrap().unwrap();
     browser.go(&format!("http://{}/dashboard/setup?key={}", house.address, *key)).await;
     browser.fill("Name", "ada").await;
     browser.fill("Password", PASSWORD).await;
@@ -232,7 +236,7 @@ async fn the_link_of_the_first_start_makes_the_first_admin() {
     browser.press("Begin").await;
     browser.reads("No process runs here yet").await;
     assert_eq!(browser.path().await, "/dashboard");
-    assert!(house.desk.open_setup().await.unwrap().is_none(), "there is an admin");
+    assert!(house.service.open_setup().await.unwrap().is_none(), "there is an admin");
     browser.close().await;
     house.close().await;
 }

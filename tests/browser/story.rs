@@ -2,17 +2,18 @@
 
 use beltline::cli::config::Config;
 use beltline::cli::env::Env;
-use beltline::cli::stage::Stage;
+use beltline::cli::stage::DemoStage;
 use beltline::sim::config::{DEMO_CLIENT_ID, DEMO_CLIENT_SECRET};
 use beltline::sim::notifiers::Keys;
 use serde_json::json;
 
 use crate::browser::browser::Browser;
+use crate::browser::front;
 
 /// The engine, the simulated portal and its Telegram, and a channel to the author.
-async fn stage() -> Stage {
+async fn stage() -> DemoStage {
     drop(rustls::crypto::ring::default_provider().install_default());
-    let stage = Stage::set(&Config::gather(&[], None, &Env::default()).unwrap()).await.unwrap();
+    let stage = DemoStage::set(&Config::gather(&[], None, &Env::default()).unwrap()).await.unwrap();
     let config = json!({
         "chat_id": "1234", "token": Keys::default().telegram_token, "base_url": stage.sim.providers_url,
     });
@@ -54,6 +55,7 @@ async fn a_token_is_got_kept_lost_and_healed_by_clicking() {
     let renewed = async || stage.task("bitrix", "token").await.unwrap()["params"]["renewed_at"].as_i64();
     let first = renewed().await;
     browser.until("the token is renewed", async || renewed().await > first).await;
+    front::take(&browser).await;
     // Broken: the page says so, and so does Telegram.
     stage.refuse(true).await.unwrap();
     browser.reads("doesn't update").await;
@@ -80,6 +82,6 @@ async fn authorize(browser: &Browser) {
     browser.driver.switch_to_window(here).await.unwrap();
 }
 
-async fn told(stage: &Stage, words: &str) -> bool {
+async fn told(stage: &DemoStage, words: &str) -> bool {
     stage.messages().await.unwrap().iter().any(|it| it.contains(words))
 }

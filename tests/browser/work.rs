@@ -2,7 +2,7 @@
 //! would strand tasks, a task that failed, and all of it without a mouse.
 
 use beltline::model::time::Span;
-use beltline::world::storm::Digest;
+use beltline::outbound::batcher::Digest;
 use serde_json::json;
 use thirtyfour::prelude::*;
 

@@ -4,7 +4,7 @@
 use beltline::sim::config::{DEMO_CLIENT_ID, SimConfig};
 use beltline::sim::notifiers::Keys;
 use beltline::sim::server::Sim;
-use beltline::sim::settings::App;
+use beltline::sim::settings::SimApp;
 use serde_json::Value;
 
 use crate::canary::canaries::Canaries;
@@ -67,7 +67,7 @@ impl Mine {
             smtp_password: canaries.add("the mail password", "canary mail password \"e1\"/+"),
             ..Keys::default()
         };
-        let app = App {
+        let app = SimApp {
             client_id: DEMO_CLIENT_ID.to_owned(),
             client_secret: canaries.add("client_secret", "CanaryClientSecret0000000000000009f3"),
             redirect_url: "http://127.0.0.1:1/oauth/callback".to_owned(),

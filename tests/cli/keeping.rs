@@ -4,8 +4,8 @@ use std::fs;
 use std::io::{Read, Write};
 use std::net::TcpStream;
 
-use beltline::engine::edges::Clock;
-use beltline::world::clock::SystemClock;
+use beltline::engine::ports::Clock;
+use beltline::outbound::clock::SystemClock;
 
 use crate::cli::place::Place;
 

@@ -6,7 +6,7 @@ use std::io::{Read, Write};
 use std::net::TcpStream;
 use std::path::PathBuf;
 
-use beltline::cli::metrics::{METRICS, Way};
+use beltline::cli::metrics::{METRICS, MetricKind};
 
 use crate::cli::place::{Place, until};
 
@@ -80,18 +80,20 @@ fn what_the_code_measures_is_the_list() {
             continue;
         }
         let text = fs::read_to_string(&path).unwrap();
-        for (macro_name, way) in
-            [("counter!(", Way::Counter), ("gauge!(", Way::Gauge), ("histogram!(", Way::Histogram)]
-        {
+        for (macro_name, way) in [
+            ("counter!(", MetricKind::Counter),
+            ("gauge!(", MetricKind::Gauge),
+            ("histogram!(", MetricKind::Histogram),
+        ] {
             let calls = text.split(macro_name).skip(1).filter_map(|rest| rest.trim_start().strip_prefix('"'));
             measured.extend(calls.map(|rest| (rest.split('"').next().unwrap().to_owned(), way)));
         }
     }
     assert!(measured.len() > 20, "{measured:?}");
-    let listed: BTreeMap<String, Way> =
+    let listed: BTreeMap<String, MetricKind> =
         METRICS.iter().map(|(name, way, _)| ((*name).to_owned(), *way)).collect();
     assert_eq!(listed.len(), METRICS.len(), "a name is on the list twice");
-    let bad = |it: &&(&str, Way, &str)| it.2.trim().is_empty() || it.2.contains('\n');
+    let bad = |it: &&(&str, MetricKind, &str)| it.2.trim().is_empty() || it.2.contains('\n');
     assert_eq!(METRICS.iter().find(bad).map(|it| it.0), None);
     assert_eq!(measured, listed, "`src/cli/metrics.rs` is the list of what the code measures");
 }

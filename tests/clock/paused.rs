@@ -1,8 +1,8 @@
 //! A process that was stopped for longer than its requests may take, and then goes on.
 
-use beltline::engine::edges::Clock;
+use beltline::engine::ports::Clock;
 use beltline::model::time::Span;
-use beltline::world::clock::SystemClock;
+use beltline::outbound::clock::SystemClock;
 
 use crate::cli::place::{Place, until};
 use crate::clock::partner::Slow;

@@ -8,6 +8,8 @@ const READS: &[&str] = &[
     "/dashboard/search?q=x",
     "/dashboard/events",
     "/dashboard/about",
+    "/dashboard/manual",
+    "/dashboard/manual/hooks",
     "/dashboard/templates",
     "/dashboard/templates/bitrix-oauth",
     "/dashboard/channels",

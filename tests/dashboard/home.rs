@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use beltline::model::time::Span;
-use beltline::world::storm::Digest;
+use beltline::outbound::batcher::Digest;
 use serde_json::json;
 
 use crate::dashboard::visitor::Visitor;

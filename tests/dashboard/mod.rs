@@ -7,6 +7,7 @@ mod channels;
 mod doors;
 mod forms;
 pub(crate) mod home;
+mod manual;
 mod one;
 mod pages;
 mod secrets;

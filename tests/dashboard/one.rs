@@ -107,7 +107,7 @@ async fn what_came_in_and_what_ended_is_counted_and_kept_over_a_restart() {
     // A bad end looks like one, whichever way leads there.
     let bad = "class=\"node k-end trouble\" data-node=\"gone\"";
     assert!(page.contains(bad) && page.contains("class=\"node k-end\" data-node=\"done\""), "{page}");
-    house.desk.keep_flows().await.unwrap();
+    house.service.keep_flows().await.unwrap();
     let since = house.api("GET", "/processes/shop/flow").send().await.ok(200)["since"].clone();
     let house = House::build(Plan { store: house.close().await, ..Plan::default() }).await;
     let again = house.api("GET", "/processes/shop/flow").send().await.ok(200);

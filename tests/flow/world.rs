@@ -2,14 +2,14 @@
 
 use std::sync::{Arc, Mutex};
 
-use beltline::desk::actor::Actor;
-use beltline::desk::view::{EventView, TaskView};
-use beltline::engine::edges::{Entry, Store, TaskQuery};
-use beltline::model::effect::{Auth, Effect, HttpAsk};
+use beltline::engine::ports::{HistoryEntry, Store, TaskQuery};
+use beltline::model::effect::{Auth, Effect, HttpRequest};
 use beltline::model::params::Params;
-use beltline::model::task::{Hop, Task};
+use beltline::model::task::{HistoryEvent, Task};
 use beltline::model::time::{Span, Timestamp};
-use beltline::rehearsal::record::{Guess, Seen, record};
+use beltline::scenario::record::{Guess, RecordedTask, record};
+use beltline::service::actor::Actor;
+use beltline::service::view::{EventView, TaskView};
 use futures::FutureExt;
 use serde_json::{Value, json};
 
@@ -19,10 +19,10 @@ use crate::simulation::partners::{Partner, Reply, answer};
 use crate::simulation::universe::Universe;
 
 /// Keeps what it is asked, and says nothing of it back.
-struct Host(Arc<Mutex<Vec<HttpAsk>>>);
+struct Host(Arc<Mutex<Vec<HttpRequest>>>);
 
 impl Partner for Host {
-    fn ask(&mut self, ask: &HttpAsk, _: &Effect, _: Timestamp) -> Reply {
+    fn ask(&mut self, ask: &HttpRequest, _: &Effect, _: Timestamp) -> Reply {
         self.0.lock().unwrap().push(ask.clone());
         let is_bad = ask.url.contains("-bad.example");
         Reply::new(answer(if is_bad { 404 } else { 200 }, json!({"r": "an answer"})))
@@ -39,7 +39,7 @@ pub(super) struct Ran {
 
 impl Ran {
     pub(super) fn of(made: &Made) -> Ran {
-        let asked = Arc::<Mutex<Vec<HttpAsk>>>::default();
+        let asked = Arc::<Mutex<Vec<HttpRequest>>>::default();
         let texts: Vec<&str> = made.texts.iter().map(String::as_str).collect();
         let mut universe = Universe::new(Box::new(Host(Arc::clone(&asked))), &texts);
         let mut ran = Ran { went: Vec::new(), seen: Vec::new() };
@@ -102,7 +102,7 @@ impl Ran {
         }
     }
 
-    fn asked(&mut self, ask: &HttpAsk) {
+    fn asked(&mut self, ask: &HttpRequest) {
         let host = ask.url.strip_prefix("https://").and_then(|it| it.split('.').next()).unwrap_or("?");
         let mut names = host.split('-');
         let (process, node) = (names.next().unwrap_or("?"), names.next().unwrap_or("?"));
@@ -121,15 +121,20 @@ impl Ran {
     /// All that people see of a task: in the API and on the pages, in the trail, in what is recorded of it.
     fn look(&mut self, universe: &Universe, task: &Task, made: &Made) {
         let process = universe.registry.get(&task.process).unwrap().process;
-        let entries: Vec<Entry> = at_once(universe.edges.disk.trail(task.id, 0, usize::MAX)).unwrap();
-        let hops: Vec<Hop> = entries.iter().flat_map(|it| it.hops.clone()).collect();
+        let entries: Vec<HistoryEntry> =
+            at_once(universe.edges.disk.history(task.id, 0, usize::MAX)).unwrap();
+        let hops: Vec<HistoryEvent> = entries.iter().flat_map(|it| it.events.clone()).collect();
         let view = TaskView::seen_by(&Actor::local("ann"), task, Some(&process), universe.now());
         // Who may read secrets sees a link that is one.
         let view = json!(TaskView { link: None, ..view });
         let trail: Vec<Value> = hops.iter().map(|hop| json!(hop)).collect();
         let source = made.texts.iter().find(|it| it.starts_with(&format!("process: {}\n", process.id)));
-        let seen =
-            Seen { process: &process, source: source.unwrap(), task: &view, hops: trail.iter().collect() };
+        let seen = RecordedTask {
+            process: &process,
+            source: source.unwrap(),
+            task: &view,
+            hops: trail.iter().collect(),
+        };
         self.seen.push(record(&seen, &Guess::default()));
         self.seen.extend(entries.into_iter().map(|it| json!(EventView::from(it)).to_string()));
         self.seen.push(view.to_string());

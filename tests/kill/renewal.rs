@@ -6,8 +6,8 @@ use std::net::TcpListener;
 use beltline::sim::config::{DEMO_CLIENT_ID, DEMO_CLIENT_SECRET, SimConfig};
 use beltline::sim::script::Plan;
 use beltline::sim::server::Sim;
-use beltline::sim::settings::{App, Rotation, Settings};
-use beltline::sim::troubles::Trouble;
+use beltline::sim::settings::{BitrixSettings, Rotation, SimApp};
+use beltline::sim::troubles::SimTrouble;
 use serde_json::Value;
 
 use crate::cli::place::{Place, Served, until};
@@ -23,13 +23,13 @@ struct Story {
 impl Story {
     async fn begin(rotation: Rotation) -> Story {
         let listen = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().to_string();
-        let app = App {
+        let app = SimApp {
             client_id: DEMO_CLIENT_ID.to_owned(),
             client_secret: DEMO_CLIENT_SECRET.to_owned(),
             redirect_url: format!("http://{listen}/oauth/callback"),
             scope: "crm,user".to_owned(),
         };
-        let settings = Settings { rotation, ..Settings::default() };
+        let settings = BitrixSettings { rotation, ..BitrixSettings::default() };
         let config = SimConfig { apps: vec![app], settings, ..SimConfig::default() };
         Story { place: Place::new(), sim: Sim::start(config).await.unwrap(), listen }
     }
@@ -90,7 +90,7 @@ async fn killed_after_the_rotation(rotation: Rotation) -> (Story, Served) {
     story.submit();
     story.tap().await;
     let first = story.valid();
-    story.sim.bitrix().troubles.token.push(Plan::times(Trouble::Slow, 1).after().ms(60_000));
+    story.sim.bitrix().troubles.token.push(Plan::times(SimTrouble::Slow, 1).after().ms(60_000));
     until("a rotation whose answer is out", || (story.sim.counts().rotations > 0).then_some(()));
     // Dropping sends SIGKILL.
     drop(served);

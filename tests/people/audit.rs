@@ -1,6 +1,6 @@
 //! The audit: every order and every look at a secret, in one chain that shows what was done to it.
 
-use beltline::engine::edges::{Record, Shelf};
+use beltline::engine::ports::{Collection, Record};
 use futures::future::join_all;
 use serde_json::{Value, json};
 
@@ -66,16 +66,16 @@ async fn many_at_once_make_one_chain_and_a_change_is_found() {
     assert_eq!(house.api("GET", &path).send().await.ok(200)["ok"], true);
     house.api("GET", "/audit/verify?noted=60").send().await.problem(422, "bad_anchor");
 
-    let lines = house.store.shelf(Shelf::Audit).await.unwrap();
+    let lines = house.store.collection(Collection::Audit).await.unwrap();
     let tenth = lines.iter().find(|it| it.value["seq"] == 10 && it.value["by"].is_string()).unwrap().clone();
     let mut changed = tenth.clone();
     changed.value["by"] = json!("somebody else");
-    house.store.keep(vec![changed]).await.unwrap();
+    house.store.put(vec![changed]).await.unwrap();
     let broken = walk(&house).await;
     assert_eq!((&broken["ok"], &broken["broken"]["seq"]), (&json!(false), &json!(11)), "{broken}");
-    house.store.keep(vec![tenth.clone()]).await.unwrap();
+    house.store.put(vec![tenth.clone()]).await.unwrap();
     assert_eq!(walk(&house).await["ok"], true);
-    house.store.forget(Shelf::Audit, &tenth.name).await.unwrap();
+    house.store.delete(Collection::Audit, &tenth.name).await.unwrap();
     let broken = walk(&house).await;
     assert_eq!((&broken["broken"]["seq"], &broken["broken"]["why"]), (&json!(10), &json!("it is missing")));
 }
@@ -86,7 +86,7 @@ async fn lines_from_before_there_was_a_chain_are_still_read() {
     let value = json!({"by": "ann", "did": "deploy", "to": "shop@1"});
     let name = "001763732461000-0000000001-abcdef01".to_owned();
     let at = beltline::model::time::Timestamp(1_763_732_461_000);
-    house.store.keep(vec![Record { shelf: Shelf::Audit, name, value, at }]).await.unwrap();
+    house.store.put(vec![Record { shelf: Collection::Audit, name, value, at }]).await.unwrap();
     house.api("PUT", "/vars/v").json(&json!({"value": 1})).send().await.ok(200);
     let items = house.api("GET", "/audit").send().await.ok(200)["items"].clone();
     assert_eq!(

@@ -1,8 +1,8 @@
 //! Coming in: the link of the first start, names and passwords, and who guesses at them.
 
-use beltline::desk::login::NotIn;
-use beltline::desk::sessions::Caller;
-use beltline::engine::edges::Shelf;
+use beltline::engine::ports::Collection;
+use beltline::service::login::NotIn;
+use beltline::service::sessions::SessionClient;
 use serde_json::json;
 
 use crate::dashboard::visitor::Visitor;
@@ -17,13 +17,13 @@ async fn the_link_of_the_first_start_makes_one_admin() {
     let house = House::open().await;
     let stranger = Visitor::stranger(&house);
     assert!(stranger.page("/dashboard/login").await.contains("one-time link"));
-    let first = house.desk.open_setup().await.unwrap().unwrap();
-    let key = house.desk.open_setup().await.unwrap().unwrap();
+    let first = house.service.open_setup().await.unwrap().unwrap();
+    let key = house.service.open_setup().await.unwrap().unwrap();
     let link = |key: &str| format!("/dashboard/setup?key={key}");
     assert_eq!(stranger.get(&link(&first)).await.status, 410, "a later start has printed another one");
     let page = stranger.get(&link(&key)).await;
     assert_eq!((page.status, page.header("referrer-policy")), (200, "same-origin"));
-    let kept = house.store.shelf(Shelf::Setup).await.unwrap();
+    let kept = house.store.collection(Collection::Setup).await.unwrap();
     assert!(!format!("{kept:?}").contains(key.as_str()), "only its hash is kept");
 
     let fields = |name: &'static str, password: &'static str, again: &'static str| {
@@ -55,26 +55,26 @@ async fn the_link_of_the_first_start_makes_one_admin() {
 
     let again = send(&stranger, &fields("eve", PASSWORD, PASSWORD)).await;
     assert_eq!(again.status, 410, "it opens once");
-    assert!(house.desk.open_setup().await.unwrap().is_none(), "there is an admin");
-    assert_eq!(house.desk.users(&admin()).unwrap().items.len(), 1);
+    assert!(house.service.open_setup().await.unwrap().is_none(), "there is an admin");
+    assert_eq!(house.service.users(&admin()).unwrap().items.len(), 1);
 }
 
-fn admin() -> beltline::desk::actor::Actor {
-    beltline::desk::actor::Actor::local("test")
+fn admin() -> beltline::service::actor::Actor {
+    beltline::service::actor::Actor::local("test")
 }
 
 #[tokio::test]
 async fn of_two_who_open_the_link_at_once_one_is_the_admin() {
     let house = House::open().await;
-    let key = house.desk.open_setup().await.unwrap().unwrap();
-    let caller = Caller { address: "127.0.0.1".parse().unwrap(), agent: String::new() };
+    let key = house.service.open_setup().await.unwrap().unwrap();
+    let caller = SessionClient { address: "127.0.0.1".parse().unwrap(), agent: String::new() };
     let come = |name: &'static str| {
         let password = PASSWORD.to_owned().into();
-        house.desk.set_up(&key, name, password, &caller)
+        house.service.set_up(&key, name, password, &caller)
     };
     let (ann, eve) = tokio::join!(come("ann"), come("eve"));
     assert_eq!(usize::from(ann.is_ok()) + usize::from(eve.is_ok()), 1);
-    assert_eq!(house.desk.users(&admin()).unwrap().items.len(), 1);
+    assert_eq!(house.service.users(&admin()).unwrap().items.len(), 1);
 }
 
 #[tokio::test]
@@ -106,15 +106,15 @@ async fn a_wrong_password_is_slowed_and_the_owner_comes_in_elsewhere() {
 async fn guesses_from_everywhere_do_not_lock_out_who_was_here_before() {
     let house = behind_a_proxy().await;
     house.user("ann", Some("admin"), json!({})).await;
-    let caller = |address: &str| Caller { address: address.parse().unwrap(), agent: String::new() };
-    house.desk.log_in("ann", PASSWORD, &caller("7.7.7.7")).await.unwrap();
+    let caller = |address: &str| SessionClient { address: address.parse().unwrap(), agent: String::new() };
+    house.service.log_in("ann", PASSWORD, &caller("7.7.7.7")).await.unwrap();
     for at in 0..40 {
-        let done = house.desk.log_in("ann", "a wrong guess", &caller(&format!("6.6.6.{at}"))).await;
+        let done = house.service.log_in("ann", "a wrong guess", &caller(&format!("6.6.6.{at}"))).await;
         assert!(matches!(done, Err(NotIn::Wrong | NotIn::Wait(_))));
     }
-    let new = house.desk.log_in("ann", PASSWORD, &caller("8.8.8.8")).await;
+    let new = house.service.log_in("ann", PASSWORD, &caller("8.8.8.8")).await;
     assert!(matches!(new, Err(NotIn::Wait(_))), "where she never was she waits with the guessers");
-    house.desk.log_in("ann", PASSWORD, &caller("7.7.7.7")).await.unwrap();
+    house.service.log_in("ann", PASSWORD, &caller("7.7.7.7")).await.unwrap();
 }
 
 #[tokio::test]

@@ -106,6 +106,8 @@ const PAGES: &[(&str, &str, &str)] = &[
     ("POST", "/dashboard/channels/forget", "secrets everywhere"),
     ("GET", "/dashboard/events", "read somewhere"),
     ("GET", "/dashboard/faults/{code}", "known"),
+    ("GET", "/dashboard/manual", "known"),
+    ("GET", "/dashboard/manual/{page}", "known"),
     ("GET", "/dashboard/login", "open"),
     ("POST", "/dashboard/login", "open"),
     ("GET", "/dashboard/p/{process}", "read here"),
@@ -273,7 +275,7 @@ impl Asker {
 }
 
 /// The table has every route that there is, and none that there is not.
-fn whole(table: &[(&str, &str, &str)], doors: Vec<beltline::gate::doors::Door>) {
+fn whole(table: &[(&str, &str, &str)], doors: Vec<beltline::middleware::routes::Route>) {
     let told: BTreeSet<(String, String)> =
         table.iter().map(|(method, path, _)| ((*path).to_owned(), (*method).to_owned())).collect();
     let there: BTreeSet<(String, String)> =

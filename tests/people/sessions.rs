@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use beltline::engine::edges::Shelf;
+use beltline::engine::ports::Collection;
 use serde_json::json;
 
 use crate::dashboard::visitor::Visitor;
@@ -13,7 +13,7 @@ async fn a_session_outlives_a_restart_and_only_its_hash_is_kept() {
     let house = House::open().await;
     house.user("ann", Some("viewer"), json!({})).await;
     let ann = Visitor::user(&house, "ann", PASSWORD).await;
-    let kept = house.store.shelf(Shelf::Session).await.unwrap();
+    let kept = house.store.collection(Collection::Session).await.unwrap();
     let id = ann.cookie().split_once('=').unwrap().1.to_owned();
     assert!(kept.len() == 1 && !format!("{kept:?}").contains(&id));
     let store = house.close().await;
@@ -24,7 +24,7 @@ async fn a_session_outlives_a_restart_and_only_its_hash_is_kept() {
     assert!(again.page("/dashboard/account").await.contains("ann"));
     again.post("/dashboard/logout", &[]).await;
     assert_eq!(again.get("/dashboard").await.status, 303);
-    assert_eq!(store.shelf(Shelf::Session).await.unwrap(), []);
+    assert_eq!(store.collection(Collection::Session).await.unwrap(), []);
 }
 
 #[tokio::test]

@@ -42,7 +42,7 @@ async fn a_user_is_made_changed_and_forgotten() {
     house.api("GET", "/users/ann").send().await.problem(404, "not_found");
     let all = house.api("GET", "/users").send().await.ok(200);
     assert_eq!(all["items"].as_array().unwrap().len(), 1);
-    let kept = house.store.shelf(beltline::engine::edges::Shelf::User).await.unwrap();
+    let kept = house.store.collection(beltline::engine::ports::Collection::User).await.unwrap();
     assert!(format!("{kept:?}").contains("$argon2id$") && !format!("{kept:?}").contains(PASSWORD));
 }
 
@@ -176,14 +176,14 @@ async fn when_a_token_was_used_is_kept_now_and_then() {
     house.api("GET", "/processes").token(&token).send().await.ok(200);
     assert!(used().await.is_string());
     let kept = async || {
-        let records = house.store.shelf(beltline::engine::edges::Shelf::Token).await.unwrap();
+        let records = house.store.collection(beltline::engine::ports::Collection::Token).await.unwrap();
         records[0].value["used"].clone()
     };
     assert_eq!(kept().await, Value::Null, "not with each request");
-    house.desk.keep_uses().await.unwrap();
+    house.service.keep_uses().await.unwrap();
     let first = kept().await;
     assert!(first.is_number() || first.is_string(), "{first}");
     house.api("GET", "/processes").token(&token).send().await.ok(200);
-    house.desk.keep_uses().await.unwrap();
+    house.service.keep_uses().await.unwrap();
     assert_eq!(kept().await, first, "no oftener than every five minutes");
 }

@@ -9,22 +9,23 @@ use reqwest::{Certificate, Client, Method, RequestBuilder};
 
 use crate::cli::place::{Place, Served, until};
 use crate::support::daemon::{Daemon, address_of_its_own};
+use crate::support::manual;
 
 /// What happens at all happens within that, on a machine that does much else.
 pub(crate) const PATIENCE: Duration = Duration::from_mins(1);
-/// The name that the README's lines give the engine.
+/// The name that the manual's lines give the engine.
 pub(crate) const HOST: &str = "beltline.example.org";
 /// Where the visitors come from.
 pub(crate) const VISITOR: Ipv4Addr = Ipv4Addr::new(127, 9, 9, 9);
 /// The name and the password of the admin.
 pub(crate) const ADMIN: (&str, &str) = ("ann", "correct horse battery");
 
-/// A proxy: how its lines are marked in the README, what stands around them, and how it is started.
+/// A proxy: how its lines are marked in the manual, what stands around them, and how it is started.
 pub(crate) struct Proxy {
     pub(crate) language: &'static str,
     before: &'static str,
     after: &'static str,
-    /// What becomes of some words of the README's lines: `ADDRESS` is one that only this test has.
+    /// What becomes of some words of the manual's lines: `ADDRESS` is one that only this test has.
     changes: &'static [(&'static str, &'static str)],
     command: &'static [&'static str],
 }
@@ -73,10 +74,10 @@ pub(crate) const CADDY: Proxy = Proxy {
     command: &["caddy", "run", "--config", "/here/proxy.conf", "--adapter", "caddyfile"],
 };
 
-/// The README's lines in that language.
+/// The manual's lines in that language.
 fn lines_of(language: &str) -> String {
-    let readme = fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/README.md")).unwrap();
-    let (_, rest) = readme.split_once(&format!("```{language}\n")).expect("the README has lines for it");
+    let page = manual::page("proxies");
+    let (_, rest) = page.split_once(&format!("```{language}\n")).expect("the manual has lines for it");
     rest.split_once("```").unwrap().0.to_owned()
 }
 

@@ -1,4 +1,4 @@
-//! The real binary behind real proxies, each set up with the very lines that the README shows.
+//! The real binary behind real proxies, each set up with the very lines that the manual shows.
 
 pub(crate) mod front;
 mod pages;

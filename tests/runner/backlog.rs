@@ -3,7 +3,7 @@
 
 use std::sync::Arc;
 
-use beltline::engine::edges::{Store, TaskQuery};
+use beltline::engine::ports::{Store, TaskQuery};
 use beltline::model::time::Span;
 use beltline::store::memory::Memory;
 use serde_json::json;

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use beltline::engine::edges::{Clock, Store};
+use beltline::engine::ports::{Clock, Store};
 use beltline::model::names::TaskId;
 use beltline::model::time::Span;
 use beltline::store::memory::Memory;
@@ -147,7 +147,7 @@ async fn what_a_dead_runner_held_goes_on_at_once() {
     let store = it.house.crash().await;
     let house = House::build(Plan { store, ..Plan::default() }).await;
     let asked = it.server.asked(2).await;
-    assert!(house.desk.now() < lease_ends && it.clock.now() < lease_ends, "no lease was waited for");
+    assert!(house.service.now() < lease_ends && it.clock.now() < lease_ends, "no lease was waited for");
     assert_eq!(asked[0], asked[1], "the same request, with the same key");
     it.server.answer(9);
     house.until("/processes/keeper/tasks/token", |it| it["state"] == "done").await;

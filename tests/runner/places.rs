@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use beltline::engine::edges::Clock;
+use beltline::engine::ports::Clock;
 use beltline::model::names::TaskId;
 use beltline::model::time::Span;
 use serde_json::json;
@@ -45,7 +45,7 @@ async fn requests_that_hang_keep_no_renewal_and_no_other_process_waiting() {
         house.submit("other", &format!("s{at}"), json!({"server": slow.url})).await;
     }
     assert_eq!(slow.asked(PLACES / 4).await.len(), PLACES / 4);
-    let end = house.desk.now().seconds() + 600;
+    let end = house.service.now().seconds() + 600;
     let params = json!({"server": tokens.url, "token": "made-up", "end": end});
     house.submit("keeper", "token", params).await;
     tokens.asked(1).await;
@@ -72,7 +72,7 @@ async fn what_waits_for_a_place_keeps_its_lease_and_is_asked_once() {
     let id = TaskId(second["id"].as_str().unwrap().parse().unwrap());
     // All leases are over, and are renewed.
     clock.steps(Span::hours(1));
-    let mut commits = house.desk.commits();
+    let mut commits = house.service.commits();
     loop {
         commits.mark_unchanged();
         let task = house.store.task(id).await.unwrap().unwrap();

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
-use beltline::engine::edges::{Clock, Store};
+use beltline::engine::ports::{Clock, Store};
 use beltline::model::time::{Span, Ticks, Timestamp};
 use beltline::store::memory::Memory;
 use serde_json::Value;
@@ -102,7 +102,7 @@ impl Town {
         self.schedule(process, 0, |it| it["next"][0].is_object()).await;
         let mut kept = Vec::new();
         while kept.is_empty() {
-            kept = self.house.store.shelf(beltline::engine::edges::Shelf::Schedule).await.unwrap();
+            kept = self.house.store.collection(beltline::engine::ports::Collection::Schedule).await.unwrap();
             kept.retain(|it| it.name.starts_with(&format!("{process}/")));
             tokio::task::yield_now().await;
         }

@@ -7,7 +7,7 @@ use beltline::model::calendar::zone;
 use beltline::model::time::Timestamp;
 
 const TABLE: &str = include_str!("cron_nights.txt");
-const README: &str = include_str!("../../README.md");
+const PAGE: &str = include_str!("../../src/manual/schedules.md");
 
 fn rows() -> Vec<[&'static str; 6]> {
     let lines = TABLE.lines().filter(|it| !it.starts_with('#'));
@@ -49,13 +49,13 @@ fn the_nights_that_change_clocks_have_the_runs_of_the_table() {
     assert!(wrong.is_empty(), "{} of {} rows:\n{}", wrong.len(), rows.len(), wrong.join("\n"));
 }
 
-/// Each way in which another library plans otherwise stands in the README with the reason, and no other does.
+/// Each way in which another library plans otherwise stands in the manual with the reason, and no other does.
 #[test]
 fn every_difference_to_other_libraries_has_its_reason() {
     let differ = rows().into_iter().flat_map(|row| row[5].split(' ').collect::<Vec<_>>());
     let ways = differ.filter(|it| *it != "-").map(|it| it.split_once(':').unwrap());
     let (libraries, ways): (BTreeSet<&str>, BTreeSet<&str>) = ways.unzip();
-    let table = README.split("| what they do | who |").nth(1).unwrap().split("\n\n").next().unwrap();
+    let table = PAGE.split("| what they do | who |").nth(1).unwrap().split("\n\n").next().unwrap();
     let explained: BTreeSet<&str> =
         table.lines().skip(2).map(|line| line.trim_start_matches("| `").split('`').next().unwrap()).collect();
     assert_eq!(explained, ways);

@@ -1,6 +1,6 @@
 //! Times come when they are planned, in their zone, and are told.
 
-use beltline::engine::edges::Shelf;
+use beltline::engine::ports::Collection;
 use beltline::model::time::Span;
 use serde_json::json;
 
@@ -63,7 +63,7 @@ async fn a_new_version_holds_at_once() {
     assert_eq!(town.refs("report", 2).await[1], "a-2026-11-21T14:15+00:00");
     // Removed: nothing comes any more, and nothing is kept. Another one of the same process does come.
     town.house.deploy(&process("  - {name: b, every: 10m, missed: none}")).await;
-    while town.house.store.record(Shelf::Schedule, "report/a").await.unwrap().is_some() {
+    while town.house.store.record(Collection::Schedule, "report/a").await.unwrap().is_some() {
         tokio::task::yield_now().await;
     }
     town.set("2026-11-21T15:20:00Z");

@@ -18,7 +18,7 @@ fn story(text: &str, boxes: &str) -> Vec<String> {
     universe.run(Span::secs(5));
     universe.submit("p0/t", json!({}));
     universe.run(Span::mins(20));
-    let hops = universe.trail("p0/t").into_iter().flat_map(|entry| entry.hops);
+    let hops = universe.trail("p0/t").into_iter().flat_map(|entry| entry.events);
     hops.filter(|hop| !text.contains("at-") || hop.node.as_str().starts_with("at-"))
         // A task may see its own signal at once, or on the rest after it.
         .filter(|hop| hop.event != "letter")

@@ -3,7 +3,7 @@
 
 use std::sync::Arc;
 
-use beltline::engine::edges::{Store, TaskQuery};
+use beltline::engine::ports::{Store, TaskQuery};
 use beltline::engine::registry::{Deployed, Registry};
 use beltline::model::time::Span;
 use serde_json::{Value, json};

@@ -4,12 +4,12 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use beltline::engine::edges::{Store, TaskQuery};
+use beltline::engine::ports::{Store, TaskQuery};
 use beltline::engine::registry::{Deployed, Registry};
-use beltline::model::effect::{Effect, HttpAsk};
+use beltline::model::effect::{Effect, HttpRequest};
 use beltline::model::fault::Fault;
 use beltline::model::time::{Span, Timestamp};
-use beltline::sim::settings::{Rotation, Settings};
+use beltline::sim::settings::{BitrixSettings, Rotation};
 use serde_json::json;
 
 use crate::simulation::edges::at_once;
@@ -74,7 +74,7 @@ struct Town {
 }
 
 impl Partner for Town {
-    fn ask(&mut self, ask: &HttpAsk, effect: &Effect, now: Timestamp) -> Reply {
+    fn ask(&mut self, ask: &HttpRequest, effect: &Effect, now: Timestamp) -> Reply {
         if ask.url.starts_with("https://down.") {
             return Reply::new(Err(Fault::passing("http_connect", "down")));
         }
@@ -104,7 +104,7 @@ fn town() -> Arc<Registry> {
 
 /// Lives a universe to its end: how it ended, and how many doors there were.
 fn live(town: &Arc<Registry>, rotation: Rotation, deaths: Vec<u64>) -> (String, u64) {
-    let portal = Portal::new(Settings { rotation, ..Settings::default() }, 1);
+    let portal = Portal::new(BitrixSettings { rotation, ..BitrixSettings::default() }, 1);
     let partner = Town { portal: portal.clone(), asked: 0, keys: BTreeSet::new() };
     let mut universe = Universe::with(Box::new(partner), town.clone(), deaths);
     let mut given = Portal::params();

@@ -4,12 +4,12 @@
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard};
 
-use beltline::engine::edges::{Receipt, Refused, Write};
+use beltline::engine::ports::{Receipt, Refused, Write};
 use beltline::engine::transition::Transition;
-use beltline::model::effect::{Ask, Effect};
-use beltline::rehearsal::director::{Asked, Director, Door, Passage, Unheard, What};
-pub(crate) use beltline::rehearsal::life::at_once;
-use beltline::rehearsal::virtual_time::Moment;
+use beltline::model::effect::{Effect, Request};
+use beltline::scenario::director::{CallKind, Director, Passage, RequestResult, StoreCall, Unheard};
+pub(crate) use beltline::scenario::life::at_once;
+use beltline::scenario::virtual_time::VirtualInstant;
 use beltline::store::memory::Memory;
 
 use crate::simulation::ledger::Ledger;
@@ -62,14 +62,14 @@ pub(super) struct Fates {
 
 impl Fates {
     /// Two doors, one on each side of what is done: those the runner dies at.
-    fn doors(&mut self) -> What {
+    fn doors(&mut self) -> CallKind {
         let first = self.doors;
         if self.deaths.contains(&first) {
             self.doors += 1;
-            return What::DiesBefore;
+            return CallKind::DiesBefore;
         }
         self.doors += 2;
-        if self.deaths.contains(&(first + 1)) { What::DiesAfter } else { What::Well }
+        if self.deaths.contains(&(first + 1)) { CallKind::DiesAfter } else { CallKind::Well }
     }
 
     /// The runner of that life is dead: what it had not committed never came.
@@ -87,14 +87,14 @@ impl Fates {
 }
 
 impl Director for Fates {
-    fn pass(&mut self, door: Door, _: Moment) -> Passage {
+    fn pass(&mut self, door: StoreCall, _: VirtualInstant) -> Passage {
         // What is behind the other doors is not the runner's.
         let is_ours = ["claim", "commit", "read", "next_due"].contains(&door);
-        let what = if is_ours { self.doors() } else { What::Well };
+        let what = if is_ours { self.doors() } else { CallKind::Well };
         Passage { what, ..Passage::WELL }
     }
 
-    fn committing(&mut self, writes: &[Write], _: Moment) {
+    fn committing(&mut self, writes: &[Write], _: VirtualInstant) {
         let step = |write: &Write| match write {
             Write::Step(step) => Some(Transition::clone(step)),
             Write::Post(..) | Write::Noted(..) => None,
@@ -102,7 +102,7 @@ impl Director for Fates {
         self.committing = writes.iter().map(step).collect();
     }
 
-    fn committed(&mut self, results: &[Result<Receipt, Refused>], _: Moment) {
+    fn committed(&mut self, results: &[Result<Receipt, Refused>], _: VirtualInstant) {
         let steps = std::mem::take(&mut self.committing);
         for (step, _) in steps.iter().zip(results).filter(|(_, result)| result.is_ok()) {
             let unasked = step.as_ref().and_then(|step| self.ledger.committed(step));
@@ -110,28 +110,28 @@ impl Director for Fates {
         }
     }
 
-    fn asked(&mut self, life: u64, effect: &Effect, at: Moment) -> Asked {
+    fn asked(&mut self, life: u64, effect: &Effect, at: VirtualInstant) -> RequestResult {
         let what = self.doors();
-        if what == What::DiesBefore {
-            return Asked::Dies;
+        if what == CallKind::DiesBefore {
+            return RequestResult::Dies;
         }
         let reply = match &effect.ask {
-            Ask::Http(ask) => self.partner.ask(ask, effect, at.wall),
-            Ask::Tell(ask) => self.author.lock().unwrap().hear(ask),
+            Request::Http(ask) => self.partner.ask(ask, effect, at.wall),
+            Request::Tell(ask) => self.author.lock().unwrap().hear(ask),
         };
         let number = self.ledger.ask(life, effect, at, Some(reply.took));
         self.pairs.extend(reply.pair.map(|pair| (number, pair)));
-        if what == What::DiesAfter {
-            return Asked::Dies;
+        if what == CallKind::DiesAfter {
+            return RequestResult::Dies;
         }
-        Asked::Answers { number, outcome: reply.outcome, took: Some(reply.took) }
+        RequestResult::Answers { number, outcome: reply.outcome, took: Some(reply.took) }
     }
 
-    fn received(&mut self, number: u64, at: Moment) {
+    fn received(&mut self, number: u64, at: VirtualInstant) {
         self.ledger.received(number, at);
     }
 
-    fn unheard(&mut self, number: u64, why: Unheard, at: Moment) {
+    fn unheard(&mut self, number: u64, why: Unheard, at: VirtualInstant) {
         self.ledger.unheard(number, why, at);
         self.lose(number);
     }

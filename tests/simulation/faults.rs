@@ -1,10 +1,10 @@
 //! [`Faults`]: what goes wrong in a random run, from a seed. Each run has few kinds of them, so that what
 //! it finds has a short story.
 
-use beltline::model::effect::{Ask, Effect, Outcome};
+use beltline::model::effect::{Effect, Outcome, Request};
 use beltline::model::fault::Fault;
 use beltline::model::time::Span;
-use beltline::rehearsal::director::{Door, Passage, What};
+use beltline::scenario::director::{CallKind, Passage, StoreCall};
 use serde_json::json;
 
 use crate::simulation::dice::Dice;
@@ -57,7 +57,7 @@ impl Kind {
 }
 
 /// Doors that write.
-const WRITES: [Door; 6] = ["claim", "commit", "rouse", "keep", "forget", "forget_before"];
+const WRITES: [StoreCall; 6] = ["claim", "commit", "rouse", "keep", "forget", "forget_before"];
 /// How long the store is away at most.
 pub(crate) const OUTAGE_MAX: Span = Span::secs(60);
 /// How often a door is the first of an outage, at which a run has a few.
@@ -87,7 +87,7 @@ impl Faults {
     }
 
     /// How a call of the store goes.
-    pub(crate) fn pass(&mut self, door: Door, up: i64) -> Passage {
+    pub(crate) fn pass(&mut self, door: StoreCall, up: i64) -> Passage {
         if up >= self.over_at {
             return Passage::WELL;
         }
@@ -105,19 +105,19 @@ impl Faults {
         }
         passage.what = match () {
             () if outage && up < self.outage_until && (writes || self.has(Kind::LostStore)) => {
-                What::Refused("the disk is full")
+                CallKind::Refused("the disk is full")
             }
             () if self.has(Kind::UnknownCommit) && doubtful && self.dice.once_in(40) => {
-                What::Unknown("the connection was lost")
+                CallKind::Unknown("the connection was lost")
             }
             () if self.has(Kind::Death) && self.dice.once_in(400) => {
                 if self.dice.once_in(2) {
-                    What::DiesBefore
+                    CallKind::DiesBefore
                 } else {
-                    What::DiesAfter
+                    CallKind::DiesAfter
                 }
             }
-            () => What::Well,
+            () => CallKind::Well,
         };
         passage
     }
@@ -139,8 +139,8 @@ impl Faults {
     pub(crate) fn answer(&mut self, effect: &Effect, up: i64) -> (Outcome, Option<Span>) {
         self.asked += 1;
         let well = match &effect.ask {
-            Ask::Http(_) => answer(200, json!({"n": self.asked})),
-            Ask::Tell(_) => return (told(effect), Some(Span::millis(50))),
+            Request::Http(_) => answer(200, json!({"n": self.asked})),
+            Request::Tell(_) => return (told(effect), Some(Span::millis(50))),
         };
         if up >= self.over_at {
             return (well, Some(Span::millis(200)));
@@ -160,6 +160,6 @@ impl Faults {
 }
 
 fn told(effect: &Effect) -> Outcome {
-    let Ask::Tell(ask) = &effect.ask else { unreachable!("it is a message") };
+    let Request::Tell(ask) = &effect.ask else { unreachable!("it is a message") };
     crate::simulation::partners::Author::default().hear(ask).outcome
 }

@@ -7,8 +7,8 @@ use beltline::model::effect::Effect;
 use beltline::model::names::TaskId;
 use beltline::model::task::State;
 use beltline::model::time::Span;
-use beltline::rehearsal::director::Unheard;
-use beltline::rehearsal::virtual_time::Moment;
+use beltline::scenario::director::Unheard;
+use beltline::scenario::virtual_time::VirtualInstant;
 
 /// One asking.
 #[derive(Clone, Debug)]
@@ -16,7 +16,7 @@ use beltline::rehearsal::virtual_time::Moment;
 pub(crate) struct Ask {
     pub(crate) key: String,
     pub(crate) life: u64,
-    pub(crate) at: Moment,
+    pub(crate) at: VirtualInstant,
     pub(crate) timeout: Span,
     pub(crate) once: bool,
     /// How long the answer takes, if it comes at all.
@@ -30,11 +30,11 @@ pub(crate) enum Fate {
     /// It is on its way.
     Out,
     /// The runner has it.
-    Received(Moment),
+    Received(VirtualInstant),
     /// It is committed.
     Kept,
     /// The runner did not wait for it.
-    GivenUp(Moment),
+    GivenUp(VirtualInstant),
     /// The runner died before it was committed, or stopped before it came.
     Lost,
 }
@@ -50,7 +50,7 @@ pub(crate) struct Ledger {
 }
 
 impl Ledger {
-    pub(crate) fn ask(&mut self, life: u64, effect: &Effect, at: Moment, took: Option<Span>) -> u64 {
+    pub(crate) fn ask(&mut self, life: u64, effect: &Effect, at: VirtualInstant, took: Option<Span>) -> u64 {
         let number = self.asks.len();
         self.by_key.entry(effect.key.clone()).or_default().push(number);
         let Effect { key, timeout, once, .. } = effect.clone();
@@ -63,11 +63,11 @@ impl Ledger {
         &mut self.asks[usize::try_from(number).unwrap()]
     }
 
-    pub(crate) fn received(&mut self, number: u64, at: Moment) {
+    pub(crate) fn received(&mut self, number: u64, at: VirtualInstant) {
         self.get(number).fate = Fate::Received(at);
     }
 
-    pub(crate) fn unheard(&mut self, number: u64, why: Unheard, at: Moment) {
+    pub(crate) fn unheard(&mut self, number: u64, why: Unheard, at: VirtualInstant) {
         let ask = self.get(number);
         if ask.fate == Fate::Out {
             ask.fate = if why == Unheard::Dead { Fate::Lost } else { Fate::GivenUp(at) };
@@ -81,7 +81,7 @@ impl Ledger {
             State::Doing(effect) => self.doing.insert(task.id, effect.key.clone()),
             _ => self.doing.remove(&task.id),
         };
-        let said = |what: &str| transition.trail.iter().any(|hop| hop.event.starts_with(what));
+        let said = |what: &str| transition.events.iter().any(|hop| hop.event.starts_with(what));
         let answered = said("answered") || said("delivered");
         // A runner may say by itself that there was no answer.
         let key = before.filter(|_| answered || said("no answer"))?;

@@ -46,7 +46,7 @@ impl Names {
     pub(crate) fn walked(&mut self, step: &Transition) -> Vec<String> {
         let task = &step.task;
         let mut wrong = Vec::new();
-        for hop in step.trail.iter().filter(|it| ["came", "due"].contains(&it.event.as_str())) {
+        for hop in step.events.iter().filter(|it| ["came", "due"].contains(&it.event.as_str())) {
             // A deploy may have put another name in the place of one.
             let node = hop.node.as_str().replace('m', "n");
             let Some(visit) = self.visits.get(&(task.process.to_string(), node)) else { continue };

@@ -2,14 +2,14 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use beltline::engine::edges::{Claim, Receipt, Refused, Write};
+use beltline::engine::ports::{Claim, Receipt, Refused, Write};
 use beltline::engine::transition::Transition;
 use beltline::model::effect::Effect;
 use beltline::model::names::TaskId;
 use beltline::model::task::{State, Task};
 use beltline::model::time::{Span, Timestamp};
-use beltline::rehearsal::director::{Asked, Director, Door, Passage, Unheard, What};
-use beltline::rehearsal::virtual_time::Moment;
+use beltline::scenario::director::{CallKind, Director, Passage, RequestResult, StoreCall, Unheard};
+use beltline::scenario::virtual_time::VirtualInstant;
 
 use crate::simulation::faults::{Faults, Kind};
 use crate::simulation::ledger::{Ask, Fate, Ledger};
@@ -93,11 +93,11 @@ impl Oracle {
         }
     }
 
-    fn kept(&mut self, step: &Transition, at: Moment) {
+    fn kept(&mut self, step: &Transition, at: VirtualInstant) {
         let task = &step.task;
         self.refused.remove(&task.id);
         self.claimed.remove(&task.id);
-        for hop in &step.trail {
+        for hop in &step.events {
             let to = hop.to.as_ref().map(|to| format!(" → {to}")).unwrap_or_default();
             let fault = hop.fault.as_ref().map(|it| format!(" {}", it.code)).unwrap_or_default();
             self.note(&format!("{} {} {}: {}{to}{fault}", at.up, task.address(), hop.node, hop.event));
@@ -122,7 +122,7 @@ impl Oracle {
     /// Only what was asked has an outcome that is not known.
     fn unknown(&mut self, step: &Transition) {
         let is_unknown = |it: &beltline::model::fault::Fault| it.code == "outcome_unknown";
-        if !step.trail.iter().any(|hop| hop.fault.as_ref().is_some_and(is_unknown)) {
+        if !step.events.iter().any(|hop| hop.fault.as_ref().is_some_and(is_unknown)) {
             return;
         }
         let key = self.doing.get(&step.task.id);
@@ -132,10 +132,10 @@ impl Oracle {
     }
 
     /// A delay is never early.
-    fn rested(&mut self, step: &Transition, at: Moment) {
+    fn rested(&mut self, step: &Transition, at: VirtualInstant) {
         let task = &step.task;
         if let Some(rest) = self.rests.get(&task.id)
-            && step.trail.first().is_some_and(|hop| hop.event == "due")
+            && step.events.first().is_some_and(|hop| hop.event == "due")
             && rest.life == self.life
         {
             // How long ago it was decided; not known where the wall clock has stepped since.
@@ -164,7 +164,7 @@ impl Oracle {
     }
 
     /// Whether it may be asked, seeing what became of the askings before.
-    fn may_be_asked(&mut self, effect: &Effect, at: Moment) {
+    fn may_be_asked(&mut self, effect: &Effect, at: VirtualInstant) {
         let before: Vec<Ask> = self
             .ledger
             .by_key
@@ -187,7 +187,7 @@ impl Oracle {
     }
 
     /// What lies in the store when all has been well for a while.
-    pub(crate) fn at_the_end(&mut self, tasks: &[Task], at: Moment) {
+    pub(crate) fn at_the_end(&mut self, tasks: &[Task], at: VirtualInstant) {
         for task in tasks.iter().filter(|it| it.state.phase().is_live()) {
             let name = task.address();
             let waits = matches!(task.state, State::Waiting { until: None });
@@ -212,7 +212,7 @@ impl Oracle {
         }
     }
 
-    fn too_late(&mut self, task: &Task, due: Timestamp, at: Moment) {
+    fn too_late(&mut self, task: &Task, due: Timestamp, at: VirtualInstant) {
         let Some(rest) = self.rests.get(&task.id).filter(|it| it.visit == task.visit) else { return };
         let late = at.up - rest.began - rest.span;
         if late > i64::try_from(LATE_MAX.0).unwrap() {
@@ -225,10 +225,10 @@ impl Oracle {
 const LATE_MAX: Span = Span::mins(5);
 
 impl Director for Oracle {
-    fn pass(&mut self, door: Door, at: Moment) -> Passage {
+    fn pass(&mut self, door: StoreCall, at: VirtualInstant) -> Passage {
         if !self.wrong.is_empty() {
             // What is wrong is known: the run ends here.
-            return Passage { what: What::DiesBefore, ..Passage::WELL };
+            return Passage { what: CallKind::DiesBefore, ..Passage::WELL };
         }
         let passage = self.faults.pass(door, at.up);
         if passage != Passage::WELL {
@@ -241,7 +241,7 @@ impl Director for Oracle {
         !self.faults.has(Kind::AnyOrder)
     }
 
-    fn claimed(&mut self, claims: &[Claim], at: Moment) {
+    fn claimed(&mut self, claims: &[Claim], at: VirtualInstant) {
         for Claim { task, .. } in claims {
             self.note(&format!("{} claimed {} on {}", at.up, task.address(), task.at));
             let count = self.claimed.entry(task.id).or_default();
@@ -255,7 +255,7 @@ impl Director for Oracle {
         }
     }
 
-    fn committing(&mut self, writes: &[Write], _: Moment) {
+    fn committing(&mut self, writes: &[Write], _: VirtualInstant) {
         let step = |write: &Write| match write {
             Write::Step(step) => Some(Transition::clone(step)),
             Write::Post(..) | Write::Noted(..) => None,
@@ -263,7 +263,7 @@ impl Director for Oracle {
         self.committing = writes.iter().map(step).collect();
     }
 
-    fn committed(&mut self, results: &[Result<Receipt, Refused>], at: Moment) {
+    fn committed(&mut self, results: &[Result<Receipt, Refused>], at: VirtualInstant) {
         let steps = std::mem::take(&mut self.committing);
         for (step, result) in steps.iter().zip(results) {
             match (step, result) {
@@ -281,7 +281,7 @@ impl Director for Oracle {
         }
     }
 
-    fn asked(&mut self, life: u64, effect: &Effect, at: Moment) -> Asked {
+    fn asked(&mut self, life: u64, effect: &Effect, at: VirtualInstant) -> RequestResult {
         self.life = life;
         self.may_be_asked(effect, at);
         let (outcome, took) = self.faults.answer(effect, at.up);
@@ -290,17 +290,17 @@ impl Director for Oracle {
         self.note(&format!("{} asked {number} {}: {outcome:?} in {took:?}", at.up, effect.key));
         if self.faults.dies_asking(at.up) {
             self.note("the runner dies asking");
-            return Asked::Dies;
+            return RequestResult::Dies;
         }
-        Asked::Answers { number, outcome, took }
+        RequestResult::Answers { number, outcome, took }
     }
 
-    fn received(&mut self, number: u64, at: Moment) {
+    fn received(&mut self, number: u64, at: VirtualInstant) {
         self.note(&format!("{} received {number}", at.up));
         self.ledger.received(number, at);
     }
 
-    fn unheard(&mut self, number: u64, why: Unheard, at: Moment) {
+    fn unheard(&mut self, number: u64, why: Unheard, at: VirtualInstant) {
         self.note(&format!("{} unheard {number}: {why:?}", at.up));
         let ask = self.ledger.get(number).clone();
         self.ledger.unheard(number, why, at);

@@ -1,6 +1,8 @@
 //! [`Partner`]: who is asked over HTTP. [`Author`]: who is told. Both answer in virtual time.
 
-use beltline::model::effect::{Answer, Delivery, Effect, HttpAnswer, HttpAsk, Outcome, TellAsk};
+use beltline::model::effect::{
+    Delivery, Effect, ExternalAnswer, HttpAnswer, HttpRequest, Notification, Outcome,
+};
 use beltline::model::fault::Fault;
 use beltline::model::time::{Span, Timestamp};
 use serde_json::{Map, Value};
@@ -21,7 +23,7 @@ impl Reply {
 
 /// Who is asked over HTTP.
 pub(crate) trait Partner: Send {
-    fn ask(&mut self, ask: &HttpAsk, effect: &Effect, now: Timestamp) -> Reply;
+    fn ask(&mut self, ask: &HttpRequest, effect: &Effect, now: Timestamp) -> Reply;
     /// The answer with that token pair never arrived.
     fn lose(&mut self, _pair: u64) {}
 }
@@ -29,13 +31,13 @@ pub(crate) trait Partner: Send {
 /// An answer without headers.
 #[expect(clippy::unnecessary_wraps, reason = "it stands in lists beside faults")]
 pub(crate) fn answer(status: u16, body: impl Into<Value>) -> Outcome {
-    Ok(Answer::Http(HttpAnswer { status, headers: Map::new(), body: body.into() }))
+    Ok(ExternalAnswer::Http(HttpAnswer { status, headers: Map::new(), body: body.into() }))
 }
 
 /// Answers from a list, the last one for ever. What it was asked is kept.
 pub(crate) struct Scripted {
     pub(crate) answers: Vec<Outcome>,
-    pub(crate) asked: std::sync::Arc<std::sync::Mutex<Vec<(String, HttpAsk)>>>,
+    pub(crate) asked: std::sync::Arc<std::sync::Mutex<Vec<(String, HttpRequest)>>>,
 }
 
 impl Scripted {
@@ -45,7 +47,7 @@ impl Scripted {
 }
 
 impl Partner for Scripted {
-    fn ask(&mut self, ask: &HttpAsk, effect: &Effect, _: Timestamp) -> Reply {
+    fn ask(&mut self, ask: &HttpRequest, effect: &Effect, _: Timestamp) -> Reply {
         self.asked.lock().unwrap().push((effect.key.clone(), ask.clone()));
         let outcome = match self.answers.len() {
             0 => answer(200, serde_json::json!({})),
@@ -72,12 +74,12 @@ pub(crate) struct Author {
 }
 
 impl Author {
-    pub(crate) fn hear(&mut self, ask: &TellAsk) -> Reply {
+    pub(crate) fn hear(&mut self, ask: &Notification) -> Reply {
         if let Some(fault) = &self.deaf {
             return Reply::new(Err(fault.clone()));
         }
         self.told.push(Told { subject: ask.subject.clone(), text: ask.text.clone() });
         let deliver = |channel: &String| Delivery { channel: channel.clone(), result: Ok("1".to_owned()) };
-        Reply::new(Ok(Answer::Told(ask.channels.iter().map(deliver).collect())))
+        Reply::new(Ok(ExternalAnswer::Told(ask.channels.iter().map(deliver).collect())))
     }
 }

@@ -4,14 +4,16 @@ use std::sync::{Arc, Mutex, MutexGuard};
 
 use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
-use beltline::model::effect::{Accept, Answer as Got, Auth, Body, Effect, HttpAnswer, HttpAsk, Outcome};
+use beltline::model::effect::{
+    Auth, Body, BodyFormat, Effect, ExternalAnswer as Got, HttpAnswer, HttpRequest, Outcome,
+};
 use beltline::model::fault::Fault;
 use beltline::model::time::{Span, Timestamp};
-use beltline::sim::answer::{Answer, Deliver};
+use beltline::sim::answer::{Deliver, SimAnswer};
 use beltline::sim::bitrix::{Bitrix, BitrixConfig};
 use beltline::sim::config::{DEMO_CLIENT_ID, DEMO_CLIENT_SECRET};
-use beltline::sim::request::Request;
-use beltline::sim::settings::{App, Settings};
+use beltline::sim::request::SimRequest;
+use beltline::sim::settings::{BitrixSettings, SimApp};
 use beltline::sim::{portal, token_server};
 use serde_json::{Map, Value, json};
 use url::Url;
@@ -37,8 +39,8 @@ pub(crate) struct Asked {
 }
 
 impl Portal {
-    pub(crate) fn new(settings: Settings, seed: u64) -> Portal {
-        let app = App {
+    pub(crate) fn new(settings: BitrixSettings, seed: u64) -> Portal {
+        let app = SimApp {
             client_id: DEMO_CLIENT_ID.to_owned(),
             client_secret: DEMO_CLIENT_SECRET.to_owned(),
             redirect_url: "https://beltline.test/oauth/callback".to_owned(),
@@ -79,7 +81,7 @@ impl Portal {
         let link = Url::parse(link).unwrap();
         assert_eq!((link.host_str(), link.path()), (Some("acme.bitrix24.ru"), "/oauth/authorize/"), "{link}");
         let target = format!("{}?{}", link.path(), link.query().unwrap());
-        let answer = portal::answer(&mut self.bitrix(), &Request::get(&target), now.0);
+        let answer = portal::answer(&mut self.bitrix(), &SimRequest::get(&target), now.0);
         let back = Url::parse(answer.header("location").unwrap_or_else(|| panic!("{answer:?}"))).unwrap();
         let named = |name: &str| back.query_pairs().find(|it| it.0 == name).unwrap().1.into_owned();
         (named("code"), named("state"))
@@ -92,7 +94,7 @@ impl Portal {
 }
 
 impl Partner for Portal {
-    fn ask(&mut self, ask: &HttpAsk, effect: &Effect, now: Timestamp) -> Reply {
+    fn ask(&mut self, ask: &HttpRequest, effect: &Effect, now: Timestamp) -> Reply {
         let Ok(url) = Url::parse(&ask.url) else {
             return Reply::new(Err(Fault::lasting("bad_url", "it cannot be asked")));
         };
@@ -120,7 +122,7 @@ impl Partner for Portal {
 }
 
 impl Portal {
-    fn deliver(&self, answer: &Answer, ask: &HttpAsk, effect: &Effect) -> Reply {
+    fn deliver(&self, answer: &SimAnswer, ask: &HttpRequest, effect: &Effect) -> Reply {
         let (outcome, took) = delivered(answer, ask, effect);
         let mut pair = answer.pair;
         if outcome.is_err()
@@ -133,7 +135,7 @@ impl Portal {
 }
 
 /// What arrives of an answer, and when.
-pub(crate) fn delivered(answer: &Answer, ask: &HttpAsk, effect: &Effect) -> (Outcome, Span) {
+pub(crate) fn delivered(answer: &SimAnswer, ask: &HttpRequest, effect: &Effect) -> (Outcome, Span) {
     let late = |took: u64| Span::millis(took) >= effect.timeout;
     let (outcome, took) = match answer.deliver {
         Deliver::Whole => (read(answer, ask), 100),
@@ -147,12 +149,12 @@ pub(crate) fn delivered(answer: &Answer, ask: &HttpAsk, effect: &Effect) -> (Out
 }
 
 /// As the world reads an answer.
-fn read(answer: &Answer, ask: &HttpAsk) -> Outcome {
+fn read(answer: &SimAnswer, ask: &HttpRequest) -> Outcome {
     if answer.body.len() as u64 > ask.bytes_max {
         return Err(Fault::lasting("response_too_large", "the answer is too large"));
     }
     let body = match (serde_json::from_str(&answer.body), ask.accept) {
-        (Ok(body), Accept::Auto | Accept::Json) => body,
+        (Ok(body), BodyFormat::Auto | BodyFormat::Json) => body,
         _ => Value::from(answer.body.clone()),
     };
     let headers: Map<String, Value> =
@@ -161,7 +163,7 @@ fn read(answer: &Answer, ask: &HttpAsk) -> Outcome {
 }
 
 /// What is asked, as a simulated server gets it.
-pub(crate) fn request(ask: &HttpAsk, url: &Url) -> Request {
+pub(crate) fn request(ask: &HttpRequest, url: &Url) -> SimRequest {
     let target = match url.query() {
         Some(query) => format!("{}?{query}", url.path()),
         None => url.path().to_owned(),
@@ -169,12 +171,12 @@ pub(crate) fn request(ask: &HttpAsk, url: &Url) -> Request {
     let mut request = match &ask.body {
         Body::Form(form) => {
             let form: Vec<(&str, &str)> = form.iter().map(|(name, value)| (&**name, &**value)).collect();
-            Request::form(&target, &form)
+            SimRequest::form(&target, &form)
         }
-        Body::Json(json) => Request::json(&target, json),
-        Body::Text(text) => Request { body: text.clone().into_bytes(), ..Request::get(&target) },
+        Body::Json(json) => SimRequest::json(&target, json),
+        Body::Text(text) => SimRequest { body: text.clone().into_bytes(), ..SimRequest::get(&target) },
         // Nobody here takes anything else.
-        _ => Request::get(&target),
+        _ => SimRequest::get(&target),
     };
     if let Some((_, kind)) = ask.headers.iter().find(|(name, _)| name.eq_ignore_ascii_case("content-type")) {
         request.content_type.clone_from(kind);

@@ -2,10 +2,10 @@
 
 use std::sync::Arc;
 
-use beltline::engine::edges::{Store, TaskQuery};
+use beltline::engine::ports::{Store, TaskQuery};
 use beltline::engine::registry::{Deployed, Registry};
 use beltline::model::names::ProcessId;
-use beltline::model::task::{Order, Task};
+use beltline::model::task::{Command, Task};
 use beltline::model::time::Span;
 use serde_json::{Value, json};
 
@@ -151,10 +151,10 @@ fn stopped(first: u64, stop: impl FnOnce(&mut Universe)) -> (String, usize) {
 
 #[test]
 fn a_round_that_is_stopped_makes_no_more_calls() {
-    let cancel = |universe: &mut Universe| universe.order("stops/a", Order::Cancel);
+    let cancel = |universe: &mut Universe| universe.order("stops/a", Command::Cancel);
     assert_eq!(stopped(1_000, cancel), ("null".to_owned(), 12));
     let to_done = |universe: &mut Universe| {
-        universe.order("stops/a", Order::Move { to: "done".parse().unwrap() });
+        universe.order("stops/a", Command::Move { to: "done".parse().unwrap() });
     };
     assert_eq!(stopped(1_000, to_done), ("\"well\"".to_owned(), 12));
     // 25 minutes, four at their beginning and four with each.
@@ -175,7 +175,7 @@ fn a_part_cannot_go_its_own_way_and_a_list_does_not_change() {
     };
     let move_part = |universe: &mut Universe| {
         let part = part(universe);
-        universe.order(&part, Order::Move { to: "done".parse().unwrap() });
+        universe.order(&part, Command::Move { to: "done".parse().unwrap() });
     };
     let (result, called) = stopped(1_000, move_part);
     assert_eq!((result.as_str(), called), ("\"cancelled: the task was cancelled\"", 12));

@@ -2,22 +2,22 @@
 
 use std::sync::{Arc, Mutex, MutexGuard};
 
-use beltline::desk::actor::Actor;
-use beltline::desk::deploy::Deployment;
-use beltline::desk::desk::{Desk, DeskConfig};
-use beltline::engine::edges::{Store, TaskQuery};
+use beltline::engine::batch::SubmitError;
+use beltline::engine::ports::{Store, TaskQuery};
 use beltline::engine::registry::{Deployed, Registry};
-use beltline::engine::runner::{Entry, Handle};
-use beltline::engine::shelf::Keyring;
-use beltline::engine::turns::NotTaken;
+use beltline::engine::resources::ResourceCache;
+use beltline::engine::runner::{Handle, NewTask};
 use beltline::model::names::{Address, ProcessId, TaskId};
-use beltline::model::scope::Scope;
-use beltline::model::task::{Letter, State, Task, To, Word};
+use beltline::model::scope::ReadSet;
+use beltline::model::task::{Signal, SignalKind, SignalTarget, State, Task};
 use beltline::model::time::Span;
-use beltline::rehearsal::director::Director;
-use beltline::rehearsal::life::at_once;
-use beltline::rehearsal::simulation::{Premises, Simulation};
-use beltline::rehearsal::virtual_time::{Trouble, VirtualTime};
+use beltline::scenario::director::Director;
+use beltline::scenario::life::at_once;
+use beltline::scenario::simulation::{Premises, Simulation};
+use beltline::scenario::virtual_time::{StallError, VirtualTime};
+use beltline::service::actor::Actor;
+use beltline::service::deploy::Deployment;
+use beltline::service::service::{Service, ServiceConfig};
 use beltline::store::memory::Memory;
 use serde_json::json;
 use tokio_util::sync::CancellationToken;
@@ -58,7 +58,7 @@ struct Trial {
     dice: Dice,
     texts: Vec<String>,
     submits: Arc<Mutex<Vec<Submit>>>,
-    desk: Option<Arc<Desk>>,
+    service: Option<Arc<Service>>,
     /// Live at least until then.
     over: bool,
 }
@@ -67,7 +67,7 @@ struct Trial {
 struct Submit {
     to: Address,
     life: u16,
-    answer: Option<Result<TaskId, NotTaken>>,
+    answer: Option<Result<TaskId, SubmitError>>,
 }
 
 /// Runs a seed.
@@ -107,12 +107,12 @@ impl Trial {
             time: Arc::clone(time),
             store: Arc::<Memory>::clone(&disk),
             registry: Arc::clone(&registry),
-            facts: Arc::new(Scope::default),
+            facts: Arc::new(ReadSet::default),
             director,
             effects_max,
         });
         let submits = Arc::default();
-        Trial { simulation, oracle, disk, registry, dice, texts, submits, desk: None, over: false }
+        Trial { simulation, oracle, disk, registry, dice, texts, submits, service: None, over: false }
     }
 
     fn oracle(&self) -> MutexGuard<'_, Oracle> {
@@ -156,7 +156,7 @@ impl Trial {
         }
     }
 
-    /// Starts a runner, and with it a desk if somebody deploys.
+    /// Starts a runner, and with it a service if somebody deploys.
     async fn start(&mut self) {
         self.simulation.start();
         let life = u64::from(self.simulation.lives()) - 1;
@@ -168,17 +168,18 @@ impl Trial {
             return;
         }
         let handle = self.simulation.handle().unwrap().clone();
-        let desk = Arc::new(Desk::new(handle, Arc::new(Keyring::default()), DeskConfig::default()));
+        let service =
+            Arc::new(Service::new(handle, Arc::new(ResourceCache::default()), ServiceConfig::default()));
         if steps {
             // It goes no further when its runner is dead.
-            tokio::spawn(Arc::clone(&desk).follow_clock(CancellationToken::new()));
+            tokio::spawn(Arc::clone(&service).follow_clock(CancellationToken::new()));
         }
         if !deploys {
             return;
         }
         let first = self.simulation.lives() == 1;
         let texts = self.texts.clone();
-        let own = Arc::clone(&desk);
+        let own = Arc::clone(&service);
         // What is not loaded now, for the store is away, is loaded by nobody; as it is at a real start.
         let load = async move {
             drop(own.load_all().await);
@@ -186,9 +187,9 @@ impl Trial {
                 drop(own.deploy(&Actor::local("ann"), deployment(text)).await);
             }
         };
-        // If the runner died meanwhile, there is another one, with a desk of its own.
+        // If the runner died meanwhile, there is another one, with a service of its own.
         if self.patiently(load).await.is_some() {
-            self.desk = Some(desk);
+            self.service = Some(service);
         }
     }
 
@@ -210,7 +211,7 @@ impl Trial {
         let oracle = Arc::clone(&self.oracle);
         let (submits, place) = (Arc::clone(&self.submits), self.submits.lock().unwrap().len());
         self.submits.lock().unwrap().push(Submit { to: to.clone(), life, answer: None });
-        let entry = Entry {
+        let entry = NewTask {
             process: to.process.clone(),
             reference: to.reference.clone(),
             params: params(given),
@@ -220,7 +221,7 @@ impl Trial {
         tokio::spawn(async move {
             let answer = handle.submit(entry).await.map(|task| task.id);
             let mut oracle = oracle.lock().unwrap();
-            if answer == Err(NotTaken::Stopping) && !oracle.stopping {
+            if answer == Err(SubmitError::Stopping) && !oracle.stopping {
                 oracle.says(format!("the submit of `{to}` is told of a stop, and nothing stops"));
             }
             drop(oracle);
@@ -241,14 +242,14 @@ impl Trial {
     }
 
     /// A runner that died is started again; one that hangs is the end of this run.
-    async fn recover(&mut self, trouble: Trouble) {
+    async fn recover(&mut self, trouble: StallError) {
         self.oracle().note(&format!("{trouble:?}"));
         self.oracle().stopping = true;
         if !self.oracle().wrong.is_empty() {
             self.over = true;
             return;
         }
-        if trouble != Trouble::Died {
+        if trouble != StallError::Died {
             self.oracle().says(format!("{trouble:?} at {}", self.up()));
             self.over = true;
             return;
@@ -297,7 +298,7 @@ impl Trial {
         self.oracle().stopping = true;
         match self.simulation.stop(GRACE).await {
             Ok(true) => {}
-            Err(Trouble::Died) => {
+            Err(StallError::Died) => {
                 let life = self.oracle().life;
                 self.oracle().killed.insert(life);
             }
@@ -321,9 +322,9 @@ impl Trial {
             let moves = [(from.parse().unwrap(), to.parse().unwrap())].into();
             let deployment = Deployment { moves, ..deployment(&text) };
             // Another one, when the runner died meanwhile.
-            let Some(desk) = self.desk.clone() else { return };
+            let Some(service) = self.service.clone() else { return };
             let done =
-                self.patiently(async move { desk.deploy(&Actor::local("ann"), deployment).await }).await;
+                self.patiently(async move { service.deploy(&Actor::local("ann"), deployment).await }).await;
             let told = done.map(|it| it.map(drop).map_err(|it| it.to_string()));
             self.oracle().note(&format!("{} deployed: {told:?}", self.up()));
             if told.is_some_and(|it| it.is_err()) {
@@ -370,8 +371,8 @@ impl Trial {
     /// A signal to the keeper, from outside.
     fn signal(&mut self) {
         let Some(handle) = self.simulation.handle().cloned() else { return };
-        let word = Word::Modify { params: params(json!({"kick": 1})) };
-        let letter = Letter { to: To::Address(address("keeper/k")), word };
+        let word = SignalKind::Modify { params: params(json!({"kick": 1})) };
+        let letter = Signal { to: SignalTarget::Address(address("keeper/k")), word };
         tokio::spawn(async move { drop(Handle::post(&handle, letter).await) });
     }
 

@@ -3,19 +3,19 @@
 
 use std::sync::{Arc, Mutex};
 
-use beltline::engine::edges::{Entry, Store, Write};
+use beltline::engine::ports::{HistoryEntry, Store, Write};
 use beltline::engine::registry::{Deployed, Registry};
-use beltline::engine::waiters::{Reply, Told};
+use beltline::engine::waiters::{TaskReply, WaitHandle};
 use beltline::model::names::{Address, ProcessId, Ref, TaskId};
 use beltline::model::params::Params;
-use beltline::model::scope::Scope;
-use beltline::model::task::{Birth, Letter, Order, Seed, Task, To, Word};
+use beltline::model::scope::ReadSet;
+use beltline::model::task::{Birth, Command, Seed, Signal, SignalKind, SignalTarget, Task};
 use beltline::model::time::{Span, Timestamp};
 use beltline::process::parse::parse;
 use beltline::process::process::Process;
-use beltline::rehearsal::director::Director;
-use beltline::rehearsal::simulation::{Premises, Simulation};
-use beltline::rehearsal::virtual_time::{Trouble, VirtualTime};
+use beltline::scenario::director::Director;
+use beltline::scenario::simulation::{Premises, Simulation};
+use beltline::scenario::virtual_time::{StallError, VirtualTime};
 use beltline::store::memory::Memory;
 use serde_json::Value;
 use tokio::runtime::Runtime;
@@ -115,26 +115,30 @@ impl Universe {
         let process = self.registry.get(&to.process).unwrap().process;
         self.born += 1;
         let birth = Some(Birth::new(TaskId(i64::from(self.born)), Seed([self.born; 16])));
-        let word =
-            Word::Create { params: params(given), caller: None, at: Some(process.start.clone()), birth };
-        self.post(Letter { to: To::Address(to), word }).unwrap();
+        let word = SignalKind::Create {
+            params: params(given),
+            caller: None,
+            at: Some(process.start.clone()),
+            birth,
+        };
+        self.post(Signal { to: SignalTarget::Address(to), word }).unwrap();
     }
 
     /// Waits for what the next task that is submitted replies.
-    pub(crate) fn next_reply(&self) -> Told<Reply> {
+    pub(crate) fn next_reply(&self) -> WaitHandle<TaskReply> {
         let handle = self.simulation.handle().expect("a runner lives");
-        handle.turns().board.waiters.reply(TaskId(i64::from(self.born + 1)))
+        handle.turns().state.waiters.reply(TaskId(i64::from(self.born + 1)))
     }
 
     /// A letter with new params.
     pub(crate) fn modify(&mut self, to: &str, given: Value) {
-        let word = Word::Modify { params: params(given) };
-        self.post(Letter { to: To::Address(address(to)), word }).unwrap();
+        let word = SignalKind::Modify { params: params(given) };
+        self.post(Signal { to: SignalTarget::Address(address(to)), word }).unwrap();
     }
 
-    pub(crate) fn order(&mut self, to: &str, order: Order) {
-        let word = Word::Order { order, by: "ann".to_owned() };
-        self.post(Letter { to: To::Address(address(to)), word }).unwrap();
+    pub(crate) fn order(&mut self, to: &str, order: Command) {
+        let word = SignalKind::Order { order, by: "ann".to_owned() };
+        self.post(Signal { to: SignalTarget::Address(address(to)), word }).unwrap();
     }
 
     /// Puts a version of a process in place of the one there is.
@@ -148,20 +152,20 @@ impl Universe {
         let process = self.registry.get(&id).unwrap().process;
         self.registry.put(Deployed::new(process, paused));
         if !paused {
-            at_once(self.edges.disk.rouse(&id, self.now())).unwrap();
+            at_once(self.edges.disk.wake_parked(&id, self.now())).unwrap();
             self.look();
         }
     }
 
     /// Straight to the disk, so that no death makes it doubtful.
-    fn post(&mut self, letter: Letter) -> Result<(), String> {
+    fn post(&mut self, letter: Signal) -> Result<(), String> {
         let born = match (&letter.to, letter.word.is_birth()) {
-            (To::Address(to), true) => Some(to.process.clone()),
+            (SignalTarget::Address(to), true) => Some(to.process.clone()),
             _ => None,
         };
         let kept = at_once(self.edges.disk.commit(vec![Write::Post(letter, self.now())])).unwrap().remove(0);
         if let (Some(process), Some(handle), Ok(_)) = (born, self.simulation.handle(), &kept) {
-            handle.turns().board.add_live(&process, 1);
+            handle.turns().state.add_live(&process, 1);
         }
         self.look();
         kept.map(drop).map_err(|it| it.to_string())
@@ -170,7 +174,7 @@ impl Universe {
     /// There is something new in the store.
     fn look(&self) {
         if let Some(handle) = self.simulation.handle() {
-            handle.turns().board.look_at(self.now());
+            handle.turns().state.wake_by(self.now());
         }
     }
 
@@ -188,13 +192,13 @@ impl Universe {
         self.task(at).params.get(name).cloned().unwrap_or_default()
     }
 
-    pub(crate) fn trail(&self, at: &str) -> Vec<Entry> {
-        at_once(self.edges.disk.trail(self.task(at).id, 0, usize::MAX)).unwrap()
+    pub(crate) fn trail(&self, at: &str) -> Vec<HistoryEntry> {
+        at_once(self.edges.disk.history(self.task(at).id, 0, usize::MAX)).unwrap()
     }
 
     /// The nodes a task came to, in their order.
     pub(crate) fn way(&self, at: &str) -> Vec<String> {
-        let hops = self.trail(at).into_iter().flat_map(|entry| entry.hops);
+        let hops = self.trail(at).into_iter().flat_map(|entry| entry.events);
         hops.filter_map(|hop| Some(hop.to?.to_string())).collect()
     }
 
@@ -208,7 +212,7 @@ impl Universe {
             let up = end.0 - BEGINNING.0;
             match self.runtime.block_on(self.simulation.run_until(up)) {
                 Ok(()) => return,
-                Err(Trouble::Died) => self.live_again(),
+                Err(StallError::Died) => self.live_again(),
                 Err(trouble) => panic!("{trouble:?} at {}", self.now()),
             }
             if self.now() > end {
@@ -229,8 +233,8 @@ impl Universe {
     }
 }
 
-fn facts() -> Scope {
-    let mut scope = Scope::default();
+fn facts() -> ReadSet {
+    let mut scope = ReadSet::default();
     scope.public_url = "https://beltline.test".into();
     let secrets = ["shop", "bank", "bank_cert", "bank_key", "bank_ca"];
     scope.secrets = Arc::new(secrets.map(str::to_owned).into());

@@ -4,12 +4,12 @@
 
 use std::sync::{Arc, Mutex};
 
-use beltline::model::effect::{Effect, HttpAsk};
+use beltline::model::effect::{Effect, HttpRequest};
 use beltline::model::task::Task;
 use beltline::model::time::{Span, Timestamp};
 use beltline::sim::script::Plan;
-use beltline::sim::settings::{Rotation, Settings};
-use beltline::sim::troubles::Trouble;
+use beltline::sim::settings::{BitrixSettings, Rotation};
+use beltline::sim::troubles::SimTrouble;
 use serde_json::json;
 
 use crate::simulation::dice::Dice;
@@ -43,7 +43,7 @@ struct Weather {
 }
 
 impl Weather {
-    fn trouble(&mut self, now: Timestamp) -> Option<Plan<Trouble>> {
+    fn trouble(&mut self, now: Timestamp) -> Option<Plan<SimTrouble>> {
         if now >= self.outage.1 {
             // About one a week, of minutes to hours.
             let begins = now + Span::mins(self.dice.from(0, 14 * 24 * 60));
@@ -54,25 +54,25 @@ impl Weather {
         let is_out = self.outage.0 <= now;
         let fate = if is_out { self.dice.from(0, 40) } else { self.dice.from(0, 1_000) };
         Some(match fate {
-            0..10 => Plan::times(Trouble::Http503, 1),
-            10..16 => Plan::times(Trouble::Html502, 1),
-            16..20 => Plan::times(Trouble::TooManyRequests, 1).retry_after_s(90),
-            20..24 => Plan::times(Trouble::Garbage, 1),
-            24..34 => Plan::times(Trouble::Close, 1),
-            34..40 => Plan::times(Trouble::Endless, 1),
+            0..10 => Plan::times(SimTrouble::Http503, 1),
+            10..16 => Plan::times(SimTrouble::Html502, 1),
+            16..20 => Plan::times(SimTrouble::TooManyRequests, 1).retry_after_s(90),
+            20..24 => Plan::times(SimTrouble::Garbage, 1),
+            24..34 => Plan::times(SimTrouble::Close, 1),
+            34..40 => Plan::times(SimTrouble::Endless, 1),
             // Carried out, and the answer is lost.
-            40..42 => Plan::times(Trouble::Lost, 1),
-            42..43 => Plan::times(Trouble::Http504, 1).after(),
-            43..44 => Plan::times(Trouble::Slow, 1).ms(25_000),
+            40..42 => Plan::times(SimTrouble::Lost, 1),
+            42..43 => Plan::times(SimTrouble::Http504, 1).after(),
+            43..44 => Plan::times(SimTrouble::Slow, 1).ms(25_000),
             // Slow, and no trouble at all.
-            44..80 => Plan::times(Trouble::Slow, 1).ms(self.dice.from(1_000, 19_000)),
+            44..80 => Plan::times(SimTrouble::Slow, 1).ms(self.dice.from(1_000, 19_000)),
             _ => return None,
         })
     }
 }
 
 impl Partner for Weather {
-    fn ask(&mut self, ask: &HttpAsk, effect: &Effect, now: Timestamp) -> Reply {
+    fn ask(&mut self, ask: &HttpRequest, effect: &Effect, now: Timestamp) -> Reply {
         let plan = self.trouble(now);
         self.portal.bitrix().troubles.token.set(plan.into_iter().collect());
         let reply = self.portal.ask(ask, effect, now);
@@ -114,7 +114,7 @@ struct Year {
 impl Year {
     fn new(rotation: Rotation, seed: u64, lazy: bool) -> Year {
         let mut dice = Dice(seed);
-        let portal = Portal::new(Settings { rotation, ..Settings::default() }, seed);
+        let portal = Portal::new(BitrixSettings { rotation, ..BitrixSettings::default() }, seed);
         let sky = Arc::default();
         let outage = (BEGINNING, BEGINNING);
         let weather = Weather { portal: portal.clone(), dice: Dice(seed + 1), sky: Arc::clone(&sky), outage };

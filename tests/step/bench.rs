@@ -4,16 +4,18 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use beltline::engine::step::{Cause, Step, step};
+use beltline::engine::step::{Cause, StepResult, step};
 use beltline::engine::transition::{LetterId, Transition};
 use beltline::model::descent::Descent;
-use beltline::model::effect::{Answer, Delivery, HttpAnswer, Later};
+use beltline::model::effect::{Delivery, EarlierUntil, ExternalAnswer, HttpAnswer};
 use beltline::model::fault::{Class, Fault};
 use beltline::model::marks::Marks;
 use beltline::model::names::{Address, NodeName, Ref, TaskId};
 use beltline::model::params::Params;
-use beltline::model::scope::{Newborn, Other, Scope};
-use beltline::model::task::{Caller, Hop, Letter, Order, Seed, State, Task, Ticket, To, Word};
+use beltline::model::scope::{Newborn, Other, ReadSet};
+use beltline::model::task::{
+    Command, HistoryEvent, ReplyTo, Seed, Signal, SignalKind, SignalTarget, State, Task, Ticket,
+};
 use beltline::model::time::{Span, Timestamp};
 use beltline::process::process::Process;
 use serde_json::{Map, Value};
@@ -25,7 +27,7 @@ use crate::step::law::Law;
 pub(super) struct Bench {
     pub(super) process: Process,
     pub(super) task: Option<Task>,
-    pub(super) scope: Scope,
+    pub(super) scope: ReadSet,
     pub(super) now: Timestamp,
     given: Params,
     law: Law,
@@ -46,7 +48,7 @@ impl Bench {
         };
         let others: HashMap<Address, Other> =
             others.iter().map(|(at, it)| (address(at), other(it))).collect();
-        let scope = Scope::default().with(&process.id, false, Arc::new(others));
+        let scope = ReadSet::default().with(&process.id, false, Arc::new(others));
         let law = Law::new(others_in_store, BEGINNING);
         Bench { process, task: None, scope, now: BEGINNING, given: params(given), law }
     }
@@ -56,7 +58,7 @@ impl Bench {
         let (word, rest) = line.split_once(' ').unwrap_or((line, ""));
         let cause = match word {
             "new" => return self.begin(None),
-            "called" => return self.begin(Some(Caller { task: TaskId(7), visit: 3, ticket: None })),
+            "called" => return self.begin(Some(ReplyTo { task: TaskId(7), visit: 3, ticket: None })),
             "pause" | "resume" => {
                 self.scope.paused = word == "pause";
                 return Vec::new();
@@ -70,19 +72,19 @@ impl Bench {
                 self.now = due.max(self.now);
                 Cause::Claimed(Vec::new())
             }
-            "letter" => self.letter(Word::Modify { params: params(json(rest)) }),
-            "order" => self.letter(Word::Order { order: order(rest), by: "ann".to_owned() }),
+            "letter" => self.letter(SignalKind::Modify { params: params(json(rest)) }),
+            "order" => self.letter(SignalKind::Order { order: order(rest), by: "ann".to_owned() }),
             "reply" => self.reply(Ok(params(json(rest))), 0),
             "late-reply" => self.reply(Ok(params(json(rest))), 1),
             "item" => self.item_reply(rest, 0),
             "old-item" => self.item_reply(rest, 1),
             "bad-reply" => self.reply(Err(fault(rest)), 0),
             "answer" => Cause::Answered(Ok(answer(rest))),
-            "told" => Cause::Answered(Ok(Answer::Told(vec![Delivery {
+            "told" => Cause::Answered(Ok(ExternalAnswer::Told(vec![Delivery {
                 channel: rest.to_owned(),
                 result: Ok("1".to_owned()),
             }]))),
-            "no-room" => Cause::Answered(Ok(Answer::Later(Later {
+            "no-room" => Cause::Answered(Ok(ExternalAnswer::Later(EarlierUntil {
                 until: self.now + rest.parse::<Span>().unwrap(),
                 place: "x.example".to_owned(),
             }))),
@@ -92,7 +94,7 @@ impl Bench {
         self.step(cause)
     }
 
-    fn begin(&mut self, caller: Option<Caller>) -> Vec<String> {
+    fn begin(&mut self, caller: Option<ReplyTo>) -> Vec<String> {
         self.task = Some(Task {
             id: TaskId(42),
             process: self.process.id.clone(),
@@ -129,7 +131,7 @@ impl Bench {
     pub(super) fn step(&mut self, cause: Cause) -> Vec<String> {
         let task = self.task.take().expect("the task is there");
         match step(&self.process, task, cause, &self.scope, self.now) {
-            Step::Moved(transition) => {
+            StepResult::Moved(transition) => {
                 for (at, params) in self.law.commit(&transition) {
                     Arc::make_mut(&mut self.scope.others).insert(at, live(params));
                 }
@@ -137,18 +139,18 @@ impl Bench {
                 self.task = Some(transition.task);
                 lines
             }
-            Step::Fetch(addresses) => panic!("say what is in {addresses:?}"),
+            StepResult::Fetch(addresses) => panic!("say what is in {addresses:?}"),
         }
     }
 
-    fn letter(&self, word: Word) -> Cause {
-        let to = To::Task(self.task.as_ref().unwrap().id);
-        Cause::Claimed(vec![(LetterId(1), Letter { to, word })])
+    fn letter(&self, word: SignalKind) -> Cause {
+        let to = SignalTarget::Task(self.task.as_ref().unwrap().id);
+        Cause::Claimed(vec![(LetterId(1), Signal { to, word })])
     }
 
     fn reply(&self, answer: Result<Params, Fault>, late: u64) -> Cause {
         let task = self.task.as_ref().unwrap();
-        self.letter(Word::Answer { visit: task.visit - late, ticket: None, answer })
+        self.letter(SignalKind::Answer { visit: task.visit - late, ticket: None, answer })
     }
 
     /// `3 {"a": 1}` or `3 fault passing busy: later`: what came back of one of the calls of an `each`.
@@ -160,15 +162,15 @@ impl Bench {
             Some(text) => Err(fault(text)),
             None => Ok(params(json(rest))),
         };
-        self.letter(Word::Answer { visit: task.visit, ticket: Some(ticket), answer })
+        self.letter(SignalKind::Answer { visit: task.visit, ticket: Some(ticket), answer })
     }
 
     fn tell(&self, transition: &Transition) -> Vec<String> {
-        let mut lines: Vec<String> = transition.trail.iter().map(hop).collect();
+        let mut lines: Vec<String> = transition.events.iter().map(hop).collect();
         for reading in &transition.read {
             lines.extend(reading.refused.as_ref().map(|it| format!("refused {}", it.code)));
         }
-        lines.extend(transition.letters.iter().map(letter));
+        lines.extend(transition.signals.iter().map(letter));
         let task = &transition.task;
         let mut parts = vec![format!("= {} {}", task.at, task.state.phase().as_str())];
         parts.extend(task.due.map(|due| format!(", due in {}", due.since(self.now))));
@@ -186,7 +188,7 @@ impl Bench {
     }
 }
 
-fn hop(hop: &Hop) -> String {
+fn hop(hop: &HistoryEvent) -> String {
     let mut parts = vec![format!("{}: {}", hop.node, hop.event)];
     parts.extend((hop.attempt > 1).then(|| format!(" ({})", hop.attempt)));
     parts.extend(hop.asked.as_ref().map(|asked| format!(" asks {asked}")));
@@ -203,24 +205,24 @@ fn hop(hop: &Hop) -> String {
     parts.concat()
 }
 
-fn letter(letter: &Letter) -> String {
+fn letter(letter: &Signal) -> String {
     let to = match &letter.to {
-        To::Address(address) => address.to_string(),
-        To::Task(id) => format!("task {id}"),
+        SignalTarget::Address(address) => address.to_string(),
+        SignalTarget::Task(id) => format!("task {id}"),
     };
     let shown = |params: &Params| serde_json::to_string(params).unwrap();
     match &letter.word {
-        Word::Create { params, caller, .. } => {
+        SignalKind::Create { params, caller, .. } => {
             let called = if caller.is_some() { "calls" } else { "creates" };
             format!("{called} {to} {}", shown(params))
         }
-        Word::Modify { params } => format!("modifies {to} {}", shown(params)),
-        Word::Answer { answer: Ok(params), .. } => format!("answers {to} {}", shown(params)),
-        Word::Answer { answer: Err(fault), .. } => {
+        SignalKind::Modify { params } => format!("modifies {to} {}", shown(params)),
+        SignalKind::Answer { answer: Ok(params), .. } => format!("answers {to} {}", shown(params)),
+        SignalKind::Answer { answer: Err(fault), .. } => {
             format!("answers {to} fault {}: {}", fault.code, fault.message)
         }
-        Word::Part { round, .. } => format!("runs {} items from {} in {to}", round.of, round.first),
-        Word::Order { order, .. } => format!("orders {to} {}", order.as_str()),
+        SignalKind::Part { round, .. } => format!("runs {} items from {} in {to}", round.of, round.first),
+        SignalKind::Order { order, .. } => format!("orders {to} {}", order.as_str()),
     }
 }
 
@@ -231,11 +233,11 @@ fn json(text: &str) -> Value {
     }
 }
 
-fn answer(text: &str) -> Answer {
+fn answer(text: &str) -> ExternalAnswer {
     let (status, body) = text.split_once(' ').unwrap_or((text, ""));
     let (body, headers) = body.split_once(" with ").unwrap_or((body, "{}"));
     let Value::Object(headers) = json(headers) else { panic!("headers are a map") };
-    Answer::Http(HttpAnswer { status: status.parse().unwrap(), headers, body: json(body) })
+    ExternalAnswer::Http(HttpAnswer { status: status.parse().unwrap(), headers, body: json(body) })
 }
 
 /// `passing http_timeout: too slow`.
@@ -245,16 +247,16 @@ fn fault(text: &str) -> Fault {
     Fault { class: Class::named(class).unwrap(), ..Fault::lasting(code, message) }
 }
 
-fn order(text: &str) -> Order {
+fn order(text: &str) -> Command {
     let (word, rest) = text.split_once(' ').unwrap_or((text, ""));
     match word {
-        "wake" => Order::Wake,
-        "retry" => Order::Retry,
-        "cancel" => Order::Cancel,
-        "ack" => Order::Acknowledge { key: (!rest.is_empty()).then(|| rest.to_owned()) },
-        "move" => Order::Move { to: NodeName::new(rest).unwrap() },
-        "modify" => Order::Modify { params: params(json(rest)), revision: None },
-        "modify-if-99" => Order::Modify { params: params(json(rest)), revision: Some(99) },
+        "wake" => Command::Wake,
+        "retry" => Command::Retry,
+        "cancel" => Command::Cancel,
+        "ack" => Command::Acknowledge { key: (!rest.is_empty()).then(|| rest.to_owned()) },
+        "move" => Command::Move { to: NodeName::new(rest).unwrap() },
+        "modify" => Command::Modify { params: params(json(rest)), revision: None },
+        "modify-if-99" => Command::Modify { params: params(json(rest)), revision: Some(99) },
         other => panic!("there is no order {other}"),
     }
 }

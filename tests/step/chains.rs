@@ -2,9 +2,9 @@
 
 use std::cell::RefCell;
 
-use beltline::engine::turns::NotTaken;
+use beltline::engine::batch::SubmitError;
 use beltline::model::descent::BIRTHS_MAX;
-use beltline::model::task::{Order, Phase};
+use beltline::model::task::{Command, Phase};
 use beltline::model::time::Span;
 use beltline::process::parse::parse;
 use serde_json::json;
@@ -61,7 +61,7 @@ fn a_process_has_no_more_tasks_than_its_limit_whoever_makes_them() {
             // Who ends makes room.
             let one = scene.all("small").into_iter().find(|it| it.state.phase().is_live());
             let Some(one) = one else { return };
-            scene.order(&format!("small/{}", one.reference), Order::Cancel);
+            scene.order(&format!("small/{}", one.reference), Command::Cancel);
             scene.settle();
             assert!(scene.submit("small/last", json!({})).is_ok() || node.contains("600"), "{node}");
             assert!(scene.alive("small") <= LIMIT);
@@ -80,13 +80,13 @@ fn submits_in_one_batch_and_in_two_under_way_keep_within_the_limit() {
         runtime.block_on(async { tokio::join!(turns.run(one), turns.run(two)) });
         let told: Vec<_> = told.into_iter().chain(more).map(|mut it| it.try_recv().unwrap()).collect();
         assert_eq!(told.iter().filter(|it| it.is_ok()).count(), LIMIT);
-        let full = told.iter().filter(|it| matches!(it, Err(NotTaken::Full { tasks: 5, .. })));
+        let full = told.iter().filter(|it| matches!(it, Err(SubmitError::Full { tasks: 5, .. })));
         assert_eq!(full.count(), 40 - LIMIT);
         assert_eq!(scene.alive("small"), LIMIT);
         // A name that is taken takes no place.
-        scene.order("small/a0", Order::Cancel);
+        scene.order("small/a0", Command::Cancel);
         scene.settle();
-        assert!(matches!(scene.submit("small/a1", json!({})), Err(NotTaken::RefTaken(_))));
+        assert!(matches!(scene.submit("small/a1", json!({})), Err(SubmitError::RefTaken(_))));
         scene.submit("small/c", json!({})).unwrap();
     });
 }
@@ -109,7 +109,7 @@ nodes:
         scene.later(Span::secs(2));
         assert_eq!(scene.alive("small"), 3);
         // Its place is free in the same moment as the alarm is over.
-        scene.order("small/0", Order::Cancel);
+        scene.order("small/0", Command::Cancel);
         scene.later(Span::secs(2));
         assert!(scene.alive("small") <= 3);
     });

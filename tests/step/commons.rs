@@ -5,9 +5,9 @@ use std::collections::{BTreeSet, HashMap};
 use beltline::model::fault::Class;
 use beltline::nodes::KINDS;
 use beltline::process::parse::parse;
+use beltline::process::parsed::{Turn, ways};
 use beltline::process::process::Process;
 use beltline::process::schema::examples;
-use beltline::process::sketch::{Turn, ways};
 use serde_json::json;
 
 use crate::step::bench::Bench;

@@ -1,9 +1,9 @@
 //! The example on the page of every fault is lived through, and takes that fault.
 
-use beltline::model::entry::Entry;
+use beltline::model::entry::FaultEntry;
 use beltline::model::fault::{Class, Fault};
 use beltline::model::faults;
-use beltline::model::task::{Hop, Order};
+use beltline::model::task::{Command, HistoryEvent};
 use beltline::model::time::Span;
 use serde_json::json;
 
@@ -28,7 +28,7 @@ const NEIGHBOURS: [&str; 5] = [
 ];
 
 /// The example as a process, and the name of its node.
-fn process(entry: &Entry) -> (String, String) {
+fn process(entry: &FaultEntry) -> (String, String) {
     let name = entry.example.split(':').next().unwrap().to_owned();
     let body: Vec<String> = entry.example.lines().map(|line| format!("  {line}\n")).collect();
     let body = body.concat();
@@ -44,12 +44,12 @@ fn process(entry: &Entry) -> (String, String) {
 
 /// The codes of the faults that the task took at that node.
 fn taken(universe: &Universe, node: &str) -> Vec<String> {
-    let hops = universe.trail("example/a").into_iter().flat_map(|it| it.hops);
-    let at = |it: &Hop| it.node.as_str() == node;
+    let hops = universe.trail("example/a").into_iter().flat_map(|it| it.events);
+    let at = |it: &HistoryEvent| it.node.as_str() == node;
     hops.filter(at).filter_map(|it| it.fault).map(|it| it.code).collect()
 }
 
-fn live(entry: &Entry) -> Vec<String> {
+fn live(entry: &FaultEntry) -> Vec<String> {
     let (text, name) = process(entry);
     let class = entry.class.unwrap_or(Class::Lasting);
     let given = match class {
@@ -76,7 +76,7 @@ fn live(entry: &Entry) -> Vec<String> {
     universe.submit("example/a", json!({"name": "Ada", "portal": "acme", "text": "a\nb", "order": 5}));
     universe.run(Span::secs(1));
     match entry.code {
-        "cancelled" => universe.order("slow/told-to-stop", Order::Cancel),
+        "cancelled" => universe.order("slow/told-to-stop", Command::Cancel),
         // The next version has that node no more.
         "no_such_node" => universe.deploy(&process(faults::find("bad_url").unwrap()).0),
         _ => {}

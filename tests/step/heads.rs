@@ -98,7 +98,7 @@ fn live(text: &str) -> String {
         }
     }
     let task = universe.task("example/a");
-    let faults: Vec<_> = universe.trail("example/a").into_iter().flat_map(|it| it.hops).collect();
+    let faults: Vec<_> = universe.trail("example/a").into_iter().flat_map(|it| it.events).collect();
     assert!(
         faults.iter().all(|hop| {
             hop.fault.is_none() || hop.node.as_str() == "before" || text.contains("kind: raise")

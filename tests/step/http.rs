@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex};
 
 use beltline::model::effect::{
-    Ask, Auth, Body, Content, Effect, Fact, GrantStyle, HttpAsk, Ingredient, Page, mark,
+    Auth, Body, Content, Effect, Fact, GrantStyle, HttpRequest, Ingredient, PageRequest, Request, mark,
 };
 use beltline::model::task::State;
 use beltline::model::time::{Span, Timestamp};
@@ -104,14 +104,14 @@ fn all_that_is_wrong_with_a_request_is_told_at_once_and_where() {
 }
 
 /// What a node asks of a task with these params.
-fn asked(node: &str, given: Value) -> HttpAsk {
+fn asked(node: &str, given: Value) -> HttpRequest {
     let mut bench = Bench::new(&process(node), given, &HashMap::new());
     bench.scope.secrets = Arc::new(["k".to_owned()].into());
     bench.happen("new");
     match bench.task.unwrap().state {
         State::Doing(effect) => match effect.ask {
-            Ask::Http(ask) => *ask,
-            Ask::Tell(_) => panic!("it tells"),
+            Request::Http(ask) => *ask,
+            Request::Tell(_) => panic!("it tells"),
         },
         state => panic!("{state:?}"),
     }
@@ -179,10 +179,10 @@ fn who_asks_is_filled_in_and_secrets_stay_marks() {
 }
 
 /// Has items 1 to 7, three on a page.
-struct Shelf(Arc<Mutex<Vec<(String, HttpAsk)>>>);
+struct Shelf(Arc<Mutex<Vec<(String, HttpRequest)>>>);
 
 impl Partner for Shelf {
-    fn ask(&mut self, ask: &HttpAsk, effect: &Effect, _: Timestamp) -> Reply {
+    fn ask(&mut self, ask: &HttpRequest, effect: &Effect, _: Timestamp) -> Reply {
         self.0.lock().unwrap().push((effect.key.clone(), ask.clone()));
         let number = ask.page.as_ref().map_or(1, |it| it.number);
         let items: Vec<u32> = (1..=7).filter(|it: &u32| it.div_ceil(3) == number).collect();
@@ -206,7 +206,7 @@ nodes:
   done: {kind: end}
 "#;
 
-type Asked = Vec<(String, HttpAsk)>;
+type Asked = Vec<(String, HttpRequest)>;
 
 /// What a task gathers with more said of its pages, and what was asked for that.
 fn gather(text: &str, deaths: Vec<u64>) -> (Value, Asked, u64) {
@@ -226,9 +226,10 @@ fn the_items_of_all_pages_are_gathered_in_one_visit() {
     let whole = json!([1, 2, 3, 4, 5, 6, 7]);
     let (params, asked, _) = gather(&LISTS.replace(", MORE", ""), Vec::new());
     assert_eq!(params, json!({"items": whole, "pages": 3, "cut": false, "last": 200}));
-    let page =
-        |number: u32, at: Option<&str>| Some(Page { number, at: at.map(str::to_owned), hosts: Vec::new() });
-    let pages: Vec<Option<Page>> = asked.iter().map(|(_, it)| it.page.clone()).collect();
+    let page = |number: u32, at: Option<&str>| {
+        Some(PageRequest { number, at: at.map(str::to_owned), hosts: Vec::new() })
+    };
+    let pages: Vec<Option<PageRequest>> = asked.iter().map(|(_, it)| it.page.clone()).collect();
     assert_eq!(pages, [page(1, None), page(2, Some("/?page=2")), page(3, Some("/?page=3"))]);
     let first = &asked[0].0;
     let keys: Vec<&String> = asked.iter().map(|(key, _)| key).collect();
@@ -252,7 +253,7 @@ fn a_param_of_the_query_may_lead_to_the_next_page() {
     let with = |next: &str| LISTS.replace(", MORE", "").replace("\"= response.body.next\"", next);
     let queries = |asked: &Asked| -> Vec<String> {
         let query =
-            |ask: &HttpAsk| ask.query.iter().map(|(name, it)| format!("{name}={it}")).collect::<Vec<_>>();
+            |ask: &HttpRequest| ask.query.iter().map(|(name, it)| format!("{name}={it}")).collect::<Vec<_>>();
         asked.iter().map(|(_, ask)| query(ask).join("&")).collect()
     };
     let (params, asked, _) = gather(&with("{query: size, value: \"= response.body.cursor\"}"), Vec::new());

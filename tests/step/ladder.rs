@@ -12,7 +12,7 @@ fn said(fields: &str) -> String {
          tell: {{kind: escalation, message: help, {fields}, next: done}}\n  done: {{kind: end}}\n"
     );
     let problems = parse(&text).err().unwrap_or_default();
-    let whole = |it: &beltline::process::problem::Problem| {
+    let whole = |it: &beltline::process::problem::FileProblem| {
         format!("{}; hint: {}", it.message, it.hint.clone().unwrap_or_default())
     };
     problems.iter().map(whole).collect::<Vec<_>>().join("\n")
@@ -51,6 +51,6 @@ fn an_alarm_from_before_there_were_ladders_is_on_its_first_rung() {
     let old = json!({"node": "tell", "once": "x", "since": 1, "told": 5, "by": ["a"], "text": "t",
                      "trouble": null});
     let alarm: Alarm = serde_json::from_value(old).unwrap();
-    assert_eq!((alarm.rung, alarm.rung_told(), alarm.climbing), (0, Some(Timestamp(5)), None));
+    assert_eq!((alarm.rung, alarm.level_notified(), alarm.climbing), (0, Some(Timestamp(5)), None));
     assert!(alarm.acknowledged.is_none() && alarm.reached.is_empty());
 }

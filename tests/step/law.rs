@@ -3,11 +3,11 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use beltline::engine::edges::{Store, Write};
+use beltline::engine::ports::{Store, Write};
 use beltline::engine::transition::Transition;
 use beltline::model::names::{Address, TaskId};
 use beltline::model::params::Params;
-use beltline::model::task::{Birth, Letter, Seed, State, Task, To, Word};
+use beltline::model::task::{Birth, Seed, Signal, SignalKind, SignalTarget, State, Task};
 use beltline::model::time::Timestamp;
 use beltline::store::memory::Memory;
 use serde_json::Value;
@@ -35,8 +35,8 @@ impl Law {
                 task,
                 before: None,
                 base: None,
-                letters: Vec::new(),
-                trail: Vec::new(),
+                signals: Vec::new(),
+                events: Vec::new(),
                 read: Vec::new(),
                 at: now,
                 gone: false,
@@ -52,7 +52,7 @@ impl Law {
     pub(super) fn commit(&mut self, transition: &Transition) -> Vec<(Address, Params)> {
         let mut transition = transition.clone();
         let mut made = Vec::new();
-        for letter in &mut transition.letters {
+        for letter in &mut transition.signals {
             made.extend(self.with_birth(letter));
         }
         self.take(transition);
@@ -74,28 +74,28 @@ impl Law {
         }
     }
 
-    fn with_birth(&mut self, letter: &mut Letter) -> Option<(Address, Params)> {
+    fn with_birth(&mut self, letter: &mut Signal) -> Option<(Address, Params)> {
         self.born += 1;
         let new = Some(Birth::new(TaskId(self.born), Seed([0; 16])));
-        let To::Address(to) = &letter.to else { return None };
+        let SignalTarget::Address(to) = &letter.to else { return None };
         match &mut letter.word {
-            Word::Create { at, birth, params, .. } => {
+            SignalKind::Create { at, birth, params, .. } => {
                 *at = at.take().or_else(|| Some("start".parse().unwrap()));
                 *birth = new;
                 Some((to.clone(), params.clone()))
             }
-            Word::Part { birth, .. } => {
+            SignalKind::Part { birth, .. } => {
                 *birth = new;
                 Some((to.clone(), Params::default()))
             }
-            Word::Modify { .. } | Word::Answer { .. } | Word::Order { .. } => None,
+            SignalKind::Modify { .. } | SignalKind::Answer { .. } | SignalKind::Order { .. } => None,
         }
     }
 
     fn task(&mut self, address: Address, params: Params, now: Timestamp) -> Task {
         self.born += 1;
         let birth = Birth::new(TaskId(self.born), Seed([0; 16]));
-        let task = Task::born(birth, address, "start".parse().unwrap(), params, now);
+        let task = Task::new(birth, address, "start".parse().unwrap(), params, now);
         Task { state: State::Waiting { until: None }, due: None, ..task }
     }
 }

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 
 use beltline::engine::walk::HOPS_MAX;
-use beltline::model::task::Order;
+use beltline::model::task::Command;
 use beltline::model::time::Span;
 use serde_json::json;
 
@@ -71,8 +71,10 @@ fn while_a_process_is_paused_its_tasks_rest_and_are_roused_after() {
     universe.submit("p/b", json!({}));
     universe.run(Span::hours(3));
     assert_eq!((universe.node("p/a").as_str(), universe.node("p/b").as_str()), ("nap", "start"));
-    universe
-        .order("p/a", Order::Modify { params: serde_json::from_str(r#"{"x": 1}"#).unwrap(), revision: None });
+    universe.order(
+        "p/a",
+        Command::Modify { params: serde_json::from_str(r#"{"x": 1}"#).unwrap(), revision: None },
+    );
     universe.run(Span::hours(1));
     assert_eq!((universe.node("p/a").as_str(), universe.param("p/a", "x")), ("nap", json!(1)));
     universe.pause("p", false);

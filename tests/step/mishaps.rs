@@ -4,11 +4,11 @@
 use std::fmt::Write as _;
 use std::sync::Arc;
 
-use beltline::engine::edges::{Store, TaskQuery, Write};
-use beltline::model::kind::{Event, Kind, Verdict};
+use beltline::engine::ports::{Store, TaskQuery, Write};
+use beltline::model::kind::{Decision, Kind, NodeEvent};
 use beltline::model::names::NodeName;
-use beltline::model::scope::View;
-use beltline::model::task::{Phase, State, Task, Word};
+use beltline::model::scope::EvalContext;
+use beltline::model::task::{Phase, SignalKind, State, Task};
 use beltline::model::time::Span;
 use beltline::process::process::{Node, Process};
 use beltline::store::memory::Memory;
@@ -90,16 +90,16 @@ impl Kind for Reader {
         vec![(String::new(), &self.next)]
     }
 
-    fn decide(&self, _: Event, view: &View) -> Verdict {
+    fn decide(&self, _: NodeEvent, view: &EvalContext) -> Decision {
         let many = view.task.params.get("many").and_then(Value::as_u64).unwrap();
         let mut name = "s0".to_owned();
         for _ in 0..many {
             match view.scope.read(&address(&format!("slot/{name}")), &["next"]) {
                 Ok(next) => next.as_str().unwrap().clone_into(&mut name),
-                Err(fault) => return Verdict::Fail(fault),
+                Err(fault) => return Decision::Fail(fault),
             }
         }
-        Verdict::go_with(&self.next, params(json!({"last": name})))
+        Decision::go_with(&self.next, params(json!({"last": name})))
     }
 }
 
@@ -130,7 +130,7 @@ fn a_node_that_reads_too_many_others_takes_a_fault_that_names_it() {
         scene.live("w/w", json!({"many": many}));
         if wait {
             for go in 0..3 {
-                scene.post("w/w", Word::Modify { params: params(json!({"go": go})) });
+                scene.post("w/w", SignalKind::Modify { params: params(json!({"go": go})) });
             }
             scene.settle();
         }
@@ -210,17 +210,17 @@ impl Kind for Bomb {
         vec![(String::new(), &self.next)]
     }
 
-    fn decide(&self, event: Event, view: &View) -> Verdict {
+    fn decide(&self, event: NodeEvent, view: &EvalContext) -> Decision {
         let armed = |name: &str| view.task.params.get(name).is_some();
         assert!(!armed("bomb"), "it goes off");
         assert!(!armed("mine") || view.task.at.as_str() != "y", "it goes off where the fault leads");
         match event {
-            Event::Came if armed("stay") => Verdict::wait(None),
-            Event::Letter(letter) => {
+            NodeEvent::Came if armed("stay") => Decision::wait(None),
+            NodeEvent::Letter(letter) => {
                 assert!(letter.get("poison").is_none(), "it is poisoned");
-                Verdict::Stay
+                Decision::Stay
             }
-            _ => Verdict::go(&self.next),
+            _ => Decision::go(&self.next),
         }
     }
 }
@@ -261,7 +261,7 @@ fn a_panic_in_a_decision_is_a_fault_of_that_task_and_the_others_go_on() {
 fn a_panic_where_the_fault_leads_ends_the_task() {
     let mut scene = Scene::over(Arc::new(Memory::default()), vec![mined(MINE, &["x", "y"])]);
     scene.live("w/w", json!({"stay": 1, "mine": 1}));
-    scene.post("w/w", Word::Modify { params: params(json!({"poison": 1})) });
+    scene.post("w/w", SignalKind::Modify { params: params(json!({"poison": 1})) });
     scene.settle();
     let task = scene.task("w/w");
     assert_eq!((task.state.phase(), task.at.as_str(), code(&task)), (Phase::Failed, "x", "engine_error"));
@@ -272,7 +272,7 @@ fn a_letter_over_which_a_decision_panics_is_refused_and_those_beside_it_are_read
     let mut scene = Scene::over(Arc::new(Memory::default()), vec![mined(MINE, &["x"])]);
     scene.live("w/w", json!({"stay": 1}));
     for letter in [json!({"a": 1}), json!({"b": 1}), json!({"poison": 1}), json!({"c": 1})] {
-        scene.post("w/w", Word::Modify { params: params(letter) });
+        scene.post("w/w", SignalKind::Modify { params: params(letter) });
     }
     scene.settle();
     let task = scene.task("w/w");

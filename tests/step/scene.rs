@@ -7,18 +7,18 @@ use std::sync::{Arc, Mutex};
 use async_trait::async_trait;
 use beltline::engine::again::Again;
 use beltline::engine::apart::Apart;
-use beltline::engine::births::Births;
-use beltline::engine::board::Board;
-use beltline::engine::edges::{Clock, Store, TaskQuery, World, Write};
+use beltline::engine::batch::{BatchProcessor, SubmitError, Work, WorkItem};
+use beltline::engine::ids::IdGenerator;
 use beltline::engine::in_flight::InFlight;
+use beltline::engine::ports::{Clock, Outbound, Store, TaskQuery, Write};
 use beltline::engine::registry::{Deployed, Registry};
+use beltline::engine::runtime_state::RuntimeState;
 use beltline::engine::step::Cause;
-use beltline::engine::turns::{Hand, Item, NotTaken, Turns};
 use beltline::engine::witness::Unwitnessed;
-use beltline::model::effect::{Answer, Effect, HttpAnswer, Outcome};
+use beltline::model::effect::{Effect, ExternalAnswer, HttpAnswer, Outcome};
 use beltline::model::names::ProcessId;
-use beltline::model::scope::Scope;
-use beltline::model::task::{Hop, Letter, Order, State, Task, To, Word};
+use beltline::model::scope::ReadSet;
+use beltline::model::task::{Command, HistoryEvent, Signal, SignalKind, SignalTarget, State, Task};
 use beltline::model::time::{Span, Ticks, Timestamp};
 use beltline::process::process::Process;
 use beltline::store::memory::Memory;
@@ -34,7 +34,7 @@ const TURNS_MAX: usize = 5_000;
 
 /// Turns over one store.
 pub(super) struct Scene {
-    pub(super) turns: Turns,
+    pub(super) turns: BatchProcessor,
     pub(super) runtime: Runtime,
     /// The keys of all that was asked, in order.
     pub(super) asked: Vec<String>,
@@ -66,7 +66,7 @@ impl Clock for Now {
 struct Nobody;
 
 #[async_trait]
-impl World for Nobody {
+impl Outbound for Nobody {
     async fn perform(&self, _: &Effect) -> Outcome {
         unreachable!("a scene answers by itself")
     }
@@ -93,14 +93,14 @@ impl Scene {
             registry.put(Deployed::new(Arc::new(process), false));
         }
         let now = Arc::new(Now(AtomicI64::new(BEGINNING.0)));
-        let turns = Turns {
+        let turns = BatchProcessor {
             store,
             world: Arc::new(Nobody),
             clock: now.clone(),
             registry,
-            board: Board::default(),
-            facts: Arc::new(Scope::default),
-            births: Births::foreseen(0),
+            state: RuntimeState::default(),
+            facts: Arc::new(ReadSet::default),
+            ids: IdGenerator::foreseen(0),
             in_flight: InFlight::default(),
             apart: Apart::default(),
             witness: Arc::new(Unwitnessed),
@@ -110,16 +110,20 @@ impl Scene {
     }
 
     /// A new task, as it is handed in, and what is told of it.
-    pub(super) fn entry(&self, at: &str, given: Value) -> (Item, oneshot::Receiver<Result<Task, NotTaken>>) {
+    pub(super) fn entry(
+        &self,
+        at: &str,
+        given: Value,
+    ) -> (Work, oneshot::Receiver<Result<Task, SubmitError>>) {
         let at = address(at);
         let task = self.turns.new_task(&at.process, at.reference, params(given)).unwrap();
         let ((tell, told), again) = (oneshot::channel(), Again::default());
-        let hand = Hand { task, cause: Cause::New, idempotency: None, by: None, tell: Some(tell), again };
-        (Item::Hand(Box::new(hand)), told)
+        let hand = WorkItem { task, cause: Cause::New, idempotency: None, by: None, tell: Some(tell), again };
+        (Work::Hand(Box::new(hand)), told)
     }
 
     /// Submits a task; nothing else happens yet.
-    pub(super) fn submit(&mut self, at: &str, given: Value) -> Result<Task, NotTaken> {
+    pub(super) fn submit(&mut self, at: &str, given: Value) -> Result<Task, SubmitError> {
         let (item, mut told) = self.entry(at, given);
         self.turn(vec![item]);
         told.try_recv().expect("whoever submits is told")
@@ -133,21 +137,21 @@ impl Scene {
     }
 
     /// A letter from outside, not read yet.
-    pub(super) fn post(&mut self, at: &str, word: Word) {
-        let letter = Letter { to: To::Address(address(at)), word };
+    pub(super) fn post(&mut self, at: &str, word: SignalKind) {
+        let letter = Signal { to: SignalTarget::Address(address(at)), word };
         let (store, now) = (Arc::clone(&self.turns.store), self.now());
         self.runtime.block_on(store.commit(vec![Write::Post(letter, now)])).unwrap().remove(0).unwrap();
-        self.turns.board.look_at(now);
+        self.turns.state.wake_by(now);
     }
 
-    pub(super) fn order(&mut self, at: &str, order: Order) {
-        self.post(at, Word::Order { order, by: "ann".to_owned() });
+    pub(super) fn order(&mut self, at: &str, order: Command) {
+        self.post(at, SignalKind::Order { order, by: "ann".to_owned() });
     }
 
     /// Does all that is to be done now.
     pub(super) fn settle(&mut self) {
         for _ in 0..TURNS_MAX {
-            if self.turns.board.due() > self.now() {
+            if self.turns.state.due() > self.now() {
                 return;
             }
             let items = self.runtime.block_on(self.turns.claim()).unwrap().items;
@@ -158,14 +162,14 @@ impl Scene {
 
     pub(super) fn later(&mut self, span: Span) {
         let end = self.now() + span;
-        while self.turns.board.due() <= end {
-            self.now.0.fetch_max(self.turns.board.due().0, Ordering::SeqCst);
+        while self.turns.state.due() <= end {
+            self.now.0.fetch_max(self.turns.state.due().0, Ordering::SeqCst);
             self.settle();
         }
         self.now.0.store(end.0, Ordering::SeqCst);
     }
 
-    pub(super) fn turn(&mut self, items: Vec<Item>) {
+    pub(super) fn turn(&mut self, items: Vec<Work>) {
         let mut items = items;
         while !items.is_empty() {
             let left = self.runtime.block_on(self.turns.run(std::mem::take(&mut items)));
@@ -175,7 +179,7 @@ impl Scene {
                 self.asked.push(effect.key.clone());
                 let body = Value::Object(Map::new());
                 let answer = HttpAnswer { status: 200, headers: Map::new(), body };
-                items.push(Hand::answered(task, Ok(Answer::Http(answer))));
+                items.push(WorkItem::answered(task, Ok(ExternalAnswer::Http(answer))));
             }
         }
     }
@@ -200,10 +204,10 @@ impl Scene {
         self.all(of).iter().filter(|task| task.state.phase().is_live()).count()
     }
 
-    pub(super) fn hops(&self, at: &str) -> Vec<Hop> {
+    pub(super) fn hops(&self, at: &str) -> Vec<HistoryEvent> {
         let id = self.task(at).id;
-        let entries = self.runtime.block_on(self.turns.store.trail(id, 0, 100_000)).unwrap();
-        entries.into_iter().flat_map(|entry| entry.hops).collect()
+        let entries = self.runtime.block_on(self.turns.store.history(id, 0, 100_000)).unwrap();
+        entries.into_iter().flat_map(|entry| entry.events).collect()
     }
 }
 
@@ -234,8 +238,8 @@ impl Rival {
 }
 
 mod rival {
-    use beltline::engine::edges::{
-        Claim, Count, Entry, Receipt, Record, Refused, Shelf, StoreError, Stretch,
+    use beltline::engine::ports::{
+        Claim, Collection, Count, HistoryEntry, Receipt, Record, Refused, StoreError, Stretch,
     };
     use beltline::model::names::{Address, TaskId};
 
@@ -275,8 +279,8 @@ mod rival {
         async fn next_due(&self) -> Result<Option<Timestamp>, StoreError> {
             self.disk.next_due().await
         }
-        async fn rouse(&self, process: &ProcessId, now: Timestamp) -> Result<u64, StoreError> {
-            self.disk.rouse(process, now).await
+        async fn wake_parked(&self, process: &ProcessId, now: Timestamp) -> Result<u64, StoreError> {
+            self.disk.wake_parked(process, now).await
         }
         async fn task(&self, id: TaskId) -> Result<Option<Task>, StoreError> {
             self.disk.task(id).await
@@ -298,10 +302,15 @@ mod rival {
         ) -> Result<Vec<Task>, StoreError> {
             self.disk.named(among, prefix, limit).await
         }
-        async fn trail(&self, id: TaskId, after: u64, limit: usize) -> Result<Vec<Entry>, StoreError> {
-            self.disk.trail(id, after, limit).await
+        async fn history(
+            &self,
+            id: TaskId,
+            after: u64,
+            limit: usize,
+        ) -> Result<Vec<HistoryEntry>, StoreError> {
+            self.disk.history(id, after, limit).await
         }
-        async fn events(&self, after: u64, limit: usize) -> Result<Vec<Entry>, StoreError> {
+        async fn events(&self, after: u64, limit: usize) -> Result<Vec<HistoryEntry>, StoreError> {
             self.disk.events(after, limit).await
         }
         async fn last_event(&self) -> Result<u64, StoreError> {
@@ -313,23 +322,23 @@ mod rival {
         async fn alarms(&self, after: Option<TaskId>, limit: usize) -> Result<Vec<Task>, StoreError> {
             self.disk.alarms(after, limit).await
         }
-        async fn keep(&self, records: Vec<Record>) -> Result<(), StoreError> {
-            self.disk.keep(records).await
+        async fn put(&self, records: Vec<Record>) -> Result<(), StoreError> {
+            self.disk.put(records).await
         }
-        async fn forget(&self, kind: Shelf, name: &str) -> Result<bool, StoreError> {
-            self.disk.forget(kind, name).await
+        async fn delete(&self, kind: Collection, name: &str) -> Result<bool, StoreError> {
+            self.disk.delete(kind, name).await
         }
-        async fn shelf(&self, kind: Shelf) -> Result<Vec<Record>, StoreError> {
-            self.disk.shelf(kind).await
+        async fn collection(&self, kind: Collection) -> Result<Vec<Record>, StoreError> {
+            self.disk.collection(kind).await
         }
-        async fn record(&self, kind: Shelf, name: &str) -> Result<Option<Record>, StoreError> {
+        async fn record(&self, kind: Collection, name: &str) -> Result<Option<Record>, StoreError> {
             self.disk.record(kind, name).await
         }
-        async fn stretch(&self, stretch: &Stretch) -> Result<Vec<Record>, StoreError> {
-            self.disk.stretch(stretch).await
+        async fn scan(&self, stretch: &Stretch) -> Result<Vec<Record>, StoreError> {
+            self.disk.scan(stretch).await
         }
-        async fn forget_before(&self, kind: Shelf, name: &str) -> Result<u64, StoreError> {
-            self.disk.forget_before(kind, name).await
+        async fn delete_before(&self, kind: Collection, name: &str) -> Result<u64, StoreError> {
+            self.disk.delete_before(kind, name).await
         }
     }
 }

@@ -4,7 +4,7 @@
 use std::cell::RefCell;
 use std::fmt::Write as _;
 
-use beltline::model::task::{Order, Phase, Word};
+use beltline::model::task::{Command, Phase, SignalKind};
 use beltline::model::time::Span;
 use serde_json::{Value, json};
 
@@ -173,8 +173,8 @@ nodes:
 ";
     everywhere(&[JOURNAL, text], |scene| {
         scene.live("w/w", json!({}));
-        scene.post("w/w", Word::Modify { params: params(json!({"go": 1})) });
-        scene.order("w/w", Order::Cancel);
+        scene.post("w/w", SignalKind::Modify { params: params(json!({"go": 1})) });
+        scene.order("w/w", Command::Cancel);
         scene.settle();
         assert_eq!(scene.task("w/w").state.phase(), Phase::Cancelled);
         assert_eq!(scene.all("w").len(), 1, "the part is gone");
@@ -196,7 +196,7 @@ nodes:
     everywhere(&[text], |scene| {
         scene.live("w/w", json!({}));
         for n in 0..5 {
-            scene.post("w/w", Word::Modify { params: params(json!({"go": n, format!("p{n}"): n})) });
+            scene.post("w/w", SignalKind::Modify { params: params(json!({"go": n, format!("p{n}"): n})) });
         }
         scene.settle();
         let task = scene.task("w/w");

@@ -1,6 +1,6 @@
 //! The part of the contract that says who holds what: claims, leases, epochs, and who goes on after a crash.
 
-use beltline::engine::edges::{Claim, Refused, Store};
+use beltline::engine::ports::{Claim, Refused, Store};
 use beltline::model::names::TaskId;
 use beltline::model::task::{State, Task};
 use beltline::model::time::Span;
@@ -50,8 +50,8 @@ pub(super) async fn a_stale_turn_is_refused(store: &dyn Store) {
     let first = claim_one(store, 0).await;
     let second = claim_one(store, 40_000).await;
     let mut late = answered(&first, |task| task.state = State::Done);
-    late.trail = vec![hop("late")];
-    late.letters = vec![create(2, "shop/two")];
+    late.events = vec![hop("late")];
+    late.signals = vec![create(2, "shop/two")];
     assert_eq!(put(store, late).await, Err(Refused::Stale));
     assert_eq!(get(store, 2).await, None);
     assert_eq!(events(store).await, []);
@@ -65,9 +65,9 @@ pub(super) async fn a_transition_is_committed_once(store: &dyn Store) {
     put(store, born(waiting(1, "shop/one"))).await.unwrap();
     let mut first = moved(Task { revision: 1, ..waiting(1, "shop/one") });
     first.base = Some(0);
-    first.letters = vec![create(2, "shop/two")];
+    first.signals = vec![create(2, "shop/two")];
     put(store, first.clone()).await.unwrap();
-    first.letters = vec![create(3, "shop/three")];
+    first.signals = vec![create(3, "shop/three")];
     assert_eq!(put(store, first.clone()).await, Err(Refused::Stale), "it was committed already");
     assert_eq!(get(store, 3).await, None);
     let mut second = moved(Task { revision: 2, ..waiting(1, "shop/one") });

@@ -1,9 +1,9 @@
 //! What every store must do. To add a store: add its line to [`contract!`].
 
-use beltline::engine::edges::{Record, Refused, Shelf, Store, Write};
+use beltline::engine::ports::{Collection, Record, Refused, Store, Write};
 use beltline::engine::transition::Transition;
 use beltline::model::names::TaskId;
-use beltline::model::task::{State, Task, To, Word};
+use beltline::model::task::{SignalKind, SignalTarget, State, Task};
 use beltline::model::time::{Span, Timestamp};
 use serde_json::json;
 
@@ -91,9 +91,9 @@ async fn a_task_is_kept_as_it_is(store: &dyn Store) {
 
 async fn a_write_is_refused_by_itself_and_leaves_nothing(store: &dyn Store) {
     let mut bad = born(task(2, "shop/two"));
-    bad.trail = vec![hop("came")];
+    bad.events = vec![hop("came")];
     bad.idempotency = Some("key".into());
-    bad.letters = vec![create(3, "shop/three"), modify(to("shop/three")), modify(to("shop/none"))];
+    bad.signals = vec![create(3, "shop/three"), modify(to("shop/three")), modify(to("shop/none"))];
     let writes = vec![step(born(task(1, "shop/one"))), step(bad.clone()), step(born(task(4, "shop/four")))];
     let results = commit(store, writes).await;
     assert_eq!(results[1], Err(Refused::NoTask("shop/none".into())));
@@ -102,10 +102,10 @@ async fn a_write_is_refused_by_itself_and_leaves_nothing(store: &dyn Store) {
     assert_eq!(get(store, 3).await, None);
     assert_eq!(events(store).await, []);
     assert_eq!(counts(store).await, ["shop start ready 2"]);
-    bad.letters.pop();
+    bad.signals.pop();
     put(store, bad).await.unwrap();
     let claims = claim(store, 0).await;
-    assert_eq!(claims.iter().map(|it| it.letters.len()).collect::<Vec<_>>(), [0, 0, 1, 0]);
+    assert_eq!(claims.iter().map(|it| it.signals.len()).collect::<Vec<_>>(), [0, 0, 1, 0]);
 }
 
 async fn a_name_is_unique_among_the_living(store: &dyn Store) {
@@ -115,7 +115,7 @@ async fn a_name_is_unique_among_the_living(store: &dyn Store) {
     assert_eq!(put(store, born(done(2, "shop/one"))).await, taken);
     assert_eq!(post(store, create(2, "shop/one"), 0).await, taken);
     let mut sends = born(task(3, "shop/three"));
-    sends.letters = vec![create(2, "shop/one")];
+    sends.signals = vec![create(2, "shop/one")];
     assert_eq!(put(store, sends).await, taken);
     put(store, born(task(2, "other/one"))).await.unwrap();
     put(store, moved(done(1, "shop/one"))).await.unwrap();
@@ -126,9 +126,9 @@ async fn a_name_is_unique_among_the_living(store: &dyn Store) {
 
 async fn a_name_taken_in_the_same_commit_is_taken(store: &dyn Store) {
     let mut twins = born(task(5, "shop/five"));
-    twins.letters = vec![create(6, "shop/six"), create(7, "shop/six")];
+    twins.signals = vec![create(6, "shop/six"), create(7, "shop/six")];
     let mut own = born(task(8, "shop/eight"));
-    own.letters = vec![create(9, "shop/eight")];
+    own.signals = vec![create(9, "shop/eight")];
     let writes = vec![
         step(born(task(1, "shop/one"))),
         step(born(task(2, "shop/one"))),
@@ -150,13 +150,13 @@ async fn a_name_taken_in_the_same_commit_is_taken(store: &dyn Store) {
 async fn a_task_with_mail_is_due_at_once(store: &dyn Store) {
     put(store, born(waiting(1, "shop/one"))).await.unwrap();
     let first = post(store, modify(to("shop/one")), 50).await.unwrap();
-    let second = post(store, order(To::Task(TaskId(1))), 60).await.unwrap();
-    assert_eq!((first.mail, first.letter.is_some()), (false, true));
+    let second = post(store, order(SignalTarget::Task(TaskId(1))), 60).await.unwrap();
+    assert_eq!((first.mail, first.signal.is_some()), (false, true));
     assert_eq!(due(store, 1).await, Some(50));
     let claim = claim_one(store, 60).await;
-    assert_eq!(letters(&claim), [first.letter.unwrap(), second.letter.unwrap()]);
-    assert_eq!(claim.letters[0].1, modify(to("shop/one")));
-    assert_eq!(claim.letters[1].1, order(To::Task(TaskId(1))));
+    assert_eq!(letters(&claim), [first.signal.unwrap(), second.signal.unwrap()]);
+    assert_eq!(claim.signals[0].1, modify(to("shop/one")));
+    assert_eq!(claim.signals[1].1, order(SignalTarget::Task(TaskId(1))));
     put(store, answered(&claim, |task| task.due = None)).await.unwrap();
     assert_eq!(due(store, 1).await, None);
     let later = Task { due: Some(at(500)), ..waiting(2, "shop/two") };
@@ -181,7 +181,7 @@ async fn letters_left_unread_make_the_task_due_again(store: &dyn Store) {
     put(store, born(waiting(1, "shop/one"))).await.unwrap();
     post(store, modify(to("shop/one")), 10).await.unwrap();
     let claim = claim_one(store, 10).await;
-    let late = post(store, order(to("shop/one")), 20).await.unwrap().letter.unwrap();
+    let late = post(store, order(to("shop/one")), 20).await.unwrap().signal.unwrap();
     let mut next = answered(&claim, |task| task.due = None);
     next.at = at(30);
     assert!(put(store, next.clone()).await.unwrap().mail);
@@ -194,39 +194,39 @@ async fn letters_left_unread_make_the_task_due_again(store: &dyn Store) {
 async fn a_letter_to_no_one_refuses_the_whole_write(store: &dyn Store) {
     let no_one = |name: &str| Err(Refused::NoTask(name.into()));
     assert_eq!(post(store, modify(to("shop/one")), 0).await, no_one("shop/one"));
-    assert_eq!(post(store, order(To::Task(TaskId(7))), 0).await, no_one("7"));
+    assert_eq!(post(store, order(SignalTarget::Task(TaskId(7))), 0).await, no_one("7"));
     put(store, born(done(1, "shop/one"))).await.unwrap();
     assert_eq!(post(store, modify(to("shop/one")), 0).await, no_one("shop/one"));
-    assert_eq!(post(store, modify(To::Task(TaskId(1))), 0).await, no_one("1"));
+    assert_eq!(post(store, modify(SignalTarget::Task(TaskId(1))), 0).await, no_one("1"));
     let mut sends = born(task(2, "shop/two"));
-    sends.letters = vec![modify(to("shop/one"))];
+    sends.signals = vec![modify(to("shop/one"))];
     assert_eq!(put(store, sends).await, no_one("shop/one"));
     assert_eq!(get(store, 2).await, None);
 }
 
 async fn an_answer_to_no_one_is_dropped(store: &dyn Store) {
     put(store, born(done(1, "shop/one"))).await.unwrap();
-    assert_eq!(post(store, answer(1), 0).await.unwrap().letter, None);
-    assert_eq!(post(store, answer(9), 0).await.unwrap().letter, None);
+    assert_eq!(post(store, answer(1), 0).await.unwrap().signal, None);
+    assert_eq!(post(store, answer(9), 0).await.unwrap().signal, None);
     let mut replies = born(task(2, "shop/two"));
-    replies.letters = vec![answer(1), answer(9)];
+    replies.signals = vec![answer(1), answer(9)];
     put(store, replies).await.unwrap();
-    assert!(post(store, answer(2), 0).await.unwrap().letter.is_some());
-    assert_eq!(claim_one(store, 0).await.letters.len(), 1);
+    assert!(post(store, answer(2), 0).await.unwrap().signal.is_some());
+    assert_eq!(claim_one(store, 0).await.signals.len(), 1);
 }
 
 async fn an_order_to_an_ended_task_makes_it_due(store: &dyn Store) {
     let ended = Task { due: Some(at(700)), ..done(1, "shop/one") };
     put(store, born(ended)).await.unwrap();
-    assert!(post(store, order(To::Task(TaskId(1))), 20).await.unwrap().letter.is_some());
+    assert!(post(store, order(SignalTarget::Task(TaskId(1))), 20).await.unwrap().signal.is_some());
     let claim = claim_one(store, 20).await;
-    assert_eq!(claim.letters.len(), 1);
+    assert_eq!(claim.signals.len(), 1);
     let mut back = answered(&claim, |task| task.state = State::Ready { at: at(20) });
     put(store, born(waiting(2, "shop/one"))).await.unwrap();
     assert_eq!(put(store, back.clone()).await, Err(Refused::RefTaken(address("shop/one"))));
     back.task.state = State::Done;
     put(store, back).await.unwrap();
-    assert_eq!(claim_one(store, 700).await.letters, []);
+    assert_eq!(claim_one(store, 700).await.signals, []);
 }
 
 async fn an_end_drops_the_mail_and_frees_the_name(store: &dyn Store) {
@@ -243,7 +243,7 @@ async fn an_end_drops_the_mail_and_frees_the_name(store: &dyn Store) {
     assert_eq!(store.read(&[address("shop/one")]).await.unwrap(), [None]);
     assert_eq!(get(store, 1).await.unwrap().state, State::Cancelled);
     let claim = claim_one(store, 700).await;
-    assert_eq!(claim.letters, []);
+    assert_eq!(claim.signals, []);
     put(store, answered(&claim, |task| task.state = State::Ready { at: at(0) })).await.unwrap();
     assert!(store.read(&[address("shop/one")]).await.unwrap()[0].is_some(), "it may be tried again");
 }
@@ -251,34 +251,34 @@ async fn an_end_drops_the_mail_and_frees_the_name(store: &dyn Store) {
 async fn letters_see_what_was_before_them_in_the_write(store: &dyn Store) {
     put(store, born(task(1, "shop/one"))).await.unwrap();
     let mut heir = moved(done(1, "shop/one"));
-    heir.letters = vec![create(2, "shop/one"), modify(to("shop/one")), order(To::Task(TaskId(2)))];
+    heir.signals = vec![create(2, "shop/one"), modify(to("shop/one")), order(SignalTarget::Task(TaskId(2)))];
     put(store, heir).await.unwrap();
-    assert_eq!(claim_one(store, 0).await.letters.len(), 2);
+    assert_eq!(claim_one(store, 0).await.signals.len(), 2);
     let mut alone = moved(Task { turn: 1, ..done(2, "shop/one") });
-    alone.letters = vec![modify(to("shop/one"))];
+    alone.signals = vec![modify(to("shop/one"))];
     assert_eq!(put(store, alone.clone()).await, Err(Refused::NoTask("shop/one".into())));
-    alone.letters = vec![modify(To::Task(TaskId(2)))];
+    alone.signals = vec![modify(SignalTarget::Task(TaskId(2)))];
     assert_eq!(put(store, alone).await, Err(Refused::NoTask("2".into())));
 }
 
 async fn a_task_can_write_to_itself(store: &dyn Store) {
     let mut new = born(waiting(1, "shop/one"));
     new.at = at(5);
-    new.letters = vec![modify(to("shop/one")), order(To::Task(TaskId(1)))];
+    new.signals = vec![modify(to("shop/one")), order(SignalTarget::Task(TaskId(1)))];
     assert!(put(store, new).await.unwrap().mail);
     let claim = claim_one(store, 5).await;
-    assert_eq!(claim.letters.len(), 2);
+    assert_eq!(claim.signals.len(), 2);
     let mut busy = answered(&claim, |task| task.state = doing());
-    busy.letters = vec![modify(to("shop/one"))];
+    busy.signals = vec![modify(to("shop/one"))];
     assert!(!put(store, busy).await.unwrap().mail);
 }
 
 async fn a_letter_creates_a_task(store: &dyn Store) {
     let mut letter = create(1, "shop/one");
-    if let Word::Create { params, .. } = &mut letter.word {
+    if let SignalKind::Create { params, .. } = &mut letter.word {
         params.set("x", 1);
     }
-    assert_eq!(post(store, letter, 40).await.unwrap().letter, None);
+    assert_eq!(post(store, letter, 40).await.unwrap().signal, None);
     let made = get(store, 1).await.unwrap();
     assert_eq!((made.due, made.state), (Some(at(40)), State::Ready { at: at(40) }));
     assert_eq!((made.turn, made.revision, made.created_at), (0, 0, at(40)));
@@ -289,16 +289,16 @@ async fn a_letter_creates_a_task(store: &dyn Store) {
 async fn a_write_that_cannot_be_written_costs_itself_alone(store: &dyn Store) {
     for spoil in 0..3 {
         let mut letter = create(1, "shop/one");
-        if let Word::Create { at, birth, .. } = &mut letter.word {
+        if let SignalKind::Create { at, birth, .. } = &mut letter.word {
             match spoil {
                 0 => *at = None,
                 1 => *birth = None,
-                _ => letter.to = To::Task(TaskId(1)),
+                _ => letter.to = SignalTarget::Task(TaskId(1)),
             }
         }
         let mut sends = born(task(2, "shop/two"));
-        sends.trail = vec![hop("came")];
-        sends.letters = vec![create(4, "shop/four"), letter.clone()];
+        sends.events = vec![hop("came")];
+        sends.signals = vec![create(4, "shop/four"), letter.clone()];
         for bad in [Write::Post(letter, at(0)), step(sends)] {
             let results = commit(store, vec![step(born(task(3, "shop/three"))), bad]).await;
             assert!(matches!(&results[1], Err(Refused::Unwritable(why)) if why.contains("creates")));
@@ -333,26 +333,26 @@ async fn a_repeated_submit_finds_the_first_task(store: &dyn Store) {
 
 async fn what_is_gone_is_gone_with_all_that_belongs_to_it(store: &dyn Store) {
     for (id, name) in [(1, "shop/one"), (2, "shop/two")] {
-        put(store, Transition { trail: vec![hop("came")], ..born(task(id, name)) }).await.unwrap();
+        put(store, Transition { events: vec![hop("came")], ..born(task(id, name)) }).await.unwrap();
         post(store, modify(to(name)), 0).await.unwrap();
     }
     put(store, Transition { gone: true, ..moved(task(1, "shop/one")) }).await.unwrap();
     assert_eq!(get(store, 1).await, None);
     assert_eq!(store.find(&address("shop/one")).await.unwrap(), None);
-    assert_eq!(store.trail(TaskId(1), 0, 9).await.unwrap(), []);
+    assert_eq!(store.history(TaskId(1), 0, 9).await.unwrap(), []);
     assert_eq!(events(store).await.iter().map(|it| it.task.0).collect::<Vec<_>>(), [2]);
     assert_eq!(counts(store).await, ["shop start ready 1"]);
     let again = Transition { gone: true, ..moved(task(1, "shop/one")) };
     assert_eq!(put(store, again).await, Err(Refused::Stale));
     put(store, born(task(1, "shop/one"))).await.unwrap();
-    assert_eq!(claim(store, 0).await[0].letters, []);
+    assert_eq!(claim(store, 0).await[0].signals, []);
 }
 
 async fn a_task_may_come_and_go_in_one_write(store: &dyn Store) {
     let mut brief = born(task(1, "shop/one"));
     brief.gone = true;
-    brief.trail = vec![hop("came")];
-    brief.letters = vec![create(2, "shop/one")];
+    brief.events = vec![hop("came")];
+    brief.signals = vec![create(2, "shop/one")];
     assert!(!put(store, brief.clone()).await.unwrap().mail);
     assert_eq!(get(store, 1).await, None);
     assert_eq!(events(store).await, []);
@@ -362,7 +362,7 @@ async fn a_task_may_come_and_go_in_one_write(store: &dyn Store) {
 
 async fn the_one_that_ended_last_is_found(store: &dyn Store) {
     let find = async || store.find(&address("shop/one")).await.unwrap().map(|task| task.id.0);
-    let ends = |id| Transition { trail: vec![hop("end")], ..moved(done(id, "shop/one")) };
+    let ends = |id| Transition { events: vec![hop("end")], ..moved(done(id, "shop/one")) };
     assert_eq!(find().await, None);
     for id in [5, 3] {
         put(store, born(task(id, "shop/one"))).await.unwrap();
@@ -386,8 +386,8 @@ async fn tasks_without_due_are_roused(store: &dyn Store) {
     put(store, born(Task { due: Some(at(99)), ..rests(4) })).await.unwrap();
     put(store, born(done(5, "shop/5"))).await.unwrap();
     put(store, born(waiting(6, "other/6"))).await.unwrap();
-    assert_eq!(store.rouse(&process("shop"), at(7)).await.unwrap(), 2);
-    assert_eq!(store.rouse(&process("shop"), at(8)).await.unwrap(), 0);
+    assert_eq!(store.wake_parked(&process("shop"), at(7)).await.unwrap(), 2);
+    assert_eq!(store.wake_parked(&process("shop"), at(8)).await.unwrap(), 0);
     let mut all = Vec::new();
     for id in 1..=6 {
         all.push(due(store, id).await);
@@ -418,16 +418,17 @@ async fn what_is_due_comes_earlier_when_the_clock_was_set_back(store: &dyn Store
 }
 
 async fn a_record_is_kept_with_its_letter_or_not_at_all(store: &dyn Store) {
-    let record = |n: i64| Record { shelf: Shelf::Alarm, name: "shop/a".into(), value: json!(n), at: at(n) };
+    let record =
+        |n: i64| Record { shelf: Collection::Alarm, name: "shop/a".into(), value: json!(n), at: at(n) };
     let note = |letter, n| Write::Noted(letter, record(n), at(n));
     let writes = vec![note(create(1, "shop/one"), 1), note(create(2, "shop/one"), 2)];
     let results = commit(store, writes).await;
     assert_eq!(results[1], Err(Refused::RefTaken(address("shop/one"))));
     assert_eq!(get(store, 1).await.unwrap().due, Some(at(1)));
-    assert_eq!(store.shelf(Shelf::Alarm).await.unwrap(), [record(1)]);
+    assert_eq!(store.collection(Collection::Alarm).await.unwrap(), [record(1)]);
     commit(store, vec![note(modify(to("shop/one")), 3)]).await.remove(0).unwrap();
-    assert_eq!(store.record(Shelf::Alarm, "shop/a").await.unwrap(), Some(record(3)));
-    assert_eq!(claim(store, 3).await[0].letters.len(), 1);
+    assert_eq!(store.record(Collection::Alarm, "shop/a").await.unwrap(), Some(record(3)));
+    assert_eq!(claim(store, 3).await[0].signals.len(), 1);
 }
 
 async fn many_at_once_all_get_their_answer(store: &dyn Store) {
@@ -446,7 +447,7 @@ async fn many_at_once_all_get_their_answer(store: &dyn Store) {
 async fn nothing_is_asked_for_nothing(store: &dyn Store) {
     assert_eq!(commit(store, Vec::new()).await, []);
     assert_eq!(store.read(&[]).await.unwrap(), []);
-    store.keep(Vec::new()).await.unwrap();
+    store.put(Vec::new()).await.unwrap();
     assert_eq!(claim(store, i64::MAX).await, []);
     assert_eq!(store.next_due().await.unwrap(), None);
     assert_eq!(store.last_event().await.unwrap(), 0);

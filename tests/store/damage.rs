@@ -2,8 +2,8 @@
 
 use std::path::Path;
 
-use beltline::engine::edges::{
-    CheckMark, Record, Refused, Shelf, Store, StoreError, Stretch, TaskQuery, Write,
+use beltline::engine::ports::{
+    CheckMark, Collection, Record, Refused, Store, StoreError, Stretch, TaskQuery, Write,
 };
 use beltline::engine::transition::Transition;
 use beltline::model::names::TaskId;
@@ -25,9 +25,9 @@ async fn one_row_of_a_thousand_that_cannot_be_written_costs_itself_alone() {
     put(&store, born(task(1, "shop/one"))).await.unwrap();
     look(folder.path()).execute_batch(REFUSES).unwrap();
     let mut sends = moved(done(1, "shop/one"));
-    sends.trail = vec![hop("sent")];
-    sends.letters = vec![create(5_000, "shop/good"), create(5_001, "shop/bad")];
-    let kept = Transition { trail: vec![hop("came")], ..born(task(9_999, "shop/last")) };
+    sends.events = vec![hop("sent")];
+    sends.signals = vec![create(5_000, "shop/good"), create(5_001, "shop/bad")];
+    let kept = Transition { events: vec![hop("came")], ..born(task(9_999, "shop/last")) };
     let mut writes: Vec<Write> = (2..1_000).map(|id| step(born(task(id, &format!("shop/{id}"))))).collect();
     writes.insert(500, Write::Post(create(6_000, "shop/bad"), at(0)));
     writes.insert(700, step(sends));
@@ -51,10 +51,10 @@ async fn one_row_of_a_thousand_that_cannot_be_written_costs_itself_alone() {
     assert_eq!(get(&store, 1).await, Some(task(1, "shop/one")));
     assert_eq!(get(&store, 5_000).await, None);
     // Those who wait beside it are kept with it.
-    let record = Record { shelf: Shelf::Var, name: "a".into(), value: 1.into(), at: at(1) };
+    let record = Record { shelf: Collection::Var, name: "a".into(), value: 1.into(), at: at(1) };
     let bad = store.commit(vec![step(born(task(7_000, "shop/bad")))]);
     let (bad, kept, good) =
-        tokio::join!(bad, store.keep(vec![record]), store.commit(vec![step(born(task(7_001, "shop/good")))]));
+        tokio::join!(bad, store.put(vec![record]), store.commit(vec![step(born(task(7_001, "shop/good")))]));
     assert!(matches!(bad.unwrap()[0], Err(Refused::Unwritable(_))));
     kept.unwrap();
     good.unwrap()[0].clone().unwrap();
@@ -85,17 +85,17 @@ async fn small() -> (Sqlite, TempDir) {
     let (store, folder) = fresh();
     for id in 1..=3 {
         let name = format!("shop/{id}");
-        put(&store, Transition { trail: vec![hop("came")], ..born(task(id, &name)) }).await.unwrap();
+        put(&store, Transition { events: vec![hop("came")], ..born(task(id, &name)) }).await.unwrap();
         post(&store, modify(to(&name)), 0).await.unwrap();
     }
     for name in ["a", "b"] {
-        store.keep(vec![var(name)]).await.unwrap();
+        store.put(vec![var(name)]).await.unwrap();
     }
     (store, folder)
 }
 
 fn var(name: &str) -> Record {
-    Record { shelf: Shelf::Var, name: name.into(), value: 1.into(), at: at(1) }
+    Record { shelf: Collection::Var, name: name.into(), value: 1.into(), at: at(1) }
 }
 
 fn places(store: &Sqlite) -> Vec<String> {
@@ -161,7 +161,7 @@ async fn a_damaged_letter_costs_that_letter() {
     spoil(folder.path(), "UPDATE letters SET body = x'00' WHERE task = 2");
     let store = open(folder.path());
     let mut claims = claim(&store, 0).await;
-    assert_eq!(claims.iter().map(|it| it.letters.len()).collect::<Vec<_>>(), [1, 0, 1]);
+    assert_eq!(claims.iter().map(|it| it.signals.len()).collect::<Vec<_>>(), [1, 0, 1]);
     let receipt = put(&store, answered(&claims.remove(1), |task| task.due = None)).await.unwrap();
     assert!(!receipt.mail, "it makes its task due no more");
     assert_eq!(due(&store, 2).await, None);
@@ -177,7 +177,7 @@ async fn a_damaged_line_of_history_costs_that_line() {
     let store = open(folder.path());
     let two = store.events(0, 2).await.unwrap();
     assert_eq!(two.iter().map(|it| it.task.0).collect::<Vec<_>>(), [1, 3]);
-    assert_eq!(store.trail(TaskId(2), 0, 9).await.unwrap(), []);
+    assert_eq!(store.history(TaskId(2), 0, 9).await.unwrap(), []);
     assert!(get(&store, 2).await.is_some());
     assert_eq!(places(&store), ["trail/2/0"]);
 }
@@ -188,16 +188,21 @@ async fn a_damaged_record_costs_that_record_until_it_is_written_anew() {
     drop(store);
     spoil(folder.path(), "UPDATE records SET value = zeroblob(99) WHERE name = 'a'");
     let store = open(folder.path());
-    assert_eq!(store.shelf(Shelf::Var).await.unwrap(), [var("b")]);
-    let range =
-        |backwards| Stretch { shelf: Shelf::Var, from: "a".into(), before: "z".into(), backwards, limit: 1 };
+    assert_eq!(store.collection(Collection::Var).await.unwrap(), [var("b")]);
+    let range = |backwards| Stretch {
+        collection: Collection::Var,
+        from: "a".into(),
+        before: "z".into(),
+        backwards,
+        limit: 1,
+    };
     for backwards in [false, true] {
-        assert_eq!(store.stretch(&range(backwards)).await.unwrap(), [var("b")]);
+        assert_eq!(store.scan(&range(backwards)).await.unwrap(), [var("b")]);
     }
-    assert!(matches!(store.record(Shelf::Var, "a").await, Err(StoreError::Corrupt(_))));
+    assert!(matches!(store.record(Collection::Var, "a").await, Err(StoreError::Corrupt(_))));
     assert_eq!(places(&store), ["records/var/a"]);
-    store.keep(vec![var("a")]).await.unwrap();
-    assert_eq!(store.record(Shelf::Var, "a").await.unwrap(), Some(var("a")));
+    store.put(vec![var("a")]).await.unwrap();
+    assert_eq!(store.record(Collection::Var, "a").await.unwrap(), Some(var("a")));
     assert_eq!(places(&store), [""; 0]);
 }
 
@@ -217,7 +222,7 @@ async fn a_number_is_given_once_even_where_the_row_that_counts_is_damaged() {
     drop(store);
     spoil(folder.path(), "UPDATE store SET last_event = 0, last_letter = 1");
     let store = open(folder.path());
-    let more = Transition { trail: vec![hop("new")], ..born(task(4, "shop/4")) };
+    let more = Transition { events: vec![hop("new")], ..born(task(4, "shop/4")) };
     put(&store, more).await.unwrap();
     post(&store, modify(to("shop/4")), 0).await.unwrap();
     assert_eq!(store.last_event().await.unwrap(), 4);
@@ -274,8 +279,8 @@ async fn whatever_bytes_are_flipped_or_cut_nothing_false_is_read_and_nothing_pan
     let (store, folder) = fresh();
     for id in 1..=200 {
         let name = format!("shop/{id}");
-        put(&store, Transition { trail: vec![hop("came")], ..born(waiting(id, &name)) }).await.unwrap();
-        store.keep(vec![var(&name)]).await.unwrap();
+        put(&store, Transition { events: vec![hop("came")], ..born(waiting(id, &name)) }).await.unwrap();
+        store.put(vec![var(&name)]).await.unwrap();
     }
     post(&store, modify(to("shop/7")), 0).await.unwrap();
     let all: Vec<Task> = store.tasks(&TaskQuery { limit: NO_LIMIT, ..TaskQuery::default() }).await.unwrap();
@@ -305,7 +310,7 @@ async fn whatever_bytes_are_flipped_or_cut_nothing_false_is_read_and_nothing_pan
             }
         }
         drop(store.claim(at(0), LEASE, NO_LIMIT).await);
-        drop(store.shelf(Shelf::Var).await);
+        drop(store.collection(Collection::Var).await);
         drop(store.events(0, 50).await);
         drop(store.counts(None).await);
         drop(store.probe().await);

@@ -1,6 +1,6 @@
 //! The part of the contract that is about looking things up: lists, counts, trails, alarms and records.
 
-use beltline::engine::edges::{Record, Shelf, Store, Stretch, TaskQuery};
+use beltline::engine::ports::{Collection, Record, Store, Stretch, TaskQuery};
 use beltline::engine::transition::Transition;
 use beltline::model::names::TaskId;
 use beltline::model::task::{Alarm, Phase, Task};
@@ -75,45 +75,45 @@ pub(super) async fn tasks_are_listed_by_all_that_narrows(store: &dyn Store) {
 
 pub(super) async fn a_trail_is_what_the_commits_wrote(store: &dyn Store) {
     assert_eq!(store.last_event().await.unwrap(), 0);
-    put(store, Transition { trail: vec![hop("a"), hop("b")], ..born(task(1, "shop/one")) }).await.unwrap();
-    put(store, Transition { trail: vec![hop("c")], ..born(task(2, "shop/two")) }).await.unwrap();
+    put(store, Transition { events: vec![hop("a"), hop("b")], ..born(task(1, "shop/one")) }).await.unwrap();
+    put(store, Transition { events: vec![hop("c")], ..born(task(2, "shop/two")) }).await.unwrap();
     put(store, moved(task(1, "shop/one"))).await.unwrap();
-    put(store, Transition { trail: vec![hop("d")], ..moved(done(1, "shop/one")) }).await.unwrap();
+    put(store, Transition { events: vec![hop("d")], ..moved(done(1, "shop/one")) }).await.unwrap();
     let all = events(store).await;
-    let line = |it: &beltline::engine::edges::Entry| {
-        let hops: Vec<&str> = it.hops.iter().map(|hop| hop.event.as_str()).collect();
+    let line = |it: &beltline::engine::ports::HistoryEntry| {
+        let hops: Vec<&str> = it.events.iter().map(|hop| hop.event.as_str()).collect();
         format!("{} {}/{} {} {}", it.task, it.process, it.reference, it.phase.as_str(), hops.join("+"))
     };
     let lines: Vec<String> = all.iter().map(line).collect();
     assert_eq!(lines, ["1 shop/one ready a+b", "2 shop/two ready c", "1 shop/one done d"]);
     assert!(all.is_sorted_by_key(|it| it.seq));
     assert_eq!(store.last_event().await.unwrap(), all[2].seq);
-    assert_eq!(store.trail(TaskId(1), 0, 9).await.unwrap(), [all[0].clone(), all[2].clone()]);
-    assert_eq!(store.trail(TaskId(1), 0, 1).await.unwrap(), all[..1]);
-    assert_eq!(store.trail(TaskId(1), all[0].seq, 9).await.unwrap(), all[2..]);
+    assert_eq!(store.history(TaskId(1), 0, 9).await.unwrap(), [all[0].clone(), all[2].clone()]);
+    assert_eq!(store.history(TaskId(1), 0, 1).await.unwrap(), all[..1]);
+    assert_eq!(store.history(TaskId(1), all[0].seq, 9).await.unwrap(), all[2..]);
     assert_eq!(store.events(all[0].seq, 1).await.unwrap(), all[1..2]);
     assert_eq!(store.events(u64::MAX, 9).await.unwrap(), []);
 }
 
 pub(super) async fn a_trail_is_cut_and_a_number_is_never_given_twice(store: &dyn Store) {
     put(store, born(task(1, "shop/one"))).await.unwrap();
-    put(store, Transition { trail: vec![hop("other")], ..born(task(2, "shop/two")) }).await.unwrap();
+    put(store, Transition { events: vec![hop("other")], ..born(task(2, "shop/two")) }).await.unwrap();
     let mut most = 0;
     for turn in 0..150 {
         let trail = (0..10).map(|it| hop(&format!("{}", turn * 10 + it))).collect();
-        put(store, Transition { trail, ..moved(task(1, "shop/one")) }).await.unwrap();
-        let kept = store.trail(TaskId(1), 0, NO_LIMIT).await.unwrap();
-        most = most.max(kept.iter().map(|it| it.hops.len()).sum());
-        assert_eq!(kept.last().unwrap().hops[9].event, format!("{}", turn * 10 + 9));
+        put(store, Transition { events: trail, ..moved(task(1, "shop/one")) }).await.unwrap();
+        let kept = store.history(TaskId(1), 0, NO_LIMIT).await.unwrap();
+        most = most.max(kept.iter().map(|it| it.events.len()).sum());
+        assert_eq!(kept.last().unwrap().events[9].event, format!("{}", turn * 10 + 9));
     }
-    let kept = store.trail(TaskId(1), 0, NO_LIMIT).await.unwrap();
-    let hops: usize = kept.iter().map(|it| it.hops.len()).sum();
+    let kept = store.history(TaskId(1), 0, NO_LIMIT).await.unwrap();
+    let hops: usize = kept.iter().map(|it| it.events.len()).sum();
     assert!((1_000..=1_100).contains(&hops) && most == 1_100, "{hops}, {most}");
     assert_eq!(events(store).await.len(), kept.len() + 1, "of others nothing is cut");
     let last = store.last_event().await.unwrap();
     put(store, Transition { gone: true, ..moved(task(1, "shop/one")) }).await.unwrap();
     assert_eq!(store.last_event().await.unwrap(), last);
-    put(store, Transition { trail: vec![hop("new")], ..moved(task(2, "shop/two")) }).await.unwrap();
+    put(store, Transition { events: vec![hop("new")], ..moved(task(2, "shop/two")) }).await.unwrap();
     assert!(store.last_event().await.unwrap() > last);
 }
 
@@ -162,52 +162,52 @@ pub(super) async fn records_are_kept_replaced_and_forgotten(store: &dyn Store) {
         value: json!({"value": value, "a": [1.5, null]}),
         at: at(value),
     };
-    let (b, a) = (record(Shelf::Var, "b", 1), record(Shelf::Var, "a", 2));
-    let other = record(Shelf::Secret, "a", 3);
-    store.keep(vec![b.clone(), a.clone(), other.clone()]).await.unwrap();
-    assert_eq!(store.shelf(Shelf::Var).await.unwrap(), [a.clone(), b.clone()]);
-    assert_eq!(store.record(Shelf::Secret, "a").await.unwrap(), Some(other));
-    assert_eq!(store.record(Shelf::Secret, "b").await.unwrap(), None);
-    let new = record(Shelf::Var, "a", 4);
-    store.keep(vec![record(Shelf::Var, "a", 9), new.clone()]).await.unwrap();
-    assert_eq!(store.shelf(Shelf::Var).await.unwrap(), [new, b.clone()]);
-    assert!(store.forget(Shelf::Var, "a").await.unwrap());
-    assert!(!store.forget(Shelf::Var, "a").await.unwrap());
-    assert_eq!(store.shelf(Shelf::Var).await.unwrap(), [b]);
+    let (b, a) = (record(Collection::Var, "b", 1), record(Collection::Var, "a", 2));
+    let other = record(Collection::Secret, "a", 3);
+    store.put(vec![b.clone(), a.clone(), other.clone()]).await.unwrap();
+    assert_eq!(store.collection(Collection::Var).await.unwrap(), [a.clone(), b.clone()]);
+    assert_eq!(store.record(Collection::Secret, "a").await.unwrap(), Some(other));
+    assert_eq!(store.record(Collection::Secret, "b").await.unwrap(), None);
+    let new = record(Collection::Var, "a", 4);
+    store.put(vec![record(Collection::Var, "a", 9), new.clone()]).await.unwrap();
+    assert_eq!(store.collection(Collection::Var).await.unwrap(), [new, b.clone()]);
+    assert!(store.delete(Collection::Var, "a").await.unwrap());
+    assert!(!store.delete(Collection::Var, "a").await.unwrap());
+    assert_eq!(store.collection(Collection::Var).await.unwrap(), [b]);
     let rest = [
-        Shelf::Process,
-        Shelf::Version,
-        Shelf::Channel,
-        Shelf::Health,
-        Shelf::Token,
-        Shelf::Audit,
-        Shelf::User,
-        Shelf::Session,
-        Shelf::Setup,
+        Collection::Process,
+        Collection::Version,
+        Collection::Channel,
+        Collection::Health,
+        Collection::Token,
+        Collection::Audit,
+        Collection::User,
+        Collection::Session,
+        Collection::Setup,
     ];
     for shelf in rest {
-        store.keep(vec![record(shelf, "it", 1)]).await.unwrap();
-        assert_eq!(store.shelf(shelf).await.unwrap(), [record(shelf, "it", 1)]);
+        store.put(vec![record(shelf, "it", 1)]).await.unwrap();
+        assert_eq!(store.collection(shelf).await.unwrap(), [record(shelf, "it", 1)]);
     }
 }
 
 pub(super) async fn a_stretch_of_a_shelf_is_read_and_cut(store: &dyn Store) {
     let record = |shelf, name: &str| Record { shelf, name: name.to_owned(), value: json!(name), at: at(1) };
     let names = ["a", "b1", "b2", "b3", "c"];
-    store.keep(names.iter().map(|it| record(Shelf::Audit, it)).collect()).await.unwrap();
-    store.keep(vec![record(Shelf::Token, "b2"), record(Shelf::Version, "b2")]).await.unwrap();
+    store.put(names.iter().map(|it| record(Collection::Audit, it)).collect()).await.unwrap();
+    store.put(vec![record(Collection::Token, "b2"), record(Collection::Version, "b2")]).await.unwrap();
     let read = async |from: &str, before: &str, backwards, limit| -> Vec<String> {
         let (from, before) = (from.to_owned(), before.to_owned());
-        let stretch = Stretch { shelf: Shelf::Audit, from, before, backwards, limit };
-        store.stretch(&stretch).await.unwrap().into_iter().map(|it| it.name).collect()
+        let stretch = Stretch { collection: Collection::Audit, from, before, backwards, limit };
+        store.scan(&stretch).await.unwrap().into_iter().map(|it| it.name).collect()
     };
     assert_eq!(read("b", "c", false, 9).await, ["b1", "b2", "b3"]);
     assert_eq!(read("b", "c", true, 2).await, ["b3", "b2"]);
     assert_eq!(read("b2", "b3", false, 9).await, ["b2"]);
     assert_eq!(read("c", "b", false, 9).await, [""; 0]);
     assert_eq!(read("", "z", true, 0).await, [""; 0]);
-    assert_eq!(store.forget_before(Shelf::Audit, "b2").await.unwrap(), 2);
-    assert_eq!(store.forget_before(Shelf::Audit, "b2").await.unwrap(), 0);
+    assert_eq!(store.delete_before(Collection::Audit, "b2").await.unwrap(), 2);
+    assert_eq!(store.delete_before(Collection::Audit, "b2").await.unwrap(), 0);
     assert_eq!(read("", "z", false, 9).await, ["b2", "b3", "c"]);
-    assert!(store.record(Shelf::Token, "b2").await.unwrap().is_some(), "other shelves stay as they are");
+    assert!(store.record(Collection::Token, "b2").await.unwrap().is_some(), "other shelves stay as they are");
 }

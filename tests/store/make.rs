@@ -1,13 +1,15 @@
 //! What the tests of the stores are made of.
 
-use beltline::engine::edges::{Claim, Entry, Receipt, Refused, Store, Write};
+use beltline::engine::ports::{Claim, HistoryEntry, Receipt, Refused, Store, Write};
 use beltline::engine::transition::{LetterId, Reading, Transition};
 use beltline::model::descent::Descent;
-use beltline::model::effect::{Ask, Effect, TellAsk};
+use beltline::model::effect::{Effect, Notification, Request};
 use beltline::model::marks::Marks;
 use beltline::model::names::{Address, NodeName, ProcessId, Ref, TaskId};
 use beltline::model::params::Params;
-use beltline::model::task::{Acknowledged, Alarm, Birth, Hop, Letter, Order, Seed, State, Task, To, Word};
+use beltline::model::task::{
+    Acknowledged, Alarm, Birth, Command, HistoryEvent, Seed, Signal, SignalKind, SignalTarget, State, Task,
+};
 use beltline::model::time::{Span, Timestamp};
 
 pub(super) const LEASE: Span = Span::secs(30);
@@ -85,10 +87,10 @@ pub(super) fn done(id: i64, name: &str) -> Task {
 
 /// The world owes it an answer.
 pub(super) fn doing() -> State {
-    let tell = TellAsk { text: "hi".into(), ..TellAsk::default() };
+    let tell = Notification { text: "hi".into(), ..Notification::default() };
     State::Doing(Box::new(Effect {
         key: "k".into(),
-        ask: Ask::Tell(tell),
+        ask: Request::Tell(tell),
         timeout: Span::secs(5),
         once: false,
     }))
@@ -112,8 +114,8 @@ pub(super) fn alarm() -> Alarm {
     }
 }
 
-pub(super) fn hop(what: &str) -> Hop {
-    Hop {
+pub(super) fn hop(what: &str) -> HistoryEvent {
+    HistoryEvent {
         at: at(0),
         node: node("start"),
         event: what.to_owned(),
@@ -132,8 +134,8 @@ pub(crate) fn born(task: Task) -> Transition {
         task,
         before: None,
         base: None,
-        letters: Vec::new(),
-        trail: Vec::new(),
+        signals: Vec::new(),
+        events: Vec::new(),
         read: Vec::new(),
         at: at(0),
         gone: false,
@@ -153,7 +155,7 @@ pub(super) fn answered(claim: &Claim, change: impl FnOnce(&mut Task)) -> Transit
     let before = Some(task.place());
     change(&mut task);
     task.revision += 1;
-    let read = claim.letters.iter().map(|(letter, _)| Reading { letter: *letter, refused: None });
+    let read = claim.signals.iter().map(|(letter, _)| Reading { signal: *letter, refused: None });
     Transition { before, read: read.collect(), ..born(task) }
 }
 
@@ -161,30 +163,30 @@ pub(crate) fn step(transition: Transition) -> Write {
     Write::Step(Box::new(transition))
 }
 
-pub(super) fn modify(to: To) -> Letter {
-    Letter { to, word: Word::Modify { params: Params::default() } }
+pub(super) fn modify(to: SignalTarget) -> Signal {
+    Signal { to, word: SignalKind::Modify { params: Params::default() } }
 }
 
-pub(super) fn order(to: To) -> Letter {
-    Letter { to, word: Word::Order { order: Order::Wake, by: "ann".into() } }
+pub(super) fn order(to: SignalTarget) -> Signal {
+    Signal { to, word: SignalKind::Order { order: Command::Wake, by: "ann".into() } }
 }
 
-pub(super) fn answer(to: i64) -> Letter {
-    Letter {
-        to: To::Task(TaskId(to)),
-        word: Word::Answer { visit: 1, ticket: None, answer: Ok(Params::default()) },
+pub(super) fn answer(to: i64) -> Signal {
+    Signal {
+        to: SignalTarget::Task(TaskId(to)),
+        word: SignalKind::Answer { visit: 1, ticket: None, answer: Ok(Params::default()) },
     }
 }
 
 /// A letter that creates.
-pub(super) fn create(id: i64, name: &str) -> Letter {
+pub(super) fn create(id: i64, name: &str) -> Signal {
     let birth = Some(Birth::new(TaskId(id), Seed([7; 16])));
-    let word = Word::Create { params: Params::default(), caller: None, at: Some(node("start")), birth };
-    Letter { to: To::Address(address(name)), word }
+    let word = SignalKind::Create { params: Params::default(), caller: None, at: Some(node("start")), birth };
+    Signal { to: SignalTarget::Address(address(name)), word }
 }
 
-pub(super) fn to(name: &str) -> To {
-    To::Address(address(name))
+pub(super) fn to(name: &str) -> SignalTarget {
+    SignalTarget::Address(address(name))
 }
 
 pub(super) async fn commit(store: &dyn Store, writes: Vec<Write>) -> Vec<Result<Receipt, Refused>> {
@@ -197,7 +199,7 @@ pub(super) async fn put(store: &dyn Store, transition: Transition) -> Result<Rec
 }
 
 /// One letter from outside.
-pub(super) async fn post(store: &dyn Store, letter: Letter, now: i64) -> Result<Receipt, Refused> {
+pub(super) async fn post(store: &dyn Store, letter: Signal, now: i64) -> Result<Receipt, Refused> {
     commit(store, vec![Write::Post(letter, at(now))]).await.remove(0)
 }
 
@@ -220,18 +222,18 @@ pub(super) async fn due(store: &dyn Store, id: i64) -> Option<i64> {
     get(store, id).await.unwrap().due.map(|due| due.0)
 }
 
-pub(super) async fn events(store: &dyn Store) -> Vec<Entry> {
+pub(super) async fn events(store: &dyn Store) -> Vec<HistoryEntry> {
     store.events(0, NO_LIMIT).await.unwrap()
 }
 
 pub(super) fn letters(claim: &Claim) -> Vec<LetterId> {
-    claim.letters.iter().map(|(id, _)| *id).collect()
+    claim.signals.iter().map(|(id, _)| *id).collect()
 }
 
 /// `process node phase tasks`, a line each.
 pub(super) async fn counts(store: &dyn Store) -> Vec<String> {
     let counts = store.counts(None).await.unwrap();
-    let line = |it: &beltline::engine::edges::Count| {
+    let line = |it: &beltline::engine::ports::Count| {
         format!("{} {} {} {}", it.process, it.node, it.phase.as_str(), it.tasks)
     };
     let mut lines: Vec<String> = counts.iter().filter(|it| it.tasks > 0).map(line).collect();

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Duration;
 
-use beltline::engine::edges::{DiskRoom, Store, StoreError};
+use beltline::engine::ports::{DiskRoom, Store, StoreError};
 use beltline::engine::transition::Transition;
 use tempfile::TempDir;
 

@@ -4,10 +4,10 @@
 use std::collections::BTreeSet;
 use std::fmt::Debug;
 
-use beltline::engine::edges::{Claim, Receipt, Record, Refused, Shelf, Store, TaskQuery, Write};
+use beltline::engine::ports::{Claim, Collection, Receipt, Record, Refused, Store, TaskQuery, Write};
 use beltline::engine::transition::{Reading, Transition};
 use beltline::model::names::{ProcessId, TaskId};
-use beltline::model::task::{Letter, Phase, State, Task, To, Word};
+use beltline::model::task::{Phase, Signal, SignalKind, SignalTarget, State, Task};
 use beltline::store::memory::Memory;
 use beltline::store::sqlite::Sqlite;
 use serde_json::json;
@@ -118,7 +118,7 @@ impl Pair {
             10 => self.look().await,
             _ if self.chance.one_in(4) => {
                 let (process, now) = (self.process(), at(self.now));
-                let roused = self.both(async |store| store.rouse(&process, now).await.unwrap()).await;
+                let roused = self.both(async |store| store.wake_parked(&process, now).await.unwrap()).await;
                 self.saw(roused > 0, "roused");
             }
             _ if self.chance.one_in(8) => {
@@ -160,14 +160,14 @@ impl Pair {
                 self.saw(before == Some(true) && after, "moved");
                 self.saw(before == Some(false) && after, "revived");
                 self.saw(before.is_some() && step.gone, "gone");
-                self.saw(step.trail.len() > 1_000, "cut");
+                self.saw(step.events.len() > 1_000, "cut");
             }
             Write::Post(letter, _) | Write::Noted(letter, ..) => {
                 self.saw(matches!(write, Write::Noted(..)), "noted");
-                let creates = matches!(letter.word, Word::Create { .. });
+                let creates = matches!(letter.word, SignalKind::Create { .. });
                 self.saw(creates, "letter creates");
-                self.saw(receipt.letter.is_some(), "letter");
-                self.saw(!creates && receipt.letter.is_none(), "letter dropped");
+                self.saw(receipt.signal.is_some(), "letter");
+                self.saw(!creates && receipt.signal.is_none(), "letter dropped");
             }
         }
     }
@@ -178,7 +178,7 @@ impl Pair {
             (0..=1, _) => {
                 let (letter, now) = (self.letter(), at(self.now));
                 let value = json!({"at": self.now});
-                let record = Record { shelf: Shelf::Var, name: "1".to_owned(), value, at: now };
+                let record = Record { shelf: Collection::Var, name: "1".to_owned(), value, at: now };
                 match self.now % 3 {
                     0 => Write::Noted(letter, record, now),
                     _ => Write::Post(letter, now),
@@ -188,8 +188,8 @@ impl Pair {
                 let mut step = self.step(claim.task.clone(), Some(&claim));
                 step.before = Some(claim.task.place());
                 step.base = Some(claim.task.revision).filter(|_| self.chance.one_in(2));
-                let read = claim.letters.iter().filter(|_| !self.chance.one_in(4));
-                step.read = read.map(|(letter, _)| Reading { letter: *letter, refused: None }).collect();
+                let read = claim.signals.iter().filter(|_| !self.chance.one_in(4));
+                step.read = read.map(|(letter, _)| Reading { signal: *letter, refused: None }).collect();
                 Write::Step(Box::new(step))
             }
             (7, _) => {
@@ -237,12 +237,13 @@ impl Pair {
         let hops = if self.chance.one_in(60) { 1_050 } else { self.chance.below(3) };
         let trail = (0..hops).map(|it| hop(&it.to_string())).collect();
         let gone = !task.state.phase().is_live() && self.chance.one_in(2);
-        Transition { letters, trail, gone, at: at(self.now), ..born(task) }
+        Transition { signals: letters, events: trail, gone, at: at(self.now), ..born(task) }
     }
 
-    fn letter(&mut self) -> Letter {
+    fn letter(&mut self) -> Signal {
         let name = self.name();
-        let target = if self.chance.one_in(2) { to(&name) } else { To::Task(TaskId(self.any_id())) };
+        let target =
+            if self.chance.one_in(2) { to(&name) } else { SignalTarget::Task(TaskId(self.any_id())) };
         match self.chance.below(4) {
             0 => create(self.new_id(), &name),
             1 => modify(target),
@@ -256,7 +257,7 @@ impl Pair {
         let claims = self.both(async |store| store.claim(now, LEASE, limit).await.unwrap()).await;
         for claim in &claims {
             self.saw(true, "claimed");
-            self.saw(!claim.letters.is_empty(), "claimed with letters");
+            self.saw(!claim.signals.is_empty(), "claimed with letters");
             self.saw(!claim.task.state.phase().is_live(), "claimed ended");
         }
         self.claims.extend(claims);
@@ -265,15 +266,15 @@ impl Pair {
     }
 
     async fn keep(&mut self) {
-        let on = [Shelf::Var, Shelf::Secret][usize::try_from(self.chance.below(2)).unwrap()];
+        let on = [Collection::Var, Collection::Secret][usize::try_from(self.chance.below(2)).unwrap()];
         let name = self.chance.below(5).to_string();
         match self.chance.below(4) {
             0 => {
-                let forgot = self.both(async |store| store.forget(on, &name).await.unwrap()).await;
+                let forgot = self.both(async |store| store.delete(on, &name).await.unwrap()).await;
                 self.saw(true, if forgot { "forgot" } else { "forgot nothing" });
             }
             1 => {
-                let some = self.both(async |store| store.shelf(on).await.unwrap()).await;
+                let some = self.both(async |store| store.collection(on).await.unwrap()).await;
                 self.saw(!some.is_empty(), "shelf");
             }
             2 => {
@@ -282,7 +283,7 @@ impl Pair {
             }
             _ => {
                 let record = Record { shelf: on, name, value: json!({"at": self.now}), at: at(self.now) };
-                self.both(async |store| store.keep(vec![record.clone()]).await.unwrap()).await;
+                self.both(async |store| store.put(vec![record.clone()]).await.unwrap()).await;
                 self.saw(true, "kept");
             }
         }
@@ -309,7 +310,7 @@ impl Pair {
         let listed = self.both(async |store| store.tasks(&query).await.unwrap()).await;
         self.saw(!listed.is_empty(), "listed");
         let (id, after) = (TaskId(self.any_id()), self.chance.below(50));
-        let trail = self.both(async |store| store.trail(id, after, 3).await.unwrap()).await;
+        let trail = self.both(async |store| store.history(id, after, 3).await.unwrap()).await;
         self.saw(!trail.is_empty(), "trail");
     }
 

@@ -2,12 +2,12 @@
 
 use std::path::Path;
 
-use beltline::engine::edges::{Record, Refused, Shelf, Store, StoreError};
+use beltline::engine::ports::{Collection, Record, Refused, Store, StoreError};
 use beltline::engine::transition::Transition;
 use beltline::model::fault::Fault;
 use beltline::model::names::TaskId;
 use beltline::model::params::Params;
-use beltline::model::task::{Letter, Task, To, Word};
+use beltline::model::task::{Signal, SignalKind, SignalTarget, Task};
 use beltline::store::seal::{KEY_BYTES, Key, Sealer};
 use beltline::store::sqlite::Sqlite;
 use rusqlite::Connection;
@@ -43,24 +43,24 @@ pub(super) fn look(folder: &Path) -> Connection {
 async fn it_opens_again_with_all_that_was_kept() {
     let (store, folder) = fresh();
     let keyed = Transition { idempotency: Some("k".into()), ..born(waiting(1, "shop/one")) };
-    put(&store, Transition { trail: vec![hop("came")], ..keyed.clone() }).await.unwrap();
-    put(&store, Transition { trail: vec![hop("end")], ..born(done(2, "shop/two")) }).await.unwrap();
-    let letter = post(&store, modify(to("shop/one")), 5).await.unwrap().letter.unwrap();
-    let record = Record { shelf: Shelf::Var, name: "a".into(), value: 1.into(), at: at(1) };
-    store.keep(vec![record.clone()]).await.unwrap();
+    put(&store, Transition { events: vec![hop("came")], ..keyed.clone() }).await.unwrap();
+    put(&store, Transition { events: vec![hop("end")], ..born(done(2, "shop/two")) }).await.unwrap();
+    let letter = post(&store, modify(to("shop/one")), 5).await.unwrap().signal.unwrap();
+    let record = Record { shelf: Collection::Var, name: "a".into(), value: 1.into(), at: at(1) };
+    store.put(vec![record.clone()]).await.unwrap();
     let (events_before, counts_before) = (events(&store).await, counts(&store).await);
     drop(store);
     let store = open(folder.path());
     assert_eq!(events(&store).await, events_before);
     assert_eq!(counts(&store).await, counts_before);
-    assert_eq!(store.shelf(Shelf::Var).await.unwrap(), [record]);
+    assert_eq!(store.collection(Collection::Var).await.unwrap(), [record]);
     let again = Transition { task: waiting(3, "shop/three"), ..keyed };
     assert_eq!(put(&store, again).await, Err(Refused::Repeated(TaskId(1))));
-    let next = post(&store, modify(to("shop/one")), 6).await.unwrap().letter.unwrap();
+    let next = post(&store, modify(to("shop/one")), 6).await.unwrap().signal.unwrap();
     assert!(next > letter);
     assert_eq!(letters(&claim_one(&store, 5).await), [letter, next]);
     let last = store.last_event().await.unwrap();
-    put(&store, Transition { trail: vec![hop("new")], ..born(task(4, "shop/four")) }).await.unwrap();
+    put(&store, Transition { events: vec![hop("new")], ..born(task(4, "shop/four")) }).await.unwrap();
     assert!(store.last_event().await.unwrap() > last);
 }
 
@@ -124,18 +124,18 @@ async fn no_secret_stands_in_the_files() {
     let mut full = Task { params: secret.clone(), fault: Some(fault), ..waiting(1, "shop/visible-ref") };
     full.alarm = Some(beltline::model::task::Alarm { text: SECRET.into(), ..alarm() });
     let told = hop(SECRET);
-    let step = Transition { trail: vec![told], idempotency: Some(SECRET.into()), ..born(full) };
+    let step = Transition { events: vec![told], idempotency: Some(SECRET.into()), ..born(full) };
     put(&store, step).await.unwrap();
-    let letter = Letter { to: to("shop/visible-ref"), word: Word::Modify { params: secret.clone() } };
+    let letter = Signal { to: to("shop/visible-ref"), word: SignalKind::Modify { params: secret.clone() } };
     post(&store, letter, 1).await.unwrap();
     let mut birth = create(2, "shop/second");
-    if let Word::Create { params, .. } = &mut birth.word {
+    if let SignalKind::Create { params, .. } = &mut birth.word {
         params.merge(&secret);
     }
     post(&store, birth, 1).await.unwrap();
     let record =
-        Record { shelf: Shelf::Secret, name: "visible-name".into(), value: SECRET.into(), at: at(1) };
-    store.keep(vec![record]).await.unwrap();
+        Record { shelf: Collection::Secret, name: "visible-name".into(), value: SECRET.into(), at: at(1) };
+    store.put(vec![record]).await.unwrap();
     let files = || -> Vec<u8> {
         let entries = std::fs::read_dir(folder.path()).unwrap();
         entries.flat_map(|entry| std::fs::read(entry.unwrap().path()).unwrap()).collect()
@@ -189,13 +189,14 @@ async fn a_full_disk_loses_nothing_that_was_acknowledged() {
     assert!(matches!(&full, StoreError::Lost(why) if why.contains("full")), "{full}");
     assert!(kept.len() > 10);
     // Who fits in is not turned away with those who do not.
-    let small = store.keep(vec![Record { shelf: Shelf::Var, name: "a".into(), value: 1.into(), at: at(1) }]);
+    let small =
+        store.put(vec![Record { shelf: Collection::Var, name: "a".into(), value: 1.into(), at: at(1) }]);
     let (small, big_one, other) =
         tokio::join!(small, store.commit(vec![step(big(900))]), store.commit(vec![step(big(901))]));
     assert!(small.is_ok() && big_one.is_err() && other.is_err());
     assert_eq!(get(&store, 900).await, None);
     let ids = |tasks: Vec<Task>| tasks.iter().map(|task| task.id.0).collect::<Vec<_>>();
-    let all = beltline::engine::edges::TaskQuery { limit: NO_LIMIT, ..Default::default() };
+    let all = beltline::engine::ports::TaskQuery { limit: NO_LIMIT, ..Default::default() };
     let expected: Vec<i64> = kept.iter().map(|(id, _)| *id).collect();
     assert_eq!(ids(store.tasks(&all).await.unwrap()), expected);
     // It heals by itself as soon as there is room, whoever makes it.
@@ -233,7 +234,10 @@ async fn what_was_asked_for_is_finished_before_it_closes() {
     assert!(!folder.path().join("beltline.db-wal").exists(), "the log is moved to the file");
     let store = open(folder.path());
     assert_eq!(claim(&store, 0).await.len(), 20);
-    assert_eq!(post(&store, order(To::Task(TaskId(21))), 0).await, Err(Refused::NoTask("21".into())));
+    assert_eq!(
+        post(&store, order(SignalTarget::Task(TaskId(21))), 0).await,
+        Err(Refused::NoTask("21".into()))
+    );
 }
 
 #[tokio::test]

@@ -3,8 +3,9 @@
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use beltline::engine::edges::{
-    Claim, Count, Entry, Receipt, Record, Refused, Shelf, Store, StoreError, Stretch, TaskQuery, Write,
+use beltline::engine::ports::{
+    Claim, Collection, Count, HistoryEntry, Receipt, Record, Refused, Store, StoreError, Stretch, TaskQuery,
+    Write,
 };
 use beltline::model::names::{Address, ProcessId, TaskId};
 use beltline::model::task::Task;
@@ -104,8 +105,8 @@ impl Store for Fickle {
     async fn pull_due(&self, by: Span, after: TaskId, limit: usize) -> Result<Option<TaskId>, StoreError> {
         self.inner.pull_due(by, after, limit).await
     }
-    async fn rouse(&self, process: &ProcessId, now: Timestamp) -> Result<u64, StoreError> {
-        self.inner.rouse(process, now).await
+    async fn wake_parked(&self, process: &ProcessId, now: Timestamp) -> Result<u64, StoreError> {
+        self.inner.wake_parked(process, now).await
     }
     async fn task(&self, id: TaskId) -> Result<Option<Task>, StoreError> {
         self.inner.task(id).await
@@ -122,10 +123,10 @@ impl Store for Fickle {
     async fn named(&self, among: &[ProcessId], prefix: &str, limit: usize) -> Result<Vec<Task>, StoreError> {
         self.inner.named(among, prefix, limit).await
     }
-    async fn trail(&self, id: TaskId, after: u64, limit: usize) -> Result<Vec<Entry>, StoreError> {
-        self.inner.trail(id, after, limit).await
+    async fn history(&self, id: TaskId, after: u64, limit: usize) -> Result<Vec<HistoryEntry>, StoreError> {
+        self.inner.history(id, after, limit).await
     }
-    async fn events(&self, after: u64, limit: usize) -> Result<Vec<Entry>, StoreError> {
+    async fn events(&self, after: u64, limit: usize) -> Result<Vec<HistoryEntry>, StoreError> {
         self.inner.events(after, limit).await
     }
     async fn last_event(&self) -> Result<u64, StoreError> {
@@ -140,22 +141,22 @@ impl Store for Fickle {
     async fn alarms(&self, after: Option<TaskId>, limit: usize) -> Result<Vec<Task>, StoreError> {
         self.inner.alarms(after, limit).await
     }
-    async fn keep(&self, records: Vec<Record>) -> Result<(), StoreError> {
-        self.inner.keep(records).await
+    async fn put(&self, records: Vec<Record>) -> Result<(), StoreError> {
+        self.inner.put(records).await
     }
-    async fn forget(&self, on: Shelf, name: &str) -> Result<bool, StoreError> {
-        self.inner.forget(on, name).await
+    async fn delete(&self, on: Collection, name: &str) -> Result<bool, StoreError> {
+        self.inner.delete(on, name).await
     }
-    async fn shelf(&self, on: Shelf) -> Result<Vec<Record>, StoreError> {
-        self.inner.shelf(on).await
+    async fn collection(&self, on: Collection) -> Result<Vec<Record>, StoreError> {
+        self.inner.collection(on).await
     }
-    async fn record(&self, on: Shelf, name: &str) -> Result<Option<Record>, StoreError> {
+    async fn record(&self, on: Collection, name: &str) -> Result<Option<Record>, StoreError> {
         self.inner.record(on, name).await
     }
-    async fn stretch(&self, stretch: &Stretch) -> Result<Vec<Record>, StoreError> {
-        self.inner.stretch(stretch).await
+    async fn scan(&self, stretch: &Stretch) -> Result<Vec<Record>, StoreError> {
+        self.inner.scan(stretch).await
     }
-    async fn forget_before(&self, on: Shelf, name: &str) -> Result<u64, StoreError> {
-        self.inner.forget_before(on, name).await
+    async fn delete_before(&self, on: Collection, name: &str) -> Result<u64, StoreError> {
+        self.inner.delete_before(on, name).await
     }
 }

@@ -8,24 +8,24 @@ use std::sync::Arc;
 use beltline::api::app::App;
 use beltline::api::serve::serve;
 use beltline::dashboard::router::pages;
-use beltline::desk::desk::{Desk, DeskConfig, facts};
 use beltline::engine::apart::Apart;
-use beltline::engine::births::Births;
-use beltline::engine::board::Board;
-use beltline::engine::edges::{Clock, Store};
+use beltline::engine::batch::BatchProcessor;
+use beltline::engine::ids::IdGenerator;
 use beltline::engine::in_flight::InFlight;
+use beltline::engine::ports::{Clock, Store};
 use beltline::engine::registry::Registry;
+use beltline::engine::resources::{ChannelConfig, ResourceCache};
 use beltline::engine::runner::Runner;
-use beltline::engine::shelf::{Channel, Keyring};
-use beltline::engine::turns::Turns;
+use beltline::engine::runtime_state::RuntimeState;
 use beltline::engine::witness::Unwitnessed;
-use beltline::gate::client::Front;
-use beltline::gate::connections::ConnectionLimits;
+use beltline::middleware::client::Front;
+use beltline::middleware::connections::ConnectionLimits;
 use beltline::model::time::Span;
+use beltline::outbound::batcher::Digest;
+use beltline::outbound::clock::SystemClock;
+use beltline::outbound::outbound::{OutboundClient, OutboundConfig};
+use beltline::service::service::{Service, ServiceConfig, facts};
 use beltline::store::memory::Memory;
-use beltline::world::clock::SystemClock;
-use beltline::world::storm::Digest;
-use beltline::world::world::{RealWorld, WorldConfig};
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use reqwest::Client;
 use serde_json::{Value, json};
@@ -48,7 +48,7 @@ pub(crate) struct Plan {
     /// Where clones are written.
     pub(crate) processes: Option<PathBuf>,
     /// The channels of the configuration file.
-    pub(crate) channels: BTreeMap<String, Channel>,
+    pub(crate) channels: BTreeMap<String, ChannelConfig>,
     /// The proxies in front that are believed.
     pub(crate) proxies: Vec<ipnet::IpNet>,
     /// How long alarms of one kind are gathered.
@@ -80,12 +80,12 @@ impl Default for Plan {
 
 /// A running house. Dropping it stops it.
 pub(crate) struct House {
-    pub(crate) desk: Arc<Desk>,
+    pub(crate) service: Arc<Service>,
     pub(crate) store: Arc<dyn Store>,
     pub(crate) address: SocketAddr,
     pub(crate) client: Client,
     stop: CancellationToken,
-    world: Arc<RealWorld>,
+    world: Arc<OutboundClient>,
     running: Vec<JoinHandle<()>>,
 }
 
@@ -101,28 +101,28 @@ impl House {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
         let public_url = format!("http://{address}");
-        let keyring = Arc::new(Keyring::default());
-        let allow = WorldConfig {
+        let keyring = Arc::new(ResourceCache::default());
+        let allow = OutboundConfig {
             allow_addresses: vec!["127.0.0.0/8".parse().unwrap()],
             digest: plan.digest,
-            ..WorldConfig::default()
+            ..OutboundConfig::default()
         };
-        let world = Arc::new(RealWorld::new(allow, Arc::clone(&keyring)).unwrap());
-        let turns = Arc::new(Turns {
+        let world = Arc::new(OutboundClient::new(allow, Arc::clone(&keyring)).unwrap());
+        let turns = Arc::new(BatchProcessor {
             store: Arc::clone(&plan.store),
-            world: Arc::<RealWorld>::clone(&world),
+            world: Arc::<OutboundClient>::clone(&world),
             clock: plan.clock,
             registry: Arc::new(Registry::default()),
-            board: Board::default(),
+            state: RuntimeState::default(),
             facts: facts(Arc::clone(&keyring), &public_url),
-            births: Births::new(),
+            ids: IdGenerator::new(),
             in_flight: InFlight::default(),
             apart: if plan.lanes { Apart::new(|| ()) } else { Apart::default() },
             witness: Arc::new(Unwitnessed),
         });
         let (runner, handle) = Runner::new(turns);
         let runner = runner.at_once(plan.effects_max).grace(plan.grace.unwrap_or(Span::secs(8)));
-        let config = DeskConfig {
+        let config = ServiceConfig {
             processes: plan.processes,
             channels: plan.channels,
             local_token: Some(OPERATOR.to_owned()),
@@ -131,29 +131,29 @@ impl House {
             files_max: None,
             connections_max: ConnectionLimits::default().all,
         };
-        let desk = Arc::new(Desk::new(handle, keyring, config));
-        desk.load_all().await.unwrap();
+        let service = Arc::new(Service::new(handle, keyring, config));
+        service.load_all().await.unwrap();
         let stop = CancellationToken::new();
-        let pages = pages(Arc::clone(&desk), stop.clone());
-        let app = App::new(Arc::clone(&desk), stop.clone()).on_loopback().with_pages(pages);
+        let pages = pages(Arc::clone(&service), stop.clone());
+        let app = App::new(Arc::clone(&service), stop.clone()).on_loopback().with_pages(pages);
         let app = app.behind(Front { trust: plan.proxies, guarded: false });
         let running = vec![
             tokio::spawn(runner.run(stop.clone())),
-            tokio::spawn(Arc::clone(&desk).watch_channels(stop.clone())),
-            tokio::spawn(Arc::clone(&desk).run_watchdog(stop.clone())),
+            tokio::spawn(Arc::clone(&service).watch_channels(stop.clone())),
+            tokio::spawn(Arc::clone(&service).run_watchdog(stop.clone())),
             tokio::spawn(serve(listener, app, stop.clone())),
-            tokio::spawn(Arc::clone(&desk).run_schedules(stop.clone())),
+            tokio::spawn(Arc::clone(&service).run_schedules(stop.clone())),
         ];
         // An idle connection is given up before the server closes it: never is a request sent into that.
         let idle = std::time::Duration::from_secs(5);
         let client = Client::builder().no_proxy().pool_idle_timeout(idle).build().unwrap();
-        House { desk, store: plan.store, address, client, stop, world, running }
+        House { service, store: plan.store, address, client, stop, world, running }
     }
 
     /// Stops as `serve` does, and gives back what is kept.
     pub(crate) async fn close(mut self) -> Arc<dyn Store> {
         self.world.hurry();
-        self.desk.stopping();
+        self.service.stopping();
         self.stop.cancel();
         for running in std::mem::take(&mut self.running) {
             running.await.unwrap();
@@ -237,7 +237,7 @@ impl House {
 
     /// The task when `good` is true of it: looked at again after every commit.
     pub(crate) async fn until(&self, path: &str, good: impl Fn(&Value) -> bool) -> Value {
-        let mut commits = self.desk.commits();
+        let mut commits = self.service.commits();
         let wait = async {
             loop {
                 commits.mark_unchanged();

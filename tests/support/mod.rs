@@ -1,4 +1,4 @@
-//! A whole house on loopback: a store, the runner, the desk and the REST API, as `serve` puts them together.
+//! A whole house on loopback: a store, the runner, the service and the REST API, as `serve` puts them together.
 
 pub(crate) mod document;
 pub(crate) mod call;
@@ -9,3 +9,4 @@ pub(crate) mod shifted;
 pub(crate) mod issuer;
 pub(crate) mod refusing;
 pub(crate) mod log;
+pub(crate) mod manual;

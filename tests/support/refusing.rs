@@ -5,9 +5,9 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 
 use async_trait::async_trait;
-use beltline::engine::edges::{
-    AlarmCounts, Claim, Count, Entry, Receipt, Record, Refused, Shelf, Store, StoreError, Stretch, TaskQuery,
-    Write,
+use beltline::engine::ports::{
+    AlarmCounts, Claim, Collection, Count, HistoryEntry, Receipt, Record, Refused, Store, StoreError,
+    Stretch, TaskQuery, Write,
 };
 use beltline::model::names::{Address, ProcessId, TaskId};
 use beltline::model::task::Task;
@@ -97,8 +97,8 @@ impl Store for Refusing {
         self.store.next_due().await
     }
 
-    async fn rouse(&self, process: &ProcessId, now: Timestamp) -> Result<u64, StoreError> {
-        self.write(self.store.rouse(process, now)).await
+    async fn wake_parked(&self, process: &ProcessId, now: Timestamp) -> Result<u64, StoreError> {
+        self.write(self.store.wake_parked(process, now)).await
     }
 
     async fn task(&self, id: TaskId) -> Result<Option<Task>, StoreError> {
@@ -120,11 +120,11 @@ impl Store for Refusing {
         self.store.named(among, prefix, limit).await
     }
 
-    async fn trail(&self, id: TaskId, after: u64, limit: usize) -> Result<Vec<Entry>, StoreError> {
-        self.store.trail(id, after, limit).await
+    async fn history(&self, id: TaskId, after: u64, limit: usize) -> Result<Vec<HistoryEntry>, StoreError> {
+        self.store.history(id, after, limit).await
     }
 
-    async fn events(&self, after: u64, limit: usize) -> Result<Vec<Entry>, StoreError> {
+    async fn events(&self, after: u64, limit: usize) -> Result<Vec<HistoryEntry>, StoreError> {
         self.store.events(after, limit).await
     }
 
@@ -148,27 +148,27 @@ impl Store for Refusing {
         self.write(self.store.probe()).await
     }
 
-    async fn keep(&self, records: Vec<Record>) -> Result<(), StoreError> {
-        self.write(self.store.keep(records)).await
+    async fn put(&self, records: Vec<Record>) -> Result<(), StoreError> {
+        self.write(self.store.put(records)).await
     }
 
-    async fn forget(&self, on: Shelf, name: &str) -> Result<bool, StoreError> {
-        self.write(self.store.forget(on, name)).await
+    async fn delete(&self, on: Collection, name: &str) -> Result<bool, StoreError> {
+        self.write(self.store.delete(on, name)).await
     }
 
-    async fn shelf(&self, on: Shelf) -> Result<Vec<Record>, StoreError> {
-        self.store.shelf(on).await
+    async fn collection(&self, on: Collection) -> Result<Vec<Record>, StoreError> {
+        self.store.collection(on).await
     }
 
-    async fn record(&self, on: Shelf, name: &str) -> Result<Option<Record>, StoreError> {
+    async fn record(&self, on: Collection, name: &str) -> Result<Option<Record>, StoreError> {
         self.store.record(on, name).await
     }
 
-    async fn stretch(&self, stretch: &Stretch) -> Result<Vec<Record>, StoreError> {
-        self.store.stretch(stretch).await
+    async fn scan(&self, stretch: &Stretch) -> Result<Vec<Record>, StoreError> {
+        self.store.scan(stretch).await
     }
 
-    async fn forget_before(&self, on: Shelf, name: &str) -> Result<u64, StoreError> {
-        self.write(self.store.forget_before(on, name)).await
+    async fn delete_before(&self, on: Collection, name: &str) -> Result<u64, StoreError> {
+        self.write(self.store.delete_before(on, name)).await
     }
 }

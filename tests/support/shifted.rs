@@ -3,9 +3,9 @@
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use async_trait::async_trait;
-use beltline::engine::edges::Clock;
+use beltline::engine::ports::Clock;
 use beltline::model::time::{Span, Ticks, Timestamp};
-use beltline::world::clock::SystemClock;
+use beltline::outbound::clock::SystemClock;
 use tokio::sync::Notify;
 
 /// A clock that can be moved on.

@@ -3,12 +3,12 @@
 use beltline::model::task::State;
 use beltline::model::time::Span;
 use beltline::sim::config::{DEMO_CLIENT_ID, DEMO_CLIENT_SECRET, SimConfig};
-use beltline::sim::events::{Event, happen};
+use beltline::sim::events::{SimEvent, happen};
 use beltline::sim::poster::post;
 use beltline::sim::script::Plan;
 use beltline::sim::server::Sim;
-use beltline::sim::settings::Settings;
-use beltline::sim::troubles::Trouble;
+use beltline::sim::settings::BitrixSettings;
+use beltline::sim::troubles::SimTrouble;
 use serde_json::{Value, json};
 use url::form_urlencoded;
 
@@ -26,7 +26,7 @@ struct Office {
 impl Office {
     /// A task that waits for the installation.
     fn new(more: &Value) -> Office {
-        let portal = Portal::new(Settings::default(), 1);
+        let portal = Portal::new(BitrixSettings::default(), 1);
         let mut universe = Universe::new(Box::new(portal.clone()), &[&template("bitrix-install")]);
         let mut given = Portal::params();
         given["renew_every"] = json!("25m");
@@ -38,7 +38,7 @@ impl Office {
     }
 
     /// What the hook makes of an event.
-    fn event(&mut self, event: Event) -> Value {
+    fn event(&mut self, event: SimEvent) -> Value {
         let now = self.universe.now().0;
         let form = happen(&mut self.portal.bitrix(), event, DEMO_CLIENT_ID, now).unwrap();
         let field = |name: &str| {
@@ -79,7 +79,7 @@ fn an_installation_brings_the_token_and_it_is_renewed_for_ever() {
     assert_eq!(office.node(), "install");
     let handler = office.universe.param(TASK, "handler");
     assert_eq!(handler, "https://beltline.test/hooks/bitrix-install/events");
-    let event = office.event(Event::Install);
+    let event = office.event(SimEvent::Install);
     office.send(event.clone());
     office.is_well();
     assert_eq!(office.universe.param(TASK, "application_token"), event["offered_application_token"]);
@@ -96,10 +96,10 @@ fn an_installation_brings_the_token_and_it_is_renewed_for_ever() {
 #[test]
 fn a_removal_ends_it_and_asks_nothing_any_more() {
     let mut office = Office::new(&json!({}));
-    let event = office.event(Event::Install);
+    let event = office.event(SimEvent::Install);
     office.send(event);
     let asked = office.portal.log().len();
-    let event = office.event(Event::Uninstall);
+    let event = office.event(SimEvent::Uninstall);
     office.send(event);
     let task = office.universe.task(TASK);
     assert_eq!((task.state, task.at.as_str(), task.result), (State::Done, "gone", Some(json!("removed"))));
@@ -127,7 +127,7 @@ fn a_forged_installation_is_not_believed_and_the_true_one_is() {
     let removal = json!({"event": "ONAPPUNINSTALL", "offered_application_token": ""});
     office.send(removal);
     assert_eq!(office.node(), "install", "before the installation there is nothing to remove");
-    let event = office.event(Event::Install);
+    let event = office.event(SimEvent::Install);
     office.send(event);
     office.universe.run(Span::mins(2));
     office.is_well();
@@ -137,7 +137,7 @@ fn a_forged_installation_is_not_believed_and_the_true_one_is() {
 #[test]
 fn the_token_of_another_portal_is_refused() {
     let mut office = Office::new(&json!({"portal": "other"}));
-    let event = office.event(Event::Install);
+    let event = office.event(SimEvent::Install);
     office.send(event);
     assert_eq!(office.node(), "install");
     assert!(office.told()[0].contains("other_portal"), "{:?}", office.told());
@@ -147,15 +147,15 @@ fn the_token_of_another_portal_is_refused() {
 #[test]
 fn a_dead_pair_waits_for_another_installation() {
     let mut office = Office::new(&json!({}));
-    let event = office.event(Event::Install);
+    let event = office.event(SimEvent::Install);
     office.send(event);
-    office.portal.bitrix().troubles.token.set(vec![Plan::times(Trouble::Lost, 1)]);
+    office.portal.bitrix().troubles.token.set(vec![Plan::times(SimTrouble::Lost, 1)]);
     office.universe.run(Span::mins(30));
     assert_eq!(office.node(), "escalate");
     let told = office.told().pop().unwrap();
     assert!(told.contains("may be lost") && told.contains("/hooks/bitrix-install/events"), "{told}");
     assert_eq!(office.universe.param(TASK, "application_token"), "", "the next one may bring another");
-    let event = office.event(Event::Install);
+    let event = office.event(SimEvent::Install);
     office.send(event);
     office.universe.run(Span::mins(2));
     office.is_well();
@@ -164,8 +164,8 @@ fn a_dead_pair_waits_for_another_installation() {
 #[test]
 fn a_token_server_in_trouble_costs_no_installation() {
     let mut office = Office::new(&json!({}));
-    office.portal.bitrix().troubles.token.set(vec![Plan::times(Trouble::Http503, 3)]);
-    let event = office.event(Event::Install);
+    office.portal.bitrix().troubles.token.set(vec![Plan::times(SimTrouble::Http503, 3)]);
+    let event = office.event(SimEvent::Install);
     office.send(event);
     assert_eq!(office.node(), "rest");
     office.universe.run(Span::mins(15));
@@ -209,7 +209,7 @@ impl Real {
         until(node, || (self.task()["node"] == node).then_some(()));
     }
 
-    async fn happens(&self, event: Event) -> u16 {
+    async fn happens(&self, event: SimEvent) -> u16 {
         let form = happen(&mut self.sim.bitrix(), event, DEMO_CLIENT_ID, self.sim.now()).unwrap();
         post(&self.hook, form).await.unwrap()
     }
@@ -218,7 +218,7 @@ impl Real {
 #[tokio::test(flavor = "multi_thread")]
 async fn the_portals_events_come_in_and_forged_ones_do_not() {
     let real = Real::open().await;
-    assert_eq!(real.happens(Event::Install).await, 202);
+    assert_eq!(real.happens(SimEvent::Install).await, 202);
     real.comes_to("nap");
     let access = real.place.ok(&["get", "bitrix", "token", "access_token"]);
     assert!(real.sim.bitrix().is_valid(access.trim(), real.sim.now()));
@@ -235,10 +235,10 @@ async fn the_portals_events_come_in_and_forged_ones_do_not() {
     assert_eq!(real.task(), before, "nothing changed");
     assert!(real.served.log().contains("a request to a hook was refused"), "{}", real.served.log());
     assert_eq!(post(&real.hook, "event=ONCRMLEADADD".to_owned()).await.unwrap(), 200, "what does not count");
-    assert_eq!(real.happens(Event::Uninstall).await, 202);
+    assert_eq!(real.happens(SimEvent::Uninstall).await, 202);
     real.comes_to("gone");
     assert_eq!(real.task()["state"], "done");
-    assert_eq!(real.happens(Event::Uninstall).await, 404, "there is nothing to remove any more");
+    assert_eq!(real.happens(SimEvent::Uninstall).await, 404, "there is nothing to remove any more");
     assert!(!real.served.log().contains(DEMO_CLIENT_SECRET));
     real.sim.stop().await;
 }

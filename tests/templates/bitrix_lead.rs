@@ -3,8 +3,8 @@
 use beltline::model::task::State;
 use beltline::model::time::Span;
 use beltline::sim::script::Plan;
-use beltline::sim::settings::Settings;
-use beltline::sim::troubles::Trouble;
+use beltline::sim::settings::BitrixSettings;
+use beltline::sim::troubles::SimTrouble;
 use serde_json::{Value, json};
 
 use crate::simulation::portal::Portal;
@@ -28,7 +28,7 @@ struct Office {
 
 impl Office {
     fn new() -> Office {
-        let portal = Portal::new(Settings::default(), 1);
+        let portal = Portal::new(BitrixSettings::default(), 1);
         let keeper = template("bitrix-oauth").replacen("process: bitrix-oauth", "process: bitrix", 1);
         let processes = [keeper.as_str(), &template("bitrix-lead"), CALLER];
         let mut universe = Universe::new(Box::new(portal.clone()), &processes);
@@ -71,15 +71,15 @@ fn a_dead_token_wakes_the_keeper_and_the_lead_is_made_once() {
 #[test]
 fn what_a_new_token_does_not_mend_is_told_clearly() {
     let mut office = Office::new();
-    office.portal.bitrix().troubles.rest.set(vec![Plan::always(Trouble::ExpiredToken)]);
+    office.portal.bitrix().troubles.rest.set(vec![Plan::always(SimTrouble::ExpiredToken)]);
     let (state, result) = office.lead();
     assert_eq!(
         (state, result),
         (State::Failed, json!("lead_failed: expired_token: The access token provided has expired."))
     );
     let mut office = Office::new();
-    office.portal.bitrix().troubles.rest.set(vec![Plan::always(Trouble::InvalidToken)]);
-    office.portal.bitrix().troubles.token.set(vec![Plan::always(Trouble::Http503)]);
+    office.portal.bitrix().troubles.rest.set(vec![Plan::always(SimTrouble::InvalidToken)]);
+    office.portal.bitrix().troubles.token.set(vec![Plan::always(SimTrouble::Http503)]);
     let (_, result) = office.lead();
     assert!(result.as_str().unwrap().contains("did not renew it in two minutes"), "{result}");
 }
@@ -87,18 +87,18 @@ fn what_a_new_token_does_not_mend_is_told_clearly() {
 #[test]
 fn a_lost_answer_makes_no_second_lead() {
     let mut office = Office::new();
-    office.portal.bitrix().troubles.rest.set(vec![Plan::times(Trouble::Lost, 1)]);
+    office.portal.bitrix().troubles.rest.set(vec![Plan::times(SimTrouble::Lost, 1)]);
     let (state, result) = office.lead();
     assert_eq!(state, State::Failed);
     assert!(result.as_str().unwrap().contains("outcome_unknown"), "{result}");
     assert_eq!(office.portal.bitrix().leads().len(), 1);
-    office.portal.bitrix().troubles.rest.set(vec![Plan::times(Trouble::QueryLimitExceeded, 2)]);
+    office.portal.bitrix().troubles.rest.set(vec![Plan::times(SimTrouble::QueryLimitExceeded, 2)]);
     assert_eq!(office.lead().0, State::Done, "what was refused before it ran is asked again");
 }
 
 #[test]
 fn without_a_keeper_it_fails_and_says_so() {
-    let portal = Portal::new(Settings::default(), 1);
+    let portal = Portal::new(BitrixSettings::default(), 1);
     let mut universe =
         Universe::new(Box::new(portal), &[&template("bitrix-lead"), &template("bitrix-oauth")]);
     universe.submit("bitrix-lead/a", json!({"title": "x"}));

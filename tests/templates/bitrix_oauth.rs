@@ -1,12 +1,12 @@
 //! `bitrix-oauth`: what people and other processes do with it.
 
 use beltline::model::fault::Fault;
-use beltline::model::task::Order;
+use beltline::model::task::Command;
 use beltline::model::time::Span;
 use beltline::sim::config::DEMO_CLIENT_SECRET;
 use beltline::sim::script::Plan;
-use beltline::sim::settings::Settings;
-use beltline::sim::troubles::Trouble;
+use beltline::sim::settings::BitrixSettings;
+use beltline::sim::troubles::SimTrouble;
 use serde_json::json;
 
 use crate::simulation::portal::{MEMBER, PORTAL};
@@ -14,7 +14,7 @@ use crate::templates::keeper::{Keeper, TASK};
 
 #[test]
 fn one_tap_on_the_link_and_it_renews_for_ever() {
-    let mut keeper = Keeper::new(Settings::default());
+    let mut keeper = Keeper::new(BitrixSettings::default());
     assert_eq!((keeper.node().as_str(), keeper.asked()), ("authorize", 0));
     keeper.open_link();
     keeper.universe.run(Span::secs(1));
@@ -36,12 +36,12 @@ fn one_tap_on_the_link_and_it_renews_for_ever() {
 
 #[test]
 fn the_body_varies_and_the_pair_is_kept() {
-    let mut keeper = Keeper::with_token(Settings {
+    let mut keeper = Keeper::with_token(BitrixSettings {
         expires_missing: true,
         scope_app: true,
         numbers_as_strings: true,
         slashes_escaped: true,
-        ..Settings::default()
+        ..BitrixSettings::default()
     });
     keeper.universe.run(Span::hours(3));
     keeper.is_well();
@@ -57,7 +57,7 @@ fn a_code_comes_with_the_task_as_it_is_or_in_the_pasted_url() {
         "https://b.test/oauth/callback?code=CODE&state=&domain=x.ru",
         "https://b.test/?a=1&code=CODE",
     ] {
-        let mut keeper = Keeper::new(Settings::default());
+        let mut keeper = Keeper::new(BitrixSettings::default());
         let code = keeper.portal.code(keeper.universe.now());
         keeper.universe.modify(TASK, json!({"code": paste.replace("CODE", &code)}));
         keeper.universe.run(Span::secs(1));
@@ -68,7 +68,7 @@ fn a_code_comes_with_the_task_as_it_is_or_in_the_pasted_url() {
 #[test]
 fn a_portal_may_be_a_name_a_host_or_a_url() {
     let link = |portal: &str| {
-        let keeper = Keeper::given(Settings::default(), &json!({"portal": portal}));
+        let keeper = Keeper::given(BitrixSettings::default(), &json!({"portal": portal}));
         let link = keeper.universe.task(TASK).link.unwrap();
         let base = link.split("/oauth/authorize/?client_id=").next().unwrap().to_owned();
         (base, keeper.param("token_url").as_str().unwrap().to_owned())
@@ -91,7 +91,8 @@ fn a_portal_may_be_a_name_a_host_or_a_url() {
 
 #[test]
 fn a_token_server_that_is_not_on_the_list_never_sees_the_secret() {
-    let mut keeper = Keeper::given(Settings::default(), &json!({"oauth_host": "evil.example", "code": "x"}));
+    let mut keeper =
+        Keeper::given(BitrixSettings::default(), &json!({"oauth_host": "evil.example", "code": "x"}));
     keeper.universe.run(Span::mins(1));
     assert_eq!((keeper.node().as_str(), keeper.asked()), ("escalate", 0));
     assert!(keeper.last_told().contains("host_not_allowed"), "{}", keeper.last_told());
@@ -104,7 +105,7 @@ fn a_token_server_that_is_not_on_the_list_never_sees_the_secret() {
 
 #[test]
 fn an_old_code_is_told_and_the_new_link_works() {
-    let mut keeper = Keeper::new(Settings::default());
+    let mut keeper = Keeper::new(BitrixSettings::default());
     for _ in 0..2 {
         keeper.universe.modify(TASK, json!({"code": "spent"}));
         keeper.universe.run(Span::mins(1));
@@ -120,14 +121,14 @@ fn an_old_code_is_told_and_the_new_link_works() {
 
 #[test]
 fn a_server_in_trouble_is_given_the_code_again_while_it_is_fresh() {
-    let mut keeper = Keeper::new(Settings::default());
-    keeper.trouble(vec![Plan::times(Trouble::Http503, 2)]);
+    let mut keeper = Keeper::new(BitrixSettings::default());
+    keeper.trouble(vec![Plan::times(SimTrouble::Http503, 2)]);
     keeper.open_link();
     keeper.universe.run(Span::secs(20));
     keeper.is_well();
     assert_eq!(keeper.asked(), 3);
-    let mut keeper = Keeper::new(Settings::default());
-    keeper.trouble(vec![Plan::always(Trouble::OverloadLimit)]);
+    let mut keeper = Keeper::new(BitrixSettings::default());
+    keeper.trouble(vec![Plan::always(SimTrouble::OverloadLimit)]);
     keeper.open_link();
     keeper.universe.run(Span::mins(5));
     assert_eq!((keeper.node().as_str(), keeper.asked()), ("escalate", 1), "blocked is blocked");
@@ -135,7 +136,7 @@ fn a_server_in_trouble_is_given_the_code_again_while_it_is_fresh() {
 
 #[test]
 fn a_new_secret_heals_what_an_old_one_broke() {
-    let mut keeper = Keeper::with_token(Settings::default());
+    let mut keeper = Keeper::with_token(BitrixSettings::default());
     keeper.universe.modify(TASK, json!({"client_secret": "a slip of the hand"}));
     keeper.universe.run(Span::mins(2));
     assert_eq!((keeper.node().as_str(), keeper.param("state")), ("escalate", json!("config")));
@@ -150,8 +151,8 @@ fn a_new_secret_heals_what_an_old_one_broke() {
 
 #[test]
 fn a_person_is_reminded_every_six_hours_with_a_link_that_works() {
-    let mut keeper = Keeper::with_token(Settings::default());
-    keeper.trouble(vec![Plan::always(Trouble::NotInstalled)]);
+    let mut keeper = Keeper::with_token(BitrixSettings::default());
+    keeper.trouble(vec![Plan::always(SimTrouble::NotInstalled)]);
     keeper.renewal();
     keeper.universe.run(Span::days(9));
     assert!((34..=38).contains(&keeper.told().len()), "{}", keeper.told().len());
@@ -163,7 +164,7 @@ fn a_person_is_reminded_every_six_hours_with_a_link_that_works() {
 
 #[test]
 fn letters_wake_it_at_once_but_never_more_often_than_every_minute() {
-    let mut keeper = Keeper::with_token(Settings::default());
+    let mut keeper = Keeper::with_token(BitrixSettings::default());
     keeper.universe.run(Span::mins(5));
     let before = keeper.asked();
     keeper.universe.modify(TASK, json!({}));
@@ -180,8 +181,8 @@ fn letters_wake_it_at_once_but_never_more_often_than_every_minute() {
 
 #[test]
 fn a_letter_that_comes_during_the_request_is_not_lost() {
-    let mut keeper = Keeper::with_token(Settings::default());
-    keeper.trouble(vec![Plan::times(Trouble::Slow, 1).ms(5_000)]);
+    let mut keeper = Keeper::with_token(BitrixSettings::default());
+    keeper.trouble(vec![Plan::times(SimTrouble::Slow, 1).ms(5_000)]);
     keeper.universe.run(Span::mins(25));
     let before = keeper.asked();
     keeper.universe.run(Span::secs(2));
@@ -195,7 +196,7 @@ fn a_letter_that_comes_during_the_request_is_not_lost() {
 
 #[test]
 fn a_new_code_while_all_is_well_is_exchanged_and_a_bad_one_does_no_harm() {
-    let mut keeper = Keeper::with_token(Settings::default());
+    let mut keeper = Keeper::with_token(BitrixSettings::default());
     keeper.universe.run(Span::mins(5));
     let old = keeper.param("access_token");
     let code = keeper.portal.code(keeper.universe.now());
@@ -213,8 +214,8 @@ fn a_new_code_while_all_is_well_is_exchanged_and_a_bad_one_does_no_harm() {
 
 #[test]
 fn it_works_with_nobody_to_tell() {
-    for trouble in [Trouble::InvalidClient, Trouble::PaymentRequired, Trouble::Http503] {
-        let mut keeper = Keeper::with_token(Settings::default());
+    for trouble in [SimTrouble::InvalidClient, SimTrouble::PaymentRequired, SimTrouble::Http503] {
+        let mut keeper = Keeper::with_token(BitrixSettings::default());
         let deaf = Fault::lasting("no_channel", "there is no channel `author`");
         keeper.universe.edges.author().deaf = Some(deaf);
         keeper.trouble(vec![Plan::always(trouble)]);
@@ -223,8 +224,8 @@ fn it_works_with_nobody_to_tell() {
         assert_eq!((alarm.told, alarm.by.len()), (None, 0));
         assert!(alarm.trouble.unwrap().contains("no channel"));
         keeper.trouble(Vec::new());
-        if trouble == Trouble::InvalidClient {
-            keeper.universe.order(TASK, Order::Wake);
+        if trouble == SimTrouble::InvalidClient {
+            keeper.universe.order(TASK, Command::Wake);
         }
         keeper.universe.run(Span::hours(6));
         keeper.is_well();
@@ -233,9 +234,9 @@ fn it_works_with_nobody_to_tell() {
 
 #[test]
 fn a_channel_that_comes_back_delivers_what_it_owes() {
-    let mut keeper = Keeper::with_token(Settings::default());
+    let mut keeper = Keeper::with_token(BitrixSettings::default());
     keeper.universe.edges.author().deaf = Some(Fault::passing("not_delivered", "no channel delivered"));
-    keeper.trouble(vec![Plan::always(Trouble::InvalidClient)]);
+    keeper.trouble(vec![Plan::always(SimTrouble::InvalidClient)]);
     keeper.universe.run(Span::hours(1));
     assert!(keeper.told().is_empty());
     keeper.universe.edges.author().deaf = None;
@@ -245,7 +246,7 @@ fn a_channel_that_comes_back_delivers_what_it_owes() {
 
 #[test]
 fn a_rhythm_that_cannot_be_read_costs_nothing() {
-    let mut keeper = Keeper::with_token(Settings::default());
+    let mut keeper = Keeper::with_token(BitrixSettings::default());
     for rhythm in [json!("soon"), json!(null), json!(7), json!({"a": 1}), json!("0s"), json!("9999d")] {
         keeper.universe.modify(TASK, json!({"renew_every": rhythm}));
         keeper.universe.run(Span::hours(2));
@@ -264,7 +265,7 @@ fn a_rhythm_that_cannot_be_read_costs_nothing() {
 fn params_of_any_shape_do_not_end_the_task() {
     for name in ["portal", "client_id", "client_secret", "code", "oauth_host", "scope"] {
         for value in [json!(null), json!(7), json!([1]), json!({"a": {"b": 1}}), json!(""), json!("{{x}}")] {
-            let mut keeper = Keeper::with_token(Settings::default());
+            let mut keeper = Keeper::with_token(BitrixSettings::default());
             keeper.universe.modify(TASK, json!({name: value}));
             keeper.universe.run(Span::hours(1));
             let task = keeper.universe.task(TASK);

@@ -7,8 +7,8 @@ use beltline::model::time::Span;
 use beltline::sim::config::SimConfig;
 use beltline::sim::script::Plan;
 use beltline::sim::server::Sim;
-use beltline::sim::settings::Settings;
-use beltline::sim::troubles::Trouble;
+use beltline::sim::settings::BitrixSettings;
+use beltline::sim::troubles::SimTrouble;
 use serde_json::json;
 
 use crate::cli::place::{Place, until};
@@ -18,7 +18,7 @@ use crate::simulation::universe::{Universe, template};
 const TASK: &str = "bitrix-offline/token";
 
 fn begin(token: &str) -> (Portal, Universe) {
-    let portal = Portal::new(Settings::default(), 1);
+    let portal = Portal::new(BitrixSettings::default(), 1);
     portal.bitrix().allow_static("demo.longlived").unwrap();
     let mut universe = Universe::new(Box::new(portal.clone()), &[&template("bitrix-offline")]);
     universe.submit(TASK, json!({"portal_url": format!("{PORTAL}/some/page"), "token": token}));
@@ -63,7 +63,7 @@ fn a_refused_token_is_told_and_a_new_one_goes_on() {
 #[test]
 fn a_portal_out_of_reach_is_asked_again_and_told_after_an_hour() {
     let (portal, mut universe) = begin("demo.longlived");
-    portal.bitrix().troubles.rest.set(vec![Plan::always(Trouble::Http502)]);
+    portal.bitrix().troubles.rest.set(vec![Plan::always(SimTrouble::Http502)]);
     universe.run(Span::mins(110));
     assert_eq!((universe.node(TASK).as_str(), universe.edges.author().told.len()), ("rest", 0));
     universe.run(Span::mins(20));

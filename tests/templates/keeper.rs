@@ -2,8 +2,8 @@
 
 use beltline::model::time::{Span, Timestamp};
 use beltline::sim::script::Plan;
-use beltline::sim::settings::Settings;
-use beltline::sim::troubles::Trouble;
+use beltline::sim::settings::BitrixSettings;
+use beltline::sim::troubles::SimTrouble;
 use serde_json::{Value, json};
 
 use crate::simulation::portal::Portal;
@@ -18,12 +18,12 @@ pub(super) struct Keeper {
 
 impl Keeper {
     /// A task without a code.
-    pub(super) fn new(settings: Settings) -> Keeper {
+    pub(super) fn new(settings: BitrixSettings) -> Keeper {
         Keeper::given(settings, &json!({}))
     }
 
     /// The same, with more params.
-    pub(super) fn given(settings: Settings, more: &Value) -> Keeper {
+    pub(super) fn given(settings: BitrixSettings, more: &Value) -> Keeper {
         let portal = Portal::new(settings, 1);
         let mut universe = Universe::new(Box::new(portal.clone()), &[&template("bitrix-oauth")]);
         let mut given = Portal::params();
@@ -34,7 +34,7 @@ impl Keeper {
     }
 
     /// One that has its first token, asked for a second ago.
-    pub(super) fn with_token(settings: Settings) -> Keeper {
+    pub(super) fn with_token(settings: BitrixSettings) -> Keeper {
         let mut keeper = Keeper::new(settings);
         keeper.open_link();
         keeper.universe.run(Span::secs(1));
@@ -63,7 +63,7 @@ impl Keeper {
     }
 
     /// From now on, every request to the token server fares so.
-    pub(super) fn trouble(&self, plans: Vec<Plan<Trouble>>) {
+    pub(super) fn trouble(&self, plans: Vec<Plan<SimTrouble>>) {
         self.portal.bitrix().troubles.token.set(plans);
     }
 

@@ -1,11 +1,11 @@
 //! `bitrix-oauth`: how long its tokens live, who else renews them, and keeping them lazily.
 
 use beltline::model::time::{Span, Timestamp};
-use beltline::process::life::Life;
+use beltline::process::expiry::Life;
 use beltline::sim::config::DEMO_CLIENT_ID;
 use beltline::sim::script::Plan;
-use beltline::sim::settings::{Rotation, Settings};
-use beltline::sim::troubles::Trouble;
+use beltline::sim::settings::{BitrixSettings, Rotation};
+use beltline::sim::troubles::SimTrouble;
 use serde_json::json;
 
 use crate::templates::keeper::{Keeper, TASK};
@@ -17,7 +17,7 @@ fn lives(keeper: &Keeper) -> Vec<Life> {
     keeper.universe.registry.get(&task.process).unwrap().process.lives(&task.params)
 }
 
-fn lazy(settings: Settings) -> Keeper {
+fn lazy(settings: BitrixSettings) -> Keeper {
     let mut keeper = Keeper::given(settings, &json!({"renew_every": LAZY}));
     keeper.open_link();
     keeper.universe.run(Span::secs(1));
@@ -33,7 +33,7 @@ fn renew_elsewhere(keeper: &Keeper) {
 
 #[test]
 fn both_tokens_say_when_they_die_and_when_a_person_must_know() {
-    let mut keeper = Keeper::new(Settings::default());
+    let mut keeper = Keeper::new(BitrixSettings::default());
     assert!(lives(&keeper).is_empty(), "there is none yet");
     keeper.open_link();
     keeper.universe.run(Span::secs(1));
@@ -49,9 +49,9 @@ fn both_tokens_say_when_they_die_and_when_a_person_must_know() {
 
 #[test]
 fn a_person_is_woken_at_the_last_safe_moment_and_not_before() {
-    let mut keeper = Keeper::with_token(Settings::default());
+    let mut keeper = Keeper::with_token(BitrixSettings::default());
     keeper.renewal();
-    keeper.trouble(vec![Plan::always(Trouble::Http503)]);
+    keeper.trouble(vec![Plan::always(SimTrouble::Http503)]);
     let warn_at = lives(&keeper)[0].warn_at;
     keeper.universe.run_until(warn_at - Span::mins(5));
     assert!(keeper.told().is_empty());
@@ -61,7 +61,7 @@ fn a_person_is_woken_at_the_last_safe_moment_and_not_before() {
 
 #[test]
 fn a_renewal_by_somebody_else_is_named() {
-    let mut keeper = Keeper::with_token(Settings::default());
+    let mut keeper = Keeper::with_token(BitrixSettings::default());
     keeper.renewal();
     renew_elsewhere(&keeper);
     assert!(!keeper.has_good_token(), "their renewal has killed our token");
@@ -80,8 +80,8 @@ fn a_renewal_by_somebody_else_is_named() {
 
 #[test]
 fn a_lost_answer_is_not_taken_for_somebody_else() {
-    let mut keeper = Keeper::with_token(Settings::default());
-    keeper.trouble(vec![Plan::times(Trouble::Lost, 1)]);
+    let mut keeper = Keeper::with_token(BitrixSettings::default());
+    keeper.trouble(vec![Plan::times(SimTrouble::Lost, 1)]);
     keeper.renewal();
     keeper.universe.run(Span::mins(2));
     assert_eq!((keeper.node().as_str(), keeper.param("state")), ("escalate", json!("lost")));
@@ -90,7 +90,7 @@ fn a_lost_answer_is_not_taken_for_somebody_else() {
 
 #[test]
 fn a_token_that_died_of_old_age_is_not_taken_for_somebody_else() {
-    let mut keeper = Keeper::with_token(Settings::default());
+    let mut keeper = Keeper::with_token(BitrixSettings::default());
     keeper.universe.pause("bitrix-oauth", true);
     keeper.universe.run(Span::days(29));
     keeper.universe.pause("bitrix-oauth", false);
@@ -101,7 +101,8 @@ fn a_token_that_died_of_old_age_is_not_taken_for_somebody_else() {
 
 #[test]
 fn where_a_refresh_token_lives_on_two_may_renew() {
-    let mut keeper = Keeper::with_token(Settings { rotation: Rotation::Lenient, ..Settings::default() });
+    let mut keeper =
+        Keeper::with_token(BitrixSettings { rotation: Rotation::Lenient, ..BitrixSettings::default() });
     for _ in 0..3 {
         renew_elsewhere(&keeper);
         keeper.renewal();
@@ -112,7 +113,7 @@ fn where_a_refresh_token_lives_on_two_may_renew() {
 
 #[test]
 fn who_is_lazy_renews_when_asked_and_never_lets_the_pair_die() {
-    let mut keeper = lazy(Settings::default());
+    let mut keeper = lazy(BitrixSettings::default());
     let before = keeper.asked();
     keeper.universe.run(Span::days(13));
     assert_eq!((keeper.asked() - before, keeper.has_good_token()), (0, false), "nobody asked");
@@ -130,7 +131,7 @@ fn who_is_lazy_renews_when_asked_and_never_lets_the_pair_die() {
 
 #[test]
 fn a_dead_token_that_nobody_asked_for_needs_no_person() {
-    let mut keeper = lazy(Settings::default());
+    let mut keeper = lazy(BitrixSettings::default());
     keeper.universe.run(Span::days(1));
     let access = lives(&keeper).remove(0);
     assert!(access.dies_at < keeper.universe.now());
@@ -139,9 +140,9 @@ fn a_dead_token_that_nobody_asked_for_needs_no_person() {
 
 #[test]
 fn who_is_lazy_and_cannot_renew_tells_a_person_after_ten_minutes() {
-    let mut keeper = lazy(Settings::default());
+    let mut keeper = lazy(BitrixSettings::default());
     keeper.universe.run(Span::days(1));
-    keeper.trouble(vec![Plan::always(Trouble::Http503)]);
+    keeper.trouble(vec![Plan::always(SimTrouble::Http503)]);
     keeper.universe.modify(TASK, json!({}));
     keeper.universe.run(Span::mins(8));
     assert!(keeper.told().is_empty(), "it may pass");
@@ -155,7 +156,7 @@ fn who_is_lazy_and_cannot_renew_tells_a_person_after_ten_minutes() {
 
 #[test]
 fn lazy_may_be_switched_on_and_off() {
-    let mut keeper = Keeper::with_token(Settings::default());
+    let mut keeper = Keeper::with_token(BitrixSettings::default());
     keeper.universe.modify(TASK, json!({"renew_every": " Lazy "}));
     keeper.universe.run(Span::mins(2));
     let before = keeper.asked();
@@ -171,8 +172,8 @@ fn lazy_may_be_switched_on_and_off() {
 
 #[test]
 fn letters_do_not_make_a_server_be_asked_before_it_wants_to() {
-    let mut keeper = Keeper::with_token(Settings::default());
-    keeper.trouble(vec![Plan::times(Trouble::TooManyRequests, 1).retry_after_s(420)]);
+    let mut keeper = Keeper::with_token(BitrixSettings::default());
+    keeper.trouble(vec![Plan::times(SimTrouble::TooManyRequests, 1).retry_after_s(420)]);
     keeper.renewal();
     let before = keeper.asked();
     for _ in 0..60 {

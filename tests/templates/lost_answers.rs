@@ -3,15 +3,15 @@
 
 use beltline::model::time::{Span, Timestamp};
 use beltline::sim::script::Plan;
-use beltline::sim::settings::Settings;
-use beltline::sim::troubles::Trouble;
+use beltline::sim::settings::BitrixSettings;
+use beltline::sim::troubles::SimTrouble;
 use serde_json::json;
 
 use crate::templates::keeper::{Keeper, TASK};
 
 /// Many a token server gives the rotated pair once more, for ten to sixty seconds.
-fn forgiving() -> Settings {
-    Settings { forgiven_s: 10, ..Settings::default() }
+fn forgiving() -> BitrixSettings {
+    BitrixSettings { forgiven_s: 10, ..BitrixSettings::default() }
 }
 
 /// The end of the present token, as the task has it.
@@ -21,7 +21,9 @@ fn end(keeper: &Keeper) -> Timestamp {
 
 #[test]
 fn a_lost_answer_is_healed_within_seconds_where_a_repeat_is_forgiven() {
-    for what in [Trouble::Lost, Trouble::Http504, Trouble::Http500, Trouble::Garbage, Trouble::Empty] {
+    for what in
+        [SimTrouble::Lost, SimTrouble::Http504, SimTrouble::Http500, SimTrouble::Garbage, SimTrouble::Empty]
+    {
         for losses in 1..=3 {
             let mut keeper = Keeper::with_token(forgiving());
             let old = keeper.param("access_token");
@@ -45,8 +47,8 @@ fn a_lost_answer_is_healed_within_seconds_where_a_repeat_is_forgiven() {
 
 #[test]
 fn an_engine_that_died_over_a_renewal_is_forgiven_too() {
-    let mut keeper = Keeper::with_token(Settings { forgiven_s: 60, ..Settings::default() });
-    keeper.trouble(vec![Plan::times(Trouble::Slow, 1).ms(19_000)]);
+    let mut keeper = Keeper::with_token(BitrixSettings { forgiven_s: 60, ..BitrixSettings::default() });
+    keeper.trouble(vec![Plan::times(SimTrouble::Slow, 1).ms(19_000)]);
     keeper.renewal();
     keeper.universe.run(Span::secs(30));
     keeper.is_well();
@@ -56,7 +58,8 @@ fn an_engine_that_died_over_a_renewal_is_forgiven_too() {
 #[test]
 fn a_token_of_half_a_minute_is_always_alive() {
     for letters in [false, true] {
-        let settings = Settings { access_life_s: 30, old_access_survives: true, ..Settings::default() };
+        let settings =
+            BitrixSettings { access_life_s: 30, old_access_survives: true, ..BitrixSettings::default() };
         let mut keeper = Keeper::with_token(settings);
         let before = keeper.asked();
         for second in 0..2 * 3_600 {
@@ -75,10 +78,10 @@ fn a_token_of_half_a_minute_is_always_alive() {
 
 #[test]
 fn a_token_of_half_a_minute_survives_a_lost_answer() {
-    let settings = Settings { access_life_s: 30, old_access_survives: true, ..forgiving() };
+    let settings = BitrixSettings { access_life_s: 30, old_access_survives: true, ..forgiving() };
     let mut keeper = Keeper::with_token(settings);
     for _ in 0..50 {
-        keeper.trouble(vec![Plan::times(Trouble::Lost, 1)]);
+        keeper.trouble(vec![Plan::times(SimTrouble::Lost, 1)]);
         for _ in 0..30 {
             keeper.universe.run(Span::secs(1));
             assert!(keeper.has_good_token(), "{:?}", keeper.universe.way(TASK));

@@ -1,10 +1,10 @@
 //! `oauth2-keeper`: providers of several habits, and what goes wrong at each.
 
-use beltline::model::task::Order;
+use beltline::model::task::Command;
 use beltline::model::time::Span;
 use beltline::sim::habits::{ClientAuth, Habits};
 use beltline::sim::script::Plan;
-use beltline::sim::troubles::Trouble;
+use beltline::sim::troubles::SimTrouble;
 use serde_json::json;
 use url::Url;
 
@@ -208,26 +208,28 @@ fn a_new_secret_heals_what_an_old_one_broke() {
 #[test]
 fn every_failure_goes_where_it_belongs_and_heals() {
     for (what, state, says, asked, heals) in [
-        (Trouble::InvalidGrant, "authorize", "refresh token is not taken any more", 2, "link"),
-        (Trouble::InvalidClient, "config", "`client_auth` right", 1, "wake"),
-        (Trouble::WrongClient, "config", "wrong_client", 1, "wake"),
-        (Trouble::InvalidScope, "config", "invalid_scope: Given scope", 1, "wake"),
-        (Trouble::InvalidRequest, "config", "invalid_request", 1, "wake"),
-        (Trouble::Moved, "config", "redirect, which is not followed", 1, "wake"),
-        (Trouble::NotFound, "config", "the answer's status is 404", 1, "wake"),
-        (Trouble::Http503, "unreachable", "the answer's status is 503", 18, "itself"),
-        (Trouble::TooManyRequests, "unreachable", "the answer's status is 429", 14, "itself"),
-        (Trouble::Garbage, "unreachable", "bad_response", 18, "itself"),
-        (Trouble::Huge, "unreachable", "response_too_large", 18, "itself"),
-        (Trouble::Close, "unreachable", "outcome_unknown", 18, "itself"),
-        (Trouble::Lost, "lost", "the rotated token may be lost", 2, "link"),
+        (SimTrouble::InvalidGrant, "authorize", "refresh token is not taken any more", 2, "link"),
+        (SimTrouble::InvalidClient, "config", "`client_auth` right", 1, "wake"),
+        (SimTrouble::WrongClient, "config", "wrong_client", 1, "wake"),
+        (SimTrouble::InvalidScope, "config", "invalid_scope: Given scope", 1, "wake"),
+        (SimTrouble::InvalidRequest, "config", "invalid_request", 1, "wake"),
+        (SimTrouble::Moved, "config", "redirect, which is not followed", 1, "wake"),
+        (SimTrouble::NotFound, "config", "the answer's status is 404", 1, "wake"),
+        (SimTrouble::Http503, "unreachable", "the answer's status is 503", 18, "itself"),
+        (SimTrouble::TooManyRequests, "unreachable", "the answer's status is 429", 14, "itself"),
+        (SimTrouble::Garbage, "unreachable", "bad_response", 18, "itself"),
+        (SimTrouble::Huge, "unreachable", "response_too_large", 18, "itself"),
+        (SimTrouble::Close, "unreachable", "outcome_unknown", 18, "itself"),
+        (SimTrouble::Lost, "lost", "the rotated token may be lost", 2, "link"),
     ] {
         let mut office = Office::with_token(rotating());
         office.renewal();
         let pair = (office.param("access_token"), office.param("refresh_token"));
         let before = office.asked("refresh_token");
-        office
-            .trouble(vec![Plan::times(what, if heals == "link" && what == Trouble::Lost { 1 } else { 99 })]);
+        office.trouble(vec![Plan::times(
+            what,
+            if heals == "link" && what == SimTrouble::Lost { 1 } else { 99 },
+        )]);
         office.renewal();
         office.universe.run(Span::mins(60));
         assert_eq!(office.param("state"), state, "{what:?} {}", office.universe.way(TASK).join(" "));
@@ -240,7 +242,7 @@ fn every_failure_goes_where_it_belongs_and_heals() {
         office.trouble(Vec::new());
         match heals {
             "link" => office.open_told_link(),
-            "wake" => office.universe.order(TASK, Order::Wake),
+            "wake" => office.universe.order(TASK, Command::Wake),
             _ => {}
         }
         office.universe.run(Span::mins(6));
@@ -253,7 +255,7 @@ fn every_failure_goes_where_it_belongs_and_heals() {
 #[test]
 fn without_rotation_a_lost_answer_costs_nothing() {
     let mut office = Office::with_token(lasting());
-    office.trouble(vec![Plan::times(Trouble::Lost, 1)]);
+    office.trouble(vec![Plan::times(SimTrouble::Lost, 1)]);
     office.renewal();
     office.universe.run(Span::mins(2));
     office.is_well();
@@ -263,7 +265,7 @@ fn without_rotation_a_lost_answer_costs_nothing() {
 #[test]
 fn a_server_in_trouble_is_shown_the_code_again_while_it_is_fresh() {
     let mut office = Office::new(rotating());
-    office.trouble(vec![Plan::times(Trouble::Http503, 3)]);
+    office.trouble(vec![Plan::times(SimTrouble::Http503, 3)]);
     office.open_link();
     office.universe.run(Span::secs(20));
     office.is_well();

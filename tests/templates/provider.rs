@@ -2,15 +2,15 @@
 
 use std::sync::{Arc, Mutex, MutexGuard};
 
-use beltline::model::effect::{Effect, HttpAsk};
+use beltline::model::effect::{Effect, HttpRequest};
 use beltline::model::fault::Fault;
 use beltline::model::key;
 use beltline::model::time::{Span, Timestamp};
 use beltline::sim::habits::{ClientAuth, Habits};
 use beltline::sim::oauth2::{CLIENT_ID, CLIENT_SECRET, Provider};
-use beltline::sim::request::Request;
+use beltline::sim::request::SimRequest;
 use beltline::sim::script::Plan;
-use beltline::sim::troubles::Trouble;
+use beltline::sim::troubles::SimTrouble;
 use serde_json::{Map, Value, json};
 use url::Url;
 
@@ -27,7 +27,7 @@ const CALLBACK: &str = "https://beltline.test/oauth/callback";
 struct Partnered(Arc<Mutex<Provider>>);
 
 impl Partner for Partnered {
-    fn ask(&mut self, ask: &HttpAsk, effect: &Effect, now: Timestamp) -> Reply {
+    fn ask(&mut self, ask: &HttpRequest, effect: &Effect, now: Timestamp) -> Reply {
         let url = Url::parse(&ask.url).unwrap();
         if ask.oauth_hosts_only && url.host_str() != Some(HOST) {
             let message = format!("`{}` is no OAuth token host", url.host_str().unwrap_or_default());
@@ -89,7 +89,7 @@ impl Office {
     }
 
     /// From now on, every request to the token endpoint fares so.
-    pub(super) fn trouble(&self, plans: Vec<Plan<Trouble>>) {
+    pub(super) fn trouble(&self, plans: Vec<Plan<SimTrouble>>) {
         self.provider().script.set(plans);
     }
 
@@ -110,7 +110,7 @@ impl Office {
     pub(super) fn redirect(&self, link: &str) -> Map<String, Value> {
         let url = Url::parse(link).unwrap();
         let target = format!("{}?{}", url.path(), url.query().unwrap());
-        let answer = self.provider().answer(&Request::get(&target), self.universe.now().0).unwrap();
+        let answer = self.provider().answer(&SimRequest::get(&target), self.universe.now().0).unwrap();
         let back = answer.header("location").unwrap_or_else(|| panic!("{answer:?}"));
         assert!(back.starts_with(CALLBACK), "{back}");
         let back = Url::parse(back).unwrap();

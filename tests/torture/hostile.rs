@@ -57,7 +57,7 @@ const BODIES: [&str; 30] = [
 /// Answers that are more than a status and a body.
 const MANNERS: [&str; 9] =
     ["GZIP", "bomb", "endless", "slow", "hang", "reset", "no length", "garbage", "huge header"];
-const BOMB: &[u8] = include_bytes!("../world/bomb.gz");
+const BOMB: &[u8] = include_bytes!("../outbound/bomb.gz");
 
 #[derive(Clone, Copy, Debug)]
 enum Case {

@@ -1,4 +1,4 @@
-//! The table of all rows in the README: what the last whole run has measured, and nothing else.
+//! The table of all rows in the manual: what the last whole run has measured, and nothing else.
 
 use std::fs;
 
@@ -32,7 +32,7 @@ const ROWS: [Row; 12] = [
     Row { name: "sigterm", about: "SIGTERM under load", controls: &[] },
     Row { name: "simulated hours", about: "simulated hours of all these, drawn at random", controls: &[] },
 ];
-const PATH: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/README.md");
+const PATH: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/src/manual/promises.md");
 const MARK: &str = "<!-- torture: written by tests/torture/run -->\n";
 const END: &str = "<!-- /torture -->";
 const HEAD: &str = "| fault | rounds | acknowledged | lost | wrong | pairs lost | renewals | repeats \
@@ -76,7 +76,7 @@ fn counted(many: u64) -> String {
 /// What stands between the marks.
 fn present() -> (String, usize, usize) {
     let text = fs::read_to_string(PATH).unwrap();
-    let start = text.find(MARK).expect("the README has the table of torture") + MARK.len();
+    let start = text.find(MARK).expect("the manual has the table of torture") + MARK.len();
     let end = start + text[start..].find(END).unwrap();
     (text, start, end)
 }

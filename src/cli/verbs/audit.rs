@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 
 use crate::cli::out::{Look, text};
 use crate::cli::remote::encoded;
-use crate::cli::session::Session;
+use crate::cli::session::CliSession;
 
 const PATH: &str = "/api/v1/audit";
 /// How many lines are listed if nothing is said.
@@ -42,7 +42,7 @@ enum Verb {
 
 impl Audit {
     /// Does what was asked.
-    pub async fn run(self, session: &Session) -> Result<()> {
+    pub async fn run(self, session: &CliSession) -> Result<()> {
         let (remote, out) = (session.remote()?, &session.out);
         match self.verb {
             Verb::List { limit } => {

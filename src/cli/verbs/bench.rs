@@ -11,11 +11,11 @@ use serde_json::{Map, Value, json};
 use crate::cli::child::Child;
 use crate::cli::data::DataDir;
 use crate::cli::http1::{echo, request};
-use crate::cli::load::{Load, instant};
+use crate::cli::load::{LoadPlan, instant};
 use crate::cli::moment::rest;
 use crate::cli::out::Look;
 use crate::cli::remote::{Remote, process_path};
-use crate::cli::session::Session;
+use crate::cli::session::CliSession;
 use crate::cli::stream;
 use crate::cli::temp::TempDir;
 use crate::cli::visits::{dashboards, pages};
@@ -98,14 +98,14 @@ struct Target {
 
 impl Bench {
     /// Measures. Stopped early, it takes its engine and its folder with it.
-    pub async fn run(self, session: &Session) -> Result<()> {
+    pub async fn run(self, session: &CliSession) -> Result<()> {
         tokio::select! {
             done = self.all(session) => done,
             stopped = tokio::signal::ctrl_c() => stopped.map_err(Into::into).and_then(|()| bail!("stopped")),
         }
     }
 
-    async fn all(&self, session: &Session) -> Result<()> {
+    async fn all(&self, session: &CliSession) -> Result<()> {
         let mut all = Map::new();
         let scenarios = if self.scenario.is_empty() {
             let long = |it: &&Scenario| !matches!(it, Scenario::Pages | Scenario::Dashboards);
@@ -135,7 +135,7 @@ impl Bench {
         if session.out.json { session.out.json(&Value::Object(all)) } else { Ok(()) }
     }
 
-    async fn target(&self, session: &Session) -> Result<Target> {
+    async fn target(&self, session: &CliSession) -> Result<Target> {
         if session.config.server.is_some() {
             let remote = session.remote()?;
             let Some(host) = remote.base().strip_prefix("http://").map(str::to_owned) else {
@@ -186,11 +186,11 @@ impl Bench {
         Ok(value)
     }
 
-    fn loading(&self, target: &Target, id: &str, clients: usize, query: &str) -> Load {
+    fn loading(&self, target: &Target, id: &str, clients: usize, query: &str) -> LoadPlan {
         let path = format!("{}/tasks{query}", process_path(id));
         let request = request("POST", &target.host, &path, &target.token, r#"{"params":{"n":1}}"#);
         let (time, count) = (self.time.duration(), self.count.unwrap_or(u64::MAX));
-        Load { host: target.host.clone(), request, clients, time, count }
+        LoadPlan { host: target.host.clone(), request, clients, time, count }
     }
 
     async fn sleep(&self, target: &Target) -> Result<Value> {
@@ -251,7 +251,7 @@ impl Bench {
     }
 }
 
-async fn start(session: &Session) -> Result<Value> {
+async fn start(session: &CliSession) -> Result<Value> {
     if session.config.server.is_some() {
         bail!("the start of a server that runs cannot be measured; hint: leave --server out");
     }
@@ -290,7 +290,7 @@ fn megabytes(child: Option<&Child>) -> Value {
 }
 
 /// One line for a person: what is there, with two digits.
-fn told(name: &str, measured: &Value, session: &Session) -> String {
+fn told(name: &str, measured: &Value, session: &CliSession) -> String {
     let mut parts = vec![session.out.paint(Look::Bold, &format!("{name:<8}"))];
     for (key, label, unit) in [
         ("clients", "", " clients"),

@@ -8,7 +8,7 @@ use crate::cli::moment::{far, now};
 use crate::cli::out::{Look, shown, text};
 use crate::cli::pairs;
 use crate::cli::remote::{Remote, named};
-use crate::cli::session::Session;
+use crate::cli::session::CliSession;
 
 const PATH: &str = "/api/v1/channels";
 
@@ -19,7 +19,7 @@ Examples:
   beltline channel list
   beltline channel add author --via telegram chat_id=1234 token=-
   beltline channel test author")]
-pub struct Channel {
+pub struct ChannelArgs {
     #[command(subcommand)]
     verb: Verb,
 }
@@ -57,9 +57,9 @@ Examples:
     },
 }
 
-impl Channel {
+impl ChannelArgs {
     /// Does what was asked.
-    pub async fn run(self, session: &Session) -> Result<()> {
+    pub async fn run(self, session: &CliSession) -> Result<()> {
         let (remote, out) = (session.remote()?, &session.out);
         match self.verb {
             Verb::Add { name, via, settings } => {
@@ -87,7 +87,7 @@ impl Channel {
     }
 }
 
-async fn list(remote: &Remote, session: &Session) -> Result<()> {
+async fn list(remote: &Remote, session: &CliSession) -> Result<()> {
     let answer = remote.get(PATH).await?;
     let out = &session.out;
     out.answer(&answer, || {

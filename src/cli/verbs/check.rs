@@ -8,31 +8,31 @@ use serde_json::json;
 
 use crate::cli::files::{read_text, yaml_files};
 use crate::cli::out::Look;
-use crate::cli::session::Session;
+use crate::cli::session::CliSession;
 use crate::process::parse::parse;
-use crate::process::problem::{Problem, render, settle};
+use crate::process::problem::{FileProblem, render, settle};
 use crate::process::process::Process;
 use crate::process::secret_flow::{follow, troubles};
 
 /// Check process files; no server is needed
 #[derive(Debug, Args)]
 #[command(after_help = "Example:\n  beltline check processes/")]
-pub struct Check {
+pub struct CheckArgs {
     /// Files, or folders of them [default: the processes folder]
     files: Vec<PathBuf>,
 }
 
-impl Check {
+impl CheckArgs {
     /// Checks.
     #[expect(clippy::unused_async, reason = "verbs have one shape")]
-    pub async fn run(self, session: &Session) -> Result<()> {
+    pub async fn run(self, session: &CliSession) -> Result<()> {
         let out = &session.out;
         let given = if self.files.is_empty() { vec![session.config.processes.clone()] } else { self.files };
-        let (mut found, mut good): (Vec<Problem>, Vec<Source>) = (Vec::new(), Vec::new());
+        let (mut found, mut good): (Vec<FileProblem>, Vec<Source>) = (Vec::new(), Vec::new());
         let mut bad_files = 0;
-        let mut bad = |problems: Vec<Problem>, name: &str, source: &str| {
+        let mut bad = |problems: Vec<FileProblem>, name: &str, source: &str| {
             bad_files += 1;
-            let problems: Vec<Problem> = problems.into_iter().map(|it| it.in_file(name)).collect();
+            let problems: Vec<FileProblem> = problems.into_iter().map(|it| it.in_file(name)).collect();
             if !out.json {
                 out.line(format!("{}\n", render(&problems, source, out.color())))?;
             }

@@ -6,11 +6,11 @@ use anyhow::{Result, anyhow, bail};
 use clap::Args;
 use serde_json::{Map, Value, json};
 
-use crate::cli::out::{Out, text};
+use crate::cli::out::{Output, text};
 use crate::cli::pairs;
 use crate::cli::questions::{ask, still_needed};
-use crate::cli::remote::{Refusal, Remote, encoded, process_path};
-use crate::cli::session::Session;
+use crate::cli::remote::{Remote, ServerRefusal, encoded, process_path};
+use crate::cli::session::CliSession;
 use crate::cli::suggest::nearest;
 
 /// Where templates are.
@@ -49,7 +49,7 @@ pub struct Clone {
 
 impl Clone {
     /// Clones.
-    pub async fn run(self, session: &Session) -> Result<()> {
+    pub async fn run(self, session: &CliSession) -> Result<()> {
         let (remote, out) = (session.remote()?, &session.out);
         let found = match template(&remote, &self.template).await {
             Ok(found) => found,
@@ -81,7 +81,7 @@ impl Clone {
     }
 
     /// Of a process: its text, under another id.
-    async fn copy(&self, remote: &Remote, out: &Out) -> Result<()> {
+    async fn copy(&self, remote: &Remote, out: &Output) -> Result<()> {
         let from = &self.template;
         if !self.values.is_empty() {
             bail!("`{from}` is a process, and a process asks no questions; hint: leave --set out");
@@ -101,7 +101,7 @@ pub async fn template(remote: &Remote, name: &str) -> Result<Value> {
         Ok(template) => return Ok(template),
         Err(error) => error,
     };
-    if error.downcast_ref::<Refusal>().is_none_or(|it| it.status != 404) {
+    if error.downcast_ref::<ServerRefusal>().is_none_or(|it| it.status != 404) {
         return Err(error);
     }
     let known = remote.get(PATH).await?;

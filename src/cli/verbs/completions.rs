@@ -4,7 +4,7 @@ use anyhow::{Context, Result};
 use clap::{Args, ValueEnum};
 use clap_complete::env::Shells;
 
-use crate::cli::out::Out;
+use crate::cli::out::Output;
 
 /// Print completions for a shell; they know the names on the server
 #[derive(Debug, Args)]
@@ -29,7 +29,7 @@ enum Shell {
 
 impl Completions {
     /// Prints what makes the shell ask this program.
-    pub fn run(self, out: &Out) -> Result<()> {
+    pub fn run(self, out: &Output) -> Result<()> {
         let name = match self.shell {
             Shell::Bash => "bash",
             Shell::Zsh => "zsh",

@@ -4,9 +4,9 @@ use anyhow::Result;
 use clap::Args;
 use serde_json::{Map, Value, json};
 
-use crate::cli::flags::Engine;
+use crate::cli::flags::EngineFlags;
 use crate::cli::out::{Look, shown};
-use crate::cli::session::Session;
+use crate::cli::session::CliSession;
 
 /// Show what is configured, and where each value came from
 #[derive(Debug, Args)]
@@ -17,13 +17,13 @@ Examples:
 pub struct ShowConfig {
     /// The flags of `serve`, to see what they would change
     #[command(flatten)]
-    pub engine: Engine,
+    pub engine: EngineFlags,
 }
 
 impl ShowConfig {
     /// Shows.
     #[expect(clippy::unused_async, reason = "verbs have one shape")]
-    pub async fn run(self, session: &Session) -> Result<()> {
+    pub async fn run(self, session: &CliSession) -> Result<()> {
         let rows = session.config.rows();
         let pairs =
             rows.iter().map(|(key, value, from)| (key.clone(), json!({"value": value, "from": from})));

@@ -6,10 +6,10 @@ use serde_json::{Value, json};
 
 use crate::cli::logs;
 use crate::cli::moment::{now, rest, rough};
-use crate::cli::out::{Look, Out, text};
+use crate::cli::out::{Look, Output, text};
 use crate::cli::remote::process_path;
-use crate::cli::session::Session;
-use crate::cli::stage::Stage;
+use crate::cli::session::CliSession;
+use crate::cli::stage::DemoStage;
 use crate::model::time::Span;
 use crate::sim::config::{DEMO_CLIENT_ID, DEMO_CLIENT_SECRET};
 use crate::sim::notifiers::Keys;
@@ -41,19 +41,19 @@ pub struct Demo {
 
 /// The stage, and what is told while the play goes on.
 struct Play<'a> {
-    stage: Stage,
-    out: &'a Out,
+    stage: DemoStage,
+    out: &'a Output,
     steps: Vec<Value>,
 }
 
 impl Demo {
     /// Plays.
-    pub async fn run(self, session: &Session) -> Result<()> {
+    pub async fn run(self, session: &CliSession) -> Result<()> {
         let mut config = session.config.clone();
         // What the engine says would stand between the lines of the tale; the trail has it all.
         "error".clone_into(&mut config.log);
         logs::begin(&config, session.no_color)?;
-        let mut play = Play { stage: Stage::set(&config).await?, out: &session.out, steps: Vec::new() };
+        let mut play = Play { stage: DemoStage::set(&config).await?, out: &session.out, steps: Vec::new() };
         let played = tokio::select! {
             played = play.all() => played,
             stopped = tokio::signal::ctrl_c() => stopped.map_err(Into::into).and_then(|()| bail!("stopped")),

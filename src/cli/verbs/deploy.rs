@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 use crate::cli::files::read_text;
 use crate::cli::out::{shown, text};
 use crate::cli::remote::{Remote, encoded, process_path};
-use crate::cli::session::Session;
+use crate::cli::session::CliSession;
 use crate::model::tree::Branch;
 use crate::process::yaml;
 
@@ -37,7 +37,7 @@ pub struct Deploy {
 
 impl Deploy {
     /// Deploys. Every file is tried, so that all that is wrong is told at once.
-    pub async fn run(self, session: &Session) -> Result<()> {
+    pub async fn run(self, session: &CliSession) -> Result<()> {
         let remote = session.remote()?;
         let mut answers = Vec::new();
         let mut failures = Vec::new();

@@ -10,22 +10,22 @@ use indicatif::{ProgressBar, ProgressStyle};
 use serde_json::{Value, json};
 
 use crate::cli::config::StoreChoice;
-use crate::cli::data::{DataDir, Standing};
+use crate::cli::data::{DataDir, FileStatus};
 use crate::cli::files::{read_text, writable_by_all, yaml_files};
 use crate::cli::finding::{Finding, Level, fail, ok, warn};
 use crate::cli::moment::now;
 use crate::cli::out::Look;
-use crate::cli::remote::{Refusal, Remote};
-use crate::cli::session::Session;
+use crate::cli::remote::{Remote, ServerRefusal};
+use crate::cli::session::CliSession;
 use crate::cli::verbs::doctor_status::{ZONES, people, status_findings};
-use crate::desk::disk::{Disk, Room};
-use crate::desk::files::process_of;
-use crate::engine::edges::Clock;
+use crate::engine::ports::Clock;
 use crate::model::calendar::zone;
 use crate::model::names::ProcessId;
 use crate::model::time::{Span, Timestamp};
+use crate::outbound::clock::SystemClock;
 use crate::process::parse::parse;
-use crate::world::clock::SystemClock;
+use crate::service::disk::{Disk, DiskSpace};
+use crate::service::files::process_of;
 
 /// How often it is asked how far the check of the store is.
 const CHECK_LOOK: Span = Span::millis(100);
@@ -48,7 +48,7 @@ pub struct Doctor {
 
 impl Doctor {
     /// Looks.
-    pub async fn run(self, session: &Session) -> Result<()> {
+    pub async fn run(self, session: &CliSession) -> Result<()> {
         let data = DataDir::at(&session.config.data);
         let mut findings = vec![configuration(session)];
         if session.config.server.is_none() {
@@ -70,7 +70,7 @@ impl Doctor {
     }
 }
 
-fn tell(session: &Session, findings: &[Finding]) -> Result<()> {
+fn tell(session: &CliSession, findings: &[Finding]) -> Result<()> {
     let out = &session.out;
     let word = |level| match level {
         Level::Ok => ("ok", Look::Good),
@@ -93,7 +93,7 @@ fn tell(session: &Session, findings: &[Finding]) -> Result<()> {
     })
 }
 
-fn configuration(session: &Session) -> Finding {
+fn configuration(session: &CliSession) -> Finding {
     const WHAT: &str = "configuration";
     if let Err(error) = session.config.check_listen() {
         return fail(WHAT, error.to_string(), "`beltline config` shows where the value comes from");
@@ -115,11 +115,11 @@ fn folder(data: &DataDir) -> Finding {
     const WHAT: &str = "data folder";
     let path = data.path().display().to_string();
     match data.standing("") {
-        Standing::Missing => warn(WHAT, format!("`{path}` is not there yet"), "`beltline serve` makes it"),
-        Standing::Open(mode) => {
+        FileStatus::Missing => warn(WHAT, format!("`{path}` is not there yet"), "`beltline serve` makes it"),
+        FileStatus::Open(mode) => {
             fail(WHAT, format!("`{path}` is open to others (mode {mode:03o})"), "chmod 700 it")
         }
-        Standing::Private => {
+        FileStatus::Private => {
             let probe = data.path().join(".doctor");
             let written = OpenOptions::new().write(true).create(true).truncate(true).open(&probe);
             // The probe may be gone already; nothing depends on it.
@@ -134,14 +134,14 @@ fn folder(data: &DataDir) -> Finding {
     }
 }
 
-fn key(session: &Session, data: &DataDir) -> Finding {
+fn key(session: &CliSession, data: &DataDir) -> Finding {
     const WHAT: &str = "key";
     if session.config.store == StoreChoice::Memory {
         return ok(WHAT, "not needed, the store is memory");
     }
     let given = session.config.key.as_ref();
     match (data.standing("key"), given) {
-        (Standing::Missing, None) if !data.database().exists() => {
+        (FileStatus::Missing, None) if !data.database().exists() => {
             warn(WHAT, "there is none yet", "`beltline serve` makes it")
         }
         _ => match data.key(given) {
@@ -155,7 +155,7 @@ fn key(session: &Session, data: &DataDir) -> Finding {
 }
 
 /// A store that is gone, or what is left of one.
-fn lost_store(session: &Session, data: &DataDir) -> Option<Finding> {
+fn lost_store(session: &CliSession, data: &DataDir) -> Option<Finding> {
     const WHAT: &str = "store file";
     if session.config.store == StoreChoice::Memory {
         return None;
@@ -176,13 +176,13 @@ fn disk(data: &DataDir) -> Finding {
     };
     let free = format!("{} MB free", disk.free_bytes / 1_024 / 1_024);
     match disk.room() {
-        Room::None => fail(WHAT, free, "make room, now"),
-        Room::Scarce => warn(WHAT, free, "make room soon"),
-        Room::Enough => ok(WHAT, free),
+        DiskSpace::None => fail(WHAT, free, "make room, now"),
+        DiskSpace::Scarce => warn(WHAT, free, "make room soon"),
+        DiskSpace::Enough => ok(WHAT, free),
     }
 }
 
-fn processes(session: &Session) -> Finding {
+fn processes(session: &CliSession) -> Finding {
     const WHAT: &str = "processes";
     let folder = &session.config.processes;
     let Ok(files) = yaml_files(folder) else {
@@ -229,7 +229,7 @@ fn clock() -> Finding {
     }
 }
 
-async fn server(session: &Session, data: &DataDir, checks: bool) -> Vec<Finding> {
+async fn server(session: &CliSession, data: &DataDir, checks: bool) -> Vec<Finding> {
     const WHAT: &str = "server";
     let remote = match session.remote() {
         Ok(remote) => remote,
@@ -246,7 +246,7 @@ async fn server(session: &Session, data: &DataDir, checks: bool) -> Vec<Finding>
         }
         Err(error) => error,
     };
-    if error.downcast_ref::<Refusal>().is_some() {
+    if error.downcast_ref::<ServerRefusal>().is_some() {
         return vec![fail(WHAT, format!("{} refuses: {error}", remote.base()), "see BELTLINE_TOKEN")];
     }
     if session.config.server.is_some() {

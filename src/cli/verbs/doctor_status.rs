@@ -6,7 +6,7 @@ use crate::cli::finding::{Finding, fail, ok, warn};
 use crate::cli::moment::{far, now, time};
 use crate::cli::out::{named, one_line, text};
 use crate::cli::remote::Remote;
-use crate::cli::session::Session;
+use crate::cli::session::CliSession;
 use crate::model::steps::ClockStep;
 use crate::model::time::Span;
 
@@ -163,7 +163,7 @@ fn checked(check: &Value) -> Finding {
 }
 
 /// Whether somebody can log in who may do everything.
-pub(super) async fn people(session: &Session, remote: &Remote) -> Vec<Finding> {
+pub(super) async fn people(session: &CliSession, remote: &Remote) -> Vec<Finding> {
     const WHAT: &str = "people";
     const REMEDY: &str = "open the link that `serve` printed, or `beltline user add NAME --role admin`";
     // Who may not look at users is told nothing about them.

@@ -4,16 +4,18 @@ use anyhow::{Result, anyhow};
 use clap::Args;
 use serde_json::json;
 
-use crate::cli::out::{Look, Out, one_line};
-use crate::cli::session::Session;
+use crate::cli::out::{Look, Output, one_line};
+use crate::cli::prose;
+use crate::cli::session::CliSession;
 use crate::cli::suggest::nearest;
-use crate::desk::manual::{Page, Topic, pages, text};
+use crate::service::manual::{ManualPage, Topic, pages, text};
 
-/// Explain a kind of node, a channel, a template or a fault
+/// Print a page of the manual
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
   beltline explain                    # all that there is a page about
+  beltline explain language
   beltline explain http
   beltline explain telegram
   beltline explain bitrix-oauth
@@ -25,26 +27,26 @@ pub struct Explain {
 
 impl Explain {
     /// Explains.
-    pub fn run(self, session: &Session) -> Result<()> {
+    pub fn run(self, session: &CliSession) -> Result<()> {
         let (all, out) = (pages(), &session.out);
         let Some(name) = self.name else {
             return out.answer(&json!({"items": all}), || contents(&all, out));
         };
-        let found: Vec<&Page> = all.iter().filter(|it| it.name == name).collect();
+        let found: Vec<&ManualPage> = all.iter().filter(|it| it.name == name).collect();
         if found.is_empty() {
             return Err(unknown(&name, &all));
         }
         let told = found.iter().map(|page| {
-            let Page { name, topic, about } = page;
+            let ManualPage { name, topic, about } = page;
             json!({"name": name, "topic": topic, "about": about, "text": text(page)})
         });
         out.answer(&json!({"items": told.collect::<Vec<_>>()}), || {
-            found.iter().try_for_each(|page| out.raw(pretty(&text(page), out).as_bytes()))
+            found.iter().try_for_each(|page| prose::print(&text(page), out))
         })
     }
 }
 
-fn unknown(name: &str, all: &[Page]) -> anyhow::Error {
+fn unknown(name: &str, all: &[ManualPage]) -> anyhow::Error {
     let shown = one_line(name);
     match nearest(name, all.iter().map(|it| it.name)) {
         Some(near) => anyhow!("there is no page about `{shown}`; hint: did you mean `{near}`?"),
@@ -52,8 +54,9 @@ fn unknown(name: &str, all: &[Page]) -> anyhow::Error {
     }
 }
 
-fn contents(all: &[Page], out: &Out) -> Result<()> {
+fn contents(all: &[ManualPage], out: &Output) -> Result<()> {
     for (topic, title) in [
+        (Topic::Guide, "Manual"),
         (Topic::Kind, "Kinds of node"),
         (Topic::Channel, "Channels"),
         (Topic::Template, "Templates"),
@@ -65,22 +68,4 @@ fn contents(all: &[Page], out: &Out) -> Result<()> {
         out.line("")?;
     }
     out.line("`beltline explain NAME` prints a page.")
-}
-
-/// The fences of code stand out by their indent; the rest is as it was written.
-fn pretty(text: &str, out: &Out) -> String {
-    let mut code = false;
-    let mut lines = Vec::new();
-    for line in text.trim_end().lines() {
-        if line.starts_with("```") {
-            code = !code;
-        } else if code {
-            lines.push(out.paint(Look::Good, &format!("    {line}")));
-        } else if line.ends_with(':') && !line.starts_with(' ') {
-            lines.push(out.paint(Look::Bold, line));
-        } else {
-            lines.push(line.to_owned());
-        }
-    }
-    lines.join("\n") + "\n"
 }

@@ -7,7 +7,7 @@ use reqwest::header::CONTENT_TYPE;
 use serde_json::Value;
 
 use crate::cli::remote::{encoded, task_path};
-use crate::cli::session::Session;
+use crate::cli::session::CliSession;
 use crate::model::time::Span;
 
 /// Print one param of a task, bare
@@ -35,7 +35,7 @@ pub struct Get {
 
 impl Get {
     /// Gets.
-    pub async fn run(self, session: &Session) -> Result<()> {
+    pub async fn run(self, session: &CliSession) -> Result<()> {
         let remote = session.remote()?;
         let parts: Vec<String> = self.path.split('/').map(encoded).collect();
         let lease = self.fresh_for.map(|it| format!("?fresh_for={it}")).unwrap_or_default();

@@ -9,11 +9,11 @@ use serde_json::json;
 
 use crate::cli::files::read_text;
 use crate::cli::remote::process_path;
-use crate::cli::session::Session;
+use crate::cli::session::CliSession;
 use crate::process::graph::mermaid;
 use crate::process::layout::layout;
 use crate::process::parse::parse;
-use crate::process::problem::{Problem, render};
+use crate::process::problem::{FileProblem, render};
 use crate::process::process::Process;
 use crate::process::svg::svg;
 
@@ -36,7 +36,7 @@ pub struct Graph {
 
 impl Graph {
     /// Draws.
-    pub async fn run(self, session: &Session) -> Result<()> {
+    pub async fn run(self, session: &CliSession) -> Result<()> {
         let path = Path::new(&self.what);
         let is_file = path.is_file() || self.what.contains(['/', '.']);
         let picture = if is_file { self.local(path)? } else { self.deployed(session).await? };
@@ -55,7 +55,7 @@ impl Graph {
         Ok(if self.svg { svg(&layout(&process), &process.title) } else { mermaid(&process) })
     }
 
-    async fn deployed(&self, session: &Session) -> Result<String> {
+    async fn deployed(&self, session: &CliSession) -> Result<String> {
         let remote = session.remote()?;
         let path = format!("{}/graph?format={}", process_path(&self.what), self.format());
         match remote.send(remote.request(Method::GET, &path)).await {
@@ -71,7 +71,7 @@ fn read(path: &Path) -> Result<Process> {
     match parse(&source) {
         Ok(process) => Ok(process),
         Err(problems) => {
-            let problems: Vec<Problem> = problems.into_iter().map(|it| it.in_file(&name)).collect();
+            let problems: Vec<FileProblem> = problems.into_iter().map(|it| it.in_file(&name)).collect();
             bail!("`{name}` cannot be drawn\n{}", render(&problems, &source, false))
         }
     }

@@ -8,7 +8,7 @@ use flate2::read::GzDecoder;
 use serde_json::json;
 
 use crate::cli::out::Look;
-use crate::cli::session::Session;
+use crate::cli::session::CliSession;
 
 /// As the build gathered them.
 const PACKED: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/notices.gz"));
@@ -36,7 +36,7 @@ struct Package<'a> {
 
 impl Licenses {
     /// Shows them.
-    pub fn run(self, session: &Session) -> Result<()> {
+    pub fn run(self, session: &CliSession) -> Result<()> {
         let mut all = String::new();
         GzDecoder::new(PACKED).read_to_string(&mut all).context("the notices cannot be read")?;
         let (lines, texts) = all.split_once('\0').unwrap_or((&all, ""));

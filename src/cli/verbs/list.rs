@@ -5,9 +5,9 @@ use clap::Args;
 use serde_json::{Value, json};
 
 use crate::cli::moment::{far, now};
-use crate::cli::out::{Look, Out, text};
+use crate::cli::out::{Look, Output, text};
 use crate::cli::remote::{encoded, process_path};
-use crate::cli::session::Session;
+use crate::cli::session::CliSession;
 use crate::cli::timeline;
 
 /// List tasks
@@ -18,7 +18,7 @@ Examples:
   beltline list bitrix --state waiting
   beltline list orders --ref 2026- --limit 500
   beltline list orders --param city=Riga")]
-pub struct List {
+pub struct ListArgs {
     /// The process [default: all]
     process: Option<String>,
     /// In that state: ready, doing, waiting, done, failed, cancelled
@@ -46,9 +46,9 @@ Examples:
   beltline alarms --json")]
 pub struct Alarms {}
 
-impl List {
+impl ListArgs {
     /// Lists.
-    pub async fn run(self, session: &Session) -> Result<()> {
+    pub async fn run(self, session: &CliSession) -> Result<()> {
         let remote = session.remote()?;
         let path = match &self.process {
             Some(process) => format!("{}/tasks", process_path(process)),
@@ -71,7 +71,7 @@ impl List {
 
 impl Alarms {
     /// Lists.
-    pub async fn run(self, session: &Session) -> Result<()> {
+    pub async fn run(self, session: &CliSession) -> Result<()> {
         let tasks = session.remote()?.list("/api/v1/alarms", usize::MAX).await?;
         let out = &session.out;
         out.answer(&json!({"items": tasks}), || {
@@ -91,7 +91,7 @@ impl Alarms {
     }
 }
 
-fn table(tasks: &[Value], out: &Out) -> Result<()> {
+fn table(tasks: &[Value], out: &Output) -> Result<()> {
     if tasks.is_empty() {
         return out.line("no tasks");
     }

@@ -15,7 +15,7 @@ pub mod submit;
 pub mod list;
 pub mod show;
 pub mod get;
-pub mod orders;
+pub mod commands;
 pub mod tail;
 pub mod channel;
 pub mod secret;

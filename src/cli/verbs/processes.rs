@@ -5,9 +5,9 @@ use clap::Args;
 use serde_json::{Value, json};
 
 use crate::cli::moment::{far, now};
-use crate::cli::out::{Look, Out, text};
+use crate::cli::out::{Look, Output, text};
 use crate::cli::remote::{PROCESSES, process_path};
-use crate::cli::session::Session;
+use crate::cli::session::CliSession;
 use crate::cli::verbs::schedule;
 
 /// List the processes
@@ -43,7 +43,7 @@ pub struct Resume {
 
 impl Processes {
     /// Lists.
-    pub async fn run(self, session: &Session) -> Result<()> {
+    pub async fn run(self, session: &CliSession) -> Result<()> {
         let remote = session.remote()?;
         let out = &session.out;
         let Some(process) = &self.process else {
@@ -64,19 +64,19 @@ impl Processes {
 
 impl Pause {
     /// Pauses.
-    pub async fn run(self, session: &Session) -> Result<()> {
+    pub async fn run(self, session: &CliSession) -> Result<()> {
         switch(session, &self.process, "pause", "paused").await
     }
 }
 
 impl Resume {
     /// Resumes.
-    pub async fn run(self, session: &Session) -> Result<()> {
+    pub async fn run(self, session: &CliSession) -> Result<()> {
         switch(session, &self.process, "resume", "resumed").await
     }
 }
 
-async fn switch(session: &Session, process: &str, verb: &str, done: &str) -> Result<()> {
+async fn switch(session: &CliSession, process: &str, verb: &str, done: &str) -> Result<()> {
     let remote = session.remote()?;
     let path = format!("{}/{verb}", process_path(process));
     match remote.post(&path, &json!({})).await {
@@ -85,7 +85,7 @@ async fn switch(session: &Session, process: &str, verb: &str, done: &str) -> Res
     }
 }
 
-fn table(processes: &[Value], out: &Out) -> Result<()> {
+fn table(processes: &[Value], out: &Output) -> Result<()> {
     if processes.is_empty() {
         return out.line("no processes; `beltline templates` lists what can be cloned");
     }
@@ -111,7 +111,7 @@ fn table(processes: &[Value], out: &Out) -> Result<()> {
     out.table(&["PROCESS", "TITLE", "STATE", "LIVE", "FAILED", "VERSION", "DEPLOYED"], rows.collect())
 }
 
-fn one(process: &Value, out: &Out) -> Result<()> {
+fn one(process: &Value, out: &Output) -> Result<()> {
     table(std::slice::from_ref(process), out)?;
     let list = |name: &str| process.get(name).and_then(Value::as_array).cloned().unwrap_or_default();
     let params = list("params").iter().map(param).collect::<Vec<_>>();

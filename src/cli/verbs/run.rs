@@ -8,8 +8,8 @@ use crate::cli::config::StoreChoice;
 use crate::cli::flags;
 use crate::cli::logs;
 use crate::cli::out::{Look, named};
-use crate::cli::serve::Engine;
-use crate::cli::session::Session;
+use crate::cli::serve::RunningEngine;
+use crate::cli::session::CliSession;
 use crate::cli::signals::Signals;
 
 /// Run the engine, until Ctrl-C
@@ -27,17 +27,17 @@ Examples:
 pub struct Serve {
     /// What to run
     #[command(flatten)]
-    pub engine: flags::Engine,
+    pub engine: flags::EngineFlags,
 }
 
 impl Serve {
     /// Runs until SIGINT or SIGTERM, or until a part of the engine ends by itself: then this is an error, so
     /// that whatever supervises the program starts it anew.
-    pub async fn run(self, session: &Session) -> Result<()> {
+    pub async fn run(self, session: &CliSession) -> Result<()> {
         logs::begin(&session.config, session.no_color)?;
         let signals = Signals::listen(session.config.grace)?;
         let mut engine = tokio::select! {
-            engine = Engine::start(&session.config) => engine?,
+            engine = RunningEngine::start(&session.config) => engine?,
             // A start may take long, and leaves nothing half done.
             () = signals.stop.cancelled() => return Ok(()),
         };
@@ -58,7 +58,7 @@ impl Serve {
     }
 }
 
-fn greet(session: &Session, engine: &Engine) -> Result<()> {
+fn greet(session: &CliSession, engine: &RunningEngine) -> Result<()> {
     let (config, out) = (&session.config, &session.out);
     let scheme = if config.tls.is_some() { "https" } else { "http" };
     let address = format!("{scheme}://{}", engine.address);

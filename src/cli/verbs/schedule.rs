@@ -5,9 +5,9 @@ use clap::{Args, Subcommand};
 use serde_json::{Value, json};
 
 use crate::cli::failure::Usage;
-use crate::cli::out::{Look, Out, text};
+use crate::cli::out::{Look, Output, text};
 use crate::cli::remote::{encoded, process_path};
-use crate::cli::session::Session;
+use crate::cli::session::CliSession;
 
 /// When a process submits tasks by itself, and its next five times
 #[derive(Debug, Args)]
@@ -19,7 +19,7 @@ Examples:
   beltline schedule pause report morning
   beltline schedule resume report morning"
 )]
-pub struct Schedule {
+pub struct ScheduleArgs {
     /// The process
     process: Option<String>,
     #[command(subcommand)]
@@ -44,9 +44,9 @@ struct One {
     name: String,
 }
 
-impl Schedule {
+impl ScheduleArgs {
     /// Shows, pauses or resumes.
-    pub async fn run(self, session: &Session) -> Result<()> {
+    pub async fn run(self, session: &CliSession) -> Result<()> {
         match (self.verb, self.process) {
             (Some(Verb::Pause(one)), _) => one.switch(session, "pause", "paused").await,
             (Some(Verb::Resume(one)), _) => one.switch(session, "resume", "resumed").await,
@@ -57,7 +57,7 @@ impl Schedule {
 }
 
 impl One {
-    async fn switch(&self, session: &Session, verb: &str, done: &str) -> Result<()> {
+    async fn switch(&self, session: &CliSession, verb: &str, done: &str) -> Result<()> {
         let (remote, out) = (session.remote()?, &session.out);
         let path = format!("{}/schedule/{}/{verb}", process_path(&self.process), encoded(&self.name));
         match remote.post(&path, &json!({})).await {
@@ -67,7 +67,7 @@ impl One {
     }
 }
 
-async fn show(session: &Session, process: &str) -> Result<()> {
+async fn show(session: &CliSession, process: &str) -> Result<()> {
     let (remote, out) = (session.remote()?, &session.out);
     match remote.get(&format!("{}/schedule", process_path(process))).await {
         Ok(answer) => out.answer(&answer, || {
@@ -82,7 +82,7 @@ async fn show(session: &Session, process: &str) -> Result<()> {
 }
 
 /// Schedules with their next times, for people.
-pub fn lines(schedules: &[Value], out: &Out) -> Result<()> {
+pub fn lines(schedules: &[Value], out: &Output) -> Result<()> {
     let row = |name: &str, state: (String, Look), says: &str| {
         vec![(name.to_owned(), Look::Bold), state, (says.to_owned(), Look::Plain)]
     };

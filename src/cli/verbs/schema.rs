@@ -3,7 +3,7 @@
 use anyhow::Result;
 use clap::Args;
 
-use crate::cli::session::Session;
+use crate::cli::session::CliSession;
 use crate::process::schema::schema;
 
 /// Print the JSON Schema of process files, for editors
@@ -18,7 +18,7 @@ pub struct Schema {}
 impl Schema {
     /// Prints.
     #[expect(clippy::unused_async, reason = "verbs have one shape")]
-    pub async fn run(self, session: &Session) -> Result<()> {
+    pub async fn run(self, session: &CliSession) -> Result<()> {
         session.out.line(serde_json::to_string_pretty(&schema())?)
     }
 }

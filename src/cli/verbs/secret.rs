@@ -11,7 +11,7 @@ use crate::cli::moment::{far, now};
 use crate::cli::out::{Look, shown, text};
 use crate::cli::pairs;
 use crate::cli::remote::named;
-use crate::cli::session::Session;
+use crate::cli::session::CliSession;
 use crate::cli::verbs::check::expanded;
 use crate::process::parse::parse;
 use crate::process::secret_flow::{Reached, follow};
@@ -25,7 +25,7 @@ Examples:
   beltline secret set shop                          # asks without echo
   beltline secret list
   beltline secret flow processes/                   # where each secret can go")]
-pub struct Secret {
+pub struct SecretArgs {
     #[command(subcommand)]
     verb: Verb,
 }
@@ -54,9 +54,9 @@ enum Verb {
     },
 }
 
-impl Secret {
+impl SecretArgs {
     /// Does what was asked.
-    pub async fn run(self, session: &Session) -> Result<()> {
+    pub async fn run(self, session: &CliSession) -> Result<()> {
         let out = &session.out;
         let remote = match &self.verb {
             Verb::Flow { files } => return flow(files, session),
@@ -92,7 +92,7 @@ impl Secret {
 }
 
 /// Where secrets go, by what is written in the files.
-fn flow(files: &[PathBuf], session: &Session) -> Result<()> {
+fn flow(files: &[PathBuf], session: &CliSession) -> Result<()> {
     let given = if files.is_empty() { vec![session.config.processes.clone()] } else { files.to_vec() };
     let mut processes = Vec::new();
     for file in expanded(&given)? {

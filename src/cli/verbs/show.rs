@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use crate::cli::moment::now;
 use crate::cli::out::Look;
 use crate::cli::remote::{encoded, task_path};
-use crate::cli::session::Session;
+use crate::cli::session::CliSession;
 use crate::cli::timeline;
 
 /// Show a task and its trail
@@ -33,7 +33,7 @@ pub struct Show {
 
 impl Show {
     /// Shows.
-    pub async fn run(self, session: &Session) -> Result<()> {
+    pub async fn run(self, session: &CliSession) -> Result<()> {
         let remote = session.remote()?;
         let path = task_path(&self.process, &self.reference);
         let id = self.id.as_deref().map(|it| format!("?id={}", encoded(it))).unwrap_or_default();

@@ -5,11 +5,11 @@ use clap::Args;
 use serde_json::json;
 
 use crate::cli::out::Look;
-use crate::cli::session::Session;
+use crate::cli::session::CliSession;
 use crate::sim::config::{DEMO_CLIENT_ID, DEMO_CLIENT_SECRET, SimConfig};
 use crate::sim::notifiers::Keys;
 use crate::sim::server::Sim;
-use crate::sim::settings::App;
+use crate::sim::settings::SimApp;
 
 /// Run a simulated Bitrix24, Telegram, Twilio and mail server, until Ctrl-C
 #[derive(Debug, Args)]
@@ -40,8 +40,8 @@ pub struct Simulate {
 
 impl Simulate {
     /// Runs until Ctrl-C.
-    pub async fn run(self, session: &Session) -> Result<()> {
-        let app = App {
+    pub async fn run(self, session: &CliSession) -> Result<()> {
+        let app = SimApp {
             client_id: DEMO_CLIENT_ID.to_owned(),
             client_secret: DEMO_CLIENT_SECRET.to_owned(),
             redirect_url: self.redirect,

@@ -12,7 +12,7 @@ use crate::cli::failure::Usage;
 use crate::cli::moment::now;
 use crate::cli::out::text;
 use crate::cli::remote::{encoded, process_path};
-use crate::cli::session::Session;
+use crate::cli::session::CliSession;
 use crate::cli::stream;
 use crate::cli::timeline;
 use crate::cli::typed;
@@ -32,7 +32,7 @@ Examples:
   beltline submit bitrix --ref token portal=acme client_id=local.1 client_secret=- scope=crm
   beltline submit hello --wait 30s city=Riga
   beltline submit hello --from cities.ndjson       # each line {\"ref\": \"riga\", \"params\": {…}}")]
-pub struct Submit {
+pub struct SubmitArgs {
     /// The process
     process: String,
     /// The params
@@ -61,9 +61,9 @@ enum IfExists {
     Modify,
 }
 
-impl Submit {
+impl SubmitArgs {
     /// Submits.
-    pub async fn run(mut self, session: &Session) -> Result<()> {
+    pub async fn run(mut self, session: &CliSession) -> Result<()> {
         // No time has a `=` in it: what follows a bare --wait is a param.
         if let Some(param) = self.wait.take_if(|it| it.contains('=')) {
             self.params.push(param);

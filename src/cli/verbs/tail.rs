@@ -6,9 +6,9 @@ use serde_json::Value;
 
 use crate::cli::events::Events;
 use crate::cli::moment::rest;
-use crate::cli::out::{Look, Out, one_line, text};
-use crate::cli::remote::{Refusal, Remote};
-use crate::cli::session::Session;
+use crate::cli::out::{Look, Output, one_line, text};
+use crate::cli::remote::{Remote, ServerRefusal};
+use crate::cli::session::CliSession;
 use crate::cli::timeline;
 use crate::model::time::Span;
 
@@ -36,7 +36,7 @@ pub struct Tail {
 
 impl Tail {
     /// Follows.
-    pub async fn run(self, session: &Session) -> Result<()> {
+    pub async fn run(self, session: &CliSession) -> Result<()> {
         let remote = session.remote()?;
         let mut after = self.after.clone();
         let mut events = self.open(&remote, after.as_deref()).await?;
@@ -51,7 +51,7 @@ impl Tail {
                 match self.open(&remote, after.as_deref()).await {
                     Ok(events) => break events,
                     // A server that says no will say no again.
-                    Err(error) if error.downcast_ref::<Refusal>().is_some_and(|it| it.status < 500) => {
+                    Err(error) if error.downcast_ref::<ServerRefusal>().is_some_and(|it| it.status < 500) => {
                         return Err(error);
                     }
                     Err(_) => {}
@@ -68,7 +68,7 @@ impl Tail {
         }
     }
 
-    fn tell(&self, event: &Value, out: &Out) -> Result<()> {
+    fn tell(&self, event: &Value, out: &Output) -> Result<()> {
         if self.reference.as_deref().is_some_and(|it| it != text(event, "ref")) {
             return Ok(());
         }

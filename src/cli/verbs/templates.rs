@@ -8,9 +8,9 @@ use clap::{Args, Subcommand};
 use serde_json::{Map, Value, json};
 
 use crate::cli::failure::Usage;
-use crate::cli::out::{Look, Out, text};
-use crate::cli::remote::{Refusal, process_path};
-use crate::cli::session::Session;
+use crate::cli::out::{Look, Output, text};
+use crate::cli::remote::{ServerRefusal, process_path};
+use crate::cli::session::CliSession;
 use crate::cli::verbs::clone::{PATH, template};
 
 /// List what can be cloned, and take over what changed in it since
@@ -70,7 +70,7 @@ Examples:
 
 impl Templates {
     /// Does what was asked.
-    pub async fn run(self, session: &Session) -> Result<()> {
+    pub async fn run(self, session: &CliSession) -> Result<()> {
         match (self.verb, self.template) {
             (None, None) | (Some(Verb::List), _) => list(session).await,
             (None, Some(name)) | (Some(Verb::Show { template: name }), _) => show(session, &name).await,
@@ -83,7 +83,7 @@ impl Templates {
     }
 }
 
-async fn list(session: &Session) -> Result<()> {
+async fn list(session: &CliSession) -> Result<()> {
     let (remote, out) = (session.remote()?, &session.out);
     let answer = remote.get(PATH).await?;
     let row = |item: &Value| {
@@ -92,12 +92,12 @@ async fn list(session: &Session) -> Result<()> {
     out.answer(&answer, || out.items(&answer, "no templates", &["TEMPLATE", "WHAT IT IS FOR"], row))
 }
 
-async fn show(session: &Session, name: &str) -> Result<()> {
+async fn show(session: &CliSession, name: &str) -> Result<()> {
     let answer = template(&session.remote()?, name).await?;
     session.out.answer(&answer, || session.out.raw(text(&answer, "text").as_bytes()))
 }
 
-async fn diff(session: &Session, id: &str) -> Result<()> {
+async fn diff(session: &CliSession, id: &str) -> Result<()> {
     let (remote, out) = (session.remote()?, &session.out);
     let answer = remote.get(&format!("{}/template", process_path(id))).await?;
     out.answer(&answer, || {
@@ -114,7 +114,7 @@ async fn diff(session: &Session, id: &str) -> Result<()> {
     })
 }
 
-async fn update(session: &Session, id: &str, body: &Value, marked: Option<PathBuf>) -> Result<()> {
+async fn update(session: &CliSession, id: &str, body: &Value, marked: Option<PathBuf>) -> Result<()> {
     let (remote, out) = (session.remote()?, &session.out);
     let answer = match remote.post(&format!("{}/template/update", process_path(id)), body).await {
         Ok(answer) => answer,
@@ -139,7 +139,7 @@ async fn update(session: &Session, id: &str, body: &Value, marked: Option<PathBu
 
 /// Writes down what could not be merged, if that is wanted, and gives the error back.
 fn unmerged(error: anyhow::Error, marked: Option<PathBuf>) -> Result<anyhow::Error> {
-    let refusal = error.downcast_ref::<Refusal>().filter(|it| it.code() == "merge_conflicts");
+    let refusal = error.downcast_ref::<ServerRefusal>().filter(|it| it.code() == "merge_conflicts");
     let (Some(refusal), Some(path)) = (refusal, marked) else { return Ok(error) };
     let cannot = || format!("`{}` cannot be written", path.display());
     fs::write(&path, text(&refusal.problem, "marked")).with_context(cannot)?;
@@ -157,7 +157,7 @@ fn moved(moves: &[String]) -> Result<Map<String, Value>> {
     moves.iter().map(one).collect()
 }
 
-fn colored(out: &Out, diff: &str) -> Result<()> {
+fn colored(out: &Output, diff: &str) -> Result<()> {
     diff.lines().try_for_each(|line| {
         let look = match line.as_bytes().first() {
             Some(b'+') => Look::Good,

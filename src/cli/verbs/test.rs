@@ -9,11 +9,11 @@ use clap::Args;
 use serde_json::{Value, json};
 
 use crate::cli::failure::Usage;
-use crate::cli::out::{Look, Out};
-use crate::cli::rehearse::{Done, Rehearsal, scenarios_in};
-use crate::cli::session::Session;
+use crate::cli::out::{Look, Output};
+use crate::cli::rehearse::{PlayedCase, Rehearsal, scenarios_in};
+use crate::cli::session::CliSession;
 use crate::process::process::Process;
-use crate::rehearsal::cover::{Cover, Sum};
+use crate::scenario::cover::{Cover, Sum};
 
 /// Run the scenarios of a folder; list what no scenario took
 #[derive(Debug, Args)]
@@ -43,7 +43,7 @@ const FIRST: &str = "write `scenarios/NAME.yaml`; `beltline try --help` shows wh
 
 impl Test {
     /// Tests.
-    pub async fn run(self, session: &Session) -> Result<()> {
+    pub async fn run(self, session: &CliSession) -> Result<()> {
         let out = &session.out;
         let mut sums = Sums::default();
         for path in self.paths()? {
@@ -104,7 +104,7 @@ struct Sums {
 }
 
 impl Sums {
-    fn broken(&mut self, path: &Path, error: &anyhow::Error, out: &Out) -> Result<()> {
+    fn broken(&mut self, path: &Path, error: &anyhow::Error, out: &Output) -> Result<()> {
         self.broken += 1;
         let text = format!("{error:#}");
         self.cases
@@ -112,7 +112,7 @@ impl Sums {
         if out.json { Ok(()) } else { out.line(format!("{}  {text}", out.paint(Look::Bad, "BROKEN"))) }
     }
 
-    fn take(&mut self, done: Done, process: &Arc<Process>, out: &Out) -> Result<()> {
+    fn take(&mut self, done: PlayedCase, process: &Arc<Process>, out: &Output) -> Result<()> {
         self.cases.push(done.json());
         self.failed += usize::from(!done.is_ok());
         self.millis += done.millis;
@@ -133,7 +133,7 @@ impl Sums {
     }
 }
 
-fn tell(sums: &Sums, covers: &[Sum], out: &Out) -> Result<()> {
+fn tell(sums: &Sums, covers: &[Sum], out: &Output) -> Result<()> {
     out.line("")?;
     for sum in covers {
         let (nodes, ways) = (sum.nodes - sum.nodes_missed.len(), sum.ways - sum.ways_missed.len());

@@ -12,7 +12,7 @@ use crate::cli::moment::{far, now};
 use crate::cli::out::{Look, shown, text};
 use crate::cli::remote::named;
 use crate::cli::secret_file::new_private;
-use crate::cli::session::Session;
+use crate::cli::session::CliSession;
 
 const PATH: &str = "/api/v1/tokens";
 
@@ -73,7 +73,7 @@ enum Scope {
 
 impl Token {
     /// Does what was asked.
-    pub async fn run(self, session: &Session) -> Result<()> {
+    pub async fn run(self, session: &CliSession) -> Result<()> {
         let (remote, out) = (session.remote()?, &session.out);
         match self.verb {
             Verb::Create { name, scopes, processes, to, expires } => {
@@ -127,7 +127,7 @@ fn moment(text: &str) -> String {
     }
 }
 
-fn list(session: &Session, answer: &Value) -> Result<()> {
+fn list(session: &CliSession, answer: &Value) -> Result<()> {
     let out = &session.out;
     let names = |item: &Value, name: &str| {
         let them = item.get(name).and_then(Value::as_array).into_iter().flatten();

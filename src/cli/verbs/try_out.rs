@@ -10,8 +10,8 @@ use serde_json::{Value, json};
 
 use crate::cli::failure::Usage;
 use crate::cli::out::Look;
-use crate::cli::rehearse::{Done, Recorded, Rehearsal, recorded};
-use crate::cli::session::Session;
+use crate::cli::rehearse::{PlayedCase, Recorded, Rehearsal, recorded};
+use crate::cli::session::CliSession;
 
 /// Run a process against a scripted world, in virtual time
 #[derive(Debug, Args)]
@@ -50,7 +50,7 @@ pub struct Try {
 
 impl Try {
     /// Tries.
-    pub async fn run(self, session: &Session) -> Result<()> {
+    pub async fn run(self, session: &CliSession) -> Result<()> {
         if self.record {
             return self.recorded(session).await;
         }
@@ -87,7 +87,7 @@ impl Try {
 }
 
 impl Try {
-    async fn recorded(self, session: &Session) -> Result<()> {
+    async fn recorded(self, session: &CliSession) -> Result<()> {
         let [process, reference] = self.what.as_slice() else {
             bail!(Usage("name the process and the ref of the task to record".to_owned()));
         };
@@ -118,7 +118,7 @@ fn cannot(path: &Path) -> String {
     format!("`{}` cannot be written", path.display())
 }
 
-fn tell(done: &Done, session: &Session) -> Result<()> {
+fn tell(done: &PlayedCase, session: &CliSession) -> Result<()> {
     let out = &session.out;
     out.line(out.paint(Look::Bold, &done.case.title))?;
     done.story(out).into_iter().try_for_each(|line| out.line(line))?;
@@ -129,7 +129,7 @@ fn tell(done: &Done, session: &Session) -> Result<()> {
 }
 
 /// With the story, whose hops are as the API has them.
-fn as_json(done: &Done) -> Value {
+fn as_json(done: &PlayedCase) -> Value {
     let mut value = done.json();
     value["story"] = done.story_json();
     value

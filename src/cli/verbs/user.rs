@@ -9,7 +9,7 @@ use crate::cli::moment::{far, now};
 use crate::cli::out::{Look, text};
 use crate::cli::pairs;
 use crate::cli::remote::named;
-use crate::cli::session::Session;
+use crate::cli::session::CliSession;
 
 const PATH: &str = "/api/v1/users";
 const SESSIONS: &str = "/api/v1/sessions";
@@ -123,7 +123,7 @@ impl Roles {
 
 impl User {
     /// Does what was asked.
-    pub async fn run(self, session: &Session) -> Result<()> {
+    pub async fn run(self, session: &CliSession) -> Result<()> {
         let (remote, out) = (session.remote()?, &session.out);
         let change = async |name: &str, body: Value, done: &str| {
             let answer = remote.patch(&path(name)?, &body).await?;
@@ -183,7 +183,7 @@ fn path(name: &str) -> Result<String> {
     named(PATH, name)
 }
 
-fn list(session: &Session, answer: &Value) -> Result<()> {
+fn list(session: &CliSession, answer: &Value) -> Result<()> {
     let out = &session.out;
     let row = |item: &Value| {
         let within = item["processes"].as_object().into_iter().flatten();
@@ -200,7 +200,7 @@ fn list(session: &Session, answer: &Value) -> Result<()> {
     out.answer(answer, || out.items(answer, "no users", &["USER", "ROLES", "LOGGED IN", ""], row))
 }
 
-fn sessions(session: &Session, answer: &Value) -> Result<()> {
+fn sessions(session: &CliSession, answer: &Value) -> Result<()> {
     let out = &session.out;
     let row = |item: &Value| {
         vec![

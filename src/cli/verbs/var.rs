@@ -8,7 +8,7 @@ use crate::cli::failure::Usage;
 use crate::cli::out::{Look, shown, text};
 use crate::cli::pairs;
 use crate::cli::remote::named;
-use crate::cli::session::Session;
+use crate::cli::session::CliSession;
 
 const PATH: &str = "/api/v1/vars";
 
@@ -43,7 +43,7 @@ enum Verb {
 
 impl Var {
     /// Does what was asked.
-    pub async fn run(self, session: &Session) -> Result<()> {
+    pub async fn run(self, session: &CliSession) -> Result<()> {
         let (remote, out) = (session.remote()?, &session.out);
         match self.verb {
             Verb::Set { vars } => {

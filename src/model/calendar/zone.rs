@@ -17,7 +17,7 @@ static CHOSEN: OnceLock<Tables> = OnceLock::new();
 
 /// The table of the machine.
 #[derive(Clone, Debug)]
-pub struct Found {
+pub struct ZoneTable {
     /// Where its zones lie, each a file.
     pub folder: PathBuf,
     /// Which release it is, such as `2026e`; `None` if the machine does not say.
@@ -27,14 +27,14 @@ pub struct Found {
 /// The two tables.
 #[derive(Debug)]
 struct Tables {
-    machine: Option<Found>,
+    machine: Option<ZoneTable>,
     machine_first: bool,
     /// The machine's, opened when a zone is looked for in it: that reads the names of all its files.
     opened: OnceLock<Option<TimeZoneDatabase>>,
 }
 
 impl Tables {
-    fn new(machine: Option<Found>) -> Tables {
+    fn new(machine: Option<ZoneTable>) -> Tables {
         let version = machine.as_ref().and_then(|it| it.version.as_deref());
         let machine_first = version.is_some_and(|it| is_newer(it, built_in_version()));
         Tables { machine, machine_first, opened: OnceLock::new() }
@@ -71,7 +71,7 @@ pub fn built_in_version() -> &'static str {
 }
 
 /// Takes the newer of the built-in table and `machine`, once, for as long as the program runs.
-pub fn choose(machine: Option<Found>) {
+pub fn choose(machine: Option<ZoneTable>) {
     // What was chosen first holds as long as the program runs.
     drop(CHOSEN.set(Tables::new(machine)));
 }
@@ -159,7 +159,7 @@ mod tests {
         for name in ["Riga", "Atlantis"] {
             std::fs::write(folder.path().join("Europe").join(name), &bytes).unwrap();
         }
-        let found = Found { folder: folder.path().to_path_buf(), version: version.map(str::to_owned) };
+        let found = ZoneTable { folder: folder.path().to_path_buf(), version: version.map(str::to_owned) };
         (folder, Tables::new(Some(found)))
     }
 

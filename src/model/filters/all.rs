@@ -10,33 +10,33 @@ use crate::model::filters::maps::MAPS;
 use crate::model::filters::methods::METHODS;
 use crate::model::filters::numbers::NUMBERS;
 use crate::model::filters::patterns::PATTERNS;
-use crate::model::filters::spec::Spec;
+use crate::model::filters::spec::FilterSpec;
 use crate::model::filters::tests::TESTS;
 use crate::model::filters::texts::TEXTS;
 
 /// Every filter, those that only methods reach among them.
-pub(crate) fn every() -> impl Iterator<Item = &'static Spec> {
+pub(crate) fn every() -> impl Iterator<Item = &'static FilterSpec> {
     let values = TEXTS.iter().chain(&FORMATS).chain(&NUMBERS).chain(&LISTS).chain(&MAPS);
     values.chain(&CODES).chain(&PATTERNS).chain(&BEHIND)
 }
 
 /// The filters that can be written.
-pub fn filters() -> impl Iterator<Item = &'static Spec> {
+pub fn filters() -> impl Iterator<Item = &'static FilterSpec> {
     every().filter(|it| !it.about.is_empty())
 }
 
 /// The tests.
-pub fn tests() -> impl Iterator<Item = &'static Spec> {
+pub fn tests() -> impl Iterator<Item = &'static FilterSpec> {
     TESTS.iter()
 }
 
 /// The filter of that name, or that only a method reaches.
-pub(crate) fn filter(name: &str) -> Option<&'static Spec> {
+pub(crate) fn filter(name: &str) -> Option<&'static FilterSpec> {
     every().find(|it| it.is(name))
 }
 
 /// The test of that name.
-pub(crate) fn test(name: &str) -> Option<&'static Spec> {
+pub(crate) fn test(name: &str) -> Option<&'static FilterSpec> {
     tests().find(|it| it.is(name))
 }
 
@@ -56,7 +56,7 @@ pub fn methods_list() -> String {
     format!("{}\n", names.join(", "))
 }
 
-fn table(mut rows: Vec<&Spec>, what: &str) -> String {
+fn table(mut rows: Vec<&FilterSpec>, what: &str) -> String {
     rows.sort_by_key(|it| it.name);
     let mut text = format!("| {what} | is | example |\n|---|---|---|\n");
     for spec in rows {

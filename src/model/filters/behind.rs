@@ -7,11 +7,11 @@ use crate::model::bridge::{BYTES_MAX, too_long};
 use crate::model::carried::bad_value;
 use crate::model::costs::Cost;
 use crate::model::filters::given::{Given, shown};
-use crate::model::filters::spec::{Spec, own};
+use crate::model::filters::spec::{FilterSpec, own};
 use crate::model::filters::texts::trim;
 
 /// The filters.
-pub(crate) static BEHIND: [Spec; 21] = [
+pub(crate) static BEHIND: [FilterSpec; 21] = [
     behind("m_lstrip", "chars?", |_, it| trim(it, true, false)),
     behind("m_rstrip", "chars?", |_, it| trim(it, false, true)),
     behind("m_rsplit", "sep?, maxsplit=-1", |_, it| split_behind(it)),
@@ -47,8 +47,8 @@ const fn behind(
     name: &'static str,
     takes: &'static str,
     run: fn(&State, Given) -> Result<Value, Error>,
-) -> Spec {
-    Spec { name, also: &[], takes, about: "", example: ("", ""), cost: Cost::Whole, run: own(run) }
+) -> FilterSpec {
+    FilterSpec { name, also: &[], takes, about: "", example: ("", ""), cost: Cost::Whole, run: own(run) }
 }
 
 fn any(it: Given, is_so: fn(&str, &str) -> bool) -> Result<Value, Error> {

@@ -11,52 +11,52 @@ use crate::model::carried::{bad_value, error};
 use crate::model::costs::{Cost, draw};
 use crate::model::filters::given::{Given, items, pairs};
 use crate::model::filters::maps::pairs_of;
-use crate::model::filters::spec::{Spec, own};
+use crate::model::filters::spec::{FilterSpec, own};
 use crate::model::helpers;
 use crate::model::time::Span;
 
 /// The filters.
 #[rustfmt::skip]
-pub(crate) static CODES: [Spec; 11] = [
-    Spec { name: "json", also: &["tojson", "to_json"], takes: "", cost: Cost::Whole,
+pub(crate) static CODES: [FilterSpec; 11] = [
+    FilterSpec { name: "json", also: &["tojson", "to_json"], takes: "", cost: Cost::Whole,
         run: own(|_, it| json(it)),
         about: "as JSON in one line, keys in their order",
         example: ("{\"a\": [1]}|json", r#""{\"a\":[1]}""#) },
-    Spec { name: "from_json", also: &["fromjson"], takes: "", cost: Cost::Whole,
+    FilterSpec { name: "from_json", also: &["fromjson"], takes: "", cost: Cost::Whole,
         run: own(|_, it| from_json(it)),
         about: "what a text of JSON says", example: ("'{\"a\": [1]}'|from_json", r#"{"a":[1]}"#) },
-    Spec { name: "base64", also: &["b64encode", "base64_encode"], takes: "", cost: Cost::Whole,
+    FilterSpec { name: "base64", also: &["b64encode", "base64_encode"], takes: "", cost: Cost::Whole,
         run: own(|_, it| base64(it)),
         about: "its bytes in base64", example: ("\"Riga\"|base64", r#""UmlnYQ==""#) },
-    Spec { name: "b64decode", also: &["base64_decode"], takes: "", cost: Cost::Whole,
+    FilterSpec { name: "b64decode", also: &["base64_decode"], takes: "", cost: Cost::Whole,
         run: own(|_, it| helpers::unbase64(&it.text(0)?).map(Value::from).map_err(|it| bad_value(&it))),
         about: "the text that base64 says", example: ("\"UmlnYQ==\"|b64decode", r#""Riga""#) },
-    Spec { name: "urlencode", also: &[], takes: "", cost: Cost::Whole, run: own(|_, it| urlencode(it)),
+    FilterSpec { name: "urlencode", also: &[], takes: "", cost: Cost::Whole, run: own(|_, it| urlencode(it)),
         about: "as one piece of a URL; of a map or a list of pairs a query, lists repeat their key",
         example: ("{\"a b\": 1, \"c\": [2, 3]}|urlencode", r#""a%20b=1&c=2&c=3""#) },
-    Spec { name: "urldecode", also: &[], takes: "", cost: Cost::Whole,
+    FilterSpec { name: "urldecode", also: &[], takes: "", cost: Cost::Whole,
         run: own(|_, it| helpers::urldecode(&it.text(0)?).map(Value::from).map_err(|it| bad_value(&it))),
         about: "what a piece of a URL says", example: ("\"a%20b\"|urldecode", r#""a b""#) },
-    Spec { name: "sha256", also: &[], takes: "form?", cost: Cost::Whole, run: own(|_, it| {
+    FilterSpec { name: "sha256", also: &[], takes: "form?", cost: Cost::Whole, run: own(|_, it| {
             helpers::sha256(&it.text(0)?, it.maybe(1)?.as_deref())
                 .map(Value::from).map_err(|it| bad_value(&it)) }),
         about: "the SHA-256, in `hex`, `base64` or `base64url`",
         example: ("\"\"|sha256(\"base64\")", r#""47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU=""#) },
-    Spec { name: "hash", also: &[], takes: "algorithm=\"sha1\", form?", cost: Cost::Whole, run: own(|_, it| {
+    FilterSpec { name: "hash", also: &[], takes: "algorithm=\"sha1\", form?", cost: Cost::Whole, run: own(|_, it| {
             helpers::digest(&it.text(0)?, &it.text(1)?, it.maybe(2)?.as_deref())
                 .map(Value::from).map_err(|it| bad_value(&it)) }),
         about: "the digest by `sha1`, `sha224`, `sha256`, `sha384` or `sha512`",
         example: ("\"\"|hash(\"sha1\")", r#""da39a3ee5e6b4b0d3255bfef95601890afd80709""#) },
-    Spec { name: "hmac", also: &[], takes: "key, form?", cost: Cost::Whole, run: own(|_, it| {
+    FilterSpec { name: "hmac", also: &[], takes: "key, form?", cost: Cost::Whole, run: own(|_, it| {
             helpers::hmac_in(&it.text(0)?, &it.text(1)?, it.maybe(2)?.as_deref())
                 .map(Value::from).map_err(|it| bad_value(&it)) }),
         about: "the HMAC-SHA-256 under a key, in the same forms",
         example: ("\"a\"|hmac(\"k\", \"base64\")", r#""eNqRUR5nVYf1ud94vt669VYNoqu4gWLuh13N90SVHZ4=""#) },
-    Spec { name: "date", also: &[], takes: "format=\"%Y-%m-%d %H:%M:%S\", zone?", cost: Cost::Whole,
+    FilterSpec { name: "date", also: &[], takes: "format=\"%Y-%m-%d %H:%M:%S\", zone?", cost: Cost::Whole,
         run: own(|_, it| date(it)),
         about: "a moment (Unix seconds or RFC 3339) in the words of `strftime`, in UTC or that zone",
         example: ("0|date(\"%H:%M\", \"Europe/Riga\")", r#""03:00""#) },
-    Spec { name: "span", also: &[], takes: "", cost: Cost::One, run: own(|_, it| span(&it.text(0)?)),
+    FilterSpec { name: "span", also: &[], takes: "", cost: Cost::One, run: own(|_, it| span(&it.text(0)?)),
         about: "a length of time in seconds", example: ("\"1h30m\"|span", "5400") },
 ];
 

@@ -115,12 +115,12 @@ pub(crate) fn unknown(what: &str, name: &str, known: &[&str], wrong: Mistake) ->
         (None, Some(near)) => wrong.hint(format!("did you mean `{near}`?")),
         (None, None) if known.len() <= SHOWN_MAX => wrong.hint(format!("there are {}", known.join(", "))),
         (None, None) => {
-            let list = match what {
-                "test" => "Tests",
-                "method" => "Methods",
-                _ => "Filters",
+            let many = match what {
+                "test" => "tests",
+                "method" => "methods",
+                _ => "filters",
             };
-            wrong.hint(format!("all of them stand in the manual under \"{list}\""))
+            wrong.hint(format!("`beltline explain filters` lists all {many}"))
         }
     }
 }

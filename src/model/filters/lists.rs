@@ -9,7 +9,7 @@ use crate::model::carried::bad_value;
 use crate::model::contains::{Lists, Seen};
 use crate::model::costs::{Cost, add_filter, draw};
 use crate::model::filters::given::{Given, items};
-use crate::model::filters::spec::{Run, Spec, own};
+use crate::model::filters::spec::{FilterSpec, Run, own};
 use crate::model::syntax::kind_name;
 
 /// The most items of a list that is sorted, or made.
@@ -19,93 +19,93 @@ const PIECES_MAX: i64 = 10_000;
 
 /// The filters.
 #[rustfmt::skip]
-pub(crate) static LISTS: [Spec; 25] = [
-    Spec { name: "length", also: &["count"], takes: "", cost: Cost::One,
+pub(crate) static LISTS: [FilterSpec; 25] = [
+    FilterSpec { name: "length", also: &["count"], takes: "", cost: Cost::One,
         run: Run::Theirs(|to, name, cost| add_filter(to, name, cost, filters::length)),
         about: "how many items, keys or characters", example: ("[3, 1]|length", "2") },
-    Spec { name: "first", also: &[], takes: "", cost: Cost::One,
+    FilterSpec { name: "first", also: &[], takes: "", cost: Cost::One,
         run: Run::Theirs(|to, name, cost| add_filter(to, name, cost, filters::first)),
         about: "the first item", example: ("[3, 1]|first", "3") },
-    Spec { name: "last", also: &[], takes: "", cost: Cost::Items, run: own(|_, it| {
+    FilterSpec { name: "last", also: &[], takes: "", cost: Cost::Items, run: own(|_, it| {
             Ok(it.each(0)?.pop().unwrap_or(Value::UNDEFINED)) }),
         about: "the last item", example: ("[3, 1]|last", "1") },
-    Spec { name: "list", also: &[], takes: "", cost: Cost::One, run: own(|_, it| it.each(0).map(Value::from)),
+    FilterSpec { name: "list", also: &[], takes: "", cost: Cost::One, run: own(|_, it| it.each(0).map(Value::from)),
         about: "as a list: the characters of a text, the keys of a map",
         example: ("\"ab\"|list", r#"["a","b"]"#) },
-    Spec { name: "reverse", also: &[], takes: "", cost: Cost::One, run: own(|_, it| reverse(it)),
+    FilterSpec { name: "reverse", also: &[], takes: "", cost: Cost::One, run: own(|_, it| reverse(it)),
         about: "from the end to the start", example: ("[3, 1]|reverse|list", "[1,3]") },
-    Spec { name: "sort", also: &[], takes: "; reverse, case_sensitive, attribute", cost: Cost::Sorted,
+    FilterSpec { name: "sort", also: &[], takes: "; reverse, case_sensitive, attribute", cost: Cost::Sorted,
         run: Run::Theirs(|to, name, cost| add_filter(to, name, cost,
             |state: &State, value: Value, how: Kwargs| {
             filters::sort(state, sortable(&value, &how)?, how)
         })),
         about: "in order, capitals beside small letters; numbers and texts mixed are a fault",
         example: ("[3, 1, 2]|sort(reverse=true)", "[3,2,1]") },
-    Spec { name: "min", also: &[], takes: "; case_sensitive, attribute", cost: Cost::Sorted,
+    FilterSpec { name: "min", also: &[], takes: "; case_sensitive, attribute", cost: Cost::Sorted,
         run: Run::Theirs(|to, name, cost| add_filter(to, name, cost,
             |state: &State, value: Value, how: Kwargs| {
             filters::min(state, sortable(&value, &how)?, how)
         })),
         about: "the least item", example: ("[3, 1]|min", "1") },
-    Spec { name: "max", also: &[], takes: "; case_sensitive, attribute", cost: Cost::Sorted,
+    FilterSpec { name: "max", also: &[], takes: "; case_sensitive, attribute", cost: Cost::Sorted,
         run: Run::Theirs(|to, name, cost| add_filter(to, name, cost,
             |state: &State, value: Value, how: Kwargs| {
             filters::max(state, sortable(&value, &how)?, how)
         })),
         about: "the greatest item", example: ("[3, 1]|max", "3") },
-    Spec { name: "unique", also: &[], takes: "; case_sensitive, attribute", cost: Cost::Sorted,
+    FilterSpec { name: "unique", also: &[], takes: "; case_sensitive, attribute", cost: Cost::Sorted,
         run: Run::Theirs(|to, name, cost| add_filter(to, name, cost, filters::unique)),
         about: "each item once", example: ("[1, 2, 1]|unique|list", "[1,2]") },
-    Spec { name: "groupby", also: &[], takes: "attribute; default, case_sensitive", cost: Cost::Sorted,
+    FilterSpec { name: "groupby", also: &[], takes: "attribute; default, case_sensitive", cost: Cost::Sorted,
         run: Run::Theirs(|to, name, cost| add_filter(to, name, cost, filters::groupby)),
         about: "pairs of a value of that attribute and the items that have it",
         example: ("[{\"g\": 1}]|groupby(\"g\")", r#"[[1,[{"g":1}]]]"#) },
-    Spec { name: "map", also: &[], takes: "filter…; attribute, default", cost: Cost::Items,
+    FilterSpec { name: "map", also: &[], takes: "filter…; attribute, default", cost: Cost::Items,
         run: Run::Theirs(|to, name, cost| add_filter(to, name, cost, filters::map)),
         about: "an attribute of each item, or what a filter makes of it",
         example: ("[{\"a\": 1}, {}]|map(attribute=\"a\", default=0)|list", "[1,0]") },
-    Spec { name: "select", also: &[], takes: "test…", cost: Cost::Items,
+    FilterSpec { name: "select", also: &[], takes: "test…", cost: Cost::Items,
         run: Run::Theirs(|to, name, cost| add_filter(to, name, cost, filters::select)),
         about: "the items that pass a test", example: ("[1, 2]|select(\"gt\", 1)|list", "[2]") },
-    Spec { name: "reject", also: &[], takes: "test…", cost: Cost::Items,
+    FilterSpec { name: "reject", also: &[], takes: "test…", cost: Cost::Items,
         run: Run::Theirs(|to, name, cost| add_filter(to, name, cost, filters::reject)),
         about: "the items that do not", example: ("[1, none]|reject(\"none\")|list", "[1]") },
-    Spec { name: "selectattr", also: &[], takes: "attribute, test…", cost: Cost::Items,
+    FilterSpec { name: "selectattr", also: &[], takes: "attribute, test…", cost: Cost::Items,
         run: Run::Theirs(|to, name, cost| add_filter(to, name, cost, filters::selectattr)),
         about: "the items whose attribute passes a test",
         example: ("[{\"a\": 1}, {\"a\": 2}]|selectattr(\"a\", \"gt\", 1)|list", r#"[{"a":2}]"#) },
-    Spec { name: "rejectattr", also: &[], takes: "attribute, test…", cost: Cost::Items,
+    FilterSpec { name: "rejectattr", also: &[], takes: "attribute, test…", cost: Cost::Items,
         run: Run::Theirs(|to, name, cost| add_filter(to, name, cost, filters::rejectattr)),
         about: "the items whose attribute does not",
         example: ("[{\"a\": 1}, {}]|rejectattr(\"a\", \"defined\")|list", "[{}]") },
-    Spec { name: "batch", also: &[], takes: "linecount/size, fill_with?", cost: Cost::Pieces,
+    FilterSpec { name: "batch", also: &[], takes: "linecount/size, fill_with?", cost: Cost::Pieces,
         run: own(|_, it| batch(it)),
         about: "lists of so many items, the last one filled up",
         example: ("[1, 2, 3]|batch(2, 0)", "[[1,2],[3,0]]") },
-    Spec { name: "slice", also: &[], takes: "slices/count, fill_with?", cost: Cost::Pieces,
+    FilterSpec { name: "slice", also: &[], takes: "slices/count, fill_with?", cost: Cost::Pieces,
         run: own(|_, it| slice(it)),
         about: "so many lists of nearly the same length", example: ("[1, 2, 3]|slice(2)", "[[1,2],[3]]") },
-    Spec { name: "flatten", also: &[], takes: "levels?", cost: Cost::Whole, run: own(|_, it| flatten(it)),
+    FilterSpec { name: "flatten", also: &[], takes: "levels?", cost: Cost::Whole, run: own(|_, it| flatten(it)),
         about: "the items of the lists in the list, all or so many levels deep",
         example: ("[1, [2, [3]]]|flatten(1)", "[1,2,[3]]") },
-    Spec { name: "zip", also: &[], takes: "*lists", cost: Cost::Pieces, run: own(|_, it| zip(it)),
+    FilterSpec { name: "zip", also: &[], takes: "*lists", cost: Cost::Pieces, run: own(|_, it| zip(it)),
         about: "lists of the items at the same place", example: ("[1, 2]|zip([3, 4])", "[[1,3],[2,4]]") },
-    Spec { name: "union", also: &[], takes: "other", cost: Cost::Pieces, run: own(|_, it| union(it)),
+    FilterSpec { name: "union", also: &[], takes: "other", cost: Cost::Pieces, run: own(|_, it| union(it)),
         about: "the items of both lists, each once", example: ("[1, 2]|union([2, 3])", "[1,2,3]") },
-    Spec { name: "intersect", also: &[], takes: "other", cost: Cost::Pieces,
+    FilterSpec { name: "intersect", also: &[], takes: "other", cost: Cost::Pieces,
         run: own(|_, it| kept(it.items(0)?, it.items(1)?, true)),
         about: "the items that are in both, each once", example: ("[1, 2]|intersect([2, 3])", "[2]") },
-    Spec { name: "difference", also: &[], takes: "other", cost: Cost::Pieces,
+    FilterSpec { name: "difference", also: &[], takes: "other", cost: Cost::Pieces,
         run: own(|_, it| kept(it.items(0)?, it.items(1)?, false)),
         about: "the items that are not in the other, each once",
         example: ("[1, 2]|difference([2, 3])", "[1]") },
-    Spec { name: "symmetric_difference", also: &[], takes: "other", cost: Cost::Pieces,
+    FilterSpec { name: "symmetric_difference", also: &[], takes: "other", cost: Cost::Pieces,
         run: own(|_, it| either(it)),
         about: "the items that are in one alone, each once",
         example: ("[1, 2]|symmetric_difference([2, 3])", "[1,3]") },
-    Spec { name: "average", also: &[], takes: "default?", cost: Cost::Items, run: own(|_, it| average(it)),
+    FilterSpec { name: "average", also: &[], takes: "default?", cost: Cost::Items, run: own(|_, it| average(it)),
         about: "of the numbers", example: ("[1, 2]|average", "1.5") },
-    Spec { name: "median", also: &[], takes: "default?", cost: Cost::Sorted, run: own(|_, it| median(it)),
+    FilterSpec { name: "median", also: &[], takes: "default?", cost: Cost::Sorted, run: own(|_, it| median(it)),
         about: "the number in the middle", example: ("[3, 1, 2]|median", "2.0") },
 ];
 

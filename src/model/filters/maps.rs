@@ -8,29 +8,29 @@ use crate::model::carried::bad_value;
 use crate::model::costs::{Cost, add_filter, draw};
 use crate::model::filters::given::{Given, items, pairs, shown};
 use crate::model::filters::lists::order;
-use crate::model::filters::spec::{Run, Spec, own};
+use crate::model::filters::spec::{FilterSpec, Run, own};
 
 /// How deep maps are combined.
 const DEPTH_MAX: usize = 100;
 
 /// The filters.
 #[rustfmt::skip]
-pub(crate) static MAPS: [Spec; 11] = [
-    Spec { name: "keys", also: &[], takes: "", cost: Cost::Pieces,
+pub(crate) static MAPS: [FilterSpec; 11] = [
+    FilterSpec { name: "keys", also: &[], takes: "", cost: Cost::Pieces,
         run: own(|_, it| Ok(it.pairs(0)?.into_iter().map(|it| it.0).collect::<Vec<_>>().into())),
         about: "the keys of a map", example: ("{\"a\": 1}|keys", r#"["a"]"#) },
-    Spec { name: "values", also: &[], takes: "", cost: Cost::Pieces,
+    FilterSpec { name: "values", also: &[], takes: "", cost: Cost::Pieces,
         run: own(|_, it| Ok(it.pairs(0)?.into_iter().map(|it| it.1).collect::<Vec<_>>().into())),
         about: "the values of a map", example: ("{\"a\": 1}|values", "[1]") },
-    Spec { name: "items", also: &[], takes: "", cost: Cost::Pieces,
+    FilterSpec { name: "items", also: &[], takes: "", cost: Cost::Pieces,
         run: Run::Theirs(|to, name, cost| add_filter(to, name, cost, filters::items)),
         about: "its pairs of key and value", example: ("{\"a\": 1}|items|list", r#"[["a",1]]"#) },
-    Spec { name: "get", also: &[], takes: "key, default?", cost: Cost::One, run: own(|_, it| get(it)),
+    FilterSpec { name: "get", also: &[], takes: "key, default?", cost: Cost::One, run: own(|_, it| get(it)),
         about: "the value at that key, or the default, or null", example: ("{\"a\": 1}|get(\"b\", 2)", "2") },
-    Spec { name: "attr", also: &[], takes: "name", cost: Cost::One,
+    FilterSpec { name: "attr", also: &[], takes: "name", cost: Cost::One,
         run: Run::Theirs(|to, name, cost| add_filter(to, name, cost, filters::attr)),
         about: "the value at that key", example: ("{\"a\": 1}|attr(\"a\")", "1") },
-    Spec { name: "dictsort", also: &[], takes: "; case_sensitive, by, reverse", cost: Cost::Sorted,
+    FilterSpec { name: "dictsort", also: &[], takes: "; case_sensitive, by, reverse", cost: Cost::Sorted,
         run: Run::Theirs(|to, name, cost| add_filter(to, name, cost, |value: Value, how: Kwargs| {
             let by: Option<String> = how.get("by")?;
             if by.as_deref() == Some("value") {
@@ -41,21 +41,21 @@ pub(crate) static MAPS: [Spec; 11] = [
         })),
         about: "its pairs in the order of the keys, or with `by=\"value\"` of the values",
         example: ("{\"b\": 1, \"a\": 2}|dictsort", r#"[["a",2],["b",1]]"#) },
-    Spec { name: "dict2items", also: &[], takes: "key_name=\"key\", value_name=\"value\"", cost: Cost::Pieces,
+    FilterSpec { name: "dict2items", also: &[], takes: "key_name=\"key\", value_name=\"value\"", cost: Cost::Pieces,
         run: own(|_, it| dict2items(it)), about: "a list of maps with `key` and `value`",
         example: ("{\"a\": 1}|dict2items", r#"[{"key":"a","value":1}]"#) },
-    Spec { name: "items2dict", also: &[], takes: "key_name=\"key\", value_name=\"value\"", cost: Cost::Pieces,
+    FilterSpec { name: "items2dict", also: &[], takes: "key_name=\"key\", value_name=\"value\"", cost: Cost::Pieces,
         run: own(|_, it| items2dict(it)), about: "a map of such a list",
         example: ("[{\"key\": \"a\", \"value\": 1}]|items2dict", r#"{"a":1}"#) },
-    Spec { name: "combine", also: &[], takes: "*maps, recursive=false", cost: Cost::Pieces,
+    FilterSpec { name: "combine", also: &[], takes: "*maps, recursive=false", cost: Cost::Pieces,
         run: own(|_, it| combine(it)),
         about: "one map of several, the last one wins",
         example: ("{\"a\": 1}|combine({\"b\": 2})", r#"{"a":1,"b":2}"#) },
-    Spec { name: "default", also: &["d"], takes: "default_value/value=\"\", boolean=false", cost: Cost::One,
+    FilterSpec { name: "default", also: &["d"], takes: "default_value/value=\"\", boolean=false", cost: Cost::One,
         run: own(|_, it| default(it)),
         about: "another value for what is missing, with `true` also for null, false, 0 and what is empty",
         example: ("nope|default(\"Riga\")", r#""Riga""#) },
-    Spec { name: "ternary", also: &["iif"], takes: "true_val=true, false_val=false, none_val?",
+    FilterSpec { name: "ternary", also: &["iif"], takes: "true_val=true, false_val=false, none_val?",
         cost: Cost::One,
         run: own(|_, it| Ok(ternary(it))),
         about: "the first for true, the second for false, as `a if x else b`",

@@ -8,32 +8,32 @@ use crate::model::carried::bad_value;
 use crate::model::costs::{Cost, add_filter};
 use crate::model::filters::format::{DIGITS_MAX, decimals};
 use crate::model::filters::given::{Given, shown};
-use crate::model::filters::spec::{Run, Spec, own};
+use crate::model::filters::spec::{FilterSpec, Run, own};
 
 /// The filters.
 #[rustfmt::skip]
-pub(crate) static NUMBERS: [Spec; 7] = [
-    Spec { name: "int", also: &[], takes: "default?, base=10", cost: Cost::Whole, run: own(|_, it| int(it)),
+pub(crate) static NUMBERS: [FilterSpec; 7] = [
+    FilterSpec { name: "int", also: &[], takes: "default?, base=10", cost: Cost::Whole, run: own(|_, it| int(it)),
         about: "a whole number; of what is none the default, or a fault",
         example: ("\" 3 \"|int + \"x\"|int(0)", "3") },
-    Spec { name: "float", also: &[], takes: "default?", cost: Cost::Whole, run: own(|_, it| real(it)),
+    FilterSpec { name: "float", also: &[], takes: "default?", cost: Cost::Whole, run: own(|_, it| real(it)),
         about: "a number with a point; of what is none the default, or a fault",
         example: ("\" 1.5\"|float", "1.5") },
-    Spec { name: "bool", also: &[], takes: "default?", cost: Cost::Whole, run: own(|_, it| truth(it)),
+    FilterSpec { name: "bool", also: &[], takes: "default?", cost: Cost::Whole, run: own(|_, it| truth(it)),
         about: "true of `true`, `yes`, `on`, `1`, false of `false`, `no`, `off`, `0` and nothing; other \
             texts are faults",
         example: ("\"no\"|bool", "false") },
-    Spec { name: "round", also: &[], takes: "precision=0, method=\"common\"", cost: Cost::One,
+    FilterSpec { name: "round", also: &[], takes: "precision=0, method=\"common\"", cost: Cost::One,
         run: own(|_, it| round(it)),
         about: "to so many digits; `method` is `common` (the half to the even), `ceil` or `floor`",
         example: ("1.25|round(1, \"ceil\")", "1.3") },
-    Spec { name: "abs", also: &[], takes: "", cost: Cost::One,
+    FilterSpec { name: "abs", also: &[], takes: "", cost: Cost::One,
         run: Run::Theirs(|to, name, cost| add_filter(to, name, cost, filters::abs)),
         about: "without its sign", example: ("(1 - 3)|abs", "2") },
-    Spec { name: "sum", also: &[], takes: "; attribute, start", cost: Cost::Items,
+    FilterSpec { name: "sum", also: &[], takes: "; attribute, start", cost: Cost::Items,
         run: Run::Theirs(|to, name, cost| add_filter(to, name, cost, filters::sum)),
         about: "of the items, or of that attribute", example: ("[1, 2]|sum", "3") },
-    Spec { name: "filesizeformat", also: &[], takes: "binary=false", cost: Cost::One,
+    FilterSpec { name: "filesizeformat", also: &[], takes: "binary=false", cost: Cost::One,
         run: own(|_, it| size(it)),
         about: "a number of bytes for a person", example: ("1500000|filesizeformat", r#""1.5 MB""#) },
 ];

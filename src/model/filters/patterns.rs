@@ -11,7 +11,7 @@ use crate::model::budget::SLOT_BYTES;
 use crate::model::carried::bad_value;
 use crate::model::costs::{Cost, draw};
 use crate::model::filters::given::Given;
-use crate::model::filters::spec::{Spec, own};
+use crate::model::filters::spec::{FilterSpec, own};
 use crate::model::memo::pattern;
 use crate::model::pattern::{Pattern, Way};
 
@@ -20,27 +20,27 @@ const FOUND_MAX: usize = 100_000;
 
 /// The filters.
 #[rustfmt::skip]
-pub(crate) static PATTERNS: [Spec; 6] = [
-    Spec { name: "regex_replace", also: &[], cost: Cost::Whole, run: own(replace),
+pub(crate) static PATTERNS: [FilterSpec; 6] = [
+    FilterSpec { name: "regex_replace", also: &[], cost: Cost::Whole, run: own(replace),
         takes: "pattern/find, replacement/replace=\"\", ignorecase=false, multiline=false, count=0",
         about: "with `replacement` for each match, in which `\\\\1` and `\\\\g<name>` are what a group found",
         example: (r#""a1b22"|regex_replace("[0-9]+", "-")"#, r#""a-b-""#) },
-    Spec { name: "regex_search", also: &[], takes: "pattern/find, *groups, ignorecase=false, multiline=false",
+    FilterSpec { name: "regex_search", also: &[], takes: "pattern/find, *groups, ignorecase=false, multiline=false",
         cost: Cost::Whole, run: own(search),
         about: "the first match, or a list of what the groups `\"\\\\1\"`, `\"\\\\g<name>\"` found; \
             null if there is none",
         example: (r#""a1b22"|regex_search("[0-9]+")"#, r#""1""#) },
-    Spec { name: "regex_findall", also: &[], takes: "pattern/find, multiline=false, ignorecase=false",
+    FilterSpec { name: "regex_findall", also: &[], takes: "pattern/find, multiline=false, ignorecase=false",
         cost: Cost::Whole, run: own(find_all),
         about: "all matches, or what its groups found",
         example: (r#""a1b22"|regex_findall("[0-9]+")"#, r#"["1","22"]"#) },
-    Spec { name: "regex_findall_index", also: &[], takes: "pattern/find, index=0, ignorecase=false",
+    FilterSpec { name: "regex_findall_index", also: &[], takes: "pattern/find, index=0, ignorecase=false",
         cost: Cost::Whole, run: own(find_one), about: "one of those, by its number",
         example: (r#""a1b22"|regex_findall_index("[0-9]+", 1)"#, r#""22""#) },
-    Spec { name: "regex_match", also: &[], takes: "pattern/find, ignorecase=false, multiline=false",
+    FilterSpec { name: "regex_match", also: &[], takes: "pattern/find, ignorecase=false, multiline=false",
         cost: Cost::Whole, run: own(|state, it| matches(state, it, true)),
         about: "whether it matches at the start", example: (r#""a1"|regex_match("[a-z]")"#, "true") },
-    Spec { name: "regex_escape", also: &[], takes: "", cost: Cost::Whole,
+    FilterSpec { name: "regex_escape", also: &[], takes: "", cost: Cost::Whole,
         run: own(|_, it| Ok(Value::from(regex::escape(&it.text(0)?)))),
         about: "so that it matches itself", example: (r#""a.b"|regex_escape"#, r#""a\\.b""#) },
 ];

@@ -7,7 +7,7 @@ use crate::model::costs::{Cost, add_filter_of, add_test_of};
 use crate::model::filters::given::Given;
 
 /// A filter or a test.
-pub struct Spec {
+pub struct FilterSpec {
     /// Its name.
     pub name: &'static str,
     /// Other names for it.
@@ -37,7 +37,7 @@ pub(crate) const fn own(run: fn(&State, Given) -> Result<Value, Error>) -> Run {
     Run::Own(run)
 }
 
-impl Spec {
+impl FilterSpec {
     /// Whether it is called so.
     pub(crate) fn is(&self, name: &str) -> bool {
         self.name == name || self.also.contains(&name)

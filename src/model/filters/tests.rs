@@ -7,17 +7,17 @@ use crate::model::costs::{Cost, add_test};
 use crate::model::filters::given::Given;
 use crate::model::filters::lists::{divides, leaves, order};
 use crate::model::filters::patterns::matches;
-use crate::model::filters::spec::{Run, Spec, own};
+use crate::model::filters::spec::{FilterSpec, Run, own};
 use crate::model::memo::has;
 
 /// The tests.
 #[rustfmt::skip]
-pub(crate) static TESTS: [Spec; 30] = [
+pub(crate) static TESTS: [FilterSpec; 30] = [
     theirs("defined", "whether it is there", ("nope is defined", "false"),
         |to, name, cost| add_test(to, name, cost, tests::is_defined)),
     theirs("undefined", "whether it is not", ("nope is undefined", "true"),
         |to, name, cost| add_test(to, name, cost, tests::is_undefined)),
-    Spec { also: &["null"], ..theirs("none", "whether it is null", ("none is none", "true"),
+    FilterSpec { also: &["null"], ..theirs("none", "whether it is null", ("none is none", "true"),
         |to, name, cost| add_test(to, name, cost, tests::is_none)) },
     theirs("boolean", "true or false", ("true is boolean", "true"),
         |to, name, cost| add_test(to, name, cost, tests::is_boolean)),
@@ -45,33 +45,33 @@ pub(crate) static TESTS: [Spec; 30] = [
     }),
     theirs("mapping", "a map", ("{} is mapping", "true"),
         |to, name, cost| add_test(to, name, cost, tests::is_mapping)),
-    Spec { cost: Cost::Whole, ..theirs("lower", "without capitals", ("\"a\" is lower", "true"),
+    FilterSpec { cost: Cost::Whole, ..theirs("lower", "without capitals", ("\"a\" is lower", "true"),
         |to, name, cost| add_test(to, name, cost, tests::is_lower)) },
-    Spec { cost: Cost::Whole, ..theirs("upper", "without small letters", ("\"a\" is upper", "false"),
+    FilterSpec { cost: Cost::Whole, ..theirs("upper", "without small letters", ("\"a\" is upper", "false"),
         |to, name, cost| add_test(to, name, cost, tests::is_upper)) },
     ours("startingwith", "prefix", "whether a text begins so", ("\"abc\" is startingwith(\"a\")", "true"),
         |_, it| Ok(it.text(0)?.starts_with(&*it.text(1)?).into())),
     ours("endingwith", "suffix", "whether it ends so", ("\"abc\" is endingwith(\"c\")", "true"),
         |_, it| Ok(it.text(0)?.ends_with(&*it.text(1)?).into())),
-    Spec { cost: Cost::Whole, takes: "pattern, ignorecase=false, multiline=false",
+    FilterSpec { cost: Cost::Whole, takes: "pattern, ignorecase=false, multiline=false",
         ..ours("match", "", "whether a regular expression matches at the start",
             ("\"abc\" is match(\"[ab]+\")", "true"),
             |state, it| matches(state, it, true)) },
-    Spec { cost: Cost::Whole, takes: "pattern, ignorecase=false, multiline=false", also: &["regex"],
+    FilterSpec { cost: Cost::Whole, takes: "pattern, ignorecase=false, multiline=false", also: &["regex"],
         ..ours("search", "", "whether one matches anywhere", ("\"abc\" is search(\"[bc]+\")", "true"),
             |state, it| matches(state, it, false)) },
-    Spec { also: &["equalto", "=="],
+    FilterSpec { also: &["equalto", "=="],
         cost: Cost::Whole, ..ours("eq", "other", "equal", ("1 is eq(1.0)", "true"),
         |_, it| Ok(Value::from(it.at(0) == it.at(1)))) },
-    Spec { also: &["!="], cost: Cost::Whole, ..ours("ne", "other", "not equal", ("1 is ne(2)", "true"),
+    FilterSpec { also: &["!="], cost: Cost::Whole, ..ours("ne", "other", "not equal", ("1 is ne(2)", "true"),
         |_, it| Ok(Value::from(it.at(0) != it.at(1)))) },
-    Spec { also: &["lessthan", "<"], ..ours("lt", "other", "less", ("1 is lt(2)", "true"),
+    FilterSpec { also: &["lessthan", "<"], ..ours("lt", "other", "less", ("1 is lt(2)", "true"),
         |_, it| ordered(it, |it| it.at(0) < it.at(1))) },
-    Spec { also: &["<="], ..ours("le", "other", "less, or equal", ("1 is le(1)", "true"),
+    FilterSpec { also: &["<="], ..ours("le", "other", "less, or equal", ("1 is le(1)", "true"),
         |_, it| ordered(it, |it| it.at(0) <= it.at(1))) },
-    Spec { also: &["greaterthan", ">"], ..ours("gt", "other", "greater", ("1 is gt(2)", "false"),
+    FilterSpec { also: &["greaterthan", ">"], ..ours("gt", "other", "greater", ("1 is gt(2)", "false"),
         |_, it| ordered(it, |it| it.at(0) > it.at(1))) },
-    Spec { also: &[">="], ..ours("ge", "other", "greater, or equal", ("1 is ge(2)", "false"),
+    FilterSpec { also: &[">="], ..ours("ge", "other", "greater, or equal", ("1 is ge(2)", "false"),
         |_, it| ordered(it, |it| it.at(0) >= it.at(1))) },
     ours("in", "container", "an item of a list, a key of a map, a piece of a text",
             ("1 is in([1, 2])", "true"),
@@ -85,8 +85,8 @@ const fn theirs(
     about: &'static str,
     example: (&'static str, &'static str),
     add: fn(&mut minijinja::Environment<'static>, &'static str, Cost),
-) -> Spec {
-    Spec { name, also: &[], takes: "", about, example, cost: Cost::One, run: Run::Theirs(add) }
+) -> FilterSpec {
+    FilterSpec { name, also: &[], takes: "", about, example, cost: Cost::One, run: Run::Theirs(add) }
 }
 
 const fn ours(
@@ -95,8 +95,8 @@ const fn ours(
     about: &'static str,
     example: (&'static str, &'static str),
     run: fn(&minijinja::State, Given) -> Result<Value, Error>,
-) -> Spec {
-    Spec { name, also: &[], takes, about, example, cost: Cost::One, run: own(run) }
+) -> FilterSpec {
+    FilterSpec { name, also: &[], takes, about, example, cost: Cost::One, run: own(run) }
 }
 
 fn ordered(it: Given, is_so: fn(Given) -> bool) -> Result<Value, Error> {

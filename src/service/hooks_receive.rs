@@ -1,0 +1,51 @@
+//! [`Knock`]: a request at the door of a named hook, before anything of it is believed.
+
+use std::sync::Arc;
+
+use crate::model::names::ProcessId;
+use crate::process::hook::{Hook, HookProof};
+use crate::process::process::Process;
+use crate::service::service::Service;
+
+/// A request at the door of a hook.
+#[derive(Clone, Debug)]
+pub struct Knock {
+    pub(super) process: Arc<Process>,
+    pub(super) name: String,
+}
+
+impl Knock {
+    /// The hook.
+    pub fn hook(&self) -> Option<&Hook> {
+        self.process.hook(&self.name)
+    }
+
+    /// Where it is: `process/hook`.
+    pub(super) fn place(&self) -> String {
+        format!("{}/{}", self.process.id, self.name)
+    }
+
+    /// The largest body it takes.
+    pub fn bytes_max(&self) -> usize {
+        self.hook().map_or(0, |it| it.bytes_max)
+    }
+
+    /// The methods it may be called by.
+    pub fn methods(&self) -> Vec<&'static str> {
+        self.hook().map(|it| it.methods.iter().map(|it| it.as_str()).collect()).unwrap_or_default()
+    }
+
+    /// Whether a caller without a right one is asked for a user and a password.
+    pub fn asks_password(&self) -> bool {
+        self.hook().is_some_and(|it| matches!(it.check, HookProof::Basic { .. }))
+    }
+}
+
+impl Service {
+    /// The hook of that name, if there is one.
+    pub fn knock(&self, id: &ProcessId, name: &str) -> Option<Knock> {
+        let process = self.registry().get(id)?.process;
+        process.hook(name)?;
+        Some(Knock { process, name: name.to_owned() })
+    }
+}
