@@ -8,8 +8,8 @@
 //! 3. [`nodes`]: one kind of node a file. Pure.
 //! 4. [`process`]: from YAML to a checked process. Pure.
 //! 5. [`engine`]: the pure `step`, its ports as traits, and the runner between them.
-//! 6. [`store`], [`outbound`], [`sim`], [`service`], [`scenario`]: what keeps, what performs, what is asked in
-//!    tests, every verb a person has, and processes in virtual time.
+//! 6. [`store`], [`outbound`], [`sim`], [`service`], [`scenario`]: what keeps, what performs, what is asked
+//!    in tests, every verb a person has, and processes in virtual time.
 //! 7. [`middleware`]: what every request passes.
 //! 8. [`api`], [`dashboard`], [`cli`]: the ways in. They hold no rule of the domain.
 

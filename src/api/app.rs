@@ -23,8 +23,8 @@ pub const STREAMS_EACH: usize = 50;
 /// Gives the metrics as text.
 pub type Metrics = Arc<dyn Fn() -> String + Send + Sync>;
 
-/// What every handler may use. Every layer and every handler of a request has one of its own, so a clone is one
-/// count.
+/// What every handler may use. Every layer and every handler of a request has one of its own, so a clone is
+/// one count.
 #[derive(Clone)]
 pub struct App(Arc<Parts>);
 

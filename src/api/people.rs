@@ -61,7 +61,8 @@ async fn me(Who(by): Who) -> Json<Me> {
 }
 
 /// All users, by name.
-#[utoipa::path(get, path = "/api/v1/users", tag = "users", responses((status = 200, body = ListPage<UserView>)))]
+#[utoipa::path(get, path = "/api/v1/users", tag = "users",
+    responses((status = 200, body = ListPage<UserView>)))]
 async fn users(State(app): State<App>, Who(by): Who) -> Result<Json<ListPage<UserView>>, ApiProblem> {
     Ok(Json(app.service.users(&by)?))
 }

@@ -1,4 +1,5 @@
-//! [`ApiProblem`]: every error answer, as RFC 9457 has it: a status, a stable code, a sentence, and what helps.
+//! [`ApiProblem`]: every error answer, as RFC 9457 has it: a status, a stable code, a sentence, and what
+//! helps.
 
 use std::borrow::Cow;
 

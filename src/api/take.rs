@@ -1,5 +1,5 @@
-//! What handlers take: [`Who`] asks, the path [`At`], the query [`QueryOf`], the body [`JsonOf`]. Whatever is wrong
-//! with one of them is a problem that names it.
+//! What handlers take: [`Who`] asks, the path [`At`], the query [`QueryOf`], the body [`JsonOf`]. Whatever is
+//! wrong with one of them is a problem that names it.
 
 use std::borrow::Cow;
 use std::sync::Arc;

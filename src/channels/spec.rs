@@ -1,5 +1,5 @@
-//! [`ChannelSpec`]: what a channel is. A message goes in, a request to a provider comes out; the provider's answer
-//! goes in, "taken" or a fault comes out.
+//! [`ChannelSpec`]: what a channel is. A message goes in, a request to a provider comes out; the provider's
+//! answer goes in, "taken" or a fault comes out.
 
 use serde_json::{Map, Value};
 

@@ -1,4 +1,5 @@
-//! [`KEYS`]: everything that can be configured, one line each. [`ConfigValue`]: what holds, and where it came from.
+//! [`KEYS`]: everything that can be configured, one line each. [`ConfigValue`]: what holds, and where it came
+//! from.
 
 use std::fmt;
 

@@ -78,8 +78,7 @@ impl RunningEngine {
         let data = DataDir::at(&config.data);
         data.make()?;
         let lock = data.lock()?;
-        let tls =
-            config.tls.as_ref().map(|(cert, key)| ServerTls::read(cert, key)).transpose()?.map(Arc::new);
+        let tls = certificate(config)?;
         let listener = bind(config.listen).await?;
         let address = listener.local_addr()?;
         let store = open_store(config, &data)?;
@@ -350,6 +349,12 @@ async fn sum_up(stop: CancellationToken) {
     while tokio::time::timeout(SUM_PAUSE, stop.cancelled()).await.is_err() {
         metrics::sum_up();
     }
+}
+
+/// The certificate that is configured, if one is.
+fn certificate(config: &Config) -> Result<Option<Arc<ServerTls>>> {
+    let files = config.tls.as_ref();
+    Ok(files.map(|(cert, key)| ServerTls::read(cert, key)).transpose()?.map(Arc::new))
 }
 
 #[cfg(test)]

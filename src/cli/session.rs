@@ -1,4 +1,5 @@
-//! [`CliSession`]: what every verb has: the configuration, where its answer goes, and the server it speaks to.
+//! [`CliSession`]: what every verb has: the configuration, where its answer goes, and the server it speaks
+//! to.
 
 use anyhow::{Context, Result};
 use url::Url;

@@ -1,4 +1,5 @@
-//! [`DemoStage`]: an engine and a simulated world beside it, on a folder that is thrown away: where `demo` plays.
+//! [`DemoStage`]: an engine and a simulated world beside it, on a folder that is thrown away: where `demo`
+//! plays.
 
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::PathBuf;

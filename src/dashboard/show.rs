@@ -96,8 +96,8 @@ pub(super) fn pause(millis: i64, w: &Words) -> String {
     }
 }
 
-/// A sentence of the service as a sentence of a page: it begins with a capital letter and ends with a full stop.
-/// What stands behind `hint:` comes apart.
+/// A sentence of the service as a sentence of a page: it begins with a capital letter and ends with a full
+/// stop. What stands behind `hint:` comes apart.
 pub(super) fn sentence(text: &str) -> (String, Option<String>) {
     let (text, hint) = match text.split_once("; hint: ") {
         Some((text, hint)) => (text, Some(capital(hint))),

@@ -1,5 +1,5 @@
-//! What [`BatchProcessor`] do for the alarms of nodes: they look at the counts when it is time, and commit what is to
-//! be told.
+//! What [`BatchProcessor`] do for the alarms of nodes: they look at the counts when it is time, and commit
+//! what is to be told.
 
 use crate::engine::alarms::{concerns, edges};
 use crate::engine::batch::BatchProcessor;

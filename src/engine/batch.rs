@@ -1,4 +1,5 @@
-//! [`BatchProcessor`]: what is at hand is fetched for once, stepped each, committed once, and told to those who wait.
+//! [`BatchProcessor`]: what is at hand is fetched for once, stepped each, committed once, and told to those
+//! who wait.
 //!
 //! There is no recovery: a task whose runner died is *due* again when its lease runs out, and is then run
 //! like any other.

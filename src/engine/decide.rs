@@ -1,5 +1,5 @@
-//! What [`BatchProcessor`] do before a commit: each task at hand is stepped on what was fetched for all of them, and
-//! what a store refused is decided anew.
+//! What [`BatchProcessor`] do before a commit: each task at hand is stepped on what was fetched for all of
+//! them, and what a store refused is decided anew.
 //!
 //! Nothing here goes on for ever: reads, refusals and panics each have their number, and then there is a
 //! fault that names them.

@@ -1,6 +1,6 @@
-//! [`ExpiryIndex`]: the values that die, of all live tasks, as the last commits left them. Kept in memory, so that
-//! nobody looks through a million tasks to show the few that matter. Nothing here is durable: it is read from
-//! the store at the start.
+//! [`ExpiryIndex`]: the values that die, of all live tasks, as the last commits left them. Kept in memory, so
+//! that nobody looks through a million tasks to show the few that matter. Nothing here is durable: it is read
+//! from the store at the start.
 
 use std::collections::{BTreeSet, HashMap, HashSet};
 use std::sync::{Mutex, MutexGuard, PoisonError};

@@ -1,4 +1,5 @@
-//! [`FlowCounts`]: how many tasks came into each process, and how many ended, in each five minutes of the last day.
+//! [`FlowCounts`]: how many tasks came into each process, and how many ended, in each five minutes of the
+//! last day.
 //!
 //! Counted by the runner from what it has committed, in memory: a look at it costs no look at a task. It is
 //! told of births and ends only, so a move costs nothing. The service keeps it from time to time.

@@ -1,5 +1,5 @@
-//! [`ResourceCache`]: the secrets, variables and channels as they are now, in memory, shared by the runner, the
-//! service and the world. Whoever changes a shelf in the store replaces it here; reading costs one count.
+//! [`ResourceCache`]: the secrets, variables and channels as they are now, in memory, shared by the runner,
+//! the service and the world. Whoever changes a shelf in the store replaces it here; reading costs one count.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;

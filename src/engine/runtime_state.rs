@@ -1,6 +1,6 @@
-//! [`RuntimeState`]: what runner and service tell each other. Who waits for what, how processes stand, and the moment
-//! at which the runner must look at the store again. Nothing here is durable, and nothing is lost with it but
-//! an answer.
+//! [`RuntimeState`]: what runner and service tell each other. Who waits for what, how processes stand, and
+//! the moment at which the runner must look at the store again. Nothing here is durable, and nothing is lost
+//! with it but an answer.
 
 use std::collections::{HashMap, HashSet};
 use std::sync::atomic::{AtomicI64, Ordering};

@@ -1,8 +1,8 @@
 //! [`step`]: the heart. One task and what happened to it; out comes the task as it stands next.
 //!
-//! Pure and total: no I/O, no clock, no chance, no error. The same arguments give the same [`StepResult`], today
-//! and in a replay. It walks on through nodes that need nothing from outside and stops when the task must
-//! wait, ask or end.
+//! Pure and total: no I/O, no clock, no chance, no error. The same arguments give the same [`StepResult`],
+//! today and in a replay. It walks on through nodes that need nothing from outside and stops when the task
+//! must wait, ask or end.
 
 use std::collections::BTreeSet;
 

@@ -1,5 +1,5 @@
-//! [`RouteTable`]: the routes there are, and what each of them asks. A way in is built through this list, and what
-//! is not on it is closed: a route that nobody thought about is refused, whoever asks.
+//! [`RouteTable`]: the routes there are, and what each of them asks. A way in is built through this list, and
+//! what is not on it is closed: a route that nobody thought about is refused, whoever asks.
 
 use std::collections::BTreeMap;
 

@@ -1,8 +1,8 @@
 //! [`Blocks`]: a text with blocks and helpers, for handlebars.
 //!
 //! Handlebars never sees our paths: whatever does not depend on the item of an `#each` or `#with` is read by
-//! us, through helpers of our own that look into the [`EvalContext`] only when they are reached. So a branch that
-//! is not taken asks for nothing, a missing name is a fault that names it, and other tasks can be read
+//! us, through helpers of our own that look into the [`EvalContext`] only when they are reached. So a branch
+//! that is not taken asks for nothing, a missing name is a fault that names it, and other tasks can be read
 //! everywhere. In `#if` and `#unless` what is missing counts as false; that is what they are for.
 
 use std::borrow::Cow;

@@ -1,5 +1,5 @@
-//! [`Kind`]: what every kind of node must answer. [`NodeEvent`] and [`Decision`]: the two closed lists between a
-//! node and the step.
+//! [`Kind`]: what every kind of node must answer. [`NodeEvent`] and [`Decision`]: the two closed lists
+//! between a node and the step.
 
 use std::fmt::Debug;
 

@@ -21,7 +21,12 @@ pub(crate) fn look<'v, K: AsRef<str>>(
     if let Some(keys) = header(view, root, keys) {
         return look(view, root, &keys);
     }
-    let missing = || missing(view, root, keys);
+    let found = find(view, root, keys).ok_or_else(|| missing(view, root, keys))?;
+    view.noted(root, keys, &found);
+    Ok(found)
+}
+
+fn find<'v, K: AsRef<str>>(view: &'v EvalContext, root: &str, keys: &[K]) -> Option<Cow<'v, Value>> {
     let (top, rest) = match root {
         "params" | "var" => match keys.split_first() {
             None => (view.name(root).map(Cow::Owned), keys),
@@ -35,13 +40,11 @@ pub(crate) fn look<'v, K: AsRef<str>>(
         "item" | "index" if view.item.is_some() => (view.item_name(root).map(Cow::Borrowed), keys),
         param => (view.task.params.get(param).map(Cow::Borrowed), keys),
     };
-    let found = match top.ok_or_else(missing)? {
-        Cow::Borrowed(value) => walk(value, rest).map(Cow::Borrowed).ok_or_else(missing)?,
-        Cow::Owned(value) if rest.is_empty() => Cow::Owned(value),
-        Cow::Owned(value) => walk(&value, rest).cloned().map(Cow::Owned).ok_or_else(missing)?,
-    };
-    view.noted(root, keys, &found);
-    Ok(found)
+    match top? {
+        Cow::Borrowed(value) => walk(value, rest).map(Cow::Borrowed),
+        Cow::Owned(value) if rest.is_empty() => Some(Cow::Owned(value)),
+        Cow::Owned(value) => walk(&value, rest).cloned().map(Cow::Owned),
+    }
 }
 
 /// Whether those are the headers of an answer, or of a request to a hook, where no task is.
@@ -120,14 +123,28 @@ fn missing<K: AsRef<str>>(view: &EvalContext, root: &str, keys: &[K]) -> Fault {
         }
         _ => Fault::lasting("missing_param", format!("there is no param `{path}`")),
     };
-    match keys.split_last() {
+    let hint = match keys.split_last() {
         Some((last, above)) if last.as_ref() == "length" => {
-            let above = shown(root, above);
-            let hint = format!("hint: in an expression it is `{above}|length`");
-            Fault { message: format!("{}; {hint}", fault.message), ..fault }
+            format!("in an expression it is `{}|length`", shown(root, above))
         }
-        _ => fault,
-    }
+        _ => match in_another_case(view, root, keys) {
+            Some(path) => format!("there is `{path}`, and small letters are others than capitals"),
+            None => return fault,
+        },
+    };
+    Fault { message: format!("{}; hint: {hint}", fault.message), ..fault }
+}
+
+/// The path of what has the same name in another case, as the headers of an answer have that were kept.
+fn in_another_case<K: AsRef<str>>(view: &EvalContext, root: &str, keys: &[K]) -> Option<String> {
+    let Some((last, above)) = keys.split_last() else {
+        let mut names = view.task.params.map().keys();
+        return names.find(|name| name.eq_ignore_ascii_case(root)).cloned();
+    };
+    let parent = find(view, root, above)?;
+    let name = parent.as_object()?.keys().find(|name| name.eq_ignore_ascii_case(last.as_ref()))?;
+    let keys: Vec<&str> = above.iter().map(AsRef::as_ref).chain([name.as_str()]).collect();
+    Some(shown(root, &keys))
 }
 
 /// The fault of a null where a value is needed.
@@ -215,7 +232,13 @@ mod tests {
         let missing = Expr::parse("response.headers[\"X-Other\"]").unwrap().eval(&view).unwrap_err();
         assert_eq!(missing.code, "missing_field");
         // Only headers: fields of bodies, and params, have their case.
-        assert!(Expr::parse("response.body[\"x-total\"]").unwrap().eval(&view).is_err());
-        assert!(Expr::parse("headers[\"X-Total\"]").unwrap().eval(&view).is_err());
+        for (expr, there) in [
+            ("response.body[\"x-total\"]", "there is `response.body.X-Total`"),
+            ("headers[\"X-Total\"]", "there is `headers.x-total`"),
+            ("Name", "there is `name`"),
+        ] {
+            let fault = Expr::parse(expr).unwrap().eval(&view).unwrap_err();
+            assert!(fault.message.contains(there), "{expr}: {}", fault.message);
+        }
     }
 }

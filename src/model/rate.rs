@@ -1,4 +1,5 @@
-//! [`Rate`]: so many in a time, written `10/s`, `300/m`, `5/10s`. [`RateLimit`]: so many at once, and in a time.
+//! [`Rate`]: so many in a time, written `10/s`, `300/m`, `5/10s`. [`RateLimit`]: so many at once, and in a
+//! time.
 
 use std::fmt;
 use std::str::FromStr;

@@ -350,10 +350,8 @@ impl EvalContext {
     /// The same, for one item of a list.
     #[must_use]
     pub fn with_item(&self, index: u64, value: Value, marks: Marks) -> EvalContext {
-        EvalContext {
-            item: Some(Arc::new(ListItem { value, index: Value::from(index), marks })),
-            ..self.clone()
-        }
+        let item = Some(Arc::new(ListItem { value, index: Value::from(index), marks }));
+        EvalContext { item, ..self.clone() }
     }
 
     /// The same, with nothing secret in it but the task's params named in `reveal`.
@@ -369,8 +367,7 @@ impl EvalContext {
         EvalContext { task, scope, response, item, response_marks: Marks::default(), ..self.clone() }
     }
 
-    /// What `fill` makes, with nothing secret in it but what `reveal` names: for what people read. What
-    /// cannot be made without the secret is masked whole.
+    /// What `fill` makes, for people: nothing secret but what `reveal` names; masked whole if it needs more.
     ///
     /// # Errors
     /// Those of `fill`.

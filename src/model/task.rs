@@ -1,4 +1,4 @@
-//! [`Task`]: one thing on its way through a process. [`Signal`]: a word to a task. [`HistoryEvent`]: of its trail.
+//! [`Task`]: one thing on its way through a process. [`Signal`]: a word to it. [`HistoryEvent`]: what it did.
 
 use std::fmt;
 use std::sync::Arc;

@@ -97,9 +97,8 @@ impl StringTemplate {
     /// The same for a URL: holes are percent-encoded, but one at the very start and `{{{raw}}}`. The mark of
     /// a secret is passed as it is; the world encodes what it opens.
     ///
-    /// # Errors
-    /// As [`StringTemplate::fill`], and `bad_value` where a hole makes a `..` of the path: no encoding can help
-    /// against that.
+    /// # Errors As [`StringTemplate::fill`], and `bad_value` where a hole makes a `..` of the path: no
+    /// encoding can help against that.
     pub fn fill_url(&self, view: &EvalContext) -> Result<String, Fault> {
         within(&view.scope.budget, || self.url(view))
     }

@@ -1,5 +1,5 @@
-//! [`LimitedClient`]: asks in turn. A request waits for room at its host and its node, gets the access token it
-//! needs, and what the host says of its limits holds for all who ask it.
+//! [`LimitedClient`]: asks in turn. A request waits for room at its host and its node, gets the access token
+//! it needs, and what the host says of its limits holds for all who ask it.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 

@@ -1,5 +1,5 @@
-//! [`Notifier`]: tells a person, by the channels in the order given until one delivers, or by all of them. How
-//! each fared is noted where the service sees it.
+//! [`Notifier`]: tells a person, by the channels in the order given until one delivers, or by all of them.
+//! How each fared is noted where the service sees it.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;

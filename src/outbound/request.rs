@@ -1,5 +1,5 @@
-//! [`PreparedRequest`]: an ask with its secrets opened, checked and ready to be sent; and what becomes of it at a
-//! redirect. Nothing here touches the network.
+//! [`PreparedRequest`]: an ask with its secrets opened, checked and ready to be sent; and what becomes of it
+//! at a redirect. Nothing here touches the network.
 
 use base64::Engine;
 use base64::prelude::BASE64_STANDARD;

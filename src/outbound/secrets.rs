@@ -1,5 +1,5 @@
-//! [`SecretResolver`]: puts secrets where their marks stand, at the last moment, and takes them out of all that
-//! people read.
+//! [`SecretResolver`]: puts secrets where their marks stand, at the last moment, and takes them out of all
+//! that people read.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;

@@ -1,5 +1,5 @@
-//! [`TokenCache`]: access tokens by OAuth 2 client credentials. A token is kept in memory until shortly before
-//! its end; while one task gets it, the others who need the same wait for it.
+//! [`TokenCache`]: access tokens by OAuth 2 client credentials. A token is kept in memory until shortly
+//! before its end; while one task gets it, the others who need the same wait for it.
 
 use std::collections::HashMap;
 use std::fmt;

@@ -1,5 +1,5 @@
-//! [`ValueFlow`]: where what a node's texts read goes, as it is written. What is true of all processes together is
-//! found where they are followed.
+//! [`ValueFlow`]: where what a node's texts read goes, as it is written. What is true of all processes
+//! together is found where they are followed.
 
 use std::fmt;
 

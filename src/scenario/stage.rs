@@ -1,5 +1,5 @@
-//! [`VirtualStage`]: a real runner in virtual time whose outside is a script. What is handed in is followed until
-//! nothing is left to do at that moment.
+//! [`VirtualStage`]: a real runner in virtual time whose outside is a script. What is handed in is followed
+//! until nothing is left to do at that moment.
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};

@@ -1,5 +1,5 @@
-//! [`ServiceError`]: why the service did not do what was asked. Every one has a stable code and a sentence for a
-//! person.
+//! [`ServiceError`]: why the service did not do what was asked. Every one has a stable code and a sentence
+//! for a person.
 
 use thiserror::Error;
 

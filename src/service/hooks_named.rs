@@ -11,7 +11,7 @@ use crate::engine::runner::{Idempotency, NewTask};
 use crate::engine::waiters::{TaskReply, WaitHandle};
 use crate::model::budget::{self, within};
 use crate::model::fault::Fault;
-use crate::model::names::{Address, Ref};
+use crate::model::names::Address;
 use crate::model::params::Params;
 use crate::model::scope::ReadSet;
 use crate::model::task::{Command, Phase, Signal, SignalKind, SignalTarget, Task};
@@ -102,7 +102,7 @@ impl Service {
             Ok(_) => "taken",
             Err(_) => "refused",
         };
-        count(knock, outcome);
+        knock.count(outcome);
         done
     }
 
@@ -116,7 +116,7 @@ impl Service {
             None => None,
         };
         if let Some(Held::Before(reference)) = &held {
-            return Ok(Hooked::Repeated { address: address(knock, reference) });
+            return Ok(Hooked::Repeated { address: knock.address(reference) });
         }
         // What is packed may be much larger than it comes.
         let is_large = request.body.len() > LIGHT_BYTES || !request.encoding.is_empty();
@@ -323,7 +323,7 @@ impl Service {
                 if let Some(more) = lock(&self.quiet).happens(&what, self.clock().ticks()) {
                     tracing::warn!(%process, hook = hook.name, why, more, "a request to a hook was refused");
                 }
-                count(knock, "unproven");
+                knock.count("unproven");
                 ServiceError::Unproven
             }
             Unproven::Unready(fault) => {
@@ -332,7 +332,7 @@ impl Service {
                 if let Some(more) = lock(&self.quiet).happens(&what, self.clock().ticks()) {
                     tracing::error!(%process, hook = hook.name, why, more, "a hook cannot make its check");
                 }
-                count(knock, "unready");
+                knock.count("unready");
                 ServiceError::Unready
             }
         }
@@ -343,7 +343,7 @@ impl Service {
         let Some(rate) = hook.rate else { return Ok(()) };
         let taken = lock(&self.pace).take(&knock.place(), rate, self.clock().ticks());
         taken.map_err(|wait| {
-            count(knock, "too_often");
+            knock.count("too_often");
             ServiceError::TooOften { rate, wait }
         })
     }
@@ -465,17 +465,6 @@ fn known_as(value: &Value) -> Option<String> {
 /// As it stands in the trail.
 fn by(hook: &Hook) -> String {
     format!("hook {}", hook.name)
-}
-
-fn address(knock: &Knock, reference: &Ref) -> Address {
-    Address { process: knock.process.id.clone(), reference: reference.clone() }
-}
-
-fn count(knock: &Knock, outcome: &'static str) {
-    let (process, hook) = (knock.process.id.to_string(), knock.name.clone());
-    metrics::counter!("beltline_hook_requests_total", "process" => process, "hook" => hook,
-        "outcome" => outcome)
-    .increment(1);
 }
 
 /// The header that proves: no text sees it.

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use crate::model::names::ProcessId;
+use crate::model::names::{Address, ProcessId, Ref};
 use crate::process::hook::{Hook, HookProof};
 use crate::process::process::Process;
 use crate::service::service::Service;
@@ -23,6 +23,19 @@ impl Knock {
     /// Where it is: `process/hook`.
     pub(super) fn place(&self) -> String {
         format!("{}/{}", self.process.id, self.name)
+    }
+
+    /// The task of that name in its process.
+    pub(super) fn address(&self, reference: &Ref) -> Address {
+        Address { process: self.process.id.clone(), reference: reference.clone() }
+    }
+
+    /// Counts what became of it.
+    pub(super) fn count(&self, outcome: &'static str) {
+        let (process, hook) = (self.process.id.to_string(), self.name.clone());
+        metrics::counter!("beltline_hook_requests_total", "process" => process, "hook" => hook,
+            "outcome" => outcome)
+        .increment(1);
     }
 
     /// The largest body it takes.

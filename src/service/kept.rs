@@ -1,4 +1,5 @@
-//! The shapes of what the service keeps on shelves. A stored form is never renamed; new fields have a default.
+//! The shapes of what the service keeps on shelves. A stored form is never renamed; new fields have a
+//! default.
 
 use std::collections::{BTreeMap, BTreeSet};
 

@@ -1,5 +1,5 @@
-//! [`Permission`]: what a door asks of who comes. Every way in has one for each of its routes; what is behind the
-//! door asks once more, of the very object.
+//! [`Permission`]: what a door asks of who comes. Every way in has one for each of its routes; what is behind
+//! the door asks once more, of the very object.
 
 use crate::model::names::ProcessId;
 use crate::service::actor::{Actor, Right};

@@ -1,5 +1,5 @@
-//! From HTTP to data and back: an axum request becomes a [`Request`], an [`SimAnswer`] is delivered the way it
-//! says.
+//! From HTTP to data and back: an axum request becomes a [`Request`], an [`SimAnswer`] is delivered the way
+//! it says.
 
 use std::convert::Infallible;
 use std::time::Duration;

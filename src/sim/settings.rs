@@ -1,5 +1,5 @@
-//! [`BitrixSettings`]: how the simulated Bitrix24 behaves, changeable while it runs. [`SimApp`]: an application
-//! known to it.
+//! [`BitrixSettings`]: how the simulated Bitrix24 behaves, changeable while it runs. [`SimApp`]: an
+//! application known to it.
 
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};

@@ -1,4 +1,5 @@
-//! A whole house on loopback: a store, the runner, the service and the REST API, as `serve` puts them together.
+//! A whole house on loopback: a store, the runner, the service and the REST API, as `serve` puts them
+//! together.
 
 pub(crate) mod document;
 pub(crate) mod call;

@@ -61,7 +61,8 @@ const fn person(what: SimTrouble, state: &'static str, says: &'static str, heals
 
 #[rustfmt::skip]
 const CASES: &[Case] = &[
-    person(SimTrouble::InvalidRequest, "config", "invalid_request: No \"refresh_token\" parameter", Heals::Wake),
+    person(SimTrouble::InvalidRequest, "config",
+        "invalid_request: No \"refresh_token\" parameter", Heals::Wake),
     person(SimTrouble::InvalidClient, "config", "refuses the client_secret", Heals::Wake),
     person(SimTrouble::WrongClient, "config", "does not know this client_id", Heals::Wake),
     person(SimTrouble::InsufficientScope, "config", "insufficient_scope", Heals::Wake),
@@ -82,7 +83,8 @@ const CASES: &[Case] = &[
     person(SimTrouble::InvalidToken, "shut_out", "invalid_token", Heals::Link),
     person(SimTrouble::OtherMember, "other_portal", "answered for another portal", Heals::Link),
     // The pair before is tried once, two seconds later.
-    case(SimTrouble::InvalidGrant, "escalate", "foreign", "someone else has renewed this grant", 2, Heals::Link),
+    case(SimTrouble::InvalidGrant, "escalate", "foreign",
+        "someone else has renewed this grant", 2, Heals::Link),
     case(SimTrouble::BadVerificationCode, "escalate", "foreign", "someone else has renewed", 2, Heals::Link),
     case(SimTrouble::PaymentRequired, "tell_unpaid", "payment", "subscription or trial", 1, Heals::Itself),
     busy(SimTrouble::QueryLimitExceeded, "query_limit_exceeded: Too many requests"),

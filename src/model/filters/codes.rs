@@ -42,7 +42,8 @@ pub(crate) static CODES: [FilterSpec; 11] = [
                 .map(Value::from).map_err(|it| bad_value(&it)) }),
         about: "the SHA-256, in `hex`, `base64` or `base64url`",
         example: ("\"\"|sha256(\"base64\")", r#""47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU=""#) },
-    FilterSpec { name: "hash", also: &[], takes: "algorithm=\"sha1\", form?", cost: Cost::Whole, run: own(|_, it| {
+    FilterSpec { name: "hash", also: &[], takes: "algorithm=\"sha1\", form?",
+        cost: Cost::Whole, run: own(|_, it| {
             helpers::digest(&it.text(0)?, &it.text(1)?, it.maybe(2)?.as_deref())
                 .map(Value::from).map_err(|it| bad_value(&it)) }),
         about: "the digest by `sha1`, `sha224`, `sha256`, `sha384` or `sha512`",

@@ -18,12 +18,14 @@ pub(crate) const DIGITS_MAX: i64 = 100;
 /// The filters.
 #[rustfmt::skip]
 pub(crate) static FORMATS: [FilterSpec; 3] = [
-    FilterSpec { name: "format", also: &[], takes: "**values", cost: Cost::Whole, run: own(|_, it| percent(it)),
+    FilterSpec { name: "format", also: &[], takes: "**values",
+        cost: Cost::Whole, run: own(|_, it| percent(it)),
         about: "with the values for `%s`, `%d`, `%.2f`, `%05d`, `%x`, `%(name)s`; `%` does the same",
         example: ("\"%s costs %.2f\"|format(\"tea\", 1.5)", r#""tea costs 1.50""#) },
     FilterSpec { name: "fixed", also: &[], takes: "digits=2", cost: Cost::One, run: own(|_, it| fixed(it)),
         about: "a number as text with so many decimals", example: ("1.5|fixed(2)", r#""1.50""#) },
-    FilterSpec { name: "m_format", also: &[], takes: "**values", cost: Cost::Whole, run: own(|_, it| braces(it)),
+    FilterSpec { name: "m_format", also: &[], takes: "**values",
+        cost: Cost::Whole, run: own(|_, it| braces(it)),
         about: "", example: ("", "") },
 ];
 

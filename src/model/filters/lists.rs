@@ -29,7 +29,8 @@ pub(crate) static LISTS: [FilterSpec; 25] = [
     FilterSpec { name: "last", also: &[], takes: "", cost: Cost::Items, run: own(|_, it| {
             Ok(it.each(0)?.pop().unwrap_or(Value::UNDEFINED)) }),
         about: "the last item", example: ("[3, 1]|last", "1") },
-    FilterSpec { name: "list", also: &[], takes: "", cost: Cost::One, run: own(|_, it| it.each(0).map(Value::from)),
+    FilterSpec { name: "list", also: &[], takes: "",
+        cost: Cost::One, run: own(|_, it| it.each(0).map(Value::from)),
         about: "as a list: the characters of a text, the keys of a map",
         example: ("\"ab\"|list", r#"["a","b"]"#) },
     FilterSpec { name: "reverse", also: &[], takes: "", cost: Cost::One, run: own(|_, it| reverse(it)),
@@ -85,7 +86,8 @@ pub(crate) static LISTS: [FilterSpec; 25] = [
     FilterSpec { name: "slice", also: &[], takes: "slices/count, fill_with?", cost: Cost::Pieces,
         run: own(|_, it| slice(it)),
         about: "so many lists of nearly the same length", example: ("[1, 2, 3]|slice(2)", "[[1,2],[3]]") },
-    FilterSpec { name: "flatten", also: &[], takes: "levels?", cost: Cost::Whole, run: own(|_, it| flatten(it)),
+    FilterSpec { name: "flatten", also: &[], takes: "levels?",
+        cost: Cost::Whole, run: own(|_, it| flatten(it)),
         about: "the items of the lists in the list, all or so many levels deep",
         example: ("[1, [2, [3]]]|flatten(1)", "[1,2,[3]]") },
     FilterSpec { name: "zip", also: &[], takes: "*lists", cost: Cost::Pieces, run: own(|_, it| zip(it)),
@@ -103,9 +105,11 @@ pub(crate) static LISTS: [FilterSpec; 25] = [
         run: own(|_, it| either(it)),
         about: "the items that are in one alone, each once",
         example: ("[1, 2]|symmetric_difference([2, 3])", "[1,3]") },
-    FilterSpec { name: "average", also: &[], takes: "default?", cost: Cost::Items, run: own(|_, it| average(it)),
+    FilterSpec { name: "average", also: &[], takes: "default?",
+        cost: Cost::Items, run: own(|_, it| average(it)),
         about: "of the numbers", example: ("[1, 2]|average", "1.5") },
-    FilterSpec { name: "median", also: &[], takes: "default?", cost: Cost::Sorted, run: own(|_, it| median(it)),
+    FilterSpec { name: "median", also: &[], takes: "default?",
+        cost: Cost::Sorted, run: own(|_, it| median(it)),
         about: "the number in the middle", example: ("[3, 1, 2]|median", "2.0") },
 ];
 

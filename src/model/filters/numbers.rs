@@ -13,7 +13,8 @@ use crate::model::filters::spec::{FilterSpec, Run, own};
 /// The filters.
 #[rustfmt::skip]
 pub(crate) static NUMBERS: [FilterSpec; 7] = [
-    FilterSpec { name: "int", also: &[], takes: "default?, base=10", cost: Cost::Whole, run: own(|_, it| int(it)),
+    FilterSpec { name: "int", also: &[], takes: "default?, base=10",
+        cost: Cost::Whole, run: own(|_, it| int(it)),
         about: "a whole number; of what is none the default, or a fault",
         example: ("\" 3 \"|int + \"x\"|int(0)", "3") },
     FilterSpec { name: "float", also: &[], takes: "default?", cost: Cost::Whole, run: own(|_, it| real(it)),

@@ -25,7 +25,8 @@ pub(crate) static PATTERNS: [FilterSpec; 6] = [
         takes: "pattern/find, replacement/replace=\"\", ignorecase=false, multiline=false, count=0",
         about: "with `replacement` for each match, in which `\\\\1` and `\\\\g<name>` are what a group found",
         example: (r#""a1b22"|regex_replace("[0-9]+", "-")"#, r#""a-b-""#) },
-    FilterSpec { name: "regex_search", also: &[], takes: "pattern/find, *groups, ignorecase=false, multiline=false",
+    FilterSpec { name: "regex_search", also: &[],
+        takes: "pattern/find, *groups, ignorecase=false, multiline=false",
         cost: Cost::Whole, run: own(search),
         about: "the first match, or a list of what the groups `\"\\\\1\"`, `\"\\\\g<name>\"` found; \
             null if there is none",
