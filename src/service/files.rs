@@ -49,11 +49,19 @@ impl Service {
             }
         }
         paths.sort();
+        // What was deployed last goes first: a second file of its process does not take its place at a start.
+        let mut second = Vec::new();
         let mut results = Vec::with_capacity(paths.len());
         for path in paths {
-            let result = self.deploy_file(&path).await;
-            results.push(FileResult { path, result });
+            match read_text(&path).await.is_ok_and(|text| self.untouched(&text).is_some()) {
+                true => results.push(FileResult { result: self.deploy_file(&path).await, path }),
+                false => second.push(path),
+            }
         }
+        for path in second {
+            results.push(FileResult { result: self.deploy_file(&path).await, path });
+        }
+        results.sort_by(|one, other| one.path.cmp(&other.path));
         Ok(results)
     }
 

@@ -224,6 +224,14 @@ fn a_second_file_of_a_process_is_refused_until_it_is_alone() {
     assert_eq!(title(), "echo");
     std::fs::remove_file(place.path("processes/echo.yaml")).unwrap();
     until("the second is alone", || (title() == "second").then_some(()));
+    // Before it in the alphabet: at a start, too, the one that was deployed is the one.
+    place.write("processes/a.yaml", &second("third"));
+    let is_told = || (place.run(&["doctor", "--no-check"]).out.contains("a.yaml")).then_some(());
+    until("the third is refused", is_told);
+    assert_eq!(served.stop(), Some(0));
+    let served = place.serve();
+    until("the third is refused again", is_told);
+    assert_eq!(title(), "second");
     assert_eq!(served.stop(), Some(0));
 }
 
