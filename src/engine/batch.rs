@@ -58,7 +58,7 @@ pub struct BatchProcessor {
 
 impl fmt::Debug for BatchProcessor {
     fn fmt(&self, to: &mut fmt::Formatter<'_>) -> fmt::Result {
-        to.debug_struct("Turns").field("registry", &self.registry).finish_non_exhaustive()
+        to.debug_struct("BatchProcessor").field("registry", &self.registry).finish_non_exhaustive()
     }
 }
 

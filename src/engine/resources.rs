@@ -41,7 +41,7 @@ impl SecretValue {
 
 impl fmt::Debug for SecretValue {
     fn fmt(&self, to: &mut fmt::Formatter<'_>) -> fmt::Result {
-        to.debug_struct("Secret").field("value", &"***").field("hosts", &self.hosts).finish()
+        to.debug_struct("SecretValue").field("value", &"***").field("hosts", &self.hosts).finish()
     }
 }
 
@@ -57,7 +57,7 @@ pub struct ChannelConfig {
 impl fmt::Debug for ChannelConfig {
     fn fmt(&self, to: &mut fmt::Formatter<'_>) -> fmt::Result {
         let names: Vec<&String> = self.config.keys().collect();
-        to.debug_struct("Channel").field("via", &self.via).field("config", &names).finish()
+        to.debug_struct("ChannelConfig").field("via", &self.via).field("config", &names).finish()
     }
 }
 
@@ -126,7 +126,7 @@ impl ResourceCache {
 
 impl fmt::Debug for ResourceCache {
     fn fmt(&self, to: &mut fmt::Formatter<'_>) -> fmt::Result {
-        to.debug_struct("Keyring").field("secrets", &self.names()).finish_non_exhaustive()
+        to.debug_struct("ResourceCache").field("secrets", &self.names()).finish_non_exhaustive()
     }
 }
 

@@ -2,12 +2,16 @@
 
 use std::borrow::Cow;
 
-use serde_json::Value;
+use serde_json::{Map, Value};
 
 use crate::model::effect::{MARK_CLOSE, MARK_OPEN};
 use crate::model::fault::Fault;
 use crate::model::names::TaskId;
+use crate::model::near::nearest;
 use crate::model::scope::{EvalContext, dig};
+
+/// Among so many names of a map is looked for what was meant: maps may be large, and are missed often.
+const NAMES_MAX: usize = 100;
 
 /// The value at `keys` below the top-level name `root`.
 ///
@@ -127,22 +131,24 @@ fn missing<K: AsRef<str>>(view: &EvalContext, root: &str, keys: &[K]) -> Fault {
         Some((last, above)) if last.as_ref() == "length" => {
             format!("in an expression it is `{}|length`", shown(root, above))
         }
-        _ => match in_another_case(view, root, keys) {
-            Some(path) => format!("there is `{path}`, and small letters are others than capitals"),
+        _ => match near(view, root, keys) {
+            Some(path) => format!("did you mean `{path}`?"),
             None => return fault,
         },
     };
     Fault { message: format!("{}; hint: {hint}", fault.message), ..fault }
 }
 
-/// The path of what has the same name in another case, as the headers of an answer have that were kept.
-fn in_another_case<K: AsRef<str>>(view: &EvalContext, root: &str, keys: &[K]) -> Option<String> {
-    let Some((last, above)) = keys.split_last() else {
-        let mut names = view.task.params.map().keys();
-        return names.find(|name| name.eq_ignore_ascii_case(root)).cloned();
+/// The path of what was most likely meant: a slip of the finger, or another case, as the headers of an answer
+/// have that were kept.
+fn near<K: AsRef<str>>(view: &EvalContext, root: &str, keys: &[K]) -> Option<String> {
+    let names = |map: &Map<String, Value>, word: &str| {
+        nearest(word, map.keys().take(NAMES_MAX).map(String::as_str)).map(str::to_owned)
     };
-    let parent = find(view, root, above)?;
-    let name = parent.as_object()?.keys().find(|name| name.eq_ignore_ascii_case(last.as_ref()))?;
+    let Some((last, above)) = keys.split_last() else {
+        return names(view.task.params.map(), root);
+    };
+    let name = names(find(view, root, above)?.as_object()?, last.as_ref())?;
     let keys: Vec<&str> = above.iter().map(AsRef::as_ref).chain([name.as_str()]).collect();
     Some(shown(root, &keys))
 }
@@ -233,9 +239,10 @@ mod tests {
         assert_eq!(missing.code, "missing_field");
         // Only headers: fields of bodies, and params, have their case.
         for (expr, there) in [
-            ("response.body[\"x-total\"]", "there is `response.body.X-Total`"),
-            ("headers[\"X-Total\"]", "there is `headers.x-total`"),
-            ("Name", "there is `name`"),
+            ("response.body[\"x-total\"]", "did you mean `response.body.X-Total`?"),
+            ("headers[\"X-Total\"]", "did you mean `headers.x-total`?"),
+            ("headers[\"x_total\"]", "did you mean `headers.x-total`?"),
+            ("Name", "did you mean `name`?"),
         ] {
             let fault = Expr::parse(expr).unwrap().eval(&view).unwrap_err();
             assert!(fault.message.contains(there), "{expr}: {}", fault.message);

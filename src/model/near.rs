@@ -14,8 +14,8 @@ pub fn nearest<'a>(word: &str, known: impl IntoIterator<Item = &'a str>) -> Opti
 /// How many slips of the finger a word of that length may hold.
 fn reach(word: &str) -> usize {
     match word.chars().count() {
-        0 | 1 => 0,
-        2..=4 => 1,
+        0..=2 => 0,
+        3 | 4 => 1,
         5..=8 => 2,
         _ => 3,
     }
@@ -42,7 +42,7 @@ mod tests {
         {
             assert_eq!(nearest(word, known), Some(meant), "{word}");
         }
-        for word in ["", "x", "body", "timeout"] {
+        for word in ["", "x", "ul", "body", "timeout"] {
             assert_eq!(nearest(word, known), None, "{word}");
         }
     }

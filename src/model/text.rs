@@ -297,7 +297,7 @@ impl<'de> serde::Deserialize<'de> for StringTemplate {
 
 impl schemars::JsonSchema for StringTemplate {
     fn schema_name() -> std::borrow::Cow<'static, str> {
-        "Text".into()
+        "StringTemplate".into()
     }
     fn json_schema(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
         schemars::json_schema!({"type": "string"})

@@ -223,7 +223,7 @@ impl<'de> serde::Deserialize<'de> for ValueTemplate {
 
 impl schemars::JsonSchema for ValueTemplate {
     fn schema_name() -> std::borrow::Cow<'static, str> {
-        "Draft".into()
+        "ValueTemplate".into()
     }
     fn json_schema(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
         schemars::json_schema!({})

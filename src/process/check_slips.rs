@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 
 use crate::model::expr::Expr;
 use crate::model::scope::RESERVED;
-use crate::model::tree::{Branch, MapKey, Spot, Tree};
+use crate::model::tree::{Branch, Spot, Tree};
 use crate::process::parsed::{ParsedProcess, known_names};
 use crate::process::problem::{FileProblem, Lines};
 
@@ -81,13 +81,11 @@ fn quoted_json(text: &str, spot: Spot) -> Option<FileProblem> {
     (is_map || is_list).then(|| FileProblem::new(spot, message).hint(hint))
 }
 
-/// Values that a ` #` cuts: `Order #5 is late` is `Order`. A comment has a blank behind its `#`.
+/// Values that a ` #` cuts: `Order #5 is late` is `Order`. A comment has a blank behind its `#`. What is
+/// nothing but a comment, as `color: #fff`, is no value at all, and refused by the reader.
 fn cut(tree: &Tree, source: &str, lines: &Lines, found: &mut Vec<FileProblem>) {
     match &tree.branch {
-        Branch::Map(pairs) => pairs.iter().for_each(|(key, value)| match &value.branch {
-            Branch::Null => found.extend(cut_empty(key, source, lines)),
-            _ => cut(value, source, lines, found),
-        }),
+        Branch::Map(pairs) => pairs.iter().for_each(|(_, it)| cut(it, source, lines, found)),
         Branch::List(items) => items.iter().for_each(|it| cut(it, source, lines, found)),
         Branch::Null => {}
         Branch::Bool(_) | Branch::Number(_) | Branch::Text(_) => {
@@ -98,13 +96,6 @@ fn cut(tree: &Tree, source: &str, lines: &Lines, found: &mut Vec<FileProblem>) {
             }
         }
     }
-}
-
-/// `color: #fff` is nothing.
-fn cut_empty(key: &MapKey, source: &str, lines: &Lines) -> Option<FileProblem> {
-    let rest = source.get(key.spot.end..)?;
-    let colon = rest.strip_prefix(':')?;
-    cut_at(key.spot.end + rest.len() - colon.len(), source, lines)
 }
 
 /// The comment that begins there, if it looks like none.

@@ -7,6 +7,7 @@ use serde_json::Value;
 use crate::model::calendar::moment;
 use crate::model::fault::Fault;
 use crate::model::json;
+use crate::model::near::nearest;
 use crate::model::params::Params;
 use crate::process::check_params::{bad_name, unfit};
 use crate::process::process::{ParamKind, ParamSpec, Process};
@@ -23,7 +24,9 @@ pub fn validate_params(process: &Process, given: Params) -> Result<Params, Vec<(
         match (params.get(&spec.name), &spec.default) {
             (Some(value), _) => faults.extend(misfit(process, spec, value)),
             (None, Some(default)) => params.set(&spec.name, default.clone()),
-            (None, None) if spec.required => faults.push((spec.name.clone(), missing(process, spec))),
+            (None, None) if spec.required => {
+                faults.push((spec.name.clone(), missing(process, spec, &params)))
+            }
             (None, None) => {}
         }
     }
@@ -135,15 +138,19 @@ fn unnameable(given: &Params) -> Vec<(String, Fault)> {
     bad.map(|(name, why)| (name.clone(), Fault::lasting("bad_param", why))).collect()
 }
 
-fn missing(process: &Process, spec: &ParamSpec) -> Fault {
+fn missing(process: &Process, spec: &ParamSpec, given: &Params) -> Fault {
     let about = match (spec.about.as_str(), &spec.example) {
         ("", None) => String::new(),
         (about, None) => format!(" ({about})"),
         ("", Some(example)) => format!(" (such as {example})"),
         (about, Some(example)) => format!(" ({about}, such as {example})"),
     };
-    let message =
-        format!("process `{}` needs the param `{}`{about}; hint: give it at submit", process.id, spec.name);
+    let strange = given.map().keys().filter(|name| process.params.iter().all(|it| it.name != **name));
+    let hint = match nearest(&spec.name, strange.map(String::as_str)) {
+        Some(near) => format!("`{near}` was given, which it does not know"),
+        None => "give it at submit".to_owned(),
+    };
+    let message = format!("process `{}` needs the param `{}`{about}; hint: {hint}", process.id, spec.name);
     Fault::lasting("missing_param", message)
 }
 
@@ -215,6 +222,8 @@ mod tests {
     fn params_are_taken_or_told() {
         assert_eq!(told(json!({"city": "Riga", "more": [1]})), r#"{"city":"Riga","more":[1],"times":3}"#);
         assert_eq!(told(json!({"city": "Riga", "times": 7.0})), r#"{"city":"Riga","times":7}"#);
+        let near = told(json!({"cty": "Riga", "more": 1}));
+        assert!(near.contains("needs the param `city`") && near.contains("hint: `cty` was given"), "{near}");
         insta::assert_snapshot!(told(json!({"city": 5, "times": "3", "deep": null, "task": 1})));
         insta::assert_snapshot!(told(json!({"times": 4.0, "more": "x".repeat(100)})));
     }
