@@ -179,6 +179,8 @@ impl RunningEngine {
         self.channels.ended().await;
         self.watchdog.ended().await;
         keep_flows(&self.service).await;
+        // A connection, or a reader, may hold it still.
+        self.service.close().await;
     }
 }
 

@@ -120,6 +120,10 @@ pub trait Store: Send + Sync {
         self.commit(Vec::new()).await.map(drop)
     }
 
+    /// Finishes what was asked for; a store that outlives the program takes no write after that. What is kept
+    /// in one file stands in that file alone once this returns, though others may still read it.
+    async fn close(&self) {}
+
     /// How much room there is for writes, as it was measured last: with every checkpoint, and every few
     /// seconds. No I/O. [`DiskRoom::Low`]: take no new work in. [`DiskRoom::Full`]: ask nothing whose answer
     /// must not be lost.

@@ -236,6 +236,11 @@ impl Service {
         self.board().waiters.close();
     }
 
+    /// The engine has stopped: what was asked of its store is done, and nothing more is kept.
+    pub async fn close(&self) {
+        self.store().close().await;
+    }
+
     /// How much is held in memory for those who wait for a task: 0 when nobody does.
     pub fn waiting(&self) -> usize {
         self.board().waiters.held()

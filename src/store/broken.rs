@@ -130,6 +130,10 @@ impl Store for Breaker {
         self.store.probe().await
     }
 
+    async fn close(&self) {
+        self.store.close().await;
+    }
+
     async fn pull_due(&self, by: Span, after: TaskId, limit: usize) -> Result<Option<TaskId>, StoreError> {
         self.store.pull_due(by, after, limit).await
     }

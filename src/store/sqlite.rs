@@ -370,6 +370,10 @@ impl Store for Sqlite {
         }
     }
 
+    async fn close(&self) {
+        self.writer.close().await;
+    }
+
     fn room(&self) -> DiskRoom {
         self.writer.log.ballast.room()
     }

@@ -30,8 +30,9 @@ const CHECKPOINT_EVERY: Duration = Duration::from_millis(100);
 
 /// The only one that writes: one thread, one group commit for all who wait.
 pub(super) struct Writer {
-    jobs: Option<mpsc::Sender<Box<dyn Job>>>,
-    thread: Option<JoinHandle<()>>,
+    /// None of them: nothing comes after it.
+    jobs: mpsc::Sender<Option<Box<dyn Job>>>,
+    thread: Mutex<Option<JoinHandle<()>>>,
     pub(super) log: Arc<Log>,
 }
 
@@ -78,7 +79,7 @@ impl Writer {
         let told = Arc::clone(&log);
         let work = move || serve(&db, (&sealer, &leases), waiting, &told);
         let thread = thread.spawn(work).map_err(|error| lost(&error))?;
-        Ok(Writer { jobs: Some(jobs), thread: Some(thread), log })
+        Ok(Writer { jobs, thread: Mutex::new(Some(thread)), log })
     }
 
     /// Whether the last commit succeeded, a moment ago.
@@ -94,28 +95,32 @@ impl Writer {
     {
         let (reply, answer) = oneshot::channel();
         let job = Box::new(Asked { act, done: None, reply });
-        let jobs = self.jobs.as_ref().ok_or_else(gone)?;
-        jobs.send(job).await.map_err(|_| gone())?;
+        self.jobs.send(Some(job)).await.map_err(|_| gone())?;
         answer.await.map_err(|_| gone())?
+    }
+
+    /// Finishes what was asked for, and moves all of it from the log to the file. What is asked for later is
+    /// refused.
+    pub(super) async fn close(&self) {
+        // An error says that it is closed.
+        let _ = self.jobs.send(None).await;
+        let thread = lock(&self.thread).take();
+        if tokio::task::spawn_blocking(|| join(thread)).await.is_err() {
+            tracing::error!("the store was not closed");
+        }
     }
 }
 
 impl Drop for Writer {
     /// Finishes what was asked for.
     fn drop(&mut self) {
-        self.jobs = None;
-        join(self.thread.take());
+        self.jobs = mpsc::channel(1).0;
+        join(lock(&self.thread).take());
     }
 }
 
-fn serve(db: &Connection, with: With<'_>, mut waiting: mpsc::Receiver<Box<dyn Job>>, log: &Log) {
-    while let Some(first) = waiting.blocking_recv() {
-        let mut group = vec![first];
-        while group.len() < QUEUE_MAX
-            && let Ok(next) = waiting.try_recv()
-        {
-            group.push(next);
-        }
+fn serve(db: &Connection, with: With<'_>, mut waiting: mpsc::Receiver<Option<Box<dyn Job>>>, log: &Log) {
+    while let Some(group) = gather(&mut waiting) {
         let changes = db.total_changes();
         let succeeded = commit(db, with, log, group);
         let wrote = db.total_changes() != changes;
@@ -129,6 +134,25 @@ fn serve(db: &Connection, with: With<'_>, mut waiting: mpsc::Receiver<Box<dyn Jo
             log.ballast.found_room();
         }
     }
+    *lock(&log.last) = None;
+    // What stands in the file alone can be copied as one file.
+    if let Err(error) = db.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(())) {
+        tracing::warn!(%error, "the store's log was not moved into its file");
+    }
+}
+
+/// All who wait. None once nobody will any more.
+fn gather(waiting: &mut mpsc::Receiver<Option<Box<dyn Job>>>) -> Option<Vec<Box<dyn Job>>> {
+    let mut next = Some(waiting.blocking_recv()?);
+    let mut group = Vec::new();
+    while let Some(order) = next {
+        match order {
+            Some(job) => group.push(job),
+            None => waiting.close(),
+        }
+        next = if group.len() < QUEUE_MAX { waiting.try_recv().ok() } else { None };
+    }
+    Some(group)
 }
 
 /// Commits a group and answers it; says whether the last commit succeeded. If one of the group fails, each

@@ -41,7 +41,7 @@ fn a_store_that_is_gone_beside_its_key_is_refused_and_its_way_back_is_told() {
     fs::rename(&kept, &store).unwrap();
     let served = place.serve();
     assert_eq!(place.ok(&["get", "hello", "riga", "key"]), "k");
-    served.stop();
+    assert_eq!(served.stop(), Some(0));
     // To begin anew on purpose, the key is moved away with the store.
     fs::remove_file(&store).unwrap();
     fs::remove_file(place.path("data/key")).unwrap();
