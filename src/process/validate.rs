@@ -25,7 +25,7 @@ pub fn validate_params(process: &Process, given: Params) -> Result<Params, Vec<(
             (Some(value), _) => faults.extend(misfit(process, spec, value)),
             (None, Some(default)) => params.set(&spec.name, default.clone()),
             (None, None) if spec.required => {
-                faults.push((spec.name.clone(), missing(process, spec, &params)))
+                faults.push((spec.name.clone(), missing(process, spec, &params)));
             }
             (None, None) => {}
         }

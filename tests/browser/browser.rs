@@ -1,12 +1,14 @@
 //! [`Browser`]: a real one, without a window, with a folder of its own; and what a person does with it.
 
-use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
 use serde_json::{Value, json};
+use thirtyfour::error::{WebDriverErrorInner, WebDriverResult};
 use thirtyfour::prelude::*;
+
+use crate::browser::make::Make;
 
 /// What happens at all happens within that, on a machine that does much else.
 const PATIENCE: Duration = Duration::from_mins(1);
@@ -17,55 +19,25 @@ pub(super) const NARROW: (u32, u32) = (390, 844);
 
 /// A browser and its driver. Dropping it ends both.
 pub(super) struct Browser {
+    pub(super) make: Make,
     pub(super) driver: WebDriver,
     server: Child,
     profile: tempfile::TempDir,
 }
 
 impl Browser {
-    /// Starts one.
+    /// Starts one of that make.
     ///
     /// # Panics
-    /// If there is none: the packages are `chromium` and `chromium-driver`; `tests/run` installs them.
-    pub(super) async fn open() -> Browser {
+    /// If there is none: `tests/run` installs what is missing.
+    pub(super) async fn open(make: Make) -> Browser {
         // Installed by whoever needs it first.
         drop(rustls::crypto::ring::default_provider().install_default());
         let profile = tempfile::tempdir().unwrap();
-        let mut server = Command::new("chromedriver")
-            .args(["--port=0", "--allowed-ips=127.0.0.1"])
-            .env("HOME", profile.path())
-            .stdin(Stdio::null())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::null())
-            .spawn()
-            .expect("no `chromedriver`; hint: apt-get install chromium chromium-driver");
-        let mut lines = BufReader::new(server.stdout.take().unwrap()).lines();
-        let port = lines.find_map(|line| port_in(&line.unwrap())).expect("the driver says its port");
-        // Whatever it says later is read by nobody, and must not block it.
-        std::thread::spawn(move || lines.for_each(drop));
-        let mut wish = DesiredCapabilities::chrome();
-        for argument in [
-            "--headless=new",
-            "--no-sandbox",
-            "--disable-gpu",
-            "--disable-quic",
-            // Those of the tests are signed by nobody.
-            "--ignore-certificate-errors",
-            "--no-first-run",
-            "--disable-background-networking",
-            "--disable-component-update",
-            "--disable-sync",
-            "--disable-dev-shm-usage",
-            "--hide-scrollbars",
-            "--lang=en-US",
-            "--no-proxy-server",
-        ] {
-            wish.add_arg(argument).unwrap();
-        }
-        wish.add_arg(&format!("--user-data-dir={}", profile.path().join("profile").display())).unwrap();
-        let url = format!("http://127.0.0.1:{port}");
-        let driver = WebDriver::new(&url, wish).await.expect("the browser starts");
-        let browser = Browser { driver, server, profile };
+        let (server, url) = make.start(profile.path());
+        let wish = make.wish(profile.path());
+        let driver = WebDriver::new(&url, wish).await.unwrap_or_else(|error| panic!("no {make:?}: {error}"));
+        let browser = Browser { make, driver, server, profile };
         browser.size(WIDE).await;
         browser
     }
@@ -78,12 +50,15 @@ impl Browser {
 
     /// A window of that size.
     pub(super) async fn size(&self, (width, height): (u32, u32)) {
+        if self.make == Make::Firefox {
+            return self.driver.set_window_rect(0, 0, width, height).await.unwrap();
+        }
         let phone = width < 600;
         let metrics = json!({"width": width, "height": height, "deviceScaleFactor": 1, "mobile": phone});
         self.tell("Emulation.setDeviceMetricsOverride", metrics).await;
     }
 
-    /// What the reader likes.
+    /// What the reader likes: of Chromium alone.
     pub(super) async fn dark(&self, dark: bool) {
         let value = if dark { "dark" } else { "light" };
         let features = json!([{"name": "prefers-color-scheme", "value": value}]);
@@ -105,21 +80,32 @@ impl Browser {
 
     /// The first element that fits, as soon as it is there and seen.
     pub(super) async fn find(&self, css: &str) -> WebElement {
-        let query = self.driver.query(By::Css(css)).wait(PATIENCE, LOOK_PAUSE).and_displayed();
+        let query = self.driver.query(By::Css(css)).ignore_errors(true);
+        let query = query.wait(PATIENCE, LOOK_PAUSE).and_displayed();
         query.first().await.unwrap_or_else(|error| panic!("`{css}` is not there: {error}"))
     }
 
-    /// Presses what is called so, or begins so if nothing is: a button or a link.
+    /// Presses what is called so, or begins so if nothing is: a button or a link. What a page that lives has
+    /// replaced in between is looked for again.
     pub(super) async fn press(&self, name: &str) {
+        let pressed = async || match self.try_press(name).await {
+            Ok(()) => true,
+            Err(error) if matches!(*error, WebDriverErrorInner::StaleElementReference(_)) => false,
+            Err(error) => panic!("`{name}` cannot be pressed: {error}"),
+        };
+        self.until(&format!("`{name}` is pressed"), pressed).await;
+    }
+
+    async fn try_press(&self, name: &str) -> WebDriverResult<()> {
         let those = "//*[(self::button or self::a or self::summary)";
         let whole = format!("{those} and normalize-space(.) = \"{name}\"]");
         let begins = format!("{those} and starts-with(normalize-space(.), \"{name}\")]");
-        let query = self.driver.query(By::XPath(whole)).and_displayed();
+        let query = self.driver.query(By::XPath(whole)).ignore_errors(true).and_displayed();
         let query = query.or(By::XPath(begins)).wait(PATIENCE, LOOK_PAUSE).and_displayed();
-        let found = query.first().await.unwrap_or_else(|error| panic!("no `{name}` to press: {error}"));
+        let found = query.first().await?;
         let middle = "arguments[0].scrollIntoView({block: 'center', behavior: 'instant'})";
-        self.driver.execute(middle, vec![found.to_json().unwrap()]).await.unwrap();
-        found.click().await.unwrap_or_else(|error| panic!("`{name}` cannot be pressed: {error}"));
+        self.driver.execute(middle, vec![found.to_json()?]).await?;
+        found.click().await
     }
 
     /// Types into the field of that label.
@@ -132,7 +118,8 @@ impl Browser {
     /// The field of that label.
     pub(super) async fn field(&self, label: &str) -> WebElement {
         let path = format!("//label[starts-with(normalize-space(.), \"{label}\")]");
-        let query = self.driver.query(By::XPath(path)).wait(PATIENCE, LOOK_PAUSE).and_displayed();
+        let query = self.driver.query(By::XPath(path)).ignore_errors(true);
+        let query = query.wait(PATIENCE, LOOK_PAUSE).and_displayed();
         let found = query.first().await.unwrap_or_else(|error| panic!("no field `{label}`: {error}"));
         let id = found.attr("for").await.unwrap().expect("a label is for a field");
         self.driver.find(By::Id(id)).await.unwrap()
@@ -180,7 +167,7 @@ impl Browser {
         self.driver.execute(script, Vec::new()).await.unwrap().json().clone()
     }
 
-    /// A picture of the whole page, in a folder that is not kept in the repository.
+    /// A picture of the whole page, in a folder that is not kept in the repository: of Chromium alone.
     pub(super) async fn picture(&self, name: &str) -> PathBuf {
         let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("target/screenshots");
         std::fs::create_dir_all(&folder).unwrap();
@@ -194,11 +181,6 @@ impl Browser {
         std::fs::write(&path, bytes.unwrap()).unwrap();
         path
     }
-}
-
-/// `ChromeDriver was started successfully on port 40123.`
-fn port_in(line: &str) -> Option<u16> {
-    line.split_once("successfully on port ")?.1.trim_end_matches('.').parse().ok()
 }
 
 impl Drop for Browser {

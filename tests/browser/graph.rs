@@ -4,6 +4,7 @@ use serde_json::{Value, json};
 use thirtyfour::prelude::*;
 
 use crate::browser::browser::Browser;
+use crate::browser::make::Make;
 use crate::browser::pages::enter;
 use crate::dashboard::visitor::shop;
 use crate::support::house::House;
@@ -29,7 +30,7 @@ async fn drag(browser: &Browser, css: &str, by: (i64, i64)) {
 }
 
 async fn open(house: &House) -> Browser {
-    let browser = Browser::open().await;
+    let browser = Browser::open(Make::Chromium).await;
     enter(&browser, house).await;
     browser.go(&format!("http://{}/dashboard/p/shop", house.address)).await;
     browser.find("#graph .zoom button").await;

@@ -1,4 +1,5 @@
-//! The dashboard in a real browser: Debian's Chromium, driven over `WebDriver`.
+//! The dashboard in real browsers: Debian's Chromium, and Firefox where what a browser sends counts. Both are
+//! driven over `WebDriver`.
 
 #[expect(clippy::module_inception, reason = "the folder is named for what it drives")]
 mod browser;
@@ -6,6 +7,7 @@ mod browser;
 mod forms;
 mod front;
 mod graph;
+mod make;
 mod pages;
 mod proxied;
 mod story;

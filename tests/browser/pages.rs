@@ -9,6 +9,7 @@ use serde_json::json;
 
 use crate::api::upstream::{NOW, THEN};
 use crate::browser::browser::{Browser, NARROW, WIDE};
+use crate::browser::make::Make;
 use crate::dashboard::timeline::{DEAF, PART, ROUNDS};
 use crate::dashboard::visitor::{SHOP, shop};
 use crate::support::house::{House, OPERATOR, PASSWORD, task_path};
@@ -202,7 +203,7 @@ async fn tours(browser: &Browser, house: &House, pages: &[(&str, &str)]) -> Vec<
 #[tokio::test(flavor = "multi_thread")]
 async fn every_page_is_easy_to_use_light_and_dark_wide_and_narrow() {
     let house = lived_in().await;
-    let browser = Browser::open().await;
+    let browser = Browser::open(Make::Chromium).await;
     let key = house.service.open_setup().await.unwrap().unwrap();
     let setup = format!("/dashboard/setup?key={}", *key);
     let outside = [("login", "/dashboard/login"), ("setup", setup.as_str())];
@@ -220,10 +221,9 @@ async fn every_page_is_easy_to_use_light_and_dark_wide_and_narrow() {
 }
 
 /// A form of a page without any referrer comes from `Origin: null`, and is refused.
-#[tokio::test(flavor = "multi_thread")]
-async fn the_link_of_the_first_start_makes_the_first_admin() {
+async fn first_admin(make: Make) {
     let house = House::open().await;
-    let browser = Browser::open().await;
+    let browser = Browser::open(make).await;
     let key = house.service.open_setup().await.unwrap().unwrap();
     browser.go(&format!("http://{}/dashboard/setup?key={}", house.address, *key)).await;
     browser.fill("Name", "ada").await;
@@ -242,8 +242,18 @@ async fn the_link_of_the_first_start_makes_the_first_admin() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn the_link_of_the_first_start_makes_the_first_admin() {
+    first_admin(Make::Chromium).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_link_of_the_first_start_makes_the_first_admin_in_firefox() {
+    first_admin(Make::Firefox).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn the_look_finds_what_is_wrong() {
-    let browser = Browser::open().await;
+    let browser = Browser::open(Make::Chromium).await;
     let page = "data:text/html,<body style='background:white'><main><h3 style='color:%23ccc'>x</h3>\
         <input><img src='x'><div style='width:5000px'>y</div></main>";
     browser.go(page).await;
@@ -302,7 +312,7 @@ async fn naughty_strings_run_nothing_and_break_nothing() {
         house.deploy(&process).await;
         house.submit(&format!("shop{at}"), text, json!({"city": text, "lines": [text]})).await;
     }
-    let browser = Browser::open().await;
+    let browser = Browser::open(Make::Chromium).await;
     enter(&browser, &house).await;
     browser.size(NARROW).await;
     let mut wrong = Vec::new();

@@ -9,6 +9,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt, copy_bidirectional};
 use tokio::net::{TcpListener, TcpStream};
 
 use crate::browser::browser::Browser;
+use crate::browser::make::Make;
 use crate::proxies::front::{ADMIN, Front, NGINX};
 use crate::support::daemon::can_run;
 use crate::support::house::{House, OPERATOR};
@@ -51,7 +52,7 @@ async fn a_page_is_live_again_when_the_proxy_reaches_the_engine() {
     let house = House::open().await;
     house.deploy(NAP).await;
     let (proxy, streams) = proxy(house.address, 2).await;
-    let browser = Browser::open().await;
+    let browser = Browser::open(Make::Chromium).await;
     browser.go(&format!("http://{proxy}/dashboard/login")).await;
     browser.fill("Token", OPERATOR).await;
     browser.press("Log in").await;
@@ -72,7 +73,7 @@ async fn a_page_behind_nginx_is_live_again_after_a_restart() {
         return;
     }
     let mut front = Front::open(&NGINX).await;
-    let browser = Browser::open().await;
+    let browser = Browser::open(Make::Chromium).await;
     browser.go(&front.by_number("/dashboard/login")).await;
     browser.fill("Name", ADMIN.0).await;
     browser.fill("Password", ADMIN.1).await;

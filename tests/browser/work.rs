@@ -7,6 +7,7 @@ use serde_json::json;
 use thirtyfour::prelude::*;
 
 use crate::browser::browser::{Browser, NARROW, WIDE};
+use crate::browser::make::Make;
 use crate::browser::pages::{enter, look};
 use crate::dashboard::home::{ALARMS, TELLS};
 use crate::dashboard::visitor::{SHOP, shop};
@@ -19,7 +20,7 @@ async fn at(browser: &Browser, house: &House, path: &str) {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_form_says_beside_each_field_what_is_wrong() {
     let house = shop().await;
-    let browser = Browser::open().await;
+    let browser = Browser::open(Make::Chromium).await;
     enter(&browser, &house).await;
     at(&browser, &house, "/dashboard/p/shop/add").await;
     browser.tick("Autogenerate reference", false).await;
@@ -44,7 +45,7 @@ async fn a_form_says_beside_each_field_what_is_wrong() {
 #[tokio::test(flavor = "multi_thread")]
 async fn what_is_wrong_with_a_text_is_underlined_and_nothing_is_lost() {
     let house = shop().await;
-    let browser = Browser::open().await;
+    let browser = Browser::open(Make::Chromium).await;
     enter(&browser, &house).await;
     at(&browser, &house, "/dashboard/p/shop").await;
     browser.press("Edit").await;
@@ -89,7 +90,7 @@ async fn type_text(browser: &Browser, text: &str) {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_deploy_that_strands_asks_where_the_tasks_go() {
     let house = shop().await;
-    let browser = Browser::open().await;
+    let browser = Browser::open(Make::Chromium).await;
     enter(&browser, &house).await;
     at(&browser, &house, "/dashboard/p/shop/edit").await;
     browser.find(".editor .numbers span").await;
@@ -117,7 +118,7 @@ async fn a_failed_task_is_retried_without_a_mouse() {
         .await;
     house.submit("once", "x", json!({})).await;
     house.until("/processes/once/tasks/x", |it| it["state"] == "failed").await;
-    let browser = Browser::open().await;
+    let browser = Browser::open(Make::Chromium).await;
     enter(&browser, &house).await;
     at(&browser, &house, "/dashboard").await;
     // `/` searches, Enter goes, and Tab reaches every button in the order it is read.
@@ -165,7 +166,7 @@ async fn who_has_many_alarms_goes_from_page_to_page() {
         house.submit("a", &format!("t{at}"), json!({})).await;
     }
     house.until("/alarms", |it| it["items"].as_array().unwrap().len() == ALARMS).await;
-    let browser = Browser::open().await;
+    let browser = Browser::open(Make::Chromium).await;
     enter(&browser, &house).await;
     browser.reads("and more: 10").await;
     for (name, size) in [("wide", WIDE), ("narrow", NARROW)] {
