@@ -225,6 +225,7 @@ pub fn post(url: String, body: Body) -> HttpRequest {
         pace: None,
         page: None,
         unread: false,
+        keeps_unread: false,
         fresh: false,
         as_get: false,
     }

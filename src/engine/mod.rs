@@ -6,6 +6,7 @@ pub mod transition;
 pub mod anchor;
 pub mod asked;
 pub mod walk;
+mod kept;
 pub mod between;
 mod room;
 pub mod step;

@@ -184,6 +184,7 @@ impl Walk<'_> {
                 false
             }
             Decision::Fail(fault) => self.fail(node, fault, event),
+            Decision::FailWith(fault, changes) => self.fail_with(node, fault, changes, event),
             Decision::TryAgain { fault, otherwise } => {
                 let fault = self.located(fault);
                 match next_try(&node.retry, &self.task, &fault, self.now) {
@@ -240,7 +241,7 @@ impl Walk<'_> {
     }
 
     /// A fault passes, goes to `on_error`, or ends the task: decided here, once for all kinds.
-    fn fail(&mut self, node: &Node, fault: Fault, event: &str) -> bool {
+    pub(super) fn fail(&mut self, node: &Node, fault: Fault, event: &str) -> bool {
         let fault = self.located(fault);
         if self.task.is_part() {
             self.ended(State::Failed, None, Some(fault));
@@ -301,12 +302,9 @@ impl Walk<'_> {
     fn commit_changes(&mut self, effects: Changes, event: &str) -> Result<(), Fault> {
         self.may_write(&effects.letters)?;
         let ParamChanges { set, unset } = self.change_params(effects.changes)?;
-        let hop = self.event(event, |_| {});
-        hop.unset = unset;
         let set = shown(&set, &self.task, &self.process.secret);
-        if let Some(hop) = self.events.last_mut() {
-            hop.set = set;
-        }
+        let hop = self.event(event, |_| {});
+        (hop.set, hop.unset) = (set, unset);
         self.task.link = effects.link;
         self.task.marks.clear(LINK);
         if effects.link_is_secret {
@@ -471,6 +469,7 @@ impl Walk<'_> {
 fn hushed(verdict: Decision, view: &EvalContext) -> Decision {
     match verdict {
         Decision::Fail(fault) => Decision::Fail(view.hushed(fault)),
+        Decision::FailWith(fault, changes) => Decision::FailWith(view.hushed(fault), changes),
         Decision::TryAgain { fault, otherwise } => {
             Decision::TryAgain { fault: view.hushed(fault), otherwise: Box::new(hushed(*otherwise, view)) }
         }
@@ -487,6 +486,7 @@ fn as_part(verdict: Decision) -> Decision {
         | Decision::Do { .. }
         | Decision::Wait { .. }
         | Decision::End { .. }
+        | Decision::FailWith(..)
         | Decision::TryAgain { .. } => {
             Decision::Fail(Fault::lasting("no_such_node", "the node is no `each` any more"))
         }

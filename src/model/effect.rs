@@ -75,6 +75,9 @@ pub struct HttpRequest {
     /// Nobody looks at the body of the answer: whatever it is, nothing is wrong with it.
     #[serde(default)]
     pub unread: bool,
+    /// Where the body of an answer that claims success cannot be read, it is given as it came.
+    #[serde(default)]
+    pub keeps_unread: bool,
     /// There is no second try: it goes out on a connection of its own, for one that was kept may be closed by
     /// the server in the very moment.
     #[serde(default)]
@@ -426,6 +429,9 @@ pub struct HttpAnswer {
     pub headers: Map<String, Value>,
     /// JSON, or a text.
     pub body: Value,
+    /// Why the body is no more than what came of it; with `keeps_unread` alone.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub broken: Option<Box<Fault>>,
 }
 
 impl HttpAnswer {

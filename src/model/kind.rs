@@ -38,6 +38,11 @@ pub trait Kind: Debug + Send + Sync {
         false
     }
 
+    /// The param that takes an answer of which nothing could be made.
+    fn keeps_unread(&self) -> Option<&str> {
+        None
+    }
+
     /// How long a task waits here for a permit: a place at a host or node that is closed or full. None: as
     /// long as it takes.
     fn permit_timeout(&self) -> Option<Span> {
@@ -164,6 +169,8 @@ pub enum Decision {
     },
     /// Something went wrong; `step` decides what that means.
     Fail(Fault),
+    /// The same, with what is kept all the same; whether it is tried again or not.
+    FailWith(Fault, ParamChanges),
     /// Something went wrong that may be tried again here; if it is not, the node goes its own way.
     TryAgain {
         /// What.

@@ -83,7 +83,8 @@
 //!   next: done
 //! ```
 //!
-//! All of it is explained in [HTTP requests](http-requests.md).
+//! `keep_unread` names a secret param for an answer of 2xx that the node could make nothing of, if it may be
+//! the only place where something stands. All of it is explained in [HTTP requests](http-requests.md).
 
 use schemars::JsonSchema;
 use serde::Deserialize;
@@ -106,6 +107,7 @@ use crate::nodes::fields::{Drafts, fill, refuse_reserved, texts, wrong_header, w
 use crate::nodes::http_auth::{AuthShape, TlsShape};
 use crate::nodes::http_body::{BodyShape, Carried, PartsShape, XmlShape};
 use crate::nodes::http_pages::{PagesShape, Progress, Turned};
+use crate::nodes::http_unread::or_keep;
 
 /// The register's line.
 pub const SPEC: KindSpec = KindSpec {
@@ -187,6 +189,8 @@ struct Shape {
     /// What is kept of a good answer.
     #[serde(default)]
     save: Drafts,
+    /// The secret param that takes an answer of 2xx as it came, where it ends in a fault.
+    keep_unread: Option<String>,
     /// How the body is read.
     #[serde(default)]
     accept: BodyFormat,
@@ -315,6 +319,7 @@ impl Shape {
     /// Whether nothing of an answer but its status counts.
     fn reads_nothing(&self) -> bool {
         let looks = self.ok.is_some() || self.fault.is_some() || self.pages.is_some();
+        let looks = looks || self.keep_unread.is_some();
         self.accept == BodyFormat::Auto && self.save.is_empty() && !looks
     }
 
@@ -337,7 +342,10 @@ impl Kind for Http {
     fn decide(&self, event: NodeEvent, view: &EvalContext) -> Decision {
         let verdict = match event {
             NodeEvent::Came | NodeEvent::Due => self.ask(&view.with_secrets()),
-            NodeEvent::Answered(outcome) => self.take(outcome, view),
+            NodeEvent::Answered(outcome) => {
+                let take = |outcome| self.take(outcome, view);
+                or_keep(self.shape.keep_unread.as_deref(), outcome, &view.task.params, take)
+            }
             NodeEvent::Letter(_) | NodeEvent::Replied(_) | NodeEvent::Order(_) => Ok(Decision::Stay),
         };
         verdict.unwrap_or_else(Decision::Fail)
@@ -349,6 +357,10 @@ impl Kind for Http {
 
     fn permit_timeout(&self) -> Option<Span> {
         self.shape.permit_timeout
+    }
+
+    fn keeps_unread(&self) -> Option<&str> {
+        self.shape.keep_unread.as_deref()
     }
 }
 
@@ -385,6 +397,7 @@ impl Http {
             pace: self.pace(view),
             page: None,
             unread: shape.reads_nothing(),
+            keeps_unread: shape.keep_unread.is_some(),
             fresh: false,
         };
         if let (Some(pages), Some(progress)) = (&shape.pages, progress) {
@@ -411,7 +424,10 @@ impl Http {
         };
         let good = (200..300).contains(&answer.status);
         let fault = Fault { retry_after: answer.retry_after(view.now), ..status_fault(answer.status) };
-        let HttpAnswer { status, headers, body } = answer;
+        let HttpAnswer { status, headers, body, broken } = answer;
+        if let Some(fault) = broken {
+            return Err(self.lost(*fault));
+        }
         let mut response = Map::from_iter([
             ("status".to_owned(), Value::from(status)),
             ("headers".to_owned(), Value::Object(headers)),

@@ -5,6 +5,7 @@ pub mod input;
 pub mod http_body;
 pub mod http_auth;
 pub mod http_pages;
+pub mod http_unread;
 pub mod http;
 pub mod delay;
 pub mod condition;

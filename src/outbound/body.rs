@@ -23,84 +23,155 @@ use crate::outbound::{errors, token_answer};
 const HEADERS_BYTES_MAX: usize = 64 * 1024;
 /// So long a body is waited for that nobody looks at, so that its connection can be used again.
 const UNREAD_TIMEOUT: Span = Span::secs(2);
+/// So long before the end of a request its body is given up if what came of it is kept.
+const KEEPING: Span = Span::millis(300);
 /// As much room as is made for a body before it is there.
 const ROOM_BYTES_MAX: u64 = 64 * 1024;
 
-/// The whole answer, its body read as `ask` says. With a `patience` nobody looks at the body: nothing is bad
-/// with it, and it is waited for no longer than that.
+/// How long is left for an answer, and how long its request was given.
+#[derive(Clone, Copy, Debug)]
+pub struct Patience {
+    /// From now on.
+    pub left: Span,
+    /// In all.
+    pub timeout: Span,
+}
+
+/// The whole answer, its body read as `ask` says. Where nobody looks at the body, nothing is bad with it, and
+/// it is waited for no longer than half of what is left. Where `ask` keeps what cannot be read, what came of
+/// a body is given with the fault.
 ///
 /// # Errors
 /// `response_too_large`, `bad_response`, and all that a connection can do.
 pub async fn read(
     mut response: Response,
     ask: &HttpRequest,
-    patience: Option<Span>,
+    patience: Patience,
     shown: &Shown,
 ) -> Result<HttpAnswer, Fault> {
-    let (status, bytes_max) = (response.status().as_u16(), ask.bytes_max);
+    let status = response.status().as_u16();
     let headers = headers(response.headers(), shown)?;
+    match body(&mut response, ask, patience, shown).await {
+        Ok(body) => Ok(HttpAnswer { status, headers, body, broken: None }),
+        Err(Unread { fault, came: Some(came) }) if ask.keeps_unread && claims(status) => Ok(HttpAnswer {
+            status,
+            headers,
+            body: disarmed(Value::String(came)),
+            broken: Some(fault.into()),
+        }),
+        Err(Unread { fault, .. }) => Err(fault),
+    }
+}
+
+/// A body that is not what it should be, and what came of it.
+struct Unread {
+    fault: Fault,
+    came: Option<String>,
+}
+
+async fn body(
+    response: &mut Response,
+    ask: &HttpRequest,
+    patience: Patience,
+    shown: &Shown,
+) -> Result<Value, Unread> {
+    let (status, bytes_max) = (response.status().as_u16(), ask.bytes_max);
     let content_type = text_of(response.headers(), CONTENT_TYPE.as_str());
     let encoding = text_of(response.headers(), CONTENT_ENCODING.as_str());
-    let patience = patience.filter(|_| (200..300).contains(&status));
-    let nobody_looks = patience.is_some();
-    let coming = bytes_of(&mut response, bytes_max);
-    let came = match patience {
-        Some(patience) => within(patience.min(UNREAD_TIMEOUT), coming).await.unwrap_or(Came::TooMuch),
-        None => coming.await,
+    let nobody_looks = ask.unread && claims(status);
+    let mut bytes = Vec::new();
+    let end = end_of(response, ask, patience, &mut bytes).await;
+    let unread = |fault: Fault, bytes: &[u8]| Unread {
+        fault,
+        came: (!bytes.is_empty()).then(|| as_it_came(bytes, &content_type, &encoding)),
     };
-    let bytes = match came {
-        Came::Whole(bytes) => bytes,
+    match end {
+        End::Whole => {}
         // The status has said it: a task must not ask again for want of what nobody wanted.
-        Came::Part(_) | Came::TooMuch if nobody_looks => {
-            return Ok(HttpAnswer { status, headers, body: Value::Null });
-        }
-        Came::TooMuch => return Err(larger(shown, bytes_max)),
+        End::Cut | End::TooMuch | End::Late if nobody_looks => return Ok(Value::Null),
+        End::TooMuch => return Err(unread(larger(shown, bytes_max), &bytes)),
+        End::Late => return Err(unread(errors::late(patience.timeout, shown), &bytes)),
         // Some servers count wrongly; JSON says by itself where it ends.
-        Came::Part(bytes) if encoding.is_empty() && is_document(&bytes) => bytes,
-        Came::Part(_) => return Err(errors::in_body(shown)),
-    };
-    let bytes = match unpacked(Cow::Owned(bytes), &encoding, bytes_max) {
+        End::Cut if encoding.is_empty() && is_document(&bytes) => {}
+        End::Cut => return Err(unread(errors::in_body(shown), &bytes)),
+    }
+    let bytes = match unpacked(Cow::Borrowed(&bytes), &encoding, bytes_max) {
         Ok(bytes) => bytes,
-        Err(_) if nobody_looks => return Ok(HttpAnswer { status, headers, body: Value::Null }),
-        Err(Packed::TooLarge) => return Err(larger(shown, bytes_max)),
-        Err(Packed::Broken) => return Err(bad(shown, status, "cannot be decompressed")),
+        Err(_) if nobody_looks => return Ok(Value::Null),
+        Err(Packed::TooLarge) => return Err(unread(larger(shown, bytes_max), &bytes)),
+        Err(Packed::Broken) => return Err(unread(bad(shown, status, "cannot be decompressed"), &bytes)),
         Err(Packed::Unknown(packer)) => {
             let hint = "hint: ask with `headers: {Accept-Encoding: identity}`";
-            return Err(bad(
-                shown,
-                status,
-                &format!("is packed by `{packer}`, which is not undone here; {hint}"),
-            ));
+            let why = format!("is packed by `{packer}`, which is not undone here; {hint}");
+            return Err(unread(bad(shown, status, &why), &bytes));
         }
     };
-    let body = Body {
+    let how = Body {
         content_type: &content_type,
         accept: ask.accept,
         is_read: !nobody_looks,
         status,
         of_tokens: ask.oauth_hosts_only,
     };
-    let body = body.parse(&bytes).map_err(|why| bad(shown, status, &why))?;
-    Ok(HttpAnswer { status, headers, body })
+    how.parse(&bytes).map_err(|why| {
+        let came = Some(legible(&bytes, &content_type));
+        Unread { fault: bad(shown, status, &why), came }
+    })
 }
 
-/// What came of a body.
-enum Came {
-    Whole(Vec<u8>),
+/// For a person: what is packed stays so, for half of it cannot be undone here.
+fn as_it_came(bytes: &[u8], content_type: &str, encoding: &str) -> String {
+    match encoding {
+        "" | "identity" => legible(bytes, content_type),
+        encoding => format!("base64 of {encoding}: {}", BASE64_STANDARD.encode(bytes)),
+    }
+}
+
+/// Whether an answer of that status says that all went well.
+fn claims(status: u16) -> bool {
+    (200..300).contains(&status)
+}
+
+/// How a body ended.
+enum End {
+    Whole,
     /// The connection was closed before the end that was said.
-    Part(Vec<u8>),
+    Cut,
     TooMuch,
+    /// It had not ended in time.
+    Late,
 }
 
-async fn bytes_of(response: &mut Response, bytes_max: u64) -> Came {
+/// Waits for the body, and puts what comes of it into `bytes`.
+async fn end_of(response: &mut Response, ask: &HttpRequest, patience: Patience, bytes: &mut Vec<u8>) -> End {
+    let left = patience.left;
+    let time = match (ask.unread && claims(response.status().as_u16()), ask.keeps_unread) {
+        (true, _) => Some(Span(left.0 / 2).min(UNREAD_TIMEOUT)),
+        // Earlier than the end of the request, which would take with it what came.
+        (false, true) => Some(Span(left.0.saturating_sub(KEEPING.0))),
+        (false, false) => None,
+    };
+    let coming = bytes_of(response, ask.bytes_max, bytes);
+    match time {
+        Some(time) => within(time, coming).await.unwrap_or(End::Late),
+        None => coming.await,
+    }
+}
+
+async fn bytes_of(response: &mut Response, bytes_max: u64, bytes: &mut Vec<u8>) -> End {
     let room = response.content_length().unwrap_or(0).min(ROOM_BYTES_MAX).min(bytes_max);
-    let mut bytes = Vec::with_capacity(usize::try_from(room).unwrap_or(0));
+    bytes.reserve(usize::try_from(room).unwrap_or(0));
     loop {
         match response.chunk().await {
-            Ok(Some(chunk)) if (bytes.len() + chunk.len()) as u64 > bytes_max => return Came::TooMuch,
-            Ok(Some(chunk)) => bytes.extend_from_slice(&chunk),
-            Ok(None) => return Came::Whole(bytes),
-            Err(_) => return Came::Part(bytes),
+            Ok(Some(chunk)) => {
+                let room = usize::try_from(bytes_max).unwrap_or(usize::MAX) - bytes.len();
+                bytes.extend_from_slice(&chunk[..chunk.len().min(room)]);
+                if chunk.len() > room {
+                    return End::TooMuch;
+                }
+            }
+            Ok(None) => return End::Whole,
+            Err(_) => return End::Cut,
         }
     }
 }

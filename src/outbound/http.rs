@@ -9,6 +9,7 @@ use crate::engine::ports::Clock;
 use crate::model::effect::{HttpAnswer, HttpRequest};
 use crate::model::fault::Fault;
 use crate::model::time::Span;
+use crate::outbound::body::Patience;
 use crate::outbound::clients::Clients;
 use crate::outbound::clock::SystemClock;
 use crate::outbound::deadline::{left, within};
@@ -100,7 +101,7 @@ impl Http {
             let location = location.map(HeaderValue::as_bytes);
             let Some(next) = request.redirected(response.status().as_u16(), location, ask)? else {
                 // A status that was heard is no timeout for want of a body that nobody looks at.
-                let patience = ask.unread.then(|| Span(left(call.timeout, started).0 / 2));
+                let patience = Patience { left: left(call.timeout, started), timeout: call.timeout };
                 return body::read(response, ask, patience, &shown).await;
             };
             if redirects_left == 0 {

@@ -294,7 +294,7 @@ fn refusal(error: &Error) -> Option<HttpAnswer> {
 }
 
 fn answer(status: u16, text: String) -> HttpAnswer {
-    HttpAnswer { status, headers: Map::new(), body: Value::String(text) }
+    HttpAnswer { status, headers: Map::new(), body: Value::String(text), broken: None }
 }
 
 /// Anything but an answer of the server.

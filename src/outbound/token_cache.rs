@@ -202,6 +202,7 @@ fn ask(grant: &Grant, tls: Option<&ClientTls>, opener: &mut SecretResolver) -> R
         pace: None,
         page: None,
         unread: false,
+        keeps_unread: false,
         fresh: false,
         as_get: false,
     })

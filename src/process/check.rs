@@ -3,7 +3,7 @@
 use crate::model::tree::{Branch, Tree};
 use crate::process::parsed::{ParsedNode, ParsedProcess};
 use crate::process::problem::FileProblem;
-use crate::process::process::RetryPolicy;
+use crate::process::process::{ParamKind, RetryPolicy};
 use crate::process::{check_hooks, check_params, check_schedule, check_texts, check_ways};
 
 /// The most nodes of one process: more cannot be read by a person, and the checks take their time squared.
@@ -27,6 +27,7 @@ pub fn check(sketch: &ParsedProcess, nodes: &Tree) -> Vec<FileProblem> {
     problems.extend(sketch.nodes.iter().flat_map(retry));
     problems.extend(sketch.nodes.iter().flat_map(alarm));
     problems.extend(sketch.nodes.iter().flat_map(at_an_end));
+    problems.extend(sketch.nodes.iter().filter_map(|node| unread(node, sketch)));
     problems.extend(check_texts::check(sketch));
     problems.extend(check_ways::check(sketch));
     problems
@@ -87,6 +88,24 @@ fn alarm(station: &ParsedNode) -> Vec<FileProblem> {
             FileProblem::new(spot, format!("`{field}` {rule}"))
         })
         .collect()
+}
+
+/// What came and could not be read may be a secret, and is for a person: a text that nobody else reads.
+fn unread(station: &ParsedNode, sketch: &ParsedProcess) -> Option<FileProblem> {
+    let name = station.node.as_ref()?.kind.keeps_unread()?;
+    let spot = station.tree.get("keep_unread").map_or(station.spot, |it| it.spot);
+    let declared = sketch.params.iter().map(|(param, ..)| param).find(|it| it.name == name);
+    let wrong = match declared {
+        None => "there is no such param",
+        Some(param) if !param.secret => "it is not `secret`, but a token may stand in an answer",
+        Some(param) if param.shared => "it is `shared`, and every process would read it",
+        Some(param) if !matches!(param.kind, ParamKind::Any | ParamKind::String) => {
+            "what is kept of an answer is a text"
+        }
+        Some(_) => return None,
+    };
+    let hint = format!("declare it under `params`: `{name}: {{type: string, secret: true, input: false}}`");
+    Some(FileProblem::new(spot, format!("`keep_unread` names `{name}`: {wrong}")).hint(hint))
 }
 
 /// No task stands on an `end`, and nothing is tried again there.

@@ -132,7 +132,12 @@ impl WorldScript {
                     let what = format!("the answer to node `{name}` cannot be made: {}", fault.message);
                     vec![Miss::new(line.spot, what)]
                 })?;
-                Ok(ExternalAnswer::Http(HttpAnswer { status: *status, headers: headers.clone(), body }))
+                Ok(ExternalAnswer::Http(HttpAnswer {
+                    status: *status,
+                    headers: headers.clone(),
+                    body,
+                    broken: None,
+                }))
             }
             Come::Fault(fault) => Err(fault.clone()),
             Come::Delivered { .. } => {

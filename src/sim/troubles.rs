@@ -86,6 +86,8 @@ pub enum SimTrouble {
     Html502,
     /// 200 and no JSON.
     Garbage,
+    /// 200 and the true answer but for its last character.
+    Cut,
     /// 200 and no body.
     Empty,
     /// A body of 200 kB.
@@ -119,7 +121,11 @@ pub struct Troubles {
 
 /// Whether the request is carried out before the trouble comes.
 pub fn is_carried_out(plan: &Plan<SimTrouble>) -> bool {
-    plan.after || matches!(plan.what, SimTrouble::Slow | SimTrouble::Lost | SimTrouble::OtherMember)
+    plan.after
+        || matches!(
+            plan.what,
+            SimTrouble::Slow | SimTrouble::Lost | SimTrouble::Cut | SimTrouble::OtherMember
+        )
 }
 
 /// The answer that `plan` makes of the `honest` one, if the request was carried out. Its `pair` is gone if
@@ -138,6 +144,12 @@ pub fn disturbed(plan: &Plan<SimTrouble>, honest: Option<SimAnswer>, moved_to: &
             let mut answer = honest.unwrap_or_else(ok).called(&name);
             answer.pair = None;
             answer.body.push_str(&" ".repeat(HUGE_BYTES));
+            answer
+        }
+        SimTrouble::Cut => {
+            let mut answer = honest.unwrap_or_else(ok).called(&name);
+            answer.pair = None;
+            answer.body.pop();
             answer
         }
         SimTrouble::Endless => ok().delivered(Deliver::Endless).called(&name),

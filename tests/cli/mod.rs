@@ -11,6 +11,7 @@ mod keeping;
 mod metrics;
 mod zones;
 mod secrets;
+mod unread;
 mod each;
 mod engine;
 mod stopping;

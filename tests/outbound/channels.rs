@@ -47,7 +47,7 @@ fn mail(given: &Value, message: &Message) -> MailAsk {
 }
 
 fn read(name: &str, status: u16, body: Value) -> Result<String, Fault> {
-    match (spec(name).read)(&HttpAnswer { status, headers: Map::new(), body })? {
+    match (spec(name).read)(&HttpAnswer { status, headers: Map::new(), body, broken: None })? {
         Reply::Taken(id) => Ok(id),
         Reply::Moved { .. } | Reply::Partly { .. } => panic!("not simply taken"),
     }
@@ -158,7 +158,7 @@ fn telegram_says_how_long_to_wait_and_where_a_group_went() {
         "description": "Bad Request: group chat was upgraded to a supergroup chat",
         "parameters": {"migrate_to_chat_id": -1_001_234_567_890_i64}
     });
-    let moved = HttpAnswer { status: 400, headers: Map::new(), body: moved };
+    let moved = HttpAnswer { status: 400, headers: Map::new(), body: moved, broken: None };
     let to = "-1001234567890".to_owned();
     assert_eq!((spec("telegram").read)(&moved), Ok(Reply::Moved { setting: "chat_id", to }));
 }
@@ -207,7 +207,7 @@ fn twilios_answers_are_understood() {
 fn a_wait_in_the_headers_is_carried() {
     let waits = |headers: Value| {
         let body = json!({"code": 20_429, "message": "x"});
-        let answer = HttpAnswer { status: 429, headers: config(&headers), body };
+        let answer = HttpAnswer { status: 429, headers: config(&headers), body, broken: None };
         (spec("twilio").read)(&answer).unwrap_err().retry_after
     };
     assert_eq!(waits(json!({"retry-after": "30"})), Some(Span::secs(30)));

@@ -19,3 +19,4 @@ mod redirects;
 mod rooms;
 mod secrets;
 mod tell;
+mod unread;

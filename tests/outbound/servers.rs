@@ -157,6 +157,7 @@ pub(super) fn get(url: &str) -> HttpRequest {
         pace: None,
         page: None,
         unread: false,
+        keeps_unread: false,
         fresh: false,
         as_get: false,
     }

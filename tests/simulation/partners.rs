@@ -31,7 +31,7 @@ pub(crate) trait Partner: Send {
 /// An answer without headers.
 #[expect(clippy::unnecessary_wraps, reason = "it stands in lists beside faults")]
 pub(crate) fn answer(status: u16, body: impl Into<Value>) -> Outcome {
-    Ok(ExternalAnswer::Http(HttpAnswer { status, headers: Map::new(), body: body.into() }))
+    Ok(ExternalAnswer::Http(HttpAnswer { status, headers: Map::new(), body: body.into(), broken: None }))
 }
 
 /// Answers from a list, the last one for ever. What it was asked is kept.

@@ -159,7 +159,7 @@ fn read(answer: &SimAnswer, ask: &HttpRequest) -> Outcome {
     };
     let headers: Map<String, Value> =
         answer.headers.iter().map(|(name, value)| (name.clone(), value.clone().into())).collect();
-    Ok(Got::Http(HttpAnswer { status: answer.status, headers, body }))
+    Ok(Got::Http(HttpAnswer { status: answer.status, headers, body, broken: None }))
 }
 
 /// What is asked, as a simulated server gets it.

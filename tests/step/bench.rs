@@ -88,6 +88,7 @@ impl Bench {
                 until: self.now + rest.parse::<Span>().unwrap(),
                 place: "x.example".to_owned(),
             }))),
+            "unread" => Cause::Answered(Ok(unread(rest))),
             "fail" => Cause::Answered(Err(fault(rest))),
             other => panic!("{other} cannot happen"),
         };
@@ -237,7 +238,19 @@ fn answer(text: &str) -> ExternalAnswer {
     let (status, body) = text.split_once(' ').unwrap_or((text, ""));
     let (body, headers) = body.split_once(" with ").unwrap_or((body, "{}"));
     let Value::Object(headers) = json(headers) else { panic!("headers are a map") };
-    ExternalAnswer::Http(HttpAnswer { status: status.parse().unwrap(), headers, body: json(body) })
+    ExternalAnswer::Http(HttpAnswer {
+        status: status.parse().unwrap(),
+        headers,
+        body: json(body),
+        broken: None,
+    })
+}
+
+/// `lasting bad_response: it is no JSON | {"half": `, of status 200.
+fn unread(text: &str) -> ExternalAnswer {
+    let (why, came) = text.split_once(" | ").unwrap();
+    let (body, broken) = (came.into(), Some(Box::new(fault(why))));
+    ExternalAnswer::Http(HttpAnswer { status: 200, headers: Map::new(), body, broken })
 }
 
 /// `passing http_timeout: too slow`.

@@ -59,6 +59,16 @@ const WRONG: &[(&str, &str)] = &[
         "9: blocks and helpers cannot be escaped (make the document of a value, or make the \
              text in a `set` before)",
     ),
+    (
+        "    keep_unread: raw\n",
+        "9: `keep_unread` names `raw`: there is no such param (declare it under `params`: \
+             `raw: {type: string, secret: true, input: false}`)",
+    ),
+    (
+        "    keep_unread: note\n",
+        "9: `keep_unread` names `note`: it is not `secret`, but a token may stand in an answer (declare it \
+             under `params`: `note: {type: string, secret: true, input: false}`)",
+    ),
     ("    rate: fast\n", "9: `fast` is no rate (write `10/s`, `300/m` or `5/10s`)"),
     ("    tls: {cert: x}\n", "9: a `cert` needs its `key`"),
     ("    tls: {key: x, ca: y}\n", "9: a `key` needs its `cert`"),

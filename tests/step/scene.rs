@@ -178,7 +178,7 @@ impl Scene {
                 let State::Doing(effect) = &task.state else { continue };
                 self.asked.push(effect.key.clone());
                 let body = Value::Object(Map::new());
-                let answer = HttpAnswer { status: 200, headers: Map::new(), body };
+                let answer = HttpAnswer { status: 200, headers: Map::new(), body, broken: None };
                 items.push(WorkItem::answered(task, Ok(ExternalAnswer::Http(answer))));
             }
         }

@@ -45,6 +45,31 @@ fn a_lost_answer_is_healed_within_seconds_where_a_repeat_is_forgiven() {
     }
 }
 
+/// The pair is rotated and stands in an answer that cannot be read: by hand it comes to its place.
+#[test]
+fn a_pair_in_an_answer_that_cannot_be_read_is_not_lost() {
+    let mut keeper = Keeper::with_token(BitrixSettings::default());
+    keeper.trouble(vec![Plan::times(SimTrouble::Cut, 1)]);
+    keeper.renewal();
+    keeper.universe.run(Span::mins(2));
+    assert_eq!((keeper.node(), keeper.param("state")), ("escalate".to_owned(), json!("lost")));
+    let told = keeper.last_told();
+    for word in ["`unread_answer`", "modify bitrix-oauth token refresh_token=-", "invalid_grant"] {
+        assert!(told.contains(word), "{told}");
+    }
+    let kept = keeper.param("unread_answer").as_str().unwrap().to_owned();
+    let (_, refresh) = kept.split_once("\"refresh_token\":\"").expect(&kept);
+    let refresh = refresh.split('"').next().unwrap();
+    let seen = format!("{:?} {:?}", keeper.told(), keeper.universe.trail(TASK));
+    assert!(!seen.contains(refresh), "{seen}");
+    keeper.tells_no_secret();
+    keeper.universe.modify(TASK, json!({"refresh_token": refresh}));
+    keeper.universe.run(Span::mins(2));
+    keeper.is_well();
+    assert!(keeper.last_told().starts_with("Resolved: "), "{}", keeper.last_told());
+    assert_eq!(keeper.param("unread_answer"), json!(""));
+}
+
 #[test]
 fn an_engine_that_died_over_a_renewal_is_forgiven_too() {
     let mut keeper = Keeper::with_token(BitrixSettings { forgiven_s: 60, ..BitrixSettings::default() });
