@@ -241,6 +241,29 @@ async fn what_was_asked_for_is_finished_before_it_closes() {
 }
 
 #[tokio::test]
+async fn what_is_closed_stands_in_one_file_though_it_is_still_held() {
+    let (store, folder) = fresh();
+    put(&store, born(waiting(1, "shop/one"))).await.unwrap();
+    let log = folder.path().join("beltline.db-wal");
+    assert!(log.metadata().unwrap().len() > 0, "it is written to the log first");
+    let soon = put(&store, born(waiting(2, "shop/two")));
+    let (soon, ()) = tokio::join!(soon, store.close());
+    soon.unwrap();
+    assert_eq!(log.metadata().unwrap().len(), 0);
+    let copy = TempDir::new().unwrap();
+    std::fs::copy(folder.path().join("beltline.db"), copy.path().join("beltline.db")).unwrap();
+    let copied = open(copy.path());
+    assert!(get(&copied, 1).await.is_some() && get(&copied, 2).await.is_some());
+    // It can still be read. Nothing more is kept, and nobody is told otherwise.
+    assert!(get(&store, 2).await.is_some());
+    let late = store.commit(vec![step(born(waiting(3, "shop/three")))]).await;
+    assert!(late.is_err_and(|it| it.to_string().contains("closed")));
+    assert!(store.probe().await.is_err());
+    store.close().await;
+    assert!(get(&store, 3).await.is_none());
+}
+
+#[tokio::test]
 #[cfg(unix)]
 async fn only_its_owner_may_read_the_file() {
     use std::os::unix::fs::PermissionsExt;
