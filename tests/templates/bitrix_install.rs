@@ -161,6 +161,42 @@ fn a_dead_pair_waits_for_another_installation() {
     office.is_well();
 }
 
+/// The pair is rotated and stands in an answer that cannot be read: by hand it comes to its place. So does
+/// the first one of all, which the installation has brought.
+#[test]
+fn a_pair_in_an_answer_that_cannot_be_read_is_not_lost() {
+    for at_the_installation in [true, false] {
+        let mut office = Office::new(&json!({}));
+        let event = office.event(SimEvent::Install);
+        let cut = |office: &Office| {
+            office.portal.bitrix().troubles.token.set(vec![Plan::times(SimTrouble::Cut, 1)]);
+        };
+        if at_the_installation {
+            cut(&office);
+        }
+        office.send(event);
+        if !at_the_installation {
+            cut(&office);
+        }
+        office.universe.run(Span::mins(30));
+        assert_eq!((office.node(), office.universe.param(TASK, "state")), ("escalate".into(), json!("lost")));
+        let told = office.told().pop().unwrap();
+        for word in ["`unread_answer`", "modify bitrix-install token refresh_token=-", "invalid_grant"] {
+            assert!(told.contains(word), "{told}");
+        }
+        let kept = office.universe.param(TASK, "unread_answer").as_str().unwrap().to_owned();
+        let (_, refresh) = kept.split_once("\"refresh_token\":\"").expect(&kept);
+        let refresh = refresh.split('"').next().unwrap();
+        let seen = format!("{:?} {:?}", office.told(), office.universe.trail(TASK));
+        assert!(!seen.contains(refresh), "{seen}");
+        office.universe.modify(TASK, json!({"refresh_token": refresh}));
+        office.universe.run(Span::mins(2));
+        office.is_well();
+        assert!(office.told().last().unwrap().starts_with("Resolved: "), "{:?}", office.told());
+        assert_eq!(office.universe.param(TASK, "unread_answer"), json!(""));
+    }
+}
+
 #[test]
 fn a_token_server_in_trouble_costs_no_installation() {
     let mut office = Office::new(&json!({}));
