@@ -106,6 +106,11 @@ fn one(param: &ParamSpec, key: &MapKey, tree: &Tree) -> Vec<FileProblem> {
             format!("param `{name}` is `required`, but `input: false` says that nobody is asked for it");
         problems.push(FileProblem::new(spot("input"), message).hint("leave one of them out"));
     }
+    if param.modify && param.input {
+        let message = format!("param `{name}` has `modify` but not `input: false`");
+        let hint = "what is asked for at submit can be modified anyway; leave `modify` out";
+        problems.push(FileProblem::new(spot("modify"), message).hint(hint));
+    }
     for (field, value) in [("default", &param.default), ("example", &param.example)] {
         let Some(value) = value else { continue };
         if let Some(why) = unfit(param.kind, value) {

@@ -85,6 +85,8 @@ pub struct ParamShape {
     pub shared: bool,
     /// Whether it is asked for at submit; with `false` the process writes it itself.
     pub input: Option<bool>,
+    /// With `input: false`: a person may put it in all the same, by `modify`, wherever the task stands.
+    pub modify: Option<bool>,
     /// What it is if it is not given.
     pub default: Option<Value>,
     /// For people.
@@ -114,6 +116,7 @@ impl ParamShape {
             secret: self.secret,
             shared: self.shared,
             input: self.input.unwrap_or(true),
+            modify: self.modify.unwrap_or(false),
             default: self.default,
             about: self.about,
             example: self.example,

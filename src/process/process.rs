@@ -123,6 +123,8 @@ pub struct ParamSpec {
     pub shared: bool,
     /// Asked for at submit; otherwise the process writes it itself.
     pub input: bool,
+    /// The process writes it, but a person may put it in by `modify`, wherever the task stands.
+    pub modify: bool,
     /// What it is if it is not given.
     pub default: Option<Value>,
     /// For people.

@@ -54,7 +54,7 @@ fn params_are_checked() {
     let text = "process: p\nparams:\n  task: {type: string}\n  \
                 a: {type: integer, default: 1.5, required: true}\n  \
                 b: {shared: true}\n  c: {typ: string, secret: yes}\n  d: {type: text}\n  e: string\n  f:\n  \
-                g: {required: true, input: false}\n\
+                g: {required: true, input: false}\n  h: {modify: true}\n\
                 nodes:\n  start: {kind: input, next: done}\n  done: {kind: end}\n";
     insta::assert_snapshot!(shown(text));
 }

@@ -7,6 +7,7 @@ use serde_json::Value;
 use crate::model::calendar::moment;
 use crate::model::fault::Fault;
 use crate::model::json;
+use crate::model::names::NodeName;
 use crate::model::near::nearest;
 use crate::model::params::Params;
 use crate::process::check_params::{bad_name, unfit};
@@ -79,8 +80,15 @@ pub fn typed(process: &Process, params: &Params) -> Result<(), Vec<(String, Faul
     if faults.is_empty() { Ok(()) } else { Err(faults) }
 }
 
-/// Refuses what only the process itself writes, unless it is among `accepted`: what the node takes on which
-/// the task stands.
+/// What a person may put in while the task stands on `node`: what that accepts, and what is put in anywhere.
+#[must_use]
+pub fn accepted<'a>(process: &'a Process, node: &NodeName) -> Vec<&'a str> {
+    let anywhere = process.params.iter().filter(|it| it.modify).map(|it| it.name.as_str());
+    let here = process.node(node).and_then(|it| it.kind.accepts()).unwrap_or_default();
+    anywhere.chain(here).collect()
+}
+
+/// Refuses what only the process itself writes, unless it is among `accepted`.
 ///
 /// # Errors
 /// A `bad_param` for each of them.

@@ -54,8 +54,7 @@ impl Service {
         };
         if let Command::Modify { params, .. } = &order {
             writable(params)?;
-            let node = deployed.process.node(&task.at);
-            let accepted = node.and_then(|it| it.kind.accepts()).unwrap_or_default();
+            let accepted = validate::accepted(&deployed.process, &task.at);
             validate::handed_in(&deployed.process, params, &accepted).map_err(misfits)?;
             typed(&deployed.process, params)?;
         }

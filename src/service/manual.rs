@@ -167,7 +167,12 @@ fn param(param: &ParamSpec) -> (String, String) {
         ParamKind::Array => "array",
         ParamKind::Any => "anything",
     };
-    let words = [(param.required, "required"), (param.secret, "secret"), (param.shared, "shared")];
+    let words = [
+        (param.required, "required"),
+        (param.secret, "secret"),
+        (param.shared, "shared"),
+        (param.modify, "modify"),
+    ];
     let words = words.iter().filter(|(is, _)| *is).map(|(_, word)| format!(", {word}"));
     let words: String = words.collect();
     let default = param.default.as_ref().map(|it| format!(" [{it}]")).unwrap_or_default();

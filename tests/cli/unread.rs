@@ -1,5 +1,5 @@
-//! An answer of a token server that breaks off behind the new pair: it is kept sealed, a person is told, and
-//! puts it right by hand.
+//! An answer of a token server that breaks off behind the new pair: it is kept sealed, and a person puts it
+//! right by hand, having been told or not.
 
 use std::fs;
 use std::io::{Read, Write};
@@ -10,14 +10,22 @@ use crate::cli::place::{Place, until};
 const FIRST: &str = "refresh-1-9be20c";
 const SECOND: &str = "refresh-2-51d7fa";
 
-/// Rotates once, hangs up in the middle of saying so, and takes the first refresh token no more.
-fn answer(stream: &mut TcpStream, asked: &str, has_rotated: &mut bool) -> std::io::Result<()> {
+/// What becomes of a refresh token that was used.
+#[derive(Clone, Copy, PartialEq)]
+enum Used {
+    Refused,
+    /// The same answer again, as far as it goes.
+    Repeated,
+}
+
+/// Rotates, and hangs up in the middle of saying so.
+fn answer(stream: &mut TcpStream, asked: &str, has_rotated: &mut bool, used: Used) -> std::io::Result<()> {
     let pair = |refresh: &str| {
         format!(
             "{{\"access_token\":\"made-up-{refresh}\",\"refresh_token\":\"{refresh}\",\"expires_in\":3600"
         )
     };
-    let rotates = asked.contains(FIRST) && !*has_rotated;
+    let rotates = asked.contains(FIRST) && (used == Used::Repeated || !*has_rotated);
     let (status, body, missing) = if asked.contains("authorization_code") {
         (200, pair(FIRST) + "}", 0)
     } else if rotates {
@@ -52,30 +60,55 @@ fn is_whole(request: &str) -> bool {
     length.is_none_or(|it| it.trim().parse().is_ok_and(|length: usize| body.len() >= length))
 }
 
-fn token_server() -> String {
+fn token_server(used: Used) -> String {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let origin = format!("http://{}", listener.local_addr().unwrap());
     std::thread::spawn(move || {
         let mut has_rotated = false;
         for mut stream in listener.incoming().flatten() {
             let asked = request(&mut stream);
-            drop(answer(&mut stream, &asked, &mut has_rotated));
+            drop(answer(&mut stream, &asked, &mut has_rotated, used));
         }
     });
     origin
 }
 
-#[test]
-fn a_pair_in_half_an_answer_is_kept_sealed_and_put_in_by_hand() {
-    let (place, origin) = (Place::new(), token_server());
-    let served = place.serve_with(&["--allow-address", "127.0.0.1", "--allow-oauth-host", &origin]);
+/// Keeps a token of that server.
+fn keep(place: &Place, origin: &str) {
     place.ok(&["clone", "bitrix-oauth", "--as", "bitrix"]);
     let given =
         ["portal=acme", "client_id=local.1", "client_secret=made-up-1", "code=c-1", "renew_every=10s"];
     let host = format!("oauth_host={origin}");
     place.ok(&[&["submit", "bitrix", "--ref", "token", &host], &given[..]].concat());
-    let node = || place.json(&["show", "bitrix", "token"])["task"]["node"].as_str().unwrap().to_owned();
-    until("a person is asked", || (node() == "escalate").then_some(()));
+}
+
+fn node(place: &Place) -> String {
+    place.json(&["show", "bitrix", "token"])["task"]["node"].as_str().unwrap().to_owned()
+}
+
+#[test]
+fn a_pair_that_was_found_is_put_in_while_nobody_is_asked_for_anything() {
+    let (place, origin) = (Place::new(), token_server(Used::Repeated));
+    let served = place.serve_with(&["--allow-address", "127.0.0.1", "--allow-oauth-host", &origin]);
+    keep(&place, &origin);
+    until("it rests", || (node(&place) == "rest").then_some(()));
+    let ran = place.run_with(&["modify", "bitrix", "token", "refresh_token=-"], &format!("{SECOND}\n"));
+    assert_eq!(ran.code, Some(0), "{ran:?}");
+    until("it goes on with it", || (node(&place) == "nap").then_some(()));
+    assert_eq!(place.ok(&["get", "bitrix", "token", "refresh_token"]).trim(), "refresh-3-a0c4e8");
+    for own in ["access_token", "unread_answer", "previous_refresh_token"] {
+        let ran = place.run(&["modify", "bitrix", "token", &format!("{own}=x")]);
+        assert_ne!(ran.code, Some(0), "the process alone writes {own}");
+    }
+    assert_eq!(served.stop(), Some(0));
+}
+
+#[test]
+fn a_pair_in_half_an_answer_is_kept_sealed_and_put_in_by_hand() {
+    let (place, origin) = (Place::new(), token_server(Used::Refused));
+    let served = place.serve_with(&["--allow-address", "127.0.0.1", "--allow-oauth-host", &origin]);
+    keep(&place, &origin);
+    until("a person is asked", || (node(&place) == "escalate").then_some(()));
     let seen = [
         place.ok(&["show", "bitrix", "token"]),
         place.ok(&["show", "bitrix", "token", "--json"]),
@@ -87,7 +120,7 @@ fn a_pair_in_half_an_answer_is_kept_sealed_and_put_in_by_hand() {
     assert!(kept.contains(&format!("\"refresh_token\":\"{SECOND}\"")), "{kept}");
     let ran = place.run_with(&["modify", "bitrix", "token", "refresh_token=-"], &format!("{SECOND}\n"));
     assert_eq!(ran.code, Some(0), "{ran:?}");
-    until("it goes on", || (node() != "escalate").then_some(()));
+    until("it goes on", || (node(&place) != "escalate").then_some(()));
     let all = [told, served.log(), ran.out, ran.err].concat();
     assert!(!all.contains(SECOND) && !all.contains(FIRST), "{all}");
     assert_eq!(served.stop(), Some(0));

@@ -4,6 +4,7 @@ mod bitrix_install;
 mod bitrix_lead;
 mod bitrix_oauth;
 mod bitrix_offline;
+mod hands;
 mod keeper;
 mod keeping;
 mod lost_answers;
