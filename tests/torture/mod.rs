@@ -24,3 +24,4 @@ mod hostile;
 mod restart;
 mod table;
 mod switches;
+mod unread;

@@ -23,10 +23,10 @@ const CALLS: [(&str, usize); 5] = [
 const RENEWALS: u64 = 2;
 
 /// A tracer that kills what it is attached to.
-struct Tracer(Child);
+pub(crate) struct Tracer(Child);
 
 impl Tracer {
-    fn attach(life: &Life, calls: &str, nth: usize) -> Tracer {
+    pub(crate) fn attach(life: &Life, calls: &str, nth: usize) -> Tracer {
         let (trace, inject) = (format!("trace={calls}"), format!("inject={calls}:signal=KILL:when={nth}"));
         let id = life.id().to_string();
         let mut strace = Command::new("strace");
