@@ -23,6 +23,7 @@ use crate::model::helper_names::{MAKERS, ORDERS};
 use crate::model::helpers;
 use crate::model::hole::Hole;
 use crate::model::look::{as_text, is_missing, null, refuse_marks};
+use crate::model::lookup::{LOOKUP, found};
 use crate::model::makers::{Maker, Order, TAG_STEPS, argument, draw, failed, is_true, length};
 use crate::model::mistake::Mistake;
 use crate::model::scan::Part;
@@ -169,6 +170,8 @@ enum Word {
     Truth,
     /// Gives the length of a list or a text of handlebars, or what a map has by that name.
     Length,
+    /// Gives what a list or a map of handlebars has there.
+    Lookup,
     /// Gives a hole's value, which must be a list or a map.
     Many,
     /// Draws on the budget for a block that begins.
@@ -176,7 +179,7 @@ enum Word {
 }
 
 impl Word {
-    const ALL: [Word; 11] = [
+    const ALL: [Word; 12] = [
         Word::Hole,
         Word::Raw,
         Word::Out,
@@ -186,6 +189,7 @@ impl Word {
         Word::Soft,
         Word::Truth,
         Word::Length,
+        Word::Lookup,
         Word::Many,
         Word::Paid,
     ];
@@ -201,6 +205,7 @@ impl Word {
             Word::Soft => tags::SOFT,
             Word::Truth => tags::TRUTH,
             Word::Length => tags::LENGTH,
+            Word::Lookup => LOOKUP,
             Word::Many => tags::MANY,
             Word::Paid => tags::PAID,
         }
@@ -273,6 +278,7 @@ impl HelperDef for Local<'_> {
                 return Ok(ScopedJson::Derived(Value::Bool(is_true(value, helper.param(1).is_some()))));
             }
             Word::Length => return length(helper).map(ScopedJson::Derived),
+            Word::Lookup => return found(helper, self.view).map(ScopedJson::Derived),
             Word::Get | Word::Soft | Word::Many => self.hole(helper, 0)?,
             Word::Hole | Word::Raw | Word::Out | Word::RawOut | Word::Or => {
                 return Err(RenderErrorReason::Unimplemented.into());
@@ -325,7 +331,7 @@ impl HelperDef for Local<'_> {
                 Ok(value) if !value.is_null() => self.write_value(value, &path, false, out),
                 Ok(_) | Err(_) => self.write_hole(self.hole(helper, 1)?, false, out),
             },
-            Word::Get | Word::Soft | Word::Truth | Word::Length | Word::Many | Word::Paid => {
+            Word::Get | Word::Soft | Word::Truth | Word::Length | Word::Lookup | Word::Many | Word::Paid => {
                 Err(failed("a value was written".to_owned()))
             }
         }

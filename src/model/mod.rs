@@ -45,6 +45,7 @@ pub mod scan;
 pub mod hole;
 pub mod tags;
 pub mod makers;
+pub mod lookup;
 pub mod blocks;
 pub mod text;
 pub mod syntax;
