@@ -226,6 +226,7 @@ pub fn post(url: String, body: Body) -> HttpRequest {
         page: None,
         unread: false,
         keeps_unread: false,
+        charset: None,
         fresh: false,
         as_get: false,
     }

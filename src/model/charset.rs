@@ -53,7 +53,7 @@ pub fn decode(bytes: &[u8], content_type: &str) -> Result<String, NoText> {
     if name.is_empty() {
         name = declared(bytes, content_type).unwrap_or_default();
     }
-    match encoding(&name) {
+    match known(&name) {
         Some(encoding) => strict(encoding, bytes, 0),
         None if bytes.is_ascii() => strict(UTF_8, bytes, 0),
         None if content_type.contains("json") && std::str::from_utf8(bytes).is_ok() => {
@@ -65,11 +65,11 @@ pub fn decode(bytes: &[u8], content_type: &str) -> Result<String, NoText> {
 
 /// The same for who has no use for a fault: what is none in its charset becomes U+FFFD.
 pub fn legible(bytes: &[u8], content_type: &str) -> String {
-    encoding(&named(content_type)).unwrap_or(UTF_8).decode(bytes).0.into_owned()
+    known(&named(content_type)).unwrap_or(UTF_8).decode(bytes).0.into_owned()
 }
 
 /// The charset of that name; UTF-8 if none is named.
-fn encoding(name: &str) -> Option<&'static Encoding> {
+pub fn known(name: &str) -> Option<&'static Encoding> {
     let is_utf_8 = name.is_empty() || UTF_8_NAMES.iter().any(|it| name.eq_ignore_ascii_case(it));
     let known = if is_utf_8 { Some(UTF_8) } else { Encoding::for_label(name.as_bytes()) };
     // Charsets that the list names to say that they are not to be read.
@@ -107,7 +107,7 @@ fn declared(bytes: &[u8], content_type: &str) -> Option<String> {
     let is_html = content_type.trim_start().get(..9).is_some_and(|it| it.eq_ignore_ascii_case("text/html"));
     let name = xml::declared(bytes).or_else(|| if is_html { meta(bytes) } else { None })?;
     // Where the declaration could be read byte by byte, it is no UTF-16, whatever it says.
-    let is_wide = encoding(&name).is_some_and(|it| it == UTF_16LE || it == UTF_16BE);
+    let is_wide = known(&name).is_some_and(|it| it == UTF_16LE || it == UTF_16BE);
     (!is_wide).then_some(name)
 }
 
@@ -137,7 +137,7 @@ pub fn saved(bytes: &[u8]) -> Option<String> {
 /// # Errors
 /// As [`decode`].
 pub fn part(bytes: &[u8], charset: &str) -> Result<String, NoText> {
-    let encoding = encoding(charset).or_else(|| bytes.is_ascii().then_some(UTF_8));
+    let encoding = known(charset).or_else(|| bytes.is_ascii().then_some(UTF_8));
     strict(encoding.ok_or_else(|| NoText::Unknown(charset.to_owned()))?, bytes, 0)
 }
 
@@ -147,7 +147,7 @@ pub fn part(bytes: &[u8], charset: &str) -> Result<String, NoText> {
 /// Why not; it goes on after "the text".
 pub fn writable(name: &str) -> Result<&'static Encoding, String> {
     let known =
-        encoding(name).ok_or_else(|| format!("is to be sent in the charset `{name}`, which nobody knows"));
+        known(name).ok_or_else(|| format!("is to be sent in the charset `{name}`, which nobody knows"));
     known.and_then(|it| match it.output_encoding() == it {
         true => Ok(it),
         false => Err(format!("cannot be sent in {}; hint: send UTF-8", it.name())),

@@ -7,6 +7,7 @@
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
+use crate::model::charset_name::Charset;
 use crate::model::fault::Fault;
 use crate::model::names::{NodeName, ProcessId, Ref};
 use crate::model::rate::Rate;
@@ -54,6 +55,9 @@ pub struct HttpRequest {
     pub body: Body,
     /// How the answer is read.
     pub accept: BodyFormat,
+    /// The charset of the answer, whatever the answer says.
+    #[serde(default)]
+    pub charset: Option<Charset>,
     /// The largest answer taken, in bytes after decompression.
     pub bytes_max: u64,
     /// How many redirects are followed; each is checked like the first address. 0: none, a 3xx is the answer.

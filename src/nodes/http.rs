@@ -90,6 +90,7 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 use serde_json::{Map, Value};
 
+use crate::model::charset_name::Charset;
 use crate::model::effect::{BodyFormat, ExternalAnswer, HttpAnswer, HttpRequest, Outcome, Pace, Request};
 use crate::model::expr::Expr;
 use crate::model::fault::{Class, Fault};
@@ -106,6 +107,7 @@ use crate::model::value::ValueTemplate;
 use crate::nodes::fields::{Drafts, fill, refuse_reserved, texts, wrong_header, wrong_url};
 use crate::nodes::http_auth::{AuthShape, TlsShape};
 use crate::nodes::http_body::{BodyShape, Carried, PartsShape, XmlShape};
+use crate::nodes::http_follow::{FOLLOW_DEFAULT, Follow};
 use crate::nodes::http_pages::{PagesShape, Progress, Turned};
 use crate::nodes::http_unread::or_keep;
 
@@ -127,8 +129,6 @@ const TIMEOUT_MAX: Span = Span::mins(10);
 const ANSWER_BYTES_DEFAULT: u64 = 1024 * 1024;
 /// The largest answer that may be asked for: it has to fit into memory many times over.
 const ANSWER_BYTES_MAX: u64 = 16 * 1024 * 1024;
-/// Redirects that are followed if nothing else is said.
-const FOLLOW_DEFAULT: u8 = 5;
 /// Passing faults of requests that nobody can have heard.
 const UNHEARD: [&str; 4] = ["dns_failed", "http_connect", "oauth2_failed", "no_room"];
 /// The methods there are.
@@ -194,6 +194,8 @@ struct Shape {
     /// How the body is read.
     #[serde(default)]
     accept: BodyFormat,
+    /// The charset of the body, such as `windows-1251`, whatever the answer says.
+    charset: Option<Charset>,
     /// The largest answer, in bytes.
     max_bytes: Option<u64>,
     /// How many redirects are followed. `as_get`: also those after a write that say to look elsewhere
@@ -217,32 +219,6 @@ struct FaultShape {
     message: Option<ValueTemplate>,
     /// `passing`, `lasting` or `unsure`, where the status says something else.
     class: Option<ValueTemplate>,
-}
-
-/// How redirects are followed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
-#[serde(untagged)]
-enum Follow {
-    /// At most so many.
-    Most(u8),
-    /// In that way.
-    How(HowToFollow),
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
-#[serde(rename_all = "snake_case")]
-enum HowToFollow {
-    /// A write becomes a look, as in browsers.
-    AsGet,
-}
-
-impl Follow {
-    fn most(self) -> u8 {
-        match self {
-            Follow::Most(most) => most,
-            Follow::How(HowToFollow::AsGet) => FOLLOW_DEFAULT,
-        }
-    }
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
@@ -287,6 +263,11 @@ fn parse(tree: &Tree) -> Parsed {
     bad("max_bytes", too_large.then(|| format!("`max_bytes` is at most {ANSWER_BYTES_MAX}")));
     let parallel = shape.max_parallel.is_some_and(|it| it == 0 || it > PARALLEL_MAX);
     bad("max_parallel", parallel.then(|| format!("`max_parallel` is from 1 to {PARALLEL_MAX}")));
+    let of_bytes = shape.charset.is_some() && shape.accept == BodyFormat::Binary;
+    bad(
+        "charset",
+        of_bytes.then(|| "bytes have no charset; hint: leave out `charset` or `accept`".to_owned()),
+    );
     bad("save", refuse_reserved(shape.save.keys()).err());
     bad("tls", shape.tls.as_ref().and_then(TlsShape::wrong));
     bad("auth", shape.auth.as_ref().and_then(AuthShape::wrong));
@@ -389,9 +370,10 @@ impl Http {
             auth: shape.auth.as_ref().map(|auth| auth.fill(view)).transpose()?,
             body: self.carried.fill(view)?,
             accept: shape.accept,
+            charset: shape.charset,
             bytes_max: shape.max_bytes.unwrap_or(ANSWER_BYTES_DEFAULT),
             redirects_max: shape.follow.map_or(FOLLOW_DEFAULT, Follow::most),
-            as_get: matches!(shape.follow, Some(Follow::How(HowToFollow::AsGet))),
+            as_get: shape.follow.is_some_and(Follow::is_as_get),
             oauth_hosts_only: shape.hosts == Some(Hosts::OAuth),
             tls: shape.tls.as_ref().map(|tls| tls.fill(view)).transpose()?,
             pace: self.pace(view),

@@ -6,6 +6,7 @@ pub mod http_body;
 pub mod http_auth;
 pub mod http_pages;
 pub mod http_unread;
+pub mod http_follow;
 pub mod http;
 pub mod delay;
 pub mod condition;

@@ -10,6 +10,7 @@ use reqwest::header::{CONTENT_ENCODING, CONTENT_TYPE, HeaderMap};
 use serde_json::{Map, Value, json};
 
 use crate::model::charset::{NoText, decode, legible};
+use crate::model::charset_name::Charset;
 use crate::model::effect::{BodyFormat, HttpAnswer, HttpRequest, MARK_CLOSE, MARK_OPEN};
 use crate::model::fault::Fault;
 use crate::model::time::Span;
@@ -76,7 +77,8 @@ async fn body(
     shown: &Shown,
 ) -> Result<Value, Unread> {
     let (status, bytes_max) = (response.status().as_u16(), ask.bytes_max);
-    let content_type = text_of(response.headers(), CONTENT_TYPE.as_str());
+    let said = text_of(response.headers(), CONTENT_TYPE.as_str());
+    let content_type = Charset::of(ask.charset, &said);
     let encoding = text_of(response.headers(), CONTENT_ENCODING.as_str());
     let nobody_looks = ask.unread && claims(status);
     let mut bytes = Vec::new();
@@ -262,10 +264,9 @@ fn no_text(why: &NoText, content_type: &str) -> String {
         (NoText::Invalid { .. }, kind) if is_binary(&kind) => {
             format!("is `{kind}`, which is no text; hint: {BINARY}")
         }
-        (NoText::Invalid { .. }, _) => {
-            format!("{why}; hint: whoever sends it has to name its charset, and {BINARY}")
+        (NoText::Invalid { .. } | NoText::Unknown(_), _) => {
+            format!("{why}; hint: `charset` names the one that it is in, and {BINARY}")
         }
-        (NoText::Unknown(_), _) => format!("{why}; hint: {BINARY}"),
     }
 }
 

@@ -203,6 +203,7 @@ fn ask(grant: &Grant, tls: Option<&ClientTls>, opener: &mut SecretResolver) -> R
         page: None,
         unread: false,
         keeps_unread: false,
+        charset: None,
         fresh: false,
         as_get: false,
     })

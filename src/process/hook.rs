@@ -4,6 +4,7 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use crate::model::charset_name::Charset;
 use crate::model::expr::Expr;
 use crate::model::rate::Rate;
 use crate::model::text::StringTemplate;
@@ -34,6 +35,8 @@ pub struct Hook {
     pub check: HookProof,
     /// The bodies it reads; none named: any.
     pub accept: Vec<Format>,
+    /// The charset of its bodies, whatever they say.
+    pub charset: Option<Charset>,
     /// The requests that count; others are answered and change nothing.
     pub when: Option<Expr>,
     /// The task's name; a UUID if it does not say.

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use schemars::JsonSchema;
 use serde::Deserialize;
 
+use crate::model::charset_name::Charset;
 use crate::model::expr::Expr;
 use crate::model::rate::Rate;
 use crate::model::scope::RESERVED;
@@ -36,6 +37,8 @@ pub struct HookShape {
     public: Option<bool>,
     /// The bodies it reads: `json`, `form`, `xml`, `query`, or a list; any by its content type if not given.
     accept: Option<Formats>,
+    /// The charset of its bodies, such as `windows-1251`, whatever a request says.
+    charset: Option<Charset>,
     /// An expression: a request of which it is not true is answered, and changes nothing.
     when: Option<Expr>,
     /// The task's name, such as `"{{body.order_id}}"`; a UUID if not given.
@@ -190,6 +193,9 @@ impl TryFrom<HookShape> for HookRead {
         if shape.if_missing == IfMissing::Refuse && shape.if_exists == HookIfExists::Refuse {
             return Err("this refuses every request; hint: `if_exists: modify`".to_owned());
         }
+        if shape.charset.is_some() && matches!(shape.accept, Some(Formats::One(Format::Query))) {
+            return Err("`charset` is that of bodies, and a query is UTF-8; hint: leave it out".to_owned());
+        }
         let names = shape.params.iter().flat_map(BTreeMap::keys);
         if let Some(name) = names.into_iter().find(|it| RESERVED.contains(&it.as_str())) {
             return Err(format!("`{name}` is a reserved name and cannot be a param; hint: choose another"));
@@ -225,6 +231,7 @@ impl HookRead {
             about: it.about,
             check: it.check.map_or(HookProof::Public, CheckShape::check),
             accept,
+            charset: it.charset,
             when: it.when,
             reference: it.r#ref,
             if_exists: it.if_exists,

@@ -58,6 +58,8 @@ fn what_is_wrong_with_a_hook_is_told() {
         "{public: true, methods: [DELETE]}".to_owned(),
         "{public: true, max_bytes: 1GiB}".to_owned(),
         "{public: true, chek: 1}".to_owned(),
+        "{public: true, charset: windows-1521}".to_owned(),
+        "{public: true, charset: koi8-r, accept: query}".to_owned(),
         "{public: true}\n  \"a b\": {public: true}".to_owned(),
     ];
     let told: Vec<_> = wrong.iter().map(|hook| json!({hook.as_str(): parsed(hook).unwrap_err()})).collect();

@@ -10,6 +10,7 @@ use crate::channels::marks::{Piece, pieces};
 use crate::engine::runner::{Idempotency, NewTask};
 use crate::engine::waiters::{TaskReply, WaitHandle};
 use crate::model::budget::{self, within};
+use crate::model::charset_name::Charset;
 use crate::model::fault::Fault;
 use crate::model::names::Address;
 use crate::model::params::Params;
@@ -409,7 +410,8 @@ fn wanted(
     let body =
         unpacked(Cow::Borrowed(&request.body), &request.encoding, hook.bytes_max as u64).map_err(packed)?;
     let knows_texts = hook_body::is_of_texts(&hook.accept, &request.content_type, &body);
-    let body = hook_body::read(&hook.accept, &request.content_type, &body, &request.query);
+    let content_type = Charset::of(hook.charset, &request.content_type);
+    let body = hook_body::read(&hook.accept, &content_type, &body, &request.query);
     let body = body.map_err(bad_body)?;
     let proof = proof_header(hook);
     let open = |(name, _): &&(String, String)| !UNSEEN.contains(&name.as_str()) && proof != Some(name);

@@ -131,6 +131,43 @@ async fn a_hook() {
     refused(&sent(post("x"), form()).await, 422, "the field `s` is no text in UTF-8: the byte at offset 3");
 }
 
+/// Bodies whose sender names no charset, or a wrong one: what the file says stands above it.
+const SAID: &str = "process: said\nparams:\n  s: {}\nhooks:\n  \
+    in: {public: true, ref: \"{{headers.x-ref}}\", charset: cp1251}\nnodes:\n  \
+    start: {kind: input, next: wait}\n  wait: {kind: wait, next: done}\n  done: {kind: end}\n";
+
+/// The same text in windows-1251 as JSON, a form and XML, with what is said of it.
+fn unsaid() -> Vec<Sent> {
+    let xml = "<?xml version='1.0' encoding='utf-8'?><o><s>\u{cf}</s></o>";
+    let narrow = |text: &str| text.chars().map(|it| u8::try_from(it).unwrap()).collect::<Vec<u8>>();
+    vec![
+        (JSON.to_owned(), "", narrow("{\"s\": \"\u{cf}\"}")),
+        (format!("{JSON}; charset=utf-8"), "", narrow("{\"s\": \"\u{cf}\"}")),
+        (format!("{JSON}; charset=klingon-8"), "", narrow("{\"s\": \"\u{cf}\"}")),
+        (JSON.to_owned(), "gzip", gzip(&narrow("{\"s\": \"\u{cf}\"}"))),
+        ("text/xml; charset=iso-8859-1".to_owned(), "", narrow(xml)),
+    ]
+}
+
+#[tokio::test]
+async fn a_hook_that_names_the_charset_of_its_sender() {
+    let house = House::open().await;
+    house.deploy(SAID).await;
+    let post = |reference: &str| house.call("POST", "/hooks/said/in").token("").header("x-ref", reference);
+    let forms = ["s=%CF", "s=%CF&_charset_=utf-8"].map(|it| (FORM.to_owned(), "", it.as_bytes().to_vec()));
+    let raw = (format!("{FORM}; charset=utf-8"), "", b"s=\xcf".to_vec());
+    let wide = std::iter::once(0xfeff).chain("{\"s\": \"П\"}".encode_utf16()).flat_map(u16::to_le_bytes);
+    // A mark in the bytes is no claim: they are so.
+    let marked = (JSON.to_owned(), "", wide.collect());
+    for (at, way) in unsaid().into_iter().chain(forms).chain([raw, marked]).enumerate() {
+        let reference = format!("h{at}");
+        sent(post(&reference), way).await.ok(202);
+        let path = format!("/processes/said/tasks/{reference}");
+        let task = house.api("GET", &path).send().await.ok(200);
+        assert_eq!(task["params"]["s"], "П", "{at}");
+    }
+}
+
 /// A form, a query and XML have nothing but texts.
 #[tokio::test]
 async fn texts_of_a_hook_are_what_the_process_declares() {

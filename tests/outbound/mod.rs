@@ -5,6 +5,7 @@
 mod servers;
 
 mod channels;
+mod charsets;
 mod clock;
 mod certificates;
 mod grants;

@@ -158,6 +158,7 @@ pub(super) fn get(url: &str) -> HttpRequest {
         page: None,
         unread: false,
         keeps_unread: false,
+        charset: None,
         fresh: false,
         as_get: false,
     }

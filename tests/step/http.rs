@@ -69,6 +69,15 @@ const WRONG: &[(&str, &str)] = &[
         "9: `keep_unread` names `note`: it is not `secret`, but a token may stand in an answer (declare it \
              under `params`: `note: {type: string, secret: true, input: false}`)",
     ),
+    (
+        "    charset: windows-1521\n",
+        "9: nobody knows the charset `windows-1521` (did you mean `windows-1251`? a label of the WHATWG's \
+             list, as `koi8-r`)",
+    ),
+    (
+        "    charset: koi8-r\n    accept: binary\n",
+        "9: bytes have no charset (leave out `charset` or `accept`)",
+    ),
     ("    rate: fast\n", "9: `fast` is no rate (write `10/s`, `300/m` or `5/10s`)"),
     ("    tls: {cert: x}\n", "9: a `cert` needs its `key`"),
     ("    tls: {key: x, ca: y}\n", "9: a `key` needs its `cert`"),
@@ -131,6 +140,13 @@ fn asked(node: &str, given: Value) -> HttpRequest {
 fn what_has_one_try_goes_out_on_a_connection_of_its_own() {
     assert!(asked("    retry: {times: 1}\n", json!({})).fresh);
     assert!(!asked("    retry: {times: 2}\n", json!({})).fresh && !asked("", json!({})).fresh);
+}
+
+#[test]
+fn the_charset_of_a_node_goes_with_its_request() {
+    let charset = "windows-1251".parse().unwrap();
+    assert_eq!(asked("    charset: CP1251\n", json!({})).charset, Some(charset));
+    assert_eq!(asked("", json!({})).charset, None);
 }
 
 #[test]
