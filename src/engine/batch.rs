@@ -85,6 +85,11 @@ impl Work {
         }
     }
 
+    /// Whether the task in hand is in no store yet.
+    pub(super) fn is_new(&self) -> bool {
+        matches!(self, Work::Hand(hand) if hand.cause == Cause::New)
+    }
+
     /// The task that is in hand, and the epoch it came under.
     pub(super) fn life(&self) -> Option<(TaskId, u64)> {
         match self {

@@ -38,10 +38,12 @@ pub(super) struct Seen {
 }
 
 impl BatchProcessor {
-    /// Leaves word of what is about to be decided here, in case the process dies of it.
+    /// Leaves word of what is about to be decided here, in case the process dies of it. Not of what is new:
+    /// that dies with the process, and nobody decides it again.
     pub(super) fn testify(&self, open: &[Work], apart: Option<&Arc<BatchProcessor>>) {
         if apart.is_none() {
-            let tasks: Vec<TaskId> = open.iter().filter_map(Work::life).map(|(id, _)| id).collect();
+            let kept = open.iter().filter(|it| !it.is_new());
+            let tasks: Vec<TaskId> = kept.filter_map(Work::life).map(|(id, _)| id).collect();
             self.witness.begin(WitnessPlace::Batch, &tasks);
         }
     }

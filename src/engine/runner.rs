@@ -24,7 +24,7 @@ use crate::engine::again::Again;
 use crate::engine::batch::{BatchProcessor, BatchResult, Claimed, SubmitError, Work, WorkItem};
 use crate::engine::effects::Effects;
 use crate::engine::heavy::Heavy;
-use crate::engine::ports::StoreError;
+use crate::engine::ports::{Clock, StoreError};
 use crate::engine::step::Cause;
 use crate::engine::waiters::{SignalResult, TaskReply, WaitHandle};
 use crate::model::names::{ProcessId, Ref};
@@ -180,6 +180,36 @@ pub struct Runner {
 type Running<'a> = FuturesUnordered<BoxFuture<'a, (usize, BatchResult)>>;
 type Claiming<'a> = Option<BoxFuture<'a, Result<Claimed, StoreError>>>;
 
+/// The wait for the next look, kept from round to round while its moment stays the same. A new one each time
+/// would be the earliest of all timers whenever another thread has begun to wait for them meanwhile, and it
+/// would wake that thread for nothing.
+struct LookWait<'a> {
+    clock: &'a dyn Clock,
+    at: Timestamp,
+    comes: Option<BoxFuture<'a, ()>>,
+}
+
+impl<'a> LookWait<'a> {
+    fn new(clock: &'a dyn Clock) -> LookWait<'a> {
+        LookWait { clock, at: Timestamp(i64::MAX), comes: None }
+    }
+
+    fn set(&mut self, at: Timestamp) {
+        if self.at != at || self.comes.is_none() {
+            let clock = self.clock;
+            self.at = at;
+            self.comes = (at < Timestamp(i64::MAX)).then(|| clock.at(at));
+        }
+    }
+
+    /// Returns at the moment it was set to.
+    async fn come(&mut self) {
+        let Some(comes) = &mut self.comes else { return std::future::pending().await };
+        comes.await;
+        self.comes = None;
+    }
+}
+
 impl Runner {
     /// A runner that has not begun, and its handle.
     pub fn new(turns: Arc<BatchProcessor>) -> (Runner, Handle) {
@@ -227,6 +257,7 @@ impl Runner {
         let turns = Arc::clone(&self.turns);
         let mut running: Running<'_> = FuturesUnordered::new();
         let mut claim: Claiming<'_> = None;
+        let mut look = LookWait::new(turns.clock.as_ref());
         loop {
             self.gather();
             if !self.gathered.is_empty() && running.len() < TURNS_MAX {
@@ -243,7 +274,8 @@ impl Runner {
             }
             let room = self.gathered.len() < BATCH_MAX;
             let claims = claim.is_none() && room && self.draining.is_none() && self.again_at.is_none();
-            let (wall, tick) = (self.next_look(claims), self.next_tick());
+            let tick = self.next_tick();
+            look.set(self.next_look(claims));
             tokio::select! {
                 biased;
                 Some((claimed, left)) = running.next(), if !running.is_empty() => {
@@ -262,7 +294,7 @@ impl Runner {
                     claim = None;
                     self.claimed(claimed);
                 }
-                () = turns.clock.at(wall), if wall < Timestamp(i64::MAX) => {
+                () = look.come() => {
                     if claims && turns.state.due() <= turns.clock.now() {
                         claim = Some(turns.claim().boxed());
                     }

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use rand::Rng;
 use serde_json::Value;
 
 use crate::engine::batch::SubmitError;
@@ -222,12 +223,12 @@ impl Service {
 
 /// A UUID of version 7: names that grow with time keep the store's index dense.
 fn new_reference(now: Timestamp) -> Ref {
-    let (seconds, rest) = (now.0.div_euclid(1_000), now.0.rem_euclid(1_000));
-    let seconds = u64::try_from(seconds).unwrap_or(0);
-    let nanos = u32::try_from(rest).unwrap_or(0) * 1_000_000;
-    let stamp = uuid::Timestamp::from_unix(uuid::NoContext, seconds, nanos);
+    let mut chance = [0; 10];
+    rand::rng().fill_bytes(&mut chance);
+    let millis = u64::try_from(now.0).unwrap_or(0);
     let mut buffer = uuid::Uuid::encode_buffer();
-    let text = uuid::Uuid::new_v7(stamp).hyphenated().encode_lower(&mut buffer);
+    let uuid = uuid::Builder::from_unix_timestamp_millis(millis, &chance).into_uuid();
+    let text = uuid.hyphenated().encode_lower(&mut buffer);
     Ref::new(text).expect("a UUID has 36 characters, none of them control characters")
 }
 

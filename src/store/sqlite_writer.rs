@@ -250,8 +250,12 @@ impl Log {
         Log { state: Mutex::default(), changed: Condvar::new(), last: Mutex::default(), ballast }
     }
 
+    /// Wakes the checkpointer for the first commit alone: it waits a little for more by itself, and a commit
+    /// that woke it again would only take a processor from whoever is answered now.
     fn grew(&self) {
-        self.set(|state| state.grown = true);
+        if !std::mem::replace(&mut lock(&self.state).grown, true) {
+            self.changed.notify_one();
+        }
     }
 
     fn set(&self, change: impl FnOnce(&mut LogState)) {

@@ -40,6 +40,8 @@ pub struct FileWitness {
     ledger: Mutex<Ledger>,
     /// Whether the ledger names any task: mostly it does not, and then nobody looks.
     is_any: AtomicBool,
+    /// Whether the file names tasks of a batch: where it names none, that need not be written again.
+    has_batch: AtomicBool,
     has_failed: AtomicBool,
 }
 
@@ -74,7 +76,8 @@ impl FileWitness {
         deciding.set_len(0)?;
         let is_any = AtomicBool::new(!deaths.is_empty());
         let ledger = Mutex::new(Ledger { file, deaths });
-        Ok(FileWitness { deciding, ledger, is_any, has_failed: AtomicBool::new(false) })
+        let (has_batch, has_failed) = (AtomicBool::new(false), AtomicBool::new(false));
+        Ok(FileWitness { deciding, ledger, is_any, has_batch, has_failed })
     }
 
     fn ledger(&self) -> MutexGuard<'_, Ledger> {
@@ -93,8 +96,17 @@ impl FileWitness {
 
 impl Witness for FileWitness {
     fn begin(&self, place: WitnessPlace, tasks: &[TaskId]) {
+        let is_batch = place == WitnessPlace::Batch;
+        if is_batch && tasks.is_empty() && !self.has_batch.load(Ordering::Relaxed) {
+            return;
+        }
         let written = encoded(&tasks[..tasks.len().min(TASKS_MAX)]);
-        self.note(self.deciding.write_all_at(&written, offset(place)));
+        let done = self.deciding.write_all_at(&written, offset(place));
+        if is_batch {
+            // What could not be written is written over the next time, whatever it left.
+            self.has_batch.store(done.is_err() || !tasks.is_empty(), Ordering::Relaxed);
+        }
+        self.note(done);
     }
 
     fn deaths(&self, task: TaskId) -> u32 {
@@ -215,6 +227,19 @@ mod tests {
         witness.rest();
         drop(witness);
         assert_eq!(deaths(at, &[9]), [0], "it ended in good order");
+    }
+
+    #[test]
+    fn who_was_decided_before_a_batch_of_none_is_named_no_more() {
+        let folder = tempfile::tempdir().unwrap();
+        let at = folder.path();
+        let witness = FileWitness::open(at).unwrap();
+        witness.begin(WitnessPlace::Batch, &[]);
+        witness.begin(WitnessPlace::Batch, &[TaskId(1)]);
+        witness.begin(WitnessPlace::Batch, &[]);
+        witness.begin(WitnessPlace::Batch, &[]);
+        drop(witness);
+        assert_eq!(deaths(at, &[1]), [0]);
     }
 
     #[test]
