@@ -216,7 +216,7 @@ fn the_front_door_is_short_and_leads_to_every_page() {
     let links = links(&readme);
     for name in book::names() {
         assert!(links.contains(&format!("src/manual/{name}.md")), "the README does not lead to `{name}`");
-        assert!(guide::find(&name).is_some(), "`{name}` is not in the list of `desk/guide.rs`");
+        assert!(guide::find(&name).is_some(), "`{name}` is not in the list of `service/guide.rs`");
     }
     let rust = include_str!("../Cargo.toml").split("rust-version = \"").nth(1).unwrap();
     let rust = rust.split('"').next().unwrap();
@@ -255,7 +255,7 @@ fn every_fault_that_is_made_has_a_page() {
         }
     }
     assert!(made.len() > 40, "{made:?}");
-    // Why a letter changed nothing is told to who wrote it, and is no fault of a task.
+    // Why a signal changed nothing is told to who wrote it, and is no fault of a task.
     for told in ["task_ended", "revision_mismatch", "late_reply", "not_fetched", "no_alarm", "acknowledged"] {
         made.remove(told);
     }

@@ -331,3 +331,78 @@ fn public_types(file: &File) -> Vec<String> {
     }
     found
 }
+
+/// What things were called once, in code and in texts: one word for one thing. Some are words of English,
+/// too; there is another one.
+const OLD_WORDS: [&str; 24] = [
+    "born_at",
+    "crowd",
+    "desk",
+    "dies_at",
+    "doorman",
+    "hop",
+    "keyring",
+    "kin",
+    "knock",
+    "ladder",
+    "letter_id",
+    "opener",
+    "rouse",
+    "roused",
+    "rung",
+    "shelf",
+    "shelves",
+    "sift",
+    "sketch",
+    "station",
+    "storm",
+    "teller",
+    "trail",
+    "verdict",
+];
+/// What reads the stores of old, and this list.
+const SPEAK_OF_OLD: [&str; 6] = [
+    "src/store/renames.rs",
+    "src/store/sqlite_reword.rs",
+    "src/store/sqlite_schema.rs",
+    "tests/store/old/beltline.db",
+    "tests/store/renamed.rs",
+    "tests/tidy.rs",
+];
+
+/// What browsers call things.
+const NAMES_OF_OTHERS: [&str; 2] = ["cross-origin-opener-policy", "nextHopProtocol"];
+
+#[test]
+fn old_words_are_gone() {
+    let of = |word: &str| {
+        let camel: String = word.split('_').map(|it| it[..1].to_uppercase() + &it[1..]).collect();
+        let (upper, begins) = (word.to_uppercase(), "(?:^|[^A-Za-z])");
+        format!("{begins}{word}s?(?:[^a-z]|$)|{camel}s?(?:[^a-z]|$)|{begins}{upper}S?(?:[^A-Za-z]|$)")
+    };
+    let old: Vec<(&str, regex::Regex)> =
+        OLD_WORDS.iter().map(|it| (*it, regex::Regex::new(&of(it)).expect("it is written here"))).collect();
+    let top = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let mut wrong = Vec::new();
+    let mut seen = 0;
+    let mut look = |path: &Path| {
+        let name = path.strip_prefix(top).expect("it is below").display().to_string();
+        if SPEAK_OF_OLD.contains(&name.as_str()) {
+            return;
+        }
+        let Ok(text) = fs::read_to_string(path) else { return };
+        seen += 1;
+        for (number, line) in text.lines().enumerate() {
+            let line = NAMES_OF_OTHERS.iter().fold(line.to_owned(), |line, name| line.replace(name, ""));
+            for (word, _) in old.iter().filter(|(_, it)| it.is_match(&line)) {
+                wrong.push(format!("{name}:{}: `{word}`", number + 1));
+            }
+        }
+    };
+    for folder in ["src", "tests", "templates", "processes"] {
+        walk(&top.join(folder), &mut look);
+    }
+    look(&top.join("README.md"));
+    assert!(seen > 500, "{seen} files were read");
+    none(&wrong);
+}

@@ -1,4 +1,4 @@
-//! `/hooks/PROCESS/KEY/ack`: a link in an alarm says that it is in hand. The key is the right.
+//! `/hooks/PROCESS/KEY/ack`: a link in an alarm acknowledges it. The key is the right.
 
 use axum::Json;
 use axum::extract::State;
@@ -21,7 +21,8 @@ pub fn routes() -> Routes {
     Routes::of("acks").add(Permission::Key, routes!(look)).add(Permission::Key, routes!(acknowledge))
 }
 
-/// Asks a person whether the alarm is in hand. Nothing happens: mail scanners and messengers follow links.
+/// Asks a person whether the alarm is acknowledged. Nothing happens: mail scanners and messengers follow
+/// links.
 #[utoipa::path(get, path = "/hooks/{process}/{key}/ack", tag = "hooks",
     params(("process" = String, Path), ("key" = String, Path)),
     responses((status = 200, body = String, content_type = "text/html"), (status = 410)))]
@@ -30,7 +31,7 @@ async fn look(State(app): State<App>, At((id, key)): At<(String, String)>, heade
     match bell.await {
         Ok(bell) => {
             let about = format!(
-                "Task {} of {}. You say that you have it in hand: nobody else is told, and there are no more \
+                "Task {} of {}. You acknowledge its alarm: nobody else is told, and there are no more \
                  reminders. The task itself goes on as before.",
                 bell.reference, bell.process
             );

@@ -44,7 +44,7 @@ const PARTS: [(&str, &str, &str); 8] = [
     ("id", "The id of a process.", "hello"),
     ("process", "The id of a process.", "hello"),
     ("ref", "The ref of a task.", "1042"),
-    ("key", "The name of a hook, or the key of a link.", "orders"),
+    ("key", "The name of a hook, or the key of a link.", "commands"),
     ("name", "Its name.", "author"),
     ("version", "The hash of the text of a process.", "1"),
     ("session", "The name of a session.", "none"),

@@ -25,7 +25,7 @@ use crate::service::view::ListPage;
 
 /// The routes.
 pub fn routes() -> Routes {
-    Routes::of("shelves")
+    Routes::of("collections")
         .add(Permission::Everywhere(Right::Read), routes!(channels))
         .add(Permission::Everywhere(Right::Secrets), routes!(put_channel))
         .add(Permission::Everywhere(Right::Secrets), routes!(delete_channel))

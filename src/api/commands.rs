@@ -15,15 +15,15 @@ use crate::api::take::{At, JsonOf, QueryOf, Who, address, task_id};
 use crate::api::tasks::{IdQuery, tagged};
 use crate::model::names::NodeName;
 use crate::model::params::Params;
-use crate::model::task::Command;
+use crate::model::signal::Command;
 use crate::service::actor::Right;
-use crate::service::commands::Ordered;
+use crate::service::commands::CommandResult;
 use crate::service::permission::Permission;
 use crate::service::view::TaskView;
 
 /// The routes.
 pub fn routes() -> Routes {
-    Routes::of("orders")
+    Routes::of("commands")
         .add(Permission::Here(Right::Run), routes!(modify))
         .add(Permission::Here(Right::Run), routes!(wake))
         .add(Permission::Here(Right::Run), routes!(retry))
@@ -39,12 +39,12 @@ async fn give(
     who: &Who,
     at: Place,
     query: &IdQuery,
-    order: Command,
+    command: Command,
 ) -> Result<Response, ApiProblem> {
     let id = task_id(query.id.as_deref())?;
-    Ok(match app.service.order_at(&who.0, &address(at.0)?, id, order).await? {
-        Ordered::Read(task) => tagged(StatusCode::OK, task),
-        Ordered::Kept(task) => tagged(StatusCode::ACCEPTED, task),
+    Ok(match app.service.command_at(&who.0, &address(at.0)?, id, command).await? {
+        CommandResult::Read(task) => tagged(StatusCode::OK, task),
+        CommandResult::Kept(task) => tagged(StatusCode::ACCEPTED, task),
     })
 }
 
@@ -57,7 +57,7 @@ struct ModifyBody {
 }
 
 /// Lays params over the task's. With `If-Match` only if the task is still at that revision.
-#[utoipa::path(post, path = "/api/v1/processes/{id}/tasks/{ref}/modify", tag = "orders",
+#[utoipa::path(post, path = "/api/v1/processes/{id}/tasks/{ref}/modify", tag = "commands",
     params(("id" = String, Path), ("ref" = String, Path), IdQuery,
         ("If-Match" = Option<String>, Header, description = "The `ETag` of the task, or `*`.")),
     request_body = ModifyBody,
@@ -71,12 +71,12 @@ async fn modify(
     headers: HeaderMap,
     JsonOf(body): JsonOf<ModifyBody>,
 ) -> Result<Response, ApiProblem> {
-    let order = Command::Modify { params: Params::from(body.params), revision: if_match(&headers)? };
-    give(&app, &who, at, &query, order).await
+    let command = Command::Modify { params: Params::from(body.params), revision: if_match(&headers)? };
+    give(&app, &who, at, &query, command).await
 }
 
 /// Lets a waiting task go on now.
-#[utoipa::path(post, path = "/api/v1/processes/{id}/tasks/{ref}/wake", tag = "orders",
+#[utoipa::path(post, path = "/api/v1/processes/{id}/tasks/{ref}/wake", tag = "commands",
     params(("id" = String, Path), ("ref" = String, Path), IdQuery),
     responses((status = 200, body = TaskView), (status = 202, body = TaskView),
         (status = 409)))]
@@ -90,7 +90,7 @@ async fn wake(
 }
 
 /// Tries the failed node again.
-#[utoipa::path(post, path = "/api/v1/processes/{id}/tasks/{ref}/retry", tag = "orders",
+#[utoipa::path(post, path = "/api/v1/processes/{id}/tasks/{ref}/retry", tag = "commands",
     params(("id" = String, Path), ("ref" = String, Path), IdQuery),
     responses((status = 200, body = TaskView), (status = 202, body = TaskView),
         (status = 409)))]
@@ -112,7 +112,7 @@ struct MoveBody {
 }
 
 /// Puts the task on another node.
-#[utoipa::path(post, path = "/api/v1/processes/{id}/tasks/{ref}/move", tag = "orders",
+#[utoipa::path(post, path = "/api/v1/processes/{id}/tasks/{ref}/move", tag = "commands",
     params(("id" = String, Path), ("ref" = String, Path), IdQuery), request_body = MoveBody,
     responses((status = 200, body = TaskView), (status = 202, body = TaskView),
         (status = 409)))]
@@ -127,7 +127,7 @@ async fn move_to(
 }
 
 /// Ends the task.
-#[utoipa::path(post, path = "/api/v1/processes/{id}/tasks/{ref}/cancel", tag = "orders",
+#[utoipa::path(post, path = "/api/v1/processes/{id}/tasks/{ref}/cancel", tag = "commands",
     params(("id" = String, Path), ("ref" = String, Path), IdQuery),
     responses((status = 200, body = TaskView), (status = 202, body = TaskView),
         (status = 409)))]
@@ -140,8 +140,8 @@ async fn cancel(
     give(&app, &who, at, &query, Command::Cancel).await
 }
 
-/// Says that its alarm is in hand: no more rungs, no more reminders. The task goes on as before.
-#[utoipa::path(post, path = "/api/v1/processes/{id}/tasks/{ref}/ack", tag = "orders",
+/// Says that its alarm is acknowledged: no more levels, no more reminders. The task goes on as before.
+#[utoipa::path(post, path = "/api/v1/processes/{id}/tasks/{ref}/ack", tag = "commands",
     params(("id" = String, Path), ("ref" = String, Path), IdQuery),
     responses((status = 200, body = TaskView), (status = 202, body = TaskView),
         (status = 409)))]

@@ -22,7 +22,7 @@ use crate::model::charset::named;
 use crate::model::names::ProcessId;
 use crate::process::hook_body::{UnreadableBody, fields};
 use crate::service::hooks::{Brought, Opened};
-use crate::service::hooks_receive::Knock;
+use crate::service::hooks_receive::HookRoute;
 use crate::service::permission::Permission;
 
 /// The largest body that a link takes: 1 MiB.
@@ -47,8 +47,8 @@ pub fn routes() -> Routes {
         (status = 422), (status = 429), (status = 502), (status = 507),
         (status = "default", description = "What the fault says that the process replied with.")))]
 async fn look(State(app): State<App>, At((id, key)): At<(String, String)>, request: Request) -> Response {
-    if let Some(knock) = knock(&app, &id, &key) {
-        return hooks_named::take(&app, &knock, request).await;
+    if let Some(route) = route(&app, &id, &key) {
+        return hooks_named::take(&app, &route, request).await;
     }
     let headers = request.headers().clone();
     let door = match process(&id) {
@@ -65,7 +65,7 @@ async fn look(State(app): State<App>, At((id, key)): At<(String, String)>, reque
 }
 
 /// Moves the task on, once, with what the node accepts of a form or of a JSON object. Or calls a named hook,
-/// which makes a task or is a letter to one: JSON, a form, XML or a query, with the check that the process
+/// which makes a task or is a signal to one: JSON, a form, XML or a query, with the check that the process
 /// asks for. 202 says which task; `answer: reply` gives what its `reply` node says.
 #[utoipa::path(post, path = "/hooks/{process}/{key}", tag = "hooks",
     params(("process" = String, Path), ("key" = String, Path)),
@@ -77,8 +77,8 @@ async fn look(State(app): State<App>, At((id, key)): At<(String, String)>, reque
         (status = 422), (status = 429), (status = 502), (status = 507),
         (status = "default", description = "What the fault says that the process replied with.")))]
 async fn open(State(app): State<App>, At((id, key)): At<(String, String)>, request: Request) -> Response {
-    if let Some(knock) = knock(&app, &id, &key) {
-        return hooks_named::take(&app, &knock, request).await;
+    if let Some(route) = route(&app, &id, &key) {
+        return hooks_named::take(&app, &route, request).await;
     }
     let headers = request.headers().clone();
     let done = async {
@@ -103,8 +103,8 @@ async fn open(State(app): State<App>, At((id, key)): At<(String, String)>, reque
         (status = 422), (status = 429), (status = 502), (status = 507),
         (status = "default", description = "What the fault says that the process replied with.")))]
 async fn put(State(app): State<App>, At((id, key)): At<(String, String)>, request: Request) -> Response {
-    match knock(&app, &id, &key) {
-        Some(knock) => hooks_named::take(&app, &knock, request).await,
+    match route(&app, &id, &key) {
+        Some(route) => hooks_named::take(&app, &route, request).await,
         None => hooks_named::nowhere().into_response(),
     }
 }
@@ -131,8 +131,8 @@ pub async fn beside(app: &App, request: Request) -> Result<Response, Request> {
 }
 
 /// The named hook at that address, if there is one.
-fn knock(app: &App, id: &str, name: &str) -> Option<Knock> {
-    app.service.knock(&ProcessId::new(id).ok()?, name)
+fn route(app: &App, id: &str, name: &str) -> Option<HookRoute> {
+    app.service.route(&ProcessId::new(id).ok()?, name)
 }
 
 async fn brought(app: &App, request: Request) -> Result<Brought, ApiProblem> {

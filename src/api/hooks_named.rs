@@ -14,14 +14,14 @@ use crate::api::take::header_of;
 use crate::model::names::Address;
 use crate::service::errors::ServiceError;
 use crate::service::hooks_named::{Hooked, WebhookRequest};
-use crate::service::hooks_receive::Knock;
+use crate::service::hooks_receive::HookRoute;
 
 /// Takes a request to a named hook.
-pub async fn take(app: &App, knock: &Knock, request: HttpRequest) -> Response {
-    match taken(app, knock, request).await {
+pub async fn take(app: &App, route: &HookRoute, request: HttpRequest) -> Response {
+    match taken(app, route, request).await {
         Ok(response) => response,
         Err(problem) => {
-            let asks = problem.status == StatusCode::UNAUTHORIZED && knock.asks_password();
+            let asks = problem.status == StatusCode::UNAUTHORIZED && route.asks_password();
             let scheme = if asks { "Basic realm=\"hook\", charset=\"UTF-8\"" } else { "Hook" };
             let unproven = problem.status == StatusCode::UNAUTHORIZED;
             let mut response = problem.into_response();
@@ -33,8 +33,8 @@ pub async fn take(app: &App, knock: &Knock, request: HttpRequest) -> Response {
     }
 }
 
-async fn taken(app: &App, knock: &Knock, request: HttpRequest) -> Result<Response, ApiProblem> {
-    let methods = knock.methods();
+async fn taken(app: &App, route: &HookRoute, request: HttpRequest) -> Result<Response, ApiProblem> {
+    let methods = route.methods();
     if !methods.contains(&request.method().as_str()) {
         return Ok(not_so(request.method().as_str(), &methods));
     }
@@ -47,10 +47,10 @@ async fn taken(app: &App, knock: &Knock, request: HttpRequest) -> Result<Respons
         query: head.uri.query().unwrap_or_default().to_owned(),
         body: Vec::new(),
     };
-    app.service.check_head(knock, &request)?;
-    let mut body = whole(&app.room, &head.headers, body, knock.bytes_max(), BODY_TIMEOUT).await?;
+    app.service.check_head(route, &request)?;
+    let mut body = whole(&app.room, &head.headers, body, route.bytes_max(), BODY_TIMEOUT).await?;
     request.body = std::mem::take(&mut body.bytes);
-    let done = app.service.hooked(knock, request).await?;
+    let done = app.service.hooked(route, request).await?;
     Ok(answer(done))
 }
 

@@ -148,7 +148,7 @@ impl From<ServiceError> for ApiProblem {
                 let task = it.task;
                 let seconds = |span: Span| span.0.div_ceil(1_000).max(1);
                 problem
-                    .with("dies_at", it.dies_at.map(time))
+                    .with("expires_at", it.expires_at.map(time))
                     .with(RETRY_AFTER, it.retry_after.map(seconds))
                     .with("node", task.node)
                     .with("fault", json!(task.fault))

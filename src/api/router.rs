@@ -32,7 +32,7 @@ const TAGS: [(&str, &str); 13] = [
     ("processes", "Deploying processes and looking at them."),
     ("templates", "What there is to clone, and what became of it since."),
     ("tasks", "Submitting tasks and looking at them."),
-    ("orders", "What a person or a program may want done with a task."),
+    ("commands", "What a person or a program may want done with a task."),
     ("events", "What happens, as it happens."),
     ("hooks", "The ways in without a token: named hooks, links, and OAuth redirects."),
     ("channels", "The ways to reach a person."),
@@ -62,7 +62,7 @@ pub fn described() -> (Router<App>, OpenApi, RouteTable) {
     let info = InfoBuilder::new()
         .title("Beltline")
         .version(env!("CARGO_PKG_VERSION"))
-        .description(Some("Durable processes: submit tasks, look at them, give them orders."))
+        .description(Some("Durable processes: submit tasks, look at them, give them commands."))
         .license(Some(LicenseBuilder::new().name(LICENSE).identifier(Some(LICENSE)).build()));
     let tags = TAGS.map(|(name, about)| TagBuilder::new().name(name).description(Some(about)).build());
     let mut api = OpenApiBuilder::from(paths)

@@ -20,10 +20,10 @@ use crate::service::permission::Permission;
 use crate::service::status::Status;
 
 /// Of how many tasks the metrics tell when their values die: what Prometheus takes with ease.
-const LIVES_SHOWN: usize = 1_000;
-const DIES_AT: &str = "beltline_param_dies_at_seconds";
+const EXPIRIES_SHOWN: usize = 1_000;
+const EXPIRES_AT: &str = "beltline_param_expires_at_seconds";
 const WARN_AT: &str = "beltline_param_warn_at_seconds";
-const UNLISTED: &str = "beltline_param_lives_unlisted";
+const UNLISTED: &str = "beltline_param_expiries_unlisted";
 
 /// The routes.
 pub fn routes() -> Routes {
@@ -79,25 +79,26 @@ async fn metrics(State(app): State<App>, Who(by): Who) -> Result<Response, ApiPr
     let Some(metrics) = &app.metrics else {
         return Err(ApiProblem::new(StatusCode::NOT_FOUND, "no_metrics", "no metrics are gathered"));
     };
-    let text = metrics() + &lives(&app.service.soonest(LIVES_SHOWN));
+    let text = metrics() + &expiries(&app.service.soonest(EXPIRIES_SHOWN));
     Ok(([(header::CONTENT_TYPE, "text/plain; version=0.0.4")], text).into_response())
 }
 
 /// The values that die, as Prometheus reads them. Read from memory, and bounded: of a million tasks, those
 /// that need a person soonest.
-fn lives((shown, all): &(Vec<ExpiringValue>, usize)) -> String {
+fn expiries((shown, all): &(Vec<ExpiringValue>, usize)) -> String {
     #[expect(clippy::cast_precision_loss, reason = "a moment in seconds needs no more than 52 bits")]
     let seconds = |at: Timestamp| at.0 as f64 / 1_000.0;
-    let mut dies = format!("# HELP {DIES_AT} When the value of a param dies.\n# TYPE {DIES_AT} gauge\n");
+    let mut dies =
+        format!("# HELP {EXPIRES_AT} When the value of a param dies.\n# TYPE {EXPIRES_AT} gauge\n");
     let mut warn =
         format!("# HELP {WARN_AT} The last safe moment to wake a person.\n# TYPE {WARN_AT} gauge\n");
     for it in shown {
         let (process, reference) = (&it.address.process, escaped(it.address.reference.as_str()));
-        for life in &it.lives {
-            let param = escaped(&life.param);
+        for expiry in &it.expiries {
+            let param = escaped(&expiry.param);
             let labels = format!("{{process=\"{process}\",ref=\"{reference}\",param=\"{param}\"}}");
-            let _ = writeln!(dies, "{DIES_AT}{labels} {}", seconds(life.dies_at));
-            let _ = writeln!(warn, "{WARN_AT}{labels} {}", seconds(life.warn_at));
+            let _ = writeln!(dies, "{EXPIRES_AT}{labels} {}", seconds(expiry.expires_at));
+            let _ = writeln!(warn, "{WARN_AT}{labels} {}", seconds(expiry.warn_at));
         }
     }
     let unlisted = all - shown.len();

@@ -16,15 +16,13 @@ use crate::api::problem::ApiProblem;
 use crate::model::charset::{NoText, decode};
 use crate::model::json::{kept, once};
 use crate::model::names::{Address, ProcessId, Ref, TaskId};
+use crate::model::near::nearest;
 use crate::model::unpack::{Packed, unpacked};
 use crate::service::actor::Actor;
 
 /// The largest body that is read whole, as it comes and unpacked. A process that allows larger params takes
 /// them as NDJSON.
 pub const BODY_BYTES_MAX: usize = 4 * 1024 * 1024;
-/// How near two words must be to be taken for each other.
-const NEAR: f64 = 0.75;
-
 /// Who asks.
 #[derive(Clone, Debug)]
 pub struct Who(pub Arc<Actor>);
@@ -230,9 +228,7 @@ fn shape(code: &'static str, text: &str) -> ApiProblem {
     let words: Vec<&str> = text.split('`').skip(1).step_by(2).collect();
     let hint = match words.split_first() {
         Some((word, known)) if text.contains("unknown") => {
-            let near = known.iter().map(|it| (strsim::jaro_winkler(word, it), it));
-            let near = near.filter(|(near, _)| *near > NEAR).max_by(|a, b| a.0.total_cmp(&b.0));
-            near.map(|(_, it)| format!("did you mean `{it}`?"))
+            nearest(word, known.iter().copied()).map(|it| format!("did you mean `{it}`?"))
         }
         _ => None,
     };

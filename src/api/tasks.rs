@@ -22,13 +22,13 @@ use crate::model::names::{NodeName, ProcessId};
 use crate::model::task::Phase;
 use crate::model::time::Span;
 use crate::service::actor::Right;
-use crate::service::expiring::LivingView;
+use crate::service::expiring::ExpiringView;
 use crate::service::lease::Wish;
 use crate::service::look::Filter;
-use crate::service::param_filter::Sift;
+use crate::service::param_filter::ParamFilter;
 use crate::service::permission::Permission;
 use crate::service::submit::{SubmitKey, Submitted};
-use crate::service::view::{HopView, ListPage, TaskView};
+use crate::service::view::{HistoryEventView, ListPage, TaskView};
 
 /// The routes.
 pub fn routes() -> Routes {
@@ -37,9 +37,9 @@ pub fn routes() -> Routes {
         .add(Permission::Here(Right::Run), routes!(submit))
         .add(Permission::Somewhere(Right::Read), routes!(list_all))
         .add(Permission::Here(Right::Read), routes!(get))
-        .add(Permission::Here(Right::Read), routes!(trail))
+        .add(Permission::Here(Right::Read), routes!(history))
         .add(Permission::Here(Right::Read), routes!(param))
-        .add(Permission::Somewhere(Right::Read), routes!(lives))
+        .add(Permission::Somewhere(Right::Read), routes!(expiries))
         .add(Permission::Somewhere(Right::Read), routes!(alarms))
 }
 
@@ -154,7 +154,7 @@ struct ListQuery {
     limit: Option<usize>,
 }
 
-fn sift(param: Option<&str>) -> Result<Option<Sift>, ApiProblem> {
+fn filter(param: Option<&str>) -> Result<Option<ParamFilter>, ApiProblem> {
     Ok(param.map(str::parse).transpose()?)
 }
 
@@ -173,7 +173,7 @@ async fn list(
         node: it.node,
         phase: it.state,
         ref_prefix: it.r#ref,
-        param: sift(it.param.as_deref())?,
+        param: filter(it.param.as_deref())?,
         cursor: it.cursor,
         limit: it.limit,
     };
@@ -218,7 +218,7 @@ async fn list_all(
         node: it.node,
         phase: it.state,
         ref_prefix: it.r#ref,
-        param: sift(it.param.as_deref())?,
+        param: filter(it.param.as_deref())?,
         cursor: it.cursor,
         limit: it.limit,
     };
@@ -252,7 +252,7 @@ async fn get(
 #[derive(Deserialize, IntoParams)]
 #[into_params(parameter_in = Query)]
 #[serde(deny_unknown_fields)]
-struct TrailQuery {
+struct HistoryQuery {
     /// That very task, live or ended.
     #[param(pattern = "^[0-9]+$")]
     id: Option<String>,
@@ -264,17 +264,17 @@ struct TrailQuery {
 }
 
 /// What happened to a task, oldest first.
-#[utoipa::path(get, path = "/api/v1/processes/{id}/tasks/{ref}/trail", tag = "tasks",
-    params(("id" = String, Path), ("ref" = String, Path), TrailQuery),
-    responses((status = 200, body = ListPage<HopView>)))]
-async fn trail(
+#[utoipa::path(get, path = "/api/v1/processes/{id}/tasks/{ref}/history", tag = "tasks",
+    params(("id" = String, Path), ("ref" = String, Path), HistoryQuery),
+    responses((status = 200, body = ListPage<HistoryEventView>)))]
+async fn history(
     State(app): State<App>,
     Who(by): Who,
     At(at): At<(String, String)>,
-    QueryOf(it): QueryOf<TrailQuery>,
-) -> Result<Json<ListPage<HopView>>, ApiProblem> {
+    QueryOf(it): QueryOf<HistoryQuery>,
+) -> Result<Json<ListPage<HistoryEventView>>, ApiProblem> {
     let id = task_id(it.id.as_deref())?;
-    Ok(Json(app.service.trail(&by, &address(at)?, id, it.cursor.as_deref(), it.limit).await?))
+    Ok(Json(app.service.history(&by, &address(at)?, id, it.cursor.as_deref(), it.limit).await?))
 }
 
 #[derive(Deserialize, IntoParams)]
@@ -294,10 +294,10 @@ struct ParamQuery {
 
 /// The bare value of a param: a text as text, all else as JSON. A secret needs the right `secrets`.
 ///
-/// With `fresh_for` it is a lease of a value that says when it dies (`dies_at`): one that lives so long yet,
-/// at once or after a renewal, with its end in the header `Beltline-Dies-At`. However many ask at once, the
-/// task is woken once. If there is none in time, the answer is 503 `not_fresh` with the reason; what never
-/// lives so long is 422 `fresh_for_too_long`.
+/// With `fresh_for` it is a lease of a value that expires (`expiry`): one that is good for so long
+/// yet, at once or after a renewal, with its end in the header `Beltline-Expires-At`. However many ask at
+/// once, the task is woken once. If there is none in time, the answer is 503 `not_fresh` with the reason;
+/// what never lives so long is 422 `fresh_for_too_long`.
 #[utoipa::path(get, path = "/api/v1/processes/{id}/tasks/{ref}/params/{*path}", tag = "tasks",
     params(("id" = String, Path), ("ref" = String, Path), ("path" = String, Path), ParamQuery),
     responses((status = 200, content((String = "text/plain"), (Value = "application/json"))),
@@ -319,8 +319,8 @@ async fn param(
         (Some(fresh_for), None, wait) => {
             let leased = app.service.lease(&by, &at, &Wish { param: path, fresh_for, wait }).await?;
             let mut response = bare(leased.value);
-            if let Ok(dies_at) = HeaderValue::from_str(&leased.dies_at.to_string()) {
-                response.headers_mut().insert("beltline-dies-at", dies_at);
+            if let Ok(expires_at) = HeaderValue::from_str(&leased.expires_at.to_string()) {
+                response.headers_mut().insert("beltline-expires-at", expires_at);
             }
             Ok(response)
         }
@@ -364,7 +364,7 @@ async fn alarms(
 #[derive(Deserialize, IntoParams)]
 #[into_params(parameter_in = Query)]
 #[serde(deny_unknown_fields)]
-struct LivesQuery {
+struct ExpiringQuery {
     /// Of that process.
     #[param(value_type = Option<String>)]
     process: Option<ProcessId>,
@@ -374,12 +374,12 @@ struct LivesQuery {
 }
 
 /// Live tasks with values that die, such as tokens; the one that needs a person soonest is first.
-#[utoipa::path(get, path = "/api/v1/lives", tag = "tasks", params(LivesQuery),
-    responses((status = 200, body = ListPage<LivingView>)))]
-async fn lives(
+#[utoipa::path(get, path = "/api/v1/expiring", tag = "tasks", params(ExpiringQuery),
+    responses((status = 200, body = ListPage<ExpiringView>)))]
+async fn expiries(
     State(app): State<App>,
     Who(by): Who,
-    QueryOf(it): QueryOf<LivesQuery>,
-) -> Result<Json<ListPage<LivingView>>, ApiProblem> {
-    Ok(Json(app.service.lives(&by, it.process.as_ref(), it.limit).await?))
+    QueryOf(it): QueryOf<ExpiringQuery>,
+) -> Result<Json<ListPage<ExpiringView>>, ApiProblem> {
+    Ok(Json(app.service.expiries(&by, it.process.as_ref(), it.limit).await?))
 }

@@ -1,4 +1,4 @@
-//! Puts together what the engine works with, as it is configured: store, outside, turns, service.
+//! Puts together what the engine works with, as it is configured: store, outside, batch processor, service.
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
@@ -79,14 +79,14 @@ fn unopened(path: &Path, error: &StoreError) -> anyhow::Error {
 }
 
 /// The outside, behind the guard.
-pub(super) fn world(config: &Config, keyring: &Arc<ResourceCache>) -> Result<Arc<OutboundClient>> {
+pub(super) fn world(config: &Config, resources: &Arc<ResourceCache>) -> Result<Arc<OutboundClient>> {
     let world = OutboundConfig {
         allow_addresses: config.allow_addresses.clone(),
         oauth_hosts: config.oauth_hosts.clone(),
-        digest: config.digest,
+        grouping: config.grouping,
         host_limits: config.host_limits.clone(),
     };
-    Ok(Arc::new(OutboundClient::new(world, Arc::clone(keyring)).context("requests cannot be made")?))
+    Ok(Arc::new(OutboundClient::new(world, Arc::clone(resources)).context("requests cannot be made")?))
 }
 
 /// What knows under which task the engine died. A store that does not last needs none.
@@ -95,21 +95,21 @@ pub(super) fn witness(config: &Config, data: &DataDir) -> Arc<dyn Witness> {
 }
 
 /// What a runner works with.
-pub(super) fn turns(
+pub(super) fn processor(
     config: &Config,
     store: Arc<dyn Store>,
     witness: Arc<dyn Witness>,
     world: Arc<OutboundClient>,
-    keyring: &Arc<ResourceCache>,
+    resources: &Arc<ResourceCache>,
     address: SocketAddr,
 ) -> BatchProcessor {
     let public_url: Arc<str> = Arc::from(config.public_url(address));
-    let (keyring, budget) = (Arc::clone(keyring), config.budget);
+    let (resources, budget) = (Arc::clone(resources), config.budget);
     let facts = move || {
         let mut scope = ReadSet::default();
         scope.budget = budget;
-        scope.vars = keyring.vars();
-        scope.secrets = keyring.names();
+        scope.vars = resources.vars();
+        scope.secrets = resources.names();
         scope.public_url = Arc::clone(&public_url);
         scope
     };

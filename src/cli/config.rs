@@ -16,11 +16,11 @@ use crate::cli::env::Env;
 use crate::cli::failure::Usage;
 use crate::cli::home::expanded;
 use crate::cli::keys::{ConfigKey, ConfigValue, FILE_ENV, KEYS, ValueOrigin};
-use crate::cli::suggest::nearest;
 use crate::model::budget::Budget;
+use crate::model::near::nearest;
 use crate::model::rate::RateLimit;
 use crate::model::time::Span;
-use crate::outbound::batcher::Digest;
+use crate::outbound::batcher::Grouping;
 use crate::outbound::clock::lived_ticks;
 
 /// The file that is read if no other is named, and only if it is there.
@@ -55,7 +55,7 @@ pub struct Config {
     /// OAuth token hosts beside the vendor's.
     pub oauth_hosts: Vec<String>,
     /// How long the alarms of many tasks are gathered into one message.
-    pub digest: Digest,
+    pub grouping: Grouping,
     /// How long a stop takes at most.
     pub grace: Span,
     /// What one evaluation may cost.
@@ -123,9 +123,9 @@ impl Config {
             processes: PathBuf::from(text("processes").unwrap_or_default()),
             allow_addresses: one("allow.addresses").map_or(Ok(Vec::new()), addresses)?,
             oauth_hosts: one("allow.oauth_hosts").map(|it| it.values.clone()).unwrap_or_default(),
-            digest: Digest::new(
-                one("digest.first").map_or(Ok(Digest::default().first), span)?,
-                one("digest.max").map_or(Ok(Digest::MOST), span)?,
+            grouping: Grouping::new(
+                one("grouping.wait").map_or(Ok(Grouping::default().wait), span)?,
+                one("grouping.interval").map_or(Ok(Grouping::MOST), span)?,
             ),
             grace: one("grace").map_or(Ok(GRACE), span)?,
             budget: budget(one)?,

@@ -44,7 +44,7 @@ struct Shape {
     allow: Allow,
     tls: TlsFiles,
     proxy: Proxy,
-    digest: DigestShape,
+    grouping: GroupingShape,
     evaluation: Evaluation,
     limits: Limits,
     channels: Map<String, Value>,
@@ -72,9 +72,9 @@ struct Allow {
 
 #[derive(Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields, default)]
-struct DigestShape {
-    first: Option<String>,
-    max: Option<String>,
+struct GroupingShape {
+    wait: Option<String>,
+    interval: Option<String>,
 }
 
 #[derive(Debug, Default, Deserialize)]
@@ -136,7 +136,7 @@ fn taken(shape: Shape, tree: Option<&Tree>, file: &str, base: &Path) -> ConfigFi
         ("proxy.trust", shape.proxy.trust, origin(&["proxy", "trust"])),
         ("allow.addresses", shape.allow.addresses, origin(&["allow", "addresses"])),
         ("allow.oauth_hosts", shape.allow.oauth_hosts, origin(&["allow", "oauth_hosts"])),
-        ("digest.first", one(shape.digest.first), origin(&["digest", "first"])),
+        ("grouping.wait", one(shape.grouping.wait), origin(&["grouping", "wait"])),
         (
             "evaluation.steps",
             one(shape.evaluation.steps.map(|it| it.to_string())),
@@ -144,7 +144,7 @@ fn taken(shape: Shape, tree: Option<&Tree>, file: &str, base: &Path) -> ConfigFi
         ),
         ("evaluation.bytes", one(shape.evaluation.bytes), origin(&["evaluation", "bytes"])),
         ("evaluation.time", one(shape.evaluation.time), origin(&["evaluation", "time"])),
-        ("digest.max", one(shape.digest.max), origin(&["digest", "max"])),
+        ("grouping.interval", one(shape.grouping.interval), origin(&["grouping", "interval"])),
     ];
     let values = values.into_iter().filter_map(|(key, values, origin)| Some((key, values?, origin)));
     let channels_origin = (!shape.channels.is_empty()).then(|| origin(&["channels"]));

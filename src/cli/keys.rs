@@ -67,9 +67,10 @@ pub const KEYS: &[ConfigKey] = &[
     key("allow.oauth_hosts", "BELTLINE_ALLOW_OAUTH_HOSTS", "--allow-oauth-host", "")
         .about("token hosts beside the vendor's two")
         .many(),
-    key("digest.first", "BELTLINE_DIGEST_FIRST", "", "5s")
+    key("grouping.wait", "BELTLINE_GROUPING_WAIT", "", "5s")
         .about("how long alarms of one kind are gathered into one message, after the first"),
-    key("digest.max", "BELTLINE_DIGEST_MAX", "", "1m").about("the same at most, while more come; up to 1m"),
+    key("grouping.interval", "BELTLINE_GROUPING_INTERVAL", "", "1m")
+        .about("the same at most, while more come; up to 1m"),
     key("grace", "BELTLINE_GRACE", "--grace", "10s")
         .about("how long a stop takes at most; what is not done then goes on at the next start"),
     key("evaluation.steps", "BELTLINE_EVALUATION_STEPS", "", "20000000").about(

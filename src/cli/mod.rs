@@ -6,7 +6,6 @@ pub mod prose;
 pub mod env;
 pub mod home;
 pub mod zones;
-pub mod suggest;
 pub mod files;
 pub mod keys;
 pub mod config_file;

@@ -13,8 +13,8 @@ use crate::cli::files::{read_text, yaml_files};
 use crate::cli::out::{Look, Output, one_line};
 use crate::cli::remote::{process_path, task_path};
 use crate::cli::session::CliSession;
-use crate::cli::suggest::nearest;
 use crate::cli::timeline;
+use crate::model::near::nearest;
 use crate::model::time::Timestamp;
 use crate::process::parse::parse;
 use crate::process::problem::{FileProblem, render};
@@ -26,7 +26,7 @@ use crate::scenario::read::{is_scenario, read};
 use crate::scenario::record::{RecordedTask, guesses, record};
 use crate::scenario::story::{Beat, Chapter};
 use crate::service::templates;
-use crate::service::view::HopView;
+use crate::service::view::HistoryEventView;
 use crate::store::memory::Memory;
 
 /// A scenario with the processes it names.
@@ -157,10 +157,11 @@ pub async fn recorded(process: &str, reference: &str, session: &CliSession) -> R
         Ok(task) => task,
         Err(error) => return Err(remote.explained(error, process).await),
     };
-    let trail = remote.list(&format!("{path}/trail"), usize::MAX).await?;
+    let history = remote.list(&format!("{path}/history"), usize::MAX).await?;
     let source = deployed(process, session).await?;
     let known = parse(&source).map_err(|_| anyhow!("process `{process}` cannot be read here"))?;
-    let seen = RecordedTask { process: &known, source: &source, task: &task, hops: trail.iter().collect() };
+    let seen =
+        RecordedTask { process: &known, source: &source, task: &task, events: history.iter().collect() };
     let texts: Vec<String> = guesses(&seen).iter().map(|guess| record(&seen, guess)).collect();
     let process = Arc::new(known);
     for text in &texts {
@@ -260,7 +261,7 @@ impl PlayedCase<'_> {
         });
         json!({
             "file": self.file, "case": self.case.title, "line": self.case.spot.line, "ok": self.is_ok(),
-            "virtual_seconds": self.played.span.0 / 1_000, "hops": self.played.story.hops,
+            "virtual_seconds": self.played.span.0 / 1_000, "events": self.played.story.events,
             "millis": u64::try_from(self.millis).unwrap_or(u64::MAX), "misses": misses.collect::<Vec<_>>(),
         })
     }
@@ -285,10 +286,10 @@ impl PlayedCase<'_> {
     /// What happened, for a program.
     pub fn story_json(&self) -> Value {
         let beat = |beat: &Beat| match beat {
-            Beat::Hop(address, hop) => {
-                json!({"task": address.to_string(), "hop": HopView::new(0, hop.clone())})
+            Beat::Event(address, event) => {
+                json!({"task": address.to_string(), "event": HistoryEventView::new(0, event.clone())})
             }
-            Beat::Told(at, message) => json!({
+            Beat::Notified(at, message) => json!({
                 "at": at.to_string(), "by": message.by, "subject": message.subject, "text": message.text,
             }),
         };
@@ -305,14 +306,14 @@ impl PlayedCase<'_> {
     fn beat(&self, beat: &Beat, out: &Output) -> Vec<String> {
         let later = |at: Timestamp| format!("  +{:<14}", at.since(self.case.start).to_string());
         match beat {
-            Beat::Hop(address, hop) => {
+            Beat::Event(address, event) => {
                 let home = address.reference == self.case.submit.reference;
                 let whose = if home { String::new() } else { format!("[{address}] ") };
-                let value = serde_json::to_value(HopView::new(0, hop.clone())).unwrap_or_default();
-                let when = format!("{}{whose}", later(hop.at));
-                vec![timeline::hop_at(&value, &when, out)]
+                let value = serde_json::to_value(HistoryEventView::new(0, event.clone())).unwrap_or_default();
+                let when = format!("{}{whose}", later(event.at));
+                vec![timeline::event_at(&value, &when, out)]
             }
-            Beat::Told(at, message) => {
+            Beat::Notified(at, message) => {
                 let by = message.by.join(", ");
                 let mut lines = vec![format!(
                     "{}{}",

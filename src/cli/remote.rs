@@ -14,7 +14,7 @@ use zeroize::Zeroizing;
 
 use crate::cli::failure::Usage;
 use crate::cli::out::{one_line, text};
-use crate::cli::suggest::nearest;
+use crate::model::near::nearest;
 
 /// What stands in a path as it is: unreserved characters.
 const PLAIN: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'_').remove(b'.').remove(b'~');

@@ -16,7 +16,7 @@ use zeroize::Zeroizing;
 use crate::api::app::{App, Metrics};
 use crate::api::serve::{serve, serve_sealed};
 use crate::api::tls::ServerTls;
-use crate::cli::assemble::{open_store, service_config, turns, witness, world};
+use crate::cli::assemble::{open_store, processor, service_config, witness, world};
 use crate::cli::config::Config;
 use crate::cli::data::{DataDir, Lock};
 use crate::cli::descriptors::raise;
@@ -84,13 +84,14 @@ impl RunningEngine {
         let store = open_store(config, &data)?;
         #[cfg(debug_assertions)]
         let store = crate::store::broken::broken(store);
-        let keyring = Arc::new(ResourceCache::default());
+        let resources = Arc::new(ResourceCache::default());
         let files_max = raise();
-        let world = world(config, &keyring)?;
-        let turns = turns(config, store, witness(config, &data), Arc::clone(&world), &keyring, address);
-        let (runner, handle) = Runner::new(Arc::new(turns));
+        let world = world(config, &resources)?;
+        let witness = witness(config, &data);
+        let processor = processor(config, store, witness, Arc::clone(&world), &resources, address);
+        let (runner, handle) = Runner::new(Arc::new(processor));
         let runner = runner.grace(share(config.grace, RUNNER_TENTHS));
-        let service = Arc::new(Service::new(handle, keyring, service_config(config, &data, files_max)?));
+        let service = Arc::new(Service::new(handle, resources, service_config(config, &data, files_max)?));
         service.load_all().await.context("what was kept cannot be loaded")?;
         check_people(config, &service)?;
         let setup = open_setup(config, &service, address).await?;
@@ -117,9 +118,7 @@ impl RunningEngine {
         }
         let watcher = tokio::spawn(redeploy(watch, Arc::clone(&service)));
         if let Err(error) = data.set_address(local) {
-            tracing::error!(
-                "{error:#}; the command line does not find the engine by itself, only with --server"
-            );
+            tracing::error!("{error:#}; the command line does not find the engine, only with --server");
         }
         Ok(RunningEngine {
             address,

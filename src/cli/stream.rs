@@ -14,8 +14,8 @@ use crate::cli::failure::Usage;
 use crate::cli::out::text;
 use crate::cli::remote::{Remote, process_path};
 use crate::cli::session::CliSession;
-use crate::cli::suggest::nearest;
 use crate::model::charset::saved;
+use crate::model::near::nearest;
 
 /// How many lines go in one request: a commit's worth, so that a failure loses little.
 const LINES_MAX: usize = 1_000;

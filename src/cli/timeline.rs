@@ -1,4 +1,4 @@
-//! A task and its trail as a person reads them.
+//! A task and its history as a person reads them.
 
 use serde_json::Value;
 
@@ -30,8 +30,8 @@ pub fn task(task: &Value, out: &Output, now: Timestamp) -> Vec<String> {
     let is_over = matches!(state, "done" | "failed" | "cancelled");
     line(if is_over { "kept" } else { "due" }, far(task.get("due"), now));
     line("each", each(task.get("each")));
-    for life in task.get("lives").and_then(Value::as_array).into_iter().flatten() {
-        line("dies", dies(life, out, now));
+    for expiry in task.get("expiries").and_then(Value::as_array).into_iter().flatten() {
+        line("dies", dies(expiry, out, now));
     }
     line("waits", text(task, "waits_for").to_owned());
     line("fault", fault(task.get("fault")));
@@ -45,8 +45,8 @@ pub fn task(task: &Value, out: &Output, now: Timestamp) -> Vec<String> {
 }
 
 /// When the value of a param dies: `access_token in 35m, at 12:00; wake a person by 11:50`.
-fn dies(life: &Value, out: &Output, now: Timestamp) -> String {
-    let (dead, urgent) = (life["dead"] == true, life["urgent"] == true);
+fn dies(expiry: &Value, out: &Output, now: Timestamp) -> String {
+    let (dead, urgent) = (expiry["dead"] == true, expiry["urgent"] == true);
     let look = if dead {
         Look::Bad
     } else if urgent {
@@ -55,9 +55,9 @@ fn dies(life: &Value, out: &Output, now: Timestamp) -> String {
         Look::Good
     };
     let verb = if dead { "died " } else { "" };
-    let far = out.paint(look, &format!("{verb}{}", far(life.get("dies_at"), now)));
-    let (at, by) = (local(life.get("dies_at")), local(life.get("warn_at")));
-    format!("{} {far}, at {at}; wake a person by {by}", text(life, "param"))
+    let far = out.paint(look, &format!("{verb}{}", far(expiry.get("expires_at"), now)));
+    let (at, by) = (local(expiry.get("expires_at")), local(expiry.get("warn_at")));
+    format!("{} {far}, at {at}; wake a person by {by}", text(expiry, "param"))
 }
 
 /// How far the calls of an `each` are.
@@ -76,19 +76,19 @@ fn node(task: &Value) -> String {
     if title.is_empty() || title == node { node.to_owned() } else { format!("{node} ({})", one_line(title)) }
 }
 
-/// One line of a trail: when, where, what happened, where to, what changed.
-pub fn hop(hop: &Value, out: &Output) -> String {
-    hop_at(hop, &of_day(hop.get("at")), out)
+/// One line of a history: when, where, what happened, where to, what changed.
+pub fn event(event: &Value, out: &Output) -> String {
+    event_at(event, &of_day(event.get("at")), out)
 }
 
 /// The same, with another word for when it was.
-pub fn hop_at(hop: &Value, when: &str, out: &Output) -> String {
+pub fn event_at(event: &Value, when: &str, out: &Output) -> String {
     let mut parts = vec![
         out.paint(Look::Dim, when),
-        out.paint(Look::Bold, text(hop, "node")),
-        one_line(text(hop, "event")),
+        out.paint(Look::Bold, text(event, "node")),
+        one_line(text(event, "event")),
     ];
-    if let Some(attempt) = hop.get("attempt").and_then(Value::as_u64).filter(|it| *it > 1) {
+    if let Some(attempt) = event.get("attempt").and_then(Value::as_u64).filter(|it| *it > 1) {
         parts.push(format!("(try {attempt})"));
     }
     let mut part = |it: &str, show: &dyn Fn(&str) -> String| {
@@ -96,16 +96,16 @@ pub fn hop_at(hop: &Value, when: &str, out: &Output) -> String {
             parts.push(show(&one_line(it)));
         }
     };
-    part(text(hop, "to"), &|to| format!("→ {to}"));
-    part(text(hop, "asked"), &|asked| out.paint(Look::Dim, asked));
-    let set = hop.get("set").and_then(Value::as_object).into_iter().flatten();
+    part(text(event, "to"), &|to| format!("→ {to}"));
+    part(text(event, "asked"), &|asked| out.paint(Look::Dim, asked));
+    let set = event.get("set").and_then(Value::as_object).into_iter().flatten();
     for (name, value) in set {
         part(&format!("{name}={}", short(value)), &str::to_owned);
     }
-    for name in hop.get("unset").and_then(Value::as_array).into_iter().flatten() {
+    for name in event.get("unset").and_then(Value::as_array).into_iter().flatten() {
         part(&shown(name), &|name| format!("-{name}"));
     }
-    part(&fault(hop.get("fault")), &|fault| out.paint(Look::Bad, fault));
+    part(&fault(event.get("fault")), &|fault| out.paint(Look::Bad, fault));
     parts.join("  ")
 }
 
@@ -125,10 +125,10 @@ pub fn alarm(alarm: Option<&Value>, now: Timestamp) -> String {
     let Some(alarm) = alarm.filter(|it| it.is_object()) else { return String::new() };
     let by: Vec<String> =
         alarm.get("by").and_then(Value::as_array).into_iter().flatten().map(shown).collect();
-    let told = if alarm.get("told").is_some_and(|it| !it.is_null()) {
-        format!("told by {} {}", by.join(", "), far(alarm.get("told"), now))
+    let told = if alarm.get("notified_at").is_some_and(|it| !it.is_null()) {
+        format!("notified by {} {}", by.join(", "), far(alarm.get("notified_at"), now))
     } else {
-        format!("told to no one ({})", one_line(text(alarm, "trouble")))
+        format!("told to no one ({})", one_line(text(alarm, "problem")))
     };
     let told = match alarm.get("acknowledged").filter(|it| it.is_object()) {
         Some(it) => format!("{told}, acknowledged by {} {}", text(it, "by"), far(it.get("at"), now)),

@@ -10,7 +10,7 @@ use crate::dashboard::doors::with_cookie;
 use crate::dashboard::links;
 use crate::dashboard::page::{Frame, Given, Page, Place, go, ok, status};
 use crate::dashboard::show::When;
-use crate::dashboard::take::{Asked, Form, Knocks, Who};
+use crate::dashboard::take::{Asked, Form, RequestOrigin, Who};
 use crate::service::actor::Pass;
 use crate::service::errors::ServiceError;
 use crate::service::sessions::SessionView;
@@ -73,7 +73,7 @@ pub(super) async fn look(State(dash): State<Dash>, who: Who, asked: Asked) -> Gi
 pub(super) async fn password(
     State(dash): State<Dash>,
     who: Who,
-    knocks: Knocks,
+    origin: RequestOrigin,
     headers: HeaderMap,
     form: Form,
 ) -> Given {
@@ -83,9 +83,9 @@ pub(super) async fn password(
     };
     match done {
         Ok(()) => {
-            let id = dash.service.enter_again(&who.0, &knocks.caller).await?;
+            let id = dash.service.enter_again(&who.0, &origin.caller).await?;
             let to = links::with(PAGE, &[("said", "password")]);
-            with_cookie(&headers, &knocks.client, Some(&id), go(&to))
+            with_cookie(&headers, &origin.client, Some(&id), go(&to))
         }
         Err(refusal) => {
             let f = Frame::new(&who.0, Place::Account).refused(Some(&refusal));

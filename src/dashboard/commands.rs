@@ -11,8 +11,8 @@ use crate::dashboard::page::{Given, go};
 use crate::dashboard::take::{self, Form, Of, Who};
 use crate::dashboard::task::{Beside, page};
 use crate::model::names::{NodeName, ProcessId};
-use crate::model::task::Command;
-use crate::service::commands::Ordered;
+use crate::model::signal::Command;
+use crate::service::commands::CommandResult;
 use crate::service::errors::ServiceError;
 
 async fn give(
@@ -20,19 +20,19 @@ async fn give(
     who: Who,
     id: &ProcessId,
     form: &Form,
-    order: Result<Command, ServiceError>,
+    command: Result<Command, ServiceError>,
 ) -> Given {
     let (address, task) = take::task(id, form.get("ref"), form.get("id"))?;
-    let done = match order {
-        Ok(order) => {
-            let said = order.as_str();
-            dash.service.order_at(&who.0, &address, task, order).await.map(|done| (said, done))
+    let done = match command {
+        Ok(command) => {
+            let said = command.as_str();
+            dash.service.command_at(&who.0, &address, task, command).await.map(|done| (said, done))
         }
         Err(refusal) => Err(refusal),
     };
     match done {
-        Ok((said, Ordered::Read(it))) => go(&format!("{}&said={said}", links::task(&it))),
-        Ok((_, Ordered::Kept(it))) => go(&format!("{}&said=kept", links::task(&it))),
+        Ok((said, CommandResult::Read(it))) => go(&format!("{}&said={said}", links::task(&it))),
+        Ok((_, CommandResult::Kept(it))) => go(&format!("{}&said=kept", links::task(&it))),
         Err(refusal) => {
             let beside = Beside { refusal: Some(&refusal), typed: Some(form), ..Beside::default() };
             page(dash, &who.0, &address, task, beside).await
@@ -43,14 +43,14 @@ async fn give(
 /// Lays what was typed over its params.
 pub(super) async fn modify(State(dash): State<Dash>, who: Who, Of(id): Of, form: Form) -> Given {
     let process = dash.service.process(&who.0, &id).await?;
-    let order = match read(&process.params, &form) {
+    let command = match read(&process.params, &form) {
         Ok(params) if params.is_empty() => {
             Err(ServiceError::bad("nothing", "nothing was filled in, so nothing was changed"))
         }
         Ok(params) => Ok(Command::Modify { params: params.into(), revision: None }),
         Err(wrong) => Err(ServiceError::Fields(wrong)),
     };
-    give(&dash, who, &id, &form, order).await
+    give(&dash, who, &id, &form, command).await
 }
 
 /// Lets it go on now.
@@ -65,12 +65,12 @@ pub(super) async fn retry(State(dash): State<Dash>, who: Who, Of(id): Of, form: 
 
 /// Puts it on another node.
 pub(super) async fn shift(State(dash): State<Dash>, who: Who, Of(id): Of, form: Form) -> Given {
-    let order = NodeName::new(form.get("to")).map(|to| Command::Move { to });
-    let order = order.map_err(|bad| ServiceError::bad("no_such_node", bad.to_string()));
-    give(&dash, who, &id, &form, order).await
+    let command = NodeName::new(form.get("to")).map(|to| Command::Move { to });
+    let command = command.map_err(|bad| ServiceError::bad("no_such_node", bad.to_string()));
+    give(&dash, who, &id, &form, command).await
 }
 
-/// Says that its alarm is in hand.
+/// Says that its alarm is acknowledged.
 pub(super) async fn ack(State(dash): State<Dash>, who: Who, Of(id): Of, form: Form) -> Given {
     give(&dash, who, &id, &form, Ok(Command::Acknowledge { key: None })).await
 }

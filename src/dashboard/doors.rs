@@ -9,6 +9,7 @@ use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header}
 use axum::middleware::Next;
 use axum::response::{Html, IntoResponse, Redirect, Response};
 
+use crate::dashboard::cookies;
 use crate::dashboard::dash::Dash;
 use crate::dashboard::links;
 use crate::dashboard::page::{Given, Oops};
@@ -55,7 +56,7 @@ pub(super) async fn with_policy(request: Request, next: Next) -> Response {
 
 /// What the doors know: everything, and which doors there are.
 #[derive(Clone)]
-pub(super) struct Doorman {
+pub(super) struct RouteGuard {
     pub(super) dash: Dash,
     pub(super) doors: Arc<RouteTable>,
 }
@@ -75,7 +76,7 @@ pub(super) async fn from_here(State(dash): State<Dash>, request: Request, next: 
 }
 
 /// Lets in who may, and notes who it is. What is on no list is closed to all.
-pub(super) async fn known(State(man): State<Doorman>, request: Request, next: Next) -> Response {
+pub(super) async fn known(State(man): State<RouteGuard>, request: Request, next: Next) -> Response {
     let (mut parts, body) = request.into_parts();
     let found = man.doors.find(&parts);
     if let RouteMatch::Door(need) = found
@@ -148,13 +149,10 @@ fn stranger(request: &Parts) -> Response {
 
 /// The id that the browser brings.
 pub(super) fn session(headers: &HeaderMap, client: &Client) -> Option<String> {
-    let cookies = headers.get_all(header::COOKIE).iter().filter_map(|it| it.to_str().ok());
-    let pairs = cookies.flat_map(|it| it.split(';')).filter_map(|it| it.trim().split_once('='));
-    let pairs: Vec<(&str, &str)> = pairs.collect();
-    let of = |name: String| pairs.iter().find(|(it, _)| *it == name).map(|(_, id)| (*id).to_owned());
-    let sealed = of(cookie_name(headers, true));
+    let of = |is_sealed| cookies::value(headers, &cookie_name(headers, is_sealed));
+    let sealed = of(true);
     // Behind a proxy that nobody declared it is not known how the browser came.
-    if client.https { sealed } else { sealed.or_else(|| of(cookie_name(headers, false))) }
+    if client.https { sealed } else { sealed.or_else(|| of(false)) }
 }
 
 /// The answer with the header that gives the browser an id, or takes it away.
@@ -168,11 +166,9 @@ fn cookie(headers: &HeaderMap, client: &Client, id: Option<&str>) -> HeaderValue
     // Behind a proxy that nobody declared the browser still knows how it came here.
     let said = headers.get(header::ORIGIN).is_some_and(|it| it.as_bytes().starts_with(b"https://"));
     let is_sealed = said || client.https;
-    let secure = if is_sealed { "; Secure" } else { "" };
-    let gone = if id.is_none() { "; Max-Age=0" } else { "" };
-    let (name, id) = (cookie_name(headers, is_sealed), id.unwrap_or_default());
-    let text = format!("{name}={id}; Path=/; HttpOnly; SameSite=Strict{secure}{gone}");
-    HeaderValue::from_str(&text).expect("names and ids are letters, digits, `-` and `_`")
+    let gone = id.is_none().then_some(0);
+    let set = cookies::set(&cookie_name(headers, is_sealed), id.unwrap_or_default(), is_sealed, gone);
+    set.expect("names and ids are letters, digits, `-` and `_`")
 }
 
 fn cookie_name(headers: &HeaderMap, is_sealed: bool) -> String {
@@ -207,16 +203,16 @@ mod tests {
         assert_eq!(session(&mine, &client(false)).as_deref(), Some("a"));
         assert_eq!(
             cookie(&mine, &client(false), Some("z")),
-            "beltline-7700=z; Path=/; HttpOnly; SameSite=Strict"
+            "beltline-7700=z; HttpOnly; SameSite=Strict; Path=/"
         );
         let safe = headers(&[("host", "b.example"), ("origin", "https://b.example")]);
         assert_eq!(
             cookie(&mine, &client(true), Some("z")),
-            "__Host-beltline-7700=z; Path=/; HttpOnly; SameSite=Strict; Secure"
+            "__Host-beltline-7700=z; HttpOnly; SameSite=Strict; Secure; Path=/"
         );
         assert_eq!(
             cookie(&safe, &client(false), None),
-            "__Host-beltline=; Path=/; HttpOnly; SameSite=Strict; Secure; Max-Age=0"
+            "__Host-beltline=; HttpOnly; SameSite=Strict; Secure; Path=/; Max-Age=0"
         );
         // Another host of the domain may have laid a plain one; it is not ours.
         let laid = headers(&[("host", "b.example"), ("cookie", "beltline=theirs")]);

@@ -1,4 +1,4 @@
-//! The trail of a task as a timeline: when, where, what happened in words, what was asked and how long the
+//! The history of a task as a timeline: when, where, what happened in words, what was asked and how long the
 //! answer took, what changed.
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -10,7 +10,7 @@ use crate::dashboard::show::{self, When, pause, sentence, short};
 use crate::dashboard::words::Words;
 use crate::model::faults;
 use crate::service::processes::ProcessView;
-use crate::service::view::HopView;
+use crate::service::view::HistoryEventView;
 
 /// A value that is no longer than this stands in its line; a longer one is folded, in characters.
 const INLINE_CHARS_MAX: usize = 60;
@@ -19,8 +19,8 @@ const FOLDED_CHARS_MAX: usize = 600;
 /// How much of all values a page shows, in characters: it stays light.
 const PAGE_CHARS_MAX: usize = 30_000;
 
-/// One hop.
-pub(super) struct HopRow {
+/// One event.
+pub(super) struct HistoryRow {
     pub(super) at: When,
     /// The title of its node, and its name if that is another.
     pub(super) title: String,
@@ -35,7 +35,7 @@ pub(super) struct HopRow {
     pub(super) asked: Option<String>,
     pub(super) set: Vec<SetRow>,
     pub(super) unset: String,
-    pub(super) fault: Option<HopFault>,
+    pub(super) fault: Option<EventFault>,
 }
 
 /// A value that was written.
@@ -46,7 +46,7 @@ pub(super) struct SetRow {
 }
 
 /// What went wrong.
-pub(super) struct HopFault {
+pub(super) struct EventFault {
     pub(super) code: String,
     pub(super) text: String,
     pub(super) hint: Option<String>,
@@ -56,11 +56,11 @@ pub(super) struct HopFault {
 
 /// The rows of `shown`, which are some of `all`, the latest first.
 pub(super) fn rows(
-    all: &[HopView],
-    shown: &[&HopView],
+    all: &[HistoryEventView],
+    shown: &[&HistoryEventView],
     process: &ProcessView,
     w: &'static Words,
-) -> Vec<HopRow> {
+) -> Vec<HistoryRow> {
     let nodes = process.nodes.iter().flatten();
     let titles: BTreeMap<&str, &str> = nodes.map(|it| (it.name.as_str(), it.title.as_str())).collect();
     let took = durations(all);
@@ -69,16 +69,16 @@ pub(super) fn rows(
 }
 
 fn row(
-    it: &HopView,
+    it: &HistoryEventView,
     titles: &BTreeMap<&str, &str>,
     took: Option<&i64>,
     left: &mut usize,
     w: &'static Words,
-) -> HopRow {
+) -> HistoryRow {
     let title = |name: &str| titles.get(name).map_or_else(|| name.to_owned(), |it| (*it).to_owned());
     let (event, until) = event(&it.event, w);
     let named = title(&it.node);
-    HopRow {
+    HistoryRow {
         at: When(it.at.clone()),
         node: Some(it.node.clone()).filter(|it| *it != named),
         title: named,
@@ -92,7 +92,7 @@ fn row(
         unset: it.unset.join(", "),
         fault: it.fault.as_ref().map(|it| {
             let (text, hint) = sentence(&it.message);
-            HopFault { explained: explained(&it.code), code: it.code.clone(), text, hint }
+            EventFault { explained: explained(&it.code), code: it.code.clone(), text, hint }
         }),
     }
 }
@@ -110,10 +110,10 @@ pub(super) fn explained(code: &str) -> Option<String> {
     faults::find(code).map(|it| format!("/dashboard/faults/{}", it.code))
 }
 
-/// How long each answer took, by the place of its hop, in milliseconds.
-fn durations(all: &[HopView]) -> BTreeMap<(u64, &str, &str), i64> {
+/// How long each answer took, by the place of its event, in milliseconds.
+fn durations(all: &[HistoryEventView]) -> BTreeMap<(u64, &str, &str), i64> {
     let mut took = BTreeMap::new();
-    let mut asked: Option<&HopView> = None;
+    let mut asked: Option<&HistoryEventView> = None;
     for it in all {
         let answer =
             ["answered", "no answer", "delivered", "lost"].iter().any(|word| it.event.starts_with(word));
@@ -126,7 +126,7 @@ fn durations(all: &[HopView]) -> BTreeMap<(u64, &str, &str), i64> {
     took
 }
 
-fn place(it: &HopView) -> (u64, &str, &str) {
+fn place(it: &HistoryEventView) -> (u64, &str, &str) {
     (it.seq, &it.node, &it.event)
 }
 
@@ -144,7 +144,7 @@ fn event(event: &str, w: &'static Words) -> (String, Option<When>) {
     let plain = match event {
         "came" => w.event_came,
         "due" => w.event_due,
-        "letter" => w.event_letter,
+        "signal" => w.event_signal,
         "replied" => w.event_replied,
         "delivered" => w.event_delivered,
         "no answer" => w.event_silence,
@@ -161,8 +161,8 @@ fn event(event: &str, w: &'static Words) -> (String, Option<When>) {
     if let Some(span) = event.strip_prefix("stood here for ") {
         return (format!("{} {span}", w.event_stood), None);
     }
-    let order = event.split_once(" by ").and_then(|(order, by)| {
-        let word = match order {
+    let command = event.split_once(" by ").and_then(|(command, by)| {
+        let word = match command {
             "modify" => w.event_modify,
             "wake" => w.event_wake,
             "retry" => w.event_retry,
@@ -173,12 +173,12 @@ fn event(event: &str, w: &'static Words) -> (String, Option<When>) {
         };
         Some(format!("{word}: {by}"))
     });
-    (order.unwrap_or_else(|| event.to_owned()), None)
+    (command.unwrap_or_else(|| event.to_owned()), None)
 }
 
 /// The ways it took.
-pub(super) fn walked(all: &[HopView]) -> BTreeSet<Walked> {
-    let way = |it: &HopView| {
+pub(super) fn walked(all: &[HistoryEventView]) -> BTreeSet<Walked> {
+    let way = |it: &HistoryEventView| {
         let class = match (&it.fault, it.event.starts_with("stood here for ")) {
             (Some(_), _) => "error",
             (None, true) => "limit",

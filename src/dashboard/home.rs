@@ -12,10 +12,10 @@ use crate::dashboard::take::{Asked, Who};
 use crate::model::names::ProcessId;
 use crate::service::actor::{Actor, Right};
 use crate::service::disk::DiskSpace;
-use crate::service::expiring::LivingView;
+use crate::service::expiring::ExpiringView;
 use crate::service::processes::ProcessView;
 use crate::service::status::Status;
-use crate::service::view::{LifeView, TaskView};
+use crate::service::view::{ParamExpiryView, TaskView};
 
 /// How many alarms the page shows.
 const ALARMS_MAX: usize = 30;
@@ -58,10 +58,10 @@ struct AlarmCard {
     to: String,
     title: String,
     since: When,
-    told: Option<When>,
+    notified_at: Option<When>,
     by: String,
     text: String,
-    trouble: Option<String>,
+    problem: Option<String>,
     link: Option<String>,
     host: String,
     acked: Option<(String, When)>,
@@ -131,11 +131,11 @@ pub(super) async fn look(State(dash): State<Dash>, Who(by): Who, asked: Asked) -
     if let Some(after) = asked.get("after") {
         processes.retain(|it| it.id > *after);
     }
-    let (living, now) =
-        (dash.service.lives(&by, None, Some(TOKENS_MAX + 1)).await?.items, dash.service.now().seconds());
-    let tokens_more = living.len() > TOKENS_MAX;
-    let living = living.iter().take(TOKENS_MAX);
-    let tokens = living.flat_map(|it| it.lives.iter().map(move |life| token(it, life, now)));
+    let (expiring, now) =
+        (dash.service.expiries(&by, None, Some(TOKENS_MAX + 1)).await?.items, dash.service.now().seconds());
+    let tokens_more = expiring.len() > TOKENS_MAX;
+    let expiring = expiring.iter().take(TOKENS_MAX);
+    let tokens = expiring.flat_map(|it| it.expiries.iter().map(move |expiry| token(it, expiry, now)));
     let tokens: Vec<TokenRow> = tokens.collect();
     let processes_more = processes.len().saturating_sub(PROCESSES_MAX);
     let last = processes.iter().take(PROCESSES_MAX).next_back().filter(|_| processes_more > 0);
@@ -205,10 +205,10 @@ fn alarm(task: &TaskView, by: &Actor) -> Option<AlarmCard> {
         to: links::task(task),
         title: task.title.clone(),
         since: When(alarm.since.clone()),
-        told: when(alarm.told.as_ref()),
+        notified_at: when(alarm.notified_at.as_ref()),
         by: alarm.by.join(", "),
         text: alarm.text.clone(),
-        trouble: alarm.trouble.clone(),
+        problem: alarm.problem.clone(),
         host: link.as_deref().map(links::host).unwrap_or_default(),
         link,
         ack: (runs && acked.is_none()).then(|| AckForm { id: task.id.clone() }),
@@ -216,20 +216,20 @@ fn alarm(task: &TaskView, by: &Actor) -> Option<AlarmCard> {
     })
 }
 
-fn token(it: &LivingView, life: &LifeView, now: i64) -> TokenRow {
-    let left = seconds(&life.dies_at).map_or(0, |at| at - now);
+fn token(it: &ExpiringView, expiry: &ParamExpiryView, now: i64) -> TokenRow {
+    let left = seconds(&expiry.expires_at).map_or(0, |at| at - now);
     TokenRow {
         reference: it.reference.clone(),
-        param: life.param.clone(),
+        param: expiry.param.clone(),
         process: it.process.clone(),
         to: links::with(
             &format!("/dashboard/p/{}/task", it.process),
             &[("ref", &it.reference), ("id", &it.id)],
         ),
-        expires: When(life.dies_at.clone()),
-        warn: When(life.warn_at.clone()),
-        left: (!life.dead).then(|| span(left, words())),
-        dying: life.urgent,
+        expires: When(expiry.expires_at.clone()),
+        warn: When(expiry.warn_at.clone()),
+        left: (!expiry.dead).then(|| span(left, words())),
+        dying: expiry.urgent,
     }
 }
 

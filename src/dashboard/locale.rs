@@ -6,6 +6,7 @@ use axum::http::{HeaderMap, header};
 use axum::middleware::Next;
 use axum::response::Response;
 
+use crate::dashboard::cookies;
 use crate::dashboard::words::{ENGLISH, Words};
 use crate::dashboard::words_ru::RUSSIAN;
 
@@ -37,9 +38,7 @@ fn wanted(headers: &HeaderMap) -> &'static Words {
 }
 
 fn chosen(headers: &HeaderMap) -> Option<&'static Words> {
-    let cookies = headers.get_all(header::COOKIE).iter().filter_map(|it| it.to_str().ok());
-    let mut pairs = cookies.flat_map(|it| it.split(';')).filter_map(|it| it.trim().split_once('='));
-    pairs.find(|(name, _)| *name == COOKIE).and_then(|(_, code)| of(code))
+    cookies::value(headers, COOKIE).and_then(|code| of(&code))
 }
 
 /// By `Accept-Language: ru-RU, en;q=0.8`: the known one with the highest weight, the first of several.

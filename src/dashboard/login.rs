@@ -9,7 +9,7 @@ use crate::dashboard::dash::Dash;
 use crate::dashboard::doors::{LOGIN, session, with_cookie};
 use crate::dashboard::links;
 use crate::dashboard::page::{Frame, Given, Oops, Page, go, ok};
-use crate::dashboard::take::{Asked, Form, Knocks, Who};
+use crate::dashboard::take::{Asked, Form, RequestOrigin, Who};
 use crate::model::time::Span;
 use crate::service::login::NotIn;
 
@@ -34,21 +34,26 @@ pub(super) async fn look(State(dash): State<Dash>, asked: Asked) -> Given {
 }
 
 /// Begins a session for who is known.
-pub(super) async fn enter(State(dash): State<Dash>, knocks: Knocks, headers: HeaderMap, form: Form) -> Given {
+pub(super) async fn enter(
+    State(dash): State<Dash>,
+    origin: RequestOrigin,
+    headers: HeaderMap,
+    form: Form,
+) -> Given {
     let to = links::ours(form.get("to")).to_owned();
     let token = form.has("token");
     let name = form.get("name").to_owned();
     let entered = match token {
-        true => dash.service.log_in_with_token(form.get("token").trim(), &knocks.caller).await,
-        false => dash.service.log_in(&name, form.get("password"), &knocks.caller).await,
+        true => dash.service.log_in_with_token(form.get("token").trim(), &origin.caller).await,
+        false => dash.service.log_in(&name, form.get("password"), &origin.caller).await,
     };
     let (status, wait) = match entered {
         Ok(id) => {
             // The id from before, if any, opens nothing any more.
-            if let Some(old) = session(&headers, &knocks.client) {
+            if let Some(old) = session(&headers, &origin.client) {
                 dash.service.leave(&old).await?;
             }
-            return with_cookie(&headers, &knocks.client, Some(&id), go(&to));
+            return with_cookie(&headers, &origin.client, Some(&id), go(&to));
         }
         Err(NotIn::Wrong) => (StatusCode::UNAUTHORIZED, None),
         Err(NotIn::Wait(wait)) => (StatusCode::TOO_MANY_REQUESTS, Some(wait)),
@@ -69,11 +74,16 @@ pub(super) async fn enter(State(dash): State<Dash>, knocks: Knocks, headers: Hea
 }
 
 /// Ends the session.
-pub(super) async fn leave(State(dash): State<Dash>, _: Who, knocks: Knocks, headers: HeaderMap) -> Given {
-    if let Some(id) = session(&headers, &knocks.client) {
+pub(super) async fn leave(
+    State(dash): State<Dash>,
+    _: Who,
+    origin: RequestOrigin,
+    headers: HeaderMap,
+) -> Given {
+    if let Some(id) = session(&headers, &origin.client) {
         dash.service.leave(&id).await?;
     }
-    with_cookie(&headers, &knocks.client, None, go(LOGIN))
+    with_cookie(&headers, &origin.client, None, go(LOGIN))
 }
 
 /// Why somebody was not let in, on a page of its own.

@@ -13,6 +13,7 @@ pub mod chart;
 pub mod picture;
 pub mod dash;
 pub mod markdown;
+pub mod cookies;
 pub mod locale;
 pub mod page;
 pub mod take;

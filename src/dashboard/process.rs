@@ -19,7 +19,7 @@ use crate::model::task::Phase;
 use crate::service::actor::Right;
 use crate::service::errors::ServiceError;
 use crate::service::look::Filter;
-use crate::service::param_filter::Sift;
+use crate::service::param_filter::ParamFilter;
 use crate::service::processes::{NodeView, ProcessView, VersionView};
 use crate::service::schedule_views::ScheduleView;
 use crate::service::view::{ListPage, TaskView};
@@ -128,7 +128,7 @@ struct VersionRow {
 pub(super) async fn look(State(dash): State<Dash>, Who(by): Who, Of(id): Of, asked: Asked) -> Given {
     let it = dash.service.process(&by, &id).await?;
     let state = asked.get("state").map(String::as_str);
-    let (param, param_wrong) = sift(&asked);
+    let (param, param_wrong) = filter(&asked);
     let filter = Filter {
         process: Some(id.clone()),
         node: asked.get("node").and_then(|it| NodeName::new(it).ok()),
@@ -191,10 +191,10 @@ pub(super) async fn look(State(dash): State<Dash>, Who(by): Who, Of(id): Of, ask
 }
 
 /// By which param tasks are to be found, or why not.
-fn sift(asked: &Asked) -> (Option<Sift>, Option<String>) {
+fn filter(asked: &Asked) -> (Option<ParamFilter>, Option<String>) {
     match asked.get("param").map(|it| it.parse()) {
         None => (None, None),
-        Some(Ok(sift)) => (Some(sift), None),
+        Some(Ok(filter)) => (Some(filter), None),
         Some(Err(refusal)) => (None, Some(beside(&refusal))),
     }
 }

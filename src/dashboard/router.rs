@@ -10,7 +10,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::dashboard::assets::asset;
 use crate::dashboard::dash::Dash;
-use crate::dashboard::doors::{Doorman, LOGIN, SETUP, from_here, known, with_policy};
+use crate::dashboard::doors::{LOGIN, RouteGuard, SETUP, from_here, known, with_policy};
 use crate::dashboard::language::choose;
 use crate::dashboard::links::HOME;
 use crate::dashboard::locale::answered;
@@ -28,7 +28,7 @@ use crate::service::service::Service;
 pub fn pages(service: Arc<Service>, stop: CancellationToken) -> Router {
     let dash = Dash { service, pictures: Arc::default(), listeners: Arc::default(), stop };
     let (router, doors) = routes().split();
-    let man = Doorman { dash: dash.clone(), doors: Arc::new(doors) };
+    let man = RouteGuard { dash: dash.clone(), doors: Arc::new(doors) };
     router
         .layer(from_fn_with_state(man, known))
         .layer(from_fn_with_state(dash.clone(), from_here))

@@ -11,7 +11,7 @@ use crate::dashboard::doors::with_cookie;
 use crate::dashboard::links::HOME;
 use crate::dashboard::login::not_in;
 use crate::dashboard::page::{Frame, Given, Page, go, ok, status};
-use crate::dashboard::take::{Asked, Form, Knocks};
+use crate::dashboard::take::{Asked, Form, RequestOrigin};
 use crate::service::errors::ServiceError;
 use crate::service::login::NotIn;
 
@@ -24,27 +24,32 @@ struct SetupPage {
 }
 
 /// Asks for a name and a password.
-pub(super) async fn look(State(dash): State<Dash>, knocks: Knocks, asked: Asked) -> Given {
+pub(super) async fn look(State(dash): State<Dash>, origin: RequestOrigin, asked: Asked) -> Given {
     let key = asked.get("key").cloned().unwrap_or_default();
-    if let Err(not) = dash.service.may_set_up(&key, &knocks.caller).await {
+    if let Err(not) = dash.service.may_set_up(&key, &origin.caller).await {
         return Err(refused(not));
     }
     ok(SetupPage { f: Frame::bare(), key, name: String::new() })
 }
 
 /// Makes the first admin and lets them in.
-pub(super) async fn enter(State(dash): State<Dash>, knocks: Knocks, headers: HeaderMap, form: Form) -> Given {
+pub(super) async fn enter(
+    State(dash): State<Dash>,
+    origin: RequestOrigin,
+    headers: HeaderMap,
+    form: Form,
+) -> Given {
     let (key, name) = (form.get("key").to_owned(), form.get("name").to_owned());
     let password = Zeroizing::new(form.get("password").to_owned());
     let done = match form.get("again") == password.as_str() {
-        true => dash.service.set_up(&key, &name, password, &knocks.caller).await,
+        true => dash.service.set_up(&key, &name, password, &origin.caller).await,
         false => {
             let refusal = ServiceError::bad("not_the_same", "the password was not typed the same twice");
             Err(NotIn::Refused(refusal))
         }
     };
     match done {
-        Ok(id) => with_cookie(&headers, &knocks.client, Some(&id), go(HOME)),
+        Ok(id) => with_cookie(&headers, &origin.client, Some(&id), go(HOME)),
         Err(NotIn::Refused(refusal)) => {
             let f = Frame::bare().refused(Some(&refusal));
             Ok(Page(status(&refusal), SetupPage { f, key, name }).into_response())

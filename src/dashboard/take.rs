@@ -27,20 +27,20 @@ impl<S: Send + Sync> FromRequestParts<S> for Who {
     }
 }
 
-/// Who knocks, known or not: from where, and with which browser.
+/// Who origin, known or not: from where, and with which browser.
 #[derive(Clone, Debug)]
-pub(super) struct Knocks {
+pub(super) struct RequestOrigin {
     pub(super) client: Client,
     pub(super) caller: SessionClient,
 }
 
-impl<S: Send + Sync> FromRequestParts<S> for Knocks {
+impl<S: Send + Sync> FromRequestParts<S> for RequestOrigin {
     type Rejection = Oops;
-    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Knocks, Oops> {
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<RequestOrigin, Oops> {
         let client = Client::of(&parts.extensions);
         let agent = parts.headers.get(header::USER_AGENT).map(|it| String::from_utf8_lossy(it.as_bytes()));
         let agent = agent.map(std::borrow::Cow::into_owned).unwrap_or_default();
-        Ok(Knocks { client, caller: SessionClient { address: client.address, agent } })
+        Ok(RequestOrigin { client, caller: SessionClient { address: client.address, agent } })
     }
 }
 

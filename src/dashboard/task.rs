@@ -1,4 +1,5 @@
-//! A task: where it stands and why, what wakes it next, its params, its way so far, and what may be ordered.
+//! A task: where it stands and why, what wakes it next, its params, its way so far, and what it may be
+//! commanded.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -10,7 +11,7 @@ use serde_json::Value;
 
 use crate::dashboard::dash::Dash;
 use crate::dashboard::form::{Field, MORE, mistake, optional};
-use crate::dashboard::history::{HopRow, explained, rows, walked};
+use crate::dashboard::history::{HistoryRow, explained, rows, walked};
 use crate::dashboard::links;
 use crate::dashboard::locale::words;
 use crate::dashboard::page::{Frame, Given, Page, Place, status};
@@ -20,13 +21,13 @@ use crate::dashboard::take::{self, Asked, Form, Of, Who};
 use crate::model::marks::MASK;
 use crate::model::names::{Address, TaskId};
 use crate::service::actor::{Actor, Right};
-use crate::service::call_tree::{KinView, RelativeView};
+use crate::service::call_tree::{CallTreeView, RelativeView};
 use crate::service::errors::{FieldMistake, ServiceError, ServiceResult};
 use crate::service::processes::ProcessView;
-use crate::service::view::{HopView, LifeView, TaskView};
+use crate::service::view::{HistoryEventView, ParamExpiryView, TaskView};
 
-/// How many hops a page shows, and how many it looks through for them.
-const HOPS_SHOWN: usize = 50;
+/// How many events a page shows, and how many it looks through for them.
+const EVENTS_SHOWN: usize = 50;
 const ENTRIES_MAX: usize = 500;
 /// How many params a page shows.
 const PARAMS_MAX: usize = 100;
@@ -48,17 +49,17 @@ struct TaskPage {
     about: String,
     link: Option<String>,
     host: String,
-    lives: Vec<LifeRow>,
+    expiries: Vec<ExpiryRow>,
     fault: Option<FaultCard>,
-    alarm_told: Option<When>,
+    alarm_notified_at: Option<When>,
     alarm_by: String,
     alarm_acked: Option<(String, When)>,
     params: Vec<ParamRow>,
     params_more: usize,
     result: Option<String>,
-    hops: Vec<HopRow>,
+    events: Vec<HistoryRow>,
     older: Option<String>,
-    kin: KinCard,
+    call_tree: CallTreeCard,
     newer: Option<String>,
     picture: Option<String>,
     fields: Vec<Field>,
@@ -83,7 +84,7 @@ struct FaultCard {
 }
 
 /// A value that dies.
-struct LifeRow {
+struct ExpiryRow {
     param: String,
     left: Option<String>,
     dies: When,
@@ -100,7 +101,7 @@ struct ParamRow {
 }
 
 /// Its relatives, and what it waits for.
-struct KinCard {
+struct CallTreeCard {
     waits: Vec<String>,
     awaited: Vec<Relative>,
     parent: Option<Relative>,
@@ -162,24 +163,26 @@ pub(super) async fn page(
 ) -> Given {
     let it = dash.service.task(by, address, id).await?;
     let process = dash.service.process(by, &address.process).await?;
-    let hops = hops(dash, by, address, id).await?;
-    let kin = dash.service.kin(by, address, id).await?;
+    let events = events(dash, by, address, id).await?;
+    let call_tree = dash.service.call_tree(by, address, id).await?;
     let picture = dash.pictures.of(&dash.service, by, &address.process, &process.version)?;
     let live = ["ready", "doing", "waiting"].contains(&it.state);
     let (here, before) = (links::task(&it), beside.before.and_then(|it| it.parse::<u64>().ok()));
     let older_than = before.unwrap_or(u64::MAX);
-    let shown: Vec<&HopView> = hops.iter().rev().filter(|it| it.seq < older_than).take(HOPS_SHOWN).collect();
+    let shown: Vec<&HistoryEventView> =
+        events.iter().rev().filter(|it| it.seq < older_than).take(EVENTS_SHOWN).collect();
     let last = shown.last().map_or(0, |it| it.seq);
-    let older = hops.iter().any(|it| it.seq < last).then(|| format!("{here}&before={last}#trail"));
+    let older = events.iter().any(|it| it.seq < last).then(|| format!("{here}&before={last}#history"));
     let link = links::outward(it.link.as_ref()).filter(|_| live);
     let runs = by.may(Right::Run, &address.process);
     let f = Frame::new(by, Place::Home).said(beside.said).refused(beside.refusal);
     let due = due(&it, dash.service.now().seconds());
     let moves = beside.typed.filter(|it| it.has("to")).map(|it| it.get("to").to_owned());
-    let lives = it.lives.iter().map(|life| life_row(life, dash.service.now().seconds(), &f)).collect();
+    let expiries =
+        it.expiries.iter().map(|expiry| expiry_row(expiry, dash.service.now().seconds(), &f)).collect();
     let page = TaskPage {
         next: next(&it, &process, due.as_ref(), &f),
-        kin: kin_card(&it, &kin, &hops, &f),
+        call_tree: call_tree_card(&it, &call_tree, &events, &f),
         // A secret that was asked for stays until one leaves.
         f: if beside.revealed.is_some() || before.is_some() { f } else { f.live(Some(&process.id)) },
         process_to: links::process(&process.id),
@@ -190,18 +193,18 @@ pub(super) async fn page(
         about: node_about(&process, &it.node),
         host: link.as_deref().map(links::host).unwrap_or_default(),
         link,
-        lives,
+        expiries,
         fault: it.fault.as_ref().map(fault),
-        alarm_told: it.alarm.as_ref().and_then(|it| when(it.told.as_ref())),
+        alarm_notified_at: it.alarm.as_ref().and_then(|it| when(it.notified_at.as_ref())),
         alarm_by: it.alarm.as_ref().map(|it| it.by.join(", ")).unwrap_or_default(),
         alarm_acked: acked(&it),
         params: params(&it, &process, beside.revealed.as_ref()),
         params_more: it.params.map().len().saturating_sub(PARAMS_MAX),
         result: it.result.as_ref().map(shown_whole),
-        hops: rows(&hops, &shown, &process, words()),
+        events: rows(&events, &shown, &process, words()),
         older,
-        newer: before.is_some().then(|| format!("{here}#trail")),
-        picture: picture.lit(&marks(&it, &hops), &walked(&hops)),
+        newer: before.is_some().then(|| format!("{here}#history")),
+        picture: picture.lit(&marks(&it, &events), &walked(&events)),
         fields: optional(&process.params, beside.typed, wrong(beside.refusal)),
         more_wrong: mistake(wrong(beside.refusal), MORE),
         open: beside.typed.map_or("", opened),
@@ -215,7 +218,7 @@ pub(super) async fn page(
     Ok(Page(beside.refusal.map_or(StatusCode::OK, status), page).into_response())
 }
 
-/// Who has its alarm in hand, and since when.
+/// Who has acknowledged its alarm, and since when.
 fn acked(it: &TaskView) -> Option<(String, When)> {
     let acked = it.alarm.as_ref()?.acknowledged.as_ref()?;
     Some((acked.by.clone(), When(acked.at.clone())))
@@ -242,11 +245,16 @@ fn shown_whole(value: &Value) -> String {
     shown(value)
 }
 
-/// All that is kept of its trail: it is bounded by the engine.
-async fn hops(dash: &Dash, by: &Actor, address: &Address, id: Option<TaskId>) -> ServiceResult<Vec<HopView>> {
+/// All that is kept of its history: it is bounded by the engine.
+async fn events(
+    dash: &Dash,
+    by: &Actor,
+    address: &Address,
+    id: Option<TaskId>,
+) -> ServiceResult<Vec<HistoryEventView>> {
     let (mut all, mut after) = (Vec::new(), None);
     loop {
-        let page = dash.service.trail(by, address, id, after.as_deref(), Some(ENTRIES_MAX)).await?;
+        let page = dash.service.history(by, address, id, after.as_deref(), Some(ENTRIES_MAX)).await?;
         all.extend(page.items);
         match page.next {
             Some(next) => after = Some(next),
@@ -293,12 +301,12 @@ fn fault(it: &crate::service::view::FaultView) -> FaultCard {
     }
 }
 
-fn life_row(it: &LifeView, now: i64, f: &Frame) -> LifeRow {
-    let left = show::seconds(&it.dies_at).map_or(0, |at| at - now);
-    LifeRow {
+fn expiry_row(it: &ParamExpiryView, now: i64, f: &Frame) -> ExpiryRow {
+    let left = show::seconds(&it.expires_at).map_or(0, |at| at - now);
+    ExpiryRow {
         param: it.param.clone(),
         left: (!it.dead).then(|| show::span(left, f.w)),
-        dies: When(it.dies_at.clone()),
+        dies: When(it.expires_at.clone()),
         warn: When(it.warn_at.clone()),
         dying: it.urgent,
     }
@@ -319,14 +327,19 @@ fn params(it: &TaskView, process: &ProcessView, revealed: Option<&(String, Value
     it.params.map().iter().take(PARAMS_MAX).map(row).collect()
 }
 
-fn kin_card(it: &TaskView, kin: &KinView, hops: &[HopView], f: &Frame) -> KinCard {
-    let (awaited, children): (Vec<_>, Vec<_>) = kin.children.iter().partition(|it| it.awaited);
-    KinCard {
-        waits: waits(it, kin, hops, f),
+fn call_tree_card(
+    it: &TaskView,
+    call_tree: &CallTreeView,
+    events: &[HistoryEventView],
+    f: &Frame,
+) -> CallTreeCard {
+    let (awaited, children): (Vec<_>, Vec<_>) = call_tree.children.iter().partition(|it| it.awaited);
+    CallTreeCard {
+        waits: waits(it, call_tree, events, f),
         awaited: awaited.into_iter().map(relative).collect(),
-        parent: kin.parent.as_ref().map(relative),
+        parent: call_tree.parent.as_ref().map(relative),
         children: children.into_iter().map(relative).collect(),
-        more: kin.more,
+        more: call_tree.more,
     }
 }
 
@@ -342,7 +355,7 @@ fn relative(it: &RelativeView) -> Relative {
 }
 
 /// What it waits for, in words.
-fn waits(it: &TaskView, kin: &KinView, hops: &[HopView], f: &Frame) -> Vec<String> {
+fn waits(it: &TaskView, call_tree: &CallTreeView, events: &[HistoryEventView], f: &Frame) -> Vec<String> {
     let mut words = Vec::new();
     if let Some(place) = &it.waits_for {
         words.push(match place.strip_prefix("room at ") {
@@ -357,11 +370,12 @@ fn waits(it: &TaskView, kin: &KinView, hops: &[HopView], f: &Frame) -> Vec<Strin
                 words.push(format!("{}: {}", f.w.waits_each_failed, each.failed));
             }
         }
-        ("waiting", None) if !kin.calls.is_empty() => {
-            words.push(format!("{} {}", f.w.waits_reply, kin.calls.join(", ")));
+        ("waiting", None) if !call_tree.calls.is_empty() => {
+            words.push(format!("{} {}", f.w.waits_reply, call_tree.calls.join(", ")));
         }
         ("doing", _) => {
-            let asked = hops.iter().rev().find_map(|hop| hop.asked.as_ref().filter(|_| hop.node == it.node));
+            let asked =
+                events.iter().rev().find_map(|event| event.asked.as_ref().filter(|_| event.node == it.node));
             words.extend(asked.map(|it| format!("{} {it}", f.w.waits_answer)));
         }
         ("ready", _) if it.attempt > 1 => words.push(format!("{} {}", f.w.waits_try, it.attempt)),
@@ -371,9 +385,9 @@ fn waits(it: &TaskView, kin: &KinView, hops: &[HopView], f: &Frame) -> Vec<Strin
 }
 
 /// Where it is, and where it was.
-fn marks(it: &TaskView, hops: &[HopView]) -> BTreeMap<String, Mark> {
+fn marks(it: &TaskView, events: &[HistoryEventView]) -> BTreeMap<String, Mark> {
     let been: BTreeSet<&String> =
-        hops.iter().flat_map(|it| [Some(&it.node), it.to.as_ref()]).flatten().collect();
+        events.iter().flat_map(|it| [Some(&it.node), it.to.as_ref()]).flatten().collect();
     let mark = |class| Mark { class, ..Mark::default() };
     let mut marks: BTreeMap<String, Mark> = been.into_iter().map(|it| (it.clone(), mark("been"))).collect();
     marks.insert(it.node.clone(), mark("now"));

@@ -31,9 +31,9 @@ pub enum StepMode {
     /// As it is.
     #[default]
     Whole,
-    /// With the first of its letters alone: one of them does harm.
-    OneLetter,
-    /// This happens to the task where it stands. Whether the letters are to blame, and so are refused.
+    /// With the first of its signals alone: one of them does harm.
+    OneSignal,
+    /// This happens to the task where it stands. Whether the signals are to blame, and so are refused.
     Fall(Fault, bool),
     /// The task ends with this.
     End(Fault),
@@ -48,12 +48,12 @@ impl Again {
         }
     }
 
-    /// What was decided cannot be used for `fault`, and letters are to blame, or are not. Says whether there
+    /// What was decided cannot be used for `fault`, and signals are to blame, or are not. Says whether there
     /// is another way.
-    pub fn fell(&mut self, fault: Fault, letters: Blame) -> bool {
-        let (way, other) = match (std::mem::take(&mut self.way), letters) {
-            (StepMode::Whole, Blame::OneOfMany) => (StepMode::OneLetter, true),
-            (StepMode::Whole | StepMode::OneLetter, blame) => {
+    pub fn fell(&mut self, fault: Fault, signals: Blame) -> bool {
+        let (way, other) = match (std::mem::take(&mut self.way), signals) {
+            (StepMode::Whole, Blame::OneOfMany) => (StepMode::OneSignal, true),
+            (StepMode::Whole | StepMode::OneSignal, blame) => {
                 (StepMode::Fall(fault, blame != Blame::None), true)
             }
             (StepMode::Fall(..), _) => (StepMode::End(fault), true),
@@ -64,7 +64,7 @@ impl Again {
     }
 }
 
-/// Whether the letters that a task reads are to blame.
+/// Whether the signals that a task reads are to blame.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Blame {
     /// There are none, or without them it is the same.

@@ -1,10 +1,10 @@
 //! [`BacklogWatch`]: sees when as many tasks stand on a node as its `alarm` says, and when they no longer do.
 //!
 //! How many stand where is counted by the store, in the same commit as the moves. What was told last is a
-//! record, kept in the same commit as the letter that tells it: a crash neither loses an edge nor tells it
+//! record, kept in the same commit as the signal that tells it: a crash neither loses an edge nor tells it
 //! twice. The counts are looked at after tasks came to such a node or left it, at most once in
-//! [`LOOK_PAUSE`], and at the start: a crowd that comes and goes between two looks is none. A process without
-//! alarms costs nothing.
+//! [`LOOK_PAUSE`], and at the start: a backlog that comes and goes between two looks is none. A process
+//! without alarms costs nothing.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -15,9 +15,10 @@ use serde_json::{Value, json};
 use crate::engine::ports::{Collection, Count, Record, StoreError};
 use crate::model::names::{Address, NodeName, ProcessId, Ref};
 use crate::model::params::Params;
-use crate::model::task::{NodePosition, Signal, SignalKind, SignalTarget};
+use crate::model::signal::{Signal, SignalKind, SignalTarget};
+use crate::model::task::NodePosition;
 use crate::model::time::{Span, Timestamp};
-use crate::process::process::{Crowd, Process};
+use crate::process::process::{Backlog, Process};
 
 /// How often the counts are looked at, at most.
 pub const LOOK_PAUSE: Span = Span::millis(250);
@@ -87,13 +88,13 @@ pub fn concerns(process: &Process, before: Option<&NodePosition>, after: Option<
 /// One edge, to be told.
 #[derive(Debug)]
 pub struct Edge {
-    /// The letter that tells it: a new task of the same process.
+    /// The signal that tells it: a new task of the same process.
     pub signal: Signal,
     /// What is told from then on.
     pub record: Record,
 }
 
-/// What is to be told, as things stand: `told` are the records of the shelf [`Collection::Alarm`].
+/// What is to be told, as things stand: `told` are the records of the collection [`Collection::Alarm`].
 ///
 /// # Errors
 /// [`StoreError::Corrupt`] if a name cannot be made, which would be a mistake of ours.
@@ -107,18 +108,18 @@ pub fn edges(
     for count in counts.iter().filter(|count| count.phase.is_live()) {
         *standing.entry((&count.process, &count.node)).or_default() += count.tasks;
     }
-    let is_told = |name: &str| told.iter().any(|it| it.name == name && it.value["on"] == json!(true));
+    let is_notified = |name: &str| told.iter().any(|it| it.name == name && it.value["on"] == json!(true));
     let mut edges = Vec::new();
     for process in watched {
-        for (node, crowd) in process.nodes.iter().filter_map(|node| Some((node, node.alarm.as_ref()?))) {
+        for (node, backlog) in process.nodes.iter().filter_map(|node| Some((node, node.alarm.as_ref()?))) {
             let many = standing.get(&(&process.id, &node.name)).copied().unwrap_or(0);
             let name = format!("{}/{}", process.id, node.name);
-            if let Some(on) = turn(crowd, many, is_told(&name)) {
-                let letter = letter(process, &node.name, crowd, (many, on), now)?;
+            if let Some(on) = turn(backlog, many, is_notified(&name)) {
+                let signal = signal(process, &node.name, backlog, (many, on), now)?;
                 let value = json!({"on": on, "count": many});
                 edges.push(Edge {
-                    signal: letter,
-                    record: Record { shelf: Collection::Alarm, name, value, at: now },
+                    signal,
+                    record: Record { collection: Collection::Alarm, name, value, at: now },
                 });
             }
         }
@@ -127,18 +128,18 @@ pub fn edges(
 }
 
 /// Whether the alarm goes on or off.
-fn turn(crowd: &Crowd, standing: u64, on: bool) -> Option<bool> {
+fn turn(backlog: &Backlog, standing: u64, on: bool) -> Option<bool> {
     match on {
-        false => (standing >= crowd.count).then_some(true),
-        true => (standing <= crowd.clear()).then_some(false),
+        false => (standing >= backlog.count).then_some(true),
+        true => (standing <= backlog.clear()).then_some(false),
     }
 }
 
 /// The special task: it begins on the node that the alarm names, and its param `alarm` says what happened.
-fn letter(
+fn signal(
     process: &Process,
     node: &NodeName,
-    crowd: &Crowd,
+    backlog: &Backlog,
     (many, on): (u64, bool),
     now: Timestamp,
 ) -> Result<Signal, StoreError> {
@@ -146,10 +147,10 @@ fn letter(
     let reference = Ref::new(&reference).map_err(|error| StoreError::Corrupt(error.to_string()))?;
     let defaults = process.params.iter().filter_map(|it| Some((it.name.clone(), it.default.clone()?)));
     let mut params: Params = defaults.collect();
-    let said: Value = json!({"node": node, "on": on, "count": many, "limit": crowd.count});
+    let said: Value = json!({"node": node, "on": on, "count": many, "limit": backlog.count});
     params.set("alarm", said);
-    let word = SignalKind::Create { params, caller: None, at: Some(crowd.next.clone()), birth: None };
-    Ok(Signal { to: SignalTarget::Address(Address { process: process.id.clone(), reference }), word })
+    let kind = SignalKind::Create { params, caller: None, at: Some(backlog.next.clone()), birth: None };
+    Ok(Signal { to: SignalTarget::Address(Address { process: process.id.clone(), reference }), kind })
 }
 
 #[cfg(test)]
@@ -158,7 +159,7 @@ mod tests {
 
     #[test]
     fn an_alarm_goes_on_at_its_count_and_off_at_or_below_what_clears_it() {
-        let crowd = |clear| Crowd { count: 3, clear, next: NodeName::new("tell").unwrap() };
+        let backlog = |clear| Backlog { count: 3, clear, next: NodeName::new("tell").unwrap() };
         for (clear, standing, on, turns) in [
             (None, 2, false, None),
             (None, 3, false, Some(true)),
@@ -169,7 +170,7 @@ mod tests {
             (Some(0), 0, true, Some(false)),
             (Some(0), 0, false, None),
         ] {
-            assert_eq!(turn(&crowd(clear), standing, on), turns, "{clear:?} {standing} {on}");
+            assert_eq!(turn(&backlog(clear), standing, on), turns, "{clear:?} {standing} {on}");
         }
     }
 

@@ -7,7 +7,7 @@
 
 use std::sync::Arc;
 
-use crate::model::round::{FanOut, HandedOut};
+use crate::model::fan_out::{FanOut, HandedOut};
 use crate::model::steps::{CORRECTION, Steps};
 use crate::model::task::{Alarm, State, Task};
 use crate::model::time::Timestamp;
@@ -43,21 +43,21 @@ pub(super) fn anchor(task: &mut Task, process: &Process, steps: &Steps, now: Tim
     task.awaits_since = task.awaits_since.map(|it| it.moved(by_ms));
     task.kept_until = task.kept_until.map(|it| it.moved(by_ms));
     task.alarm = task.alarm.take().map(|alarm| anchored(alarm, by_ms));
-    task.round = task.round.take().map(|round| Arc::new(round_anchored(&round, by_ms)));
+    task.fan_out = task.fan_out.take().map(|fan_out| Arc::new(fan_out_anchored(&fan_out, by_ms)));
 }
 
 fn anchored(alarm: Alarm, by_ms: i64) -> Alarm {
     Alarm {
         since: alarm.since.moved(by_ms),
-        told: alarm.told.map(|it| it.moved(by_ms)),
-        rung_told: alarm.rung_told.map(|it| it.moved(by_ms)),
+        notified_at: alarm.notified_at.map(|it| it.moved(by_ms)),
+        level_notified_at: alarm.level_notified_at.map(|it| it.moved(by_ms)),
         ..alarm
     }
 }
 
-fn round_anchored(round: &FanOut, by_ms: i64) -> FanOut {
-    let out = round.out.iter().map(|out| HandedOut { until: out.until.map(|it| it.moved(by_ms)), ..*out });
-    FanOut { out: out.collect(), ..round.clone() }
+fn fan_out_anchored(fan_out: &FanOut, by_ms: i64) -> FanOut {
+    let out = fan_out.out.iter().map(|out| HandedOut { until: out.until.map(|it| it.moved(by_ms)), ..*out });
+    FanOut { out: out.collect(), ..fan_out.clone() }
 }
 
 #[cfg(test)]

@@ -139,17 +139,17 @@ impl Taken {
         self,
         work: impl FnOnce(usize) -> T + Send + 'static,
     ) -> thread::Result<T> {
-        let (tell, told) = oneshot::channel();
+        let (sender, receiver) = oneshot::channel();
         let thread = self.pool.threads[self.lane].clone();
         let job = move || {
             let done = catch_unwind(AssertUnwindSafe(|| work(self.lane)));
             drop(self);
             // Who left does not want to know.
-            drop(tell.send(done));
+            drop(sender.send(done));
         };
         // A thread that is gone drops the job, which is told as if it had panicked.
         drop(thread.send(Box::new(job)));
-        told.await.unwrap_or_else(|gone| Err(Box::new(gone)))
+        receiver.await.unwrap_or_else(|gone| Err(Box::new(gone)))
     }
 }
 

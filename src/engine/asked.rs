@@ -11,7 +11,7 @@ pub(super) fn asked(ask: &Request, url: Option<&str>) -> String {
             let page = part(ask).map(|it| format!(" (page {it})")).unwrap_or_default();
             format!("{} {}{page}", http.method, &url[..end])
         }
-        Request::Tell(tell) => format!("tell {}", tell.channels.join(", ")),
+        Request::Notify(it) => format!("notify {}", it.channels.join(", ")),
     }
 }
 
@@ -20,6 +20,6 @@ pub(super) fn asked(ask: &Request, url: Option<&str>) -> String {
 pub(super) fn part(ask: &Request) -> Option<u32> {
     match ask {
         Request::Http(http) => http.page.as_ref().map(|it| it.number).filter(|it| *it > 1),
-        Request::Tell(_) => None,
+        Request::Notify(_) => None,
     }
 }

@@ -18,13 +18,14 @@ use crate::engine::ports::{Clock, DiskRoom, Outbound, Refused, Store, StoreError
 use crate::engine::registry::Registry;
 use crate::engine::runtime_state::RuntimeState;
 use crate::engine::step::Cause;
-use crate::engine::transition::LetterId;
+use crate::engine::transition::SignalId;
 use crate::engine::witness::Witness;
 use crate::model::effect::Outcome;
 use crate::model::names::{Address, NodeName, ProcessId, Ref, TaskId};
 use crate::model::params::Params;
 use crate::model::scope::ReadSet;
-use crate::model::task::{Signal, Task};
+use crate::model::signal::Signal;
+use crate::model::task::Task;
 use crate::model::time::{Span, Timestamp};
 
 /// How long a claimed task is out of reach of other runners; it is stepped at once, so this is for lost
@@ -32,7 +33,7 @@ use crate::model::time::{Span, Timestamp};
 pub const CLAIM_LEASE: Span = Span::secs(10);
 /// How many tasks are claimed at once.
 pub const CLAIM_MAX: usize = 500;
-/// What every turn needs.
+/// What every batch needs.
 pub struct BatchProcessor {
     /// Keeps.
     pub store: Arc<dyn Store>,
@@ -67,12 +68,12 @@ impl fmt::Debug for BatchProcessor {
 pub enum Work {
     /// A task, and why.
     Hand(Box<WorkItem>),
-    /// A letter from outside.
+    /// A signal from outside.
     Post {
-        /// The letter.
+        /// The signal.
         signal: Signal,
         /// Who wants to know whether it was kept, and under which number.
-        tell: oneshot::Sender<Result<Option<LetterId>, SubmitError>>,
+        reply_to: oneshot::Sender<Result<Option<SignalId>, SubmitError>>,
     },
 }
 
@@ -93,7 +94,7 @@ impl Work {
     /// The task that is in hand, and the epoch it came under.
     pub(super) fn life(&self) -> Option<(TaskId, u64)> {
         match self {
-            Work::Hand(hand) => Some((hand.task.id, hand.task.turn)),
+            Work::Hand(hand) => Some((hand.task.id, hand.task.epoch)),
             Work::Post { .. } => None,
         }
     }
@@ -108,10 +109,10 @@ pub struct WorkItem {
     pub cause: Cause,
     /// For a new task: the key of its submit.
     pub idempotency: Option<String>,
-    /// For a new task: by what it came, for the trail.
+    /// For a new task: by what it came, for the history.
     pub by: Option<String>,
     /// For a new task: who submitted it.
-    pub tell: Option<oneshot::Sender<Result<Task, SubmitError>>>,
+    pub reply_to: Option<oneshot::Sender<Result<Task, SubmitError>>>,
     /// What became of its step before, if it is decided anew.
     pub again: Again,
 }
@@ -125,7 +126,7 @@ impl WorkItem {
     /// A task that is in the store already, and why.
     pub(super) fn of(task: Task, cause: Cause) -> Work {
         let again = Again::default();
-        Work::Hand(Box::new(WorkItem { task, cause, idempotency: None, by: None, tell: None, again }))
+        Work::Hand(Box::new(WorkItem { task, cause, idempotency: None, by: None, reply_to: None, again }))
     }
 }
 
@@ -167,7 +168,7 @@ pub enum SubmitError {
     Stopping,
 }
 
-/// What a turn leaves to do.
+/// What a batch leaves to do.
 #[derive(Debug, Default)]
 pub struct BatchResult {
     /// Tasks whose effects are to be performed now, or whose lease was renewed.
@@ -221,7 +222,7 @@ impl BatchProcessor {
         self.state.looking();
         let now = self.now().await?;
         self.resume(now).await?;
-        self.look_at_crowds(now).await;
+        self.look_at_backlogs(now).await;
         let mend = self.state.wall.mend(self.store.as_ref(), now).await;
         let begun = self.clock.ticks();
         self.in_flight.claiming();

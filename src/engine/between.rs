@@ -9,7 +9,8 @@ use crate::model::descent::Descent;
 use crate::model::fault::Fault;
 use crate::model::params::Params;
 use crate::model::scope::{Located, Other};
-use crate::model::task::{Command, Signal, SignalKind, SignalTarget, State};
+use crate::model::signal::{Command, Signal, SignalKind, SignalTarget};
+use crate::model::task::State;
 
 /// How often a node may read another task whose name it knows only from one it has read before.
 pub const READS_MAX: usize = 256;
@@ -51,7 +52,7 @@ impl Walk<'_> {
 
     /// Whether a signal is on its way from this task to itself, to be read before it goes on.
     pub(super) fn wrote_to_itself(&self) -> bool {
-        self.signals.iter().any(|letter| match &letter.to {
+        self.signals.iter().any(|signal| match &signal.to {
             SignalTarget::Address(to) => self.task.is_at(to),
             SignalTarget::Task(id) => *id == self.task.id,
         })
@@ -63,9 +64,9 @@ impl Walk<'_> {
     }
 
     /// Writes to another task. The nodes that follow see it as it will be when it has read that.
-    pub(super) fn post(&mut self, letter: Signal) {
-        if let SignalTarget::Address(to) = &letter.to {
-            match &letter.word {
+    pub(super) fn post(&mut self, signal: Signal) {
+        if let SignalTarget::Address(to) = &signal.to {
+            match &signal.kind {
                 SignalKind::Create { params, .. } | SignalKind::Modify { params } => {
                     let mut all = match (self.scope.written.get(to), self.scope.others.get(to)) {
                         (Some(params), _) | (None, Some(Other::Live { params, .. })) => params.clone(),
@@ -78,16 +79,16 @@ impl Walk<'_> {
                     }
                     Arc::make_mut(&mut self.scope.written).insert(to.clone(), all);
                 }
-                SignalKind::Part { .. } => self.parts.push(to.clone()),
-                SignalKind::Answer { .. } | SignalKind::Order { .. } => {}
+                SignalKind::Chunk { .. } => self.chunks.push(to.clone()),
+                SignalKind::Answer { .. } | SignalKind::Command { .. } => {}
             }
         }
-        self.signals.push(letter);
+        self.signals.push(signal);
     }
 
     /// Whether all of them may be written.
-    pub(super) fn may_write(&self, letters: &[Signal]) -> Result<(), Fault> {
-        letters.iter().try_for_each(|letter| match &letter.to {
+    pub(super) fn may_write(&self, signals: &[Signal]) -> Result<(), Fault> {
+        signals.iter().try_for_each(|signal| match &signal.to {
             SignalTarget::Address(to) => {
                 self.scope.reach.may_act(&self.task.process, &to.process)?;
                 self.scope.bounds.may_write(to)
@@ -98,15 +99,15 @@ impl Walk<'_> {
 
     /// What runs for this task's `each` stops: nobody waits for it any more.
     pub(super) fn cancel_calls(&mut self) {
-        let Some(round) = self.task.round.take() else { return };
-        for out in round.out.iter().filter(|out| out.until.is_none()) {
-            let part = self.task.part(out.index);
+        let Some(fan_out) = self.task.fan_out.take() else { return };
+        for out in fan_out.out.iter().filter(|out| out.until.is_none()) {
+            let chunk = self.task.chunk(out.index);
             // One that is not there is over already.
             let lives =
-                self.parts.contains(&part) || matches!(self.scope.other(&part), Ok(Located::Live { .. }));
-            if lives && self.scope.bounds.may_write(&part).is_ok() {
-                let word = SignalKind::Order { order: Command::Cancel, by: "each".to_owned() };
-                self.post(Signal { to: SignalTarget::Address(part), word });
+                self.chunks.contains(&chunk) || matches!(self.scope.other(&chunk), Ok(Located::Live { .. }));
+            if lives && self.scope.bounds.may_write(&chunk).is_ok() {
+                let kind = SignalKind::Command { command: Command::Cancel, by: "each".to_owned() };
+                self.post(Signal { to: SignalTarget::Address(chunk), kind });
             }
         }
     }

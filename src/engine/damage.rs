@@ -14,7 +14,7 @@ pub const DAMAGED_MAX: usize = 1_000;
 /// A place in the store that cannot be read.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Damaged {
-    /// Where, as the store names it: `tasks/17`, `trail/17/4`, `records/secret/telegram`.
+    /// Where, as the store names it: `tasks/17`, `history/17/4`, `records/secret/telegram`.
     pub place: String,
     /// The task it belongs to, as far as that can be told.
     pub task: Option<Address>,

@@ -26,7 +26,8 @@ use crate::model::fault::Fault;
 use crate::model::names::{Address, ProcessId};
 use crate::model::params::Params;
 use crate::model::scope::{Newborn, Other, ReadSet};
-use crate::model::task::{Birth, HistoryEvent, Signal, SignalKind, SignalTarget, Task};
+use crate::model::signal::{Signal, SignalKind, SignalTarget};
+use crate::model::task::{Birth, HistoryEvent, Task};
 use crate::model::time::Timestamp;
 use crate::process::process::Process;
 
@@ -70,7 +71,7 @@ impl BatchProcessor {
                     begun = drawn();
                 }
                 let tried = match apart {
-                    Some(turns) => turns.step_apart(item, &seen).await,
+                    Some(processor) => processor.step_apart(item, &seen).await,
                     None => self.step_here(item, &seen),
                 };
                 match tried {
@@ -101,10 +102,10 @@ impl BatchProcessor {
     pub(super) fn try_step(&self, item: Work, seen: &Seen, is_light: bool) -> Tried {
         let mut hand = match item {
             Work::Hand(hand) => hand,
-            Work::Post { signal: letter, tell } => {
-                let letter = self.with_birth(letter, Descent::default(), seen.now);
-                let write = Write::Post(letter.clone(), seen.now);
-                return Tried::Decided(Work::Post { signal: letter, tell }, Box::new(write));
+            Work::Post { signal, reply_to } => {
+                let signal = self.with_birth(signal, Descent::default(), seen.now);
+                let write = Write::Post(signal.clone(), seen.now);
+                return Tried::Decided(Work::Post { signal, reply_to }, Box::new(write));
             }
         };
         let Some(deployed) = self.registry.get(&hand.task.process) else {
@@ -113,7 +114,7 @@ impl BatchProcessor {
         };
         // A claim of what is held already has raised its epoch.
         let epoch = self.in_flight.epoch_of(&hand.task);
-        hand.task.turn = epoch.map_or(hand.task.turn, |epoch| epoch.max(hand.task.turn));
+        hand.task.epoch = epoch.map_or(hand.task.epoch, |epoch| epoch.max(hand.task.epoch));
         // What was reserved for it before is free, for itself as well.
         hand.again.places = None;
         hand.again.held = Some(Arc::clone(&deployed.held));
@@ -189,20 +190,20 @@ impl BatchProcessor {
         );
         metrics::counter!("beltline_panics_total").increment(1);
         let alone = |cause| caught(|| step(process, task.clone(), cause, scope, now)).is_some();
-        let letters = match (blame(hand), &hand.cause) {
+        let signals = match (blame(hand), &hand.cause) {
             (Blame::First, Cause::Claimed(_)) if !alone(Cause::Claimed(Vec::new())) => Blame::None,
             (blame, _) => blame,
         };
         let message =
             format!("the engine failed at node `{}`, by a mistake of its own: see its log", task.at);
-        hand.again.fell(Fault::lasting("engine_error", message), letters)
+        hand.again.fell(Fault::lasting("engine_error", message), signals)
     }
 
     /// Reserves places for the tasks that are born of a step; an error says where there are fewer, and how
     /// many.
     fn reserve(&self, moved: &Transition, reserved: &mut Reserved) -> Result<(), (ProcessId, ProcessBounds)> {
         let own = moved.before.is_none().then_some(&moved.task.process);
-        let born = moved.signals.iter().filter_map(|letter| match (&letter.to, &letter.word) {
+        let born = moved.signals.iter().filter_map(|signal| match (&signal.to, &signal.kind) {
             (SignalTarget::Address(to), SignalKind::Create { .. }) => Some(&to.process),
             _ => None,
         });
@@ -235,35 +236,35 @@ impl BatchProcessor {
         if let Some(by) = &hand.by {
             moved.events.insert(0, submitted(&hand.task, by, now));
         }
-        let letters = std::mem::take(&mut moved.signals);
+        let signals = std::mem::take(&mut moved.signals);
         let descent = &moved.task.descent;
-        let with_birth = |letter: Signal| {
-            let descent = match &letter.word {
+        let with_birth = |signal: Signal| {
+            let descent = match &signal.kind {
                 SignalKind::Create { .. } => descent.below(&moved.task.process),
-                // A part only does its maker's work.
-                SignalKind::Part { .. } => descent.clone(),
-                SignalKind::Modify { .. } | SignalKind::Answer { .. } | SignalKind::Order { .. } => {
+                // A chunk only does its maker's work.
+                SignalKind::Chunk { .. } => descent.clone(),
+                SignalKind::Modify { .. } | SignalKind::Answer { .. } | SignalKind::Command { .. } => {
                     Descent::default()
                 }
             };
-            self.with_birth(letter, descent, now)
+            self.with_birth(signal, descent, now)
         };
-        moved.signals = letters.into_iter().map(with_birth).collect();
+        moved.signals = signals.into_iter().map(with_birth).collect();
     }
 
-    /// A letter that creates, with what only the runner can give.
-    pub(super) fn with_birth(&self, mut letter: Signal, descent: Descent, now: Timestamp) -> Signal {
-        let SignalTarget::Address(to) = &letter.to else { return letter };
-        match &mut letter.word {
+    /// A signal that creates, with what only the runner can give.
+    pub(super) fn with_birth(&self, mut signal: Signal, descent: Descent, now: Timestamp) -> Signal {
+        let SignalTarget::Address(to) = &signal.to else { return signal };
+        match &mut signal.kind {
             SignalKind::Create { at, birth, .. } => {
                 let start = || self.registry.get(&to.process).map(|it| it.process.start.clone());
                 *at = at.take().or_else(start);
                 *birth = Some(Birth { descent, ..self.ids.next(now) });
             }
-            SignalKind::Part { birth, .. } => *birth = Some(Birth { descent, ..self.ids.next(now) }),
-            SignalKind::Modify { .. } | SignalKind::Answer { .. } | SignalKind::Order { .. } => {}
+            SignalKind::Chunk { birth, .. } => *birth = Some(Birth { descent, ..self.ids.next(now) }),
+            SignalKind::Modify { .. } | SignalKind::Answer { .. } | SignalKind::Command { .. } => {}
         }
-        letter
+        signal
     }
 
     async fn fetch(
@@ -287,31 +288,31 @@ impl BatchProcessor {
     /// What becomes of a task whose step the store refused: it is given back if it is decided anew.
     pub(super) fn refused(&self, mut hand: WorkItem, refused: Refused) -> Option<Work> {
         let own = hand.task.address();
-        match (refused, hand.tell.take()) {
+        match (refused, hand.reply_to.take()) {
             // Another runner gave that number in the same millisecond: the task is born anew.
-            (Refused::Stale, Some(tell)) if hand.cause == Cause::New => {
+            (Refused::Stale, Some(reply_to)) if hand.cause == Cause::New => {
                 let birth = self.ids.next(self.clock.now());
                 let task = Task { id: birth.id, seed: birth.seed, ..hand.task };
-                Some(Work::Hand(Box::new(WorkItem { task, tell: Some(tell), ..hand })))
+                Some(Work::Hand(Box::new(WorkItem { task, reply_to: Some(reply_to), ..hand })))
             }
-            (Refused::Stale, tell) => {
+            (Refused::Stale, reply_to) => {
                 tracing::debug!(task = %own, "claimed by another runner since");
-                drop(tell);
+                drop(reply_to);
                 None
             }
-            (Refused::RefTaken(address), Some(tell)) if address == own => {
-                drop(tell.send(Err(SubmitError::RefTaken(address))));
+            (Refused::RefTaken(address), Some(reply_to)) if address == own => {
+                drop(reply_to.send(Err(SubmitError::RefTaken(address))));
                 None
             }
-            (refused @ (Refused::Repeated(_) | Refused::Unwritable(_)), Some(tell)) => {
-                drop(tell.send(Err(not_taken(refused))));
+            (refused @ (Refused::Repeated(_) | Refused::Unwritable(_)), Some(reply_to)) => {
+                drop(reply_to.send(Err(not_taken(refused))));
                 None
             }
             (Refused::Unwritable(why), None) => unwritable(hand, &why),
             // An ended task was to come back, and its name is another's: decided anew, it stays where it is.
             (Refused::RefTaken(address), None) if address == own => match hand.cause {
-                Cause::Claimed(letters) => {
-                    let cause = Cause::NameTaken(letters);
+                Cause::Claimed(signals) => {
+                    let cause = Cause::NameTaken(signals);
                     Some(Work::Hand(Box::new(WorkItem { cause, ..hand })))
                 }
                 Cause::New
@@ -326,15 +327,15 @@ impl BatchProcessor {
             },
             // Somebody was faster with a name, or a task left: the step is decided anew on what is there now,
             // and writes there no more if that goes on.
-            (Refused::RefTaken(address), tell) => {
+            (Refused::RefTaken(address), reply_to) => {
                 hand.again.refused(address.to_string());
-                Some(Work::Hand(Box::new(WorkItem { tell, ..hand })))
+                Some(Work::Hand(Box::new(WorkItem { reply_to, ..hand })))
             }
-            (Refused::NoTask(name), tell) => {
+            (Refused::NoTask(name), reply_to) => {
                 hand.again.refused(name);
-                Some(Work::Hand(Box::new(WorkItem { tell, ..hand })))
+                Some(Work::Hand(Box::new(WorkItem { reply_to, ..hand })))
             }
-            (Refused::Repeated(_), tell) => Some(Work::Hand(Box::new(WorkItem { tell, ..hand }))),
+            (Refused::Repeated(_), reply_to) => Some(Work::Hand(Box::new(WorkItem { reply_to, ..hand }))),
         }
     }
 }
@@ -360,15 +361,15 @@ fn by_way(process: &Process, hand: &WorkItem, scope: &ReadSet, now: Timestamp) -
     let (task, mut cause) = (hand.task.clone(), hand.cause.clone());
     match &hand.again.way {
         StepMode::Whole => step(process, task, cause, scope, now),
-        StepMode::OneLetter => {
-            if let Cause::Claimed(letters) = &mut cause {
-                letters.truncate(1);
+        StepMode::OneSignal => {
+            if let Cause::Claimed(signals) = &mut cause {
+                signals.truncate(1);
             }
             step(process, task, cause, scope, now)
         }
-        StepMode::Fall(fault, letters) => {
+        StepMode::Fall(fault, signals) => {
             if let Cause::Claimed(unread) = &mut cause {
-                unread.truncate(usize::from(*letters));
+                unread.truncate(usize::from(*signals));
             }
             fall(process, task, cause, fault.clone(), scope, now)
         }
@@ -376,13 +377,13 @@ fn by_way(process: &Process, hand: &WorkItem, scope: &ReadSet, now: Timestamp) -
     }
 }
 
-/// The letters that may be to blame for a step that cannot be used.
+/// The signals that may be to blame for a step that cannot be used.
 fn blame(hand: &WorkItem) -> Blame {
     match &hand.cause {
-        Cause::Claimed(letters) if letters.len() > 1 && matches!(hand.again.way, StepMode::Whole) => {
+        Cause::Claimed(signals) if signals.len() > 1 && matches!(hand.again.way, StepMode::Whole) => {
             Blame::OneOfMany
         }
-        Cause::Claimed(letters) if !letters.is_empty() => Blame::First,
+        Cause::Claimed(signals) if !signals.is_empty() => Blame::First,
         Cause::New
         | Cause::Claimed(_)
         | Cause::NameTaken(_)
@@ -401,9 +402,9 @@ fn caught<T>(decide: impl FnOnce() -> T) -> Option<T> {
 /// Nothing of the task is kept, and whoever submitted it is told why.
 fn refuse(hand: WorkItem, why: impl FnOnce(&WorkItem) -> SubmitError) -> Tried {
     let not = why(&hand);
-    if let Some(tell) = hand.tell {
+    if let Some(reply_to) = hand.reply_to {
         // Who left does not want to know.
-        drop(tell.send(Err(not)));
+        drop(reply_to.send(Err(not)));
     }
     Tried::Dropped
 }
@@ -435,8 +436,8 @@ fn seen_of(process: &Process, task: Option<Task>) -> Other {
 /// The store cannot write what became of the task: another end is tried, and then it is left as it is.
 fn unwritable(mut hand: WorkItem, why: &str) -> Option<Work> {
     let message = format!("what became of the task at node `{}` cannot be written: {why}", hand.task.at);
-    let letters = blame(&hand);
-    if hand.again.fell(Fault::lasting("unwritable", message), letters) {
+    let signals = blame(&hand);
+    if hand.again.fell(Fault::lasting("unwritable", message), signals) {
         return Some(Work::Hand(Box::new(hand)));
     }
     let (process, task) = (&hand.task.process, hand.task.id);
@@ -445,7 +446,7 @@ fn unwritable(mut hand: WorkItem, why: &str) -> Option<Work> {
     None
 }
 
-/// The first line of a trail: by what a task came.
+/// The first line of a history: by what a task came.
 fn submitted(task: &Task, by: &str, now: Timestamp) -> HistoryEvent {
     HistoryEvent {
         at: now,

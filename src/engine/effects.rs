@@ -31,7 +31,7 @@ const OVERTIME: Span = Span::secs(5);
 /// The effects that an answer is owed to.
 #[derive(Debug)]
 pub(super) struct Effects {
-    turns: Arc<BatchProcessor>,
+    processor: Arc<BatchProcessor>,
     held: HashMap<TaskId, Held>,
     /// When each of them needs a longer lease.
     leases: BTreeSet<(Timestamp, TaskId)>,
@@ -79,9 +79,9 @@ struct Answered {
 }
 
 impl Effects {
-    pub(super) fn new(turns: Arc<BatchProcessor>, at_once: usize) -> Effects {
+    pub(super) fn new(processor: Arc<BatchProcessor>, at_once: usize) -> Effects {
         Effects {
-            turns,
+            processor,
             held: HashMap::new(),
             leases: BTreeSet::new(),
             queue: Queue::default(),
@@ -117,17 +117,17 @@ impl Effects {
     /// A task was committed, and is owed an answer. If it is held already, only its lease was renewed.
     pub(super) fn owe(&mut self, task: Task) {
         let id = task.id;
-        if self.is_newer(id, task.turn) {
+        if self.is_newer(id, task.epoch) {
             return;
         }
-        let (now, renewed) = (self.turns.clock.now(), self.forget_lease(id));
+        let (now, renewed) = (self.processor.clock.now(), self.forget_lease(id));
         match self.held.get_mut(&id).filter(|_| renewed) {
             Some(held) if key(&held.task) == key(&task) && !matches!(held.stage, Stage::Leaving) => {
                 held.task = task;
                 held.busy = false;
             }
             _ => {
-                let owed_at = self.turns.clock.ticks();
+                let owed_at = self.processor.clock.ticks();
                 let stage = Stage::Queued;
                 self.held.insert(id, Held { task, stage, busy: false, renew_at: now, owed_at });
             }
@@ -148,7 +148,7 @@ impl Effects {
             }
             Stage::Queued => {
                 held.stage = Stage::Queued;
-                let deployed = self.turns.registry.get(&held.task.process);
+                let deployed = self.processor.registry.get(&held.task.process);
                 self.queue.push(deployed.as_ref().map(|it| &*it.process), &held.task, now);
                 self.fresh.push(id);
             }
@@ -158,14 +158,14 @@ impl Effects {
 
     /// Whether a later life of that task is held than the one of `epoch`: what is told of that comes late.
     fn is_newer(&self, id: TaskId, epoch: u64) -> bool {
-        self.held.get(&id).is_some_and(|held| held.task.turn > epoch)
+        self.held.get(&id).is_some_and(|held| held.task.epoch > epoch)
     }
 
     /// The life of that epoch was committed, and no answer is owed to it any more.
     pub(super) fn over(&mut self, id: TaskId, epoch: u64) {
         if !self.is_newer(id, epoch) && self.forget_lease(id) {
             self.queue.remove(id);
-            self.turns.state.placed(id);
+            self.processor.state.placed(id);
             self.held.remove(&id);
         }
     }
@@ -180,7 +180,7 @@ impl Effects {
     /// Whether what waits to be asked waits for room on the disk: an answer that may not be kept is not asked
     /// for, be it a token pair or anything else. Messages to people go out all the same.
     pub(super) fn waits_for_room(&self) -> bool {
-        self.waiting() > 0 && !self.turns.store.room().takes_answers()
+        self.waiting() > 0 && !self.processor.store.room().takes_answers()
     }
 
     /// Performs the first of those that wait, as many as there are places for. Those with something to
@@ -191,19 +191,19 @@ impl Effects {
         }
         for id in std::mem::take(&mut self.fresh) {
             if self.queue.holds(id) {
-                self.turns.state.unplaced(id);
+                self.processor.state.unplaced(id);
             }
         }
     }
 
     fn perform_those_with_a_place(&mut self, held_back: bool) {
-        let now = self.turns.clock.now();
+        let now = self.processor.clock.now();
         loop {
             let places = &self.places;
             let next =
                 self.queue.pop(|lane| places.admits(lane) && !(lane.class != Class::Plain && held_back));
             let Some((id, lane)) = next else { break };
-            self.turns.state.placed(id);
+            self.processor.state.placed(id);
             let Some(held) = self.held.get_mut(&id) else { continue };
             // It is asked under a lease that holds for as long as that takes.
             if is_short(&held.task, now) && !held.busy {
@@ -220,9 +220,9 @@ impl Effects {
         let State::Doing(effect) = &held.task.state else { return };
         let effect = Effect::clone(effect);
         held.stage = Stage::Out;
-        let turns = Arc::clone(&self.turns);
+        let processor = Arc::clone(&self.processor);
         self.out.spawn(async move {
-            let outcome = asked(&turns, &effect).await;
+            let outcome = asked(&processor, &effect).await;
             Answered { id, key: effect.key, lane, outcome }
         });
         self.note_lease(id);
@@ -254,10 +254,10 @@ impl Effects {
         if held.busy || matches!(held.stage, Stage::Leaving) {
             return;
         }
-        let deployed = self.turns.registry.get(&held.task.process);
+        let deployed = self.processor.registry.get(&held.task.process);
         let patience = deployed.and_then(|it| place_timeout(&it.process, &held.task));
         let is_over = matches!(held.stage, Stage::Queued)
-            && patience.is_some_and(|it| held.owed_at + it < self.turns.clock.ticks());
+            && patience.is_some_and(|it| held.owed_at + it < self.processor.clock.ticks());
         if is_over {
             held.stage = Stage::Leaving;
         }
@@ -266,7 +266,7 @@ impl Effects {
             return self.emit(id, Cause::Held);
         }
         self.queue.remove(id);
-        self.turns.state.placed(id);
+        self.processor.state.placed(id);
         self.emit(id, Cause::NoPlace);
     }
 
@@ -289,9 +289,9 @@ impl Effects {
     pub(super) fn drain(&mut self) {
         self.draining = true;
         for id in self.queue.drain() {
-            self.turns.state.placed(id);
+            self.processor.state.placed(id);
             if self.held.get(&id).is_some_and(|held| !held.busy) {
-                self.go_on(id, self.turns.clock.now());
+                self.go_on(id, self.processor.clock.now());
             }
         }
     }
@@ -324,7 +324,7 @@ fn key(task: &Task) -> Option<&str> {
 }
 
 fn is_message(task: &Task) -> bool {
-    matches!(&task.state, State::Doing(effect) if matches!(effect.ask, Request::Tell(_)))
+    matches!(&task.state, State::Doing(effect) if matches!(effect.request, Request::Notify(_)))
 }
 
 /// Whether the lease ends before the effect's time does.
@@ -334,8 +334,8 @@ fn is_short(task: &Task, now: Timestamp) -> bool {
 }
 
 /// The answer, or the fault that there was none.
-async fn asked(turns: &BatchProcessor, effect: &Effect) -> Outcome {
-    let asking = AssertUnwindSafe(turns.world.perform(effect)).catch_unwind();
+async fn asked(processor: &BatchProcessor, effect: &Effect) -> Outcome {
+    let asking = AssertUnwindSafe(processor.world.perform(effect)).catch_unwind();
     tokio::select! {
         biased;
         answer = asking => answer.unwrap_or_else(|_| {
@@ -344,7 +344,7 @@ async fn asked(turns: &BatchProcessor, effect: &Effect) -> Outcome {
             let message = "the engine failed while it asked, and does not know whether it did";
             Err(Fault::unsure("engine_error", message))
         }),
-        () = turns.clock.after(Span(effect.timeout.0.saturating_add(OVERTIME.0))) => {
+        () = processor.clock.after(Span(effect.timeout.0.saturating_add(OVERTIME.0))) => {
             Err(Fault::passing("http_timeout", format!("no answer within {}", effect.timeout)))
         }
     }

@@ -9,11 +9,11 @@ use crate::engine::mask::scrub;
 use crate::model::names::{Address, NodeName, ProcessId, TaskId};
 use crate::model::task::{Phase, Task};
 use crate::model::time::Timestamp;
-use crate::process::expiry::Life;
+use crate::process::expiry::Expiry;
 use crate::process::process::Process;
 
 /// Of how many tasks the lives are remembered: some tens of megabytes. Of more, they are only counted.
-pub const LIVES_MAX: usize = 100_000;
+pub const EXPIRIES_MAX: usize = 100_000;
 
 /// The lives of the values of live tasks.
 #[derive(Debug, Default)]
@@ -29,7 +29,7 @@ pub struct ExpiringValue {
     /// Where it is found.
     pub address: Address,
     /// At least one.
-    pub lives: Vec<Life>,
+    pub expiries: Vec<Expiry>,
     /// Where it stood when it was committed last.
     pub standing: ExpiringTask,
     pub(super) revision: u64,
@@ -63,7 +63,7 @@ impl ExpiringTask {
             phase: task.state.phase(),
             due: task.due,
             awaits: task.awaits.clone(),
-            alarm: task.alarm.as_ref().map(|it| it.told.is_some() || it.acknowledged.is_some()),
+            alarm: task.alarm.as_ref().map(|it| it.notified_at.is_some() || it.acknowledged.is_some()),
         }
     }
 }
@@ -83,9 +83,9 @@ struct State {
 impl ExpiryIndex {
     /// A task was committed, or read from the store.
     pub fn note(&self, process: &Process, task: &Task) {
-        let lives = process.lives(&task.params);
+        let expiries = process.expiries(&task.params);
         let mut state = self.lock();
-        if lives.is_empty() || !task.state.phase().is_live() {
+        if expiries.is_empty() || !task.state.phase().is_live() {
             return state.remove(task.id);
         }
         let known = state.tasks.get(&task.id);
@@ -93,7 +93,13 @@ impl ExpiryIndex {
             return;
         }
         let (id, address, revision) = (task.id, task.address(), task.revision);
-        state.put(ExpiringValue { id, address, lives, standing: ExpiringTask::of(process, task), revision });
+        state.put(ExpiringValue {
+            id,
+            address,
+            expiries,
+            standing: ExpiringTask::of(process, task),
+            revision,
+        });
     }
 
     /// A task is gone.
@@ -156,7 +162,9 @@ impl ExpiryIndex {
     /// The tasks with a value that is said to have been born after `now`: by a clock that was ahead.
     pub fn ahead(&self, now: Timestamp) -> Vec<ExpiringValue> {
         let state = self.lock();
-        let ahead = |it: &&ExpiringValue| it.lives.iter().any(|life| life.born_at.is_some_and(|at| at > now));
+        let ahead = |it: &&ExpiringValue| {
+            it.expiries.iter().any(|expiry| expiry.issued_at.is_some_and(|at| at > now))
+        };
         state.tasks.values().filter(ahead).cloned().collect()
     }
 
@@ -173,15 +181,15 @@ impl ExpiryIndex {
 impl ExpiringValue {
     /// When the first of its values needs a person.
     pub fn warn_at(&self) -> Timestamp {
-        self.lives.iter().map(|it| it.warn_at).min().unwrap_or(Timestamp(i64::MAX))
+        self.expiries.iter().map(|it| it.warn_at).min().unwrap_or(Timestamp(i64::MAX))
     }
 }
 
 impl State {
-    fn put(&mut self, living: ExpiringValue) {
-        let id = living.id;
-        let warn_at = living.warn_at();
-        if !self.tasks.contains_key(&id) && self.tasks.len() >= LIVES_MAX {
+    fn put(&mut self, expiring: ExpiringValue) {
+        let id = expiring.id;
+        let warn_at = expiring.warn_at();
+        if !self.tasks.contains_key(&id) && self.tasks.len() >= EXPIRIES_MAX {
             // Those that need a person last are the ones that are only counted.
             match self.order.last().copied().filter(|(last, _)| *last > warn_at) {
                 Some((last, other)) => {
@@ -196,7 +204,7 @@ impl State {
             }
         }
         self.missed.remove(&id);
-        if let Some(old) = self.tasks.insert(id, living) {
+        if let Some(old) = self.tasks.insert(id, expiring) {
             self.order.remove(&(old.warn_at(), id));
         }
         self.order.insert((warn_at, id));
@@ -222,7 +230,7 @@ mod tests {
     use crate::model::task::{Birth, Seed, State as TaskState};
     use crate::process::parse::parse;
 
-    const TEXT: &str = "process: p\nparams:\n  token: {dies_at: end}\n  end: {}\n\
+    const TEXT: &str = "process: p\nparams:\n  token: {expiry: {at: end}}\n  end: {}\n\
                         nodes:\n  in: {kind: input, next: out}\n  out: {kind: end}\n";
 
     fn task(id: i64, end: i64, revision: u64) -> Task {
@@ -234,46 +242,46 @@ mod tests {
         Task { revision, ..Task::new(birth, address, at, params, Timestamp(0)) }
     }
 
-    fn ids(lives: &ExpiryIndex) -> Vec<i64> {
-        lives.soonest(10).0.iter().map(|it| it.id.0).collect()
+    fn ids(expiries: &ExpiryIndex) -> Vec<i64> {
+        expiries.soonest(10).0.iter().map(|it| it.id.0).collect()
     }
 
     #[test]
     fn the_one_that_needs_a_person_soonest_is_first() {
-        let (process, lives) = (parse(TEXT).unwrap(), ExpiryIndex::default());
+        let (process, expiries) = (parse(TEXT).unwrap(), ExpiryIndex::default());
         for (id, end) in [(1, 3_000), (2, 1_000), (3, 2_000)] {
-            lives.note(&process, &task(id, end, 1));
+            expiries.note(&process, &task(id, end, 1));
         }
-        assert_eq!(ids(&lives), [2, 3, 1]);
-        lives.note(&process, &task(2, 9_000, 2));
-        assert_eq!(ids(&lives), [3, 1, 2]);
-        lives.note(&process, &task(2, 1, 1));
-        assert_eq!(ids(&lives), [3, 1, 2], "what is older says nothing");
-        lives.note(&process, &Task { state: TaskState::Done, ..task(3, 2_000, 2) });
-        lives.forget(TaskId(1));
-        assert_eq!((ids(&lives), lives.soonest(0).1), (vec![2], 1));
+        assert_eq!(ids(&expiries), [2, 3, 1]);
+        expiries.note(&process, &task(2, 9_000, 2));
+        assert_eq!(ids(&expiries), [3, 1, 2]);
+        expiries.note(&process, &task(2, 1, 1));
+        assert_eq!(ids(&expiries), [3, 1, 2], "what is older says nothing");
+        expiries.note(&process, &Task { state: TaskState::Done, ..task(3, 2_000, 2) });
+        expiries.forget(TaskId(1));
+        assert_eq!((ids(&expiries), expiries.soonest(0).1), (vec![2], 1));
     }
 
     #[test]
     fn what_went_while_the_store_was_read_stays_away() {
-        let (process, lives) = (parse(TEXT).unwrap(), ExpiryIndex::default());
-        lives.reading();
-        lives.note(&process, &Task { state: TaskState::Done, ..task(1, 1_000, 2) });
-        lives.note(&process, &task(1, 1_000, 1));
-        assert!(ids(&lives).is_empty());
-        lives.read();
-        lives.note(&process, &task(1, 1_000, 3));
-        assert_eq!(ids(&lives), [1]);
+        let (process, expiries) = (parse(TEXT).unwrap(), ExpiryIndex::default());
+        expiries.reading();
+        expiries.note(&process, &Task { state: TaskState::Done, ..task(1, 1_000, 2) });
+        expiries.note(&process, &task(1, 1_000, 1));
+        assert!(ids(&expiries).is_empty());
+        expiries.read();
+        expiries.note(&process, &task(1, 1_000, 3));
+        assert_eq!(ids(&expiries), [1]);
     }
 
     #[test]
     fn beyond_the_limit_they_are_counted() {
-        let (process, lives) = (parse(TEXT).unwrap(), ExpiryIndex::default());
-        for id in 0..=i64::try_from(LIVES_MAX).unwrap() {
-            lives.note(&process, &task(id, 1_000, 1));
+        let (process, expiries) = (parse(TEXT).unwrap(), ExpiryIndex::default());
+        for id in 0..=i64::try_from(EXPIRIES_MAX).unwrap() {
+            expiries.note(&process, &task(id, 1_000, 1));
         }
-        assert_eq!((lives.soonest(2).0.len(), lives.soonest(0).1), (2, LIVES_MAX + 1));
-        lives.note(&process, &task(-1, 500, 1));
-        assert_eq!((ids(&lives)[0], lives.soonest(0).1), (-1, LIVES_MAX + 2));
+        assert_eq!((expiries.soonest(2).0.len(), expiries.soonest(0).1), (2, EXPIRIES_MAX + 1));
+        expiries.note(&process, &task(-1, 500, 1));
+        assert_eq!((ids(&expiries)[0], expiries.soonest(0).1), (-1, EXPIRIES_MAX + 2));
     }
 }

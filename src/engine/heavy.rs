@@ -3,7 +3,7 @@
 //! | what comes while too much waits | |
 //! |---|---|
 //! | a task that was claimed | is given back to the store, and claimed again when its lease has ended |
-//! | a submit, an answer, a letter | waits in memory: those who hand it in are bounded by themselves |
+//! | a submit, an answer, a signal | waits in memory: those who hand it in are bounded by themselves |
 
 use std::sync::Arc;
 
@@ -28,17 +28,17 @@ pub(super) struct Heavy {
 
 impl Heavy {
     /// Has it decided on a lane, or gives it back to the store.
-    pub(super) fn take(&mut self, item: Work, turns: &Arc<BatchProcessor>) {
+    pub(super) fn take(&mut self, item: Work, processor: &Arc<BatchProcessor>) {
         let bytes = match &item {
             Work::Hand(hand) => hand.task.params.bytes(),
             Work::Post { .. } => 0,
         };
         let is_full = self.running.len() >= WAITING_MAX || self.bytes + bytes > BYTES_MAX;
-        if is_full && !self.running.is_empty() && give_back(&item, turns) {
+        if is_full && !self.running.is_empty() && give_back(&item, processor) {
             return;
         }
         self.bytes += bytes;
-        self.running.push(Arc::clone(turns).run_apart(item).map(move |left| (bytes, left)).boxed());
+        self.running.push(Arc::clone(processor).run_apart(item).map(move |left| (bytes, left)).boxed());
     }
 
     /// The next that is decided; waits for ever if nothing is under way.
@@ -55,13 +55,13 @@ impl Heavy {
 }
 
 /// Lets go of what the store has as well.
-fn give_back(item: &Work, turns: &BatchProcessor) -> bool {
+fn give_back(item: &Work, processor: &BatchProcessor) -> bool {
     let Work::Hand(hand) = item else { return false };
     if !matches!(hand.cause, Cause::Claimed(_)) {
         return false;
     }
-    if let Some(epoch) = turns.in_flight.epoch_of(&hand.task) {
-        turns.in_flight.release(hand.task.id, epoch);
+    if let Some(epoch) = processor.in_flight.epoch_of(&hand.task) {
+        processor.in_flight.release(hand.task.id, epoch);
     }
     true
 }

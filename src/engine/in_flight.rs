@@ -37,16 +37,16 @@ impl InFlight {
         if let Some(held) = all.get_mut(&task.id)
             && task.revision <= held.revision
         {
-            held.epoch = held.epoch.max(task.turn);
+            held.epoch = held.epoch.max(task.epoch);
             return true;
         }
-        all.insert(task.id, Hold { epoch: task.turn, revision: task.revision });
+        all.insert(task.id, Hold { epoch: task.epoch, revision: task.revision });
         false
     }
 
     /// The task is committed, and an answer is owed to it.
     pub fn hold(&self, task: &Task) {
-        let epoch = self.epoch(task.id).map_or(task.turn, |newest| newest.max(task.turn));
+        let epoch = self.epoch(task.id).map_or(task.epoch, |newest| newest.max(task.epoch));
         self.lock().insert(task.id, Hold { epoch, revision: task.revision });
     }
 
@@ -136,7 +136,7 @@ mod tests {
     fn a_claim_that_was_read_before_a_renewal_is_of_the_life_that_is_held() {
         let held = InFlight::default();
         let view = example::view(serde_json::json!({}));
-        let task = |turn, revision| Task { turn, revision, ..Task::clone(&view.task) };
+        let task = |epoch, revision| Task { epoch, revision, ..Task::clone(&view.task) };
         assert!(!held.claimed(&task(1, 4)));
         held.hold(&task(1, 5));
         held.hold(&task(1, 6));

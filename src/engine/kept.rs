@@ -25,8 +25,8 @@ impl Walk<'_> {
         let before = self.events.len();
         let goes_on = self.fail(node, fault, event);
         let set = set.map(|set| shown(&set, &self.task, &self.process.secret));
-        if let (Some(set), Some(hop)) = (set, self.events.get_mut(before)) {
-            hop.set = set;
+        if let (Some(set), Some(event)) = (set, self.events.get_mut(before)) {
+            event.set = set;
         }
         goes_on
     }

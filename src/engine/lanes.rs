@@ -63,19 +63,19 @@ impl BatchProcessor {
 
     /// Steps one on a lane.
     pub(super) async fn step_apart(self: &Arc<Self>, item: Work, seen: &Seen) -> Tried {
-        let (turns, seen) = (Arc::clone(self), seen.clone());
+        let (processor, seen) = (Arc::clone(self), seen.clone());
         let step = move |lane| {
             let (tasks, place) = (item.life().map(|(id, _)| vec![id]).unwrap_or_default(), item.place());
-            let begun = turns.clock.ticks();
-            turns.witness.begin(WitnessPlace::Lane(lane), &tasks);
-            let (tried, worst) = heaviest(|| turns.try_step(item, &seen, false));
-            turns.witness.begin(WitnessPlace::Lane(lane), &[]);
+            let begun = processor.clock.ticks();
+            processor.witness.begin(WitnessPlace::Lane(lane), &tasks);
+            let (tried, worst) = heaviest(|| processor.try_step(item, &seen, false));
+            processor.witness.begin(WitnessPlace::Lane(lane), &[]);
             if matches!(tried, Tried::Decided(..)) {
                 for id in tasks {
-                    turns.witness.survived(id);
+                    processor.witness.survived(id);
                 }
             }
-            tell_slow(turns.clock.ticks().since(begun), place, worst);
+            log_slow(processor.clock.ticks().since(begun), place, worst);
             tried
         };
         self.apart.step(step).await
@@ -105,7 +105,7 @@ impl BatchProcessor {
 }
 
 /// Says of what was decided apart that it was slow.
-fn tell_slow(took: Span, place: Option<(ProcessId, NodeName)>, worst: Option<String>) {
+fn log_slow(took: Span, place: Option<(ProcessId, NodeName)>, worst: Option<String>) {
     metrics::histogram!("beltline_evaluation_seconds").record(took.duration().as_secs_f64());
     let Some((process, node)) = place.filter(|_| took >= SLOW) else { return };
     let (of, at) = (process.to_string(), node.to_string());

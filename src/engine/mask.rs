@@ -19,7 +19,7 @@ use crate::model::task::Task;
 pub const RESULT: &str = "/result";
 /// The same for its link.
 pub const LINK: &str = "/link";
-/// The longest text shown in a trail, in characters.
+/// The longest text shown in a history, in characters.
 const SHOWN_CHARS_MAX: usize = 200;
 /// The shortest that is looked for of what was made of a secret or says one back: more of it is chance.
 const ECHOED_CHARS_MIN: usize = 8;
@@ -52,7 +52,7 @@ fn each_masked(
     params.map().iter().map(mask).collect()
 }
 
-/// The same, with long values shortened, for a trail. Masked first: half a secret is one too.
+/// The same, with long values shortened, for a history. Masked first: half a secret is one too.
 pub fn shown(params: &Params, task: &Task, secret: &BTreeSet<String>) -> Params {
     if params.is_empty() {
         return params.clone();

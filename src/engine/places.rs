@@ -37,9 +37,9 @@ pub(super) enum Class {
 
 impl Lane {
     pub(super) fn new(process: &ProcessId, effect: &Effect, class: Class) -> Lane {
-        let host = match &effect.ask {
+        let host = match &effect.request {
             Request::Http(ask) => Some(host(&ask.url).to_owned()),
-            Request::Tell(_) => None,
+            Request::Notify(_) => None,
         };
         Lane { process: process.clone(), host, class }
     }

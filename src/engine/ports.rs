@@ -8,26 +8,27 @@ use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
 use crate::engine::damage::Damage;
-use crate::engine::transition::{LetterId, Transition};
+use crate::engine::transition::{SignalId, Transition};
 use crate::model::effect::{Effect, Outcome};
 use crate::model::names::{Address, NodeName, ProcessId, Ref, TaskId};
-use crate::model::task::{Alarm, HistoryEvent, Phase, Signal, Task};
+use crate::model::signal::Signal;
+use crate::model::task::{Alarm, HistoryEvent, Phase, Task};
 use crate::model::time::{Span, Ticks, Timestamp};
 
 /// Keeps tasks. Every method is atomic, and durable when it returns.
 ///
 /// What a keeper does by itself, and nothing else:
-/// * a letter to a task goes into its inbox; a task that is not doing and has letters is due at once;
-/// * a letter to a task that has ended is refused, but for an order to that very task, which may bring it
+/// * a signal to a task goes into its inbox; a task that is not doing and has signals is due at once;
+/// * a signal to a task that has ended is refused, but for a command to that very task, which may bring it
 ///   back; a reply to one is dropped: the caller left;
-/// * a letter that creates makes a task that is ready and due at once;
+/// * a signal that creates makes a task that is ready and due at once;
 /// * counts of tasks by process, node and phase are kept right in the same commit.
 #[async_trait]
 pub trait Store: Send + Sync {
     /// Takes up to `limit` tasks that are due and that nobody holds: live ones first, longest due first, and
     /// then those that have ended and are to be removed. Until `now + lease`, or until it is committed,
-    /// nobody claims it again; its epoch (`turn`) is raised, and a commit under an older one is refused. The
-    /// claim carries the new epoch, the task as it is, and all letters of the inbox. A store that only one
+    /// nobody claims it again; its `epoch` is raised, and a commit under an older one is refused. The
+    /// claim carries the new epoch, the task as it is, and all signals of the inbox. A store that only one
     /// program can open keeps leases and epochs of claims in memory: they end with that program.
     async fn claim(&self, now: Timestamp, lease: Span, limit: usize) -> Result<Vec<Claim>, StoreError>;
 
@@ -70,13 +71,13 @@ pub trait Store: Send + Sync {
     /// to look for a name among very many: nothing is sorted.
     async fn named(&self, among: &[ProcessId], prefix: &str, limit: usize) -> Result<Vec<Task>, StoreError>;
 
-    /// A task's trail after `after`, oldest first. Each entry is what one commit wrote.
+    /// A task's history after `after`, oldest first. Each entry is what one commit wrote.
     async fn history(&self, id: TaskId, after: u64, limit: usize) -> Result<Vec<HistoryEntry>, StoreError>;
 
-    /// All trails after `after`, in the order of their commits.
+    /// All histories after `after`, in the order of their commits.
     async fn events(&self, after: u64, limit: usize) -> Result<Vec<HistoryEntry>, StoreError>;
 
-    /// The number of the newest entry of all trails; 0 if there is none.
+    /// The number of the newest entry of all histories; 0 if there is none.
     async fn last_event(&self) -> Result<u64, StoreError>;
 
     /// How many tasks stand where, of one process or of all. Places without tasks may be left out.
@@ -94,23 +95,23 @@ pub trait Store: Send + Sync {
         Ok(counts)
     }
 
-    /// Keeps records, replacing those of the same shelf and name, in one commit.
+    /// Keeps records, replacing those of the same collection and name, in one commit.
     async fn put(&self, records: Vec<Record>) -> Result<(), StoreError>;
 
     /// Forgets a record; says whether there was one.
-    async fn delete(&self, shelf: Collection, name: &str) -> Result<bool, StoreError>;
+    async fn delete(&self, collection: Collection, name: &str) -> Result<bool, StoreError>;
 
-    /// The records of a shelf, by name.
-    async fn collection(&self, shelf: Collection) -> Result<Vec<Record>, StoreError>;
+    /// The records of a collection, by name.
+    async fn collection(&self, collection: Collection) -> Result<Vec<Record>, StoreError>;
 
     /// One record.
-    async fn record(&self, shelf: Collection, name: &str) -> Result<Option<Record>, StoreError>;
+    async fn record(&self, collection: Collection, name: &str) -> Result<Option<Record>, StoreError>;
 
-    /// The records of a stretch of a shelf, by name, and no more than was asked for.
+    /// The records of a stretch of a collection, by name, and no more than was asked for.
     async fn scan(&self, stretch: &Stretch) -> Result<Vec<Record>, StoreError>;
 
-    /// Forgets all records of a shelf whose names come before `name`; says how many there were.
-    async fn delete_before(&self, shelf: Collection, name: &str) -> Result<u64, StoreError>;
+    /// Forgets all records of a collection whose names come before `name`; says how many there were.
+    async fn delete_before(&self, collection: Collection, name: &str) -> Result<u64, StoreError>;
 
     /// Proves that the store takes writes: a small one is committed, or one was within the last second. An
     /// error says why not. It may take as long as a commit does; who cannot wait sets a limit.
@@ -150,7 +151,7 @@ pub trait Store: Send + Sync {
 pub enum Write {
     /// A task moves, or is new.
     Step(Box<Transition>),
-    /// A letter from outside, at that moment.
+    /// A signal from outside, at that moment.
     Post(Signal, Timestamp),
     /// The same, with a record that it was posted: both or neither.
     Noted(Signal, Record, Timestamp),
@@ -217,9 +218,9 @@ pub struct Checked {
 /// What a write that was taken brought.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Receipt {
-    /// The number of the letter, for [`Write::Post`] to a task.
-    pub signal: Option<LetterId>,
-    /// The stepped task has letters waiting and is due at once.
+    /// The number of the signal, for [`Write::Post`] to a task.
+    pub signal: Option<SignalId>,
+    /// The stepped task has signals waiting and is due at once.
     pub mail: bool,
 }
 
@@ -232,7 +233,7 @@ pub enum Refused {
     /// A new task's name is taken, its own or that of one it creates.
     #[error("`{0}` is taken")]
     RefTaken(Address),
-    /// A letter is for a task that is not there or has ended.
+    /// A signal is for a task that is not there or has ended.
     #[error("there is no live task `{0}`")]
     NoTask(String),
     /// A task was submitted under that idempotency key before.
@@ -246,10 +247,10 @@ pub enum Refused {
 /// A task in hand.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Claim {
-    /// The task; `due` as it was before the claim, `turn` as the claim raised it.
+    /// The task; `due` as it was before the claim, `epoch` as the claim raised it.
     pub task: Task,
     /// Its inbox, oldest first.
-    pub signals: Vec<(LetterId, Signal)>,
+    pub signals: Vec<(SignalId, Signal)>,
 }
 
 /// Which tasks to list. Every field narrows.
@@ -269,7 +270,7 @@ pub struct TaskQuery {
     pub limit: usize,
 }
 
-/// What one commit wrote into a task's trail.
+/// What one commit wrote into a task's history.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct HistoryEntry {
     /// Its number among all entries; grows with each commit.
@@ -282,7 +283,7 @@ pub struct HistoryEntry {
     pub reference: Ref,
     /// Its state after.
     pub phase: Phase,
-    /// The hops.
+    /// The events.
     pub events: Vec<HistoryEvent>,
 }
 
@@ -302,26 +303,26 @@ pub struct Count {
 /// How many alarms are open.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct AlarmCounts {
-    /// Told to nobody, and nobody has it in hand.
+    /// Told to nobody, and nobody has acknowledged it.
     pub undelivered: u64,
-    /// Told to somebody, and nobody has it in hand.
-    pub told: u64,
-    /// Somebody has it in hand.
+    /// Told to somebody, and nobody has acknowledged it.
+    pub notified: u64,
+    /// Somebody has acknowledged it.
     pub acknowledged: u64,
 }
 
 impl AlarmCounts {
     /// All of them.
     pub fn open(&self) -> u64 {
-        self.undelivered + self.told + self.acknowledged
+        self.undelivered + self.notified + self.acknowledged
     }
 
     /// One more, that fares so.
     pub fn count(&mut self, alarm: &Alarm) {
-        match (&alarm.acknowledged, alarm.told) {
+        match (&alarm.acknowledged, alarm.notified_at) {
             (Some(_), _) => self.acknowledged += 1,
             (None, None) => self.undelivered += 1,
-            (None, Some(_)) => self.told += 1,
+            (None, Some(_)) => self.notified += 1,
         }
     }
 }
@@ -350,7 +351,7 @@ pub enum Collection {
     Replay,
     /// What schedules have planned, by `process/schedule`.
     Schedule,
-    /// What was told of the crowds on nodes with an alarm, by `process/node`.
+    /// What was told of the backlogs on nodes with an alarm, by `process/node`.
     Alarm,
     /// People who may log in, by name.
     User,
@@ -396,10 +397,10 @@ impl Collection {
     }
 }
 
-/// Which records of a shelf: those from `from` on and before `before`, the first or the last of them.
+/// Which records of a collection: those from `from` on and before `before`, the first or the last of them.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Stretch {
-    /// Which shelf.
+    /// Which collection.
     pub collection: Collection,
     /// The least name.
     pub from: String,
@@ -411,11 +412,11 @@ pub struct Stretch {
     pub limit: usize,
 }
 
-/// One thing on a shelf.
+/// One thing in a collection.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Record {
-    /// Which shelf.
-    pub shelf: Collection,
+    /// Which collection.
+    pub collection: Collection,
     /// Its name there.
     pub name: String,
     /// What it is.

@@ -18,7 +18,7 @@ const PATIENCE: Span = Span::hours(1);
 struct Rank {
     by: Timestamp,
     class: Class,
-    dies_at: Option<Timestamp>,
+    expires_at: Option<Timestamp>,
     seq: u64,
 }
 
@@ -50,11 +50,11 @@ impl Queue {
             return;
         }
         self.seq += 1;
-        let (class, dies_at) = death(process, task, now);
+        let (class, expires_at) = death(process, task, now);
         // Counted from when the task came to its node, so that neither a new lease nor a restart loses it.
         let patience = task.since + PATIENCE;
-        let by = dies_at.filter(|_| class == Class::Alive).map_or(patience, |it| it.min(patience));
-        let rank = Rank { by, class, dies_at, seq: self.seq };
+        let by = expires_at.filter(|_| class == Class::Alive).map_or(patience, |it| it.min(patience));
+        let rank = Rank { by, class, expires_at, seq: self.seq };
         let lane = Lane::new(&task.process, effect, class);
         let waiting = self.lanes.entry(lane.clone()).or_default();
         let head = waiting.keys().next().copied();
@@ -98,9 +98,9 @@ impl Queue {
 
 /// The next death of a value of the task; of those that are dead already, the last.
 fn death(process: Option<&Process>, task: &Task, now: Timestamp) -> (Class, Option<Timestamp>) {
-    let lives = process.map(|it| it.lives(&task.params)).unwrap_or_default();
-    let next = lives.iter().map(|it| it.dies_at).filter(|at| *at > now).min();
-    match (next, lives.iter().map(|it| it.dies_at).max()) {
+    let lives = process.map(|it| it.expiries(&task.params)).unwrap_or_default();
+    let next = lives.iter().map(|it| it.expires_at).filter(|at| *at > now).min();
+    match (next, lives.iter().map(|it| it.expires_at).max()) {
         (Some(next), _) => (Class::Alive, Some(next)),
         (None, Some(last)) => (Class::Dead, Some(last)),
         (None, None) => (Class::Plain, None),
@@ -117,8 +117,8 @@ mod tests {
     use crate::model::task::{Birth, Seed};
     use crate::process::parse::parse;
 
-    const TEXT: &str = "process: p\nparams:\n  a: {dies_at: a_end}\n  b: {dies_at: b_end}\n  a_end: {}\n  \
-                        b_end: {}\nnodes:\n  in: {kind: input, next: out}\n  out: {kind: end}\n";
+    const TEXT: &str = "process: p\nparams:\n  a: {expiry: {at: a_end}}\n  b: {expiry: {at: b_end}}\n  \
+                        a_end: {}\n  b_end: {}\nnodes:\n  in: {kind: input, next: out}\n  out: {kind: end}\n";
     const NOW: Timestamp = Timestamp(10_000_000);
 
     fn task(id: i64, params: Value) -> Task {
@@ -130,7 +130,7 @@ mod tests {
         let timeout = Span::secs(20);
         task.state = State::Doing(Box::new(Effect {
             key: String::new(),
-            ask: Request::Tell(tell),
+            request: Request::Notify(tell),
             timeout,
             once: true,
         }));

@@ -1,5 +1,6 @@
 //! [`ResourceCache`]: the secrets, variables and channels as they are now, in memory, shared by the runner,
-//! the service and the world. Whoever changes a shelf in the store replaces it here; reading costs one count.
+//! the service and the world. Whoever changes a collection in the store replaces it here; reading costs one
+//! count.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
@@ -71,7 +72,7 @@ impl Drop for ChannelConfig {
     }
 }
 
-/// What is on the shelves now.
+/// What is in the collections now.
 #[derive(Default)]
 pub struct ResourceCache {
     secrets: Held<Secrets>,

@@ -64,11 +64,12 @@ impl Walk<'_> {
         let node = self.process.node(&self.task.at);
         let own = node.and_then(|it| it.kind.permit_timeout());
         let own = own.map(|it| (since + it, format!("its node has `permit_timeout: {it}`")));
-        let lives = self.process.lives(&self.task.params);
-        let alive = lives.into_iter().filter(|it| it.dies_at > self.now);
+        let lives = self.process.expiries(&self.task.params);
+        let alive = lives.into_iter().filter(|it| it.expires_at > self.now);
         let first = alive.min_by_key(|it| it.warn_at);
-        let value = first
-            .map(|it| (it.warn_at.max(since + GRACE), format!("its `{}` dies at {}", it.param, it.dies_at)));
+        let value = first.map(|it| {
+            (it.warn_at.max(since + GRACE), format!("its `{}` dies at {}", it.param, it.expires_at))
+        });
         [own, value].into_iter().flatten().min_by_key(|(end, _)| *end)
     }
 }

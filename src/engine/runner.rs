@@ -29,11 +29,12 @@ use crate::engine::step::Cause;
 use crate::engine::waiters::{SignalResult, TaskReply, WaitHandle};
 use crate::model::names::{ProcessId, Ref};
 use crate::model::params::Params;
-use crate::model::task::{Signal, SignalTarget, Task};
+use crate::model::signal::{Signal, SignalTarget};
+use crate::model::task::Task;
 use crate::model::time::{Span, Ticks, Timestamp};
 
 /// How many batches may be on their way to the disk at once: one commits, one gathers behind it.
-const TURNS_MAX: usize = 2;
+const BATCHES_MAX: usize = 2;
 /// How many items one batch holds: a commit of that size stays below some tens of milliseconds.
 const BATCH_MAX: usize = 1_000;
 /// How many items may wait to be gathered before callers wait too.
@@ -68,7 +69,7 @@ pub struct NewTask {
     pub params: Params,
     /// The same key again is the same submit.
     pub idempotency: Option<Idempotency>,
-    /// By what it comes, for the trail; nothing is said of a person.
+    /// By what it comes, for the history; nothing is said of a person.
     pub by: Option<String>,
 }
 
@@ -77,7 +78,7 @@ pub struct NewTask {
 pub struct Handle {
     items: mpsc::Sender<Work>,
     beats: mpsc::UnboundedSender<oneshot::Sender<()>>,
-    turns: Arc<BatchProcessor>,
+    processor: Arc<BatchProcessor>,
 }
 
 impl Handle {
@@ -91,17 +92,17 @@ impl Handle {
     pub async fn ask(&self, entry: NewTask) -> Result<(Task, WaitHandle<TaskReply>), SubmitError> {
         let task = self.born(&entry)?;
         // Heard from before: it may reply in its first step.
-        let reply = self.turns.state.waiters.reply(task.id);
+        let reply = self.processor.state.waiters.reply(task.id);
         Ok((self.hand(task, entry).await?, reply))
     }
 
     /// A task for what comes in from outside, if there is room for it.
     fn born(&self, entry: &NewTask) -> Result<Task, SubmitError> {
-        let room = self.turns.store.room();
+        let room = self.processor.store.room();
         if !room.is_enough() {
             return Err(SubmitError::NoRoom(room));
         }
-        let task = self.turns.new_task(&entry.process, entry.reference.clone(), entry.params.clone());
+        let task = self.processor.new_task(&entry.process, entry.reference.clone(), entry.params.clone());
         let task = task.ok_or_else(|| SubmitError::NoProcess(entry.process.clone()))?;
         Ok(Task { submitted: entry.idempotency.as_ref().map(|it| it.digest.clone()), ..task })
     }
@@ -109,39 +110,39 @@ impl Handle {
     async fn hand(&self, task: Task, entry: NewTask) -> Result<Task, SubmitError> {
         let NewTask { idempotency, by, .. } = entry;
         let idempotency = idempotency.map(|it| it.key);
-        let (tell, told) = oneshot::channel();
+        let (reply_to, reply) = oneshot::channel();
         let again = Again::default();
-        let hand = WorkItem { task, cause: Cause::New, idempotency, by, tell: Some(tell), again };
+        let hand = WorkItem { task, cause: Cause::New, idempotency, by, reply_to: Some(reply_to), again };
         self.hand_in(Work::Hand(Box::new(hand))).await?;
-        told.await.map_err(|_| SubmitError::Stopping)?
+        reply.await.map_err(|_| SubmitError::Stopping)?
     }
 
-    /// Posts a letter; answers when it is on disk. If it is to a task, with what tells when that has read it.
+    /// Posts a signal; answers when it is on disk. If it is to a task, with what tells when that has read it.
     pub async fn post(
         &self,
         signal: Signal,
     ) -> Result<Option<impl Future<Output = Option<SignalResult>> + Send + use<>>, SubmitError> {
         // Heard from before: it may be read as soon as it is there.
         let posting = match &signal.to {
-            SignalTarget::Task(id) => Some(self.turns.state.waiters.letter(*id)),
+            SignalTarget::Task(id) => Some(self.processor.state.waiters.signal(*id)),
             SignalTarget::Address(_) => None,
         };
-        let (tell, told) = oneshot::channel();
-        self.hand_in(Work::Post { signal, tell }).await?;
-        let id = told.await.map_err(|_| SubmitError::Stopping)??;
+        let (reply_to, reply) = oneshot::channel();
+        self.hand_in(Work::Post { signal, reply_to }).await?;
+        let id = reply.await.map_err(|_| SubmitError::Stopping)??;
         Ok(posting.zip(id).map(|(posting, id)| posting.read(id)))
     }
 
     /// Answers when the runner's loop comes round: it lives, and is not stuck.
     pub async fn beat(&self) -> Result<(), SubmitError> {
-        let (tell, told) = oneshot::channel();
-        self.beats.send(tell).map_err(|_| SubmitError::Stopping)?;
-        told.await.map_err(|_| SubmitError::Stopping)
+        let (reply_to, reply) = oneshot::channel();
+        self.beats.send(reply_to).map_err(|_| SubmitError::Stopping)?;
+        reply.await.map_err(|_| SubmitError::Stopping)
     }
 
     /// What the runner works with.
-    pub fn turns(&self) -> &Arc<BatchProcessor> {
-        &self.turns
+    pub fn processor(&self) -> &Arc<BatchProcessor> {
+        &self.processor
     }
 
     async fn hand_in(&self, item: Work) -> Result<(), SubmitError> {
@@ -152,7 +153,7 @@ impl Handle {
 /// The loop.
 #[derive(Debug)]
 pub struct Runner {
-    turns: Arc<BatchProcessor>,
+    processor: Arc<BatchProcessor>,
     items: mpsc::Receiver<Work>,
     beats: mpsc::UnboundedReceiver<oneshot::Sender<()>>,
     effects: Effects,
@@ -212,13 +213,13 @@ impl<'a> LookWait<'a> {
 
 impl Runner {
     /// A runner that has not begun, and its handle.
-    pub fn new(turns: Arc<BatchProcessor>) -> (Runner, Handle) {
+    pub fn new(processor: Arc<BatchProcessor>) -> (Runner, Handle) {
         let (send, items) = mpsc::channel(QUEUE_MAX);
         let (beat, beats) = mpsc::unbounded_channel();
-        let handle = Handle { items: send, beats: beat, turns: Arc::clone(&turns) };
+        let handle = Handle { items: send, beats: beat, processor: Arc::clone(&processor) };
         let runner = Runner {
-            effects: Effects::new(Arc::clone(&turns), EFFECTS_MAX),
-            turns,
+            effects: Effects::new(Arc::clone(&processor), EFFECTS_MAX),
+            processor,
             items,
             beats,
             grace: GRACE,
@@ -238,7 +239,7 @@ impl Runner {
     /// With so many effects performed at once, instead of 512.
     #[must_use]
     pub fn at_once(mut self, effects_max: usize) -> Runner {
-        self.effects = Effects::new(Arc::clone(&self.turns), effects_max);
+        self.effects = Effects::new(Arc::clone(&self.processor), effects_max);
         self
     }
 
@@ -254,22 +255,22 @@ impl Runner {
     /// those that were not asked yet are simply asked. Dropping it at any moment is a crash: nothing that
     /// was acknowledged is lost by it.
     pub async fn run(mut self, stop: CancellationToken) {
-        let turns = Arc::clone(&self.turns);
+        let processor = Arc::clone(&self.processor);
         let mut running: Running<'_> = FuturesUnordered::new();
         let mut claim: Claiming<'_> = None;
-        let mut look = LookWait::new(turns.clock.as_ref());
+        let mut look = LookWait::new(processor.clock.as_ref());
         loop {
             self.gather();
-            if !self.gathered.is_empty() && running.len() < TURNS_MAX {
+            if !self.gathered.is_empty() && running.len() < BATCHES_MAX {
                 let (items, claimed) = (std::mem::take(&mut self.gathered), self.gathered_claims);
                 self.gathered_claims = 0;
                 metrics::histogram!("beltline_batch_items").record(many(items.len()));
-                running.push(turns.run(items).map(move |left| (claimed, left)).boxed());
+                running.push(processor.run(items).map(move |left| (claimed, left)).boxed());
             }
             self.effects.start(self.holds_back());
             metrics::gauge!("beltline_effects_waiting").set(many(self.effects.waiting()));
             if self.is_over(running.is_empty() && claim.is_none()) {
-                turns.witness.rest();
+                processor.witness.rest();
                 return;
             }
             let room = self.gathered.len() < BATCH_MAX;
@@ -295,12 +296,12 @@ impl Runner {
                     self.claimed(claimed);
                 }
                 () = look.come() => {
-                    if claims && turns.state.due() <= turns.clock.now() {
-                        claim = Some(turns.claim().boxed());
+                    if claims && processor.state.due() <= processor.clock.now() {
+                        claim = Some(processor.claim().boxed());
                     }
                 }
-                () = turns.state.earlier() => {}
-                () = turns.clock.at_tick(tick.unwrap_or_default()), if tick.is_some() => {}
+                () = processor.state.earlier() => {}
+                () = processor.clock.at_tick(tick.unwrap_or_default()), if tick.is_some() => {}
                 () = stop.cancelled(), if self.draining.is_none() => self.drain(),
             }
         }
@@ -308,11 +309,11 @@ impl Runner {
 
     /// What effects hand in, and what is offered again.
     fn gather(&mut self) {
-        if self.again_at.is_some_and(|at| at <= self.turns.clock.ticks()) {
+        if self.again_at.is_some_and(|at| at <= self.processor.clock.ticks()) {
             self.again_at = None;
             self.gathered.append(&mut self.again);
         }
-        self.effects.renew_short(self.turns.clock.now());
+        self.effects.renew_short(self.processor.clock.now());
         drain(BATCH_MAX, &mut self.gathered, || self.effects.pop());
     }
 
@@ -322,7 +323,7 @@ impl Runner {
             Ok(Claimed { items, held, full }) => {
                 self.more = full;
                 if full {
-                    self.behind.get_or_insert(self.turns.clock.ticks());
+                    self.behind.get_or_insert(self.processor.clock.ticks());
                 }
                 self.claimed += items.len();
                 self.caught_up(0);
@@ -336,7 +337,7 @@ impl Runner {
                 tracing::error!(%error, "what is due was not fetched");
                 self.more = false;
                 self.caught_up(0);
-                self.turns.state.wake_by(self.turns.clock.now() + AGAIN_PAUSE);
+                self.processor.state.wake_by(self.processor.clock.now() + AGAIN_PAUSE);
             }
         }
     }
@@ -359,37 +360,37 @@ impl Runner {
             self.effects.owe(task);
         }
         self.caught_up(claimed);
-        left.heavy.into_iter().for_each(|item| self.heavy.take(item, &self.turns));
+        left.heavy.into_iter().for_each(|item| self.heavy.take(item, &self.processor));
         metrics::gauge!("beltline_evaluations_apart").set(many(self.heavy.len()));
         if !left.again.is_empty() {
             self.again.extend(left.again);
-            self.again_at.get_or_insert(self.turns.clock.ticks() + AGAIN_PAUSE);
+            self.again_at.get_or_insert(self.processor.clock.ticks() + AGAIN_PAUSE);
         }
     }
 
     /// Whether urgent effects wait for more urgent ones: all that is due is to be at hand first.
     fn holds_back(&self) -> bool {
-        self.behind.is_some_and(|since| self.turns.clock.ticks() < since + HELD_BACK)
+        self.behind.is_some_and(|since| self.processor.clock.ticks() < since + HELD_BACK)
     }
 
     /// When something is due, by the wall clock.
     fn next_look(&self, claims: bool) -> Timestamp {
-        let due = if claims { self.turns.state.due() } else { Timestamp(i64::MAX) };
+        let due = if claims { self.processor.state.due() } else { Timestamp(i64::MAX) };
         self.effects.short_at().map_or(due, |short| short.min(due))
     }
 
     /// When a pause of the runner's own is over.
     fn next_tick(&self) -> Option<Ticks> {
         let held = self.behind.filter(|_| self.holds_back()).map(|since| since + HELD_BACK);
-        let room = self.effects.waits_for_room().then(|| self.turns.clock.ticks() + AGAIN_PAUSE);
+        let room = self.effects.waits_for_room().then(|| self.processor.clock.ticks() + AGAIN_PAUSE);
         [self.again_at, self.draining, held, room].into_iter().flatten().min()
     }
 
     /// Nothing new is taken, claimed or asked.
     fn drain(&mut self) {
-        self.draining = Some(self.turns.clock.ticks() + self.grace);
+        self.draining = Some(self.processor.clock.ticks() + self.grace);
         self.items.close();
-        self.turns.in_flight.drain();
+        self.processor.in_flight.drain();
         self.effects.drain();
     }
 
@@ -399,7 +400,7 @@ impl Runner {
         let is_empty = self.gathered.is_empty() && self.again.is_empty() && self.items.is_empty();
         let is_quiet = is_quiet && self.heavy.len() == 0;
         let drained = is_quiet && is_empty && self.effects.is_idle();
-        if !drained && self.turns.clock.ticks() >= until {
+        if !drained && self.processor.clock.ticks() >= until {
             let (out, uncommitted) = (self.effects.out(), self.again.len());
             tracing::warn!(
                 out,

@@ -24,13 +24,13 @@ use crate::model::time::Timestamp;
 pub struct RuntimeState {
     /// The values that die.
     pub expiries: ExpiryIndex,
-    /// Whether the crowds on nodes with an alarm are to be looked at.
+    /// Whether the backlogs on nodes with an alarm are to be looked at.
     pub backlogs: BacklogWatch,
     /// How many tasks came and ended of late.
     pub flow: FlowCounts,
     /// How many tasks live, and how many are about to be born.
     pub census: Arc<Census>,
-    /// Who waits for a letter to be read, or for a task to reply, to move or to end.
+    /// Who waits for a signal to be read, or for a task to reply, to move or to end.
     pub waiters: Waiters,
     /// Whether the wall clock was set.
     pub wall: Wall,
@@ -71,22 +71,11 @@ impl Default for RuntimeState {
     fn default() -> RuntimeState {
         let (commits, _) = watch::channel(0);
         let (state, due) = (Mutex::default(), AtomicI64::new(i64::MIN));
-        let (lives, crowds, flow) = (ExpiryIndex::default(), BacklogWatch::default(), FlowCounts::default());
+        let (expiries, backlogs, flow) =
+            (ExpiryIndex::default(), BacklogWatch::default(), FlowCounts::default());
         let (census, waiters, wall) = (Arc::default(), Waiters::default(), Wall::default());
         let (asides, earlier) = (Mutex::default(), Notify::new());
-        RuntimeState {
-            expiries: lives,
-            backlogs: crowds,
-            flow,
-            census,
-            waiters,
-            wall,
-            asides,
-            state,
-            due,
-            earlier,
-            commits,
-        }
+        RuntimeState { expiries, backlogs, flow, census, waiters, wall, asides, state, due, earlier, commits }
     }
 }
 

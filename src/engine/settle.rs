@@ -103,11 +103,11 @@ impl BatchProcessor {
                 // Its commit was answered with an error and had happened; the task is claimed since.
                 if self.in_flight.is_past(&hand.task) {
                     tracing::debug!(task = %hand.task.address(), "what was made of a life before is over");
-                    left.over.push((hand.task.id, transition.task.turn));
+                    left.over.push((hand.task.id, transition.task.epoch));
                     return Settled::Over;
                 }
                 let claimed_since =
-                    self.in_flight.epoch(hand.task.id).is_some_and(|it| it > transition.task.turn);
+                    self.in_flight.epoch(hand.task.id).is_some_and(|it| it > transition.task.epoch);
                 match claimed_since {
                     true => Settled::Again(Work::Hand(hand)),
                     false => Settled::Unsure(hand, transition),
@@ -124,16 +124,16 @@ impl BatchProcessor {
                     }
                 }
             }
-            (Work::Post { signal: letter, tell }, _, Ok(receipt)) => {
+            (Work::Post { signal, reply_to }, _, Ok(receipt)) => {
                 let now = self.clock.now();
-                self.born(&letter, now);
+                self.born(&signal, now);
                 self.state.wake_by(now);
-                // Who left does not want to know; the letter is kept all the same.
-                drop(tell.send(Ok(receipt.signal)));
+                // Who left does not want to know; the signal is kept all the same.
+                drop(reply_to.send(Ok(receipt.signal)));
                 Settled::Over
             }
-            (Work::Post { tell, .. }, _, Err(refused)) => {
-                drop(tell.send(Err(not_taken(refused))));
+            (Work::Post { reply_to, .. }, _, Err(refused)) => {
+                drop(reply_to.send(Err(not_taken(refused))));
                 Settled::Over
             }
             (Work::Hand(_), Write::Post(..) | Write::Noted(..), Ok(_)) => Settled::Over,
@@ -143,9 +143,9 @@ impl BatchProcessor {
     fn kept(&self, hand: WorkItem, transition: Transition, receipt: &Receipt, left: &mut BatchResult) {
         self.state.committed(&transition);
         self.note_lives(&transition);
-        transition.signals.iter().for_each(|letter| self.born(letter, transition.at));
-        if self.crowds_changed(&transition) {
-            self.touch_crowds(transition.at);
+        transition.signals.iter().for_each(|signal| self.born(signal, transition.at));
+        if self.backlogs_changed(&transition) {
+            self.touch_backlogs(transition.at);
         }
         if receipt.mail || !transition.signals.is_empty() {
             self.state.wake_by(transition.at);
@@ -157,16 +157,16 @@ impl BatchProcessor {
         match task.state {
             State::Doing(_) => {
                 self.in_flight.hold(&task);
-                if let Some(tell) = hand.tell {
-                    drop(tell.send(Ok(task.clone())));
+                if let Some(reply_to) = hand.reply_to {
+                    drop(reply_to.send(Ok(task.clone())));
                 }
                 left.doing.push(task);
             }
             State::Ready { .. } | State::Waiting { .. } | State::Done | State::Failed | State::Cancelled => {
-                self.in_flight.release(task.id, task.turn);
-                left.over.push((task.id, task.turn));
-                if let Some(tell) = hand.tell {
-                    drop(tell.send(Ok(task)));
+                self.in_flight.release(task.id, task.epoch);
+                left.over.push((task.id, task.epoch));
+                if let Some(reply_to) = hand.reply_to {
+                    drop(reply_to.send(Ok(task)));
                 }
             }
         }
@@ -174,10 +174,10 @@ impl BatchProcessor {
 
     fn note_lives(&self, transition: &Transition) {
         match self.registry.get(&transition.task.process) {
-            Some(it) if it.process.has_lives() && !transition.gone => {
+            Some(it) if it.process.has_expiries() && !transition.gone => {
                 self.state.expiries.note(&it.process, &transition.task);
             }
-            Some(it) if it.process.has_lives() => self.state.expiries.forget(transition.task.id),
+            Some(it) if it.process.has_expiries() => self.state.expiries.forget(transition.task.id),
             Some(_) | None => {}
         }
     }
@@ -185,13 +185,13 @@ impl BatchProcessor {
     /// Finds out whether a transition that is refused as stale was committed before: then it holds, with all
     /// that comes of it. Else somebody else has the task, and what this runner knows of it is void.
     async fn resolve(&self, hand: WorkItem, transition: Transition, left: &mut BatchResult) {
-        let (id, epoch) = (hand.task.id, transition.task.turn);
+        let (id, epoch) = (hand.task.id, transition.task.epoch);
         match self.store.task(id).await {
             Err(error) => {
                 tracing::error!(%error, task = %id, "whether it was committed is not known yet");
                 left.again.push(Work::Hand(Box::new(hand)));
             }
-            Ok(Some(task)) if task.turn == epoch && task.revision == transition.task.revision => {
+            Ok(Some(task)) if task.epoch == epoch && task.revision == transition.task.revision => {
                 let task = Transition { task, ..transition };
                 self.kept(hand, task, &Receipt { signal: None, mail: true }, left);
             }
@@ -225,18 +225,18 @@ fn give_up(items: Vec<Work>, error: &StoreError, left: &mut BatchResult) {
     tracing::error!(%error, items = items.len(), "nothing of this batch was kept");
     for item in items {
         match item {
-            Work::Hand(mut hand) => match hand.tell.take() {
-                Some(tell) => drop(tell.send(Err(error.clone().into()))),
+            Work::Hand(mut hand) => match hand.reply_to.take() {
+                Some(reply_to) => drop(reply_to.send(Err(error.clone().into()))),
                 None => left.again.push(Work::Hand(hand)),
             },
-            Work::Post { tell, .. } => drop(tell.send(Err(error.clone().into()))),
+            Work::Post { reply_to, .. } => drop(reply_to.send(Err(error.clone().into()))),
         }
     }
 }
 
 fn epoch(write: &Write) -> u64 {
     match write {
-        Write::Step(transition) => transition.task.turn,
+        Write::Step(transition) => transition.task.epoch,
         Write::Post(..) | Write::Noted(..) => 0,
     }
 }

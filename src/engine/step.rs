@@ -3,12 +3,27 @@
 //! Pure and total: no I/O, no clock, no chance, no error. The same arguments give the same [`StepResult`],
 //! today and in a replay. It walks on through nodes that need nothing from outside and stops when the task
 //! must wait, ask or end.
+//!
+//! Where a task stands, and why it is in hand. `=`: it stays as it is; then what its history says first.
+//! *Ended*: done, failed and cancelled alike. What is ready alone is new, and of what is doing alone the
+//! world answers, or was not asked; the other cells say that nothing is lost where it should be otherwise.
+//!
+//! | | Ready | Doing | Waiting | Ended |
+//! |---|---|---|---|---|
+//! | New | doing, `came` | doing, `came` | doing, `came` | doing, `came` |
+//! | Claimed | doing, `came` | doing, `asked again` | = | = |
+//! | Claimed with a wake | doing, `wake by ann` | doing, `asked again` | = | =, refused |
+//! | `NameTaken` | =, refused | =, refused | =, refused | =, refused |
+//! | Answered | done, `answered 200` | done, `answered 200` | done, `answered 200` | done, `answered 200` |
+//! | Held | = | = | = | = |
+//! | `NoPlace` | = | = | = | = |
+//! | Unasked | = | ready | = | = |
 
 use std::collections::BTreeSet;
 
 use crate::engine::anchor::anchor;
 use crate::engine::mask::shown;
-use crate::engine::transition::{LetterId, Reading, Transition};
+use crate::engine::transition::{Reading, SignalId, Transition};
 use crate::engine::walk::{LEASE_MARGIN, Pace, Walk, no_such_node};
 use crate::model::bounds::Reads;
 use crate::model::effect::{Effect, ExternalAnswer, Outcome};
@@ -19,9 +34,8 @@ use crate::model::marks::Marks;
 use crate::model::names::{Address, NodeName};
 use crate::model::params::{ParamChanges, Params};
 use crate::model::scope::ReadSet;
-use crate::model::task::{
-    Acknowledged, Alarm, Command, NodePosition, Signal, SignalKind, State, Task, Ticket,
-};
+use crate::model::signal::{Command, Signal, SignalKind};
+use crate::model::task::{Acknowledged, Alarm, NodePosition, State, Task, Ticket};
 use crate::model::time::{Span, Timestamp};
 use crate::process::process::Process;
 
@@ -33,10 +47,10 @@ pub const HELD_LEASE: Span = Span::secs(60);
 pub enum Cause {
     /// It is new, and in no store yet.
     New,
-    /// It was due, or has letters.
-    Claimed(Vec<(LetterId, Signal)>),
-    /// It has letters that would bring it back, but its name is another task's by now.
-    NameTaken(Vec<(LetterId, Signal)>),
+    /// It was due, or has signals.
+    Claimed(Vec<(SignalId, Signal)>),
+    /// It has signals that would bring it back, but its name is another task's by now.
+    NameTaken(Vec<(SignalId, Signal)>),
     /// The world answered.
     Answered(Outcome),
     /// The world has not been asked yet: too much else is.
@@ -63,8 +77,8 @@ pub fn step(process: &Process, task: Task, cause: Cause, scope: &ReadSet, now: T
     let is_out = cause == Cause::Held;
     match cause {
         Cause::New => walk.arrived(),
-        Cause::Claimed(letters) => walk.claimed(letters),
-        Cause::NameTaken(letters) => walk.stay_ended(letters),
+        Cause::Claimed(signals) => walk.claimed(signals),
+        Cause::NameTaken(signals) => walk.stay_ended(signals),
         Cause::Answered(outcome) => walk.answered(outcome),
         Cause::Held => walk.held(),
         Cause::NoPlace => walk.no_place(),
@@ -77,7 +91,7 @@ pub fn step(process: &Process, task: Task, cause: Cause, scope: &ReadSet, now: T
 }
 
 /// The same, where the step itself cannot be used: `fault` happens to the task where it stands, and the
-/// letters of `cause` are refused for it.
+/// signals of `cause` are refused for it.
 pub fn fall(
     process: &Process,
     task: Task,
@@ -136,7 +150,7 @@ fn begin<'a>(
         reply: None,
         unread: 0,
         gone: false,
-        parts: Vec::new(),
+        chunks: Vec::new(),
         may_leave: false,
         pace: Pace::On,
     };
@@ -151,36 +165,26 @@ impl Walk<'_> {
         if !missed.is_empty() {
             return StepResult::Fetch(missed);
         }
-        let Walk { mut task, signals: letters, events: trail, read, reply, gone, now, .. } = self;
+        let Walk { mut task, signals, events: history, read, reply, gone, now, .. } = self;
         let (base, idempotency) = (Some(task.revision), None);
         task.revision += 1;
         let at = now;
-        let moved = Transition {
-            task,
-            before,
-            base,
-            signals: letters,
-            events: trail,
-            read,
-            at,
-            gone,
-            reply,
-            idempotency,
-        };
+        let moved =
+            Transition { task, before, base, signals, events: history, read, at, gone, reply, idempotency };
         StepResult::Moved(Box::new(moved))
     }
 
-    fn claimed(&mut self, letters: Vec<(LetterId, Signal)>) {
+    fn claimed(&mut self, signals: Vec<(SignalId, Signal)>) {
         if let State::Doing(effect) = &self.task.state {
             let effect = effect.clone();
             return self.orphaned(&effect);
         }
-        let mut letters = letters.into_iter();
+        let mut signals = signals.into_iter();
         while !matches!(self.task.state, State::Doing(_)) && self.pace == Pace::On {
-            let Some((id, letter)) = letters.next() else { break };
-            self.unread = letters.len();
-            let before = self.unread_letter();
-            let refused = self.open(letter.word).err();
+            let Some((id, signal)) = signals.next() else { break };
+            self.unread = signals.len();
+            let before = self.unread_signal();
+            let refused = self.open(signal.kind).err();
             match before {
                 Some(before) if self.pace == Pace::Leaves => {
                     *self = *before;
@@ -199,30 +203,29 @@ impl Walk<'_> {
         }
     }
 
-    /// The walk as it is, to come back to if the next letter is left to the next step: that is so where one
+    /// The walk as it is, to come back to if the next signal is left to the next step: that is so where one
     /// before it was read, and the task lives to see it.
-    fn unread_letter(&mut self) -> Option<Box<Self>> {
+    fn unread_signal(&mut self) -> Option<Box<Self>> {
         let stepwise = self.scope.bounds.reads != Reads::Whole;
         self.may_leave = stepwise && !self.read.is_empty() && self.task.state.phase().is_live();
         self.may_leave.then(|| Box::new(self.clone()))
     }
 
-    /// The letters are read, and nothing comes of them.
+    /// The signals are read, and nothing comes of them.
     fn refuse_all(&mut self, cause: Cause, fault: &Fault) {
-        if let Cause::Claimed(letters) | Cause::NameTaken(letters) = cause {
-            let refused = |(letter, _)| Reading { signal: letter, refused: Some(fault.clone()) };
-            self.read = letters.into_iter().map(refused).collect();
+        if let Cause::Claimed(signals) | Cause::NameTaken(signals) = cause {
+            let refused = |(signal, _)| Reading { signal, refused: Some(fault.clone()) };
+            self.read = signals.into_iter().map(refused).collect();
         }
     }
 
     /// Two live tasks never have one name: whoever wants this one back is told so.
-    fn stay_ended(&mut self, letters: Vec<(LetterId, Signal)>) {
+    fn stay_ended(&mut self, signals: Vec<(SignalId, Signal)>) {
         let taken = || {
             let message = format!("another live task is called `{}` by now", self.task.address());
             Fault::lasting("ref_taken", message)
         };
-        let refused =
-            letters.into_iter().map(|(letter, _)| Reading { signal: letter, refused: Some(taken()) });
+        let refused = signals.into_iter().map(|(signal, _)| Reading { signal, refused: Some(taken()) });
         self.read = refused.collect();
     }
 
@@ -267,7 +270,7 @@ impl Walk<'_> {
             State::Waiting { until: Some(until) } if *until <= self.now => self.time_came(*until),
             State::Ready { .. } | State::Waiting { .. } => self.reset_due(),
             State::Doing(_) => {}
-            // What ended is due when it is to be removed, or had letters.
+            // What ended is due when it is to be removed, or had signals.
             State::Done | State::Failed | State::Cancelled => {
                 self.task.due = self.task.kept_until;
                 self.gone |= self.task.due.is_none_or(|due| due <= self.now);
@@ -292,7 +295,7 @@ impl Walk<'_> {
         }
         let event = match &outcome {
             Ok(ExternalAnswer::Http(answer)) => format!("answered {}", answer.status),
-            Ok(ExternalAnswer::Told(_)) => "delivered".to_owned(),
+            Ok(ExternalAnswer::Notified(_)) => "delivered".to_owned(),
             Ok(ExternalAnswer::Later(_)) | Err(_) => "no answer".to_owned(),
         };
         self.task.awaits = None;
@@ -313,13 +316,13 @@ impl Walk<'_> {
         })
     }
 
-    /// Reads one letter. An error is why it changed nothing.
+    /// Reads one signal. An error is why it changed nothing.
     fn open(&mut self, word: SignalKind) -> Result<(), Fault> {
         match word {
-            SignalKind::Create { .. } | SignalKind::Part { .. } => {
+            SignalKind::Create { .. } | SignalKind::Chunk { .. } => {
                 Err(Fault::lasting("ref_taken", "the task exists already"))
             }
-            SignalKind::Modify { params } => self.modified(params, "letter"),
+            SignalKind::Modify { params } => self.modified(params, "signal"),
             SignalKind::Answer { visit, ticket, answer } if self.is_awaited(visit, ticket) => {
                 // Where it happened in the other process says nothing here.
                 let answer = answer.map_err(|fault| Fault { node: None, at: None, ..fault });
@@ -328,16 +331,16 @@ impl Walk<'_> {
                 Ok(())
             }
             SignalKind::Answer { .. } => Err(Fault::lasting("late_reply", "the call is over")),
-            SignalKind::Order { order, by } => self.ordered(order, &by),
+            SignalKind::Command { command, by } => self.commanded(command, &by),
         }
     }
 
     /// Whether the task waits for the reply to that call.
     fn is_awaited(&self, visit: u64, ticket: Option<Ticket>) -> bool {
-        let is_out = match (&self.task.round, ticket) {
+        let is_out = match (&self.task.fan_out, ticket) {
             (None, None) => true,
-            (Some(round), Some(ticket)) => {
-                ticket.attempt == self.task.attempt && round.out.iter().any(|it| it.index == ticket.index)
+            (Some(fan_out), Some(ticket)) => {
+                ticket.attempt == self.task.attempt && fan_out.out.iter().any(|it| it.index == ticket.index)
             }
             (Some(_), None) | (None, Some(_)) => false,
         };
@@ -351,14 +354,14 @@ impl Walk<'_> {
         let changes = self.change_params(ParamChanges::set(params.clone()))?;
         let before = self.events.len();
         if self.is_waiting() {
-            self.dispatch(NodeEvent::Letter(params), event);
+            self.dispatch(NodeEvent::Signal(params), event);
         }
-        // Where the node made nothing of it, the trail still says what was changed.
+        // Where the node made nothing of it, the history still says what was changed.
         match self.events.get_mut(before) {
-            Some(hop) => {
+            Some(event) => {
                 let mut set = shown(&changes.set, &self.task, &self.process.secret);
-                set.merge(&hop.set);
-                hop.set = set;
+                set.merge(&event.set);
+                event.set = set;
             }
             None => {
                 let set = shown(&changes.set, &self.task, &self.process.secret);
@@ -368,18 +371,18 @@ impl Walk<'_> {
         Ok(())
     }
 
-    fn ordered(&mut self, order: Command, by: &str) -> Result<(), Fault> {
-        let event = format!("{} by {by}", order.as_str());
+    fn commanded(&mut self, command: Command, by: &str) -> Result<(), Fault> {
+        let event = format!("{} by {by}", command.as_str());
         self.rested();
         let live = self.task.state.phase().is_live();
-        match order {
+        match command {
             Command::Modify { revision: Some(revision), .. } if revision != self.task.revision => {
                 let message = format!("the task is at revision {}, not {revision}", self.task.revision);
                 Err(Fault::lasting("revision_mismatch", message))
             }
             Command::Modify { params, .. } => self.modified(params, &event),
             // It cannot go its own way: the `each` it belongs to takes the fault `cancelled`.
-            Command::Cancel | Command::Retry | Command::Move { .. } if live && self.task.is_part() => {
+            Command::Cancel | Command::Retry | Command::Move { .. } if live && self.task.is_chunk() => {
                 self.cancelled(&event);
                 Ok(())
             }
@@ -394,7 +397,7 @@ impl Walk<'_> {
             Command::Wake => {
                 match self.task.state {
                     State::Ready { .. } => self.dispatch(NodeEvent::Came, &event),
-                    _ => self.dispatch(NodeEvent::Order(Command::Wake), &event),
+                    _ => self.dispatch(NodeEvent::Command(Command::Wake), &event),
                 }
                 Ok(())
             }
@@ -406,7 +409,8 @@ impl Walk<'_> {
         }
     }
 
-    /// The alarm is in hand. The task stays where it is: its node sees it when it looks at the alarm next.
+    /// The alarm is acknowledged. The task stays where it is: its node sees it when it looks at the alarm
+    /// next.
     fn acknowledged(&mut self, key: Option<&str>, by: &str, event: &str) -> Result<(), Fault> {
         let opens = key.is_none_or(|key| key::acknowledges(key, &self.task));
         match self.task.alarm.as_mut().filter(|_| opens) {
@@ -433,7 +437,7 @@ impl Walk<'_> {
         if self.process.node(&to).is_none() {
             return Err(no_such_node(self.process, &to));
         }
-        self.event(event, |hop| hop.to = Some(to.clone()));
+        self.event(event, |event| event.to = Some(to.clone()));
         self.enter_node(to);
         self.task.result = None;
         self.task.marks = Marks::default();

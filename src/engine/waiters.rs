@@ -1,4 +1,4 @@
-//! [`Waiters`]: who waits for a letter to be read, or for a task to reply, to move or to end. A place in a
+//! [`Waiters`]: who waits for a signal to be read, or for a task to reply, to move or to end. A place in a
 //! line is taken before what is waited for can happen, so nothing that happened has to be remembered for
 //! those who may ask; and it is given up when whoever waits is dropped. What is held is bounded by who waits
 //! now.
@@ -12,13 +12,13 @@ use std::task::{Context, Poll};
 
 use tokio::sync::oneshot;
 
-use crate::engine::transition::{LetterId, Reading, Transition};
+use crate::engine::transition::{Reading, SignalId, Transition};
 use crate::model::fault::Fault;
 use crate::model::names::TaskId;
 use crate::model::params::Params;
 use crate::model::task::Task;
 
-/// What became of a letter: the task after it, or why it changed nothing.
+/// What became of a signal: the task after it, or why it changed nothing.
 pub type SignalResult = Result<Arc<Task>, Fault>;
 
 /// What a task replies.
@@ -33,16 +33,16 @@ pub struct Waiters {
     moves: Line<()>,
 }
 
-/// Those who wait for letters to one task.
+/// Those who wait for signals to one task.
 #[derive(Debug, Default)]
 struct Mail {
-    /// Those whose letter is on its way to the store, and has no number yet.
+    /// Those whose signal is on its way to the store, and has no number yet.
     posting: BTreeSet<u64>,
-    /// Those whose letter is in the store.
-    posted: HashMap<LetterId, oneshot::Sender<SignalResult>>,
-    /// What was read while somebody was posting, and the newest ticket then: it may be that very letter. It
+    /// Those whose signal is in the store.
+    posted: HashMap<SignalId, oneshot::Sender<SignalResult>>,
+    /// What was read while somebody was posting, and the newest ticket then: it may be that very signal. It
     /// is dropped when all who were posting then know their numbers.
-    early: Vec<(u64, LetterId, SignalResult)>,
+    early: Vec<(u64, SignalId, SignalResult)>,
 }
 
 impl Mail {
@@ -53,7 +53,7 @@ impl Mail {
     fn read(&mut self, reading: &Reading, read: impl FnOnce() -> SignalResult) {
         match self.posted.remove(&reading.signal) {
             // Who left does not want to know.
-            Some(tell) => drop(tell.send(read())),
+            Some(sender) => drop(sender.send(read())),
             None => {
                 if let Some(newest) = self.posting.last() {
                     self.early.push((*newest, reading.signal, read()));
@@ -70,11 +70,11 @@ impl Mail {
 }
 
 impl Waiters {
-    /// A place for a letter to `task` that is about to be posted.
-    pub fn letter(&self, task: TaskId) -> Posting {
+    /// A place for a signal to `task` that is about to be posted.
+    pub fn signal(&self, task: TaskId) -> Posting {
         let ticket = next_ticket();
         locked(&self.signals).entry(task).or_default().posting.insert(ticket);
-        Posting { letters: Arc::clone(&self.signals), task, ticket, known: None }
+        Posting { signals: Arc::clone(&self.signals), task, ticket, known: None }
     }
 
     /// Gives a task when it has ended.
@@ -104,12 +104,12 @@ impl Waiters {
             }
         }
         if let Some(reply) = &transition.reply {
-            self.replies.tell(task.id, || reply.clone());
+            self.replies.notify(task.id, || reply.clone());
         }
-        self.moves.tell(task.id, || ());
+        self.moves.notify(task.id, || ());
         if transition.gone || !task.state.phase().is_live() {
             self.replies.forget(task.id);
-            self.ends.tell(task.id, shared);
+            self.ends.notify(task.id, shared);
         }
     }
 
@@ -122,57 +122,57 @@ impl Waiters {
 
     /// How much is held: those who wait, and what is remembered for them.
     pub fn held(&self) -> usize {
-        let letters: usize = locked(&self.signals)
+        let signals: usize = locked(&self.signals)
             .values()
             .map(|mail| 1 + mail.posting.len() + mail.posted.len() + mail.early.len())
             .sum();
-        letters + self.ends.held() + self.replies.held() + self.moves.held()
+        signals + self.ends.held() + self.replies.held() + self.moves.held()
     }
 }
 
-/// A letter that is being posted, by somebody who wants to know when it is read.
+/// A signal that is being posted, by somebody who wants to know when it is read.
 #[derive(Debug)]
 pub struct Posting {
-    letters: Arc<Mutex<HashMap<TaskId, Mail>>>,
+    signals: Arc<Mutex<HashMap<TaskId, Mail>>>,
     task: TaskId,
     ticket: u64,
-    known: Option<LetterId>,
+    known: Option<SignalId>,
 }
 
 impl Posting {
     /// It is in the store under that number. Gives what becomes of it; nothing if nobody will tell any more.
-    pub async fn read(mut self, id: LetterId) -> Option<SignalResult> {
-        let told = self.posted(id);
+    pub async fn read(mut self, id: SignalId) -> Option<SignalResult> {
+        let receiver = self.posted(id);
         // `self` lives until then: who stops to wait gives up the place.
-        told.await.ok()
+        receiver.await.ok()
     }
 
-    fn posted(&mut self, id: LetterId) -> oneshot::Receiver<SignalResult> {
-        let (tell, told) = oneshot::channel();
-        let mut letters = locked(&self.letters);
-        let mail = letters.entry(self.task).or_default();
+    fn posted(&mut self, id: SignalId) -> oneshot::Receiver<SignalResult> {
+        let (sender, receiver) = oneshot::channel();
+        let mut signals = locked(&self.signals);
+        let mail = signals.entry(self.task).or_default();
         match mail.early.iter().position(|(_, read, _)| *read == id) {
             // The receiver is here.
-            Some(place) => drop(tell.send(mail.early.swap_remove(place).2)),
-            None => drop(mail.posted.insert(id, tell)),
+            Some(place) => drop(sender.send(mail.early.swap_remove(place).2)),
+            None => drop(mail.posted.insert(id, sender)),
         }
         mail.known(self.ticket);
-        drop(letters);
+        drop(signals);
         self.known = Some(id);
-        told
+        receiver
     }
 }
 
 impl Drop for Posting {
     fn drop(&mut self) {
-        let mut letters = locked(&self.letters);
-        let Some(mail) = letters.get_mut(&self.task) else { return };
+        let mut signals = locked(&self.signals);
+        let Some(mail) = signals.get_mut(&self.task) else { return };
         match self.known {
             Some(id) => drop(mail.posted.remove(&id)),
             None => mail.known(self.ticket),
         }
         if mail.is_empty() {
-            letters.remove(&self.task);
+            signals.remove(&self.task);
         }
     }
 }
@@ -194,22 +194,22 @@ impl<T> Default for Line<T> {
 
 impl<T> Line<T> {
     fn wait(&self, of: TaskId) -> WaitHandle<T> {
-        let (tell, told) = oneshot::channel();
+        let (sender, receiver) = oneshot::channel();
         let ticket = next_ticket();
         let mut places = locked(&self.places);
         // Looked at under the lock, so that none takes a place behind the back of who closes.
         if !self.closed.load(Ordering::Relaxed) {
-            places.entry(of).or_default().push((ticket, tell));
+            places.entry(of).or_default().push((ticket, sender));
         }
         drop(places);
-        WaitHandle { places: Arc::clone(&self.places), of, ticket, comes: told }
+        WaitHandle { places: Arc::clone(&self.places), of, ticket, comes: receiver }
     }
 
-    fn tell(&self, of: TaskId, mut what: impl FnMut() -> T) {
+    fn notify(&self, of: TaskId, mut what: impl FnMut() -> T) {
         let waiting = locked(&self.places).remove(&of);
-        for (_, tell) in waiting.into_iter().flatten() {
+        for (_, sender) in waiting.into_iter().flatten() {
             // Who left does not want to know.
-            drop(tell.send(what()));
+            drop(sender.send(what()));
         }
     }
 

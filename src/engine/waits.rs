@@ -97,7 +97,7 @@ mod tests {
             alarm: None,
         };
         let address = Address { process: ProcessId::new("p").unwrap(), reference: Ref::new("a").unwrap() };
-        ExpiringValue { id: TaskId(1), address, lives: Vec::new(), standing, revision: 0 }
+        ExpiringValue { id: TaskId(1), address, expiries: Vec::new(), standing, revision: 0 }
     }
 
     #[test]

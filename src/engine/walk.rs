@@ -1,4 +1,4 @@
-//! [`Walk`]: a task on its way through nodes, within one step. What a verdict does to a task is decided
+//! [`Walk`]: a task on its way through nodes, within one step. What a decision does to a task is decided
 //! here, once for all kinds: going on, asking, waiting, ending, faults and their retries.
 //!
 //! A walk is the same as one with a commit between any two of its nodes. The nodes that follow see what it
@@ -15,21 +15,22 @@ use crate::engine::retry::next_try;
 use crate::engine::transition::Reading;
 use crate::model::budget::measured;
 use crate::model::effect::{Effect, Request};
+use crate::model::fan_out::FanOut;
 use crate::model::fault::Fault;
 use crate::model::key;
 use crate::model::kind::{AlarmChange, Changes, Decision, NodeEvent};
 use crate::model::marks::Marks;
 use crate::model::names::{Address, NodeName};
 use crate::model::params::{ParamChanges, Params};
-use crate::model::round::FanOut;
 use crate::model::scope::{EvalContext, ReadSet};
-use crate::model::task::{HistoryEvent, Signal, SignalKind, SignalTarget, State, Task};
+use crate::model::signal::{Signal, SignalKind, SignalTarget};
+use crate::model::task::{HistoryEvent, State, Task};
 use crate::model::time::{Span, Timestamp};
 use crate::process::process::{Node, Process};
 use crate::process::validate::validate_params;
 
-/// How many hops one step may take before the task yields to others.
-pub const HOPS_MAX: usize = 100;
+/// How many events one step may take before the task yields to others.
+pub const MOVES_MAX: usize = 100;
 /// How much longer a lease is than the effect it covers: time enough to commit the answer.
 pub const LEASE_MARGIN: Span = Span::secs(10);
 /// How long a finished task is kept if its `end` does not say.
@@ -48,9 +49,9 @@ pub(super) struct Walk<'a> {
     pub(super) reply: Option<Result<Params, Fault>>,
     pub(super) unread: usize,
     pub(super) gone: bool,
-    /// The parts of a round that were made in this walk.
-    pub(super) parts: Vec<Address>,
-    /// Whether something was read already that is committed if the next letter is left.
+    /// The chunks of a fan-out that were made in this walk.
+    pub(super) chunks: Vec<Address>,
+    /// Whether something was read already that is committed if the next signal is left.
     pub(super) may_leave: bool,
     /// Whether it goes on in this step.
     pub(super) pace: Pace,
@@ -63,7 +64,7 @@ pub(super) enum Pace {
     On,
     /// The task has come to a node, and what happens there is for the next step.
     Yields,
-    /// The letter that is being read is for the next step, and all is as it was before.
+    /// The signal that is being read is for the next step, and all is as it was before.
     Leaves,
 }
 
@@ -96,11 +97,11 @@ impl Walk<'_> {
     /// Lets `event` happen, and walks on until the task must wait, ask or end.
     pub(super) fn dispatch(&mut self, event: NodeEvent, name: &str) {
         let (mut event, mut name) = (event, name.to_owned());
-        for _ in 0..HOPS_MAX {
+        for _ in 0..MOVES_MAX {
             let process = self.process;
             let Some(node) = process.node(&self.task.at) else {
                 let fault = self.located(no_such_node(process, &self.task.at));
-                self.event(&name, |hop| hop.fault = Some(fault.clone()));
+                self.event(&name, |event| event.fault = Some(fault.clone()));
                 return self.ended(State::Failed, None, Some(fault));
             };
             let came = event == NodeEvent::Came;
@@ -109,16 +110,16 @@ impl Walk<'_> {
                 ..EvalContext::new(self.task.clone(), &self.scope, self.now)
             };
             let budget = view.scope.budget;
-            let (verdict, spent) = measured(&budget, || node.kind.decide(event, &view));
-            let mut verdict = hushed(verdict, &view);
+            let (decision, spent) = measured(&budget, || node.kind.decide(event, &view));
+            let mut decision = hushed(decision, &view);
             drop(view);
             if self.scope.misses() {
                 match self.unfetched(came) {
-                    Some(fault) => verdict = Decision::Fail(fault),
+                    Some(fault) => decision = Decision::Fail(fault),
                     None => return,
                 }
             }
-            if !self.apply(node, verdict, &name) {
+            if !self.apply(node, decision, &name) {
                 return;
             }
             if self.scope.paused {
@@ -134,13 +135,13 @@ impl Walk<'_> {
     }
 
     /// Does what the node decided; says whether the task came to another node.
-    fn apply(&mut self, node: &Node, verdict: Decision, event: &str) -> bool {
-        let verdict = if self.task.is_part() { as_part(verdict) } else { verdict };
-        match verdict {
+    fn apply(&mut self, node: &Node, decision: Decision, event: &str) -> bool {
+        let decision = if self.task.is_chunk() { as_chunk(decision) } else { decision };
+        match decision {
             Decision::Go { to, effects } => match self.commit_changes(effects, event) {
                 Ok(()) => {
-                    if let Some(hop) = self.events.last_mut() {
-                        hop.to = Some(to.clone());
+                    if let Some(event) = self.events.last_mut() {
+                        event.to = Some(to.clone());
                     }
                     self.enter_node(to);
                     true
@@ -153,7 +154,7 @@ impl Walk<'_> {
                     http.fresh = node.retry.times == 1;
                 }
                 match self.commit_changes(effects, event) {
-                    Ok(()) => self.asks(Effect { key: String::new(), ask, timeout, once }, url.as_deref()),
+                    Ok(()) => self.asks(Effect::new(ask, timeout, once), url.as_deref()),
                     Err(fault) => return self.fail(node, fault, event),
                 }
                 false
@@ -166,8 +167,8 @@ impl Walk<'_> {
                 }
                 Err(fault) => self.fail(node, fault, event),
             },
-            Decision::Run { round, signals: letters, said } => self.run(node, *round, letters, said, event),
-            Decision::Part(came) => {
+            Decision::Run { fan_out, signals, said } => self.run(node, *fan_out, signals, said, event),
+            Decision::Chunk(came) => {
                 self.reply(Ok(came));
                 self.ended(State::Done, None, None);
                 false
@@ -196,14 +197,14 @@ impl Walk<'_> {
         }
     }
 
-    /// The world is asked; `url` is what the trail says of the address, if it must not say it all.
+    /// The world is asked; `url` is what the history says of the address, if it must not say it all.
     fn asks(&mut self, effect: Effect, url: Option<&str>) {
-        let asked = self.scrubbed(&asked(&effect.ask, url));
-        if let Some(hop) = self.events.last_mut() {
-            hop.asked = Some(asked);
+        let asked = self.scrubbed(&asked(&effect.request, url));
+        if let Some(event) = self.events.last_mut() {
+            event.asked = Some(asked);
         }
         let key = key::idempotency(self.task.id, &self.task.at, self.task.visit);
-        let key = part(&effect.ask).map_or_else(|| key.clone(), |part| format!("{key}-{part}"));
+        let key = part(&effect.request).map_or_else(|| key.clone(), |part| format!("{key}-{part}"));
         self.task.due = Some(self.now + effect.timeout + LEASE_MARGIN);
         self.task.state = State::Doing(Box::new(Effect { key, ..effect }));
     }
@@ -212,12 +213,12 @@ impl Walk<'_> {
     fn run(
         &mut self,
         node: &Node,
-        round: FanOut,
-        letters: Vec<Signal>,
+        fan_out: FanOut,
+        signals: Vec<Signal>,
         said: Option<String>,
         event: &str,
     ) -> bool {
-        let (bytes, bytes_max) = (round.bytes, self.process.limits.params_bytes);
+        let (bytes, bytes_max) = (fan_out.bytes, self.process.limits.params_bytes);
         if bytes > bytes_max {
             let message = format!(
                 "the replies would take {bytes} bytes, and {bytes_max} are allowed; \
@@ -225,16 +226,16 @@ impl Walk<'_> {
             );
             return self.fail(node, Fault::lasting("params_too_large", message), event);
         }
-        if let Err(fault) = self.may_write(&letters) {
+        if let Err(fault) = self.may_write(&signals) {
             return self.fail(node, fault, event);
         }
         if said.is_some() {
             self.event(event, |_| {}).asked = said;
         }
-        self.task.state = State::Waiting { until: round.late_at() };
-        self.task.round = Some(Arc::new(round));
-        for letter in letters {
-            self.post(letter);
+        self.task.state = State::Waiting { until: fan_out.late_at() };
+        self.task.fan_out = Some(Arc::new(fan_out));
+        for signal in signals {
+            self.post(signal);
         }
         self.reset_due();
         false
@@ -243,7 +244,7 @@ impl Walk<'_> {
     /// A fault passes, goes to `on_error`, or ends the task: decided here, once for all kinds.
     pub(super) fn fail(&mut self, node: &Node, fault: Fault, event: &str) -> bool {
         let fault = self.located(fault);
-        if self.task.is_part() {
+        if self.task.is_chunk() {
             self.ended(State::Failed, None, Some(fault));
             return false;
         }
@@ -252,11 +253,11 @@ impl Walk<'_> {
             return false;
         }
         self.task.fault = Some(fault.clone());
-        let hop = self.event(event, |_| {});
-        hop.fault = Some(fault.clone());
+        let event = self.event(event, |_| {});
+        event.fault = Some(fault.clone());
         match &node.on_error {
             Some(to) => {
-                hop.to = Some(to.clone());
+                event.to = Some(to.clone());
                 self.enter_node(to.clone());
                 true
             }
@@ -267,7 +268,7 @@ impl Walk<'_> {
         }
     }
 
-    /// The same, for a fault that no node's verdict brought.
+    /// The same, for a fault that no node's decision brought.
     pub(super) fn failed(&mut self, fault: Fault, event: &str) {
         let process = self.process;
         match process.node(&self.task.at) {
@@ -293,18 +294,18 @@ impl Walk<'_> {
         let process = self.process;
         let Some(limit) = process.node(&self.task.at).and_then(|node| node.limit.as_ref()) else { return };
         self.rested();
-        self.event(&format!("stood here for {}", limit.time), |hop| hop.to = Some(limit.next.clone()));
+        self.event(&format!("stood here for {}", limit.time), |event| event.to = Some(limit.next.clone()));
         self.enter_node(limit.next.clone());
         self.arrived();
     }
 
-    /// Takes the changes and letters of a verdict, or nothing of it.
+    /// Takes the changes and signals of a decision, or nothing of it.
     fn commit_changes(&mut self, effects: Changes, event: &str) -> Result<(), Fault> {
-        self.may_write(&effects.letters)?;
+        self.may_write(&effects.signals)?;
         let ParamChanges { set, unset } = self.change_params(effects.changes)?;
         let set = shown(&set, &self.task, &self.process.secret);
-        let hop = self.event(event, |_| {});
-        (hop.set, hop.unset) = (set, unset);
+        let event = self.event(event, |_| {});
+        (event.set, event.unset) = (set, unset);
         self.task.link = effects.link;
         self.task.marks.clear(LINK);
         if effects.link_is_secret {
@@ -320,11 +321,11 @@ impl Walk<'_> {
             AlarmChange::Clear => self.task.alarm = None,
         }
         self.reply = effects.reply.or(self.reply.take());
-        for letter in effects.letters {
-            if matches!(letter.word, SignalKind::Answer { .. }) {
+        for signal in effects.signals {
+            if matches!(signal.kind, SignalKind::Answer { .. }) {
                 self.task.caller = None;
             }
-            self.post(letter);
+            self.post(signal);
         }
         Ok(())
     }
@@ -353,8 +354,8 @@ impl Walk<'_> {
 
     pub(super) fn ended(&mut self, state: State, result: Option<(Value, Marks)>, fault: Option<Fault>) {
         let fault = fault.map(|fault| self.located(fault));
-        // A part leaves nothing behind: what it did stands in the round it belongs to.
-        self.gone |= self.task.is_part();
+        // A chunk leaves nothing behind: what it did stands in the fan-out it belongs to.
+        self.gone |= self.task.is_chunk();
         self.cancel_calls();
         self.task.state = state;
         let (result, marks) = result.unzip();
@@ -376,8 +377,8 @@ impl Walk<'_> {
     /// Answers the caller, if one still waits.
     fn reply(&mut self, answer: Result<Params, Fault>) {
         if let Some(caller) = self.task.caller.take() {
-            let word = SignalKind::answer(&caller, answer);
-            self.post(Signal { to: SignalTarget::Task(caller.task), word });
+            let kind = SignalKind::answer(&caller, answer);
+            self.post(Signal { to: SignalTarget::Task(caller.task), kind });
         }
     }
 
@@ -416,14 +417,14 @@ impl Walk<'_> {
         };
     }
 
-    /// The process is paused: nobody looks at the task until it is roused.
+    /// The process is paused: nobody looks at the task until it is woken.
     pub(super) fn suspend(&mut self) {
         self.task.due = None;
     }
 
-    /// When the task has stood here for too long. A part stands as long as the one it is a part of.
+    /// When the task has stood here for too long. A chunk stands as long as the one it is a chunk of.
     pub(super) fn limit_at(&self) -> Option<Timestamp> {
-        if self.task.is_part() {
+        if self.task.is_chunk() {
             return None;
         }
         let limit = self.process.node(&self.task.at)?.limit.as_ref()?;
@@ -448,7 +449,7 @@ impl Walk<'_> {
     }
 
     pub(super) fn event(&mut self, event: &str, fill: impl FnOnce(&mut HistoryEvent)) -> &mut HistoryEvent {
-        let mut hop = HistoryEvent {
+        let mut event = HistoryEvent {
             at: self.now,
             node: self.task.at.clone(),
             event: event.to_owned(),
@@ -459,15 +460,15 @@ impl Walk<'_> {
             unset: Vec::new(),
             fault: None,
         };
-        fill(&mut hop);
-        self.events.push(hop);
-        self.events.last_mut().expect("a hop was pushed just now")
+        fill(&mut event);
+        self.events.push(event);
+        self.events.last_mut().expect("an event was pushed just now")
     }
 }
 
 /// What a node decided, with nothing secret in what it says went wrong.
-fn hushed(verdict: Decision, view: &EvalContext) -> Decision {
-    match verdict {
+fn hushed(decision: Decision, view: &EvalContext) -> Decision {
+    match decision {
         Decision::Fail(fault) => Decision::Fail(view.hushed(fault)),
         Decision::FailWith(fault, changes) => Decision::FailWith(view.hushed(fault), changes),
         Decision::TryAgain { fault, otherwise } => {
@@ -477,11 +478,11 @@ fn hushed(verdict: Decision, view: &EvalContext) -> Decision {
     }
 }
 
-/// What a part may do is to run its calls. If a new version of the process has put another kind of node in
+/// What a chunk may do is to run its calls. If a new version of the process has put another kind of node in
 /// the place of its `each`, it ends.
-fn as_part(verdict: Decision) -> Decision {
-    match verdict {
-        Decision::Run { .. } | Decision::Part(_) | Decision::Stay | Decision::Fail(_) => verdict,
+fn as_chunk(decision: Decision) -> Decision {
+    match decision {
+        Decision::Run { .. } | Decision::Chunk(_) | Decision::Stay | Decision::Fail(_) => decision,
         Decision::Go { .. }
         | Decision::Do { .. }
         | Decision::Wait { .. }

@@ -197,5 +197,5 @@ async fn newest(store: &dyn Store, kept: &Kept) -> (Option<Timestamp>, u64) {
 
 fn record(kept: &Kept, at: Timestamp) -> Result<Record, StoreError> {
     let value = serde_json::to_value(kept).map_err(|error| StoreError::Corrupt(error.to_string()))?;
-    Ok(Record { shelf: Collection::Clock, name: NAME.to_owned(), value, at })
+    Ok(Record { collection: Collection::Clock, name: NAME.to_owned(), value, at })
 }

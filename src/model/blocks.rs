@@ -21,11 +21,11 @@ use crate::model::carried::uncapped;
 use crate::model::fault::Fault;
 use crate::model::helper_names::{MAKERS, ORDERS};
 use crate::model::helpers;
-use crate::model::hole::Hole;
 use crate::model::look::{as_text, is_missing, null, refuse_marks};
 use crate::model::lookup::{LOOKUP, found};
 use crate::model::makers::{Maker, Order, TAG_STEPS, argument, draw, failed, is_true, length};
 use crate::model::mistake::Mistake;
+use crate::model::placeholder::Placeholder;
 use crate::model::scan::Part;
 use crate::model::scope::EvalContext;
 use crate::model::tags::{self, Rewritten};
@@ -93,7 +93,7 @@ impl Blocks {
         let slot = Mutex::new(None);
         let mut context_of_render = RenderContext::new(None);
         for word in Word::ALL {
-            let local = Local { word, holes: &self.rewritten.holes, view, slot: &slot, encode };
+            let local = Local { word, placeholders: &self.rewritten.placeholders, view, slot: &slot, encode };
             context_of_render.register_local_helper(word.name(), Box::new(local));
         }
         let mut out = Counted::default();
@@ -109,9 +109,9 @@ impl Blocks {
     /// What it reads beside what its conditions look at.
     pub(crate) fn flows(&self) -> Uses {
         let mut uses = Uses::default();
-        let Rewritten { holes, soft, reads_up, .. } = &*self.rewritten;
-        let written = holes.iter().enumerate().filter(|(number, _)| !soft.contains(number));
-        written.for_each(|(_, hole)| hole.uses(&mut uses));
+        let Rewritten { placeholders, soft, reads_up, .. } = &*self.rewritten;
+        let written = placeholders.iter().enumerate().filter(|(number, _)| !soft.contains(number));
+        written.for_each(|(_, placeholder)| placeholder.uses(&mut uses));
         if *reads_up {
             uses.path("params", None, None);
         }
@@ -120,7 +120,7 @@ impl Blocks {
 
     /// What it reads.
     pub(crate) fn uses(&self, uses: &mut Uses) {
-        self.rewritten.holes.iter().for_each(|it| it.uses(uses));
+        self.rewritten.placeholders.iter().for_each(|it| it.uses(uses));
     }
 }
 
@@ -152,19 +152,19 @@ impl Output for Counted {
 /// The words between the rewritten text and the view.
 #[derive(Clone, Copy)]
 enum Word {
-    /// Writes a hole.
-    Hole,
-    /// Writes a hole as it is, in a URL too.
+    /// Writes a placeholder.
+    Placeholder,
+    /// Writes a placeholder as it is, in a URL too.
     Raw,
     /// Writes a value of handlebars.
     Out,
     /// Writes one as it is, in a URL too.
     RawOut,
-    /// Writes a value of handlebars, or a hole if it is missing.
+    /// Writes a value of handlebars, or a placeholder if it is missing.
     Or,
-    /// Gives a hole's value.
+    /// Gives a placeholder's value.
     Get,
-    /// Gives whether a hole's value is true; what is missing is not.
+    /// Gives whether a placeholder's value is true; what is missing is not.
     Soft,
     /// The same of a value of handlebars.
     Truth,
@@ -172,7 +172,7 @@ enum Word {
     Length,
     /// Gives what a list or a map of handlebars has there.
     Lookup,
-    /// Gives a hole's value, which must be a list or a map.
+    /// Gives a placeholder's value, which must be a list or a map.
     Many,
     /// Draws on the budget for a block that begins.
     Paid,
@@ -180,7 +180,7 @@ enum Word {
 
 impl Word {
     const ALL: [Word; 12] = [
-        Word::Hole,
+        Word::Placeholder,
         Word::Raw,
         Word::Out,
         Word::RawOut,
@@ -196,7 +196,7 @@ impl Word {
 
     fn name(self) -> &'static str {
         match self {
-            Word::Hole => tags::HOLE,
+            Word::Placeholder => tags::PLACEHOLDER,
             Word::Raw => tags::RAW,
             Word::Out => tags::OUT,
             Word::RawOut => tags::RAW_OUT,
@@ -214,7 +214,7 @@ impl Word {
 
 struct Local<'a> {
     word: Word,
-    holes: &'a [Hole],
+    placeholders: &'a [Placeholder],
     view: &'a EvalContext,
     slot: &'a Mutex<Option<Fault>>,
     encode: bool,
@@ -230,14 +230,14 @@ impl Local<'_> {
         error
     }
 
-    fn hole(&self, helper: &Helper, index: usize) -> Result<&Hole, RenderError> {
+    fn placeholder(&self, helper: &Helper, index: usize) -> Result<&Placeholder, RenderError> {
         let number = helper.param(index).and_then(|it| it.value().as_u64());
-        let hole = number.and_then(|it| self.holes.get(usize::try_from(it).ok()?));
-        hole.ok_or_else(|| failed("a hole was lost".to_owned()))
+        let placeholder = number.and_then(|it| self.placeholders.get(usize::try_from(it).ok()?));
+        placeholder.ok_or_else(|| failed("a placeholder was lost".to_owned()))
     }
 
-    fn write_hole(&self, hole: &Hole, raw: bool, out: &mut dyn Output) -> HelperResult {
-        let (text, is_mark) = hole.text(self.view).map_err(|it| self.fail(it))?;
+    fn write_placeholder(&self, placeholder: &Placeholder, raw: bool, out: &mut dyn Output) -> HelperResult {
+        let (text, is_mark) = placeholder.text(self.view).map_err(|it| self.fail(it))?;
         self.write(&text, raw || is_mark, out)
     }
 
@@ -267,7 +267,7 @@ impl HelperDef for Local<'_> {
         _: &'rc Context,
         _: &mut RenderContext<'reg, 'rc>,
     ) -> Result<ScopedJson<'rc>, RenderError> {
-        let hole = match self.word {
+        let placeholder = match self.word {
             Word::Paid => {
                 draw(helper.param(0).map_or(&Value::Null, |it| it.value()))?;
                 return Ok(ScopedJson::Derived(Value::Null));
@@ -279,15 +279,15 @@ impl HelperDef for Local<'_> {
             }
             Word::Length => return length(helper).map(ScopedJson::Derived),
             Word::Lookup => return found(helper, self.view).map(ScopedJson::Derived),
-            Word::Get | Word::Soft | Word::Many => self.hole(helper, 0)?,
-            Word::Hole | Word::Raw | Word::Out | Word::RawOut | Word::Or => {
+            Word::Get | Word::Soft | Word::Many => self.placeholder(helper, 0)?,
+            Word::Placeholder | Word::Raw | Word::Out | Word::RawOut | Word::Or => {
                 return Err(RenderErrorReason::Unimplemented.into());
             }
         };
         let found = match self.word {
             // What an `#if` looks at decides, and is not written.
-            Word::Soft => self.view.scope.taint.apart(|| hole.value(self.view)),
-            _ => hole.value(self.view),
+            Word::Soft => self.view.scope.taint.apart(|| placeholder.value(self.view)),
+            _ => placeholder.value(self.view),
         };
         let value = match found {
             Ok(value) => {
@@ -302,9 +302,9 @@ impl HelperDef for Local<'_> {
                 return Ok(ScopedJson::Derived(Value::Bool(is_true(value, helper.param(1).is_some()))));
             }
             (_, Value::Array(_) | Value::Object(_)) => {}
-            (_, Value::Null) => return Err(self.fail(null(hole.name()))),
+            (_, Value::Null) => return Err(self.fail(null(placeholder.name()))),
             (Word::Many, _) => {
-                let message = format!("`{}` is neither a list nor a map", hole.name());
+                let message = format!("`{}` is neither a list nor a map", placeholder.name());
                 return Err(self.fail(Fault::lasting("bad_value", message)));
             }
             _ => {}
@@ -323,13 +323,13 @@ impl HelperDef for Local<'_> {
         let path = helper.param(0).and_then(|it| it.relative_path().cloned()).unwrap_or_default();
         charge(TAG_STEPS, 0).map_err(|it| self.fail(it))?;
         match self.word {
-            Word::Hole => self.write_hole(self.hole(helper, 0)?, false, out),
-            Word::Raw => self.write_hole(self.hole(helper, 0)?, true, out),
+            Word::Placeholder => self.write_placeholder(self.placeholder(helper, 0)?, false, out),
+            Word::Raw => self.write_placeholder(self.placeholder(helper, 0)?, true, out),
             Word::Out => self.write_value(argument(helper, 0)?, &path, false, out),
             Word::RawOut => self.write_value(argument(helper, 0)?, &path, true, out),
             Word::Or => match argument(helper, 0) {
                 Ok(value) if !value.is_null() => self.write_value(value, &path, false, out),
-                Ok(_) | Err(_) => self.write_hole(self.hole(helper, 1)?, false, out),
+                Ok(_) | Err(_) => self.write_placeholder(self.placeholder(helper, 1)?, false, out),
             },
             Word::Get | Word::Soft | Word::Truth | Word::Length | Word::Lookup | Word::Many | Word::Paid => {
                 Err(failed("a value was written".to_owned()))

@@ -62,7 +62,7 @@ impl Bounds {
         }
     }
 
-    /// Whether a letter to `address` may be written.
+    /// Whether a signal to `address` may be written.
     ///
     /// # Errors
     /// `contended`.

@@ -14,17 +14,27 @@ use crate::model::rate::Rate;
 use crate::model::retry_after::retry_after;
 use crate::model::time::{Span, Timestamp};
 
-/// What the world is asked.
+/// What the world is asked. Committed with its task before it is asked, so after a crash the same is asked
+/// again under the same key, or is a fault where it may be asked only once.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Effect {
-    /// The same for every asking on the same visit of the same task to the same node.
+    /// The same for every asking on the same visit of the same task to the same node, and on the same page
+    /// where there are several. Written by the walk; goes out as `Idempotency-Key`.
     pub key: String,
-    /// The request.
-    pub ask: Request,
-    /// How long the world may take over all of it.
+    /// The request. Secrets stand in it as marks, and are put in at the last moment.
+    pub request: Request,
+    /// How long the world may take over all of it, redirects and the reading of the answer included. Counted
+    /// from when it is asked, not while it waits for its place.
     pub timeout: Span,
-    /// Ask at most once: a lost answer is the fault `outcome_unknown`.
+    /// Ask at most once: a lost answer is the fault `outcome_unknown`. Set by `unsure: stop`.
     pub once: bool,
+}
+
+impl Effect {
+    /// An effect whose key is not known yet.
+    pub fn new(request: Request, timeout: Span, once: bool) -> Effect {
+        Effect { key: String::new(), request, timeout, once }
+    }
 }
 
 /// One request to the outside.
@@ -34,7 +44,7 @@ pub enum Request {
     /// An HTTP request.
     Http(Box<HttpRequest>),
     /// A message to a person.
-    Tell(Notification),
+    Notify(Notification),
 }
 
 /// An HTTP request. Any text in it may hold marks of secrets.
@@ -409,8 +419,8 @@ pub type Outcome = Result<ExternalAnswer, Fault>;
 pub enum ExternalAnswer {
     /// To [`Request::Http`].
     Http(HttpAnswer),
-    /// To [`Request::Tell`]: at least one channel delivered.
-    Told(Vec<Delivery>),
+    /// To [`Request::Notify`]: at least one channel delivered.
+    Notified(Vec<Delivery>),
     /// Nothing was asked: there was no room. To be asked again then, as the same try.
     Later(EarlierUntil),
 }

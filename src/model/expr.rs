@@ -417,7 +417,7 @@ mod tests {
             ("!a", "", "`not x`"),
             ("a === b", "", "`==`"),
             ("a = b", "", "`==`"),
-            ("{{a}} > 1", "", "no holes"),
+            ("{{a}} > 1", "", "no placeholders"),
             ("a ? b : c", "", "if condition else"),
             ("a|uper", "unknown filter `uper`", "`upper`"),
             ("a is definde", "unknown test `definde`", "`defined`"),

@@ -60,7 +60,7 @@ price: {kind: call, process: slow, timeout: 1m, next: done, on_error: tell}
 price: {kind: call, process: journal, next: done, on_error: tell}
 ",
         ),
-    FaultEntry::new("too_many_items", Lasting, "the list of an `each` has more items than one round takes")
+    FaultEntry::new("too_many_items", Lasting, "the list of an `each` has more items than one fan-out takes")
         .of_task()
         .remedy("Split it, and let each piece be run by a task of its own.")
         .example(
@@ -70,7 +70,7 @@ run: {kind: each, items: \"= range(99999999)\", process: slow, next: done, on_er
         ),
     FaultEntry::new("items_changed", Lasting, "the list of an `each` was changed while its items were run")
         .of_task()
-        .remedy("Keep the list under a name of its own, which nothing writes while the round runs.")
+        .remedy("Keep the list under a name of its own, which nothing writes while the fan-out runs.")
         .example(
             "\
 run:

@@ -58,8 +58,8 @@ fn a_value_is_the_same_text_wherever_it_stands() {
         ] {
             assert_eq!(eval(&whole).unwrap(), json!(text), "{whole}");
         }
-        let hole = StringTemplate::parse(&format!("{{{{{name}}}}}")).unwrap().fill(&some());
-        assert_eq!(hole.unwrap(), text, "{name}");
+        let placeholder = StringTemplate::parse(&format!("{{{{{name}}}}}")).unwrap().fill(&some());
+        assert_eq!(placeholder.unwrap(), text, "{name}");
         let block =
             StringTemplate::parse(&format!("{{{{#if t}}}}{{{{{name}}}}}{{{{/if}}}}")).unwrap().fill(&some());
         assert_eq!(block.unwrap(), text, "{name}");

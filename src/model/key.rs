@@ -82,10 +82,10 @@ pub fn acknowledges(key: &str, task: &Task) -> bool {
     acknowledging(task, alarm.visit, &alarm.once).as_bytes().ct_eq(key.as_bytes()).into()
 }
 
-/// What tells one message of an alarm from the next: the state, the rung, and when it was told last.
-pub fn serial(once: &str, rung: u32, told: Option<Timestamp>) -> String {
+/// What tells one message of an alarm from the next: the state, the level, and when it was told last.
+pub fn serial(once: &str, level: u32, told: Option<Timestamp>) -> String {
     let told = told.map_or(0, |it| it.0);
-    let hash = Sha256::digest(format!("{rung}/{told}/{once}"));
+    let hash = Sha256::digest(format!("{level}/{told}/{once}"));
     BASE64.encode(&hash[..SERIAL_BYTES])
 }
 

@@ -8,13 +8,14 @@ use serde::de::DeserializeOwned;
 use serde_json::Value;
 
 use crate::model::effect::{Outcome, Request};
+use crate::model::fan_out::FanOut;
 use crate::model::fault::Fault;
 use crate::model::marks::Marks;
 use crate::model::names::NodeName;
 use crate::model::params::{ParamChanges, Params};
-use crate::model::round::FanOut;
 use crate::model::scope::EvalContext;
-use crate::model::task::{Alarm, Command, Signal};
+use crate::model::signal::{Command, Signal};
+use crate::model::task::Alarm;
 use crate::model::text::StringTemplate;
 use crate::model::time::{Span, Timestamp};
 use crate::model::tree::{Tree, TreeError};
@@ -101,11 +102,11 @@ pub enum NodeEvent {
     /// The world answered.
     Answered(Outcome),
     /// Another task, a hook or a modifying person wrote; the params are laid over the task's already.
-    Letter(Params),
+    Signal(Params),
     /// The reply to this visit's call.
     Replied(CallReply),
-    /// A person's order, if it is one that the node has a say in (`Wake`).
-    Order(Command),
+    /// A person's command, if it is one that the node has a say in (`Wake`).
+    Command(Command),
 }
 
 /// What came back of a call.
@@ -140,7 +141,7 @@ pub enum Decision {
     },
     /// Rest here.
     Wait {
-        /// Until then, or until a letter comes.
+        /// Until then, or until a signal comes.
         until: Option<Timestamp>,
         /// What changes.
         effects: Changes,
@@ -148,14 +149,14 @@ pub enum Decision {
     /// Rest here while calls run.
     Run {
         /// How they stand.
-        round: Box<FanOut>,
-        /// New calls, and parts.
+        fan_out: Box<FanOut>,
+        /// New calls, and chunks.
         signals: Vec<Signal>,
-        /// What the trail says of it, if it says anything.
+        /// What the history says of it, if it says anything.
         said: Option<String>,
     },
-    /// A part of a round is over, and this is what came of it.
-    Part(Params),
+    /// A chunk of a fan-out is over, and this is what came of it.
+    Chunk(Params),
     /// Nothing changes.
     Stay,
     /// The end.
@@ -180,13 +181,13 @@ pub enum Decision {
     },
 }
 
-/// What comes with a verdict, in the same commit.
+/// What comes with a decision, in the same commit.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Changes {
     /// To the params.
     pub changes: ParamChanges,
     /// To other tasks.
-    pub letters: Vec<Signal>,
+    pub signals: Vec<Signal>,
     /// To the task's alarm.
     pub alarm: AlarmChange,
     /// The link to show while the task waits here.

@@ -222,7 +222,7 @@ mod tests {
     }
 
     #[test]
-    fn a_list_is_literal_or_a_hole_or_an_expression() {
+    fn a_list_is_literal_or_a_placeholder_or_an_expression() {
         for (list, items) in [
             (json!([1, "{{n}}"]), json!([1, 3])),
             (json!([]), json!([])),

@@ -8,9 +8,9 @@ use std::fmt::Write;
 use minijinja::machinery::ast::{BinOpKind, CompareOpKind, Expr, UnaryOpKind};
 use minijinja::value::{Value, ValueKind};
 
-use crate::model::hole::address_of;
 use crate::model::mistake::Mistake;
 use crate::model::names::Address;
+use crate::model::placeholder::address_of;
 use crate::model::syntax::{display, kind_name, mistake, name_of, other_of, path_of};
 use crate::model::uses::Uses;
 

@@ -49,7 +49,8 @@ pub(crate) fn scan(text: &str) -> Result<Vec<Part<'_>>, Mistake> {
             let message = "four braces open nothing";
             return Err(Mistake::new(message)
                 .hint(
-                    "a name cannot begin with a hole: write `{{params.{{name}}}}`; for braces as such `\\{{`",
+                    "a name cannot begin with a placeholder: write `{{params.{{name}}}}`; for braces as \
+                     such `\\{{`",
                 )
                 .at(open..at + 1));
         }

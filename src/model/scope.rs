@@ -141,7 +141,7 @@ impl ReadSet {
     /// What is known of the task at `address`.
     ///
     /// # Errors
-    /// `not_fetched`, noted in [`ReadSet::missed`], while nothing is: the verdict made of it is never used.
+    /// `not_fetched`, noted in [`ReadSet::missed`], while nothing is: the decision made of it is never used.
     pub fn other(&self, address: &Address) -> Result<Located<'_>, Fault> {
         if let Some(own) = self.own.as_deref().filter(|own| own.is_at(address)) {
             return Ok(Located::Live { params: &own.params, hidden: &NOTHING });
@@ -290,7 +290,7 @@ pub struct EvalContext {
     pub response_marks: Marks,
     /// The item of a list that the texts of an `each` are filled for.
     pub item: Option<Arc<ListItem>>,
-    /// How many more letters are read in the same step.
+    /// How many more signals are read in the same step.
     pub unread: usize,
     /// Whether `secret.NAME` may occur: only in what goes straight to the world.
     pub secrets: bool,
@@ -303,8 +303,8 @@ pub struct EvalContext {
 pub struct AlarmContext {
     /// The key of the link that acknowledges it.
     pub key: String,
-    /// The rung of the ladder, from 0.
-    pub rung: u32,
+    /// The level of the levels, from 0.
+    pub level: u32,
 }
 
 /// An item of a list: `item` and `index` in the texts of an `each`.
@@ -440,7 +440,7 @@ impl EvalContext {
         EvalContext { secrets: true, ..self.clone() }
     }
 
-    /// The same, for the message of an alarm: `task.ack_link` and `task.rung` are seen.
+    /// The same, for the message of an alarm: `task.ack_link` and `task.level` are seen.
     #[must_use]
     pub fn with_telling(&self, told: AlarmContext) -> EvalContext {
         EvalContext { telling: Some(Arc::new(told)), ..self.clone() }
@@ -482,7 +482,7 @@ impl EvalContext {
             "alarm": task.alarm.as_ref().map(|it| it.once.clone()),
         });
         if let Some(told) = &self.telling {
-            value["rung"] = Value::from(told.rung + 1);
+            value["level"] = Value::from(told.level + 1);
             value["ack_link"] = Value::from(self.ack_link(&told.key));
         }
         value

@@ -34,7 +34,7 @@ fn hint(text: &str) -> Option<&'static str> {
     let plain = code.replace("==", "").replace("!=", "").replace("<=", "").replace(">=", "");
     let hints = [
         (code.contains(is_typographic), "quote with \" or '"),
-        (code.contains("{{"), "an expression has no holes: write the name alone"),
+        (code.contains("{{"), "an expression has no placeholders: write the name alone"),
         (code.contains("&&"), "write `and` for `&&`"),
         (code.contains("||"), "write `or` for `||`"),
         (code.contains("==="), "write `==` for `===`"),

@@ -1,17 +1,17 @@
 //! Rewrites a text with blocks and helpers so that handlebars reads nothing but the items of its own blocks:
-//! every other path becomes a call of one of our words with the number of a [`Hole`].
+//! every other path becomes a call of one of our words with the number of a [`Placeholder`].
 
 use std::collections::BTreeSet;
 
 use crate::model::helper_names::{LOGIC, is_helper, no_helper};
-use crate::model::hole::Hole;
 use crate::model::look::is_name_char;
 use crate::model::mistake::Mistake;
 use crate::model::near::nearest;
+use crate::model::placeholder::Placeholder;
 use crate::model::scan::{Part, Tag, argument_end, closing_bracket, default_mark, string_end};
 use crate::model::scope::RESERVED;
 
-pub(crate) const HOLE: &str = "bl_hole";
+pub(crate) const PLACEHOLDER: &str = "bl_placeholder";
 pub(crate) const RAW: &str = "bl_raw";
 pub(crate) const OUT: &str = "bl_out";
 pub(crate) const RAW_OUT: &str = "bl_raw_out";
@@ -35,14 +35,14 @@ const DEPTH_MAX: usize = 12;
 #[derive(Debug, Default)]
 pub(crate) struct Rewritten {
     pub source: String,
-    pub holes: Vec<Hole>,
+    pub placeholders: Vec<Placeholder>,
     /// It says `../`, and so needs the params as handlebars' data.
     pub reads_up: bool,
-    /// Which holes only decide.
+    /// Which placeholders only decide.
     pub soft: BTreeSet<usize>,
 }
 
-/// Whether a tag is more than a hole.
+/// Whether a tag is more than a placeholder.
 pub(crate) fn is_more(tag: &Tag) -> bool {
     let body = tag.inner.trim().trim_start_matches('~').trim_start();
     let (word, rest) = word(body);
@@ -87,7 +87,7 @@ pub(crate) fn rewrite(text: &str, parts: &[Part]) -> Result<Rewritten, Mistake> 
     for (index, part) in parts.iter().enumerate() {
         match part {
             Part::Plain(plain) => writer.plain(plain)?,
-            // A hole at the very start of a URL is taken as it is.
+            // A placeholder at the very start of a URL is taken as it is.
             Part::Tag(tag) => writer.tag(&Tag { raw: tag.raw || index == 0, ..tag.clone() })?,
         }
     }
@@ -134,7 +134,7 @@ impl Writer {
             let body = plain.trim_end_matches(['\\', '{']);
             self.out.source.push_str(body);
             let quoted = serde_json::Value::String(plain[body.len()..].to_owned()).to_string();
-            let number = self.keep(Hole::path(&quoted, 0)?);
+            let number = self.keep(Placeholder::path(&quoted, 0)?);
             self.push(&format!("{{{{{RAW} {number}}}}}"));
         } else {
             self.push(plain);
@@ -146,9 +146,9 @@ impl Writer {
         self.out.source.push_str(text);
     }
 
-    fn keep(&mut self, hole: Hole) -> usize {
-        self.out.holes.push(hole);
-        self.out.holes.len() - 1
+    fn keep(&mut self, placeholder: Placeholder) -> usize {
+        self.out.placeholders.push(placeholder);
+        self.out.placeholders.len() - 1
     }
 
     fn is_scoped(&self) -> bool {
@@ -161,7 +161,7 @@ impl Writer {
         let right = inner.len() > 1 && inner.ends_with('~');
         if inner.trim_start_matches('~').starts_with('!') {
             // Handlebars takes the line with it, if nothing else is there; with a `~` it knows no comment.
-            let number = self.keep(Hole::path("\"\"", 0)?);
+            let number = self.keep(Placeholder::path("\"\"", 0)?);
             match (left, right) {
                 (false, false) => self.push("{{!-- --}}"),
                 (true, false) => self.push(&format!("{{{{~{RAW} {number}}}}}")),
@@ -180,7 +180,7 @@ impl Writer {
             Some('^') if body == "^" => self.turn(tag, "", at)?,
             Some('&') => {
                 let body = body[1..].trim_start();
-                self.hole(&Tag { raw: true, ..tag.clone() }, body, at + 1)?
+                self.placeholder(&Tag { raw: true, ..tag.clone() }, body, at + 1)?
             }
             Some('>' | '*' | '^') => {
                 let hint = match body.trim_start_matches(['^', ' ']) {
@@ -204,7 +204,7 @@ impl Writer {
                     let arguments = self.arguments(rest, at + name.len(), need)?;
                     format!("{word} ({name}{arguments})")
                 }
-                _ => self.hole(tag, body, at)?,
+                _ => self.placeholder(tag, body, at)?,
             },
         };
         let (left, right) = (if left { "~" } else { "" }, if right { "~" } else { "" });
@@ -279,21 +279,21 @@ impl Writer {
         }
     }
 
-    fn hole(&mut self, tag: &Tag, body: &str, at: usize) -> Result<String, Mistake> {
+    fn placeholder(&mut self, tag: &Tag, body: &str, at: usize) -> Result<String, Mistake> {
         let left = default_mark(body).map_or(body, |it| body[..it].trim_end());
         if let Some(path) = self.block_path(left, at)? {
             let word = if tag.raw { RAW_OUT } else { OUT };
             return match default_mark(body) {
                 None => Ok(format!("{word} {path}")),
                 Some(mark) => {
-                    let number = self.keep(Hole::path(&body[mark + 2..], at + mark + 2)?);
+                    let number = self.keep(Placeholder::path(&body[mark + 2..], at + mark + 2)?);
                     Ok(format!("{OR} {path} {number}"))
                 }
             };
         }
-        let hole = Hole::path(body, at).map_err(|it| unknown_helper(tag).unwrap_or(it))?;
-        let number = self.keep(hole);
-        Ok(format!("{} {number}", if tag.raw { RAW } else { HOLE }))
+        let placeholder = Placeholder::path(body, at).map_err(|it| unknown_helper(tag).unwrap_or(it))?;
+        let number = self.keep(placeholder);
+        Ok(format!("{} {number}", if tag.raw { RAW } else { PLACEHOLDER }))
     }
 
     /// Arguments as handlebars takes them, each with a space before it.
@@ -375,10 +375,10 @@ impl Writer {
                 Need::Value | Need::Many => path,
             });
         }
-        let hole = Hole::path(text, at)?;
-        if hole.is_secret() {
+        let placeholder = Placeholder::path(text, at)?;
+        if placeholder.is_secret() {
             return Err(Mistake::new("a secret cannot be used in a block or a helper")
-                .hint("only as a hole of its own, `{{secret.NAME}}`")
+                .hint("only as a placeholder of its own, `{{secret.NAME}}`")
                 .at(whole));
         }
         let word = match need {
@@ -386,7 +386,7 @@ impl Writer {
             Need::Truth | Need::Number => SOFT,
             Need::Many => MANY,
         };
-        let number = self.keep(hole);
+        let number = self.keep(placeholder);
         if matches!(need, Need::Truth | Need::Number) {
             self.out.soft.insert(number);
         }

@@ -1,4 +1,4 @@
-//! [`Task`]: one thing on its way through a process. [`Signal`]: a word to it. [`HistoryEvent`]: what it did.
+//! [`Task`]: one thing on its way through a process. [`HistoryEvent`]: what it did.
 
 use std::fmt;
 use std::sync::Arc;
@@ -8,66 +8,76 @@ use serde_json::Value;
 
 use crate::model::descent::Descent;
 use crate::model::effect::Effect;
+use crate::model::fan_out::FanOut;
 use crate::model::fault::Fault;
 use crate::model::marks::Marks;
 use crate::model::names::{Address, NodeName, ProcessId, Ref, TaskId};
 use crate::model::params::Params;
-use crate::model::round::FanOut;
 use crate::model::time::Timestamp;
 
-/// One thing on its way through a process.
+/// One thing on its way through a process. Only the step changes one; every change is a commit of
+/// the whole task, so after a crash it stands as its last commit says. Moments are in milliseconds since 1970
+/// (UTC), by the clock as the step was told it, and are moved along when the wall clock is found to have been
+/// set.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Task {
-    /// Unique for ever.
+    /// Given by the runner at birth, never given twice, and never changed.
     pub id: TaskId,
-    /// The process it goes through.
+    /// The process it goes through; never changed.
     pub process: ProcessId,
-    /// The name others address it by; unique among the live tasks of the process.
+    /// The name others address it by: unique among the live tasks of the process, free again when it ends.
     pub reference: Ref,
-    /// Its data.
+    /// Its data, at most `limits: {params}` bytes as JSON. Written by its nodes and by signals, all of one
+    /// decision or nothing of it.
     pub params: Params,
-    /// The node it stands on.
+    /// The node it stands on; of one that has ended, the node on which it did.
     pub at: NodeName,
     /// What it does there.
     pub state: State,
     /// When a runner must look at it next. The only scheduler: what is ready, delayed, retried, timed out,
-    /// orphaned by a crash or to be removed is just *due*.
+    /// orphaned by a crash or to be removed is just *due*. While it is doing something this is the end of the
+    /// lease, which the runner that holds it moves on. Null: nothing but a signal moves it, or its process is
+    /// paused.
     pub due: Option<Timestamp>,
-    /// Counts claims. A commit under an older turn is refused as stale.
-    pub turn: u64,
-    /// Counts commits; the task's `ETag`.
+    /// Counts claims, from 0; raised by the store. A commit under an older epoch is refused as stale.
+    pub epoch: u64,
+    /// Counts commits: 0 before the first; the task's `ETag`.
     pub revision: u64,
-    /// Counts arrivals at nodes.
+    /// Counts arrivals at nodes: 0 before the first. With the task and the node it makes the key of an
+    /// effect.
     pub visit: u64,
-    /// How often the present node has been tried on this visit.
+    /// How many tries of the present node have failed on this visit; 0 on arrival, and when its node has come
+    /// further.
     pub attempt: u32,
-    /// When it was created.
+    /// When it was born; never moved.
     pub created_at: Timestamp,
     /// When it came to the node it stands on.
     pub since: Timestamp,
-    /// The last fault, until the next one.
+    /// The last fault, until the next one; null before the first. A task that failed did so for this.
     pub fault: Option<Fault>,
-    /// What a person has been told about and that has not healed yet.
+    /// What a person has been told about and that has not healed yet; written by the escalation that raised
+    /// it.
     pub alarm: Option<Alarm>,
-    /// The task that waits for this one's reply.
+    /// The task that waits for this one's reply; null when it was given, and for who was not called.
     pub caller: Option<ReplyTo>,
-    /// The calls of the `each` it stands on.
+    /// The calls of the `each` it stands on; null elsewhere.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub round: Option<Arc<FanOut>>,
-    /// What `end` gave as the result.
+    pub fan_out: Option<Arc<FanOut>>,
+    /// What `end` gave as the result; null before, and where it gave none.
     pub result: Option<Value>,
     /// What of it beside its params is secret: `/link`, or places in `/result`.
     #[serde(default, skip_serializing_if = "Marks::is_empty")]
     pub marks: Marks,
-    /// Once it has ended: when it is removed.
+    /// When it is removed; null while it lives.
     #[serde(default)]
     pub kept_until: Option<Timestamp>,
-    /// The link that a person may follow to move this task on, while it waits for that.
+    /// The link that a person may follow to move this task on, while it waits for that; else null.
     pub link: Option<String>,
-    /// How far its node has come on this visit, as the node itself writes it.
+    /// How far its node has come on this visit, as the node itself writes it (pages that were read); null on
+    /// arrival.
     #[serde(default)]
     pub progress: Option<Value>,
-    /// What it waits for outside, in words: `room at api.example.org`.
+    /// What it waits for outside, in words (`room at api.example.org`); null where it waits for nothing.
     #[serde(default)]
     pub awaits: Option<String>,
     /// The births above it without a rest. Written at birth, emptied when it has rested.
@@ -79,7 +89,7 @@ pub struct Task {
     /// Since when it has waited for that; null when `awaits` is. A restart does not change it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub awaits_since: Option<Timestamp>,
-    /// A hash of what it was submitted with under an idempotency key. Written at birth.
+    /// A hash of what it was submitted with under an idempotency key; null without one. Written at birth.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub submitted: Option<String>,
     /// Secret chance, given at birth: one-time keys are made from it.
@@ -97,7 +107,7 @@ impl Task {
             at,
             state: State::Ready { at: now },
             due: Some(now),
-            turn: 0,
+            epoch: 0,
             revision: 0,
             visit: 0,
             attempt: 0,
@@ -106,7 +116,7 @@ impl Task {
             fault: None,
             alarm: None,
             caller: None,
-            round: None,
+            fan_out: None,
             result: None,
             marks: Marks::default(),
             kept_until: None,
@@ -131,14 +141,14 @@ impl Task {
         self.reference == address.reference && self.process == address.process
     }
 
-    /// Whether it only runs a part of the calls of another task's `each`.
-    pub fn is_part(&self) -> bool {
-        self.round.as_ref().is_some_and(|round| round.part)
+    /// Whether it only runs a chunk of the calls of another task's `each`.
+    pub fn is_chunk(&self) -> bool {
+        self.fan_out.as_ref().is_some_and(|fan_out| fan_out.chunk)
     }
 
-    /// Where the part of its round is that begins with the item at `index`.
-    pub fn part(&self, index: u64) -> Address {
-        let name = format!("part-{}-{}-{}-{index}", self.id, self.visit, self.attempt);
+    /// Where the chunk of its fan-out is that begins with the item at `index`.
+    pub fn chunk(&self, index: u64) -> Address {
+        let name = format!("chunk-{}-{}-{}-{index}", self.id, self.visit, self.attempt);
         let reference = Ref::new(&name).expect("a few numbers are a good name");
         Address { process: self.process.clone(), reference }
     }
@@ -165,7 +175,7 @@ pub enum State {
     },
     /// The world owes an answer.
     Doing(Box<Effect>),
-    /// Until that moment, if there is one, or until a letter comes.
+    /// Until that moment, if there is one, or until a signal comes.
     Waiting {
         /// The moment.
         until: Option<Timestamp>,
@@ -242,32 +252,34 @@ pub struct NodePosition {
     pub phase: Phase,
 }
 
-/// What a person has been told about, or should be.
+/// What a person has been told about, or should be. Written by the escalation on which it was raised, in the
+/// commit of the task; gone when it is resolved.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Alarm {
     /// The node that raised it.
     pub node: NodeName,
-    /// The state it speaks of: the node's `once_per`.
+    /// The state it speaks of: the node's `once_per`. Another state is another alarm.
     pub once: String,
     /// Raised at.
     pub since: Timestamp,
-    /// Last delivered at; none while no channel has delivered it.
-    pub told: Option<Timestamp>,
-    /// The channels that delivered it.
+    /// Last delivered at; null while no channel has delivered it. After a crash between a delivery and its
+    /// commit it is delivered once more.
+    pub notified_at: Option<Timestamp>,
+    /// The channels that delivered it last.
     pub by: Vec<String>,
     /// The message.
     pub text: String,
-    /// Why it was not delivered.
-    pub trouble: Option<String>,
-    /// The rung of the ladder that was reached last, from 0.
+    /// Why it was not delivered when that was tried last; null if it was.
+    pub problem: Option<String>,
+    /// The level that was reached last, from 0.
     #[serde(default)]
-    pub rung: u32,
-    /// When that rung was told first.
+    pub level: u32,
+    /// When that level was told first; null while it was not, and in alarms from before there were levels.
     #[serde(default)]
-    pub rung_told: Option<Timestamp>,
-    /// The rung that is being told, if it is another.
+    pub level_notified_at: Option<Timestamp>,
+    /// The level that is being told, if it is another.
     #[serde(default)]
-    pub climbing: Option<u32>,
+    pub next_level: Option<u32>,
     /// All channels that delivered it, or what was wrong before it and has not healed since: whoever was told
     /// is told when it heals.
     #[serde(default)]
@@ -275,19 +287,19 @@ pub struct Alarm {
     /// The visit of the task on which it was raised: the links that acknowledge it are made of that.
     #[serde(default)]
     pub visit: u64,
-    /// Who has it in hand: nobody is told more.
+    /// Who has acknowledged it; null while nobody has. Nobody is told more.
     #[serde(default)]
     pub acknowledged: Option<Acknowledged>,
 }
 
 impl Alarm {
-    /// When the present rung was told. Alarms from before there were ladders know only when they were told.
+    /// When the present level was told. Alarms from before there were levels know only when they were told.
     pub fn level_notified(&self) -> Option<Timestamp> {
-        self.rung_told.or(self.told)
+        self.level_notified_at.or(self.notified_at)
     }
 }
 
-/// Who has an alarm in hand, and since when.
+/// Who has acknowledged an alarm, and since when.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Acknowledged {
     /// When.
@@ -347,138 +359,14 @@ impl Birth {
     }
 }
 
-/// A word from one task, or a person, to another. Delivered in the commit that wrote it: exactly once.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct Signal {
-    /// For whom.
-    pub to: SignalTarget,
-    /// What it says.
-    pub word: SignalKind,
-}
-
-/// For whom a letter is.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum SignalTarget {
-    /// The live task of that name.
-    Address(Address),
-    /// That very task.
-    Task(TaskId),
-}
-
-/// What a letter says.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum SignalKind {
-    /// Be born. Refused with `RefTaken` if the name is taken.
-    Create {
-        /// The first params.
-        params: Params,
-        /// Who waits for the reply.
-        caller: Option<ReplyTo>,
-        /// The node it begins on; set by the runner, which knows the process, if it is not said.
-        at: Option<NodeName>,
-        /// Set by the runner.
-        birth: Option<Birth>,
-    },
-    /// Be born as a part of the round of the `each` that writes this.
-    Part {
-        /// Who waits for the reply.
-        caller: ReplyTo,
-        /// The node of both.
-        at: NodeName,
-        /// The calls it makes.
-        round: Arc<FanOut>,
-        /// Set by the runner.
-        birth: Option<Birth>,
-    },
-    /// Lay these over your params; a node that waits for a letter takes it as one.
-    Modify {
-        /// The new values.
-        params: Params,
-    },
-    /// The reply to a call.
-    Answer {
-        /// The visit that called.
-        visit: u64,
-        /// Which of its calls.
-        #[serde(default, skip_serializing_if = "Option::is_none")]
-        ticket: Option<Ticket>,
-        /// What was replied.
-        answer: Result<Params, Fault>,
-    },
-    /// What a person wants done.
-    Order {
-        /// What.
-        order: Command,
-        /// Who, for the trail.
-        by: String,
-    },
-}
-
-impl SignalKind {
-    /// Whether a task is born of it.
-    pub fn is_birth(&self) -> bool {
-        matches!(self, SignalKind::Create { .. } | SignalKind::Part { .. })
-    }
-
-    /// The reply to `caller`.
-    pub fn answer(caller: &ReplyTo, answer: Result<Params, Fault>) -> SignalKind {
-        SignalKind::Answer { visit: caller.visit, ticket: caller.ticket, answer }
-    }
-}
-
-/// What a person may want done with a task.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Command {
-    /// Lay these over the params.
-    Modify {
-        /// The new values.
-        params: Params,
-        /// Only if the task still has this revision.
-        revision: Option<u64>,
-    },
-    /// Go on now.
-    Wake,
-    /// Try the failed node again.
-    Retry,
-    /// Go to that node.
-    Move {
-        /// Which.
-        to: NodeName,
-    },
-    /// End here.
-    Cancel,
-    /// The alarm is in hand: stop telling of it.
-    Acknowledge {
-        /// The key of the link, if it was one.
-        key: Option<String>,
-    },
-}
-
-impl Command {
-    /// As it stands in the trail.
-    pub fn as_str(&self) -> &'static str {
-        match self {
-            Command::Modify { .. } => "modify",
-            Command::Wake => "wake",
-            Command::Retry => "retry",
-            Command::Move { .. } => "move",
-            Command::Cancel => "cancel",
-            Command::Acknowledge { .. } => "ack",
-        }
-    }
-}
-
-/// One line of a task's trail. Secret params are masked before it is made.
+/// One line of a task's history. Secret params are masked before it is made.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct HistoryEvent {
     /// When.
     pub at: Timestamp,
     /// The node it speaks of.
     pub node: NodeName,
-    /// What happened there: `came`, `due`, `answered 200`, `letter`, `wake by ann`, ….
+    /// What happened there: `came`, `due`, `answered 200`, `signal`, `wake by ann`, ….
     pub event: String,
     /// The node the task went to, if it went.
     #[serde(default, skip_serializing_if = "Option::is_none")]

@@ -1,10 +1,10 @@
-//! [`StringTemplate`]: a string with `{{holes}}`, compiled once, filled from a [`EvalContext`].
+//! [`StringTemplate`]: a string with `{{placeholders}}`, compiled once, filled from a [`EvalContext`].
 //!
 //! `{{city}}`, `{{a.b[0].c}}`, `{{order["a key"]}}`, `{{rows[{{i}}].name}}`,
-//! `{{conv[PROCESS].ref[REF].path}}` (PROCESS and REF may be holes), `{{city ?? "Riga"}}`. What is missing,
-//! or null, is a fault; a default stands in for both. `{{"…"}}` is the JSON string as it is: so a leading `=`
-//! can be written as such, and so can two braces, as `\{{`. Blocks and helpers are handlebars' (see
-//! [`crate::model::blocks`]); a plain `{{json}}` is always the param of that name.
+//! `{{conv[PROCESS].ref[REF].path}}` (PROCESS and REF may be placeholders), `{{city ?? "Riga"}}`. What is
+//! missing, or null, is a fault; a default stands in for both. `{{"…"}}` is the JSON string as it is: so a
+//! leading `=` can be written as such, and so can two braces, as `\{{`. Blocks and helpers are handlebars'
+//! (see [`crate::model::blocks`]); a plain `{{json}}` is always the param of that name.
 
 use std::borrow::Cow;
 use std::ops::Range;
@@ -16,10 +16,10 @@ use crate::model::blocks::Blocks;
 use crate::model::budget::{charge_text, charge_value, within};
 use crate::model::fault::Fault;
 use crate::model::helpers::{makes_dots, urlencode, walks};
-use crate::model::hole::Hole;
 use crate::model::look::has_mark;
 use crate::model::marks::Marks;
 use crate::model::mistake::Mistake;
+use crate::model::placeholder::Placeholder;
 use crate::model::scan::{self, scan};
 use crate::model::scope::EvalContext;
 use crate::model::tags;
@@ -31,10 +31,10 @@ pub struct StringTemplate(Arc<Form>);
 
 #[derive(Debug)]
 enum Form {
-    /// No hole at all.
+    /// No placeholder at all.
     Plain(String),
-    /// One hole and nothing else.
-    Hole(Hole),
+    /// One placeholder and nothing else.
+    Placeholder(Placeholder),
     Parts(Vec<Part>),
     Blocks(Blocks),
 }
@@ -42,7 +42,7 @@ enum Form {
 #[derive(Debug)]
 enum Part {
     Plain(String),
-    Hole { hole: Hole, raw: bool },
+    Placeholder { placeholder: Placeholder, raw: bool },
 }
 
 impl StringTemplate {
@@ -65,13 +65,13 @@ impl StringTemplate {
         }
         let form = match scanned.as_slice() {
             parts if parts.iter().any(is_more) => Form::Blocks(Blocks::of(text, parts)?),
-            [scan::Part::Tag(tag)] => Form::Hole(hole(tag)?),
+            [scan::Part::Tag(tag)] => Form::Placeholder(placeholder(tag)?),
             parts => Form::Parts(parts.iter().map(Part::of).collect::<Result<_, _>>()?),
         };
         Ok(StringTemplate(Arc::new(form)))
     }
 
-    /// The text with every hole filled.
+    /// The text with every placeholder filled.
     ///
     /// # Errors
     /// What is missing, by name; `bad_value`, `bad_name`, `secret_misplaced`, and what reading another task
@@ -79,14 +79,16 @@ impl StringTemplate {
     pub fn fill(&self, view: &EvalContext) -> Result<String, Fault> {
         within(&view.scope.budget, || match &*self.0 {
             Form::Plain(plain) => Ok(plain.clone()),
-            Form::Hole(hole) => Ok(paid_text(hole, view)?.0.into_owned()),
+            Form::Placeholder(placeholder) => Ok(paid_text(placeholder, view)?.0.into_owned()),
             Form::Blocks(blocks) => blocks.fill(view, false),
             Form::Parts(parts) => {
                 let mut out = String::new();
                 for part in parts {
                     match part {
                         Part::Plain(plain) => out.push_str(plain),
-                        Part::Hole { hole, .. } => out.push_str(&paid_text(hole, view)?.0),
+                        Part::Placeholder { placeholder, .. } => {
+                            out.push_str(&paid_text(placeholder, view)?.0);
+                        }
                     }
                 }
                 Ok(out)
@@ -94,10 +96,10 @@ impl StringTemplate {
         })
     }
 
-    /// The same for a URL: holes are percent-encoded, but one at the very start and `{{{raw}}}`. The mark of
-    /// a secret is passed as it is; the world encodes what it opens.
+    /// The same for a URL: placeholders are percent-encoded, but one at the very start and `{{{raw}}}`. The
+    /// mark of a secret is passed as it is; the world encodes what it opens.
     ///
-    /// # Errors As [`StringTemplate::fill`], and `bad_value` where a hole makes a `..` of the path: no
+    /// # Errors As [`StringTemplate::fill`], and `bad_value` where a placeholder makes a `..` of the path: no
     /// encoding can help against that.
     pub fn fill_url(&self, view: &EvalContext) -> Result<String, Fault> {
         within(&view.scope.budget, || self.url(view))
@@ -105,7 +107,7 @@ impl StringTemplate {
 
     fn url(&self, view: &EvalContext) -> Result<String, Fault> {
         let parts = match &*self.0 {
-            Form::Plain(_) | Form::Hole(_) => return self.fill(view),
+            Form::Plain(_) | Form::Placeholder(_) => return self.fill(view),
             Form::Blocks(blocks) => {
                 let url = blocks.fill(view, true)?;
                 return if walks(&url) { Err(changed("a block")) } else { Ok(url) };
@@ -113,29 +115,29 @@ impl StringTemplate {
             Form::Parts(parts) => parts,
         };
         let mut out = String::new();
-        let mut encoded: Vec<(Range<usize>, &Hole)> = Vec::new();
+        let mut encoded: Vec<(Range<usize>, &Placeholder)> = Vec::new();
         for (index, part) in parts.iter().enumerate() {
             match part {
                 Part::Plain(plain) => out.push_str(plain),
-                Part::Hole { hole, raw } => {
-                    let (text, is_mark) = paid_text(hole, view)?;
+                Part::Placeholder { placeholder, raw } => {
+                    let (text, is_mark) = paid_text(placeholder, view)?;
                     if *raw || is_mark || index == 0 {
                         out.push_str(&text);
                     } else {
                         let start = out.len();
                         out.push_str(&urlencode(&text));
-                        encoded.push((start..out.len(), hole));
+                        encoded.push((start..out.len(), placeholder));
                     }
                 }
             }
         }
         match encoded.into_iter().find(|(range, _)| makes_dots(&out, range)) {
             None => Ok(out),
-            Some((_, hole)) => Err(changed(&format!("`{}`", hole.name()))),
+            Some((_, placeholder)) => Err(changed(&format!("`{}`", placeholder.name()))),
         }
     }
 
-    /// The same with every hole written by `escape`, but `{{{raw}}}` and the marks of secrets.
+    /// The same with every placeholder written by `escape`, but `{{{raw}}}` and the marks of secrets.
     ///
     /// # Errors
     /// As [`StringTemplate::fill`], and `bad_value` where `escape` refuses one or there are blocks.
@@ -159,8 +161,8 @@ impl StringTemplate {
                 let message = "blocks and helpers cannot be escaped; hint: make the text in a `set` before";
                 return Err(Fault::lasting("bad_value", message));
             }
-            Form::Hole(hole) => {
-                lone = [Part::Hole { hole: hole.clone(), raw: false }];
+            Form::Placeholder(placeholder) => {
+                lone = [Part::Placeholder { placeholder: placeholder.clone(), raw: false }];
                 &lone[..]
             }
             Form::Parts(parts) => parts,
@@ -169,12 +171,13 @@ impl StringTemplate {
         for part in parts {
             match part {
                 Part::Plain(plain) => out.push_str(plain),
-                Part::Hole { hole, raw } => {
-                    let (text, is_mark) = paid_text(hole, view)?;
+                Part::Placeholder { placeholder, raw } => {
+                    let (text, is_mark) = paid_text(placeholder, view)?;
                     if *raw || is_mark {
                         out.push_str(&text);
                     } else {
-                        let bad = |why| Fault::lasting("bad_value", format!("`{}` {why}", hole.name()));
+                        let bad =
+                            |why| Fault::lasting("bad_value", format!("`{}` {why}", placeholder.name()));
                         out.push_str(&escape(&text).map_err(bad)?);
                     }
                 }
@@ -188,7 +191,7 @@ impl StringTemplate {
         matches!(&*self.0, Form::Blocks(_))
     }
 
-    /// The same, but a text that is one hole alone keeps its JSON type.
+    /// The same, but a text that is one placeholder alone keeps its JSON type.
     ///
     /// # Errors
     /// As [`StringTemplate::fill`]; null is a value here.
@@ -203,7 +206,7 @@ impl StringTemplate {
     /// The same, not cloned where it is a param as it is.
     pub(crate) fn look<'v>(&'v self, view: &'v EvalContext) -> Result<Cow<'v, Value>, Fault> {
         match &*self.0 {
-            Form::Hole(hole) => hole.value(view),
+            Form::Placeholder(placeholder) => placeholder.value(view),
             _ => self.fill(view).map(|text| Cow::Owned(Value::String(text))),
         }
     }
@@ -211,28 +214,28 @@ impl StringTemplate {
     /// What is secret of the value that it gave.
     pub(crate) fn marks(&self, view: &EvalContext) -> Result<Marks, Fault> {
         match &*self.0 {
-            Form::Hole(hole) => hole.marks(view),
+            Form::Placeholder(placeholder) => placeholder.marks(view),
             Form::Plain(_) | Form::Parts(_) | Form::Blocks(_) => Ok(Marks::whole()),
         }
     }
 
-    /// What it begins with, whatever goes into its holes.
+    /// What it begins with, whatever goes into its placeholders.
     pub fn beginning(&self) -> Option<&str> {
         match &*self.0 {
             Form::Plain(plain) => Some(plain),
             Form::Parts(parts) => match parts.first()? {
                 Part::Plain(plain) => Some(plain),
-                Part::Hole { .. } => None,
+                Part::Placeholder { .. } => None,
             },
-            Form::Hole(_) | Form::Blocks(_) => None,
+            Form::Placeholder(_) | Form::Blocks(_) => None,
         }
     }
 
-    /// The whole text, if it has no holes.
+    /// The whole text, if it has no placeholders.
     pub fn literal(&self) -> Option<&str> {
         match &*self.0 {
             Form::Plain(plain) => Some(plain),
-            Form::Hole(_) | Form::Parts(_) | Form::Blocks(_) => None,
+            Form::Placeholder(_) | Form::Parts(_) | Form::Blocks(_) => None,
         }
     }
 
@@ -240,7 +243,7 @@ impl StringTemplate {
     pub fn flows(&self) -> Uses {
         match &*self.0 {
             Form::Blocks(blocks) => blocks.flows(),
-            Form::Plain(_) | Form::Hole(_) | Form::Parts(_) => self.uses(),
+            Form::Plain(_) | Form::Placeholder(_) | Form::Parts(_) => self.uses(),
         }
     }
 
@@ -249,11 +252,11 @@ impl StringTemplate {
         let mut uses = Uses::default();
         match &*self.0 {
             Form::Plain(_) => {}
-            Form::Hole(hole) => hole.uses(&mut uses),
+            Form::Placeholder(placeholder) => placeholder.uses(&mut uses),
             Form::Blocks(blocks) => blocks.uses(&mut uses),
             Form::Parts(parts) => parts.iter().for_each(|part| {
-                if let Part::Hole { hole, .. } = part {
-                    hole.uses(&mut uses);
+                if let Part::Placeholder { placeholder, .. } = part {
+                    placeholder.uses(&mut uses);
                 }
             }),
         }
@@ -265,14 +268,14 @@ impl Part {
     fn of(part: &scan::Part) -> Result<Part, Mistake> {
         match part {
             scan::Part::Plain(plain) => Ok(Part::Plain((*plain).to_owned())),
-            scan::Part::Tag(tag) => Ok(Part::Hole { hole: hole(tag)?, raw: tag.raw }),
+            scan::Part::Tag(tag) => Ok(Part::Placeholder { placeholder: placeholder(tag)?, raw: tag.raw }),
         }
     }
 }
 
-/// The value of a hole as text, and whether it is the mark of a secret; drawn on the budget.
-fn paid_text<'v>(hole: &'v Hole, view: &'v EvalContext) -> Result<(Cow<'v, str>, bool), Fault> {
-    let (text, is_mark) = hole.text(view)?;
+/// The value of a placeholder as text, and whether it is the mark of a secret; drawn on the budget.
+fn paid_text<'v>(placeholder: &'v Placeholder, view: &'v EvalContext) -> Result<(Cow<'v, str>, bool), Fault> {
+    let (text, is_mark) = placeholder.text(view)?;
     charge_text(text.len())?;
     Ok((text, is_mark))
 }
@@ -284,8 +287,8 @@ fn changed(by: &str) -> Fault {
     )
 }
 
-fn hole(tag: &scan::Tag) -> Result<Hole, Mistake> {
-    Hole::of(tag).map_err(|it| tags::unknown_helper(tag).unwrap_or(it))
+fn placeholder(tag: &scan::Tag) -> Result<Placeholder, Mistake> {
+    Placeholder::of(tag).map_err(|it| tags::unknown_helper(tag).unwrap_or(it))
 }
 
 impl<'de> serde::Deserialize<'de> for StringTemplate {

@@ -26,9 +26,9 @@ fn good(text: &str) -> String {
 }
 
 #[test]
-fn a_hole_is_filled_with_what_its_path_names() {
+fn a_placeholder_is_filled_with_what_its_path_names() {
     for (text, filled) in [
-        ("no holes } }} {", "no holes } }} {"),
+        ("no placeholders } }} {", "no placeholders } }} {"),
         ("{{city}}", "Riga"),
         ("a {{ city }}, {{n}} {{f}} {{yes}} b", "a Riga, 7 1.5 true b"),
         ("{{rows[1].n}}{{rows.0.n}}{{rows[{{i}}].n}}", "212"),
@@ -47,7 +47,7 @@ fn a_hole_is_filled_with_what_its_path_names() {
 }
 
 #[test]
-fn a_param_named_like_a_helper_wins_as_a_plain_hole() {
+fn a_param_named_like_a_helper_wins_as_a_plain_placeholder() {
     assert_eq!(good("{{log}} {{and}} {{json}} {{lookup}} {{date}} {{each}}"), "L A J P D E");
     assert_eq!(good("{{#if yes}}{{log}}{{json}}{{/if}} {{json n}}"), "LJ 7");
 }
@@ -128,7 +128,7 @@ fn a_default_stands_in_for_the_missing_and_for_null() {
 }
 
 #[test]
-fn one_hole_alone_keeps_its_type() {
+fn one_placeholder_alone_keeps_its_type() {
     for (text, value) in [
         ("{{n}}", json!(7)),
         ("{{yes}}", json!(true)),
@@ -143,7 +143,7 @@ fn one_hole_alone_keeps_its_type() {
 }
 
 #[test]
-fn a_hole_cannot_change_where_a_request_goes() {
+fn a_placeholder_cannot_change_where_a_request_goes() {
     let fill = |text: &str, x: &str| {
         StringTemplate::parse(text).unwrap().fill_url(&view(json!({"x": x, "base": "https://h/r/"})))
     };
@@ -223,7 +223,7 @@ fn helpers_that_stand_too_deep_are_told_as_such() {
 fn a_mistake_is_told_with_its_place() {
     for (text, wrong, at) in [
         ("a {{b", "never closed", 2..5),
-        ("a {{}}", "empty hole", 2..6),
+        ("a {{}}", "empty placeholder", 2..6),
         ("{{a..b}}", "no path", 4..5),
         ("{{a.}}", "ends where", 4..4),
         ("{{ a + b }}", "no path", 4..5),

@@ -1,4 +1,4 @@
-//! [`ValueTemplate`]: a value as it is written in YAML, with holes and expressions anywhere in it.
+//! [`ValueTemplate`]: a value as it is written in YAML, with placeholders and expressions anywhere in it.
 //!
 //! A string that begins with `=` is an expression, one with `{{` a text, all else is literal. A text that
 //! shall begin with `=` is written `{{"="}}…`. Keys are literal.
@@ -18,13 +18,13 @@ use crate::model::scope::EvalContext;
 use crate::model::text::StringTemplate;
 use crate::model::uses::Uses;
 
-/// A value with holes. Cheap to clone.
+/// A value with placeholders. Cheap to clone.
 #[derive(Clone, Debug)]
 pub struct ValueTemplate(Arc<Form>);
 
 #[derive(Debug)]
 enum Form {
-    /// A subtree without a hole, however large.
+    /// A subtree without a placeholder, however large.
     Literal(Value),
     Text(StringTemplate),
     Expr(Expr),

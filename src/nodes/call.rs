@@ -22,7 +22,8 @@ use crate::model::kind::{CallReply, Changes, Decision, Kind, KindSpec, NodeEvent
 use crate::model::names::{Address, NodeName, ProcessId, Ref};
 use crate::model::params::Params;
 use crate::model::scope::{EvalContext, Located, no_process};
-use crate::model::task::{ReplyTo, Signal, SignalKind, SignalTarget};
+use crate::model::signal::{Signal, SignalKind, SignalTarget};
+use crate::model::task::ReplyTo;
 use crate::model::text::StringTemplate;
 use crate::model::time::Span;
 use crate::nodes::fields::{Drafts, fill, name};
@@ -64,13 +65,13 @@ impl Kind for Call {
     }
 
     fn decide(&self, event: NodeEvent, view: &EvalContext) -> Decision {
-        let verdict = match event {
+        let decision = match event {
             NodeEvent::Came => self.ask(view),
             NodeEvent::Replied(CallReply { answer, .. }) => answer.and_then(|reply| self.take(&reply, view)),
             NodeEvent::Due => Err(self.late()),
-            NodeEvent::Letter(_) | NodeEvent::Answered(_) | NodeEvent::Order(_) => Ok(Decision::Stay),
+            NodeEvent::Signal(_) | NodeEvent::Answered(_) | NodeEvent::Command(_) => Ok(Decision::Stay),
         };
-        verdict.unwrap_or_else(Decision::Fail)
+        decision.unwrap_or_else(Decision::Fail)
     }
 
     fn rests(&self) -> bool {
@@ -95,15 +96,15 @@ impl Call {
         };
         let to = address(&name(&self.process, view)?, &reference)?;
         free(&to, view)?;
-        let word = SignalKind::Create {
+        let kind = SignalKind::Create {
             params: fill(&self.params, view)?,
             caller: Some(ReplyTo { task: task.id, visit: task.visit, ticket: None }),
             at: None,
             birth: None,
         };
-        let letters = vec![Signal { to: SignalTarget::Address(to), word }];
+        let signals = vec![Signal { to: SignalTarget::Address(to), kind }];
         let until = Some(view.now + self.timeout.unwrap_or(TIMEOUT_DEFAULT));
-        Ok(Decision::Wait { until, effects: Changes { letters, ..Changes::default() } })
+        Ok(Decision::Wait { until, effects: Changes { signals, ..Changes::default() } })
     }
 
     fn take(&self, reply: &Params, view: &EvalContext) -> Result<Decision, Fault> {
@@ -138,7 +139,7 @@ pub fn free(to: &Address, view: &EvalContext) -> Result<(), Fault> {
     free_beside(to, 0, view)
 }
 
-/// The same, beside so many others of that process in the same verdict.
+/// The same, beside so many others of that process in the same decision.
 pub fn free_beside(to: &Address, others: u64, view: &EvalContext) -> Result<(), Fault> {
     match view.scope.other(to)? {
         Located::NoProcess => Err(no_process(&to.process)),

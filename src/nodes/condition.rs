@@ -53,8 +53,8 @@ impl Kind for Condition {
 
     fn decide(&self, event: NodeEvent, view: &EvalContext) -> Decision {
         match event {
-            NodeEvent::Came | NodeEvent::Due | NodeEvent::Order(_) => self.choose(view),
-            NodeEvent::Answered(_) | NodeEvent::Letter(_) | NodeEvent::Replied(_) => Decision::Stay,
+            NodeEvent::Came | NodeEvent::Due | NodeEvent::Command(_) => self.choose(view),
+            NodeEvent::Answered(_) | NodeEvent::Signal(_) | NodeEvent::Replied(_) => Decision::Stay,
         }
     }
 }

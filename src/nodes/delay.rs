@@ -9,7 +9,7 @@
 //! ```
 //!
 //! ```yaml
-//! deadline: {kind: delay, until: "{{due_at}}", wake: letter, next: close}
+//! deadline: {kind: delay, until: "{{due_at}}", wake: signal, next: close}
 //! ```
 //!
 //! `for` and `until` take an expression too: seconds, and Unix seconds. `for` is at most a hundred years.
@@ -64,7 +64,7 @@ struct Shape {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 enum Wake {
-    Letter,
+    Signal,
 }
 
 #[derive(Debug, Deserialize)]
@@ -142,9 +142,9 @@ impl Kind for Delay {
                 Ok(until) => Decision::wait(Some(until)),
                 Err(fault) => Decision::Fail(fault),
             },
-            NodeEvent::Due | NodeEvent::Order(_) => Decision::go(&self.next),
-            NodeEvent::Letter(_) if self.wake == Some(Wake::Letter) => Decision::go(&self.next),
-            NodeEvent::Letter(_) | NodeEvent::Answered(_) | NodeEvent::Replied(_) => Decision::Stay,
+            NodeEvent::Due | NodeEvent::Command(_) => Decision::go(&self.next),
+            NodeEvent::Signal(_) if self.wake == Some(Wake::Signal) => Decision::go(&self.next),
+            NodeEvent::Signal(_) | NodeEvent::Answered(_) | NodeEvent::Replied(_) => Decision::Stay,
         }
     }
 

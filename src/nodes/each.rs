@@ -13,7 +13,7 @@
 //!
 //! `items` is a list, `"{{skus}}"` or an expression such as `= range(1000)`; `process`, `ref` and `params`
 //! see `item` and `index`. At most `parallel` calls run at once. With `failures: first` the first failed call
-//! ends the round with its fault; with `failures: all` every call is made, and a failed one is
+//! ends the fan-out with its fault; with `failures: all` every call is made, and a failed one is
 //! `{fault: {code, class, message}}`. `save` sees `response.body` (the replies in the order of the list),
 //! `response.count` and `response.failed`; replies that it does not read are not kept. Without `save` nothing
 //! is.
@@ -28,11 +28,11 @@
 //!   next: done
 //! ```
 //!
-//! A list of more than 500 items is run in parts, one after the other: tasks beside this one, on the same
-//! node, that are removed when they are over. Parts of parts keep each of them small, so a million items
-//! need no memory. The list must not be changed meanwhile: the fault is `items_changed`. When the round ends
-//! early, by a fault, a limit or an order, no further call is made; those under way go on, and their replies
-//! are refused. Where `retry` is written, a passing fault makes all the calls again.
+//! A list of more than 500 items is run in chunks, one after the other: tasks beside this one, on the same
+//! node, that are removed when they are over. Chunks of chunks keep each of them small, so a million items
+//! need no memory. The list must not be changed meanwhile: the fault is `items_changed`. When the fan-out
+//! ends early, by a fault, a limit or a command, no further call is made; those under way go on, and their
+//! replies are refused. Where `retry` is written, a passing fault makes all the calls again.
 
 use std::borrow::Cow;
 use std::ops::Range;
@@ -41,15 +41,16 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
+use crate::model::fan_out::{Calling, ChunkCall, FanOut, HandedOut, PendingCalls};
 use crate::model::fault::Fault;
 use crate::model::kind::{CallReply, Decision, Kind, KindSpec, NodeEvent, parse, schema};
 use crate::model::list::{Items, ListSource};
 use crate::model::marks::Marks;
 use crate::model::names::{NodeName, ProcessId};
 use crate::model::params::Params;
-use crate::model::round::{Calling, ChunkCall, FanOut, HandedOut, PendingCalls};
 use crate::model::scope::EvalContext;
-use crate::model::task::{ReplyTo, Signal, SignalKind, SignalTarget, Ticket};
+use crate::model::signal::{Signal, SignalKind, SignalTarget};
+use crate::model::task::{ReplyTo, Ticket};
 use crate::model::text::StringTemplate;
 use crate::model::time::Span;
 use crate::nodes::call::{address, free_beside};
@@ -70,10 +71,10 @@ const TIMEOUT_DEFAULT: Span = Span::hours(1);
 /// How many calls run at once if nothing else is said.
 const PARALLEL_DEFAULT: u64 = 10;
 /// The most items whose calls one task makes by itself. A task is rewritten whole with every reply: more
-/// would make that slow, fewer would make parts wait for their last call more often.
+/// would make that slow, fewer would make chunks wait for their last call more often.
 const CALLS_MAX: u64 = 500;
-/// A long list is run in about so many parts: the task that reads the list is rewritten with every one.
-const PARTS: u64 = 64;
+/// A long list is run in about so many chunks: the task that reads the list is rewritten with every one.
+const CHUNKS: u64 = 64;
 
 #[derive(Debug, Deserialize)]
 #[serde(try_from = "Shape")]
@@ -114,7 +115,7 @@ struct Shape {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 enum Failures {
-    /// The first one ends the round.
+    /// The first one ends the fan-out.
     #[default]
     First,
     /// All calls are made, and failed ones stand among the replies.
@@ -145,22 +146,22 @@ impl Kind for Each {
     }
 
     fn decide(&self, event: NodeEvent, view: &EvalContext) -> Decision {
-        let verdict = match event {
+        let decision = match event {
             NodeEvent::Came => self.begin(view),
             NodeEvent::Replied(CallReply { index: Some(index), answer }) => self.take(index, answer, view),
             NodeEvent::Due => self.give_up_late(view),
-            NodeEvent::Letter(_) | NodeEvent::Answered(_) | NodeEvent::Order(_) | NodeEvent::Replied(_) => {
+            NodeEvent::Signal(_) | NodeEvent::Answered(_) | NodeEvent::Command(_) | NodeEvent::Replied(_) => {
                 Ok(Decision::Stay)
             }
         };
-        verdict.unwrap_or_else(Decision::Fail)
+        decision.unwrap_or_else(Decision::Fail)
     }
 
     fn rests(&self) -> bool {
         true
     }
 
-    /// A round that is tried again makes all of its calls again: only where that is asked for.
+    /// A fan-out that is tried again makes all of its calls again: only where that is asked for.
     fn tries_again(&self) -> bool {
         false
     }
@@ -176,21 +177,24 @@ impl Kind for Each {
 
 impl Each {
     fn begin(&self, view: &EvalContext) -> Result<Decision, Fault> {
-        let (round, said) = match &view.task.round {
-            // A part, which has its round from birth.
-            Some(round) => (FanOut::clone(round), None),
+        let (fan_out, said) = match &view.task.fan_out {
+            // A chunk, which has its fan-out from birth.
+            Some(fan_out) => (FanOut::clone(fan_out), None),
             None => {
-                let round = self.round(view)?;
-                let of =
-                    format!("{} calls of {}", round.of, self.shape.process.literal().unwrap_or("processes"));
-                (round, Some(of))
+                let fan_out = self.fan_out(view)?;
+                let of = format!(
+                    "{} calls of {}",
+                    fan_out.of,
+                    self.shape.process.literal().unwrap_or("processes")
+                );
+                (fan_out, Some(of))
             }
         };
-        self.go_on(round, said, view)
+        self.go_on(fan_out, said, view)
     }
 
-    /// A round for the whole list.
-    fn round(&self, view: &EvalContext) -> Result<FanOut, Fault> {
+    /// A fan-out for the whole list.
+    fn fan_out(&self, view: &EvalContext) -> Result<FanOut, Fault> {
         let (items, marks) = self.shape.items.read_marked(view)?;
         let of = items.count();
         let (held, print) = match of <= CALLS_MAX {
@@ -227,35 +231,41 @@ impl Each {
         Ok(Calling { to, params: fill(&self.shape.params, view)? })
     }
 
-    /// Hands out as much as may run at once, or ends the round.
-    fn go_on(&self, mut round: FanOut, said: Option<String>, view: &EvalContext) -> Result<Decision, Fault> {
-        let mut letters = Vec::new();
-        self.look_ahead(&round, view);
-        match round.of <= CALLS_MAX {
+    /// Hands out as much as may run at once, or ends the fan-out.
+    fn go_on(
+        &self,
+        mut fan_out: FanOut,
+        said: Option<String>,
+        view: &EvalContext,
+    ) -> Result<Decision, Fault> {
+        let mut signals = Vec::new();
+        self.look_ahead(&fan_out, view);
+        match fan_out.of <= CALLS_MAX {
             true => {
-                while round.given < round.of && (round.out.len() as u64) < self.shape.parallel {
-                    self.hand_out(&mut round, &mut letters, view)?;
+                while fan_out.given < fan_out.of && (fan_out.out.len() as u64) < self.shape.parallel {
+                    self.hand_out(&mut fan_out, &mut signals, view)?;
                 }
             }
-            false if round.out.is_empty() && round.given < round.of => {
-                letters.push(self.part(&mut round, view)?);
+            false if fan_out.out.is_empty() && fan_out.given < fan_out.of => {
+                signals.push(self.chunk(&mut fan_out, view)?);
             }
             false => {}
         }
-        if round.is_over() {
-            return self.end(&round, view);
+        if fan_out.is_over() {
+            return self.end(&fan_out, view);
         }
-        Ok(Decision::Run { round: Box::new(round), signals: letters, said })
+        Ok(Decision::Run { fan_out: Box::new(fan_out), signals, said })
     }
 
     /// Looks whether the tasks that are to be made in this step are there, so that they are fetched together:
     /// each reply that is still unread makes room for one more call.
-    fn look_ahead(&self, round: &FanOut, view: &EvalContext) {
-        if round.of > CALLS_MAX {
+    fn look_ahead(&self, fan_out: &FanOut, view: &EvalContext) {
+        if fan_out.of > CALLS_MAX {
             return;
         }
-        let free = usize::try_from(self.shape.parallel).unwrap_or(usize::MAX).saturating_sub(round.out.len());
-        let calls = round.held.iter().flat_map(|held| held.next(free + view.unread));
+        let free =
+            usize::try_from(self.shape.parallel).unwrap_or(usize::MAX).saturating_sub(fan_out.out.len());
+        let calls = fan_out.held.iter().flat_map(|held| held.next(free + view.unread));
         for call in calls.flatten() {
             // What is found is read when it is their turn.
             drop(view.scope.other(&call.to));
@@ -265,19 +275,19 @@ impl Each {
     /// Makes the next call.
     fn hand_out(
         &self,
-        round: &mut FanOut,
-        letters: &mut Vec<Signal>,
+        fan_out: &mut FanOut,
+        signals: &mut Vec<Signal>,
         view: &EvalContext,
     ) -> Result<(), Fault> {
-        let index = round.first + round.given;
-        round.given += 1;
-        let call = round.held.as_mut().and_then(|held| held.take(1).pop());
+        let index = fan_out.first + fan_out.given;
+        fan_out.given += 1;
+        let call = fan_out.held.as_mut().and_then(|held| held.take(1).pop());
         let call = call.unwrap_or_else(|| Err(Fault::lasting("items_changed", "the item is gone")));
         let call = call.and_then(|Calling { to, params }| {
-            let born = letters.iter().filter(|letter| is_in(letter, &to.process)).count();
+            let born = signals.iter().filter(|signal| is_in(signal, &to.process)).count();
             free_beside(&to, u64::try_from(born).unwrap_or(u64::MAX), view)?;
             let to = SignalTarget::Address(to);
-            if letters.iter().any(|letter: &Signal| letter.to == to) {
+            if signals.iter().any(|signal: &Signal| signal.to == to) {
                 let message = "two items have the same ref; hint: put `{{index}}` into `ref`";
                 return Err(Fault::lasting("ref_taken", message));
             }
@@ -286,26 +296,26 @@ impl Each {
         match call {
             Ok((to, params)) => {
                 let until = Some(view.now + self.shape.timeout.unwrap_or(TIMEOUT_DEFAULT));
-                round.out.push(HandedOut { index, until });
+                fan_out.out.push(HandedOut { index, until });
                 let caller = Some(caller(index, view));
-                letters
-                    .push(Signal { to, word: SignalKind::Create { params, caller, at: None, birth: None } });
+                signals
+                    .push(Signal { to, kind: SignalKind::Create { params, caller, at: None, birth: None } });
                 Ok(())
             }
-            Err(fault) => self.count(round, index, Err(fault)),
+            Err(fault) => self.count(fan_out, index, Err(fault)),
         }
     }
 
-    /// The next part of a long list.
-    fn part(&self, round: &mut FanOut, view: &EvalContext) -> Result<Signal, Fault> {
-        let width = (round.of.div_ceil(PARTS)).max(CALLS_MAX);
-        let index = round.first + round.given;
-        let count = width.min(round.of - round.given);
-        let calls = match &mut round.held {
+    /// The next chunk of a long list.
+    fn chunk(&self, fan_out: &mut FanOut, view: &EvalContext) -> Result<Signal, Fault> {
+        let width = (fan_out.of.div_ceil(CHUNKS)).max(CALLS_MAX);
+        let index = fan_out.first + fan_out.given;
+        let count = width.min(fan_out.of - fan_out.given);
+        let calls = match &mut fan_out.held {
             Some(held) => held.take(usize::try_from(count).unwrap_or(usize::MAX)),
             None => {
                 let (items, marks) = self.shape.items.read_marked(view)?;
-                if round.print.as_ref() != Some(&items.print()) {
+                if fan_out.print.as_ref() != Some(&items.print()) {
                     let message = "the list was changed while its items were run; \
                                    hint: keep it under another name";
                     return Err(Fault::lasting("items_changed", message));
@@ -313,97 +323,97 @@ impl Each {
                 self.calls_of(&items, &marks, index..index + count, view)
             }
         };
-        round.given += count;
-        round.out.push(HandedOut { index, until: None });
+        fan_out.given += count;
+        fan_out.out.push(HandedOut { index, until: None });
         let held = Some(PendingCalls::new(calls));
-        let part = FanOut { part: true, first: index, of: count, held, ..FanOut::default() };
+        let chunk = FanOut { chunk: true, first: index, of: count, held, ..FanOut::default() };
         let (caller, at) = (caller(index, view), view.task.at.clone());
-        let word = SignalKind::Part { caller, at, round: part.into(), birth: None };
-        Ok(Signal { to: SignalTarget::Address(view.task.part(index)), word })
+        let kind = SignalKind::Chunk { caller, at, fan_out: chunk.into(), birth: None };
+        Ok(Signal { to: SignalTarget::Address(view.task.chunk(index)), kind })
     }
 
-    /// What came back of a call, or of a part.
+    /// What came back of a call, or of a chunk.
     fn take(&self, index: u64, answer: Result<Params, Fault>, view: &EvalContext) -> Result<Decision, Fault> {
-        let Some(mut round) = view.task.round.as_deref().cloned() else { return Ok(Decision::Stay) };
-        if !round.take_back(index) {
+        let Some(mut fan_out) = view.task.fan_out.as_deref().cloned() else { return Ok(Decision::Stay) };
+        if !fan_out.take_back(index) {
             return Ok(Decision::Stay);
         }
-        match round.of <= CALLS_MAX {
-            true => self.count(&mut round, index, answer)?,
-            false => self.add(&mut round, index, &answer?),
+        match fan_out.of <= CALLS_MAX {
+            true => self.count(&mut fan_out, index, answer)?,
+            false => self.add(&mut fan_out, index, &answer?),
         }
-        self.go_on(round, None, view)
+        self.go_on(fan_out, None, view)
     }
 
     /// Counts a call that came to its end.
-    fn count(&self, round: &mut FanOut, index: u64, answer: Result<Params, Fault>) -> Result<(), Fault> {
+    fn count(&self, fan_out: &mut FanOut, index: u64, answer: Result<Params, Fault>) -> Result<(), Fault> {
         let reply = match (answer, self.shape.failures) {
             (Ok(reply), _) => reply,
             (Err(fault), Failures::First) => {
                 return Err(Fault { message: format!("item {index}: {}", fault.message), ..fault });
             }
             (Err(fault), Failures::All) => {
-                round.failed += 1;
+                fan_out.failed += 1;
                 let Fault { code, class, message, .. } = fault;
                 let fault = json!({"code": code, "class": class.as_str(), "message": message});
                 [("fault".to_owned(), fault)].into_iter().collect()
             }
         };
-        round.done += 1;
+        fan_out.done += 1;
         if self.keeps {
-            round.keep(index, reply);
+            fan_out.keep(index, reply);
         }
         Ok(())
     }
 
-    /// Adds what a part brought.
-    fn add(&self, round: &mut FanOut, index: u64, part: &Params) {
-        let number = |name: &str| part.get(name).and_then(Value::as_u64).unwrap_or_default();
-        round.done += number("done");
-        round.failed += number("failed");
+    /// Adds what a chunk brought.
+    fn add(&self, fan_out: &mut FanOut, index: u64, chunk: &Params) {
+        let number = |name: &str| chunk.get(name).and_then(Value::as_u64).unwrap_or_default();
+        fan_out.done += number("done");
+        fan_out.failed += number("failed");
         if self.keeps {
-            let replies = part.get("replies").and_then(Value::as_array).into_iter().flatten();
+            let replies = chunk.get("replies").and_then(Value::as_array).into_iter().flatten();
             for (place, (reply, at)) in replies.filter_map(Value::as_object).zip(index..).enumerate() {
                 let mut reply = Params::from(reply.clone());
-                reply.mark(&part.marks().at(&format!("/replies/{place}")));
-                round.keep(at, reply);
+                reply.mark(&chunk.marks().at(&format!("/replies/{place}")));
+                fan_out.keep(at, reply);
             }
         }
     }
 
     /// Calls whose replies are late have failed.
     fn give_up_late(&self, view: &EvalContext) -> Result<Decision, Fault> {
-        let Some(mut round) = view.task.round.as_deref().cloned() else { return Ok(Decision::Stay) };
+        let Some(mut fan_out) = view.task.fan_out.as_deref().cloned() else { return Ok(Decision::Stay) };
         let is_late = |out: &HandedOut| out.until.is_some_and(|until| until <= view.now);
-        let late: Vec<HandedOut> = round.out.iter().copied().filter(is_late).collect();
-        round.out.retain(|out| !is_late(out));
+        let late: Vec<HandedOut> = fan_out.out.iter().copied().filter(is_late).collect();
+        fan_out.out.retain(|out| !is_late(out));
         for HandedOut { index, .. } in late {
             let timeout = self.shape.timeout.unwrap_or(TIMEOUT_DEFAULT);
             let process = self.shape.process.literal().unwrap_or("it called");
             let message = format!("process `{process}` did not reply within {timeout}");
-            self.count(&mut round, index, Err(Fault::unsure("call_timeout", message)))?;
+            self.count(&mut fan_out, index, Err(Fault::unsure("call_timeout", message)))?;
         }
-        self.go_on(round, None, view)
+        self.go_on(fan_out, None, view)
     }
 
-    fn end(&self, round: &FanOut, view: &EvalContext) -> Result<Decision, Fault> {
+    fn end(&self, fan_out: &FanOut, view: &EvalContext) -> Result<Decision, Fault> {
         let replies: Vec<Value> =
-            round.replies.iter().flatten().map(|reply| Value::Object(reply.map().clone())).collect();
+            fan_out.replies.iter().flatten().map(|reply| Value::Object(reply.map().clone())).collect();
         let mut marks = Marks::default();
-        for (place, reply) in round.replies.iter().flatten().enumerate() {
+        for (place, reply) in fan_out.replies.iter().flatten().enumerate() {
             marks.add(&reply.marks().below(&format!("/{place}")));
         }
-        if round.part {
+        if fan_out.chunk {
             let told = [
-                ("done", Value::from(round.done)),
-                ("failed", Value::from(round.failed)),
+                ("done", Value::from(fan_out.done)),
+                ("failed", Value::from(fan_out.failed)),
                 ("replies", Value::Array(replies)),
             ];
             let mut told: Params = told.into_iter().map(|(name, it)| (name.to_owned(), it)).collect();
             told.mark(&marks.below("/replies"));
-            return Ok(Decision::Part(told));
+            return Ok(Decision::Chunk(told));
         }
-        let mut response = json!({"count": round.done, "failed": round.failed});
+        let mut response = json!({"count": fan_out.done, "failed": fan_out.failed});
         if self.keeps {
             response["body"] = Value::Array(replies);
         }
@@ -412,8 +422,8 @@ impl Each {
     }
 }
 
-fn is_in(letter: &Signal, process: &ProcessId) -> bool {
-    matches!(&letter.to, SignalTarget::Address(to) if to.process == *process)
+fn is_in(signal: &Signal, process: &ProcessId) -> bool {
+    matches!(&signal.to, SignalTarget::Address(to) if to.process == *process)
 }
 
 fn caller(index: u64, view: &EvalContext) -> ReplyTo {

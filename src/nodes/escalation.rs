@@ -24,8 +24,8 @@
 //! ```yaml
 //! climb:
 //!   kind: escalation
-//!   message: "{{task.ref}}: {{fault.message}}. I have it in hand: {{task.ack_link}}"
-//!   ladder:
+//!   message: "{{task.ref}}: {{fault.message}}. Acknowledge: {{task.ack_link}}"
+//!   levels:
 //!     - {notify: [author]}
 //!     - {after: 15m, notify: [duty, phone], mode: all}
 //!     - {after: 1h, notify: [boss]}
@@ -34,14 +34,14 @@
 //! ```
 //!
 //! One message for each new value of `once_per`, and a reminder every `remind` while it lasts. With a
-//! `ladder` the rung above is told when so long after the one before nobody has acknowledged the alarm and it
-//! has not healed; reminders go to the rung that was reached. It climbs while the task waits here, and also
-//! when it does not wait but comes by again. A rung that reaches no one is passed over at once. Who
-//! acknowledges, by `{{task.ack_link}}` or by order, stops the ladder and the reminders until there is a new
-//! state; the task goes on as before. `{{task.rung}}` is the number of the rung, from 1.
+//! `levels` the level above is told when so long after the one before nobody has acknowledged the alarm and
+//! it has not healed; reminders go to the level that was reached. It climbs while the task waits here, and
+//! also when it does not wait but comes by again. A level that reaches no one is passed over at once. Who
+//! acknowledges, by `{{task.ack_link}}` or by command, stops the levels and the reminders until there is a
+//! new state; the task goes on as before. `{{task.level}}` is the number of the level, from 1.
 //!
 //! If no channel delivers, the alarm stays open and undelivered, where a person can see it, and the next try
-//! is made, from the first rung on, when the task comes by again, or every five minutes while it waits here.
+//! is made, from the first level on, when the task comes by again, or every five minutes while it waits here.
 //! A `notify` node with `resolves: true` closes the alarm, and tells whoever was told of it.
 //!
 //! All of it is explained in [escalation](escalations.md).
@@ -54,13 +54,14 @@ use crate::model::key;
 use crate::model::kind::{AlarmChange, Changes, Decision, Kind, KindSpec, NodeEvent, parse, schema};
 use crate::model::names::NodeName;
 use crate::model::scope::{AlarmContext, EvalContext};
-use crate::model::task::{Alarm, Signal};
+use crate::model::signal::Signal;
+use crate::model::task::Alarm;
 use crate::model::text::StringTemplate;
 use crate::model::time::{Span, Timestamp};
 use crate::model::value::ValueTemplate;
 use crate::nodes::fields::AcceptedParams;
-use crate::nodes::levels::{Ladder, Next, Rung, asked, heard, unheard};
-use crate::nodes::tell::{Mode, Notify, NotifyRoute, Telling, ask, delivered};
+use crate::nodes::levels::{EscalationLevel, Levels, Next, asked, heard, unheard};
+use crate::nodes::notification::{Mode, NotificationSpec, Notify, NotifyRoute, ask, delivered};
 use crate::nodes::wait::Link;
 
 /// The register's line.
@@ -83,7 +84,7 @@ const UNDELIVERED_PAUSE: Span = Span::mins(5);
 struct Escalation {
     message: StringTemplate,
     subject: Option<StringTemplate>,
-    ladder: Ladder,
+    levels: Levels,
     once_per: Option<ValueTemplate>,
     remind: Span,
     wait: Option<Waiting>,
@@ -106,14 +107,14 @@ struct Shape {
     /// The first that delivers, or all.
     mode: Option<Mode>,
     /// Who is told one after the other, until somebody acknowledges or it heals; in place of `notify`.
-    ladder: Option<Vec<Rung>>,
+    levels: Option<Vec<EscalationLevel>>,
     /// One message for each new value of this.
     once_per: Option<ValueTemplate>,
     /// How often a person is reminded while it lasts.
     remind: Option<Span>,
-    /// Wait here for a letter, a hook or a person.
+    /// Wait here for a signal, a hook or a person.
     wait: Option<Waiting>,
-    /// What a letter must bring to move the task on.
+    /// What a signal must bring to move the task on.
     #[serde(default)]
     accept: AcceptedParams,
     /// The `iss` that an OAuth redirect must bring, where the provider says who it is (RFC 9207); or empty.
@@ -149,11 +150,11 @@ impl TryFrom<Shape> for Escalation {
             let why = "`link` needs `wait`: nobody follows a link to a task that went on; hint: `wait: {}`";
             wrong.push(why.to_owned());
         }
-        match Ladder::new(shape.notify, shape.mode, shape.ladder) {
-            Ok(ladder) if wrong.is_empty() => Ok(Escalation {
+        match Levels::new(shape.notify, shape.mode, shape.levels) {
+            Ok(levels) if wrong.is_empty() => Ok(Escalation {
                 message: shape.message,
                 subject: shape.subject,
-                ladder,
+                levels,
                 once_per: shape.once_per,
                 remind: shape.remind.unwrap_or(REMIND_DEFAULT),
                 wait: shape.wait,
@@ -163,8 +164,8 @@ impl TryFrom<Shape> for Escalation {
                 reveal: shape.reveal,
                 next: shape.next,
             }),
-            ladder => {
-                wrong.extend(ladder.err());
+            levels => {
+                wrong.extend(levels.err());
                 Err(wrong.join("; "))
             }
         }
@@ -179,17 +180,17 @@ impl Kind for Escalation {
     }
 
     fn decide(&self, event: NodeEvent, view: &EvalContext) -> Decision {
-        let verdict = match event {
+        let decision = match event {
             NodeEvent::Came => self.look(view),
             NodeEvent::Due => self.due(view),
-            NodeEvent::Answered(outcome) => self.told(delivered(outcome), view),
-            NodeEvent::Letter(params) if self.wait.is_some() && self.accept.takes(&params) => {
+            NodeEvent::Answered(outcome) => self.notified(delivered(outcome), view),
+            NodeEvent::Signal(params) if self.wait.is_some() && self.accept.takes(&params) => {
                 Ok(Decision::go(&self.next))
             }
-            NodeEvent::Order(_) => Ok(Decision::go(&self.next)),
-            NodeEvent::Letter(_) | NodeEvent::Replied(_) => Ok(Decision::Stay),
+            NodeEvent::Command(_) => Ok(Decision::go(&self.next)),
+            NodeEvent::Signal(_) | NodeEvent::Replied(_) => Ok(Decision::Stay),
         };
-        verdict.unwrap_or_else(Decision::Fail)
+        decision.unwrap_or_else(Decision::Fail)
     }
 
     fn rests(&self) -> bool {
@@ -197,12 +198,12 @@ impl Kind for Escalation {
     }
 
     fn calls(&self) -> Vec<&str> {
-        self.ladder.rungs().iter().filter_map(|rung| rung.notify.process()).collect()
+        self.levels.levels().iter().filter_map(|level| level.notify.process()).collect()
     }
 
     fn alerts(&self) -> Vec<&str> {
-        let rungs = self.ladder.rungs().iter();
-        rungs.flat_map(|rung| rung.notify.channels()).map(String::as_str).collect()
+        let levels = self.levels.levels().iter();
+        levels.flat_map(|level| level.notify.channels()).map(String::as_str).collect()
     }
 
     fn accepts(&self) -> Option<Vec<&str>> {
@@ -217,8 +218,8 @@ impl Kind for Escalation {
 impl Escalation {
     /// What is due of the alarm, for a task that comes by or whose time has come.
     fn look(&self, view: &EvalContext) -> Result<Decision, Fault> {
-        match self.ladder.next(self.same(view)?, self.remind, view.now) {
-            Next::Tell(rung) => self.tell(rung, view),
+        match self.levels.next(self.same(view)?, self.remind, view.now) {
+            Next::Notify(level) => self.notify(level, view),
             Next::Rest(at) => self.rest(at, AlarmChange::Keep, view),
         }
     }
@@ -231,61 +232,61 @@ impl Escalation {
         }
     }
 
-    /// Which rung is told stands in the alarm before it is: an answer is known to be that rung's.
-    fn tell(&self, rung: u32, view: &EvalContext) -> Result<Decision, Fault> {
+    /// Which level is told stands in the alarm before it is: an answer is known to be that level's.
+    fn notify(&self, level: u32, view: &EvalContext) -> Result<Decision, Fault> {
         let alarm = self.alarm(view)?;
-        let change = match rung == asked(self.same(view)?) {
+        let change = match level == asked(self.same(view)?) {
             true => AlarmChange::Keep,
-            false => AlarmChange::Set(Box::new(Alarm { climbing: Some(rung), ..alarm.clone() })),
+            false => AlarmChange::Set(Box::new(Alarm { next_level: Some(level), ..alarm.clone() })),
         };
-        self.tell_of(&alarm, rung, change, view)
+        self.notify_of(&alarm, level, change, view)
     }
 
-    fn tell_of(
+    fn notify_of(
         &self,
         alarm: &Alarm,
-        rung: u32,
+        level: u32,
         change: AlarmChange,
         view: &EvalContext,
     ) -> Result<Decision, Fault> {
-        let said = seen(alarm, rung, view);
-        let telling = self.telling(rung);
-        match telling.way(&said)? {
+        let said = seen(alarm, level, view);
+        let spec = self.spec(level);
+        match spec.way(&said)? {
             NotifyRoute::Ask(mut it) => {
-                it.serial = key::serial(&alarm.once, rung, alarm.told);
+                it.serial = key::serial(&alarm.once, level, alarm.notified_at);
                 Ok(ask(it, Changes { alarm: change, ..Changes::default() }))
             }
-            NotifyRoute::Letter(letter) => {
-                let by = vec![self.ladder.rung(rung).notify.process().unwrap_or("a process").to_owned()];
-                let alarm = heard(self.said(alarm.clone(), rung, view)?, rung, by, false, view.now);
-                let verdict = self.rest_after(&alarm, view)?;
-                Ok(with_letter(verdict, letter))
+            NotifyRoute::Signal(signal) => {
+                let by = vec![self.levels.level(level).notify.process().unwrap_or("a process").to_owned()];
+                let alarm = heard(self.said(alarm.clone(), level, view)?, level, by, false, view.now);
+                let decision = self.rest_after(&alarm, view)?;
+                Ok(with_signal(decision, signal))
             }
         }
     }
 
     /// The message went out, or it did not: the task goes on, or waits, all the same.
-    fn told(&self, by: Result<Vec<String>, Fault>, view: &EvalContext) -> Result<Decision, Fault> {
-        let rung = asked(self.same(view)?);
-        let alarm = self.said(self.alarm(view)?, rung, view)?;
+    fn notified(&self, by: Result<Vec<String>, Fault>, view: &EvalContext) -> Result<Decision, Fault> {
+        let level = asked(self.same(view)?);
+        let alarm = self.said(self.alarm(view)?, level, view)?;
         let fault = match by {
-            Ok(by) => return self.rest_after(&heard(alarm, rung, by, true, view.now), view),
+            Ok(by) => return self.rest_after(&heard(alarm, level, by, true, view.now), view),
             Err(fault) => fault,
         };
-        // The rung above is told at once, as long as there is one.
-        let climbed = alarm.told.is_none() || alarm.climbing.is_some();
-        let above = self.ladder.above(rung).filter(|_| climbed && alarm.acknowledged.is_none());
+        // The level above is told at once, as long as there is one.
+        let climbed = alarm.notified_at.is_none() || alarm.next_level.is_some();
+        let above = self.levels.above(level).filter(|_| climbed && alarm.acknowledged.is_none());
         let alarm = unheard(alarm, &fault, above);
         let otherwise = match above {
-            Some(above) => self.tell_of(&alarm, above, set(&alarm), view)?,
+            Some(above) => self.notify_of(&alarm, above, set(&alarm), view)?,
             None => self.rest(Some(view.now + UNDELIVERED_PAUSE), set(&alarm), view)?,
         };
         Ok(Decision::TryAgain { fault, otherwise: Box::new(otherwise) })
     }
 
     fn rest_after(&self, alarm: &Alarm, view: &EvalContext) -> Result<Decision, Fault> {
-        let again = match self.ladder.next(Some(alarm), self.remind, view.now) {
-            Next::Tell(_) => Some(view.now),
+        let again = match self.levels.next(Some(alarm), self.remind, view.now) {
+            Next::Notify(_) => Some(view.now),
             Next::Rest(at) => at,
         };
         self.rest(again, set(alarm), view)
@@ -322,13 +323,13 @@ impl Escalation {
             node: view.task.at.clone(),
             once: self.once(view)?,
             since: view.now,
-            told: None,
+            notified_at: None,
             by: Vec::new(),
             text: String::new(),
-            trouble: None,
-            rung: 0,
-            rung_told: None,
-            climbing: None,
+            problem: None,
+            level: 0,
+            level_notified_at: None,
+            next_level: None,
             reached: view.task.alarm.as_ref().map(|it| it.reached.clone()).unwrap_or_default(),
             visit: view.task.visit,
             acknowledged: None,
@@ -336,15 +337,15 @@ impl Escalation {
     }
 
     /// The alarm with what is said of it.
-    fn said(&self, alarm: Alarm, rung: u32, view: &EvalContext) -> Result<Alarm, Fault> {
-        let text = self.telling(rung).text(&seen(&alarm, rung, view))?;
+    fn said(&self, alarm: Alarm, level: u32, view: &EvalContext) -> Result<Alarm, Fault> {
+        let text = self.spec(level).text(&seen(&alarm, level, view))?;
         Ok(Alarm { text, ..alarm })
     }
 
-    fn telling(&self, rung: u32) -> Telling<'_> {
-        let Rung { notify, mode, .. } = self.ladder.rung(rung);
+    fn spec(&self, level: u32) -> NotificationSpec<'_> {
+        let EscalationLevel { notify, mode, .. } = self.levels.level(level);
         let (subject, reveal) = (self.subject.as_ref(), self.reveal.as_slice());
-        Telling { message: &self.message, subject, notify, mode: *mode, reveal }
+        NotificationSpec { message: &self.message, subject, notify, mode: *mode, reveal }
     }
 
     /// What the message speaks of: without `once_per`, this visit.
@@ -362,23 +363,23 @@ impl Escalation {
 }
 
 /// What the message of an alarm can see.
-fn seen(alarm: &Alarm, rung: u32, view: &EvalContext) -> EvalContext {
+fn seen(alarm: &Alarm, level: u32, view: &EvalContext) -> EvalContext {
     let key = key::acknowledging(&view.task, alarm.visit, &alarm.once);
-    view.with_telling(AlarmContext { key, rung })
+    view.with_telling(AlarmContext { key, level })
 }
 
 fn set(alarm: &Alarm) -> AlarmChange {
     AlarmChange::Set(Box::new(alarm.clone()))
 }
 
-fn with_letter(verdict: Decision, letter: Signal) -> Decision {
-    match verdict {
+fn with_signal(decision: Decision, signal: Signal) -> Decision {
+    match decision {
         Decision::Go { to, mut effects } => {
-            effects.letters.push(letter);
+            effects.signals.push(signal);
             Decision::Go { to, effects }
         }
         Decision::Wait { until, mut effects } => {
-            effects.letters.push(letter);
+            effects.signals.push(signal);
             Decision::Wait { until, effects }
         }
         other => other,

@@ -14,10 +14,10 @@ use crate::model::scope::{EvalContext, RESERVED};
 use crate::model::text::StringTemplate;
 use crate::model::value::ValueTemplate;
 
-/// Values with holes, by name.
+/// Values with placeholders, by name.
 pub type Drafts = BTreeMap<String, ValueTemplate>;
 
-/// What is wrong with the URL that `text` will be, whatever goes into its holes.
+/// What is wrong with the URL that `text` will be, whatever goes into its placeholders.
 pub fn wrong_url(text: &StringTemplate) -> Option<String> {
     let begin = text.beginning()?.trim_start();
     let shown = text.literal().unwrap_or(begin).trim();
@@ -60,14 +60,14 @@ fn wrong_host(after: &str, whole: bool) -> Option<String> {
     }
     let fits = |it: char| !it.is_ascii() || it.is_ascii_alphanumeric() || "-_.%".contains(it);
     match name.chars().find(|it| !fits(*it)) {
-        Some('{' | '}' | '$') => Some("has braces; hint: a hole has two of them: `{{…}}`".to_owned()),
+        Some('{' | '}' | '$') => Some("has braces; hint: a placeholder has two of them: `{{…}}`".to_owned()),
         Some(bad) => Some(format!("has a `{bad}` in it")),
         None if name.starts_with('.') || name.contains("..") => Some("has an empty part".to_owned()),
         None => None,
     }
 }
 
-/// What is wrong with a header as it is written, whatever goes into its holes.
+/// What is wrong with a header as it is written, whatever goes into its placeholders.
 pub fn wrong_header((name, value): (&String, &ValueTemplate)) -> Option<String> {
     if let Some(why) = wrong_name(name) {
         return Some(format!("the header `{name}` {why}"));
@@ -123,23 +123,23 @@ pub fn refuse_reserved<'a>(mut names: impl Iterator<Item = &'a String>) -> Resul
     }
 }
 
-/// What a letter must bring to move a waiting task on. None named: any letter does.
+/// What a signal must bring to move a waiting task on. None named: any signal does.
 #[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
 #[serde(transparent)]
 pub struct AcceptedParams(BTreeMap<String, Accepted>);
 
-/// One param that a letter may bring.
+/// One param that a signal may bring.
 #[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct Accepted {
-    /// A letter without it does not move the task on.
+    /// A signal without it does not move the task on.
     pub required: bool,
     /// For people.
     pub about: String,
 }
 
 impl AcceptedParams {
-    /// Whether a letter with `params` moves the task on: it brings all that is required, and at least one
+    /// Whether a signal with `params` moves the task on: it brings all that is required, and at least one
     /// of those named.
     pub fn takes(&self, params: &Params) -> bool {
         let has = |name: &String| params.get(name).is_some_and(|value| *value != Value::Null);
@@ -178,9 +178,9 @@ enum RaisedClass {
 }
 
 impl Raised {
-    /// The fault, with every hole filled; or the fault that one could not be.
+    /// The fault, with every placeholder filled; or the fault that one could not be.
     pub fn fault(&self, view: &EvalContext) -> Result<Fault, Fault> {
-        // Faults go to people, to the trail and to other tasks.
+        // Faults go to people, to the history and to other tasks.
         let code = view.shown(&[], |view| self.code.fill(view))?.to_lowercase();
         if !is_word(&code) {
             return Err(Fault::lasting("bad_value", format!("`{code}` is no code of a fault; {WORD_HINT}")));

@@ -148,7 +148,7 @@ struct Http {
 struct Shape {
     /// `GET` if nothing is carried, else `POST`.
     method: Option<String>,
-    /// Where to. Holes are percent-encoded, but one at the very start and `{{{raw}}}`.
+    /// Where to. Placeholders are percent-encoded, but one at the very start and `{{{raw}}}`.
     url: StringTemplate,
     /// Appended to the URL's query.
     #[serde(default)]
@@ -163,7 +163,7 @@ struct Shape {
     /// Carried as text; or `{type, text}` or `{type, base64}`, carried as that content type.
     body: Option<BodyShape>,
     /// Carried as XML: a value (`@name` is an attribute, `#text` the text, a list repeats), or a text whose
-    /// holes are escaped.
+    /// placeholders are escaped.
     xml: Option<XmlShape>,
     /// Carried as `multipart/form-data`: `name: text` or `name: {file, type, text}`, `{file, type, base64}`.
     multipart: Option<PartsShape>,
@@ -321,15 +321,15 @@ impl Kind for Http {
     }
 
     fn decide(&self, event: NodeEvent, view: &EvalContext) -> Decision {
-        let verdict = match event {
+        let decision = match event {
             NodeEvent::Came | NodeEvent::Due => self.ask(&view.with_secrets()),
             NodeEvent::Answered(outcome) => {
                 let take = |outcome| self.take(outcome, view);
                 or_keep(self.shape.keep_unread.as_deref(), outcome, &view.task.params, take)
             }
-            NodeEvent::Letter(_) | NodeEvent::Replied(_) | NodeEvent::Order(_) => Ok(Decision::Stay),
+            NodeEvent::Signal(_) | NodeEvent::Replied(_) | NodeEvent::Command(_) => Ok(Decision::Stay),
         };
-        verdict.unwrap_or_else(Decision::Fail)
+        decision.unwrap_or_else(Decision::Fail)
     }
 
     fn rests(&self) -> bool {

@@ -140,12 +140,12 @@ impl JsonSchema for BodyShape {
     }
 }
 
-/// A document as a value, or as text with holes.
+/// A document as a value, or as text with placeholders.
 #[derive(Debug)]
 pub enum XmlShape {
     /// Made of a value.
     Value(ValueTemplate),
-    /// Written out; holes are escaped.
+    /// Written out; placeholders are escaped.
     Text(StringTemplate),
 }
 

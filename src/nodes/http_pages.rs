@@ -21,7 +21,7 @@ use crate::model::value::ValueTemplate;
 
 /// Pages asked for if nothing else is said.
 const PAGES_DEFAULT: u32 = 100;
-/// The most pages that may be asked for: each is a hop of the trail.
+/// The most pages that may be asked for: each is an event of the history.
 const PAGES_MAX: u32 = 1_000;
 /// The most items that are gathered if nothing else is said.
 const ITEMS_DEFAULT: usize = 10_000;

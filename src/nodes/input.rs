@@ -35,8 +35,8 @@ impl Kind for Input {
 
     fn decide(&self, event: NodeEvent, _: &EvalContext) -> Decision {
         match event {
-            NodeEvent::Came | NodeEvent::Due | NodeEvent::Order(_) => Decision::go(&self.next),
-            NodeEvent::Answered(_) | NodeEvent::Letter(_) | NodeEvent::Replied(_) => Decision::Stay,
+            NodeEvent::Came | NodeEvent::Due | NodeEvent::Command(_) => Decision::go(&self.next),
+            NodeEvent::Answered(_) | NodeEvent::Signal(_) | NodeEvent::Replied(_) => Decision::Stay,
         }
     }
 }

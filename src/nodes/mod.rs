@@ -14,7 +14,7 @@ pub mod set;
 pub mod wait;
 pub mod call;
 pub mod each;
-pub mod tell;
+pub mod notification;
 pub mod levels;
 pub mod escalation;
 pub mod notify;

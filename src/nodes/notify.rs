@@ -9,7 +9,7 @@
 //! ```
 //!
 //! With `resolves: true` it speaks only while the task has an open alarm, and closes it, even if no channel
-//! delivers. It goes to whoever was told of the alarm, on every rung; `notify` is told if none of them can
+//! delivers. It goes to whoever was told of the alarm, on every level; `notify` is told if none of them can
 //! be, and with `mode: all` in any case.
 
 use schemars::JsonSchema;
@@ -21,7 +21,7 @@ use crate::model::kind::{AlarmChange, Changes, Decision, Kind, KindSpec, NodeEve
 use crate::model::names::NodeName;
 use crate::model::scope::EvalContext;
 use crate::model::text::StringTemplate;
-use crate::nodes::tell::{Mode, Notify, NotifyRoute, Telling, ask, delivered};
+use crate::nodes::notification::{Mode, NotificationSpec, Notify, NotifyRoute, ask, delivered};
 
 /// The register's line.
 pub const SPEC: KindSpec = KindSpec {
@@ -61,8 +61,8 @@ impl Kind for NotifyNode {
     }
 
     fn decide(&self, event: NodeEvent, view: &EvalContext) -> Decision {
-        let verdict = match event {
-            NodeEvent::Came | NodeEvent::Due => self.tell(view),
+        let decision = match event {
+            NodeEvent::Came | NodeEvent::Due => self.notify(view),
             NodeEvent::Answered(outcome) => match delivered(outcome) {
                 // What is over is over, whether or not that could be told.
                 Err(fault) if self.resolves => {
@@ -70,9 +70,9 @@ impl Kind for NotifyNode {
                 }
                 told => told.map(|_| self.go(view)),
             },
-            NodeEvent::Letter(_) | NodeEvent::Replied(_) | NodeEvent::Order(_) => Ok(Decision::Stay),
+            NodeEvent::Signal(_) | NodeEvent::Replied(_) | NodeEvent::Command(_) => Ok(Decision::Stay),
         };
-        verdict.unwrap_or_else(Decision::Fail)
+        decision.unwrap_or_else(Decision::Fail)
     }
 
     fn calls(&self) -> Vec<&str> {
@@ -81,25 +81,27 @@ impl Kind for NotifyNode {
 }
 
 impl NotifyNode {
-    fn tell(&self, view: &EvalContext) -> Result<Decision, Fault> {
+    fn notify(&self, view: &EvalContext) -> Result<Decision, Fault> {
         let reached = match (&view.task.alarm, self.resolves) {
             (_, false) => Vec::new(),
-            (Some(alarm), true) if alarm.told.is_some() || !alarm.reached.is_empty() => alarm.reached.clone(),
+            (Some(alarm), true) if alarm.notified_at.is_some() || !alarm.reached.is_empty() => {
+                alarm.reached.clone()
+            }
             (Some(_) | None, true) => return Ok(self.go(view)),
         };
-        let telling = Telling {
+        let spec = NotificationSpec {
             message: &self.message,
             subject: self.subject.as_ref(),
             notify: &self.notify,
             mode: self.mode,
             reveal: &self.reveal,
         };
-        match telling.way(view)? {
+        match spec.way(view)? {
             NotifyRoute::Ask(it) if self.resolves => Ok(ask(over(it, reached), Changes::default())),
             // Each says something of its own: only alarms are gathered.
             NotifyRoute::Ask(it) => Ok(ask(Notification { about: None, ..it }, Changes::default())),
-            NotifyRoute::Letter(letter) => {
-                let effects = Changes { letters: vec![letter], alarm: self.alarm(), ..Changes::default() };
+            NotifyRoute::Signal(signal) => {
+                let effects = Changes { signals: vec![signal], alarm: self.alarm(), ..Changes::default() };
                 Ok(Decision::Go { to: self.next.clone(), effects })
             }
         }

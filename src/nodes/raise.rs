@@ -47,10 +47,10 @@ impl Kind for Raise {
 
     fn decide(&self, event: NodeEvent, view: &EvalContext) -> Decision {
         match event {
-            NodeEvent::Came | NodeEvent::Due | NodeEvent::Order(_) => {
+            NodeEvent::Came | NodeEvent::Due | NodeEvent::Command(_) => {
                 Decision::Fail(self.0.fault(view).unwrap_or_else(|fault: Fault| fault))
             }
-            NodeEvent::Answered(_) | NodeEvent::Letter(_) | NodeEvent::Replied(_) => Decision::Stay,
+            NodeEvent::Answered(_) | NodeEvent::Signal(_) | NodeEvent::Replied(_) => Decision::Stay,
         }
     }
 

@@ -18,7 +18,7 @@ use crate::model::kind::{Changes, Decision, Kind, KindSpec, NodeEvent, parse, sc
 use crate::model::names::NodeName;
 use crate::model::params::Params;
 use crate::model::scope::EvalContext;
-use crate::model::task::{Signal, SignalKind, SignalTarget};
+use crate::model::signal::{Signal, SignalKind, SignalTarget};
 use crate::nodes::fields::{Drafts, Raised, fill};
 
 /// The register's line.
@@ -66,10 +66,10 @@ impl Kind for Reply {
 
     fn decide(&self, event: NodeEvent, view: &EvalContext) -> Decision {
         match event {
-            NodeEvent::Came | NodeEvent::Due | NodeEvent::Order(_) => {
+            NodeEvent::Came | NodeEvent::Due | NodeEvent::Command(_) => {
                 self.answer(view).unwrap_or_else(Decision::Fail)
             }
-            NodeEvent::Answered(_) | NodeEvent::Letter(_) | NodeEvent::Replied(_) => Decision::Stay,
+            NodeEvent::Answered(_) | NodeEvent::Signal(_) | NodeEvent::Replied(_) => Decision::Stay,
         }
     }
 }
@@ -83,12 +83,12 @@ impl Reply {
             // Nobody waits, or a hook does: that is told, and the task goes on.
             (Err(fault), None) => Err(Fault { status: Some(500), ..fault }),
         };
-        let letters = view.task.caller.iter().map(|caller| {
-            let word = SignalKind::answer(caller, answer.clone());
-            Signal { to: SignalTarget::Task(caller.task), word }
+        let signals = view.task.caller.iter().map(|caller| {
+            let kind = SignalKind::answer(caller, answer.clone());
+            Signal { to: SignalTarget::Task(caller.task), kind }
         });
-        let letters = letters.collect();
-        let effects = Changes { letters, reply: Some(answer), ..Changes::default() };
+        let signals = signals.collect();
+        let effects = Changes { signals, reply: Some(answer), ..Changes::default() };
         Ok(Decision::Go { to: self.0.next.clone(), effects })
     }
 

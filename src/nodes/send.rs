@@ -1,4 +1,4 @@
-//! `send`: a letter to another task. No answer is awaited.
+//! `send`: a signal to another task. No answer is awaited.
 //!
 //! ```yaml
 //! wake: {kind: send, process: bitrix, ref: token, mode: modify, next: again}
@@ -9,7 +9,7 @@
 //! ```
 //!
 //! `mode: create` makes a task, `modify` lays the params over a live one and wakes it if it waits for
-//! letters, `either` does what fits. The nodes that follow see it done. A task that writes to itself reads
+//! signals, `either` does what fits. The nodes that follow see it done. A task that writes to itself reads
 //! that before it goes on.
 
 use schemars::JsonSchema;
@@ -19,7 +19,7 @@ use crate::model::fault::Fault;
 use crate::model::kind::{Changes, Decision, Kind, KindSpec, NodeEvent, parse, schema};
 use crate::model::names::NodeName;
 use crate::model::scope::{EvalContext, Located, no_process, no_task};
-use crate::model::task::{Signal, SignalKind, SignalTarget};
+use crate::model::signal::{Signal, SignalKind, SignalTarget};
 use crate::model::text::StringTemplate;
 use crate::nodes::call::{address, free};
 use crate::nodes::fields::{Drafts, fill, name};
@@ -27,7 +27,7 @@ use crate::nodes::fields::{Drafts, fill, name};
 /// The register's line.
 pub const SPEC: KindSpec = KindSpec {
     name: "send",
-    about: "a letter to another task, no answer",
+    about: "a signal to another task, no answer",
     source: include_str!("send.rs"),
     secrets: false,
     parse: parse::<Send>,
@@ -83,10 +83,10 @@ impl Kind for Send {
 
     fn decide(&self, event: NodeEvent, view: &EvalContext) -> Decision {
         match event {
-            NodeEvent::Came | NodeEvent::Due | NodeEvent::Order(_) => {
+            NodeEvent::Came | NodeEvent::Due | NodeEvent::Command(_) => {
                 self.post(view).unwrap_or_else(Decision::Fail)
             }
-            NodeEvent::Answered(_) | NodeEvent::Letter(_) | NodeEvent::Replied(_) => Decision::Stay,
+            NodeEvent::Answered(_) | NodeEvent::Signal(_) | NodeEvent::Replied(_) => Decision::Stay,
         }
     }
 
@@ -114,11 +114,11 @@ impl Send {
             (Mode::Create, _) | (Mode::Either, Located::NoTask(_)) => free(&to, view).map(|()| true)?,
             (Mode::Modify | Mode::Either, Located::Live { .. }) => false,
         };
-        let word = match create {
+        let kind = match create {
             true => SignalKind::Create { params, caller: None, at: None, birth: None },
             false => SignalKind::Modify { params },
         };
-        let letters = vec![Signal { to: SignalTarget::Address(to), word }];
-        Ok(Decision::Go { to: self.0.next.clone(), effects: Changes { letters, ..Changes::default() } })
+        let signals = vec![Signal { to: SignalTarget::Address(to), kind }];
+        Ok(Decision::Go { to: self.0.next.clone(), effects: Changes { signals, ..Changes::default() } })
     }
 }

@@ -59,8 +59,8 @@ impl Kind for Set {
 
     fn decide(&self, event: NodeEvent, view: &EvalContext) -> Decision {
         match event {
-            NodeEvent::Came | NodeEvent::Due | NodeEvent::Order(_) => self.write(view),
-            NodeEvent::Answered(_) | NodeEvent::Letter(_) | NodeEvent::Replied(_) => Decision::Stay,
+            NodeEvent::Came | NodeEvent::Due | NodeEvent::Command(_) => self.write(view),
+            NodeEvent::Answered(_) | NodeEvent::Signal(_) | NodeEvent::Replied(_) => Decision::Stay,
         }
     }
 }

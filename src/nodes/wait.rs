@@ -1,4 +1,4 @@
-//! `wait`: parked until a letter, a hook or a person moves it on.
+//! `wait`: parked until a signal, a hook or a person moves it on.
 //!
 //! ```yaml
 //! approval:
@@ -11,7 +11,7 @@
 //! ```
 //!
 //! `link: true` gives the task a one-time URL; a text is a link of your own, in which `{{task.key}}` is the
-//! one-time key. A letter that brings none of what is accepted changes params and leaves the task where it
+//! one-time key. A signal that brings none of what is accepted changes params and leaves the task where it
 //! is.
 
 use schemars::JsonSchema;
@@ -28,7 +28,7 @@ use crate::nodes::fields::AcceptedParams;
 /// The register's line.
 pub const SPEC: KindSpec = KindSpec {
     name: "wait",
-    about: "parked until a letter, a hook or an order",
+    about: "parked until a signal, a hook or a command",
     source: include_str!("wait.rs"),
     secrets: false,
     parse: parse::<Wait>,
@@ -48,7 +48,7 @@ struct Shape {
     next_on_timeout: Option<NodeName>,
     /// `true`: a one-time link of the engine's; a text: a link of your own.
     link: Option<Link>,
-    /// What a letter must bring.
+    /// What a signal must bring.
     #[serde(default)]
     accept: AcceptedParams,
     /// The `iss` that an OAuth redirect must bring, where the provider says who it is (RFC 9207); or empty.
@@ -68,7 +68,7 @@ pub enum Link {
 }
 
 impl Link {
-    /// The link for the present visit, as it comes with a verdict.
+    /// The link for the present visit, as it comes with a decision.
     pub fn fill(link: Option<&Link>, view: &EvalContext) -> Result<Changes, Fault> {
         let (link, link_is_secret) = match link {
             None | Some(Link::Own(false)) => (None, false),
@@ -102,13 +102,13 @@ impl Kind for Wait {
     fn decide(&self, event: NodeEvent, view: &EvalContext) -> Decision {
         match event {
             NodeEvent::Came => self.park(view),
-            NodeEvent::Letter(params) if self.0.accept.takes(&params) => Decision::go(&self.0.next),
-            NodeEvent::Order(_) => Decision::go(&self.0.next),
+            NodeEvent::Signal(params) if self.0.accept.takes(&params) => Decision::go(&self.0.next),
+            NodeEvent::Command(_) => Decision::go(&self.0.next),
             NodeEvent::Due => match &self.0.next_on_timeout {
                 Some(node) => Decision::go(node),
                 None => Decision::Stay,
             },
-            NodeEvent::Letter(_) | NodeEvent::Answered(_) | NodeEvent::Replied(_) => Decision::Stay,
+            NodeEvent::Signal(_) | NodeEvent::Answered(_) | NodeEvent::Replied(_) => Decision::Stay,
         }
     }
 

@@ -2,8 +2,8 @@
 //!
 //! The first message of a group goes out at once. Those that follow within a window are held, and go out as
 //! one that counts them; each of the tasks takes what became of it as the answer to its own. A few are no
-//! storm: each goes out as it is. While more come, the next window is twice as long, and half as long when
-//! none came, so that a storm may take a breath. When the engine stops, what is held goes out at once.
+//! burst: each goes out as it is. While more come, the next window is twice as long, and half as long when
+//! none came, so that a burst may take a breath. When the engine stops, what is held goes out at once.
 //! Nothing here is durable: a task whose answer was not kept asks again.
 
 use std::collections::HashMap;
@@ -25,7 +25,7 @@ use crate::outbound::clock::SystemClock;
 use crate::outbound::deadline::left;
 use crate::outbound::notifier::Notifier;
 
-/// So many messages are no storm, and go out as they are: each may hold a link that only it has.
+/// So many messages are no burst, and go out as they are: each may hold a link that only it has.
 const FEW: usize = 3;
 /// How many tasks a digest names.
 const NAMED_MAX: usize = 10;
@@ -36,27 +36,27 @@ const DIGEST_TIME: Span = Span::secs(30);
 
 /// How long the messages of many tasks are gathered into one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Digest {
+pub struct Grouping {
     /// After the first message of a group.
-    pub first: Span,
-    /// At most, while the storm lasts. It is bounded by [`Digest::MOST`].
-    pub max: Span,
+    pub wait: Span,
+    /// At most, while the burst lasts. It is bounded by [`Grouping::MOST`].
+    pub interval: Span,
 }
 
-impl Digest {
+impl Grouping {
     /// The longest window: with what the channels need after it, it must fit into the time of one effect.
     pub const MOST: Span = Span::mins(1);
 
     /// These windows, as far as they can be.
-    pub fn new(first: Span, max: Span) -> Digest {
-        let max = max.min(Digest::MOST);
-        Digest { first: first.min(max), max }
+    pub fn new(wait: Span, interval: Span) -> Grouping {
+        let interval = interval.min(Grouping::MOST);
+        Grouping { wait: wait.min(interval), interval }
     }
 }
 
-impl Default for Digest {
-    fn default() -> Digest {
-        Digest { first: Span::secs(5), max: Digest::MOST }
+impl Default for Grouping {
+    fn default() -> Grouping {
+        Grouping { wait: Span::secs(5), interval: Grouping::MOST }
     }
 }
 
@@ -91,14 +91,14 @@ struct Held {
     ask: Notification,
     key: String,
     since: Ticks,
-    tell: oneshot::Sender<Outcome>,
+    sender: oneshot::Sender<Outcome>,
 }
 
 /// Tells a person, once for many.
 #[derive(Debug)]
 pub struct NotificationBatcher {
-    teller: Arc<Notifier>,
-    digest: Digest,
+    notifier: Arc<Notifier>,
+    grouping: Grouping,
     groups: Groups,
     /// No window is waited for any more.
     hurry: CancellationToken,
@@ -138,11 +138,11 @@ impl Groups {
 }
 
 impl NotificationBatcher {
-    /// A teller that gathers for as long as `digest` says.
-    pub fn new(teller: Notifier, digest: Digest) -> NotificationBatcher {
+    /// A notifier that gathers for as long as `grouping` says.
+    pub fn new(notifier: Notifier, grouping: Grouping) -> NotificationBatcher {
         NotificationBatcher {
-            teller: Arc::new(teller),
-            digest,
+            notifier: Arc::new(notifier),
+            grouping,
             groups: Groups::default(),
             hurry: CancellationToken::new(),
         }
@@ -157,17 +157,17 @@ impl NotificationBatcher {
     ///
     /// # Errors
     /// As [`Notifier::tell`].
-    pub async fn tell(&self, ask: &Notification, key: &str, timeout: Span) -> Outcome {
-        let told = match &ask.about {
+    pub async fn notify(&self, ask: &Notification, key: &str, timeout: Span) -> Outcome {
+        let receiver = match &ask.about {
             Some(about) => self.join(Group::of(ask, about), ask, key, timeout),
             None => None,
         };
-        match told {
-            Some(told) => told.await.unwrap_or_else(|_| {
+        match receiver {
+            Some(receiver) => receiver.await.unwrap_or_else(|_| {
                 Err(Fault::passing("not_delivered", "the message it was gathered into was lost"))
             }),
             // Ten thousand wait above, and few come here: what it needs is not kept for each.
-            None => Box::pin(self.teller.tell(ask, key, timeout)).await,
+            None => Box::pin(self.notifier.notify(ask, key, timeout)).await,
         }
     }
 
@@ -182,16 +182,16 @@ impl NotificationBatcher {
         let mut groups = self.groups.lock();
         match groups.get_mut(&group) {
             Some(held) => {
-                let (tell, told) = oneshot::channel();
-                held.push(Held { ask: ask.clone(), key: key.to_owned(), since: SystemClock.ticks(), tell });
-                Some(told)
+                let (sender, receiver) = oneshot::channel();
+                held.push(Held { ask: ask.clone(), key: key.to_owned(), since: SystemClock.ticks(), sender });
+                Some(receiver)
             }
             None => {
                 groups.insert(group.clone(), Vec::new());
                 drop(groups);
-                let (teller, groups) = (Arc::clone(&self.teller), self.groups.clone());
-                let window = Window { digest: self.digest, hurry: self.hurry.clone() };
-                tokio::spawn(flush(teller, groups, group, window, timeout));
+                let (notifier, groups) = (Arc::clone(&self.notifier), self.groups.clone());
+                let window = Window { grouping: self.grouping, hurry: self.hurry.clone() };
+                tokio::spawn(flush(notifier, groups, group, window, timeout));
                 None
             }
         }
@@ -200,7 +200,7 @@ impl NotificationBatcher {
 
 /// How long is gathered, unless it is hurried.
 struct Window {
-    digest: Digest,
+    grouping: Grouping,
     hurry: CancellationToken,
 }
 
@@ -214,33 +214,33 @@ impl Window {
 }
 
 /// Sends what was held at the end of each window, until nothing was for a while.
-async fn flush(teller: Arc<Notifier>, groups: Groups, group: Group, it: Window, timeout: Span) {
-    let digest = it.digest;
-    let mut window = digest.first;
+async fn flush(notifier: Arc<Notifier>, groups: Groups, group: Group, it: Window, timeout: Span) {
+    let grouping = it.grouping;
+    let mut window = grouping.wait;
     loop {
         // Those that came while the last digest was on its way have waited already.
         it.wait(Span(window.0.saturating_sub(groups.age(&group).0))).await;
-        let last = window <= digest.first;
+        let last = window <= grouping.wait;
         let held = groups.take(&group, last);
         if held.is_empty() {
             if last {
                 return;
             }
-            window = Span(window.0 / 2).max(digest.first);
+            window = Span(window.0 / 2).max(grouping.wait);
             continue;
         }
-        window = Span(window.0.saturating_mul(2)).min(digest.max);
+        window = Span(window.0.saturating_mul(2)).min(grouping.interval);
         let left = held.first().map_or(timeout, |it| left(timeout, it.since)).max(DIGEST_TIME);
         let outcomes = if held.len() <= FEW {
-            join_all(held.iter().map(|one| teller.tell(&one.ask, &one.key, left))).await
+            join_all(held.iter().map(|one| notifier.notify(&one.ask, &one.key, left))).await
         } else {
-            tracing::info!(tasks = held.len(), process = group.process, "told in one message");
+            tracing::info!(tasks = held.len(), process = group.process, "notified in one message");
             let (ask, key) = digest_of(&held);
-            vec![teller.tell(&ask, &key, left).await; held.len()]
+            vec![notifier.notify(&ask, &key, left).await; held.len()]
         };
         for (one, outcome) in held.into_iter().zip(outcomes) {
             // Who gave up asks again.
-            drop(one.tell.send(outcome));
+            drop(one.sender.send(outcome));
         }
     }
 }

@@ -58,9 +58,9 @@ impl Clients {
     ///
     /// # Errors
     /// `bad_tls`, `missing_secret`.
-    pub fn with(&self, tls: &ClientTls, once: bool, opener: &mut SecretResolver) -> Result<Client, Fault> {
+    pub fn with(&self, tls: &ClientTls, once: bool, resolver: &mut SecretResolver) -> Result<Client, Fault> {
         let mut open =
-            |text: &Option<String>| text.as_ref().map(|it| opener.text(it).map(Zeroizing::new)).transpose();
+            |text: &Option<String>| text.as_ref().map(|it| resolver.text(it).map(Zeroizing::new)).transpose();
         let (cert, key, ca) = (open(&tls.cert)?, open(&tls.key)?, open(&tls.ca)?);
         let mut hash = Sha256::new();
         hash.update([u8::from(once)]);

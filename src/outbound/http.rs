@@ -1,4 +1,4 @@
-//! [`Http`]: performs HTTP requests. Every hop of every request is checked before it is made.
+//! [`Http`]: performs HTTP requests. Every event of every request is checked before it is made.
 
 use std::sync::Arc;
 
@@ -32,7 +32,7 @@ pub struct Http {
 pub struct CallOptions<'a> {
     /// The same key again is the same request.
     pub key: &'a str,
-    /// How long it may take, with all its hops.
+    /// How long it may take, with all its events.
     pub timeout: Span,
     /// It is not made again if nobody can say whether it was heard.
     pub once: bool,
@@ -57,16 +57,16 @@ impl Http {
         &self,
         ask: &HttpRequest,
         call: CallOptions<'_>,
-        opener: &mut SecretResolver,
+        resolver: &mut SecretResolver,
     ) -> Result<HttpAnswer, Fault> {
-        let prepared = request::prepare(ask, call.key, SystemClock.now(), opener);
+        let prepared = request::prepare(ask, call.key, SystemClock.now(), resolver);
         let prepared =
-            prepared.and_then(|request| Ok((request, self.client(ask, call.once || ask.fresh, opener)?)));
+            prepared.and_then(|request| Ok((request, self.client(ask, call.once || ask.fresh, resolver)?)));
         let asked = match prepared {
-            Ok((request, client)) => self.ask_in_time(ask, request, client, call, opener).await,
+            Ok((request, client)) => self.ask_in_time(ask, request, client, call, resolver).await,
             Err(fault) => Err(fault),
         };
-        asked.map(|answer| opener.scrub_answer(answer)).map_err(|fault| opener.scrubbed(fault))
+        asked.map(|answer| resolver.scrub_answer(answer)).map_err(|fault| resolver.scrubbed(fault))
     }
 
     async fn ask_in_time(
@@ -75,10 +75,10 @@ impl Http {
         request: PreparedRequest,
         client: Client,
         call: CallOptions<'_>,
-        opener: &SecretResolver,
+        resolver: &SecretResolver,
     ) -> Result<HttpAnswer, Fault> {
         let shown = request.shown.clone();
-        let asking = self.follow(ask, request, client, call, opener);
+        let asking = self.follow(ask, request, client, call, resolver);
         within(call.timeout, asking).await.unwrap_or_else(|| Err(errors::late(call.timeout, &shown)))
     }
 
@@ -88,15 +88,15 @@ impl Http {
         mut request: PreparedRequest,
         mut client: Client,
         call: CallOptions<'_>,
-        opener: &SecretResolver,
+        resolver: &SecretResolver,
     ) -> Result<HttpAnswer, Fault> {
         let started = SystemClock.ticks();
         let mut redirects_left = ask.redirects_max;
-        opener.check_host(request.host(), request.port())?;
+        resolver.check_host(request.host(), request.port())?;
         loop {
             self.check(ask, &request)?;
             let (shown, origin) = (request.shown.clone(), request.url.origin());
-            let response = send(&client, &request, opener).await?;
+            let response = send(&client, &request, resolver).await?;
             let location = response.headers().get(LOCATION).filter(|_| ask.redirects_max > 0);
             let location = location.map(HeaderValue::as_bytes);
             let Some(next) = request.redirected(response.status().as_u16(), location, ask)? else {
@@ -109,7 +109,7 @@ impl Http {
                 return Err(Fault::lasting("too_many_redirects", message));
             }
             redirects_left -= 1;
-            opener.check_carried(next.url.as_str(), next.host(), next.port())?;
+            resolver.check_carried(next.url.as_str(), next.host(), next.port())?;
             // A client's certificate is for the host that it was given for.
             if next.url.origin() != origin {
                 client = self.clients.usual(call.once || ask.fresh);
@@ -132,10 +132,10 @@ impl Http {
         request.url.host().map_or(Ok(()), |host| self.guard.check_host(&host).map_err(closed))
     }
 
-    fn client(&self, ask: &HttpRequest, once: bool, opener: &mut SecretResolver) -> Result<Client, Fault> {
+    fn client(&self, ask: &HttpRequest, once: bool, resolver: &mut SecretResolver) -> Result<Client, Fault> {
         match &ask.tls {
             None => Ok(self.clients.usual(once)),
-            Some(tls) => self.clients.with(tls, once, opener),
+            Some(tls) => self.clients.with(tls, once, resolver),
         }
     }
 }
@@ -143,7 +143,7 @@ impl Http {
 async fn send(
     client: &Client,
     request: &PreparedRequest,
-    opener: &SecretResolver,
+    resolver: &SecretResolver,
 ) -> Result<Response, Fault> {
     let started = SystemClock.ticks();
     let mut builder = client.request(request.method.clone(), request.url.clone());
@@ -152,7 +152,7 @@ async fn send(
         builder = builder.body(body.clone());
     }
     let sent = builder.send().await;
-    let (method, host) = (&request.method, opener.scrub(&request.shown.host));
+    let (method, host) = (&request.method, resolver.scrub(&request.shown.host));
     let scheme = request.url.scheme();
     let ms = SystemClock.ticks().since(started).0;
     match sent {

@@ -27,7 +27,7 @@ const LINE_MAX: Span = Span::secs(2);
 pub struct LimitedClient {
     http: Http,
     grants: TokenCache,
-    keyring: Arc<ResourceCache>,
+    resources: Arc<ResourceCache>,
     hosts: Vec<(String, RateLimit)>,
     rooms: Mutex<RateLimiter>,
 }
@@ -48,22 +48,22 @@ impl Drop for Room<'_> {
 
 impl LimitedClient {
     /// Asks by `http`, within the limits of `hosts`: patterns of hosts and what is allowed there.
-    pub fn new(http: Http, keyring: Arc<ResourceCache>, hosts: Vec<(String, RateLimit)>) -> LimitedClient {
-        let grants = TokenCache::new(http.clone(), Arc::clone(&keyring));
-        LimitedClient { http, grants, keyring, hosts, rooms: Mutex::default() }
+    pub fn new(http: Http, resources: Arc<ResourceCache>, hosts: Vec<(String, RateLimit)>) -> LimitedClient {
+        let grants = TokenCache::new(http.clone(), Arc::clone(&resources));
+        LimitedClient { http, grants, resources, hosts, rooms: Mutex::default() }
     }
 
     /// Asks in time, or says when there will be room.
     pub async fn ask(&self, ask: &HttpRequest, call: CallOptions<'_>) -> Outcome {
-        let mut opener = SecretResolver::new(self.keyring.secrets());
-        let wants = self.wants(ask, &mut opener).map_err(|fault| opener.scrubbed(fault))?;
+        let mut resolver = SecretResolver::new(self.resources.secrets());
+        let wants = self.wants(ask, &mut resolver).map_err(|fault| resolver.scrubbed(fault))?;
         let room = match self.enter(call.key, &wants).await {
             Ok(room) => room,
             Err(later) => return Ok(ExternalAnswer::Later(later)),
         };
         let asked = match &ask.auth {
-            Some(Auth::Oauth2(grant)) => self.ask_granted(ask, grant, call, &mut opener).await,
-            _ => self.http.ask(ask, call, &mut opener).await,
+            Some(Auth::Oauth2(grant)) => self.ask_granted(ask, grant, call, &mut resolver).await,
+            _ => self.http.ask(ask, call, &mut resolver).await,
         };
         if let (Ok(answer), Some(host)) = (&asked, wants.first()) {
             self.heard(answer, host, call.key);
@@ -73,8 +73,8 @@ impl LimitedClient {
     }
 
     /// The host, and the node if it has a limit of its own.
-    fn wants(&self, ask: &HttpRequest, opener: &mut SecretResolver) -> Result<Vec<LimitKey>, Fault> {
-        let (origin, shown) = request::origin(ask, opener)?;
+    fn wants(&self, ask: &HttpRequest, resolver: &mut SecretResolver) -> Result<Vec<LimitKey>, Fault> {
+        let (origin, shown) = request::origin(ask, resolver)?;
         let url = url::Url::parse(&origin).ok();
         let host = url.as_ref().and_then(|it| it.host_str()).unwrap_or_default();
         let port = url.as_ref().and_then(url::Url::port_or_known_default).unwrap_or_default();
@@ -96,15 +96,15 @@ impl LimitedClient {
                 PermitResult::In(names) => return Ok(room(names)),
                 PermitResult::Soon(at) => SystemClock.after(at.since(steady())).await,
                 PermitResult::Later(later) => return Err(on_the_wall(later)),
-                PermitResult::Line(number, mut told) => {
-                    if let Some(Ok(names)) = within(LINE_MAX, &mut told).await {
+                PermitResult::Line(number, mut receiver) => {
+                    if let Some(Ok(names)) = within(LINE_MAX, &mut receiver).await {
                         return Ok(room(names));
                     }
                     match self.rooms().give_up(steady(), number) {
                         Some(later) => return Err(on_the_wall(later)),
                         // It was told in the very moment it gave up.
                         None => {
-                            if let Ok(names) = told.try_recv() {
+                            if let Ok(names) = receiver.try_recv() {
                                 return Ok(room(names));
                             }
                         }
@@ -137,20 +137,20 @@ impl LimitedClient {
         ask: &HttpRequest,
         grant: &Grant,
         call: CallOptions<'_>,
-        opener: &mut SecretResolver,
+        resolver: &mut SecretResolver,
     ) -> Result<HttpAnswer, Fault> {
         let started = SystemClock.ticks();
         let left = || left(call.timeout, started).max(Span(1));
         let call = || CallOptions { timeout: left(), ..call };
         let CachedToken { token, fresh } = self.grants.token(grant, ask.tls.as_ref(), None, left()).await?;
-        let bearing = bearing(ask, opener.redact("access token", &token));
-        let answer = self.http.ask(&bearing, call(), opener).await?;
+        let bearing = bearing(ask, resolver.redact("access token", &token));
+        let answer = self.http.ask(&bearing, call(), resolver).await?;
         if answer.status != 401 || fresh {
             return Ok(answer);
         }
         let again = self.grants.token(grant, ask.tls.as_ref(), Some(&token), left()).await?;
-        let bearing = self::bearing(ask, opener.redact("next access token", &again.token));
-        self.http.ask(&bearing, call(), opener).await
+        let bearing = self::bearing(ask, resolver.redact("next access token", &again.token));
+        self.http.ask(&bearing, call(), resolver).await
     }
 
     fn rooms(&self) -> MutexGuard<'_, RateLimiter> {

@@ -15,7 +15,7 @@ use crate::model::helpers::hex;
 use crate::model::xml;
 use crate::outbound::secrets::SecretResolver;
 
-/// Letters of the hash in a boundary.
+/// Signals of the hash in a boundary.
 const BOUNDARY_CHARS: usize = 32;
 
 /// What a request carries.
@@ -36,32 +36,32 @@ impl RequestPayload {
     pub fn of(
         body: &Body,
         said: Option<&str>,
-        opener: &mut SecretResolver,
+        resolver: &mut SecretResolver,
     ) -> Result<Option<RequestPayload>, Fault> {
         let charset = named(said.unwrap_or_default());
         let (bytes, content_type) = match body {
             Body::None => return Ok(None),
             Body::Json(value) => {
-                (encoded(&opener.value(value)?.to_string(), &charset)?, "application/json".to_owned())
+                (encoded(&resolver.value(value)?.to_string(), &charset)?, "application/json".to_owned())
             }
             Body::Form(pairs) => {
-                (form(&opener.pairs(pairs)?, &charset)?, "application/x-www-form-urlencoded".to_owned())
+                (form(&resolver.pairs(pairs)?, &charset)?, "application/x-www-form-urlencoded".to_owned())
             }
             Body::Text(text) => {
-                (encoded(&opener.text(text)?, &charset)?, "text/plain; charset=utf-8".to_owned())
+                (encoded(&resolver.text(text)?, &charset)?, "text/plain; charset=utf-8".to_owned())
             }
             Body::Raw { content_type, content } => {
-                let content_type = opener.text(content_type)?;
+                let content_type = resolver.text(content_type)?;
                 let charset = named(said.unwrap_or(&content_type));
-                (bytes_of(content, &charset, opener)?, content_type)
+                (bytes_of(content, &charset, resolver)?, content_type)
             }
-            Body::Multipart(parts) => multipart(parts, opener)?,
+            Body::Multipart(parts) => multipart(parts, resolver)?,
             Body::Xml(value) => {
-                let document = xml::write(&opener.value(value)?).map_err(|why| bad_xml(&why))?;
+                let document = xml::write(&resolver.value(value)?).map_err(|why| bad_xml(&why))?;
                 (encoded(&document, &charset)?, xml_type("utf-8"))
             }
             Body::XmlText(text) => {
-                let document = xml_text(text, opener)?;
+                let document = xml_text(text, resolver)?;
                 let own = if charset.is_empty() { xml::declared(document.as_bytes()) } else { Some(charset) };
                 let own = own.unwrap_or_default();
                 let shown = if own.is_empty() { "utf-8" } else { &own };
@@ -98,13 +98,13 @@ fn bad_xml(why: &str) -> Fault {
 }
 
 /// XML as it is; what a mark opens to is escaped.
-fn xml_text(text: &str, opener: &mut SecretResolver) -> Result<String, Fault> {
+fn xml_text(text: &str, resolver: &mut SecretResolver) -> Result<String, Fault> {
     let mut whole = String::with_capacity(text.len());
     for piece in pieces(text) {
         match piece {
             Piece::Plain(text) => whole.push_str(text),
             Piece::Secret(name) => {
-                let escaped = xml::escaped(&opener.text(&mark(name))?);
+                let escaped = xml::escaped(&resolver.text(&mark(name))?);
                 whole.push_str(&escaped.map_err(|why| bad_xml(&why))?);
             }
         }
@@ -114,12 +114,12 @@ fn xml_text(text: &str, opener: &mut SecretResolver) -> Result<String, Fault> {
 }
 
 /// What is sent; a text in that charset.
-fn bytes_of(content: &Content, charset: &str, opener: &mut SecretResolver) -> Result<Vec<u8>, Fault> {
+fn bytes_of(content: &Content, charset: &str, resolver: &mut SecretResolver) -> Result<Vec<u8>, Fault> {
     match content {
-        Content::Text(text) => encoded(&opener.text(text)?, charset),
+        Content::Text(text) => encoded(&resolver.text(text)?, charset),
         Content::Base64(text) => {
             // Line breaks are what mail programs and some APIs put in.
-            let text: String = opener.text(text)?.split_ascii_whitespace().collect();
+            let text: String = resolver.text(text)?.split_ascii_whitespace().collect();
             let bytes = BASE64_STANDARD.decode(text);
             bytes.map_err(|_| {
                 Fault::lasting("bad_value", "what is to be sent is said to be Base64, and is not")
@@ -130,13 +130,13 @@ fn bytes_of(content: &Content, charset: &str, opener: &mut SecretResolver) -> Re
 
 /// `multipart/form-data` as browsers write it. The boundary is made of what it bounds, so that it cannot
 /// occur in it, and a repeated request is the same.
-fn multipart(parts: &[MultipartField], opener: &mut SecretResolver) -> Result<(Vec<u8>, String), Fault> {
+fn multipart(parts: &[MultipartField], resolver: &mut SecretResolver) -> Result<(Vec<u8>, String), Fault> {
     let mut hash = Sha256::new();
     let mut loads = Vec::with_capacity(parts.len());
     for part in parts {
-        let head = head(part, opener)?;
-        let kind = part.content_type.as_ref().map(|it| opener.text(it)).transpose()?.unwrap_or_default();
-        let bytes = bytes_of(&part.content, &named(&kind), opener)?;
+        let head = head(part, resolver)?;
+        let kind = part.content_type.as_ref().map(|it| resolver.text(it)).transpose()?.unwrap_or_default();
+        let bytes = bytes_of(&part.content, &named(&kind), resolver)?;
         hash.update(&head);
         hash.update(&bytes);
         loads.push((head, bytes));
@@ -153,12 +153,13 @@ fn multipart(parts: &[MultipartField], opener: &mut SecretResolver) -> Result<(V
     Ok((whole, format!("multipart/form-data; boundary={boundary}")))
 }
 
-fn head(part: &MultipartField, opener: &mut SecretResolver) -> Result<String, Fault> {
-    let mut head = format!("Content-Disposition: form-data; name=\"{}\"", quoted(&opener.text(&part.name)?));
+fn head(part: &MultipartField, resolver: &mut SecretResolver) -> Result<String, Fault> {
+    let mut head =
+        format!("Content-Disposition: form-data; name=\"{}\"", quoted(&resolver.text(&part.name)?));
     if let Some(file) = &part.file {
-        head.extend(["; filename=\"", &quoted(&opener.text(file)?), "\""]);
+        head.extend(["; filename=\"", &quoted(&resolver.text(file)?), "\""]);
     }
-    let content_type = part.content_type.as_ref().map(|it| opener.text(it)).transpose()?;
+    let content_type = part.content_type.as_ref().map(|it| resolver.text(it)).transpose()?;
     let default = part.file.as_ref().map(|_| "application/octet-stream".to_owned());
     if let Some(content_type) = content_type.or(default) {
         if content_type.contains(|it: char| it.is_control()) {

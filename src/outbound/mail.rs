@@ -32,7 +32,7 @@ use crate::outbound::errors;
 use crate::outbound::guard::Guard;
 use crate::outbound::secrets::SecretResolver;
 
-/// Messages on their way at once; mail servers refuse crowds.
+/// Messages on their way at once; mail servers refuse many at once.
 const SENDING_MAX: usize = 8;
 /// Connections kept for the next message, over all servers.
 const KEPT_MAX: usize = 32;
@@ -70,18 +70,18 @@ impl Mailer {
         &self,
         ask: &MailAsk,
         timeout: Span,
-        opener: &mut SecretResolver,
+        resolver: &mut SecretResolver,
     ) -> Result<Vec<Answered>, Fault> {
         let host = crate::channels::marks::masked(&ask.host).into_owned();
-        let sent = match opened(ask, opener) {
+        let sent = match opened(ask, resolver) {
             Ok(ask) => {
                 let started = SystemClock.ticks();
                 self.deliver_all(&ask, &host, || left(timeout, started), timeout).await
             }
             Err(fault) => Err(fault),
         };
-        let scrub = |(to, answer): Answered| (to, answer.map_err(|fault| opener.scrubbed(fault)));
-        let sent = sent.map_err(|fault| opener.scrubbed(fault))?;
+        let scrub = |(to, answer): Answered| (to, answer.map_err(|fault| resolver.scrubbed(fault)));
+        let sent = sent.map_err(|fault| resolver.scrubbed(fault))?;
         Ok(sent.into_iter().map(scrub).collect())
     }
 
@@ -92,10 +92,10 @@ impl Mailer {
         left: impl Fn() -> Span,
         timeout: Span,
     ) -> Result<Vec<Answered>, Fault> {
-        let letter = Letter::new(ask)?;
+        let rendered = RenderedMail::new(ask)?;
         let mut sent: Vec<Answered> = Vec::new();
-        for to in &letter.to {
-            let delivered = within(left(), self.deliver(ask, host, &letter, to)).await;
+        for to in &rendered.to {
+            let delivered = within(left(), self.deliver(ask, host, &rendered, to)).await;
             let delivered = delivered.unwrap_or_else(|| Err(late(host, timeout)));
             match delivered {
                 // Nothing was said of anybody yet, and it would be no better for the others.
@@ -104,7 +104,7 @@ impl Mailer {
             }
         }
         let no_address = |it: &String| bad(format!("`{it}` in the setting `to` is no e-mail address"));
-        sent.extend(letter.nobody.iter().map(|it| (it.clone(), Err(no_address(it)))));
+        sent.extend(rendered.nobody.iter().map(|it| (it.clone(), Err(no_address(it)))));
         Ok(sent)
     }
 
@@ -112,7 +112,7 @@ impl Mailer {
         &self,
         ask: &MailAsk,
         host: &str,
-        letter: &Letter,
+        rendered: &RenderedMail,
         to: &Address,
     ) -> Result<HttpAnswer, Fault> {
         let closed = |why| errors::closed(why, host);
@@ -126,7 +126,7 @@ impl Mailer {
         };
         let mut last = errors::closed(crate::outbound::guard::Closed::Unknown, host);
         for address in addresses.into_iter().take(ADDRESSES_MAX) {
-            match self.deliver_to(ask, address, host, letter, to).await {
+            match self.deliver_to(ask, address, host, rendered, to).await {
                 // Nothing was said yet: the next address may be better.
                 Err(fault) if fault.code == "mail_connect" => last = fault,
                 done => return done,
@@ -141,7 +141,7 @@ impl Mailer {
         ask: &MailAsk,
         address: SocketAddr,
         host: &str,
-        letter: &Letter,
+        rendered: &RenderedMail,
         to: &Address,
     ) -> Result<HttpAnswer, Fault> {
         let id = identify(ask, address);
@@ -149,9 +149,9 @@ impl Mailer {
             Some(transport) => transport,
             None => connect(ask, address).map_err(|it| broken(&it, ask, host))?,
         };
-        let envelope = Envelope::new(Some(letter.from.clone()), vec![to.clone()]);
+        let envelope = Envelope::new(Some(rendered.from.clone()), vec![to.clone()]);
         let envelope = envelope.map_err(|_| bad("the setting `to` names nobody"))?;
-        match transport.send_raw(&envelope, &letter.bytes).await {
+        match transport.send_raw(&envelope, &rendered.bytes).await {
             Ok(response) => {
                 self.keep(id, transport);
                 Ok(said(&response))
@@ -174,17 +174,17 @@ impl Mailer {
 }
 
 /// The ask with its marks opened, and only what may go to that server.
-fn opened(ask: &MailAsk, opener: &mut SecretResolver) -> Result<MailAsk, Fault> {
+fn opened(ask: &MailAsk, resolver: &mut SecretResolver) -> Result<MailAsk, Fault> {
     let ask = MailAsk {
-        host: opener.text(&ask.host)?,
+        host: resolver.text(&ask.host)?,
         port: ask.port,
         tls: ask.tls,
-        user: opener.text(&ask.user)?,
-        password: opener.text(&ask.password)?,
-        from: opener.text(&ask.from)?,
-        to: opener.text(&ask.to)?,
-        hello: opener.text(&ask.hello)?,
-        ca: opener.text(&ask.ca)?,
+        user: resolver.text(&ask.user)?,
+        password: resolver.text(&ask.password)?,
+        from: resolver.text(&ask.from)?,
+        to: resolver.text(&ask.to)?,
+        hello: resolver.text(&ask.hello)?,
+        ca: resolver.text(&ask.ca)?,
         subject: ask.subject.clone(),
         text: ask.text.clone(),
         message_id: ask.message_id.clone(),
@@ -194,7 +194,7 @@ fn opened(ask: &MailAsk, opener: &mut SecretResolver) -> Result<MailAsk, Fault> 
             "the setting `ca` holds no certificate; hint: as PEM it has `{CERTIFICATE}`"
         )));
     }
-    opener.check_host(&ask.host.to_lowercase(), ask.port)?;
+    resolver.check_host(&ask.host.to_lowercase(), ask.port)?;
     Ok(ask)
 }
 
@@ -202,7 +202,7 @@ fn opened(ask: &MailAsk, opener: &mut SecretResolver) -> Result<MailAsk, Fault> 
 pub type Answered = (String, Result<HttpAnswer, Fault>);
 
 /// A message, and between whom it goes.
-struct Letter {
+struct RenderedMail {
     from: Address,
     to: Vec<Address>,
     /// Who cannot be written to, for that is no address.
@@ -210,9 +210,9 @@ struct Letter {
     bytes: Vec<u8>,
 }
 
-impl Letter {
+impl RenderedMail {
     /// The library writes the headers: none can be slipped in.
-    fn new(ask: &MailAsk) -> Result<Letter, Fault> {
+    fn new(ask: &MailAsk) -> Result<RenderedMail, Fault> {
         let from: Mailbox = ask.from.parse().map_err(|_| bad("the setting `from` is no e-mail address"))?;
         let (to, nobody) = recipients(&ask.to);
         if to.is_empty() {
@@ -230,7 +230,7 @@ impl Letter {
             .body(ask.text.clone());
         let hint = "hint: look at `from` and `to`";
         let message = built.map_err(|_| bad(format!("the message cannot be made into an e-mail; {hint}")))?;
-        Ok(Letter { from: from.email, to: addresses, nobody, bytes: message.formatted() })
+        Ok(RenderedMail { from: from.email, to: addresses, nobody, bytes: message.formatted() })
     }
 }
 

@@ -33,20 +33,20 @@ const LOGGED_CHARS_MAX: usize = 200;
 pub struct Notifier {
     http: Http,
     mail: Mailer,
-    keyring: Arc<ResourceCache>,
+    resources: Arc<ResourceCache>,
 }
 
 impl Notifier {
-    /// A teller with these ways.
-    pub fn new(http: Http, mail: Mailer, keyring: Arc<ResourceCache>) -> Notifier {
-        Notifier { http, mail, keyring }
+    /// A notifier with these ways.
+    pub fn new(http: Http, mail: Mailer, resources: Arc<ResourceCache>) -> Notifier {
+        Notifier { http, mail, resources }
     }
 
     /// Tells, within `timeout`.
     ///
     /// # Errors
     /// `no_channel`, `not_delivered`: the message lists each channel and why.
-    pub async fn tell(&self, ask: &Notification, key: &str, timeout: Span) -> Outcome {
+    pub async fn notify(&self, ask: &Notification, key: &str, timeout: Span) -> Outcome {
         let key = if ask.serial.is_empty() { key.to_owned() } else { format!("{key}-{}", ask.serial) };
         let mut seen = BTreeSet::new();
         let mut fresh = |names: &'_ [String]| -> Vec<String> {
@@ -65,11 +65,16 @@ impl Notifier {
         }
         for failed in &deliveries {
             if let Err(fault) = &failed.result {
-                tracing::warn!(channel = failed.channel, code = fault.code, why = fault.message, "not told");
+                tracing::warn!(
+                    channel = failed.channel,
+                    code = fault.code,
+                    why = fault.message,
+                    "not notified"
+                );
             }
         }
         if deliveries.iter().any(|it| it.result.is_ok()) {
-            return Ok(ExternalAnswer::Told(deliveries));
+            return Ok(ExternalAnswer::Notified(deliveries));
         }
         let said = match ask.reveals {
             true => "(it tells a secret)",
@@ -98,7 +103,7 @@ impl Notifier {
 
     async fn try_one(&self, ask: &Notification, name: &str, key: &str, timeout: Span) -> Delivery {
         let timeout = timeout.min(CHANNEL_MAX);
-        let Some(channel) = self.keyring.channels().get(name).cloned() else {
+        let Some(channel) = self.resources.channels().get(name).cloned() else {
             let message = format!("there is no channel `{name}`; hint: `beltline channel add {name}`");
             return Delivery { channel: name.to_owned(), result: Err(Fault::lasting("no_channel", message)) };
         };
@@ -106,7 +111,7 @@ impl Notifier {
         // A message that cannot be sent by anything says nothing about the channel.
         let fault = result.as_ref().map_or_else(Some, |it| it.refused.as_ref());
         if fault.is_none_or(|it| it.code != "bad_value") {
-            self.keyring.health().heard(name, fault, SystemClock.now());
+            self.resources.health().heard(name, fault, SystemClock.now());
         }
         Delivery { channel: name.to_owned(), result: result.map(|it| it.id) }
     }
@@ -118,33 +123,33 @@ impl Notifier {
         ask: &Notification,
         key: &str,
         timeout: Span,
-    ) -> Result<Told, Fault> {
+    ) -> Result<Sent, Fault> {
         let Some(spec) = channels::find(&channel.via) else {
             return Err(bad(format!("there is no way to tell called `{}`", channel.via)));
         };
-        let mut opener = SecretResolver::new(self.keyring.secrets());
-        let config = hidden(spec, channel, name, &mut opener);
+        let mut resolver = SecretResolver::new(self.resources.secrets());
+        let config = hidden(spec, channel, name, &mut resolver);
         // A message is for a person: no secret is put into it.
         let message = Message {
             subject: masked(&ask.subject).into_owned(),
             text: masked(&ask.text).into_owned(),
             key: format!("{key}-{name}"),
         };
-        let mut errand = Errand { spec, config, message, opener };
+        let mut errand = Errand { spec, config, message, resolver };
         let started = SystemClock.ticks();
         match self.send(&mut errand, timeout).await? {
             Reply::Taken(id) => {
-                self.keyring.health().moved(name, None);
-                Ok(Told { id, refused: None })
+                self.resources.health().moved(name, None);
+                Ok(Sent { id, refused: None })
             }
             Reply::Partly { taken, refused } => {
                 tracing::warn!(
                     channel = name,
                     code = refused.code,
                     why = refused.message,
-                    "not all were told"
+                    "not all were notified"
                 );
-                Ok(Told { id: noted(&taken, &refused.message), refused: Some(refused) })
+                Ok(Sent { id: noted(&taken, &refused.message), refused: Some(refused) })
             }
             Reply::Moved { setting, to } => {
                 tracing::warn!(
@@ -153,26 +158,26 @@ impl Notifier {
                     "it has moved; hint: `beltline channel list` says where"
                 );
                 let sent = self.send_on(&mut errand, setting, &to, left(timeout, started)).await;
-                self.keyring.health().moved(name, Some(Moved { setting: setting.to_owned(), to }));
-                sent.map(|id| Told { id, refused: None })
+                self.resources.health().moved(name, Some(Moved { setting: setting.to_owned(), to }));
+                sent.map(|id| Sent { id, refused: None })
             }
         }
     }
 
     async fn send(&self, errand: &mut Errand, timeout: Span) -> Result<Reply, Fault> {
-        let Errand { spec, config, message, opener } = errand;
+        let Errand { spec, config, message, resolver } = errand;
         let answer = match (spec.request)(config, message)? {
             Post::Http(ask) => {
                 let call = CallOptions { key: &message.key, timeout, once: false };
-                self.http.ask(&ask, call, opener).await?
+                self.http.ask(&ask, call, resolver).await?
             }
             Post::Mail(ask) => {
-                let answers = self.mail.send(&ask, timeout, opener).await?;
-                let read = |it: Result<HttpAnswer, Fault>| it.and_then(|it| heard(spec, it, opener));
+                let answers = self.mail.send(&ask, timeout, resolver).await?;
+                let read = |it: Result<HttpAnswer, Fault>| it.and_then(|it| heard(spec, it, resolver));
                 return mailed(answers.into_iter().map(|(to, it)| (to, read(it))).collect());
             }
         };
-        heard(spec, answer, opener)
+        heard(spec, answer, resolver)
     }
 
     /// Sends to where the provider says that the person is now, once.
@@ -196,13 +201,13 @@ impl Notifier {
 }
 
 /// What a provider's answer means.
-fn heard(spec: &ChannelSpec, answer: HttpAnswer, opener: &SecretResolver) -> Result<Reply, Fault> {
+fn heard(spec: &ChannelSpec, answer: HttpAnswer, resolver: &SecretResolver) -> Result<Reply, Fault> {
     // Before anything is cut: half a key is not known again.
-    let answer = HttpAnswer { body: scrubbed(&answer.body, opener), ..answer };
+    let answer = HttpAnswer { body: scrubbed(&answer.body, resolver), ..answer };
     match (spec.read)(&answer) {
-        Ok(Reply::Taken(id)) => Ok(Reply::Taken(opener.scrub(&id))),
+        Ok(Reply::Taken(id)) => Ok(Reply::Taken(resolver.scrub(&id))),
         Ok(other) => Ok(other),
-        Err(fault) => Err(opener.scrubbed(fault)),
+        Err(fault) => Err(resolver.scrubbed(fault)),
     }
 }
 
@@ -236,7 +241,7 @@ fn mailed(replies: Vec<(String, Result<Reply, Fault>)>) -> Result<Reply, Fault> 
 }
 
 /// What became of one message by one channel.
-struct Told {
+struct Sent {
     /// The provider's id of it, and what else there is to say of it.
     id: String,
     /// Who of several does not have it.
@@ -248,7 +253,7 @@ struct Errand {
     spec: &'static ChannelSpec,
     config: Map<String, Value>,
     message: Message,
-    opener: SecretResolver,
+    resolver: SecretResolver,
 }
 
 /// The settings with every key behind a mark, so that none is seen before the last moment.
@@ -256,25 +261,25 @@ fn hidden(
     spec: &ChannelSpec,
     channel: &ChannelConfig,
     name: &str,
-    opener: &mut SecretResolver,
+    resolver: &mut SecretResolver,
 ) -> Map<String, Value> {
     let mut config = channel.config.clone();
     for field in spec.fields.iter().filter(|it| it.secret) {
         if let Some(Value::String(text)) = config.get_mut(field.name)
             && !text.trim().is_empty()
         {
-            *text = opener.redact(&format!("channel/{name}/{}", field.name), text.trim());
+            *text = resolver.redact(&format!("channel/{name}/{}", field.name), text.trim());
         }
     }
     config
 }
 
 /// What a provider said, without our own keys in it.
-fn scrubbed(said: &Value, opener: &SecretResolver) -> Value {
+fn scrubbed(said: &Value, resolver: &SecretResolver) -> Value {
     match said {
-        Value::String(text) => Value::String(opener.scrub(text)),
-        Value::Array(items) => items.iter().map(|it| scrubbed(it, opener)).collect(),
-        Value::Object(map) => map.iter().map(|(name, it)| (name.clone(), scrubbed(it, opener))).collect(),
+        Value::String(text) => Value::String(resolver.scrub(text)),
+        Value::Array(items) => items.iter().map(|it| scrubbed(it, resolver)).collect(),
+        Value::Object(map) => map.iter().map(|(name, it)| (name.clone(), scrubbed(it, resolver))).collect(),
         Value::Null | Value::Bool(_) | Value::Number(_) => said.clone(),
     }
 }

@@ -11,7 +11,7 @@ use crate::engine::resources::ResourceCache;
 use crate::model::effect::{Effect, Outcome, Request};
 use crate::model::hosts::is_pattern;
 use crate::model::rate::RateLimit;
-use crate::outbound::batcher::{Digest, NotificationBatcher};
+use crate::outbound::batcher::{Grouping, NotificationBatcher};
 use crate::outbound::guard::Guard;
 use crate::outbound::hosts::OauthHosts;
 use crate::outbound::http::{CallOptions, Http};
@@ -27,7 +27,7 @@ pub struct OutboundConfig {
     /// OAuth token hosts beside the vendor's two: hosts, for https, or whole origins.
     pub oauth_hosts: Vec<String>,
     /// How long the messages of many tasks are gathered into one.
-    pub digest: Digest,
+    pub grouping: Grouping,
     /// How much may happen at hosts at a time; the first pattern that fits holds.
     pub host_limits: Vec<(String, RateLimit)>,
 }
@@ -50,25 +50,28 @@ pub enum OutboundError {
 #[derive(Debug)]
 pub struct OutboundClient {
     asker: LimitedClient,
-    storm: NotificationBatcher,
+    burst: NotificationBatcher,
 }
 
 impl OutboundClient {
     /// A world within what `config` allows.
-    pub fn new(config: OutboundConfig, keyring: Arc<ResourceCache>) -> Result<OutboundClient, OutboundError> {
+    pub fn new(
+        config: OutboundConfig,
+        resources: Arc<ResourceCache>,
+    ) -> Result<OutboundClient, OutboundError> {
         let guard = Arc::new(Guard::new(config.allow_addresses));
         let oauth_hosts = OauthHosts::new(&config.oauth_hosts).map_err(OutboundError::OauthHost)?;
         config.host_limits.iter().try_for_each(check_limit)?;
         let http = Http::new(Arc::clone(&guard), oauth_hosts);
         let http = http.map_err(|it| OutboundError::Client(it.without_url().to_string()))?;
-        let teller = Notifier::new(http.clone(), Mailer::new(guard), Arc::clone(&keyring));
-        let asker = LimitedClient::new(http, keyring, config.host_limits);
-        Ok(OutboundClient { asker, storm: NotificationBatcher::new(teller, config.digest) })
+        let notifier = Notifier::new(http.clone(), Mailer::new(guard), Arc::clone(&resources));
+        let asker = LimitedClient::new(http, resources, config.host_limits);
+        Ok(OutboundClient { asker, burst: NotificationBatcher::new(notifier, config.grouping) })
     }
 
     /// The engine stops: what only waits for company goes out now.
     pub fn hurry(&self) {
-        self.storm.hurry();
+        self.burst.hurry();
     }
 }
 
@@ -86,12 +89,12 @@ fn check_limit((pattern, limit): &(String, RateLimit)) -> Result<(), OutboundErr
 #[async_trait]
 impl Outbound for OutboundClient {
     async fn perform(&self, effect: &Effect) -> Outcome {
-        match &effect.ask {
+        match &effect.request {
             Request::Http(ask) => {
                 let call = CallOptions { key: &effect.key, timeout: effect.timeout, once: effect.once };
                 self.asker.ask(ask, call).await
             }
-            Request::Tell(ask) => self.storm.tell(ask, &effect.key, effect.timeout).await,
+            Request::Notify(ask) => self.burst.notify(ask, &effect.key, effect.timeout).await,
         }
     }
 }

@@ -88,7 +88,7 @@ struct Standing {
     wants: Vec<LimitKey>,
     /// The place it found full.
     at: String,
-    tell: oneshot::Sender<Vec<String>>,
+    sender: oneshot::Sender<Vec<String>>,
 }
 
 #[derive(Debug, Default)]
@@ -140,12 +140,12 @@ impl RateLimiter {
             return PermitResult::Later(self.again(now, number, full));
         }
         place.present += 1;
-        let (tell, told) = oneshot::channel();
+        let (sender, receiver) = oneshot::channel();
         self.line.insert(
             number,
-            Standing { key: key.to_owned(), wants: wants.to_vec(), at: full.name.clone(), tell },
+            Standing { key: key.to_owned(), wants: wants.to_vec(), at: full.name.clone(), sender },
         );
-        PermitResult::Line(number, told)
+        PermitResult::Line(number, receiver)
     }
 
     /// Whoever stands in line under `number` goes and comes again; none if it was just told to enter.
@@ -177,8 +177,8 @@ impl RateLimiter {
                 place.present = place.present.saturating_sub(1);
             }
             let names = self.take(now, &key, &wants);
-            let told = self.line.remove(&number).map(|it| it.tell.send(names.clone()));
-            if told.is_none_or(|it| it.is_err()) {
+            let receiver = self.line.remove(&number).map(|it| it.sender.send(names.clone()));
+            if receiver.is_none_or(|it| it.is_err()) {
                 self.unmake(&names);
             }
         }

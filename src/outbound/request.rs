@@ -65,17 +65,17 @@ pub fn prepare(
     ask: &HttpRequest,
     key: &str,
     now: Timestamp,
-    opener: &mut SecretResolver,
+    resolver: &mut SecretResolver,
 ) -> Result<PreparedRequest, Fault> {
     let shown = Shown::of(&ask.url);
-    let url = address(ask, &shown, opener)?;
+    let url = address(ask, &shown, resolver)?;
     let method = match ask.method.to_ascii_uppercase().parse::<Method>() {
         Ok(method) if method != Method::CONNECT && method != Method::TRACE => method,
         Ok(_) | Err(_) => return Err(Fault::lasting("bad_value", "the method is none of HTTP's")),
     };
-    let mut headers = headers(&opener.pairs(&ask.headers)?)?;
+    let mut headers = headers(&resolver.pairs(&ask.headers)?)?;
     let said = headers.get(CONTENT_TYPE).and_then(|it| it.to_str().ok());
-    let load = RequestPayload::of(&ask.body, said, opener)?;
+    let load = RequestPayload::of(&ask.body, said, resolver)?;
     let content_type = load.as_ref().map(|it| it.content_type.clone());
     let body = load.map(|it| it.bytes);
     let signed = SignedRequest {
@@ -86,7 +86,7 @@ pub fn prepare(
         now,
     };
     if let Some(auth) = &ask.auth {
-        authorize(auth, &signed, &mut headers, opener)?;
+        authorize(auth, &signed, &mut headers, resolver)?;
     }
     if let (Some(content_type), false) = (content_type, headers.contains_key(CONTENT_TYPE)) {
         headers.insert(CONTENT_TYPE, header("Content-Type", &content_type)?);
@@ -107,9 +107,9 @@ pub fn prepare(
 ///
 /// # Errors
 /// As [`prepare`].
-pub fn origin(ask: &HttpRequest, opener: &mut SecretResolver) -> Result<(String, String), Fault> {
+pub fn origin(ask: &HttpRequest, resolver: &mut SecretResolver) -> Result<(String, String), Fault> {
     let shown = Shown::of(&ask.url);
-    let url = address(ask, &shown, opener)?;
+    let url = address(ask, &shown, resolver)?;
     let port = url.port().map(|it| format!(":{it}")).unwrap_or_default();
     let host = if shown.host == MASK {
         MASK.to_owned()
@@ -128,15 +128,15 @@ fn unparsed(error: url::ParseError) -> String {
     }
 }
 
-fn address(ask: &HttpRequest, shown: &Shown, opener: &mut SecretResolver) -> Result<Url, Fault> {
+fn address(ask: &HttpRequest, shown: &Shown, resolver: &mut SecretResolver) -> Result<Url, Fault> {
     let bad = |why: String| Fault::lasting("bad_url", format!("`{}` cannot be asked: {why}", shown.place));
-    let mut url = Url::parse(opener.url(&ask.url)?.trim()).map_err(|it| bad(unparsed(it)))?;
+    let mut url = Url::parse(resolver.url(&ask.url)?.trim()).map_err(|it| bad(unparsed(it)))?;
     if !matches!(url.scheme(), "http" | "https") {
         return Err(bad("only http and https can".to_owned()));
     }
     url.set_fragment(None);
     if !ask.query.is_empty() {
-        url.query_pairs_mut().extend_pairs(opener.pairs(&ask.query)?);
+        url.query_pairs_mut().extend_pairs(resolver.pairs(&ask.query)?);
     }
     match &ask.page {
         Some(PageRequest { at: Some(at), hosts, .. }) => turned(&url, at, hosts, shown),
@@ -192,24 +192,25 @@ fn authorize(
     auth: &Auth,
     signed: &SignedRequest,
     headers: &mut HeaderMap,
-    opener: &mut SecretResolver,
+    resolver: &mut SecretResolver,
 ) -> Result<(), Fault> {
     let value = match auth {
-        Auth::Bearer(token) => format!("Bearer {}", opener.text(token)?),
+        Auth::Bearer(token) => format!("Bearer {}", resolver.text(token)?),
         Auth::Basic { user, password } => {
-            let pair = BASE64_STANDARD.encode(format!("{}:{}", opener.text(user)?, opener.text(password)?));
-            opener.remember(pair.clone());
+            let pair =
+                BASE64_STANDARD.encode(format!("{}:{}", resolver.text(user)?, resolver.text(password)?));
+            resolver.remember(pair.clone());
             format!("Basic {pair}")
         }
         Auth::Signed(key) => {
             let seconds = signed.now.seconds();
             let what = [format!("{seconds}.").as_bytes(), signed.body].concat();
-            let signature = hmac_sha256(opener.text(key)?.as_bytes(), &what)?;
+            let signature = hmac_sha256(resolver.text(key)?.as_bytes(), &what)?;
             let value = header("Beltline-Signature", &format!("t={seconds},v1={signature}"))?;
             headers.insert(SIGNATURE, value);
             return Ok(());
         }
-        Auth::Hmac(how) => return signed.sign(how, headers, opener),
+        Auth::Hmac(how) => return signed.sign(how, headers, resolver),
         Auth::Oauth2(_) => {
             return Err(Fault::lasting("oauth2_failed", "there is no access token to ask with"));
         }

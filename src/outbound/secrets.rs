@@ -40,7 +40,7 @@ impl std::fmt::Debug for Opened {
 }
 
 impl SecretResolver {
-    /// An opener of these secrets.
+    /// A resolver of these secrets.
     pub fn new(secrets: Arc<Secrets>) -> SecretResolver {
         SecretResolver { secrets, own: BTreeMap::new(), opened: Vec::new() }
     }

@@ -40,14 +40,14 @@ impl SignedRequest<'_> {
         &self,
         how: &Signing,
         headers: &mut HeaderMap,
-        opener: &mut SecretResolver,
+        resolver: &mut SecretResolver,
     ) -> Result<(), Fault> {
         for (title, recipe) in &how.headers {
-            let value = text(self.mix(recipe, opener)?)?;
+            let value = text(self.mix(recipe, resolver)?)?;
             headers.insert(name(title)?, header(title, &value)?);
         }
-        let key = key(how.key_is, &opener.text(&how.key)?)?;
-        let what = self.mix(&how.of, opener)?;
+        let key = key(how.key_is, &resolver.text(&how.key)?)?;
+        let what = self.mix(&how.of, resolver)?;
         let signature = match how.hash {
             HashName::Sha1 => mac::<Hmac<Sha1>>(&key, &what),
             HashName::Sha256 => mac::<Hmac<Sha256>>(&key, &what),
@@ -57,16 +57,16 @@ impl SignedRequest<'_> {
             SignatureEncoding::Hex => hex(&signature),
             SignatureEncoding::Base64 => BASE64_STANDARD.encode(signature),
         };
-        let value = text(self.mix(&how.prefix, opener)?)? + &signature;
+        let value = text(self.mix(&how.prefix, resolver)?)? + &signature;
         headers.insert(name(&how.header)?, header(&how.header, &value)?);
         Ok(())
     }
 
-    fn mix(&self, recipe: &[Ingredient], opener: &mut SecretResolver) -> Result<Vec<u8>, Fault> {
+    fn mix(&self, recipe: &[Ingredient], resolver: &mut SecretResolver) -> Result<Vec<u8>, Fault> {
         let mut mixed = Vec::new();
         for ingredient in recipe {
             match ingredient {
-                Ingredient::Text(text) => mixed.extend_from_slice(opener.text(text)?.as_bytes()),
+                Ingredient::Text(text) => mixed.extend_from_slice(resolver.text(text)?.as_bytes()),
                 Ingredient::Fact(Fact::Body) => mixed.extend_from_slice(self.body),
                 Ingredient::Fact(fact) => mixed.extend_from_slice(self.fact(*fact).as_bytes()),
             }

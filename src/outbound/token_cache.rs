@@ -37,7 +37,7 @@ const REASON_CHARS_MAX: usize = 200;
 /// Access tokens, as long as they live.
 pub struct TokenCache {
     http: Http,
-    keyring: Arc<ResourceCache>,
+    resources: Arc<ResourceCache>,
     slots: Mutex<HashMap<[u8; 32], Arc<Slot>>>,
 }
 
@@ -67,9 +67,9 @@ pub struct CachedToken {
 }
 
 impl TokenCache {
-    /// No tokens yet; secrets are those of `keyring`.
-    pub fn new(http: Http, keyring: Arc<ResourceCache>) -> TokenCache {
-        TokenCache { http, keyring, slots: Mutex::default() }
+    /// No tokens yet; secrets are those of `resources`.
+    pub fn new(http: Http, resources: Arc<ResourceCache>) -> TokenCache {
+        TokenCache { http, resources, slots: Mutex::default() }
     }
 
     /// A token for `grant`, but not `refused`, within `time`.
@@ -86,8 +86,8 @@ impl TokenCache {
     ) -> Result<CachedToken, Fault> {
         let asked_at = SystemClock.ticks();
         let time = time.min(TIMEOUT);
-        let mut opener = SecretResolver::new(self.keyring.secrets());
-        let slot = self.slot(id(grant, tls, &mut opener)?);
+        let mut resolver = SecretResolver::new(self.resources.secrets());
+        let slot = self.slot(id(grant, tls, &mut resolver)?);
         let getting = async {
             let mut kept = slot.lock().await;
             kept.token
@@ -98,7 +98,7 @@ impl TokenCache {
             if let Some((fault, _)) = kept.failed.as_ref().filter(|(_, at)| *at > asked_at) {
                 return Err(fault.clone());
             }
-            match self.get(grant, tls, time, &mut opener).await {
+            match self.get(grant, tls, time, &mut resolver).await {
                 Ok((token, until)) => {
                     *kept = Kept { token: Some((token.clone(), until)), failed: None };
                     Ok(CachedToken { token, fresh: true })
@@ -130,16 +130,16 @@ impl TokenCache {
         grant: &Grant,
         tls: Option<&ClientTls>,
         time: Span,
-        opener: &mut SecretResolver,
+        resolver: &mut SecretResolver,
     ) -> Result<(Zeroizing<String>, Ticks), Fault> {
         let place = Shown::of(&grant.token_url).place;
         let asked_at = SystemClock.ticks();
-        let ask = ask(grant, tls, opener)?;
+        let ask = ask(grant, tls, resolver)?;
         // A token server that knows the key again must not give the token of before.
         let key = uuid::Uuid::now_v7().to_string();
         let call = CallOptions { key: &key, timeout: time, once: false };
-        match self.http.ask(&ask, call, opener).await {
-            Ok(answer) => read(&answer, &place, asked_at).map_err(|fault| opener.scrubbed(fault)),
+        match self.http.ask(&ask, call, resolver).await {
+            Ok(answer) => read(&answer, &place, asked_at).map_err(|fault| resolver.scrubbed(fault)),
             Err(fault) if fault.class == Class::Passing => {
                 Err(Fault { code: "oauth2_failed".to_owned(), ..no_token(fault) })
             }
@@ -149,14 +149,14 @@ impl TokenCache {
 }
 
 /// What tells one token from another. A changed secret makes another one.
-fn id(grant: &Grant, tls: Option<&ClientTls>, opener: &mut SecretResolver) -> Result<[u8; 32], Fault> {
+fn id(grant: &Grant, tls: Option<&ClientTls>, resolver: &mut SecretResolver) -> Result<[u8; 32], Fault> {
     let mut hash = Sha256::new();
     let none = String::new();
-    let secret = Zeroizing::new(opener.text(&grant.client_secret)?);
+    let secret = Zeroizing::new(resolver.text(&grant.client_secret)?);
     let tls = tls.cloned().unwrap_or_default();
     let optional = [&grant.scope, &grant.audience, &tls.cert, &tls.ca].map(|it| it.as_ref().unwrap_or(&none));
     let style = format!("{:?}", grant.style);
-    let texts = [&opener.url(&grant.token_url)?, &opener.text(&grant.client_id)?, &*secret, &style];
+    let texts = [&resolver.url(&grant.token_url)?, &resolver.text(&grant.client_id)?, &*secret, &style];
     for text in texts.into_iter().chain(optional) {
         hash.update(text.len().to_be_bytes());
         hash.update(text);
@@ -168,7 +168,7 @@ fn no_token(fault: Fault) -> Fault {
     Fault { message: format!("there is no access token: {}", fault.message), ..fault }
 }
 
-fn ask(grant: &Grant, tls: Option<&ClientTls>, opener: &mut SecretResolver) -> Result<HttpRequest, Fault> {
+fn ask(grant: &Grant, tls: Option<&ClientTls>, resolver: &mut SecretResolver) -> Result<HttpRequest, Fault> {
     let mut form = vec![("grant_type".to_owned(), "client_credentials".to_owned())];
     let optional = [("scope", &grant.scope), ("audience", &grant.audience)];
     form.extend(optional.into_iter().filter_map(|(name, value)| Some((name.to_owned(), value.clone()?))));
@@ -176,9 +176,9 @@ fn ask(grant: &Grant, tls: Option<&ClientTls>, opener: &mut SecretResolver) -> R
         GrantStyle::Basic => {
             // RFC 6749 wants both written as in a form before they are put into Base64.
             let encoded = |text: String| byte_serialize(text.as_bytes()).collect::<String>();
-            let user = encoded(opener.text(&grant.client_id)?);
-            let password = encoded(opener.text(&grant.client_secret)?);
-            let password = opener.redact("client secret", &password);
+            let user = encoded(resolver.text(&grant.client_id)?);
+            let password = encoded(resolver.text(&grant.client_secret)?);
+            let password = resolver.redact("client secret", &password);
             Some(Auth::Basic { user, password })
         }
         GrantStyle::Body => {

@@ -10,36 +10,36 @@ use crate::process::{check_hooks, check_params, check_schedule, check_texts, che
 pub const NODES_MAX: usize = 1_000;
 
 /// All that is wrong with a process whose parts were read; `nodes` is what its nodes were read from.
-pub fn check(sketch: &ParsedProcess, nodes: &Tree) -> Vec<FileProblem> {
-    let mut problems = check_params::check(&sketch.params);
-    problems.extend(check_hooks::check(sketch));
-    problems.extend(check_schedule::check(sketch));
+pub fn check(parsed: &ParsedProcess, nodes: &Tree) -> Vec<FileProblem> {
+    let mut problems = check_params::check(&parsed.params);
+    problems.extend(check_hooks::check(parsed));
+    problems.extend(check_schedule::check(parsed));
     let Branch::Map(pairs) = &nodes.branch else { return problems };
     if pairs.len() > NODES_MAX {
         let message = format!("a process has at most {NODES_MAX} nodes, and this has {}", pairs.len());
         problems.push(
-            FileProblem::new(sketch.nodes_spot, message)
+            FileProblem::new(parsed.nodes_spot, message)
                 .hint("split it, and let the parts `call` each other"),
         );
         return problems;
     }
-    problems.extend(inputs(sketch, pairs.len()));
-    problems.extend(sketch.nodes.iter().flat_map(retry));
-    problems.extend(sketch.nodes.iter().flat_map(alarm));
-    problems.extend(sketch.nodes.iter().flat_map(at_an_end));
-    problems.extend(sketch.nodes.iter().filter_map(|node| unread(node, sketch)));
-    problems.extend(check_texts::check(sketch));
-    problems.extend(check_ways::check(sketch));
+    problems.extend(inputs(parsed, pairs.len()));
+    problems.extend(parsed.nodes.iter().flat_map(retry));
+    problems.extend(parsed.nodes.iter().flat_map(alarm));
+    problems.extend(parsed.nodes.iter().flat_map(at_an_end));
+    problems.extend(parsed.nodes.iter().filter_map(|node| unread(node, parsed)));
+    problems.extend(check_texts::check(parsed));
+    problems.extend(check_ways::check(parsed));
     problems
 }
 
 /// There is exactly one node where tasks enter.
-fn inputs(sketch: &ParsedProcess, many: usize) -> Vec<FileProblem> {
-    let mut inputs = sketch.nodes.iter().filter(|it| check_ways::is_input(it));
+fn inputs(parsed: &ParsedProcess, many: usize) -> Vec<FileProblem> {
+    let mut inputs = parsed.nodes.iter().filter(|it| check_ways::is_input(it));
     let Some(first) = inputs.next() else {
         let message = if many == 0 { "there are no nodes" } else { "there is no `input` node" };
         let hint = "tasks enter at `start: {kind: input, next: …}`";
-        return vec![FileProblem::new(sketch.nodes_spot, message).hint(hint)];
+        return vec![FileProblem::new(parsed.nodes_spot, message).hint(hint)];
     };
     inputs
         .map(|more| {
@@ -50,8 +50,10 @@ fn inputs(sketch: &ParsedProcess, many: usize) -> Vec<FileProblem> {
 }
 
 /// The numbers of `retry` make sense.
-fn retry(station: &ParsedNode) -> Vec<FileProblem> {
-    let (Some(node), Some(tree)) = (&station.node, station.tree.get("retry")) else { return Vec::new() };
+fn retry(parsed_node: &ParsedNode) -> Vec<FileProblem> {
+    let (Some(node), Some(tree)) = (&parsed_node.node, parsed_node.tree.get("retry")) else {
+        return Vec::new();
+    };
     let RetryPolicy { times, factor, jitter, .. } = node.retry;
     let rules = [
         ("times", times == 0, "is 1 or more; 1 is never again"),
@@ -68,16 +70,18 @@ fn retry(station: &ParsedNode) -> Vec<FileProblem> {
 }
 
 /// The numbers of `alarm` make sense, and it does not tell itself.
-fn alarm(station: &ParsedNode) -> Vec<FileProblem> {
-    let (Some(node), Some(tree)) = (&station.node, station.tree.get("alarm")) else { return Vec::new() };
-    let Some(crowd) = &node.alarm else { return Vec::new() };
-    let count = crowd.count;
+fn alarm(parsed_node: &ParsedNode) -> Vec<FileProblem> {
+    let (Some(node), Some(tree)) = (&parsed_node.node, parsed_node.tree.get("alarm")) else {
+        return Vec::new();
+    };
+    let Some(backlog) = &node.alarm else { return Vec::new() };
+    let count = backlog.count;
     let rules = [
         ("count", count == 0, "is 1 or more".to_owned()),
-        ("clear", count > 0 && crowd.clear() >= count, format!("is less than `count`, which is {count}")),
+        ("clear", count > 0 && backlog.clear() >= count, format!("is less than `count`, which is {count}")),
         (
             "next",
-            crowd.next == node.name,
+            backlog.next == node.name,
             "is another node: the task that tells would stand here too".to_owned(),
         ),
     ];
@@ -91,10 +95,10 @@ fn alarm(station: &ParsedNode) -> Vec<FileProblem> {
 }
 
 /// What came and could not be read may be a secret, and is for a person: a text that nobody else reads.
-fn unread(station: &ParsedNode, sketch: &ParsedProcess) -> Option<FileProblem> {
-    let name = station.node.as_ref()?.kind.keeps_unread()?;
-    let spot = station.tree.get("keep_unread").map_or(station.spot, |it| it.spot);
-    let declared = sketch.params.iter().map(|(param, ..)| param).find(|it| it.name == name);
+fn unread(parsed_node: &ParsedNode, parsed: &ParsedProcess) -> Option<FileProblem> {
+    let name = parsed_node.node.as_ref()?.kind.keeps_unread()?;
+    let spot = parsed_node.tree.get("keep_unread").map_or(parsed_node.spot, |it| it.spot);
+    let declared = parsed.params.iter().map(|(param, ..)| param).find(|it| it.name == name);
     let wrong = match declared {
         None => "there is no such param",
         Some(param) if !param.secret => "it is not `secret`, but a token may stand in an answer",
@@ -109,12 +113,12 @@ fn unread(station: &ParsedNode, sketch: &ParsedProcess) -> Option<FileProblem> {
 }
 
 /// No task stands on an `end`, and nothing is tried again there.
-fn at_an_end(station: &ParsedNode) -> Vec<FileProblem> {
-    if station.spec.is_none_or(|spec| spec.name != "end") {
+fn at_an_end(parsed_node: &ParsedNode) -> Vec<FileProblem> {
+    if parsed_node.spec.is_none_or(|spec| spec.name != "end") {
         return Vec::new();
     }
     let useless = ["retry", "limit", "alarm"].into_iter().filter_map(|field| {
-        let (key, _) = station.tree.entries().iter().find(|(key, _)| key.text == field)?;
+        let (key, _) = parsed_node.tree.entries().iter().find(|(key, _)| key.text == field)?;
         Some(FileProblem::new(key.spot, format!("`{field}` makes no sense at an `end`: no task stays there")))
     });
     useless.collect()

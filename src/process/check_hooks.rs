@@ -13,29 +13,29 @@ use crate::process::problem::FileProblem;
 pub const HOOKS_MAX: usize = 100;
 
 /// All that is wrong with the hooks.
-pub fn check(sketch: &ParsedProcess) -> Vec<FileProblem> {
+pub fn check(parsed: &ParsedProcess) -> Vec<FileProblem> {
     let mut problems = Vec::new();
-    if let Some((_, key, _)) = sketch.hooks.get(HOOKS_MAX) {
+    if let Some((_, key, _)) = parsed.hooks.get(HOOKS_MAX) {
         problems.push(FileProblem::new(key.spot, format!("a process has at most {HOOKS_MAX} hooks")));
     }
-    problems.extend(sketch.hooks.iter().flat_map(|(hook, key, tree)| {
+    problems.extend(parsed.hooks.iter().flat_map(|(hook, key, tree)| {
         let mut found = texts(tree);
-        found.extend(hook.iter().flat_map(|hook| whole(hook, key, tree, sketch)));
+        found.extend(hook.iter().flat_map(|hook| whole(hook, key, tree, parsed)));
         found
     }));
     problems
 }
 
-fn whole(hook: &Hook, key: &MapKey, tree: &Tree, sketch: &ParsedProcess) -> Vec<FileProblem> {
+fn whole(hook: &Hook, key: &MapKey, tree: &Tree, parsed: &ParsedProcess) -> Vec<FileProblem> {
     let spot = |field: &str| tree.get(field).map_or(key.spot, |it| it.spot);
     let mut problems = Vec::new();
-    let replies = sketch.nodes.iter().any(|it| it.spec.is_some_and(|it| it.name == "reply"));
+    let replies = parsed.nodes.iter().any(|it| it.spec.is_some_and(|it| it.name == "reply"));
     if hook.answer == HookAnswer::Reply && !replies {
         let message = "`answer: reply` waits for a `reply` node, and the process has none";
         let hint = "add `answer: {kind: reply, values: {…}, next: …}`";
         problems.push(FileProblem::new(spot("answer"), message).hint(hint));
     }
-    if hook.params.is_none() && !sketch.params.iter().any(|(param, ..)| param.input) {
+    if hook.params.is_none() && !parsed.params.iter().any(|(param, ..)| param.input) {
         let message = format!("hook `{}` would take nothing: the process declares no params", hook.name);
         let hint = "declare them, or say `params: {body: \"= body\"}`";
         problems.push(FileProblem::new(key.spot, message).hint(hint));

@@ -16,33 +16,32 @@ pub const PARAM_CHARS_MAX: usize = 128;
 pub fn check(params: &[(ParamSpec, MapKey, Tree)]) -> Vec<FileProblem> {
     let one = |(param, key, tree): &(ParamSpec, MapKey, Tree)| {
         let mut problems = one(param, key, tree);
-        problems.extend(life(param, key, tree, params));
+        problems.extend(expiry(param, key, tree, params));
         problems
     };
     params.iter().flat_map(one).collect()
 }
 
 /// A value's end, its beginning and its warning are moments that people may see, in other params.
-fn life(param: &ParamSpec, key: &MapKey, tree: &Tree, all: &[(ParamSpec, MapKey, Tree)]) -> Vec<FileProblem> {
+fn expiry(
+    param: &ParamSpec,
+    key: &MapKey,
+    tree: &Tree,
+    all: &[(ParamSpec, MapKey, Tree)],
+) -> Vec<FileProblem> {
     let name = &param.name;
+    let Some(expiry) = &param.expiry else { return Vec::new() };
+    let tree = tree.get("expiry").unwrap_or(tree);
     let spot = |field: &str| tree.get(field).map_or(key.spot, |tree| tree.spot);
-    let Some(life) = &param.life else {
-        let rest = ["born_at", "warn", "warn_at"].into_iter().filter(|it| tree.get(it).is_some());
-        let lost = rest.map(|field| {
-            let message = format!("param `{name}` has `{field}` but no `dies_at`");
-            FileProblem::new(spot(field), message).hint("name the param with its end: `dies_at: expires_at`")
-        });
-        return lost.collect();
-    };
     let mut problems = Vec::new();
-    if tree.get("warn").is_some() && life.warn_at.is_some() {
-        let message = format!("param `{name}` has both `warn` and `warn_at`");
+    if tree.get("warn").is_some() && expiry.warn_at.is_some() {
+        let message = format!("the expiry of param `{name}` has both `warn` and `warn_at`");
         problems.push(FileProblem::new(spot("warn"), message).hint("leave one of them out"));
     }
-    let moments = [("dies_at", Some(&life.dies_at)), ("born_at", life.born_at.as_ref())];
-    for (field, other) in moments.into_iter().chain([("warn_at", life.warn_at.as_ref())]) {
+    let moments = [("at", Some(&expiry.at)), ("issued", expiry.issued.as_ref())];
+    for (field, other) in moments.into_iter().chain([("warn_at", expiry.warn_at.as_ref())]) {
         let Some(other) = other else { continue };
-        let said = format!("`{field}` of param `{name}` names `{other}`");
+        let said = format!("`{field}` of the expiry of param `{name}` names `{other}`");
         let numbers = "it is the name of a param with Unix seconds: `{type: integer, input: false}`";
         let problem = match all.iter().find(|(param, ..)| param.name == *other) {
             None => {

@@ -13,23 +13,23 @@ use crate::process::schedule::{SEEN, Schedule};
 pub const SCHEDULES_MAX: usize = 100;
 
 /// All that is wrong with the schedules.
-pub fn check(sketch: &ParsedProcess) -> Vec<FileProblem> {
+pub fn check(parsed: &ParsedProcess) -> Vec<FileProblem> {
     let mut problems = Vec::new();
-    if let Some((_, tree)) = sketch.schedules.get(SCHEDULES_MAX) {
+    if let Some((_, tree)) = parsed.schedules.get(SCHEDULES_MAX) {
         let message = format!("a process has at most {SCHEDULES_MAX} schedules");
         problems.push(FileProblem::new(tree.spot, message));
     }
-    for (at, (schedule, tree)) in sketch.schedules.iter().enumerate() {
+    for (at, (schedule, tree)) in parsed.schedules.iter().enumerate() {
         problems.extend(texts(tree));
         let Some(schedule) = schedule else { continue };
         problems.extend(name(schedule, tree));
-        let before = sketch.schedules[..at].iter().filter_map(|(it, _)| it.as_ref());
+        let before = parsed.schedules[..at].iter().filter_map(|(it, _)| it.as_ref());
         if before.into_iter().any(|it| it.name == schedule.name) {
             let message = format!("there are two schedules `{}`", schedule.name);
             problems
                 .push(FileProblem::new(spot(tree, "name"), message).hint("give each a `name` of its own"));
         }
-        problems.extend(required(schedule, tree, sketch));
+        problems.extend(required(schedule, tree, parsed));
     }
     problems
 }
@@ -44,9 +44,9 @@ fn name(schedule: &Schedule, tree: &Tree) -> Option<FileProblem> {
 }
 
 /// A task without a required param would be refused each time.
-fn required(schedule: &Schedule, tree: &Tree, sketch: &ParsedProcess) -> Vec<FileProblem> {
+fn required(schedule: &Schedule, tree: &Tree, parsed: &ParsedProcess) -> Vec<FileProblem> {
     let given = |name: &str| schedule.params.iter().any(|(it, _)| it == name);
-    let lacking = sketch.params.iter().filter(|(param, ..)| param.required && !given(&param.name));
+    let lacking = parsed.params.iter().filter(|(param, ..)| param.required && !given(&param.name));
     let problem = |name: &str| {
         let message = format!("the schedule gives no `{name}`, which the process needs");
         FileProblem::new(spot(tree, "params"), message).hint(format!("`params: {{{name}: …}}`"))

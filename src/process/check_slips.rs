@@ -15,10 +15,10 @@ const VALUES: [&str; 6] = ["set", "save", "values", "result", "params", "items"]
 const OPERATORS: [char; 9] = ['+', '-', '*', '/', '~', '|', '.', '[', '('];
 
 /// All such places of a process.
-pub fn check(sketch: &ParsedProcess, tree: &Tree, source: &str) -> Vec<FileProblem> {
-    let known = known_names(sketch);
+pub fn check(parsed: &ParsedProcess, tree: &Tree, source: &str) -> Vec<FileProblem> {
+    let known = known_names(parsed);
     let mut found = Vec::new();
-    for (key, part) in sketch.nodes.iter().flat_map(|it| it.tree.entries()) {
+    for (key, part) in parsed.nodes.iter().flat_map(|it| it.tree.entries()) {
         if let ("json", Branch::Text(text)) = (key.text.as_str(), &part.branch) {
             found.extend(quoted_json(text, part.spot));
         }
@@ -38,7 +38,7 @@ fn one_brace(text: &str, spot: Spot, known: &BTreeSet<String>) -> Option<FilePro
     let mut from = 0;
     while let Some(open) = text[from..].find('{').map(|it| it + from) {
         if text[open..].starts_with("{{") {
-            // What stands in a hole is another language.
+            // What stands in a placeholder is another language.
             from = open + text[open..].find("}}")? + 2;
             continue;
         }
@@ -47,7 +47,7 @@ fn one_brace(text: &str, spot: Spot, known: &BTreeSet<String>) -> Option<FilePro
         let name = text[from..end].trim();
         if text[end..].starts_with('}') && is_path(name) && root(name).is_some_and(|it| is_name(it, known)) {
             let start = if text[..open].ends_with('$') { open - 1 } else { open };
-            let message = format!("`{}` is no hole: it is sent as it stands", &text[start..=end]);
+            let message = format!("`{}` is no placeholder: it is sent as it stands", &text[start..=end]);
             let hint = format!("write `{{{{{name}}}}}`");
             return Some(FileProblem::new(spot.within(text, start..end + 1), message).hint(hint));
         }

@@ -32,7 +32,7 @@ const TASK: [&str; 14] = [
     "chance",
     "callback",
     "alarm",
-    "rung",
+    "level",
     "ack_link",
 ];
 /// What a fault has.
@@ -41,27 +41,27 @@ const FAULT: [&str; 7] = ["code", "class", "message", "node", "status", "at", "r
 const TEXTS: [&str; 4] = ["url", "body", "message", "subject"];
 
 /// All that is wrong with the texts.
-pub fn check(sketch: &ParsedProcess) -> Vec<FileProblem> {
-    let mut known = known_names(sketch);
+pub fn check(parsed: &ParsedProcess) -> Vec<FileProblem> {
+    let mut known = known_names(parsed);
     known.extend(RESERVED.map(str::to_owned));
-    if sketch.nodes.iter().any(|it| it.tree.get("alarm").is_some()) {
+    if parsed.nodes.iter().any(|it| it.tree.get("alarm").is_some()) {
         known.insert("alarm".to_owned());
     }
-    sketch.nodes.iter().flat_map(|station| station_texts(station, &known)).collect()
+    parsed.nodes.iter().flat_map(|parsed_node| parsed_node_texts(parsed_node, &known)).collect()
 }
 
-fn station_texts(station: &ParsedNode, known: &BTreeSet<String>) -> Vec<FileProblem> {
-    let Some(spec) = station.spec else { return Vec::new() };
-    let own = station.node.as_ref().map(|node| node.kind.names()).unwrap_or_default();
-    let mut problems: Vec<FileProblem> = station.tree.entries().iter().filter_map(unequal).collect();
-    for (top, under, text, spot) in own_texts(station) {
+fn parsed_node_texts(parsed_node: &ParsedNode, known: &BTreeSet<String>) -> Vec<FileProblem> {
+    let Some(spec) = parsed_node.spec else { return Vec::new() };
+    let own = parsed_node.node.as_ref().map(|node| node.kind.names()).unwrap_or_default();
+    let mut problems: Vec<FileProblem> = parsed_node.tree.entries().iter().filter_map(unequal).collect();
+    for (top, under, text, spot) in own_texts(parsed_node) {
         let Names { roots, secrets, answers, facts } = names(under, text);
         // What is called is no field.
         let fields = facts.iter().filter(|(root, name)| !text.contains(&format!("{root}.{name}(")));
         problems.extend(fields.filter_map(|(root, name)| unknown_fact(root, name, within(spot, text, name))));
         problems.extend(answers.iter().filter_map(|field| {
             let name = if field.is_empty() { "response".to_owned() } else { format!("response.{field}") };
-            let (message, hint) = wrong_answer(station, spec.name, top, field)?;
+            let (message, hint) = wrong_answer(parsed_node, spec.name, top, field)?;
             Some(FileProblem::new(within(spot, text, &name), message).hint(hint))
         }));
         problems.extend(constant(under, text, spot));
@@ -114,8 +114,8 @@ fn unknown_fact(root: &str, name: &str, spot: Spot) -> Option<FileProblem> {
 }
 
 /// The texts that belong to the kind, each with the key of the node and the one it stands under.
-fn own_texts(station: &ParsedNode) -> impl Iterator<Item = (&str, &str, &str, Spot)> {
-    let own = station.tree.entries().iter().filter(|(key, _)| !COMMON.contains(&key.text.as_str()));
+fn own_texts(parsed_node: &ParsedNode) -> impl Iterator<Item = (&str, &str, &str, Spot)> {
+    let own = parsed_node.tree.entries().iter().filter(|(key, _)| !COMMON.contains(&key.text.as_str()));
     own.flat_map(|(key, tree)| {
         let top = key.text.as_str();
         let texts = tree.texts().into_iter();
@@ -124,7 +124,7 @@ fn own_texts(station: &ParsedNode) -> impl Iterator<Item = (&str, &str, &str, Sp
 }
 
 /// What is wrong with reading that of an answer there, and what would help.
-fn wrong_answer(station: &ParsedNode, kind: &str, top: &str, field: &str) -> Option<(String, String)> {
+fn wrong_answer(parsed_node: &ParsedNode, kind: &str, top: &str, field: &str) -> Option<(String, String)> {
     let answered: &[&str] = match kind {
         "http" => &["ok", "fault", "save", "pages"],
         "call" | "each" => &["save"],
@@ -138,7 +138,7 @@ fn wrong_answer(station: &ParsedNode, kind: &str, top: &str, field: &str) -> Opt
     if kind != "http" || ANSWER.contains(&field) {
         return None;
     }
-    match (PAGED.contains(&field), station.tree.get("pages")) {
+    match (PAGED.contains(&field), parsed_node.tree.get("pages")) {
         (true, Some(_)) => None,
         (true, None) => {
             let message = format!("no answer has `response.{field}` without `pages`");
@@ -245,7 +245,7 @@ mod tests {
             Task::new(birth, address, NodeName::new("a").unwrap(), Params::default(), Timestamp(0));
         task.fault = Some(Fault::lasting("oops", "no"));
         let view = EvalContext::new(task, &ReadSet::default(), Timestamp(0));
-        let told = AlarmContext { key: "k".to_owned(), rung: 0 };
+        let told = AlarmContext { key: "k".to_owned(), level: 0 };
         match view.with_telling(told).name(root) {
             Some(Value::Object(map)) => map.keys().cloned().collect(),
             other => panic!("{other:?}"),

@@ -1,21 +1,21 @@
-//! [`Life`]: how long a param's value lives, as the process says and the task's other params have it.
+//! [`Expiry`]: how long a param's value lives, as the process says and the task's other params have it.
 
 use serde_json::Value;
 
 use crate::model::calendar::moment::{self, SECONDS_MAX, Unread};
 use crate::model::params::Params;
 use crate::model::time::Timestamp;
-use crate::process::process::{LifeSpec, ParamSpec, Process};
+use crate::process::process::{ExpirySpec, ParamSpec, Process};
 
 /// The life of one value.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Life {
+pub struct Expiry {
     /// The param.
     pub param: String,
     /// Since when it has lived, if the process knows.
-    pub born_at: Option<Timestamp>,
+    pub issued_at: Option<Timestamp>,
     /// When it dies.
-    pub dies_at: Timestamp,
+    pub expires_at: Timestamp,
     /// The last safe moment to wake a person: an alarm at this moment still leaves one the time to act before
     /// the value dies.
     pub warn_at: Timestamp,
@@ -23,28 +23,28 @@ pub struct Life {
 
 impl Process {
     /// Whether any of its params has a life.
-    pub fn has_lives(&self) -> bool {
-        self.params.iter().any(|param| param.life.is_some())
+    pub fn has_expiries(&self) -> bool {
+        self.params.iter().any(|param| param.expiry.is_some())
     }
 
     /// The lives of a task's values, in the order of the params. What is not there has none.
-    pub fn lives(&self, params: &Params) -> Vec<Life> {
-        self.params.iter().filter_map(|param| life(param, params)).collect()
+    pub fn expiries(&self, params: &Params) -> Vec<Expiry> {
+        self.params.iter().filter_map(|param| expiry(param, params)).collect()
     }
 
     /// The life of one of them.
-    pub fn expiry_of(&self, name: &str, params: &Params) -> Option<Life> {
-        self.params.iter().find(|param| param.name == name).and_then(|param| life(param, params))
+    pub fn expiry_of(&self, name: &str, params: &Params) -> Option<Expiry> {
+        self.params.iter().find(|param| param.name == name).and_then(|param| expiry(param, params))
     }
 }
 
-fn life(param: &ParamSpec, params: &Params) -> Option<Life> {
-    let LifeSpec { dies_at, born_at, warn, warn_at } = param.life.as_ref()?;
+fn expiry(param: &ParamSpec, params: &Params) -> Option<Expiry> {
+    let ExpirySpec { at, issued, warn, warn_at } = param.expiry.as_ref()?;
     let there = params.get(&param.name).is_some_and(|it| !it.is_null() && it != "");
-    let dies_at = moment(params, dies_at).filter(|_| there)?;
-    let warn_at = warn_at.as_ref().and_then(|name| moment(params, name)).unwrap_or(dies_at - *warn);
-    let born_at = born_at.as_ref().and_then(|name| moment(params, name));
-    Some(Life { param: param.name.clone(), born_at, dies_at, warn_at })
+    let expires_at = moment(params, at).filter(|_| there)?;
+    let warn_at = warn_at.as_ref().and_then(|name| moment(params, name)).unwrap_or(expires_at - *warn);
+    let issued_at = issued.as_ref().and_then(|name| moment(params, name));
+    Some(Expiry { param: param.name.clone(), issued_at, expires_at, warn_at })
 }
 
 /// The moment in a param. What is given from outside is refused in another unit; what the process itself has
@@ -74,8 +74,8 @@ mod tests {
     const TEXT: &str = "
 process: p
 params:
-  token: {secret: true, dies_at: end, born_at: start, warn: 1h}
-  key: {dies_at: end, warn_at: wake}
+  token: {secret: true, expiry: {at: end, issued: start, warn: 1h}}
+  key: {expiry: {at: end, warn_at: wake}}
   end: {}
   start: {}
   wake: {}
@@ -84,17 +84,17 @@ nodes:
   out: {kind: end}
 ";
 
-    fn lives(params: Value) -> Vec<(String, Option<i64>, i64, i64)> {
+    fn expiries(params: Value) -> Vec<(String, Option<i64>, i64, i64)> {
         let params = serde_json::from_value(params).unwrap();
-        let one = |it: Life| (it.param, it.born_at.map(|it| it.0), it.dies_at.0, it.warn_at.0);
-        parse(TEXT).unwrap().lives(&params).into_iter().map(one).collect()
+        let one = |it: Expiry| (it.param, it.issued_at.map(|it| it.0), it.expires_at.0, it.warn_at.0);
+        parse(TEXT).unwrap().expiries(&params).into_iter().map(one).collect()
     }
 
     #[test]
     fn a_life_stands_in_other_params() {
         let both = json!({"token": "t", "key": 1, "end": 10_000, "start": 100.5, "wake": 7_000});
         let token = ("token".to_owned(), Some(100_500), 10_000_000, 6_400_000);
-        assert_eq!(lives(both), [token, ("key".to_owned(), None, 10_000_000, 7_000_000)]);
+        assert_eq!(expiries(both), [token, ("key".to_owned(), None, 10_000_000, 7_000_000)]);
     }
 
     #[test]
@@ -111,22 +111,22 @@ nodes:
             json!("2026-11-30 15:00:00"),
             json!("2026-11-30T15:00:00"),
         ] {
-            assert_eq!(lives(json!({"token": "t", "end": end}))[0].2, second * 1_000, "{end}");
+            assert_eq!(expiries(json!({"token": "t", "end": end}))[0].2, second * 1_000, "{end}");
         }
-        assert_eq!(lives(json!({"token": "t", "end": -5}))[0].2, 0);
+        assert_eq!(expiries(json!({"token": "t", "end": -5}))[0].2, 0);
     }
 
     #[test]
     fn what_is_not_there_has_no_life() {
-        assert!(lives(json!({"end": 10_000})).is_empty());
-        assert!(lives(json!({"token": "", "key": null, "end": 10_000})).is_empty());
-        assert!(lives(json!({"token": "t", "end": ""})).is_empty());
+        assert!(expiries(json!({"end": 10_000})).is_empty());
+        assert!(expiries(json!({"token": "", "key": null, "end": 10_000})).is_empty());
+        assert!(expiries(json!({"token": "t", "end": ""})).is_empty());
         // Nobody can say when it dies: it is watched as one that has.
         for end in ["soon", "30.11.2026"] {
-            assert_eq!(lives(json!({"token": "t", "end": end}))[0].2, 0);
+            assert_eq!(expiries(json!({"token": "t", "end": end}))[0].2, 0);
         }
         let never = json!({"token": "t", "end": "9999-12-31T23:59:59Z"});
-        assert_eq!(lives(never)[0].2, SECONDS_MAX * 1_000);
-        assert_eq!(lives(json!({"token": "t", "end": 1e300}))[0].2, SECONDS_MAX * 1_000);
+        assert_eq!(expiries(never)[0].2, SECONDS_MAX * 1_000);
+        assert_eq!(expiries(json!({"token": "t", "end": 1e300}))[0].2, SECONDS_MAX * 1_000);
     }
 }

@@ -10,7 +10,7 @@ use serde_json::Value;
 use crate::model::names::{NodeName, ProcessId};
 use crate::model::time::Span;
 use crate::process::process::{
-    Crowd, LifeSpec, Limits, PARAMS_BYTES_MAX, ParamKind, ParamSpec, RetryPolicy, TASKS_MAX_DEFAULT,
+    Backlog, ExpirySpec, Limits, PARAMS_BYTES_MAX, ParamKind, ParamSpec, RetryPolicy, TASKS_MAX_DEFAULT,
     TimeLimit, WARN_DEFAULT,
 };
 
@@ -93,22 +93,37 @@ pub struct ParamShape {
     pub about: String,
     /// For people.
     pub example: Option<Value>,
-    /// Its value dies, as a token does: the name of the param with that moment, as Unix seconds or a
-    /// date with its zone.
-    pub dies_at: Option<String>,
-    /// The name of the param with the moment since when it has lived.
-    pub born_at: Option<String>,
-    /// How much time a person needs to act: the last safe moment to wake one is so long before it dies.
+    /// Its value expires, as a token does.
+    pub expiry: Option<ExpiryShape>,
+}
+
+/// Where the expiry of a param's value stands: in other params of the same task.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct ExpiryShape {
+    /// The name of the param with the moment at which the value expires, as Unix seconds or a date with its
+    /// zone.
+    pub at: String,
+    /// The name of the param with the moment at which it was issued.
+    #[serde(default)]
+    pub issued: Option<String>,
+    /// How much time a person needs to act: the last safe moment to wake one is so long before it expires.
+    #[serde(default)]
     pub warn: Option<Span>,
     /// The name of the param with that moment, where the process knows it better.
+    #[serde(default)]
     pub warn_at: Option<String>,
 }
 
 impl ParamShape {
     /// The param of that name.
     pub fn spec(self, name: &str) -> ParamSpec {
-        let (born_at, warn_at, warn) = (self.born_at, self.warn_at, self.warn.unwrap_or(WARN_DEFAULT));
-        let life = self.dies_at.map(|dies_at| LifeSpec { dies_at, born_at, warn, warn_at });
+        let expiry = self.expiry.map(|ExpiryShape { at, issued, warn, warn_at }| ExpirySpec {
+            at,
+            issued,
+            warn: warn.unwrap_or(WARN_DEFAULT),
+            warn_at,
+        });
         ParamSpec {
             name: name.to_owned(),
             kind: self.kind,
@@ -120,7 +135,7 @@ impl ParamShape {
             default: self.default,
             about: self.about,
             example: self.example,
-            life,
+            expiry,
         }
     }
 }
@@ -149,7 +164,7 @@ pub struct CommonFields {
     pub limit: Option<TimeLimit>,
     /// How many tasks are too many here, and where the task that tells of it begins.
     #[serde(default)]
-    pub alarm: Option<Crowd>,
+    pub alarm: Option<Backlog>,
 }
 
 /// A number of bytes, written `4096`, `256KiB` or `1MiB`.

@@ -8,17 +8,17 @@ use crate::process::flow::{Callee, Sink, ValueFlow};
 use crate::process::parsed::{ParsedNode, ParsedProcess};
 
 /// All flows of a process as it was read.
-pub fn flows(sketch: &ParsedProcess) -> Vec<ValueFlow> {
-    sketch.nodes.iter().flat_map(of_node).collect()
+pub fn flows(parsed: &ParsedProcess) -> Vec<ValueFlow> {
+    parsed.nodes.iter().flat_map(of_node).collect()
 }
 
-fn of_node(station: &ParsedNode) -> Vec<ValueFlow> {
-    let Some(spec) = station.spec else { return Vec::new() };
-    let tree = &station.tree;
+fn of_node(parsed_node: &ParsedNode) -> Vec<ValueFlow> {
+    let Some(spec) = parsed_node.spec else { return Vec::new() };
+    let tree = &parsed_node.tree;
     let callee = tree.get("process").map(literal);
     let mut all = Vec::new();
     let mut add = |tree: &Tree, into: Sink| {
-        let node = station.name.to_string();
+        let node = parsed_node.name.to_string();
         let replies_of = callee.clone().filter(|_| matches!(spec.name, "call" | "each"));
         all.extend(tree.texts().into_iter().filter_map(|(_, text, spot)| {
             let reads = read(text)?;
@@ -52,32 +52,38 @@ fn of_node(station: &ParsedNode) -> Vec<ValueFlow> {
         }
     }
     match spec.name {
-        "notify" | "escalation" => all.extend(messages(station)),
+        "notify" | "escalation" => all.extend(messages(parsed_node)),
         "each" => items_too(tree, &mut all),
-        "call" if tree.get("save").is_none() => all.push(taken(station, callee.flatten())),
+        "call" if tree.get("save").is_none() => all.push(taken(parsed_node, callee.flatten())),
         _ => {}
     }
     all
 }
 
 /// Without `save`, the values of a reply are laid over the params.
-fn taken(station: &ParsedNode, of: Callee) -> ValueFlow {
+fn taken(parsed_node: &ParsedNode, of: Callee) -> ValueFlow {
     let (reads, into) = (Uses::default(), Sink::Taken(of.clone()));
-    ValueFlow { node: station.name.to_string(), reads, replies_of: Some(of), into, spot: station.spot }
+    ValueFlow {
+        node: parsed_node.name.to_string(),
+        reads,
+        replies_of: Some(of),
+        into,
+        spot: parsed_node.spot,
+    }
 }
 
 /// What a message says goes to people, or to the process that tells them. Only what its node reveals is not
 /// masked in it.
-fn messages(station: &ParsedNode) -> Vec<ValueFlow> {
-    let tree = &station.tree;
+fn messages(parsed_node: &ParsedNode) -> Vec<ValueFlow> {
+    let tree = &parsed_node.tree;
     let reveal = tree.get("reveal").map(Tree::texts).unwrap_or_default();
     if reveal.is_empty() {
         return Vec::new();
     }
-    let mut tellers = Vec::new();
-    let rungs = tree.get("ladder").map(items).unwrap_or_default();
-    for notify in rungs.iter().filter_map(|it| it.get("notify")).chain(tree.get("notify")) {
-        tellers.push(notify.get("call").map(literal));
+    let mut notifiers = Vec::new();
+    let levels = tree.get("levels").map(items).unwrap_or_default();
+    for notify in levels.iter().filter_map(|it| it.get("notify")).chain(tree.get("notify")) {
+        notifiers.push(notify.get("call").map(literal));
     }
     let mut all = Vec::new();
     for name in ["message", "subject"] {
@@ -85,12 +91,12 @@ fn messages(station: &ParsedNode) -> Vec<ValueFlow> {
             let Some(mut reads) = read(text) else { continue };
             reads.roots.retain(|root| reveal.iter().any(|(_, it, _)| it == root));
             let reads = Uses { roots: reads.roots, ..Uses::default() };
-            for teller in &tellers {
-                let into = match teller {
+            for notifier in &notifiers {
+                let into = match notifier {
                     Some(process) => Sink::Given(process.clone(), name.to_owned()),
                     None => Sink::Message,
                 };
-                let node = station.name.to_string();
+                let node = parsed_node.name.to_string();
                 all.push(ValueFlow { node, reads: reads.clone(), replies_of: None, into, spot });
             }
         }

@@ -2,7 +2,7 @@
 
 use std::fmt::Write;
 
-use crate::process::parsed::{Turn, ways};
+use crate::process::parsed::{EdgeKind, ways};
 use crate::process::process::Process;
 
 /// The process as a Mermaid flowchart.
@@ -24,10 +24,10 @@ pub fn mermaid(process: &Process) -> String {
         for way in ways(node) {
             let Some(to) = place(way.to.as_str()) else { continue };
             let label = escaped(&way.label);
-            match (way.turn, label.is_empty()) {
-                (Turn::Plain, true) => line(&mut text, format_args!("n{at} --> n{to}")),
-                (Turn::Plain, false) => line(&mut text, format_args!("n{at} -->|\"{label}\"| n{to}")),
-                (Turn::Error | Turn::Limit | Turn::Alarm, _) => {
+            match (way.kind, label.is_empty()) {
+                (EdgeKind::Plain, true) => line(&mut text, format_args!("n{at} --> n{to}")),
+                (EdgeKind::Plain, false) => line(&mut text, format_args!("n{at} -->|\"{label}\"| n{to}")),
+                (EdgeKind::Error | EdgeKind::Limit | EdgeKind::Alarm, _) => {
                     line(&mut text, format_args!("n{at} -.->|\"{label}\"| n{to}"));
                 }
             }

@@ -9,7 +9,7 @@ use dagre::{EdgeLabel, LayoutOptions, NodeLabel, Ranker};
 use serde::Serialize;
 
 use crate::process::layers::layers;
-use crate::process::parsed::{Turn, ways};
+use crate::process::parsed::{EdgeKind, ways};
 use crate::process::process::{Node, Process};
 
 /// The most characters of a title on one line.
@@ -221,9 +221,9 @@ fn arrows(process: &Process) -> Vec<(Arrow, usize, usize)> {
                 whole_label: way.label,
                 label_at: (0.0, 0.0),
                 points: Vec::new(),
-                is_error: way.turn == Turn::Error,
-                is_limit: way.turn == Turn::Limit,
-                is_alarm: way.turn == Turn::Alarm,
+                is_error: way.kind == EdgeKind::Error,
+                is_limit: way.kind == EdgeKind::Limit,
+                is_alarm: way.kind == EdgeKind::Alarm,
             };
             arrows.push((arrow, from, *to));
         }

@@ -6,13 +6,13 @@ use crate::process::parsed::ParsedProcess;
 use crate::process::process::Named;
 
 /// All that the nodes, the hooks and the schedules name.
-pub fn named(sketch: &ParsedProcess) -> Named {
+pub fn named(parsed: &ParsedProcess) -> Named {
     let mut named = Named::default();
-    for station in &sketch.nodes {
-        station.texts().into_iter().for_each(|(under, text, _)| add(&mut named, under, text));
+    for parsed_node in &parsed.nodes {
+        parsed_node.texts().into_iter().for_each(|(under, text, _)| add(&mut named, under, text));
     }
-    let hooks = sketch.hooks.iter().map(|(_, _, tree)| tree);
-    for tree in hooks.chain(sketch.schedules.iter().map(|(_, tree)| tree)) {
+    let hooks = parsed.hooks.iter().map(|(_, _, tree)| tree);
+    for tree in hooks.chain(parsed.schedules.iter().map(|(_, tree)| tree)) {
         for (key, part) in tree.entries().iter().filter(|(key, _)| key.text != "about") {
             for (under, text, _) in part.texts() {
                 add(&mut named, if under.is_empty() { &key.text } else { under }, text);

@@ -58,21 +58,21 @@ pub(crate) fn parse_with(kinds: &'static [KindSpec], text: &str) -> Result<Proce
     let file =
         tree.read::<File>().map_err(|errors| problems.extend(errors.into_iter().map(FileProblem::from))).ok();
     let nodes = tree.get("nodes");
-    let sketch = ParsedProcess {
+    let parsed = ParsedProcess {
         id: tree.get("process").and_then(Tree::name).and_then(|id| ProcessId::new(&id).ok()),
         params: tree.get("params").map(|tree| params(tree, &mut problems)).unwrap_or_default(),
         hooks: tree.get("hooks").map(|tree| hooks(tree, &mut problems)).unwrap_or_default(),
         schedules: tree.get("schedule").map(|tree| schedules(tree, &mut problems)).unwrap_or_default(),
         nodes_spot: key_spot(&tree, "nodes"),
-        nodes: nodes.map(|tree| stations(kinds, tree, &mut problems)).unwrap_or_default(),
+        nodes: nodes.map(|tree| parsed_nodes(kinds, tree, &mut problems)).unwrap_or_default(),
     };
     if let Some(nodes) = nodes {
-        problems.extend(check(&sketch, nodes));
+        problems.extend(check(&parsed, nodes));
     }
     match (file, problems.is_empty()) {
         (Some(file), true) => {
-            let warnings = settle(check_slips::check(&sketch, &tree, text), text);
-            let process = finish(file, sketch, text).map_err(|problem| vec![problem])?;
+            let warnings = settle(check_slips::check(&parsed, &tree, text), text);
+            let process = finish(file, parsed, text).map_err(|problem| vec![problem])?;
             Ok(Process { warnings, ..process })
         }
         _ => Err(settle(problems, text)),
@@ -85,15 +85,15 @@ fn key_spot(tree: &Tree, name: &str) -> Spot {
     key.map_or(tree.spot, |(key, _)| key.spot)
 }
 
-/// Makes the process of a sketch that nothing is wrong with.
-fn finish(file: File, sketch: ParsedProcess, text: &str) -> Result<Process, FileProblem> {
-    let (named, flows) = (named(&sketch), flows(&sketch));
-    let nodes: Vec<Node> = sketch.nodes.into_iter().filter_map(|station| station.node).collect();
+/// Makes the process of a parsed one that nothing is wrong with.
+fn finish(file: File, parsed: ParsedProcess, text: &str) -> Result<Process, FileProblem> {
+    let (named, flows) = (named(&parsed), flows(&parsed));
+    let nodes: Vec<Node> = parsed.nodes.into_iter().filter_map(|parsed_node| parsed_node.node).collect();
     let start = nodes.iter().find(|node| node.kind_name == "input").map(|node| node.name.clone());
     let Some(start) = start else {
-        return Err(FileProblem::new(sketch.nodes_spot, "there is no `input` node"));
+        return Err(FileProblem::new(parsed.nodes_spot, "there is no `input` node"));
     };
-    let params: Vec<ParamSpec> = sketch.params.into_iter().map(|(param, ..)| param).collect();
+    let params: Vec<ParamSpec> = parsed.params.into_iter().map(|(param, ..)| param).collect();
     let those = |pick: fn(&ParamSpec) -> bool| {
         Arc::new(params.iter().filter(|it| pick(it)).map(|it| it.name.clone()).collect())
     };
@@ -106,8 +106,8 @@ fn finish(file: File, sketch: ParsedProcess, text: &str) -> Result<Process, File
         open_to: file.open_to,
         watched: nodes.iter().filter(|it| it.alarm.is_some()).map(|it| it.name.clone()).collect(),
         nodes,
-        schedules: sketch.schedules.into_iter().filter_map(|(schedule, _)| schedule).collect(),
-        hooks: sketch.hooks.into_iter().filter_map(|(hook, ..)| hook).collect(),
+        schedules: parsed.schedules.into_iter().filter_map(|(schedule, _)| schedule).collect(),
+        hooks: parsed.hooks.into_iter().filter_map(|(hook, ..)| hook).collect(),
         secret: those(|it| it.secret),
         hidden: those(|it| it.secret && !it.shared),
         warnings: Vec::new(),
@@ -188,7 +188,7 @@ fn schedules(tree: &Tree, problems: &mut Vec<FileProblem>) -> Vec<(Option<Schedu
     all
 }
 
-fn stations(kinds: &'static [KindSpec], tree: &Tree, problems: &mut Vec<FileProblem>) -> Vec<ParsedNode> {
+fn parsed_nodes(kinds: &'static [KindSpec], tree: &Tree, problems: &mut Vec<FileProblem>) -> Vec<ParsedNode> {
     if !matches!(tree.branch, Branch::Map(_)) {
         let hint = "write `name: {kind: …}` for each";
         problems.push(FileProblem::new(tree.spot, "the nodes are a map").hint(hint));
@@ -196,14 +196,14 @@ fn stations(kinds: &'static [KindSpec], tree: &Tree, problems: &mut Vec<FileProb
     let mut all = Vec::new();
     for (key, tree) in tree.entries() {
         match NodeName::new(&key.text) {
-            Ok(name) => all.push(station(kinds, name, key, tree, problems)),
+            Ok(name) => all.push(parsed_node(kinds, name, key, tree, problems)),
             Err(bad) => problems.push(FileProblem::new(key.spot, bad.to_string())),
         }
     }
     all
 }
 
-fn station(
+fn parsed_node(
     kinds: &'static [KindSpec],
     name: NodeName,
     key: &MapKey,

@@ -48,13 +48,13 @@ pub struct OutgoingEdge {
     /// Where it leads.
     pub to: NodeName,
     /// How a task comes to take it.
-    pub turn: Turn,
+    pub kind: EdgeKind,
 }
 
 /// How a task comes to take a way.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize)]
 #[serde(rename_all = "lowercase")]
-pub enum Turn {
+pub enum EdgeKind {
     /// As the node decides.
     Plain,
     /// After a fault.
@@ -67,11 +67,11 @@ pub enum Turn {
 
 /// All ways out of a node.
 pub fn ways(node: &Node) -> Vec<OutgoingEdge> {
-    let way = |label: String, to: &NodeName, turn| OutgoingEdge { label, to: to.clone(), turn };
-    let plain = node.kind.exits().into_iter().map(|(label, to)| way(label, to, Turn::Plain));
-    let error = node.on_error.iter().map(|to| way("on error".to_owned(), to, Turn::Error));
-    let limit = node.limit.iter().map(|it| way(format!("after {}", it.time), &it.next, Turn::Limit));
-    let alarm = node.alarm.iter().map(|it| way(format!("{} here", it.count), &it.next, Turn::Alarm));
+    let way = |label: String, to: &NodeName, kind| OutgoingEdge { label, to: to.clone(), kind };
+    let plain = node.kind.exits().into_iter().map(|(label, to)| way(label, to, EdgeKind::Plain));
+    let error = node.on_error.iter().map(|to| way("on error".to_owned(), to, EdgeKind::Error));
+    let limit = node.limit.iter().map(|it| way(format!("after {}", it.time), &it.next, EdgeKind::Limit));
+    let alarm = node.alarm.iter().map(|it| way(format!("{} here", it.count), &it.next, EdgeKind::Alarm));
     plain.chain(error).chain(limit).chain(alarm).collect()
 }
 
@@ -94,8 +94,8 @@ impl ParsedNode {
         });
         let texts = texts.filter(|(key, _)| is_way(key));
         let names = texts.filter_map(|(key, text)| Some((key, NodeName::new(text).ok()?)));
-        let turn = |key: &str| if key == "on_error" { Turn::Error } else { Turn::Plain };
-        names.map(|(key, to)| OutgoingEdge { label: String::new(), to, turn: turn(key) }).collect()
+        let kind = |key: &str| if key == "on_error" { EdgeKind::Error } else { EdgeKind::Plain };
+        names.map(|(key, to)| OutgoingEdge { label: String::new(), to, kind: kind(key) }).collect()
     }
 
     /// Where in the node `to` is named as a way out.
@@ -138,15 +138,15 @@ fn scalars<'a>(tree: &'a Tree, under: &'a str, all: &mut Vec<(&'a str, &'a Tree)
 }
 
 /// The names that may stand in a template: the params, and what the nodes write.
-pub fn known_names(sketch: &ParsedProcess) -> BTreeSet<String> {
-    let declared = sketch.params.iter().map(|(param, ..)| param.name.clone());
+pub fn known_names(parsed: &ParsedProcess) -> BTreeSet<String> {
+    let declared = parsed.params.iter().map(|(param, ..)| param.name.clone());
     let mut names: BTreeSet<String> = declared.collect();
-    let hooks = sketch.hooks.iter().map(|(_, _, tree)| tree);
-    let given = hooks.chain(sketch.schedules.iter().map(|(_, tree)| tree));
+    let hooks = parsed.hooks.iter().map(|(_, _, tree)| tree);
+    let given = hooks.chain(parsed.schedules.iter().map(|(_, tree)| tree));
     let given = given.filter_map(|tree| tree.get("params"));
     names.extend(given.flat_map(|it| it.entries().iter().map(|(key, _)| key.text.clone())));
-    for station in &sketch.nodes {
-        written(&station.tree, &mut names);
+    for parsed_node in &parsed.nodes {
+        written(&parsed_node.tree, &mut names);
     }
     names
 }

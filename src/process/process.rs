@@ -86,7 +86,7 @@ pub struct Node {
     /// Where a task goes that stands here too long.
     pub limit: Option<TimeLimit>,
     /// How many tasks are too many here.
-    pub alarm: Option<Crowd>,
+    pub alarm: Option<Backlog>,
 }
 
 impl Process {
@@ -131,17 +131,17 @@ pub struct ParamSpec {
     pub about: String,
     /// For people.
     pub example: Option<Value>,
-    /// That its value dies, and when.
-    pub life: Option<LifeSpec>,
+    /// That its value expires, and when.
+    pub expiry: Option<ExpirySpec>,
 }
 
-/// Where the life of a param's value stands: in other params of the same task.
+/// Where the expiry of a param's value stands: in other params of the same task.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct LifeSpec {
-    /// The param with its end, in Unix seconds.
-    pub dies_at: String,
-    /// The param with its beginning, in Unix seconds.
-    pub born_at: Option<String>,
+pub struct ExpirySpec {
+    /// The param with the moment at which it expires, in Unix seconds.
+    pub at: String,
+    /// The param with the moment at which it was issued, in Unix seconds.
+    pub issued: Option<String>,
     /// How long before its end a person must be woken at the latest.
     pub warn: Span,
     /// The param with that moment, in Unix seconds, if it is not simply so long before the end.
@@ -239,7 +239,7 @@ pub struct TimeLimit {
 /// node, and one when they no longer do. Its param `alarm` is `{node, on, count, limit}`.
 #[derive(Clone, Debug, PartialEq, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
-pub struct Crowd {
+pub struct Backlog {
     /// When so many stand there.
     pub count: u64,
     /// It is over when no more than so many do; one less than `count` if not given.
@@ -248,7 +248,7 @@ pub struct Crowd {
     pub next: NodeName,
 }
 
-impl Crowd {
+impl Backlog {
     /// How many may stand there when it is over.
     pub fn clear(&self) -> u64 {
         self.clear.unwrap_or(self.count.saturating_sub(1))

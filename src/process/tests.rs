@@ -60,11 +60,14 @@ fn params_are_checked() {
 }
 
 #[test]
-fn the_lives_of_params_are_checked() {
-    let text = "process: p\nparams:\n  a: {dies_at: expire_at, warn: 5m, warn_at: word}\n  \
-                b: {warn: 5m, born_at: expires_at}\n  c: {dies_at: hidden, born_at: expires_at}\n  \
-                d: {dies_at: expires_at, warn: soon}\n  e: {dies_at: expires_at, warn_at: expires_at}\n  \
-                f: {dies_at: millis}\n  millis: {default: 1996050800000}\n  g: {dies_at: iso}\n  \
+fn the_expiries_of_params_are_checked() {
+    let text = "process: p\nparams:\n  a: {expiry: {at: expire_at, warn: 5m, warn_at: word}}\n  \
+                b: {expiry: {warn: 5m, issued: expires_at}}\n  \
+                c: {expiry: {at: hidden, issued: expires_at}}\n  \
+                d: {expiry: {at: expires_at, warn: soon}}\n  \
+                e: {expiry: {at: expires_at, warn_at: expires_at}}\n  \
+                f: {expiry: {at: millis}}\n  millis: {default: 1996050800000}\n  g: {expiry: {at: iso}}\n  \
+                h: {expires_at: iso}\n  i: {expiry: iso}\n  \
                 iso: {type: string, default: \"2033-04-02T10:33:20Z\"}\n  \
                 expires_at: {type: integer}\n  word: {type: boolean}\n  hidden: {secret: true}\n\
                 nodes:\n  start: {kind: input, next: done}\n  done: {kind: end}\n";
@@ -168,7 +171,7 @@ fn what_could_never_work_is_told() {
         ("kind: set, set: {a: '{{b ?? “x”}}'}", "a default is JSON (`\"Riga\"`"),
         (
             "kind: notify, message: x, notify: ['{{who}}']",
-            "has a hole, and whom to tell is known from the start",
+            "has a placeholder, and whom to tell is known from the start",
         ),
         ("kind: notify, message: x, notify: office", "write `notify: [office]`"),
         ("kind: set, set: {version: 3.10}", "would lose its last 0"),
@@ -378,9 +381,9 @@ fn what_can_never_work_is_told_at_check() {
         ("kind: delay\nuntil: 1796056575000".to_owned(), "is in milliseconds"),
         ("kind: delay\nuntil: tomorrow".to_owned(), "is no moment"),
         ("kind: delay\nuntil: 3600".to_owned(), "a length of time belongs to `for`"),
-        ("kind: http\nurl: https://{host}/x".to_owned(), "a hole has two of them"),
-        ("kind: http\nurl: https://${HOST}/x".to_owned(), "a hole has two of them"),
-        ("kind: http\nurl: https://{host}/{{city}}".to_owned(), "a hole has two of them"),
+        ("kind: http\nurl: https://{host}/x".to_owned(), "a placeholder has two of them"),
+        ("kind: http\nurl: https://${HOST}/x".to_owned(), "a placeholder has two of them"),
+        ("kind: http\nurl: https://{host}/{{city}}".to_owned(), "a placeholder has two of them"),
         ("kind: http\nurl: https://example..com/x".to_owned(), "its host has an empty part"),
         ("kind: http\nurl: 'https:///x'".to_owned(), "its host cannot be one"),
         ("kind: http\nurl: 'https://exa mple.com'".to_owned(), "its host has a ` ` in it"),

@@ -65,7 +65,7 @@ pub fn of_texts(process: &Process, params: Params) -> Params {
     params
 }
 
-/// The params of a letter to a task of the process, checked: what is declared has its type, or is taken away
+/// The params of a signal to a task of the process, checked: what is declared has its type, or is taken away
 /// with null.
 ///
 /// # Errors
@@ -164,8 +164,8 @@ fn missing(process: &Process, spec: &ParamSpec, given: &Params) -> Fault {
 
 /// What is given as the moment of a value's life, and is none. Without it nobody would be warned, in silence.
 fn moments(process: &Process, params: &Params) -> Vec<(String, Fault)> {
-    let lives = process.params.iter().filter_map(|it| it.life.as_ref());
-    let names = lives.flat_map(|it| [Some(&it.dies_at), it.born_at.as_ref(), it.warn_at.as_ref()]);
+    let expiries = process.params.iter().filter_map(|it| it.expiry.as_ref());
+    let names = expiries.flat_map(|it| [Some(&it.at), it.issued.as_ref(), it.warn_at.as_ref()]);
     let names: BTreeSet<&String> = names.flatten().collect();
     let given = names.into_iter().filter_map(|name| Some((name, params.get(name)?)));
     let bad = given.filter(|(_, value)| !value.is_null() && *value != "").filter_map(|(name, value)| {
@@ -254,7 +254,7 @@ mod tests {
 
     #[test]
     fn a_moment_that_is_none_is_told_to_who_gives_it() {
-        let text = "process: p\nparams:\n  token: {dies_at: end, born_at: start, warn_at: wake}\n  \
+        let text = "process: p\nparams:\n  token: {expiry: {at: end, issued: start, warn_at: wake}}\n  \
                     end: {}\n  start: {}\n  wake: {}\nnodes:\n  in: {kind: input, next: out}\n  \
                     out: {kind: end}\n";
         let process = parse_with(KINDS, text).unwrap();

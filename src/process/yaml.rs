@@ -1,8 +1,8 @@
 //! YAML text → [`Tree`], with all that is wrong with the text. The only file that knows the YAML parser.
 //!
 //! What YAML is known to trip people with is a problem here: keys that stand twice, numbers that read as
-//! others than they say (`007`), holes without quotes, tabs, several documents, aliases that unfold without
-//! end.
+//! others than they say (`007`), placeholders without quotes, tabs, several documents, aliases that unfold
+//! without end.
 
 use std::borrow::Cow;
 use std::collections::HashMap;
@@ -216,7 +216,7 @@ impl<'a> Builder<'a> {
     fn map(&mut self, style: StructureStyle, span: Span, depth: usize) -> Result<Tree, Stop> {
         let start = span.start.byte_offset().unwrap_or_default();
         if self.source.get(start..).is_some_and(|it| it.starts_with("{{")) {
-            return self.bare_hole(start);
+            return self.bare_placeholder(start);
         }
         self.no_tab(style, span);
         let mut pairs: Vec<(MapKey, Tree)> = Vec::new();
@@ -308,11 +308,11 @@ impl<'a> Builder<'a> {
     }
 
     /// `{{name}}` without quotes is a map in a map to YAML. It is read as the text that was meant.
-    fn bare_hole(&mut self, start: usize) -> Result<Tree, Stop> {
+    fn bare_placeholder(&mut self, start: usize) -> Result<Tree, Stop> {
         let mut open = 1;
         let mut end = start;
         let spot = self.lines.spot(start, start + 2);
-        self.problems.push(bare_hole(spot, None));
+        self.problems.push(bare_placeholder(spot, None));
         let place = self.problems.len() - 1;
         while open > 0 {
             let (event, span) = self.next()?;
@@ -328,7 +328,7 @@ impl<'a> Builder<'a> {
         let spot = self.lines.spot(start, end);
         let rest = self.source.get(end..).unwrap_or_default().trim_start_matches([' ', '\t']);
         let alone = rest.is_empty() || rest.starts_with(['\n', '\r', ',', ']', '}', '#']);
-        self.problems[place] = bare_hole(spot, alone.then_some(&text));
+        self.problems[place] = bare_placeholder(spot, alone.then_some(&text));
         Ok(Tree { spot, branch: Branch::Text(text) })
     }
 
@@ -385,13 +385,13 @@ fn weight(tree: &Tree) -> usize {
         }
 }
 
-/// The problem of a hole without quotes; `text` is the hole, if it is all there is.
-fn bare_hole(spot: Spot, text: Option<&str>) -> FileProblem {
+/// The problem of a placeholder without quotes; `text` is the placeholder, if it is all there is.
+fn bare_placeholder(spot: Spot, text: Option<&str>) -> FileProblem {
     let hint = match text {
         Some(text) if !text.contains(['"', '\n']) => format!("put quotes around it: \"{text}\""),
         _ => "put quotes around the whole value".to_owned(),
     };
-    FileProblem::new(spot, "`{{` without quotes begins a YAML map, not a hole").hint(hint)
+    FileProblem::new(spot, "`{{` without quotes begins a YAML map, not a placeholder").hint(hint)
 }
 
 fn tab_indents(spot: Spot) -> FileProblem {
@@ -402,8 +402,8 @@ fn tab_indents(spot: Spot) -> FileProblem {
 fn syntax(lines: &Lines, source: &str, error: &ScanError) -> FileProblem {
     let at = error.marker().byte_offset().unwrap_or_default().min(source.len());
     let spot = lines.spot(at, at);
-    if let Some(hole) = hole_before(lines, source, at) {
-        return bare_hole(lines.spot(hole, hole + 2), None);
+    if let Some(placeholder) = placeholder_before(lines, source, at) {
+        return bare_placeholder(lines.spot(placeholder, placeholder + 2), None);
     }
     let (start, line) = lines.line(at);
     let indent = &line[..line.len() - line.trim_start().len()];
@@ -463,7 +463,7 @@ fn unspaced(lines: &Lines, at: usize) -> Option<Spot> {
 
 /// Where the line of a syntax error, or one of the few before it, has a value that begins with `{{`; the
 /// error itself, if a value in braces is ended by one.
-fn hole_before(lines: &Lines, source: &str, at: usize) -> Option<usize> {
+fn placeholder_before(lines: &Lines, source: &str, at: usize) -> Option<usize> {
     if source.get(at..)?.starts_with("{{") {
         return Some(at);
     }
@@ -472,5 +472,5 @@ fn hole_before(lines: &Lines, source: &str, at: usize) -> Option<usize> {
     let from = window.rmatch_indices('\n').nth(3).map_or(0, |(at, _)| at);
     let starts = [": {{", "- {{", ", {{", "[{{"];
     let found = starts.iter().filter_map(|it| window[from..].rfind(it).map(|at| from + at + it.len() - 2));
-    found.filter(|hole| *hole <= at).max()
+    found.filter(|placeholder| *placeholder <= at).max()
 }

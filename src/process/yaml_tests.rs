@@ -99,7 +99,7 @@ fn no_bomb_goes_off() {
         ("depth of maps", "{a: ".repeat(5_000)),
         ("depth of blocks", "- ".repeat(5_000)),
         ("size", "a".repeat(FILE_BYTES_MAX + 1)),
-        ("holes", "{".repeat(10_000)),
+        ("placeholders", "{".repeat(10_000)),
     ] {
         let (_, problems) = read(&text);
         assert_eq!(problems.len(), 1, "{what}: {problems:?}");

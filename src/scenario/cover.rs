@@ -6,7 +6,7 @@ use serde::Serialize;
 
 use crate::model::names::NodeName;
 use crate::model::task::HistoryEvent;
-use crate::process::parsed::{OutgoingEdge, Turn, ways};
+use crate::process::parsed::{EdgeKind, OutgoingEdge, ways};
 use crate::process::process::{Node, Process};
 
 /// Which nodes and ways were taken, by process.
@@ -40,22 +40,22 @@ pub struct Sum {
 }
 
 impl Cover {
-    /// Takes note of a hop.
-    pub fn see(&mut self, process: &Process, hop: &HistoryEvent) {
+    /// Takes note of an event.
+    pub fn see(&mut self, process: &Process, event: &HistoryEvent) {
         let taken = match self.taken.get_mut(process.id.as_str()) {
             Some(taken) => taken,
             None => self.taken.entry(process.id.to_string()).or_default(),
         };
-        let key = (hop.node.clone(), hop.to.clone(), how(hop), hop.event == "due");
+        let key = (event.node.clone(), event.to.clone(), how(event), event.event == "due");
         if !taken.seen.insert(key) {
             return;
         }
-        taken.nodes.insert(hop.node.to_string());
-        let Some(to) = &hop.to else { return };
+        taken.nodes.insert(event.node.to_string());
+        let Some(to) = &event.to else { return };
         taken.nodes.insert(to.to_string());
-        let Some(node) = process.node(&hop.node) else { return };
-        for way in ways_of(node, hop) {
-            taken.ways.insert((hop.node.to_string(), way));
+        let Some(node) = process.node(&event.node) else { return };
+        for way in ways_of(node, event) {
+            taken.ways.insert((event.node.to_string(), way));
         }
     }
 
@@ -102,29 +102,29 @@ const LIMIT: &str = "limit";
 const ERROR: &str = "error";
 
 /// How the task came to leave its node.
-fn how(hop: &HistoryEvent) -> &'static str {
-    match hop.event.as_str() {
+fn how(event: &HistoryEvent) -> &'static str {
+    match event.event.as_str() {
         event if event.starts_with("move by ") || event.starts_with("retry by ") => ORDERED,
         event if event.starts_with("stood here for ") => LIMIT,
-        _ if hop.fault.is_some() => ERROR,
+        _ if event.fault.is_some() => ERROR,
         _ => "",
     }
 }
 
-/// The places of the ways that the hop may have taken: two that lead to the same node cannot always be told
+/// The places of the ways that the event may have taken: two that lead to the same node cannot always be told
 /// apart.
-fn ways_of(node: &Node, hop: &HistoryEvent) -> Vec<usize> {
-    let turn = match how(hop) {
+fn ways_of(node: &Node, event: &HistoryEvent) -> Vec<usize> {
+    let kind = match how(event) {
         ORDERED => return Vec::new(),
-        LIMIT => Turn::Limit,
-        ERROR => Turn::Error,
-        _ => Turn::Plain,
+        LIMIT => EdgeKind::Limit,
+        ERROR => EdgeKind::Error,
+        _ => EdgeKind::Plain,
     };
     let all = ways(node);
-    let leads = |way: &&(usize, OutgoingEdge)| way.1.turn == turn && Some(&way.1.to) == hop.to.as_ref();
+    let leads = |way: &&(usize, OutgoingEdge)| way.1.kind == kind && Some(&way.1.to) == event.to.as_ref();
     let all: Vec<(usize, OutgoingEdge)> = all.into_iter().enumerate().collect();
     let found: Vec<&(usize, OutgoingEdge)> = all.iter().filter(leads).collect();
-    let timeout = |way: &&&(usize, OutgoingEdge)| (way.1.label == "timeout") == (hop.event == "due");
+    let timeout = |way: &&&(usize, OutgoingEdge)| (way.1.label == "timeout") == (event.event == "due");
     let better: Vec<usize> = found.iter().filter(timeout).map(|(place, _)| *place).collect();
     if better.is_empty() { found.into_iter().map(|(place, _)| *place).collect() } else { better }
 }

@@ -12,7 +12,7 @@
 //!     then:
 //!       - expect: {node: nap, params: {access_token: A0, code: ""}}
 //!       - after: 25m
-//!       - expect: {node: nap, params: {access_token: A1}, asked: {renew: 1}, told: []}
+//!       - expect: {node: nap, params: {access_token: A1}, asked: {renew: 1}, notified: []}
 //! ```
 //!
 //! Everything in a scenario is made up, its secrets too.
@@ -163,7 +163,7 @@ pub enum Come {
         status: u16,
         /// Headers, their names in lower case.
         headers: Map<String, Value>,
-        /// The body; may have holes.
+        /// The body; may have placeholders.
         body: ValueTemplate,
     },
     /// The message is delivered, by that channel or the first.
@@ -229,7 +229,7 @@ pub struct Expect {
     /// What was asked since it was looked at last, by node.
     pub asked: Vec<ExpectedRequests>,
     /// What was told since it was looked at last.
-    pub told: Option<Spotted<Vec<Spotted<String>>>>,
+    pub notified: Option<Spotted<Vec<Spotted<String>>>>,
     /// Its alarm.
     pub alarm: Option<Spotted<AlarmWord>>,
     /// The nodes it came to since it was looked at last; `...` stands for any.
@@ -264,9 +264,9 @@ pub enum AlarmWord {
     /// There is one.
     Open,
     /// There is one, and a person was told.
-    Told,
+    Notified,
     /// There is one, and nobody could be told.
-    Untold,
+    Undelivered,
     /// There is none.
     Closed,
 }
@@ -276,8 +276,8 @@ impl AlarmWord {
     pub fn as_str(self) -> &'static str {
         match self {
             AlarmWord::Open => "open",
-            AlarmWord::Told => "told",
-            AlarmWord::Untold => "untold",
+            AlarmWord::Notified => "notified",
+            AlarmWord::Undelivered => "undelivered",
             AlarmWord::Closed => "closed",
         }
     }

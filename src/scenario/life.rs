@@ -214,7 +214,7 @@ impl Store for Life {
         self.through("pull_due", self.store.pull_due(by, after, limit)).await
     }
     async fn wake_parked(&self, process: &ProcessId, now: Timestamp) -> Result<u64, StoreError> {
-        self.through("rouse", self.store.wake_parked(process, now)).await
+        self.through("wake_parked", self.store.wake_parked(process, now)).await
     }
     async fn task(&self, id: TaskId) -> Result<Option<Task>, StoreError> {
         self.through("task", self.store.task(id)).await
@@ -232,7 +232,7 @@ impl Store for Life {
         self.through("named", self.store.named(among, prefix, limit)).await
     }
     async fn history(&self, id: TaskId, after: u64, limit: usize) -> Result<Vec<HistoryEntry>, StoreError> {
-        self.through("trail", self.store.history(id, after, limit)).await
+        self.through("history", self.store.history(id, after, limit)).await
     }
     async fn events(&self, after: u64, limit: usize) -> Result<Vec<HistoryEntry>, StoreError> {
         self.through("events", self.store.events(after, limit)).await
@@ -253,7 +253,7 @@ impl Store for Life {
         self.through("forget", self.store.delete(kind, name)).await
     }
     async fn collection(&self, kind: Collection) -> Result<Vec<Record>, StoreError> {
-        self.through("shelf", self.store.collection(kind)).await
+        self.through("collection", self.store.collection(kind)).await
     }
     async fn record(&self, kind: Collection, name: &str) -> Result<Option<Record>, StoreError> {
         self.through("record", self.store.record(kind, name)).await

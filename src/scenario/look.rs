@@ -32,7 +32,7 @@ pub(super) fn look(expect: &Expect, task: &Task, stage: &VirtualStage) -> Vec<Mi
     }
     misses.extend(expect.link.as_ref().and_then(|want| link(want, task, &name, &view)));
     misses.extend(expect.asked.iter().flat_map(|it| asked(it, stage, &view)));
-    misses.extend(expect.told.as_ref().and_then(|it| told(it, stage)));
+    misses.extend(expect.notified.as_ref().and_then(|it| notified(it, stage)));
     misses.extend(expect.path.as_ref().and_then(|it| path(it, &name, stage)));
     misses.sort_by_key(|miss| miss.spot.start);
     misses
@@ -67,8 +67,8 @@ fn stands(expect: &Expect, task: &Task, name: &Address, now: Timestamp) -> Vec<M
         let got = match &task.alarm {
             None => AlarmWord::Closed,
             Some(_) if word.it == AlarmWord::Open => AlarmWord::Open,
-            Some(alarm) if alarm.told.is_some() => AlarmWord::Told,
-            Some(_) => AlarmWord::Untold,
+            Some(alarm) if alarm.notified_at.is_some() => AlarmWord::Notified,
+            Some(_) => AlarmWord::Undelivered,
         };
         let text = task.alarm.as_ref().map(|it| format!("\n{}", it.text)).unwrap_or_default();
         if got != word.it {
@@ -122,9 +122,9 @@ fn asked(asked: &ExpectedRequests, stage: &VirtualStage, view: &EvalContext) -> 
     misses
 }
 
-fn told(wanted: &Spotted<Vec<Spotted<String>>>, stage: &VirtualStage) -> Option<Miss> {
-    let told = std::mem::take(&mut stage.seen().script.told);
-    let texts: Vec<String> = told.iter().map(|it| format!("{}\n{}", it.subject, it.text)).collect();
+fn notified(wanted: &Spotted<Vec<Spotted<String>>>, stage: &VirtualStage) -> Option<Miss> {
+    let notified = std::mem::take(&mut stage.seen().script.notified);
+    let texts: Vec<String> = notified.iter().map(|it| format!("{}\n{}", it.subject, it.text)).collect();
     let fits = |(piece, text): (&Spotted<String>, &String)| text.contains(&piece.it);
     if wanted.it.len() == texts.len() && wanted.it.iter().zip(&texts).all(fits) {
         return None;
@@ -134,10 +134,10 @@ fn told(wanted: &Spotted<Vec<Spotted<String>>>, stage: &VirtualStage) -> Option<
         .iter()
         .map(|it| format!("a message with {}", shown(Some(&it.it.as_str().into()))))
         .collect();
-    let got: Vec<String> = told.iter().map(|it| shown(Some(&it.text.as_str().into()))).collect();
+    let got: Vec<String> = notified.iter().map(|it| shown(Some(&it.text.as_str().into()))).collect();
     let what = match (wanted.it.len(), texts.len()) {
-        (same, now) if same == now => "what was told is not as expected".to_owned(),
-        (many, now) => format!("{now} messages were told, and {many} were expected"),
+        (same, now) if same == now => "what was notified is not as expected".to_owned(),
+        (many, now) => format!("{now} messages were sent, and {many} were expected"),
     };
     Some(Miss::new(wanted.spot, what).texts(&pieces.join("\n"), &got.join("\n")))
 }

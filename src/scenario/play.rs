@@ -11,7 +11,8 @@ use crate::model::names::{Address, ProcessId};
 use crate::model::near;
 use crate::model::params::Params;
 use crate::model::scope::ReadSet;
-use crate::model::task::{Command, SignalKind, Task};
+use crate::model::signal::{Command, SignalKind};
+use crate::model::task::Task;
 use crate::model::time::{Span, Timestamp};
 use crate::model::tree::Spot;
 use crate::process::parse::parse;
@@ -27,7 +28,7 @@ use crate::scenario::stage::{Halt, VirtualStage};
 use crate::scenario::story::Story;
 use crate::scenario::virtual_time::VirtualTime;
 
-/// Who gives the orders of a scenario.
+/// Who gives the commands of a scenario.
 const PERSON: &str = "scenario";
 /// What links begin with.
 const PUBLIC_URL: &str = "https://beltline.test";
@@ -118,8 +119,8 @@ async fn play_here(case: &Case, processes: &Cast, store: Arc<dyn Store>, time: &
     let misses = player.all(case).await.err().unwrap_or_default();
     let Player { stage, .. } = player;
     let at = stage.now();
-    let (told, cover) = stage.into_story();
-    Played { misses, at, span: at.since(case.start), story: told, cover }
+    let (notified, cover) = stage.into_story();
+    Played { misses, at, span: at.since(case.start), story: notified, cover }
 }
 
 struct Player {
@@ -183,14 +184,14 @@ impl Player {
                 halted(done, step.spot, "restart")?;
             }
             Act::Modify(params) => {
-                let order = Command::Modify { params: params.clone(), revision: None };
-                self.order(&address, order, PERSON, step.spot).await?;
+                let command = Command::Modify { params: params.clone(), revision: None };
+                self.command(&address, command, PERSON, step.spot).await?;
             }
-            Act::Wake => self.order(&address, Command::Wake, PERSON, step.spot).await?,
-            Act::Retry => self.order(&address, Command::Retry, PERSON, step.spot).await?,
-            Act::Cancel => self.order(&address, Command::Cancel, PERSON, step.spot).await?,
+            Act::Wake => self.command(&address, Command::Wake, PERSON, step.spot).await?,
+            Act::Retry => self.command(&address, Command::Retry, PERSON, step.spot).await?,
+            Act::Cancel => self.command(&address, Command::Cancel, PERSON, step.spot).await?,
             Act::Move(to) => {
-                self.order(&address, Command::Move { to: to.clone() }, PERSON, step.spot).await?;
+                self.command(&address, Command::Move { to: to.clone() }, PERSON, step.spot).await?;
             }
             Act::Hook(brought) => self.hook(&address, brought, step.spot).await?,
         }
@@ -209,11 +210,11 @@ impl Player {
         halted(done, spot, "go on")
     }
 
-    async fn order(&mut self, address: &Address, order: Command, by: &str, spot: Spot) -> Done {
+    async fn command(&mut self, address: &Address, command: Command, by: &str, spot: Spot) -> Done {
         let task = self.task(address, spot).await?;
-        let what = order.as_str();
-        let word = SignalKind::Order { order, by: by.to_owned() };
-        match self.stage.post(&task, word).await {
+        let what = command.as_str();
+        let kind = SignalKind::Command { command, by: by.to_owned() };
+        match self.stage.post(&task, kind).await {
             Ok(None) => Ok(()),
             Ok(Some(fault)) => {
                 Err(vec![Miss::new(spot, format!("`{address}` does not take `{what}`: {}", fault.message))])
@@ -235,8 +236,8 @@ impl Player {
         };
         let taken = brought.iter().filter(|(name, _)| accepts.contains(&name.as_str()));
         let params = taken.map(|(name, value)| (name.clone(), value.clone())).collect();
-        let order = Command::Modify { params, revision: Some(task.revision) };
-        self.order(address, order, "link", spot).await
+        let command = Command::Modify { params, revision: Some(task.revision) };
+        self.command(address, command, "link", spot).await
     }
 
     async fn task(&mut self, address: &Address, spot: Spot) -> Result<Task, Vec<Miss>> {
@@ -285,7 +286,7 @@ fn names(params: &Map<String, Value>) -> String {
     if names.is_empty() { String::new() } else { format!("with {}", names.join(", ")) }
 }
 
-/// A process whose tasks only hold params, whatever letters come.
+/// A process whose tasks only hold params, whatever signals come.
 fn stand_in(id: &ProcessId) -> Result<Process, String> {
     let nodes = "{start: {kind: input, next: hold}, hold: {kind: wait, next: hold}}";
     let text = format!("process: \"{id}\"\nnodes: {nodes}\n");

@@ -287,8 +287,8 @@ impl Reader {
                     self.wrong(spot, message, Some("add `class: passing`, `lasting` or `unsure`"));
                     return None;
                 };
-                let told = known.map(|it| it.message);
-                let message = message.or(told).unwrap_or_else(|| "as the scenario has it".to_owned());
+                let notified = known.map(|it| it.message);
+                let message = message.or(notified).unwrap_or_else(|| "as the scenario has it".to_owned());
                 Some(Fault { class, retry_after, ..Fault::lasting(&code, message) })
             }
         }
@@ -342,7 +342,8 @@ impl Reader {
             that.iter().filter_map(|it| Some(Spotted { spot: it.spot, it: self.truth(it)? })).collect();
         let asked = tree.get("asked").map(Tree::entries).unwrap_or_default();
         let asked = asked.iter().filter_map(|(key, it)| self.asked(&key.text, key.spot, it)).collect();
-        let told = tree.get("told").and_then(|it| Some(Spotted { spot: it.spot, it: self.told(it)? }));
+        let notified =
+            tree.get("notified").and_then(|it| Some(Spotted { spot: it.spot, it: self.notified(it)? }));
         let mut want = |key: &str| tree.get(key).and_then(|it| self.want(it));
         let (result, fault, link) = (want("result"), want("fault"), want("link"));
         let shape: ExpectShape = self.shape(tree)?;
@@ -355,7 +356,7 @@ impl Reader {
             params,
             that,
             asked,
-            told,
+            notified,
             alarm: shape.alarm.map(|it| Spotted { spot: spot("alarm"), it }),
             path: shape.path.map(|it| Spotted { spot: spot("path"), it }),
             due: shape.due.map(|it| Spotted { spot: spot("due"), it }),
@@ -414,7 +415,7 @@ impl Reader {
     }
 
     /// Pieces of messages, or how many there were.
-    fn told(&mut self, tree: &Tree) -> Option<Vec<Spotted<String>>> {
+    fn notified(&mut self, tree: &Tree) -> Option<Vec<Spotted<String>>> {
         let spotted = |tree: &Tree, it: String| Spotted { spot: tree.spot, it };
         match &tree.branch {
             Branch::Number(_) => {

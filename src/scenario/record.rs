@@ -1,6 +1,6 @@
-//! Writes a scenario from a real task's trail, as the API shows it: masked.
+//! Writes a scenario from a real task's history, as the API shows it: masked.
 //!
-//! A trail says what was asked, what status came, and what was kept of it. So an answer's body is what was
+//! A history says what was asked, what status came, and what was kept of it. So an answer's body is what was
 //! saved, put back where it was taken from; what cannot be known is made up or left out. What people did is
 //! done again, with the same time between.
 
@@ -20,7 +20,7 @@ use crate::scenario::diff::ANY;
 const PATH_MAX: usize = 80;
 /// Whole numbers above that are moments, which are not the same the next time.
 const MOMENT_MIN: f64 = 1e9;
-/// What stands at the end of a text that was cut for the trail.
+/// What stands at the end of a text that was cut for the history.
 const CUT: char = '…';
 
 /// A task as the API shows it.
@@ -32,11 +32,11 @@ pub struct RecordedTask<'a> {
     pub source: &'a str,
     /// The task.
     pub task: &'a Value,
-    /// Its hops, oldest first.
-    pub hops: Vec<&'a Value>,
+    /// Its events, oldest first.
+    pub events: Vec<&'a Value>,
 }
 
-/// What cannot be told from a trail and must be tried.
+/// What cannot be told from a history and must be tried.
 #[derive(Clone, Debug, Default)]
 pub struct Guess {
     /// Secrets that have a default, and were given all the same.
@@ -125,9 +125,9 @@ fn submitted(seen: &RecordedTask, guess: &Guess) -> Map<String, Value> {
     params
 }
 
-/// The value that the trail shows first of a param.
+/// The value that the history shows first of a param.
 fn first_set<'a>(seen: &RecordedTask<'a>, name: &str) -> Option<&'a Value> {
-    seen.hops.iter().find_map(|hop| hop.get("set")?.get(name))
+    seen.events.iter().find_map(|entry| entry.get("set")?.get(name))
 }
 
 /// The value, with something else where a secret was.
@@ -152,7 +152,7 @@ fn literal(text: &str) -> String {
 
 /// The processes that the nodes it came by call.
 fn with(seen: &RecordedTask) -> BTreeSet<String> {
-    let by = seen.hops.iter().map(|hop| text(hop, "node")).collect::<BTreeSet<_>>();
+    let by = seen.events.iter().map(|entry| text(entry, "node")).collect::<BTreeSet<_>>();
     let nodes = seen.process.nodes.iter().filter(|node| by.contains(node.name.as_str()));
     let calls = nodes.flat_map(|node| node.kind.calls().into_iter().map(str::to_owned).collect::<Vec<_>>());
     calls.filter(|it| it != seen.process.id.as_str()).collect()
@@ -165,15 +165,15 @@ fn world(seen: &RecordedTask) -> Vec<(String, Vec<Value>)> {
     let mut order = Vec::new();
     let mut answers: BTreeMap<&str, Vec<Value>> = BTreeMap::new();
     let mut open: BTreeMap<&str, bool> = BTreeMap::new();
-    for hop in &seen.hops {
-        let (node, event) = (text(hop, "node"), text(hop, "event"));
+    for entry in &seen.events {
+        let (node, event) = (text(entry, "node"), text(entry, "event"));
         if open.contains_key(node)
-            && let Some(answer) = answer(hop, event, nodes.and_then(|nodes| nodes.get(node)))
+            && let Some(answer) = answer(entry, event, nodes.and_then(|nodes| nodes.get(node)))
         {
             open.remove(node);
             answers.entry(node).or_default().push(answer);
         }
-        let asked = text(hop, "asked");
+        let asked = text(entry, "asked");
         if !asked.is_empty() {
             open.insert(node, asked.starts_with("tell "));
             if !order.contains(&node) {
@@ -197,11 +197,11 @@ fn world(seen: &RecordedTask) -> Vec<(String, Vec<Value>)> {
 }
 
 /// What came, as a scenario says it.
-fn answer(hop: &Value, event: &str, node: Option<&Tree>) -> Option<Value> {
+fn answer(entry: &Value, event: &str, node: Option<&Tree>) -> Option<Value> {
     match event {
         "delivered" => Some("delivered".into()),
         "lost" => Some("lost".into()),
-        "no answer" => Some(match hop.get("fault").filter(|it| it.is_object()) {
+        "no answer" => Some(match entry.get("fault").filter(|it| it.is_object()) {
             Some(fault) if text(fault, "code") == "outcome_unknown" => "lost".into(),
             Some(fault) => json!({"fault": {
                 "code": fault["code"], "class": fault["class"], "message": fault["message"],
@@ -210,7 +210,7 @@ fn answer(hop: &Value, event: &str, node: Option<&Tree>) -> Option<Value> {
         }),
         _ => {
             let status: u16 = event.strip_prefix("answered ")?.parse().ok()?;
-            let body = body(hop, node?);
+            let body = body(entry, node?);
             Some(match status {
                 200 => json!({"json": body}),
                 status => json!({"status": status, "json": body}),
@@ -220,16 +220,16 @@ fn answer(hop: &Value, event: &str, node: Option<&Tree>) -> Option<Value> {
 }
 
 /// What was kept of the body, where it was taken from.
-fn body(hop: &Value, node: &Tree) -> Value {
+fn body(entry: &Value, node: &Tree) -> Value {
     let mut body = Value::Object(Map::new());
-    let set = hop.get("set");
+    let set = entry.get("set");
     for (key, taken) in node.get("save").map(Tree::entries).unwrap_or_default() {
         let value = set.and_then(|set| set.get(&key.text));
         if let (Some(path), Some(value)) = (path_in_body(taken), value) {
             put(&mut body, &path, made_up(&key.text, value));
         }
     }
-    let Some(fault) = hop.get("fault").filter(|it| it.is_object()) else { return body };
+    let Some(fault) = entry.get("fault").filter(|it| it.is_object()) else { return body };
     let code = text(fault, "code");
     if faults::find(code).is_some() {
         return body;
@@ -247,8 +247,8 @@ fn body(hop: &Value, node: &Tree) -> Value {
 /// The path of a value that begins with one in the body, such as `response.body.items[0].id|int`.
 fn path_in_body(tree: &Tree) -> Option<Vec<String>> {
     let Branch::Text(text) = &tree.branch else { return None };
-    let hole = || text.strip_prefix("{{").and_then(|it| it.strip_suffix("}}"));
-    let inner = text.strip_prefix('=').or_else(hole)?.trim();
+    let placeholder = || text.strip_prefix("{{").and_then(|it| it.strip_suffix("}}"));
+    let inner = text.strip_prefix('=').or_else(placeholder)?.trim();
     let rest = inner.strip_prefix("response.body")?;
     let word = |it: char| it.is_alphanumeric() || "._[]".contains(it);
     let (path, behind) = rest.split_at(rest.find(|it| !word(it)).unwrap_or(rest.len()));
@@ -286,24 +286,24 @@ const ITEMS_MAX: usize = 1_000;
 /// What people and other tasks did, with the time between.
 fn steps(seen: &RecordedTask, start: Timestamp) -> Vec<Value> {
     let (mut steps, mut cursor) = (Vec::new(), start);
-    for hop in &seen.hops {
-        let (event, at) = (text(hop, "event"), time(hop.get("at")).unwrap_or(cursor));
+    for entry in &seen.events {
+        let (event, at) = (text(entry, "event"), time(entry.get("at")).unwrap_or(cursor));
         let (what, by) = event.split_once(" by ").unwrap_or((event, ""));
         let set = || {
-            let set = hop.get("set").and_then(Value::as_object).into_iter().flatten();
+            let set = entry.get("set").and_then(Value::as_object).into_iter().flatten();
             set.map(|(name, value)| (name.clone(), made_up(name, value))).collect::<Value>()
         };
         let step = match (what, by) {
             ("modify", "link") => json!({"hook": set()}),
-            ("modify", _) | ("letter", "") => json!({"modify": set()}),
-            ("move", _) => json!({"move": text(hop, "to")}),
+            ("modify", _) | ("signal", "") => json!({"modify": set()}),
+            ("move", _) => json!({"move": text(entry, "to")}),
             ("wake" | "retry" | "cancel", by) if !by.is_empty() => what.into(),
             _ => continue,
         };
         wait(&mut steps, &mut cursor, at);
         steps.push(step);
     }
-    let last = seen.hops.last().and_then(|hop| time(hop.get("at")));
+    let last = seen.events.last().and_then(|entry| time(entry.get("at")));
     wait(&mut steps, &mut cursor, last.unwrap_or(start) + LATE);
     steps
 }
@@ -348,11 +348,11 @@ fn expected(seen: &RecordedTask, guess: &Guess) -> Vec<(&'static str, Value)> {
     all
 }
 
-/// The nodes it came to; of a trail that is cut or long, the last ones.
+/// The nodes it came to; of a history that is cut or long, the last ones.
 fn path(seen: &RecordedTask) -> Value {
-    let nodes = seen.hops.iter().filter_map(|hop| hop.get("to")?.as_str());
+    let nodes = seen.events.iter().filter_map(|entry| entry.get("to")?.as_str());
     let mut path: Vec<&str> = nodes.collect();
-    let begins = seen.hops.first().is_some_and(|hop| text(hop, "node") == seen.process.start.as_str());
+    let begins = seen.events.first().is_some_and(|entry| text(entry, "node") == seen.process.start.as_str());
     if path.len() > PATH_MAX || !begins {
         path.drain(..path.len().saturating_sub(PATH_MAX));
         path.insert(0, ANY);

@@ -1,4 +1,5 @@
-//! [`WorldScript`]: the world of a case. It answers from its lines, and remembers what it was asked and told.
+//! [`WorldScript`]: the world of a case. It answers from its lines, and remembers what it was asked and
+//! told.
 
 use std::collections::BTreeMap;
 
@@ -58,7 +59,7 @@ pub struct WorldScript {
     /// By node, or by `process/node` for those of other processes.
     pub asked: BTreeMap<String, Requests>,
     /// Since it was looked at last.
-    pub told: Vec<ScriptMessage>,
+    pub notified: Vec<ScriptMessage>,
 }
 
 impl WorldScript {
@@ -75,7 +76,7 @@ impl WorldScript {
             home: home.clone(),
             place,
             asked: BTreeMap::new(),
-            told: Vec::new(),
+            notified: Vec::new(),
         }
     }
 
@@ -91,9 +92,9 @@ impl WorldScript {
         now: Timestamp,
     ) -> Result<Performed, Vec<Miss>> {
         let view = EvalContext::new(task.clone(), scope, now);
-        match &effect.ask {
+        match &effect.request {
             Request::Http(ask) => self.answer(ask, effect.timeout, &view),
-            Request::Tell(ask) => self.hear(ask, effect.timeout, &view),
+            Request::Notify(ask) => self.hear(ask, effect.timeout, &view),
         }
     }
 
@@ -187,9 +188,9 @@ impl WorldScript {
         };
         let text = |text: &str| opened(text, &self.secrets);
         let message = ScriptMessage { by: by.clone(), subject: text(&ask.subject), text: text(&ask.text) };
-        self.told.push(message);
+        self.notified.push(message);
         let delivery = |channel| Delivery { channel, result: Ok("1".to_owned()) };
-        let outcome = Ok(ExternalAnswer::Told(by.into_iter().map(delivery).collect()));
+        let outcome = Ok(ExternalAnswer::Notified(by.into_iter().map(delivery).collect()));
         Ok(Performed { took: took(&reply, &outcome, timeout), outcome })
     }
 
@@ -248,7 +249,7 @@ fn took(reply: &ScriptedReply, outcome: &Outcome, timeout: Span) -> Span {
     reply.took.unwrap_or(if outcome.as_ref().err().is_some_and(late) { timeout } else { Span::default() })
 }
 
-/// What an answer's holes see: `n`, the number of the answer, and the `request`.
+/// What an answer's placeholders see: `n`, the number of the answer, and the `request`.
 fn sight(view: &EvalContext, n: u64, request: Value) -> EvalContext {
     let mut params = Map::new();
     params.insert("n".to_owned(), n.into());

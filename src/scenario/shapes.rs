@@ -168,8 +168,8 @@ pub(super) struct ExpectShape {
     pub(super) _that: Option<Value>,
     #[serde(rename = "asked")]
     pub(super) _asked: Option<Map<String, Value>>,
-    #[serde(rename = "told")]
-    pub(super) _told: Option<Value>,
+    #[serde(rename = "notified")]
+    pub(super) _notified: Option<Value>,
     pub(super) alarm: Option<AlarmWord>,
     pub(super) path: Option<Vec<String>>,
     #[serde(rename = "result")]

@@ -98,7 +98,7 @@ impl Simulation {
         let births = IdGenerator::foreseen(self.lives);
         let (board, in_flight) = (RuntimeState::default(), InFlight::default());
         let (apart, witness) = (Apart::default(), Arc::new(Unwitnessed));
-        let turns = BatchProcessor {
+        let processor = BatchProcessor {
             store,
             world,
             clock,
@@ -110,7 +110,7 @@ impl Simulation {
             apart,
             witness,
         };
-        let (runner, handle) = Runner::new(Arc::new(turns));
+        let (runner, handle) = Runner::new(Arc::new(processor));
         let runner = match effects_max {
             Some(most) => runner.at_once(most),
             None => runner,

@@ -16,7 +16,8 @@ use crate::model::fault::Fault;
 use crate::model::names::{Address, NodeName};
 use crate::model::params::Params;
 use crate::model::scope::ReadSet;
-use crate::model::task::{HistoryEvent, Signal, SignalKind, SignalTarget, State, Task};
+use crate::model::signal::{Signal, SignalKind, SignalTarget};
+use crate::model::task::{HistoryEvent, State, Task};
 use crate::model::time::Timestamp;
 use crate::scenario::cover::Cover;
 use crate::scenario::diff::Miss;
@@ -74,13 +75,13 @@ pub struct Observed {
 /// What a commit is to be told of.
 struct Moved {
     task: Task,
-    hops: Vec<HistoryEvent>,
+    events: Vec<HistoryEvent>,
 }
 
 impl Director for Observed {
     fn committing(&mut self, writes: &[Write], _: VirtualInstant) {
         let moved = |write: &Write| match write {
-            Write::Step(it) => Some(Moved { task: it.task.clone(), hops: it.events.clone() }),
+            Write::Step(it) => Some(Moved { task: it.task.clone(), events: it.events.clone() }),
             Write::Post(..) | Write::Noted(..) => None,
         };
         self.committing = writes.iter().map(moved).collect();
@@ -97,11 +98,11 @@ impl Director for Observed {
 
     fn asked(&mut self, _: u64, effect: &Effect, at: VirtualInstant) -> RequestResult {
         let Some(task) = self.asking.remove(&effect.key) else { return RequestResult::Halts };
-        let told = self.script.told.len();
+        let notified = self.script.notified.len();
         match self.script.perform(&task, effect, &self.facts, at.wall) {
             Ok(Performed { outcome, took }) => {
-                for message in &self.script.told[told..] {
-                    self.story.add(Beat::Told(at.wall, message.clone()));
+                for message in &self.script.notified[notified..] {
+                    self.story.add(Beat::Notified(at.wall, message.clone()));
                 }
                 RequestResult::Answers { number: 0, outcome, took: Some(took) }
             }
@@ -115,22 +116,22 @@ impl Director for Observed {
 
 impl Observed {
     fn tell_of(&mut self, moved: Moved) {
-        let Moved { task, hops } = moved;
+        let Moved { task, events } = moved;
         let address = task.address();
         if let State::Doing(effect) = &task.state {
             self.asking.insert(effect.key.clone(), task);
         }
         let Some(deployed) = self.registry.get(&address.process) else { return };
-        if hops.is_empty() {
+        if events.is_empty() {
             return;
         }
         let path = self.paths.entry(address.clone()).or_default();
-        for hop in hops {
-            self.cover.see(&deployed.process, &hop);
-            if let Some(to) = hop.to.clone().filter(|_| path.len() < PATH_MAX) {
+        for event in events {
+            self.cover.see(&deployed.process, &event);
+            if let Some(to) = event.to.clone().filter(|_| path.len() < PATH_MAX) {
                 path.push(to);
             }
-            self.story.add(Beat::Hop(address.clone(), hop));
+            self.story.add(Beat::Event(address.clone(), event));
         }
     }
 }
@@ -204,12 +205,12 @@ impl VirtualStage {
         self.settle().await
     }
 
-    /// Hands in a letter to a task and does all that is to be done at once. Says why the task would not have
+    /// Hands in a signal to a task and does all that is to be done at once. Says why the task would not have
     /// it.
-    pub async fn post(&mut self, to: &Task, word: SignalKind) -> Result<Option<Fault>, Halt> {
-        let letter = Signal { to: SignalTarget::Task(to.id), word };
+    pub async fn post(&mut self, to: &Task, kind: SignalKind) -> Result<Option<Fault>, Halt> {
+        let signal = Signal { to: SignalTarget::Task(to.id), kind };
         let handle = self.handle()?;
-        let reading = self.hand_in(handle.post(letter)).await?;
+        let reading = self.hand_in(handle.post(signal)).await?;
         self.settle().await?;
         let read = reading.and_then(|reading| reading.now_or_never().flatten());
         Ok(read.and_then(Result::err))

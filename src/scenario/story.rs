@@ -1,4 +1,4 @@
-//! [`Story`]: what happened in a case, to be printed: the steps, the hops of the tasks, the messages.
+//! [`Story`]: what happened in a case, to be printed: the steps, the events of the tasks, the messages.
 
 use crate::model::names::Address;
 use crate::model::task::HistoryEvent;
@@ -13,8 +13,8 @@ const BEATS_KEPT: usize = 60;
 #[derive(Clone, Debug, Default)]
 pub struct Story {
     steps: Vec<Chapter>,
-    /// How many hops there were in all.
-    pub hops: u64,
+    /// How many events there were in all.
+    pub events: u64,
 }
 
 /// A step, and what came of it.
@@ -36,9 +36,9 @@ pub struct Chapter {
 #[derive(Clone, Debug)]
 pub enum Beat {
     /// A task moved.
-    Hop(Address, HistoryEvent),
+    Event(Address, HistoryEvent),
     /// Somebody was told.
-    Told(Timestamp, ScriptMessage),
+    Notified(Timestamp, ScriptMessage),
 }
 
 impl Story {
@@ -55,8 +55,8 @@ impl Story {
 
     /// Something came of the step.
     pub fn add(&mut self, beat: Beat) {
-        if matches!(beat, Beat::Hop(..)) {
-            self.hops += 1;
+        if matches!(beat, Beat::Event(..)) {
+            self.events += 1;
         }
         let Some(step) = self.steps.last_mut() else { return };
         if step.first.len() < BEATS_KEPT {

@@ -1,10 +1,11 @@
-//! Links that acknowledge: whoever holds the one-time key of an alarm may say that it is in hand, once, and
+//! Links that acknowledge: whoever holds the one-time key of an alarm may acknowledge it, once, and
 //! nothing else.
 
 use crate::engine::mask::scrub;
 use crate::model::key;
 use crate::model::names::ProcessId;
-use crate::model::task::{Command, Signal, SignalKind, SignalTarget, Task};
+use crate::model::signal::{Command, Signal, SignalKind, SignalTarget};
+use crate::model::task::Task;
 use crate::service::errors::{ServiceError, ServiceResult};
 use crate::service::service::Service;
 
@@ -48,9 +49,9 @@ impl Service {
     /// one is first.
     pub async fn acknowledge(&self, process: &ProcessId, key: &str) -> ServiceResult<Acked> {
         let task = self.ringing(process, key).await?;
-        let order = Command::Acknowledge { key: Some(key.to_owned()) };
-        let word = SignalKind::Order { order, by: BY.to_owned() };
-        let reading = self.handle.post(Signal { to: SignalTarget::Task(task.id), word }).await?;
+        let command = Command::Acknowledge { key: Some(key.to_owned()) };
+        let kind = SignalKind::Command { command, by: BY.to_owned() };
+        let reading = self.handle.post(Signal { to: SignalTarget::Task(task.id), kind }).await?;
         self.audit(&crate::service::actor::Actor::local(BY), "ack", task.address().to_string()).await?;
         match self.read(reading).await {
             Ok(Some(_)) => Ok(Acked::Acknowledged),

@@ -13,9 +13,9 @@ use crate::model::names::ProcessId;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum Right {
-    /// To look: processes, tasks, trails, alarms, events.
+    /// To look: processes, tasks, histories, alarms, events.
     Read,
-    /// To submit tasks and to give orders to them.
+    /// To submit tasks and to give commands to them.
     Run,
     /// To deploy, pause and delete processes, and to set variables.
     Edit,
@@ -50,7 +50,7 @@ impl fmt::Display for Right {
 pub enum Role {
     /// Looks.
     Viewer,
-    /// Looks, submits tasks and gives orders to them.
+    /// Looks, submits tasks and gives commands to them.
     Operator,
     /// Besides, deploys, and handles secrets, variables and channels.
     Editor,
@@ -129,7 +129,7 @@ pub enum Pass {
 /// Somebody who asks for something.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Actor {
-    /// For the trail and the audit.
+    /// For the history and the audit.
     pub name: String,
     /// How that is known.
     pub pass: Pass,

@@ -41,8 +41,8 @@ impl Service {
         let ask =
             Notification { channels, subject, text, about: Some(Box::new(about)), ..Notification::default() };
         let key = format!("aside-{}", aside.id);
-        let effect = Effect { key, ask: Request::Tell(ask), timeout: TELL_TIMEOUT, once: false };
-        if let Err(fault) = self.handle.turns().world.perform(&effect).await {
+        let effect = Effect { key, request: Request::Notify(ask), timeout: TELL_TIMEOUT, once: false };
+        if let Err(fault) = self.handle.processor().world.perform(&effect).await {
             tracing::error!(task = %address, why = fault.message, "nobody was told that it is set aside");
         }
     }

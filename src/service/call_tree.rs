@@ -13,11 +13,11 @@ const CHILDREN_MAX: usize = 20;
 /// How many nodes that call are looked through.
 const NODES_MAX: usize = 10;
 /// How the refs begin that the engine gives to called tasks: `call-TASK-VISIT-TRY`, and so on.
-const PREFIXES: [&str; 3] = ["call-", "each-", "part-"];
+const PREFIXES: [&str; 3] = ["call-", "each-", "chunk-"];
 
 /// Who called a task, and which tasks it called.
 #[derive(Clone, Debug, Default)]
-pub struct KinView {
+pub struct CallTreeView {
     /// The task that called it.
     pub parent: Option<RelativeView>,
     /// The tasks it called, of those that have refs of the engine's: the oldest first.
@@ -47,13 +47,19 @@ pub struct RelativeView {
 
 impl Service {
     /// The relatives of the task at `address`, as far as `by` may see them.
-    pub async fn kin(&self, by: &Actor, address: &Address, id: Option<TaskId>) -> ServiceResult<KinView> {
+    pub async fn call_tree(
+        &self,
+        by: &Actor,
+        address: &Address,
+        id: Option<TaskId>,
+    ) -> ServiceResult<CallTreeView> {
         by.need(Right::Read, &address.process)?;
         let task = self.task_at(address, id).await?;
-        let mut kin = KinView { parent: self.parent(by, &task).await?, ..KinView::default() };
-        let Some(deployed) = self.registry().get(&task.process) else { return Ok(kin) };
+        let mut call_tree = CallTreeView { parent: self.parent(by, &task).await?, ..CallTreeView::default() };
+        let Some(deployed) = self.registry().get(&task.process) else { return Ok(call_tree) };
         let calls = |node: &Node| node.kind.calls().into_iter().map(str::to_owned).collect();
-        kin.calls = deployed.process.node(&task.at).filter(|it| is_call(it)).map(calls).unwrap_or_default();
+        call_tree.calls =
+            deployed.process.node(&task.at).filter(|it| is_call(it)).map(calls).unwrap_or_default();
         let callers = deployed.process.nodes.iter().filter(|it| is_call(it)).take(NODES_MAX);
         let mut wanted: Vec<(ProcessId, String)> = callers.flat_map(|it| prefixes(&task, it)).collect();
         wanted.sort();
@@ -69,9 +75,10 @@ impl Service {
             found.extend(self.store().tasks(&query).await?);
         }
         found.sort_by_key(|it| it.id);
-        kin.more = found.len() > CHILDREN_MAX;
-        kin.children = found.iter().take(CHILDREN_MAX).map(|it| self.relative(it, Some(&task))).collect();
-        Ok(kin)
+        call_tree.more = found.len() > CHILDREN_MAX;
+        call_tree.children =
+            found.iter().take(CHILDREN_MAX).map(|it| self.relative(it, Some(&task))).collect();
+        Ok(call_tree)
     }
 
     /// The task that called: the one that waits for the reply, or the one that the ref tells of.
@@ -126,7 +133,7 @@ fn prefixes(task: &Task, node: &Node) -> Vec<(ProcessId, String)> {
     let called = node.kind.calls().into_iter().filter_map(|it| ProcessId::new(it).ok());
     let mut all: Vec<_> = called.map(|it| (it, format!("{kind}-{}-", task.id))).collect();
     if kind == "each" {
-        all.push((task.process.clone(), format!("part-{}-", task.id)));
+        all.push((task.process.clone(), format!("chunk-{}-", task.id)));
     }
     all
 }

@@ -124,10 +124,10 @@ impl Service {
         };
         // Every test is a message of its own, so its key is another each time.
         let key = format!("test-{name}-{}-{:08x}", now.0, chance());
-        let effect = Effect { key, ask: Request::Tell(ask), timeout: TEST_TIMEOUT, once: true };
-        let outcome = self.handle.turns().world.perform(&effect).await;
+        let effect = Effect { key, request: Request::Notify(ask), timeout: TEST_TIMEOUT, once: true };
+        let outcome = self.handle.processor().world.perform(&effect).await;
         let said = match outcome {
-            Ok(ExternalAnswer::Told(mut deliveries)) => match deliveries.pop().map(|it| it.result) {
+            Ok(ExternalAnswer::Notified(mut deliveries)) => match deliveries.pop().map(|it| it.result) {
                 Some(Ok(id)) if id.is_empty() => Ok("delivered".to_owned()),
                 Some(Ok(id)) => Ok(format!("delivered as {id}")),
                 Some(Err(fault)) => Err(fault.message),
@@ -244,9 +244,9 @@ pub fn check(via: &str, config: &Map<String, Value>) -> Result<(), String> {
 /// What of a setting looks as if something were put there, and is not.
 fn unfilled(value: &Value) -> Option<String> {
     let text = value.as_str()?.trim();
-    let hole = text.find("{{").and_then(|at| Some(&text[at..=at + text[at..].find("}}")? + 1]));
+    let placeholder = text.find("{{").and_then(|at| Some(&text[at..=at + text[at..].find("}}")? + 1]));
     let shell = text.strip_prefix("${").and_then(|it| it.strip_suffix('}')).map(|_| text);
-    hole.or(shell).map(str::to_owned)
+    placeholder.or(shell).map(str::to_owned)
 }
 
 /// Whether a provider could be asked there. What a secret makes of it is not known yet. It is not told: it

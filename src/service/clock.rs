@@ -11,10 +11,10 @@ use utoipa::ToSchema;
 use crate::engine::batch::SubmitError;
 use crate::engine::wall::STEP_MIN;
 use crate::model::names::TaskId;
+use crate::model::signal::{Command, Signal, SignalKind, SignalTarget};
 use crate::model::steps::{CORRECTION, ClockStep};
-use crate::model::task::{Command, Signal, SignalKind, SignalTarget};
 use crate::model::time::{Span, Timestamp};
-use crate::process::expiry::Life;
+use crate::process::expiry::Expiry;
 use crate::service::service::Service;
 
 /// So often the clock is looked at, whatever else happens.
@@ -57,7 +57,7 @@ impl Service {
     }
 
     async fn look_at_the_clock(&self) {
-        if let Err(error) = self.handle.turns().now().await {
+        if let Err(error) = self.handle.processor().now().await {
             tracing::debug!(%error, "whether the clock was set is not known");
         }
     }
@@ -79,21 +79,21 @@ impl Service {
         let now = self.now();
         let ahead =
             steps.iter().filter(|it| it.by_ms > 0).fold(0, |sum: u64, it| sum.saturating_add(it.span().0));
-        let seems_off = |life: &Life| {
-            let to_come = life.born_at.is_some_and(|born| born.since(now) >= STEP_MIN);
-            let by_step = life.dies_at <= now && life.dies_at + Span(ahead) > now;
+        let seems_off = |expiry: &Expiry| {
+            let to_come = expiry.issued_at.is_some_and(|born| born.since(now) >= STEP_MIN);
+            let by_step = expiry.expires_at <= now && expiry.expires_at + Span(ahead) > now;
             to_come || by_step
         };
         let (all, _) = self.board().expiries.soonest(usize::MAX);
         let mut tasks: Vec<TaskId> =
-            all.into_iter().filter(|it| it.lives.iter().any(seems_off)).map(|it| it.id).collect();
+            all.into_iter().filter(|it| it.expiries.iter().any(seems_off)).map(|it| it.id).collect();
         let mut all_read = true;
         for id in self.board().expiries.missed() {
             match self.store().task(id).await {
                 Ok(Some(task)) => {
                     let deployed = self.registry().get(&task.process);
-                    let lives = deployed.map(|it| it.process.lives(&task.params)).unwrap_or_default();
-                    tasks.extend(lives.iter().any(seems_off).then_some(id));
+                    let expiries = deployed.map(|it| it.process.expiries(&task.params)).unwrap_or_default();
+                    tasks.extend(expiries.iter().any(seems_off).then_some(id));
                 }
                 Ok(None) => {}
                 Err(_) => all_read = false,
@@ -107,8 +107,8 @@ impl Service {
     }
 
     async fn wake_by(&self, id: TaskId, by: &str) -> bool {
-        let word = SignalKind::Order { order: Command::Wake, by: by.to_owned() };
-        match self.handle.post(Signal { to: SignalTarget::Task(id), word }).await {
+        let kind = SignalKind::Command { command: Command::Wake, by: by.to_owned() };
+        match self.handle.post(Signal { to: SignalTarget::Task(id), kind }).await {
             // One that has ended meanwhile keeps nothing any more.
             Ok(_) | Err(SubmitError::NoTask(_)) => true,
             Err(error) => {

@@ -205,7 +205,7 @@ impl Service {
     }
 }
 
-/// Checks the name of a thing on a shelf: one that can stand in `{{secret.NAME}}`.
+/// Checks the name of a thing in a collection: one that can stand in `{{secret.NAME}}`.
 pub(super) fn good_name(name: &str) -> ServiceResult<()> {
     let good = |it: char| it.is_ascii_alphanumeric() || "-_".contains(it);
     match (name.is_empty() || name.len() > NAME_CHARS_MAX, name.chars().all(good)) {

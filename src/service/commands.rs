@@ -1,4 +1,4 @@
-//! Orders of a person: modify, wake, retry, move, cancel, ack. Each is a letter, read by the task itself.
+//! Commands of a person: modify, wake, retry, move, cancel, ack. Each is a signal, read by the task itself.
 
 use std::sync::Arc;
 
@@ -6,7 +6,8 @@ use crate::engine::waiters::SignalResult;
 use crate::model::fault::Fault;
 use crate::model::names::{Address, TaskId};
 use crate::model::params::Params;
-use crate::model::task::{Command, Phase, Signal, SignalKind, SignalTarget, Task};
+use crate::model::signal::{Command, Signal, SignalKind, SignalTarget};
+use crate::model::task::{Phase, Task};
 use crate::process::process::Process;
 use crate::process::validate;
 use crate::service::actor::{Actor, Right};
@@ -18,9 +19,9 @@ use crate::service::view::TaskView;
 const FOR_PLACE: &str = "a place among the requests that are out";
 const FOR_ROOM: &str = "room on the disk for the answer";
 
-/// What became of an order.
+/// What became of a command.
 #[derive(Clone, Debug)]
-pub enum Ordered {
+pub enum CommandResult {
     /// The task read it; here it is after.
     Read(TaskView),
     /// It is kept, and will be read when the task has time.
@@ -28,56 +29,61 @@ pub enum Ordered {
 }
 
 impl Service {
-    /// Gives an order to the live task at `address`, to the one that ended last if none lives, or to that
+    /// Gives a command to the live task at `address`, to the one that ended last if none lives, or to that
     /// very one.
-    pub async fn order_at(
+    pub async fn command_at(
         &self,
         by: &Actor,
         address: &Address,
         id: Option<TaskId>,
-        order: Command,
-    ) -> ServiceResult<Ordered> {
+        command: Command,
+    ) -> ServiceResult<CommandResult> {
         by.need(Right::Run, &address.process)?;
         let task = self.task_at(address, id).await?;
-        self.order(by, task, order).await
+        self.command(by, task, command).await
     }
 
-    /// Gives an order to `task`.
-    pub(super) async fn order(&self, by: &Actor, task: Task, order: Command) -> ServiceResult<Ordered> {
+    /// Gives a command to `task`.
+    pub(super) async fn command(
+        &self,
+        by: &Actor,
+        task: Task,
+        command: Command,
+    ) -> ServiceResult<CommandResult> {
         by.need(Right::Run, &task.process)?;
         let deployed = self.deployed(&task.process)?;
-        let order = match order {
+        let command = match command {
             Command::Modify { params, revision } => {
                 Command::Modify { params: validate::whole(&deployed.process, params), revision }
             }
             other => other,
         };
-        if let Command::Modify { params, .. } = &order {
+        if let Command::Modify { params, .. } = &command {
             writable(params)?;
             let accepted = validate::accepted(&deployed.process, &task.at);
             validate::handed_in(&deployed.process, params, &accepted).map_err(misfits)?;
             typed(&deployed.process, params)?;
         }
         let live = task.state.phase().is_live();
-        if !live && !matches!(order, Command::Retry | Command::Move { .. }) {
+        if !live && !matches!(command, Command::Retry | Command::Move { .. }) {
             let message =
                 format!("task `{}` has ended: it is {}", task.address(), task.state.phase().as_str());
             return Err(ServiceError::conflict("task_ended", message));
         }
-        let did = order.as_str();
-        let word = SignalKind::Order { order, by: by.name.clone() };
-        let reading = self.handle.post(Signal { to: SignalTarget::Task(task.id), word }).await?;
+        let did = command.as_str();
+        let kind = SignalKind::Command { command, by: by.name.clone() };
+        let reading = self.handle.post(Signal { to: SignalTarget::Task(task.id), kind }).await?;
         self.audit(by, did, task.address().to_string()).await?;
         match self.read(reading).await? {
-            Some(after) => Ok(Ordered::Read(self.shown_if_deployed(by, &after))),
+            Some(after) => Ok(CommandResult::Read(self.shown_if_deployed(by, &after))),
             None => {
                 let task = self.store().task(task.id).await?.unwrap_or(task);
-                Ok(Ordered::Kept(self.shown_if_deployed(by, &task)))
+                Ok(CommandResult::Kept(self.shown_if_deployed(by, &task)))
             }
         }
     }
 
-    /// The task after it read its letter; none if it did not for a while.
+    /// The task after it read its signal; none if it did not for a while.
     pub(super) async fn read(
         &self,
         reading: Option<impl Future<Output = Option<SignalResult>>>,
@@ -87,7 +93,7 @@ impl Service {
             biased;
             read = reading => match read {
                 Some(Ok(task)) => Ok(Some(task)),
-                Some(Err(fault)) => Err(ServiceError::of_letter(fault)),
+                Some(Err(fault)) => Err(ServiceError::of_signal(fault)),
                 None => Ok(None),
             },
             () = self.clock().after(READ_WAIT) => Ok(None),
@@ -134,7 +140,7 @@ pub(super) fn writable(params: &Params) -> ServiceResult<()> {
     }
 }
 
-/// The params of a letter to a task, checked: what is declared has its type.
+/// The params of a signal to a task, checked: what is declared has its type.
 pub(super) fn typed(process: &Process, params: &Params) -> ServiceResult<()> {
     validate::typed(process, params).map_err(misfits)
 }

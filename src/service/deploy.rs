@@ -7,8 +7,8 @@
 //!    the old version, and the next start wakes its tasks.
 //! 2. The text, the version and the moves are kept in one commit. From here on the new version holds.
 //! 3. The new version is registered, still resting while there are moves: a task on a node that went must not
-//!    be looked at before it has its letter.
-//! 4. Letters move the tasks. Each is exactly once; a task that was moved stands elsewhere and is not found
+//!    be looked at before it has its signal.
+//! 4. Signals move the tasks. Each is exactly once; a task that was moved stands elsewhere and is not found
 //!    again.
 //! 5. The moves are struck from the record, and the process goes on. After a crash in 4 the record still has
 //!    them, and [`Service::load_all`] begins at 3. So it is settled, too, when the store fails on the way.
@@ -22,7 +22,8 @@ use futures::StreamExt;
 use crate::engine::ports::{Collection, Count, Record, StoreError, TaskQuery};
 use crate::engine::registry::Deployed;
 use crate::model::names::{NodeName, ProcessId, TaskId};
-use crate::model::task::{Command, Phase, Signal, SignalKind, SignalTarget};
+use crate::model::signal::{Command, Signal, SignalKind, SignalTarget};
+use crate::model::task::Phase;
 use crate::model::time::Span;
 use crate::process::parse::parse;
 use crate::process::problem::{FileProblem, render, settle};
@@ -169,7 +170,7 @@ impl Service {
         }
         let next = KeptProcess {
             version: process.version.clone(),
-            rouse: kept.is_some(),
+            wake_parked: kept.is_some(),
             paused: kept.as_ref().is_some_and(|it| it.paused),
             by: by.name.clone(),
             at: now,
@@ -183,14 +184,15 @@ impl Service {
         if same && !unfinished {
             let at = kept.as_ref().map_or(now, |it| it.at);
             let by = kept.as_ref().map_or_else(|| by.name.clone(), |it| it.by.clone());
-            let rouse = kept.as_ref().is_some_and(|it| it.rouse);
-            self.keep_process(id, KeptProcess { moves: BTreeMap::new(), at, by, rouse, ..next }).await?;
+            let wake_parked = kept.as_ref().is_some_and(|it| it.wake_parked);
+            self.keep_process(id, KeptProcess { moves: BTreeMap::new(), at, by, wake_parked, ..next })
+                .await?;
             return Ok(report);
         }
         let mut unsettled = self.begin(id, old.clone());
         let goes = |old: &Deployed| old.process.nodes.iter().any(|it| process.node(&it.name).is_none());
         if let Some((old, kept)) = old.filter(goes).zip(kept) {
-            self.keep_process(id, KeptProcess { rouse: true, ..kept }).await?;
+            self.keep_process(id, KeptProcess { wake_parked: true, ..kept }).await?;
             self.drain(&old, process, &next.moves).await?;
         }
         let records = self.records(process, &it.text, &next).await?;
@@ -238,7 +240,7 @@ impl Service {
         let resting = Deployed { granted, ..Deployed::new(Arc::clone(process), rests) };
         self.registry().put(resting.clone());
         let mut moved = 0;
-        self.load_lives(process).await?;
+        self.load_expiries(process).await?;
         if !next.moves.is_empty() {
             moved = self.move_all(process, &next.moves, by).await?;
             let moved_on = KeptProcess { moves: BTreeMap::new(), ..next.clone() };
@@ -284,7 +286,7 @@ impl Service {
         }
     }
 
-    /// Orders every live task on a node that went to where `moves` says, until there is none.
+    /// Commands every live task on a node that went to where `moves` says, until there is none.
     async fn move_all(
         &self,
         process: &Process,
@@ -318,10 +320,10 @@ impl Service {
     }
 
     async fn move_these(&self, tasks: &[TaskId], to: &NodeName, by: &Actor) -> ServiceResult<()> {
-        let orders = tasks.iter().copied().map(|task| async move {
-            let order = Command::Move { to: to.clone() };
-            let word = SignalKind::Order { order, by: by.name.clone() };
-            let posted = self.handle.post(Signal { to: SignalTarget::Task(task), word }).await;
+        let commands = tasks.iter().copied().map(|task| async move {
+            let command = Command::Move { to: to.clone() };
+            let kind = SignalKind::Command { command, by: by.name.clone() };
+            let posted = self.handle.post(Signal { to: SignalTarget::Task(task), kind }).await;
             match posted {
                 // A task that ended meanwhile is gone from the node as well.
                 Ok(reading) => drop(self.read(reading).await),
@@ -330,8 +332,8 @@ impl Service {
             }
             Ok(())
         });
-        let mut orders = futures::stream::iter(orders).buffer_unordered(MOVES_MAX);
-        while let Some(done) = orders.next().await {
+        let mut commands = futures::stream::iter(commands).buffer_unordered(MOVES_MAX);
+        while let Some(done) = commands.next().await {
             done?;
         }
         Ok(())
@@ -372,8 +374,8 @@ impl Service {
             let message = format!("tasks of `{id}` are woken as soon as the store has taken what they did");
             return Err(ServiceError::conflict(UNSETTLED, message));
         }
-        if let Some(kept) = self.kept_of(id).filter(|it| it.rouse)
-            && let Err(error) = self.keep_process(id, KeptProcess { rouse: false, ..kept }).await
+        if let Some(kept) = self.kept_of(id).filter(|it| it.wake_parked)
+            && let Err(error) = self.keep_process(id, KeptProcess { wake_parked: false, ..kept }).await
         {
             // They are woken once more at the next start, and rest again.
             tracing::warn!(process = %id, %error, "that no task lies down is not kept");

@@ -151,7 +151,7 @@ pub struct NotFresh {
     /// In a sentence.
     pub message: String,
     /// When the present value dies, or died.
-    pub dies_at: Option<Timestamp>,
+    pub expires_at: Option<Timestamp>,
     /// In how long the task is looked at next.
     pub retry_after: Option<Span>,
     /// The task, as the one who asks may see it.
@@ -259,8 +259,8 @@ impl ServiceError {
         }
     }
 
-    /// Why an order, or another letter, changed nothing.
-    pub fn of_letter(fault: Fault) -> ServiceError {
+    /// Why a command, or another signal, changed nothing.
+    pub fn of_signal(fault: Fault) -> ServiceError {
         match fault.code.as_str() {
             "revision_mismatch" => ServiceError::Changed(fault.message),
             "task_ended" => ServiceError::conflict("task_ended", fault.message),

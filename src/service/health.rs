@@ -67,7 +67,7 @@ fn remedy(name: &str, code: &str) -> String {
     }
 }
 
-/// What of the channels' health is on the shelf, and since when.
+/// What of the channels' health is in the collection, and since when.
 #[derive(Debug, Default)]
 pub(super) struct Kept(BTreeMap<String, (ChannelHealth, Timestamp)>);
 

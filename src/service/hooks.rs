@@ -9,7 +9,8 @@ use crate::model::key;
 use crate::model::names::ProcessId;
 use crate::model::params::Params;
 use crate::model::scope::EvalContext;
-use crate::model::task::{Command, Signal, SignalKind, SignalTarget, State, Task};
+use crate::model::signal::{Command, Signal, SignalKind, SignalTarget};
+use crate::model::task::{State, Task};
 use crate::process::process::{Node, Process};
 use crate::process::validate::coerce;
 use crate::service::actor::Actor;
@@ -72,7 +73,7 @@ impl Service {
         })
     }
 
-    /// Moves the task on with what the node accepts of `brought`. The letter is bound to the revision that
+    /// Moves the task on with what the node accepts of `brought`. The signal is bound to the revision that
     /// was looked at, so that of two who come at once only one is let in.
     pub async fn open(
         &self,
@@ -98,9 +99,9 @@ impl Service {
             let params = taken(&deployed.process, &accepts, brought)?;
             writable(&params)?;
             let revision = Some(task.revision);
-            let word =
-                SignalKind::Order { order: Command::Modify { params, revision }, by: "link".to_owned() };
-            let reading = self.handle.post(Signal { to: SignalTarget::Task(task.id), word }).await?;
+            let kind =
+                SignalKind::Command { command: Command::Modify { params, revision }, by: "link".to_owned() };
+            let reading = self.handle.post(Signal { to: SignalTarget::Task(task.id), kind }).await?;
             match self.read(reading).await {
                 Ok(Some(after)) if after.visit == task.visit && after.state.phase().is_live() => {
                     return Ok(Opened::Waits);
@@ -108,7 +109,7 @@ impl Service {
                 Ok(_) if deployed.paused => return Ok(Opened::Rests),
                 Ok(Some(_)) => return Ok(Opened::WentOn),
                 Ok(None) => return Ok(Opened::Kept),
-                // The task changed between the look and the letter; if it still waits here, the key still
+                // The task changed between the look and the signal; if it still waits here, the key still
                 // opens.
                 Err(ServiceError::Changed(_)) => {}
                 Err(refusal) => return Err(refusal),
@@ -148,7 +149,7 @@ impl Service {
     /// code of its own.
     fn is_from(&self, node: &Node, task: &Task, iss: Option<&str>) -> ServiceResult<()> {
         let Some(issuer) = node.kind.issuer() else { return Ok(()) };
-        let view = EvalContext::new(task.clone(), &(self.handle.turns().facts)(), self.now());
+        let view = EvalContext::new(task.clone(), &(self.handle.processor().facts)(), self.now());
         let unread = |fault: Fault| ServiceError::Conflict { code: "wrong_issuer", message: fault.message };
         let wanted = issuer.fill(&view).map_err(unread)?;
         if wanted.is_empty() || iss == Some(wanted.as_str()) {

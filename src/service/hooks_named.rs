@@ -1,5 +1,5 @@
-//! Named hooks: the ways in that a process declares. A request knocks, proves that it may come in, and then
-//! makes a task or is a letter to one. Whatever cannot be known is refused: a hook fails closed.
+//! Named hooks: the ways in that a process declares. A request comes, proves that it may come in, and then
+//! makes a task or is a signal to one. Whatever cannot be known is refused: a hook fails closed.
 
 use std::borrow::Cow;
 
@@ -15,7 +15,8 @@ use crate::model::fault::Fault;
 use crate::model::names::Address;
 use crate::model::params::Params;
 use crate::model::scope::ReadSet;
-use crate::model::task::{Command, Phase, Signal, SignalKind, SignalTarget, Task};
+use crate::model::signal::{Command, Signal, SignalKind, SignalTarget};
+use crate::model::task::{Phase, Task};
 use crate::model::text::StringTemplate;
 use crate::model::time::Timestamp;
 use crate::model::unpack::{Packed, unpacked};
@@ -26,7 +27,7 @@ use crate::process::hook_proof::{Came, Signature, Unproven, prove, same};
 use crate::process::validate::of_texts;
 use crate::service::commands::writable;
 use crate::service::errors::{ServiceError, ServiceResult};
-use crate::service::hooks_receive::Knock;
+use crate::service::hooks_receive::HookRoute;
 use crate::service::replays::Held;
 use crate::service::service::{LIGHT_BYTES, Service, lock};
 use crate::service::submit::{admitted, digest};
@@ -56,7 +57,7 @@ pub struct WebhookRequest {
 /// What became of a request.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Hooked {
-    /// It made a task, or was a letter to one.
+    /// It made a task, or was a signal to one.
     Taken {
         /// The task.
         address: Address,
@@ -82,46 +83,51 @@ pub enum Hooked {
 impl Service {
     /// Makes what of the check can be made before the body is read: who may not come in, or comes too often,
     /// is not listened to.
-    pub fn check_head(&self, knock: &Knock, request: &WebhookRequest) -> ServiceResult<()> {
-        let hook = knock.hook().ok_or_else(ServiceError::no_hook)?;
+    pub fn check_head(&self, route: &HookRoute, request: &WebhookRequest) -> ServiceResult<()> {
+        let hook = route.hook().ok_or_else(ServiceError::no_hook)?;
         match hook.check.is_of_the_head() {
             true => {
-                self.proved(knock, hook, request)?;
-                self.paced(knock, hook)
+                self.proved(route, hook, request)?;
+                self.paced(route, hook)
             }
             false => Ok(()),
         }
     }
 
     /// Takes a request. What it made is on disk when this answers.
-    pub async fn hooked(&self, knock: &Knock, request: WebhookRequest) -> ServiceResult<Hooked> {
-        let hook = knock.hook().ok_or_else(ServiceError::no_hook)?;
-        let done = self.come_in(knock, hook, request).await;
+    pub async fn hooked(&self, route: &HookRoute, request: WebhookRequest) -> ServiceResult<Hooked> {
+        let hook = route.hook().ok_or_else(ServiceError::no_hook)?;
+        let done = self.come_in(route, hook, request).await;
         let outcome = match &done {
             Ok(Hooked::Ignored) => "ignored",
             Ok(Hooked::Repeated { .. }) => "repeated",
             Ok(_) => "taken",
             Err(_) => "refused",
         };
-        knock.count(outcome);
+        route.count(outcome);
         done
     }
 
-    async fn come_in(&self, knock: &Knock, hook: &Hook, request: WebhookRequest) -> ServiceResult<Hooked> {
-        let signature = self.proved(knock, hook, &request)?;
+    async fn come_in(
+        &self,
+        route: &HookRoute,
+        hook: &Hook,
+        request: WebhookRequest,
+    ) -> ServiceResult<Hooked> {
+        let signature = self.proved(route, hook, &request)?;
         if !hook.check.is_of_the_head() {
-            self.paced(knock, hook)?;
+            self.paced(route, hook)?;
         }
         let held = match &signature {
-            Some(signature) => Some(self.hold(knock, signature).await?),
+            Some(signature) => Some(self.hold(route, signature).await?),
             None => None,
         };
         if let Some(Held::Before(reference)) = &held {
-            return Ok(Hooked::Repeated { address: knock.address(reference) });
+            return Ok(Hooked::Repeated { address: route.address(reference) });
         }
         // What is packed may be much larger than it comes.
         let is_large = request.body.len() > LIGHT_BYTES || !request.encoding.is_empty();
-        let (own, facts, now) = (knock.clone(), self.facts(), self.now());
+        let (own, facts, now) = (route.clone(), self.facts(), self.now());
         let read = move || {
             own.hook()
                 .ok_or_else(ServiceError::no_hook)
@@ -130,36 +136,36 @@ impl Service {
         let Some(wanted) = self.apart(is_large, read).await?? else {
             return Ok(Hooked::Ignored);
         };
-        let key = signature.as_ref().map(|it| format!("{}/{}/{}", knock.process.id, hook.name, it.id));
-        let done = self.delivered(knock, hook, wanted, key).await?;
+        let key = signature.as_ref().map(|it| format!("{}/{}/{}", route.process.id, hook.name, it.id));
+        let done = self.delivered(route, hook, wanted, key).await?;
         if let Some(signature) = &signature {
-            self.remember_signature(knock, signature, &done.address().reference).await?;
+            self.remember_signature(route, signature, &done.address().reference).await?;
         }
         drop(held);
-        self.answered(knock, hook, done).await
+        self.answered(route, hook, done).await
     }
 
     /// Makes the check, and tells the log why it was not good.
     fn proved(
         &self,
-        knock: &Knock,
+        route: &HookRoute,
         hook: &Hook,
         request: &WebhookRequest,
     ) -> ServiceResult<Option<Signature>> {
         let came = Came { headers: &request.headers, body: &request.body, now: self.now() };
         let facts = self.facts();
-        let open = |text: &StringTemplate| self.opened(knock, text, &facts);
-        prove(&hook.check, came, &open).map_err(|why| self.unproven(knock, hook, why))
+        let open = |text: &StringTemplate| self.opened(route, text, &facts);
+        prove(&hook.check, came, &open).map_err(|why| self.unproven(route, hook, why))
     }
 
     /// A text of a check with its secrets in it.
     fn opened(
         &self,
-        knock: &Knock,
+        route: &HookRoute,
         text: &StringTemplate,
         facts: &ReadSet,
     ) -> Result<Zeroizing<String>, Fault> {
-        let view = view(&knock.process, HookRequest::default(), facts, self.now())?.with_secrets();
+        let view = view(&route.process, HookRequest::default(), facts, self.now())?.with_secrets();
         let marked = text.fill(&view)?;
         let secrets = self.resources.secrets();
         let mut whole = Zeroizing::new(String::new());
@@ -180,13 +186,13 @@ impl Service {
     }
 
     fn facts(&self) -> ReadSet {
-        (self.handle.turns().facts)()
+        (self.handle.processor().facts)()
     }
 
     /// Makes the task, or writes to the one that is there.
     async fn delivered(
         &self,
-        knock: &Knock,
+        route: &HookRoute,
         hook: &Hook,
         wanted: Wanted,
         key: Option<String>,
@@ -195,16 +201,16 @@ impl Service {
         let named = reference.is_some();
         let reference = self.reference(reference)?;
         writable(&params)?;
-        let address = Address { process: knock.process.id.clone(), reference };
+        let address = Address { process: route.process.id.clone(), reference };
         for _ in 0..TRIES_MAX {
             let live = if named { self.live(&address).await? } else { None };
-            self.asked(knock, hook, brought.as_deref(), live.as_ref())?;
+            self.asked(route, hook, brought.as_deref(), live.as_ref())?;
             match (live, hook.if_exists, hook.if_missing) {
                 (Some(task), HookIfExists::Refuse, _) => return Err(ServiceError::RefTaken(Box::new(task))),
                 (Some(task), HookIfExists::Return, _) => return Ok(Delivered::Known(task.address())),
                 (Some(task), HookIfExists::Modify, _) => {
                     match self.modify(hook, task, params.clone()).await {
-                        // It ended between the look and the letter.
+                        // It ended between the look and the signal.
                         Err(ServiceError::Conflict { code: "task_ended", .. }) => {}
                         done => return done,
                     }
@@ -213,7 +219,7 @@ impl Service {
                     return Err(ServiceError::missing("task", address.to_string()));
                 }
                 (None, _, IfMissing::Create) => {
-                    match self.create(knock, hook, &address, params.clone(), key.clone()).await {
+                    match self.create(route, hook, &address, params.clone(), key.clone()).await {
                         // Somebody was faster with the name.
                         Err(ServiceError::Conflict { code: "ref_taken", .. }) => {}
                         done => return done,
@@ -226,7 +232,7 @@ impl Service {
 
     async fn create(
         &self,
-        knock: &Knock,
+        route: &HookRoute,
         hook: &Hook,
         address: &Address,
         params: Params,
@@ -234,7 +240,7 @@ impl Service {
     ) -> ServiceResult<Delivered> {
         let idempotency = idempotency.map(|key| Idempotency { key, digest: digest(None, &params) });
         let known = idempotency.clone();
-        let made = self.create_new(knock, hook, address, params, idempotency).await;
+        let made = self.create_new(route, hook, address, params, idempotency).await;
         match (made, known) {
             (Err(refusal), Some(known)) => {
                 let task = self.repeated(refusal, &known, None).await?;
@@ -246,37 +252,35 @@ impl Service {
 
     async fn create_new(
         &self,
-        knock: &Knock,
+        route: &HookRoute,
         hook: &Hook,
         address: &Address,
         params: Params,
         idempotency: Option<Idempotency>,
     ) -> ServiceResult<Delivered> {
-        let params = admitted(&knock.process, params)?;
-        self.room(&knock.process)?;
+        let params = admitted(&route.process, params)?;
+        self.room(&route.process)?;
         let Address { process, reference } = address.clone();
         let entry = NewTask { process, reference, params, idempotency, by: Some(by(hook)) };
         let made = match hook.answer {
             HookAnswer::Reply => self.handle.ask(entry).await.map(|(task, reply)| (task, Some(reply))),
             HookAnswer::Accepted => self.handle.submit(entry).await.map(|task| (task, None)),
         };
-        match made {
-            Ok((task, reply)) => Ok(Delivered::Created(Box::new(task), reply)),
-            Err(not) => Err(not.into()),
-        }
+        let (task, reply) = made?;
+        Ok(Delivered::Created(Box::new(task), reply))
     }
 
     async fn modify(&self, hook: &Hook, task: Task, params: Params) -> ServiceResult<Delivered> {
         let address = task.address();
-        let order = Command::Modify { params, revision: None };
-        let word = SignalKind::Order { order, by: by(hook) };
-        let reading = self.handle.post(Signal { to: SignalTarget::Task(task.id), word }).await?;
+        let command = Command::Modify { params, revision: None };
+        let kind = SignalKind::Command { command, by: by(hook) };
+        let reading = self.handle.post(Signal { to: SignalTarget::Task(task.id), kind }).await?;
         self.read(reading).await?;
         Ok(Delivered::Modified(address))
     }
 
     /// What the caller is told.
-    async fn answered(&self, knock: &Knock, hook: &Hook, done: Delivered) -> ServiceResult<Hooked> {
+    async fn answered(&self, route: &HookRoute, hook: &Hook, done: Delivered) -> ServiceResult<Hooked> {
         let (task, reply) = match done {
             Delivered::Modified(address) | Delivered::Known(address) => {
                 return Ok(Hooked::Taken { address, created: false });
@@ -292,7 +296,7 @@ impl Service {
             reply = reply => match reply {
                 Some(Ok(reply)) if hook.is_public() && !reply.marks().is_empty() => {
                     let message = "the reply holds a secret, and anybody may ask this hook";
-                    tracing::error!(process = %knock.process.id, hook = hook.name, message);
+                    tracing::error!(process = %route.process.id, hook = hook.name, message);
                     let fault = Fault::lasting("secret_misplaced", message);
                     Ok(Hooked::Replied(Err(Fault { status: Some(500), ..fault })))
                 }
@@ -316,15 +320,15 @@ impl Service {
 
     /// Tells the log why a request may not come in, and its caller only that. A stranger can ask as often as
     /// they like: the log is told once a minute, and how often it was.
-    fn unproven(&self, knock: &Knock, hook: &Hook, why: Unproven) -> ServiceError {
-        let process = &knock.process.id;
+    fn unproven(&self, route: &HookRoute, hook: &Hook, why: Unproven) -> ServiceError {
+        let process = &route.process.id;
         match why {
             Unproven::Refused(why) => {
                 let what = format!("{process}/{}: {why}", hook.name);
                 if let Some(more) = lock(&self.quiet).happens(&what, self.clock().ticks()) {
                     tracing::warn!(%process, hook = hook.name, why, more, "a request to a hook was refused");
                 }
-                knock.count("unproven");
+                route.count("unproven");
                 ServiceError::Unproven
             }
             Unproven::Unready(fault) => {
@@ -333,18 +337,18 @@ impl Service {
                 if let Some(more) = lock(&self.quiet).happens(&what, self.clock().ticks()) {
                     tracing::error!(%process, hook = hook.name, why, more, "a hook cannot make its check");
                 }
-                knock.count("unready");
+                route.count("unready");
                 ServiceError::Unready
             }
         }
     }
 
     /// Refuses what comes more often than the hook takes it. Who may not come in uses nothing up.
-    fn paced(&self, knock: &Knock, hook: &Hook) -> ServiceResult<()> {
+    fn paced(&self, route: &HookRoute, hook: &Hook) -> ServiceResult<()> {
         let Some(rate) = hook.rate else { return Ok(()) };
-        let taken = lock(&self.pace).take(&knock.place(), rate, self.clock().ticks());
+        let taken = lock(&self.pace).take(&route.place(), rate, self.clock().ticks());
         taken.map_err(|wait| {
-            knock.count("too_often");
+            route.count("too_often");
             ServiceError::TooOften { rate, wait }
         })
     }
@@ -360,13 +364,13 @@ impl Service {
     /// Makes the check that asks the task itself.
     fn asked(
         &self,
-        knock: &Knock,
+        route: &HookRoute,
         hook: &Hook,
         brought: Option<&str>,
         live: Option<&Task>,
     ) -> ServiceResult<()> {
         let HookProof::Param { name, first, .. } = &hook.check else { return Ok(()) };
-        let refused = |why| Err(self.unproven(knock, hook, Unproven::Refused(why)));
+        let refused = |why| Err(self.unproven(route, hook, Unproven::Refused(why)));
         let Some(brought) = brought else {
             return refused("it does not bring what must be the same");
         };
@@ -391,7 +395,7 @@ struct Wanted {
 
 /// Reads a request; none if it does not count. All its texts share one budget.
 fn wanted(
-    knock: &Knock,
+    route: &HookRoute,
     hook: &Hook,
     request: &WebhookRequest,
     facts: &ReadSet,
@@ -411,15 +415,14 @@ fn wanted(
         unpacked(Cow::Borrowed(&request.body), &request.encoding, hook.bytes_max as u64).map_err(packed)?;
     let knows_texts = hook_body::is_of_texts(&hook.accept, &request.content_type, &body);
     let content_type = Charset::of(hook.charset, &request.content_type);
-    let body = hook_body::read(&hook.accept, &content_type, &body, &request.query);
-    let body = body.map_err(bad_body)?;
+    let body = hook_body::read(&hook.accept, &content_type, &body, &request.query).map_err(bad_body)?;
     let proof = proof_header(hook);
     let open = |(name, _): &&(String, String)| !UNSEEN.contains(&name.as_str()) && proof != Some(name);
     let headers = request.headers.iter().filter(open);
     let headers: Map<String, Value> =
         headers.map(|(name, value)| (name.clone(), Value::from(value.as_str()))).collect();
     let seen = HookRequest { method: request.method.clone(), headers, query, body };
-    let view = view(&knock.process, seen, facts, now).map_err(unfilled)?;
+    let view = view(&route.process, seen, facts, now).map_err(unfilled)?;
     within(&facts.budget, || {
         if !hook.wants(&view).map_err(unfilled)? {
             return Ok(None);
@@ -431,9 +434,9 @@ fn wanted(
             }
         };
         let reference = hook.reference(&view).map_err(unfilled)?;
-        let mut params = hook.params(&knock.process, &view).map_err(unfilled)?;
+        let mut params = hook.params(&route.process, &view).map_err(unfilled)?;
         if hook.params.is_none() && knows_texts {
-            params = of_texts(&knock.process, params);
+            params = of_texts(&route.process, params);
         }
         Ok(Some(Wanted { reference, params, brought }))
     })
@@ -464,7 +467,7 @@ fn known_as(value: &Value) -> Option<String> {
     }
 }
 
-/// As it stands in the trail.
+/// As it stands in the history.
 fn by(hook: &Hook) -> String {
     format!("hook {}", hook.name)
 }

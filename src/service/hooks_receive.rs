@@ -1,4 +1,4 @@
-//! [`Knock`]: a request at the door of a named hook, before anything of it is believed.
+//! [`HookRoute`]: a request at the door of a named hook, before anything of it is believed.
 
 use std::sync::Arc;
 
@@ -9,12 +9,12 @@ use crate::service::service::Service;
 
 /// A request at the door of a hook.
 #[derive(Clone, Debug)]
-pub struct Knock {
+pub struct HookRoute {
     pub(super) process: Arc<Process>,
     pub(super) name: String,
 }
 
-impl Knock {
+impl HookRoute {
     /// The hook.
     pub fn hook(&self) -> Option<&Hook> {
         self.process.hook(&self.name)
@@ -56,9 +56,9 @@ impl Knock {
 
 impl Service {
     /// The hook of that name, if there is one.
-    pub fn knock(&self, id: &ProcessId, name: &str) -> Option<Knock> {
+    pub fn route(&self, id: &ProcessId, name: &str) -> Option<HookRoute> {
         let process = self.registry().get(id)?.process;
         process.hook(name)?;
-        Some(Knock { process, name: name.to_owned() })
+        Some(HookRoute { process, name: name.to_owned() })
     }
 }

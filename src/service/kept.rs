@@ -1,5 +1,5 @@
-//! The shapes of what the service keeps on shelves. A stored form is never renamed; new fields have a
-//! default.
+//! The shapes of what the service keeps in collections. A stored form is renamed by a migration of the store
+//! alone; new fields have a default.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -24,7 +24,7 @@ pub struct KeptProcess {
     /// Tasks may lie down with no wake-up, because it rests or did: they are to be woken when it goes on. Of
     /// records from before this was kept that is not known, and so it may be.
     #[serde(default = "may_be")]
-    pub rouse: bool,
+    pub wake_parked: bool,
     /// Who deployed it.
     pub by: String,
     /// Deployed at.
@@ -179,27 +179,27 @@ pub struct KeptLink {
 
 /// A record of `value`.
 pub fn record<T: Serialize>(
-    shelf: Collection,
+    collection: Collection,
     name: &str,
     value: &T,
     at: Timestamp,
 ) -> Result<Record, StoreError> {
     let value = serde_json::to_value(value).map_err(|error| StoreError::Corrupt(error.to_string()))?;
-    Ok(Record { shelf, name: name.to_owned(), value, at })
+    Ok(Record { collection, name: name.to_owned(), value, at })
 }
 
 /// The value of a record.
 pub fn value<T: DeserializeOwned>(record: Record) -> Result<T, StoreError> {
-    let Record { shelf, name, value, .. } = record;
+    let Record { collection, name, value, .. } = record;
     serde_json::from_value(value)
-        .map_err(|error| StoreError::Corrupt(format!("`{name}` on the shelf {shelf:?}: {error}")))
+        .map_err(|error| StoreError::Corrupt(format!("`{name}` in the collection {collection:?}: {error}")))
 }
 
 /// The values of records, by name. One that does not read as what it should be is noted as damaged, and left
 /// out.
 pub fn values<T: DeserializeOwned>(records: Vec<Record>, damage: &Damage) -> Vec<(String, T)> {
     let read = |record: Record| {
-        let (name, place) = (record.name.clone(), record.shelf.place(&record.name));
+        let (name, place) = (record.name.clone(), record.collection.place(&record.name));
         match value(record) {
             Ok(value) => Some((name, value)),
             Err(error) => {

@@ -11,9 +11,10 @@ use crate::model::marks::place_of;
 use crate::model::names::{Address, TaskId};
 use crate::model::near::nearest;
 use crate::model::params::Params;
-use crate::model::task::{Command, Signal, SignalKind, SignalTarget, State, Task};
+use crate::model::signal::{Command, Signal, SignalKind, SignalTarget};
+use crate::model::task::{State, Task};
 use crate::model::time::{Span, Timestamp};
-use crate::process::expiry::Life;
+use crate::process::expiry::Expiry;
 use crate::process::process::Process;
 use crate::service::actor::{Actor, Right};
 use crate::service::errors::{NotFresh, ServiceError, ServiceResult};
@@ -48,7 +49,7 @@ pub struct Leased {
     /// The value.
     pub value: Value,
     /// When it dies.
-    pub dies_at: Timestamp,
+    pub expires_at: Timestamp,
     /// Only who may read secrets gets it.
     pub is_secret: bool,
 }
@@ -142,9 +143,9 @@ impl Service {
     /// Tells the task, as it was looked at, that a fresh value is wanted. Says whether it took that; one that
     /// has moved since has not.
     async fn wake(&self, task: &Task, it: &Waiter<'_>) -> ServiceResult<bool> {
-        let order = Command::Modify { params: Params::default(), revision: Some(task.revision) };
-        let word = SignalKind::Order { order, by: format!("{} (lease)", it.by.name) };
-        let Some(reading) = self.handle.post(Signal { to: SignalTarget::Task(task.id), word }).await? else {
+        let command = Command::Modify { params: Params::default(), revision: Some(task.revision) };
+        let kind = SignalKind::Command { command, by: format!("{} (lease)", it.by.name) };
+        let Some(reading) = self.handle.post(Signal { to: SignalTarget::Task(task.id), kind }).await? else {
             return Ok(false);
         };
         tokio::select! {
@@ -157,14 +158,14 @@ impl Service {
     fn not_fresh(&self, task: &Task, it: &Waiter<'_>) -> ServiceError {
         let (name, now) = (&it.wish.param, self.now());
         let view = self.shown_if_deployed(it.by, task);
-        let life = it.process.expiry_of(name, &task.params);
-        let dies_at = life.as_ref().map(|life| life.dies_at);
-        let has = match dies_at {
+        let expiry = it.process.expiry_of(name, &task.params);
+        let expires_at = expiry.as_ref().map(|expiry| expiry.expires_at);
+        let has = match expires_at {
             None => "there is none yet".to_owned(),
             Some(at) if at <= now => format!("the present one died at {at}"),
             Some(at) => format!("the present one dies at {at}"),
         };
-        let born = life.and_then(|it| it.born_at);
+        let born = expiry.and_then(|it| it.issued_at);
         let fault = view.fault.as_ref().filter(|_| {
             task.fault.as_ref().is_some_and(|fault| born.is_none_or(|born| fault.at >= Some(born)))
         });
@@ -182,7 +183,7 @@ impl Service {
             why.trim_end_matches('.'),
         );
         let retry_after = task.due.map(|due| due.since(now));
-        ServiceError::NotFresh(Box::new(NotFresh { message, dies_at, retry_after, task: view }))
+        ServiceError::NotFresh(Box::new(NotFresh { message, expires_at, retry_after, task: view }))
     }
 }
 
@@ -201,16 +202,16 @@ impl Waiter<'_> {
             let message = format!("task `{}` has ended, and renews nothing", task.address());
             return Err(ServiceError::conflict("task_ended", message));
         }
-        let Some(life) = self.process.expiry_of(name, &task.params) else { return Ok(None) };
-        if now + self.wish.fresh_for <= life.dies_at && now < life.dies_at {
+        let Some(expiry) = self.process.expiry_of(name, &task.params) else { return Ok(None) };
+        if now + self.wish.fresh_for <= expiry.expires_at && now < expiry.expires_at {
             let value = task.params.get(name).cloned().unwrap_or_default();
             let is_marked = task.params.marks().touches(&place_of(&[name]));
             let is_secret = is_marked || self.process.secret.contains(name);
-            return Ok(Some(Leased { value, dies_at: life.dies_at, is_secret }));
+            return Ok(Some(Leased { value, expires_at: expiry.expires_at, is_secret }));
         }
-        match life.born_at {
-            Some(born) if too_long(&life, born, self.wish.fresh_for, now) => {
-                let whole = life.dies_at.since(born);
+        match expiry.issued_at {
+            Some(born) if too_long(&expiry, born, self.wish.fresh_for, now) => {
+                let whole = expiry.expires_at.since(born);
                 let message = format!(
                     "a new `{name}` lives {whole}, and one that lives {} yet was asked for; \
                      hint: ask for `{}` at most",
@@ -236,9 +237,9 @@ impl Waiter<'_> {
 }
 
 /// Whether no renewal makes a value live so long, or no longer than the young one that is there.
-fn too_long(life: &Life, born: Timestamp, fresh_for: Span, now: Timestamp) -> bool {
-    let whole = life.dies_at.since(born);
-    fresh_for > whole || (now < life.dies_at && now.since(born) < young(whole))
+fn too_long(expiry: &Expiry, born: Timestamp, fresh_for: Span, now: Timestamp) -> bool {
+    let whole = expiry.expires_at.since(born);
+    fresh_for > whole || (now < expiry.expires_at && now.since(born) < young(whole))
 }
 
 /// How long a value that lives so long is young.
@@ -246,7 +247,7 @@ fn young(whole: Span) -> Span {
     YOUNG.min(Span(whole.0 / YOUNG_PART))
 }
 
-/// Whether the task may stand where an empty letter moves it: not where it waits for something from somebody.
+/// Whether the task may stand where an empty signal moves it: not where it waits for something from somebody.
 fn may_wake(process: &Process, task: &Task) -> bool {
     let accepts = process.node(&task.at).and_then(|node| node.kind.accepts());
     accepts.is_none_or(|names| names.is_empty()) && !is_at_work(process, task)
@@ -260,14 +261,14 @@ fn is_at_work(process: &Process, task: &Task) -> bool {
 /// Only what says when it dies can be leased.
 fn is_leased(process: &Process, name: &str) -> ServiceResult<()> {
     match process.params.iter().find(|param| param.name == name) {
-        Some(param) if param.life.is_some() => Ok(()),
+        Some(param) if param.expiry.is_some() => Ok(()),
         Some(_) => {
             let message = format!(
                 "param `{name}` of process `{}` says nothing of when its value dies; \
-                 hint: write `dies_at:` with the name of the param that holds that moment",
+                 hint: write `expires_at:` with the name of the param that holds that moment",
                 process.id
             );
-            Err(ServiceError::bad("no_life", message))
+            Err(ServiceError::bad("no_expiry", message))
         }
         None => {
             let near = nearest(name, process.params.iter().map(|it| it.name.as_str()));

@@ -13,12 +13,12 @@ use crate::service::kept::{KeptProcess, KeptVersion, value};
 use crate::service::service::{DeployFailure, Service, lock};
 
 impl Service {
-    /// Registers all that was deployed, fills the keyring, and counts the live tasks. Once, before the runner
-    /// runs; what a crash interrupted is settled when it does.
+    /// Registers all that was deployed, fills the resources, and counts the live tasks. Once, before the
+    /// runner runs; what a crash interrupted is settled when it does.
     pub async fn load_all(self: &Arc<Self>) -> ServiceResult<()> {
         // Whoever loads it twice loads the same.
         let _ = self.me.set(Arc::downgrade(self));
-        self.load_shelves().await?;
+        self.load_collections().await?;
         let (mut unfinished, mut bases) = (Vec::new(), Vec::new());
         for (name, kept) in self.kept_on::<KeptProcess>(Collection::Process).await? {
             let Ok(id) = ProcessId::new(&name) else { continue };
@@ -28,7 +28,7 @@ impl Service {
             let granted = kept.granted.clone().map(Arc::new);
             self.registry().put(Deployed { granted, ..Deployed::new(Arc::clone(&process), paused) });
             bases.extend(self.base_of(&process, self.now()).await?);
-            if !kept.moves.is_empty() || (kept.rouse && !kept.paused) {
+            if !kept.moves.is_empty() || (kept.wake_parked && !kept.paused) {
                 unfinished.push(id);
             }
         }
@@ -38,7 +38,7 @@ impl Service {
         }
         self.count_live().await?;
         for deployed in self.registry().all().values() {
-            self.load_lives(&deployed.process).await?;
+            self.load_expiries(&deployed.process).await?;
         }
         for id in &unfinished {
             self.settle_later(id);
@@ -97,7 +97,7 @@ impl Service {
         Ok(())
     }
 
-    async fn load_shelves(&self) -> ServiceResult<()> {
+    async fn load_collections(&self) -> ServiceResult<()> {
         self.load_secrets().await?;
         self.load_vars().await?;
         self.load_channels().await?;

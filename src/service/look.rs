@@ -1,4 +1,4 @@
-//! Looking: tasks, trails, params, alarms, events. What is shown is masked.
+//! Looking: tasks, histories, params, alarms, events. What is shown is masked.
 
 use serde_json::Value;
 use tokio::sync::watch;
@@ -11,21 +11,21 @@ use crate::model::task::Phase;
 use crate::process::process::Process;
 use crate::service::actor::{Actor, Right};
 use crate::service::errors::{ServiceError, ServiceResult};
-use crate::service::param_filter::{Sift, dig};
+use crate::service::param_filter::{ParamFilter, dig};
 use crate::service::service::Service;
-use crate::service::view::{EventView, HopView, ListPage, TaskView};
+use crate::service::view::{EventView, HistoryEventView, ListPage, TaskView};
 
 /// How many items a page has if nothing is said.
 pub const PAGE_DEFAULT: usize = 50;
 /// How many items a page has at most.
 pub const PAGE_MAX: usize = 500;
-/// How many trail entries are looked at for one page; each holds a few hops.
+/// How many history entries are looked at for one page; each holds a few events.
 const ENTRIES_MAX: usize = 500;
 /// How many pages are looked through for one page of what somebody may see.
 const LOOKS_MAX: usize = 20;
 /// How many tasks are read at once where they are found by what they carry, which is sealed: all the looks
 /// together are the most that one answer costs.
-const SIFTED_MAX: usize = 100;
+const FILTERED_MAX: usize = 100;
 
 /// Which tasks to list.
 #[derive(Clone, Debug, Default)]
@@ -39,7 +39,7 @@ pub struct Filter {
     /// Whose ref begins with that.
     pub ref_prefix: Option<String>,
     /// With such a param. Of what is not looked at in one answer, a cursor says where to look on.
-    pub param: Option<Sift>,
+    pub param: Option<ParamFilter>,
     /// Where the page begins.
     pub cursor: Option<String>,
     /// How many.
@@ -74,18 +74,18 @@ impl Service {
             None if by.has(Right::Read) => {}
             None => return Err(ServiceError::Denied { right: Right::Read, process: None }),
         }
-        let (limit, sift) = (limit(filter.limit)?, filter.param);
+        let (limit, by_param) = (limit(filter.limit)?, filter.param);
         let mut query = TaskQuery {
             process: filter.process,
             node: filter.node,
             phase: filter.phase,
             ref_prefix: filter.ref_prefix.filter(|it| !it.is_empty()),
             after: filter.cursor.as_deref().map(cursor).transpose()?.map(TaskId),
-            limit: if sift.is_some() { SIFTED_MAX } else { limit },
+            limit: if by_param.is_some() { FILTERED_MAX } else { limit },
         };
         let (mut items, mut looked, process) = (Vec::new(), 0, query.process.clone());
         let aside = || self.set_aside(by, process.as_ref());
-        let told = |looked: u64| sift.is_some().then_some(looked);
+        let told = |looked: u64| by_param.is_some().then_some(looked);
         for _ in 0..LOOKS_MAX {
             let found = self.store().tasks(&query).await?;
             let whole = found.len() < query.limit;
@@ -94,7 +94,7 @@ impl Service {
                 if by.may(Right::Read, &task.process) {
                     looked += 1;
                     let shown = self.shown_if_deployed(by, &task);
-                    items.extend(Some(shown).filter(|it| sift.as_ref().is_none_or(|sift| sift.finds(it))));
+                    items.extend(Some(shown).filter(|it| by_param.as_ref().is_none_or(|by| by.finds(it))));
                 }
                 if items.len() == limit {
                     break;
@@ -133,15 +133,15 @@ impl Service {
         Ok(Hits { processes: processes.collect(), tasks })
     }
 
-    /// A task's trail, oldest first, a page at a time.
-    pub async fn trail(
+    /// A task's history, oldest first, a page at a time.
+    pub async fn history(
         &self,
         by: &Actor,
         address: &Address,
         id: Option<TaskId>,
         after: Option<&str>,
         many: Option<usize>,
-    ) -> ServiceResult<ListPage<HopView>> {
+    ) -> ServiceResult<ListPage<HistoryEventView>> {
         by.need(Right::Read, &address.process)?;
         let task = self.task_at(address, id).await?;
         let entries_max = limit(many)?.min(ENTRIES_MAX);
@@ -149,11 +149,11 @@ impl Service {
         let after = u64::try_from(after).map_err(|_| bad_cursor())?;
         let entries = self.store().history(task.id, after, entries_max).await?;
         let next = (entries.len() == entries_max).then(|| entries.last().map(|it| it.seq.to_string()));
-        let hops = entries.into_iter().flat_map(|entry| {
+        let events = entries.into_iter().flat_map(|entry| {
             let seq = entry.seq;
-            entry.events.into_iter().map(move |hop| HopView::new(seq, hop))
+            entry.events.into_iter().map(move |event| HistoryEventView::new(seq, event))
         });
-        Ok(ListPage { next: next.flatten(), ..ListPage::whole(hops.collect()) })
+        Ok(ListPage { next: next.flatten(), ..ListPage::whole(events.collect()) })
     }
 
     /// The value at `path` of a task's params. A secret needs the right, and is noted.

@@ -1,5 +1,5 @@
-//! [`Sift`]: which tasks a person looks for by what they carry. What is secret is not looked at: whoever may
-//! not read it could guess it.
+//! [`ParamFilter`]: which tasks a person looks for by what they carry. What is secret is not looked at:
+//! whoever may not read it could guess it.
 
 use std::str::FromStr;
 
@@ -13,7 +13,7 @@ use crate::service::view::TaskView;
 
 /// Which tasks to find, by one of their params: `city=Riga` or `city~ri`.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Sift {
+pub struct ParamFilter {
     /// The param, or what is in it: `address.city`.
     path: String,
     how: How,
@@ -28,9 +28,9 @@ enum How {
     Holds,
 }
 
-impl FromStr for Sift {
+impl FromStr for ParamFilter {
     type Err = ServiceError;
-    fn from_str(text: &str) -> Result<Sift, ServiceError> {
+    fn from_str(text: &str) -> Result<ParamFilter, ServiceError> {
         let place = text.find(['=', '~']);
         let parts = place.map(|at| (text[..at].trim(), &text[at..=at], text[at + 1..].trim()));
         match parts {
@@ -39,7 +39,7 @@ impl FromStr for Sift {
                     "=" => (How::Is, text.to_owned()),
                     _ => (How::Holds, text.to_lowercase()),
                 };
-                Ok(Sift { path: path.to_owned(), how, text })
+                Ok(ParamFilter { path: path.to_owned(), how, text })
             }
             _ => {
                 let message = format!(
@@ -52,7 +52,7 @@ impl FromStr for Sift {
     }
 }
 
-impl Sift {
+impl ParamFilter {
     /// Refuses to look for what that process keeps secret.
     pub(super) fn allowed_in(&self, process: &Process) -> Result<(), ServiceError> {
         let is_secret = |name: &String| {
@@ -109,11 +109,11 @@ mod tests {
     #[test]
     fn what_is_no_filter_is_told() {
         for text in ["", "Riga", "=Riga", " ~x"] {
-            let refusal = text.parse::<Sift>().unwrap_err();
+            let refusal = text.parse::<ParamFilter>().unwrap_err();
             assert_eq!(refusal.code(), "bad_param_filter", "{text}");
         }
-        let sift: Sift = " a.b = c=d~e ".parse().unwrap();
-        assert_eq!((sift.path.as_str(), sift.how, sift.text.as_str()), ("a.b", How::Is, "c=d~e"));
-        assert_eq!("a~B=c".parse::<Sift>().unwrap().text, "b=c");
+        let filter: ParamFilter = " a.b = c=d~e ".parse().unwrap();
+        assert_eq!((filter.path.as_str(), filter.how, filter.text.as_str()), ("a.b", How::Is, "c=d~e"));
+        assert_eq!("a~B=c".parse::<ParamFilter>().unwrap().text, "b=c");
     }
 }

@@ -139,13 +139,13 @@ mod tests {
     #[tokio::test]
     async fn who_is_known_does_not_wait_behind_strangers() {
         let passwords = Passwords::default();
-        let mut crowd: FuturesUnordered<_> =
+        let mut strangers: FuturesUnordered<_> =
             (0..100).map(|_| passwords.fits("wrong", None, LoginSource::Stranger)).collect();
         let mut known = std::pin::pin!(passwords.fits("wrong", None, LoginSource::Known));
         let (mut looked, mut refused) = (0, 0);
         loop {
             tokio::select! {
-                Some(stranger) = crowd.next() => match stranger {
+                Some(stranger) = strangers.next() => match stranger {
                     Ok(fits) => looked += usize::from(!fits),
                     Err(refusal) => refused += usize::from(matches!(refusal, ServiceError::Busy(_))),
                 },
@@ -153,7 +153,7 @@ mod tests {
             }
         }
         assert!(looked < WAITING_MAX, "{looked} strangers went before");
-        while let Some(stranger) = crowd.next().await {
+        while let Some(stranger) = strangers.next().await {
             match stranger {
                 Ok(fits) => looked += usize::from(!fits),
                 Err(refusal) => refused += usize::from(matches!(refusal, ServiceError::Busy(_))),

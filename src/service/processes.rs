@@ -93,7 +93,7 @@ pub struct ParamView {
     pub input: bool,
     /// Its value dies: the param with that moment, in Unix seconds.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub dies_at: Option<String>,
+    pub expires_at: Option<String>,
     /// What it is if it is not given.
     pub default: Option<Value>,
     /// For people.
@@ -291,7 +291,7 @@ impl Service {
         let (changed, moving) = (kept.paused != paused, !kept.moves.is_empty());
         let unsettled = self.begin(id, None);
         if changed {
-            let next = KeptProcess { paused, rouse: true, ..kept };
+            let next = KeptProcess { paused, wake_parked: true, ..kept };
             self.keep_process(id, next).await?;
             self.registry().put(Deployed { paused: paused || moving, ..deployed });
         }
@@ -335,14 +335,14 @@ impl Service {
 
     /// Waits until whatever was about to be born in a process when it was closed is there, or is not.
     async fn until_none_is_born(&self, id: &ProcessId) -> ServiceResult<()> {
-        let turns = self.handle.turns();
-        let last = turns.clock.ticks() + BIRTH_MAX;
-        while turns.state.census.is_expecting(id) {
-            if turns.clock.ticks() > last {
+        let processor = self.handle.processor();
+        let last = processor.clock.ticks() + BIRTH_MAX;
+        while processor.state.census.is_expecting(id) {
+            if processor.clock.ticks() > last {
                 let message = format!("tasks are being born in process `{id}`; hint: try again");
                 return Err(ServiceError::conflict("process_has_tasks", message));
             }
-            turns.clock.after(BIRTH_LOOK).await;
+            processor.clock.after(BIRTH_LOOK).await;
         }
         Ok(())
     }
@@ -425,7 +425,7 @@ impl From<&ParamSpec> for ParamView {
             secret: param.secret,
             shared: param.shared,
             input: param.input,
-            dies_at: param.life.as_ref().map(|it| it.dies_at.clone()),
+            expires_at: param.expiry.as_ref().map(|it| it.at.clone()),
             default: param.default.clone().filter(|_| !param.secret),
             about: param.about.clone(),
             example: param.example.clone(),

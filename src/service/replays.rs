@@ -11,7 +11,7 @@ use crate::model::names::Ref;
 use crate::model::time::Timestamp;
 use crate::process::hook_proof::Signature;
 use crate::service::errors::{ServiceError, ServiceResult};
-use crate::service::hooks_receive::Knock;
+use crate::service::hooks_receive::HookRoute;
 use crate::service::kept::{record, value};
 use crate::service::service::{Service, lock};
 
@@ -52,8 +52,8 @@ impl Drop for Hold<'_> {
 
 impl Service {
     /// Looks whether a signature was taken before; if not, nobody else is let in with it meanwhile.
-    pub(super) async fn hold(&self, knock: &Knock, signature: &Signature) -> ServiceResult<Held<'_>> {
-        let name = name(knock, signature);
+    pub(super) async fn hold(&self, route: &HookRoute, signature: &Signature) -> ServiceResult<Held<'_>> {
+        let name = name(route, signature);
         if !lock(&self.replays.under_way).insert(name.clone()) {
             return Err(ServiceError::conflict("busy", "the very same request is under way"));
         }
@@ -67,11 +67,11 @@ impl Service {
     /// Remembers a signature until it is too old, and forgets some that are.
     pub(super) async fn remember_signature(
         &self,
-        knock: &Knock,
+        route: &HookRoute,
         signature: &Signature,
         reference: &Ref,
     ) -> ServiceResult<()> {
-        let (name, now) = (name(knock, signature), self.now());
+        let (name, now) = (name(route, signature), self.now());
         let kept = KeptReplay { reference: reference.clone() };
         self.store().put(vec![record(Collection::Replay, &name, &kept, now)?]).await?;
         let old: Vec<String> = {
@@ -97,8 +97,8 @@ impl Service {
 }
 
 /// Names begin with the moment they are too old at, so that they stand in its order.
-fn name(knock: &Knock, signature: &Signature) -> String {
-    format!("{}/{}/{}", digits(signature.until), knock.place(), signature.id)
+fn name(route: &HookRoute, signature: &Signature) -> String {
+    format!("{}/{}/{}", digits(signature.until), route.place(), signature.id)
 }
 
 fn digits(at: Timestamp) -> String {

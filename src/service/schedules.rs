@@ -310,7 +310,7 @@ impl Service {
         planned: Timestamp,
     ) -> ServiceResult<()> {
         let (own, name_of, facts, now) =
-            (Arc::clone(process), schedule.name.clone(), (self.handle.turns().facts)(), self.now());
+            (Arc::clone(process), schedule.name.clone(), (self.handle.processor().facts)(), self.now());
         let fill = move || {
             let schedule = own.schedules.iter().find(|it| it.name == name_of);
             schedule.map(|schedule| within(&facts.budget, || filled(&own, schedule, planned, &facts, now)))

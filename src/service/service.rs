@@ -16,6 +16,7 @@ use crate::engine::resources::{ChannelConfig, ResourceCache};
 use crate::engine::runner::Handle;
 use crate::engine::runtime_state::RuntimeState;
 use crate::model::names::ProcessId;
+use crate::model::near::nearest;
 use crate::model::scope::ReadSet;
 use crate::model::time::{Span, Timestamp};
 use crate::process::problem::FileProblem;
@@ -30,7 +31,7 @@ use crate::service::seen::{LastCheck, Replays, Schedules, Watch};
 use crate::service::throttle::Throttle;
 use crate::service::wakes::Wakes;
 
-/// How long an order waits for its letter to be read before the answer is "kept".
+/// How long a command waits for its signal to be read before the answer is "kept".
 pub const READ_WAIT: Span = Span::secs(2);
 
 /// A longer text or body is read where it holds up nobody, in bytes.
@@ -69,7 +70,7 @@ pub struct Service {
     pub(super) beaten: AtomicU64,
     /// One deploy, pause or delete at a time.
     pub(super) deploying: tokio::sync::Mutex<()>,
-    /// One change of shelves at a time, so that the keyring never shows an older state than the store.
+    /// One change of collections at a time, so that the resources never shows an older state than the store.
     pub(super) shelving: tokio::sync::Mutex<()>,
     /// What is kept of the deployed processes.
     pub(super) kept: RwLock<HashMap<ProcessId, KeptProcess>>,
@@ -158,8 +159,8 @@ impl fmt::Debug for Service {
 
 impl Service {
     /// A service that speaks to the runner behind `handle`. Nothing is loaded yet: see [`Service::load_all`].
-    pub fn new(handle: Handle, keyring: Arc<ResourceCache>, config: ServiceConfig) -> Service {
-        let (started, ticks) = (handle.turns().clock.now(), handle.turns().clock.ticks());
+    pub fn new(handle: Handle, resources: Arc<ResourceCache>, config: ServiceConfig) -> Service {
+        let (started, ticks) = (handle.processor().clock.now(), handle.processor().clock.ticks());
         let local = config.local_token.as_deref().map(|token| {
             (
                 crate::service::hash::of_token(token),
@@ -168,7 +169,7 @@ impl Service {
         });
         Service {
             handle,
-            resources: keyring,
+            resources,
             config: ServiceConfig { local_token: None, ..config },
             started,
             beaten: AtomicU64::new(ticks.0),
@@ -200,10 +201,10 @@ impl Service {
 
     /// Keeps.
     pub(super) fn store(&self) -> &dyn Store {
-        self.handle.turns().store.as_ref()
+        self.handle.processor().store.as_ref()
     }
 
-    /// What is kept on a shelf, by name. What cannot be read is noted, and left out.
+    /// What is kept in a collection, by name. What cannot be read is noted, and left out.
     pub(super) async fn kept_on<T: DeserializeOwned>(
         &self,
         on: Collection,
@@ -213,7 +214,7 @@ impl Service {
 
     /// Tells the time.
     pub(super) fn clock(&self) -> &dyn Clock {
-        self.handle.turns().clock.as_ref()
+        self.handle.processor().clock.as_ref()
     }
 
     /// The present moment.
@@ -223,12 +224,12 @@ impl Service {
 
     /// The deployed processes.
     pub(super) fn registry(&self) -> &Registry {
-        &self.handle.turns().registry
+        &self.handle.processor().registry
     }
 
     /// Who waits for what.
     pub(super) fn board(&self) -> &RuntimeState {
-        &self.handle.turns().state
+        &self.handle.processor().state
     }
 
     /// The engine stops: who waits for what may take long is answered now.
@@ -248,7 +249,7 @@ impl Service {
 
     /// What links begin with.
     pub fn public_url(&self) -> Arc<str> {
-        (self.handle.turns().facts)().public_url
+        (self.handle.processor().facts)().public_url
     }
 
     /// Works something out, where it holds up nobody if it takes long.
@@ -257,7 +258,7 @@ impl Service {
         T: Send + 'static,
         W: Fn() -> T + Send + Sync + 'static,
     {
-        Ok(self.handle.turns().apart.request(is_large, work).await?)
+        Ok(self.handle.processor().apart.request(is_large, work).await?)
     }
 
     /// The process of that id, if it is deployed.
@@ -267,14 +268,13 @@ impl Service {
 
     fn no_process(&self, id: &ProcessId) -> ServiceError {
         let all = self.registry().all();
-        let near = all.keys().map(|it| (strsim::jaro_winkler(id.as_str(), it.as_str()), it));
-        let near = near.filter(|(near, _)| *near > NEAR).max_by(|a, b| a.0.total_cmp(&b.0));
+        let near = nearest(id.as_str(), all.keys().map(ProcessId::as_str));
         let refused = lock(&self.troubles).values().find(|it| it.process.as_ref() == Some(id)).cloned();
         let hint = match refused {
             Some(DeployFailure { file, message, .. }) => {
                 Some(format!("its file `{file}` was refused: {message}; `beltline doctor` says more"))
             }
-            None => near.map(|(_, it)| format!("did you mean `{it}`?")),
+            None => near.map(|it| format!("did you mean `{it}`?")),
         };
         ServiceError::Missing { what: "process", name: id.to_string(), hint }
     }
@@ -282,25 +282,22 @@ impl Service {
     /// Notes who did what. Kept before the caller is answered.
     pub(super) async fn audit(&self, by: &Actor, did: &str, to: impl Into<String>) -> ServiceResult<()> {
         let line = AuditLine { by: by.name.clone(), did: did.to_owned(), to: to.into() };
-        Ok(self.chain.add(&self.handle.turns().store, line, self.now()).await?)
+        Ok(self.chain.add(&self.handle.processor().store, line, self.now()).await?)
     }
 }
 
-/// What every decision may see beside its task, read from the keyring each time: for
+/// What every decision may see beside its task, read from the resources each time: for
 /// [`crate::engine::batch::Turns`].
-pub fn facts(keyring: Arc<ResourceCache>, public_url: &str) -> Arc<dyn Fn() -> ReadSet + Send + Sync> {
+pub fn facts(resources: Arc<ResourceCache>, public_url: &str) -> Arc<dyn Fn() -> ReadSet + Send + Sync> {
     let mut base = ReadSet::default();
     base.public_url = Arc::from(public_url.trim_end_matches('/'));
     Arc::new(move || {
         let mut scope = base.clone();
-        scope.vars = keyring.vars();
-        scope.secrets = keyring.names();
+        scope.vars = resources.vars();
+        scope.secrets = resources.names();
         scope
     })
 }
-
-/// How near two names must be to be taken for each other.
-const NEAR: f64 = 0.8;
 
 /// A lock whose holder cannot have left anything half done.
 pub(super) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {

@@ -28,7 +28,7 @@ const COARSE: Span = Span::mins(5);
 /// How much is kept of how a browser names itself, in characters.
 const AGENT_CHARS_MAX: usize = 200;
 
-/// Who knocks: where they are, and how their browser names itself.
+/// Who asks to come in: where they are, and how their browser names itself.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SessionClient {
     /// Their address.

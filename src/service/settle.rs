@@ -2,8 +2,8 @@
 //!
 //! * Who asked may leave: the work goes on without them ([`Service::whole`]).
 //! * While a process rests for a deploy, tasks that come by are laid down with no wake-up. That is a debt,
-//!   and it is kept (`rouse` in [`KeptProcess`]) before the first task can be: after a crash it is paid at
-//!   the start.
+//!   and it is kept (`wake_parked` in [`KeptProcess`]) before the first task can be: after a crash it is paid
+//!   at the start.
 //! * An error or a panic drops the [`Unsettled`]: memory goes back to what it was, and then, as soon as the
 //!   store can be read and written, to what the store says; and whatever lies down is woken. Tried until it
 //!   is done.
@@ -88,7 +88,7 @@ impl Service {
     pub(super) fn settle_later(&self, id: &ProcessId) {
         let Some(me) = self.me.get().cloned() else { return };
         lock(&self.debts).insert(id.clone());
-        let (id, clock) = (id.clone(), Arc::clone(&self.handle.turns().clock));
+        let (id, clock) = (id.clone(), Arc::clone(&self.handle.processor().clock));
         tokio::spawn(async move {
             let mut pause = AGAIN_FIRST;
             // While nobody holds the service there is nothing to settle.

@@ -113,7 +113,7 @@ pub struct AlarmStatus {
     pub open: u64,
     /// Open, and told to nobody.
     pub undelivered: u64,
-    /// Open, and somebody has it in hand.
+    /// Open, and somebody has acknowledged it.
     pub acknowledged: u64,
 }
 

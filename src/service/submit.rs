@@ -10,12 +10,13 @@ use crate::engine::batch::SubmitError;
 use crate::engine::runner::{Idempotency, NewTask};
 use crate::model::names::{Address, ProcessId, Ref};
 use crate::model::params::Params;
-use crate::model::task::{Command, Task};
+use crate::model::signal::Command;
+use crate::model::task::Task;
 use crate::model::time::{Span, Timestamp};
 use crate::process::process::Process;
 use crate::process::validate::{handed_in, validate_params};
 use crate::service::actor::{Actor, Right};
-use crate::service::commands::{Ordered, misfits};
+use crate::service::commands::{CommandResult, misfits};
 use crate::service::errors::{ServiceError, ServiceResult};
 use crate::service::hash;
 use crate::service::service::Service;
@@ -172,10 +173,10 @@ impl Service {
                 })
             }
             SubmitIfExists::Modify => {
-                let order = Command::Modify { params, revision: None };
-                match self.order(by, task, order).await? {
-                    Ordered::Read(task) => Ok(Submitted { task, created: false, pending: false }),
-                    Ordered::Kept(task) => Ok(Submitted { task, created: false, pending: true }),
+                let command = Command::Modify { params, revision: None };
+                match self.command(by, task, command).await? {
+                    CommandResult::Read(task) => Ok(Submitted { task, created: false, pending: false }),
+                    CommandResult::Kept(task) => Ok(Submitted { task, created: false, pending: true }),
                 }
             }
         }

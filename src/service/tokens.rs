@@ -145,7 +145,7 @@ impl Service {
     }
 
     /// Keeps when tokens were used last, where that changed by more than `coarse`. Nothing else changes them
-    /// meanwhile: the caller holds the shelves.
+    /// meanwhile: the caller holds the collections.
     pub(super) async fn keep_token_uses(&self, coarse: Span) -> ServiceResult<()> {
         let used: Vec<(String, KeptToken)> = {
             let tokens = self.tokens.read().unwrap_or_else(PoisonError::into_inner);

@@ -9,15 +9,15 @@ use utoipa::ToSchema;
 use crate::engine::damage::Damaged;
 use crate::engine::mask::{LINK, RESULT, cleaned, masked, scrub};
 use crate::engine::ports::HistoryEntry;
+use crate::model::fan_out::FanOut;
 use crate::model::fault::Fault;
 use crate::model::key;
 use crate::model::marks::MASK;
 use crate::model::names::NodeName;
 use crate::model::params::Params;
-use crate::model::round::FanOut;
 use crate::model::task::{Alarm, HistoryEvent, State, Task};
 use crate::model::time::Timestamp;
-use crate::process::expiry::Life;
+use crate::process::expiry::Expiry;
 use crate::process::process::Process;
 use crate::service::actor::{Actor, Right};
 
@@ -43,7 +43,7 @@ pub struct TaskView {
     #[schema(value_type = Object)]
     pub params: Params,
     /// Which of it dies, and when.
-    pub lives: Vec<LifeView>,
+    pub expiries: Vec<ParamExpiryView>,
     /// The last fault.
     pub fault: Option<FaultView>,
     /// What a person was told about and that has not healed yet.
@@ -74,12 +74,12 @@ pub struct TaskView {
 
 /// How long the value of a param lives.
 #[derive(Clone, Debug, Serialize, ToSchema)]
-#[schema(as = Life)]
-pub struct LifeView {
+#[schema(as = Expiry)]
+pub struct ParamExpiryView {
     /// The param.
     pub param: String,
     /// When its value dies.
-    pub dies_at: String,
+    pub expires_at: String,
     /// The last safe moment to wake a person: it still leaves one the time to act before the value dies.
     pub warn_at: String,
     /// That moment has come.
@@ -88,7 +88,7 @@ pub struct LifeView {
     pub dead: bool,
 }
 
-/// How the calls of an `each` are doing. Those of a long list are counted part by part.
+/// How the calls of an `each` are doing. Those of a long list are counted chunk by chunk.
 #[derive(Clone, Debug, Serialize, ToSchema)]
 #[schema(as = Each)]
 pub struct EachView {
@@ -98,13 +98,13 @@ pub struct EachView {
     pub failed: u64,
     /// How many there are in all.
     pub of: u64,
-    /// The place of the first in the whole list; more than 0 only in a part of it.
+    /// The place of the first in the whole list; more than 0 only in a chunk of it.
     pub first: u64,
 }
 
 impl EachView {
-    fn new(round: &FanOut) -> EachView {
-        EachView { done: round.done, failed: round.failed, of: round.of, first: round.first }
+    fn new(fan_out: &FanOut) -> EachView {
+        EachView { done: fan_out.done, failed: fan_out.failed, of: fan_out.of, first: fan_out.first }
     }
 }
 
@@ -139,20 +139,20 @@ pub struct AlarmView {
     /// Raised at.
     pub since: String,
     /// Last delivered at; none while no channel has delivered it.
-    pub told: Option<String>,
+    pub notified_at: Option<String>,
     /// The channels that delivered it.
     pub by: Vec<String>,
     /// The message.
     pub text: String,
     /// Why it was not delivered.
-    pub trouble: Option<String>,
-    /// The rung of the ladder that was reached last, from 1.
-    pub rung: u32,
-    /// Who has it in hand, and since when.
+    pub problem: Option<String>,
+    /// The level that was reached last, from 1.
+    pub level: u32,
+    /// Who has acknowledged it, and since when.
     pub acknowledged: Option<AckView>,
 }
 
-/// Who has an alarm in hand.
+/// Who has acknowledged an alarm.
 #[derive(Clone, Debug, Serialize, ToSchema)]
 #[schema(as = Acknowledged)]
 pub struct AckView {
@@ -162,10 +162,10 @@ pub struct AckView {
     pub by: String,
 }
 
-/// One line of a trail.
+/// One line of a history.
 #[derive(Clone, Debug, Serialize, ToSchema)]
-#[schema(as = Hop)]
-pub struct HopView {
+#[schema(as = HistoryEvent)]
+pub struct HistoryEventView {
     /// The number of the commit that wrote it.
     pub seq: u64,
     /// When.
@@ -192,7 +192,7 @@ pub struct HopView {
     pub fault: Option<FaultView>,
 }
 
-/// What one commit wrote into a trail.
+/// What one commit wrote into a history.
 #[derive(Clone, Debug, Serialize, ToSchema)]
 #[schema(as = Event)]
 pub struct EventView {
@@ -209,7 +209,7 @@ pub struct EventView {
     #[schema(value_type = String)]
     pub state: &'static str,
     /// What happened.
-    pub hops: Vec<HopView>,
+    pub events: Vec<HistoryEventView>,
 }
 
 /// A list, or a page of one.
@@ -268,11 +268,11 @@ pub fn time(at: Timestamp) -> String {
 impl TaskView {
     /// `task` as `by` may see it at `now`: the link is for who may run it.
     pub fn seen_by(by: &Actor, task: &Task, process: Option<&Process>, now: Timestamp) -> TaskView {
-        let lives = process.filter(|_| task.state.phase().is_live()).map(|it| it.lives(&task.params));
-        let lives = lives.iter().flatten().map(|life| LifeView::new(life, now)).collect();
+        let expiries = process.filter(|_| task.state.phase().is_live()).map(|it| it.expiries(&task.params));
+        let expiries = expiries.iter().flatten().map(|expiry| ParamExpiryView::new(expiry, now)).collect();
         // A link made of a secret is one.
         let is_open = !task.marks.covers(LINK) || by.may(Right::Secrets, &task.process);
-        TaskView { lives, ..TaskView::new(task, process, by.may(Right::Run, &task.process) && is_open) }
+        TaskView { expiries, ..TaskView::new(task, process, by.may(Right::Run, &task.process) && is_open) }
     }
 
     /// `task` as it may be shown; `process` is none if it is not deployed, and then every param is masked.
@@ -292,10 +292,10 @@ impl TaskView {
             node: task.at.to_string(),
             title: node.map_or_else(|| task.at.to_string(), |it| it.title.clone()),
             params,
-            lives: Vec::new(),
+            expiries: Vec::new(),
             fault: task.fault.as_ref().map(|fault| FaultView::new(fault, &|text| scrub(text, task, secret))),
             alarm: task.alarm.as_ref().map(|alarm| AlarmView::new(alarm, task, secret, links)),
-            each: task.round.as_deref().map(EachView::new),
+            each: task.fan_out.as_deref().map(EachView::new),
             link: task.link.clone().filter(|_| links),
             due: task.due.map(time),
             waits_for: waits_for(task).map(|it| scrub(it, task, secret)),
@@ -313,15 +313,15 @@ impl TaskView {
     }
 }
 
-impl LifeView {
+impl ParamExpiryView {
     /// As it stands at `now`.
-    pub fn new(life: &Life, now: Timestamp) -> LifeView {
-        LifeView {
-            param: life.param.clone(),
-            dies_at: time(life.dies_at),
-            warn_at: time(life.warn_at),
-            urgent: life.warn_at <= now,
-            dead: life.dies_at <= now,
+    pub fn new(expiry: &Expiry, now: Timestamp) -> ParamExpiryView {
+        ParamExpiryView {
+            param: expiry.param.clone(),
+            expires_at: time(expiry.expires_at),
+            warn_at: time(expiry.warn_at),
+            urgent: expiry.warn_at <= now,
+            dead: expiry.expires_at <= now,
         }
     }
 }
@@ -358,11 +358,11 @@ impl AlarmView {
             node: alarm.node.to_string(),
             once: scrub(&alarm.once, task, secret),
             since: time(alarm.since),
-            told: alarm.told.map(time),
+            notified_at: alarm.notified_at.map(time),
             by: alarm.by.clone(),
             text,
-            trouble: alarm.trouble.as_ref().map(|it| scrub(it, task, secret)),
-            rung: alarm.rung + 1,
+            problem: alarm.problem.as_ref().map(|it| scrub(it, task, secret)),
+            level: alarm.level + 1,
             acknowledged: alarm
                 .acknowledged
                 .as_ref()
@@ -371,20 +371,20 @@ impl AlarmView {
     }
 }
 
-impl HopView {
-    /// A hop that the commit `seq` wrote. Its secrets were masked before it was kept.
-    pub fn new(seq: u64, hop: HistoryEvent) -> HopView {
-        let fault = hop.fault.as_ref().map(|it| FaultView::new(it, &|text| text.to_owned()));
-        HopView {
+impl HistoryEventView {
+    /// An event that the commit `seq` wrote. Its secrets were masked before it was kept.
+    pub fn new(seq: u64, event: HistoryEvent) -> HistoryEventView {
+        let fault = event.fault.as_ref().map(|it| FaultView::new(it, &|text| text.to_owned()));
+        HistoryEventView {
             seq,
-            at: time(hop.at),
-            node: hop.node.to_string(),
-            event: hop.event,
-            to: hop.to.map(|it| it.to_string()),
-            attempt: hop.attempt,
-            asked: hop.asked,
-            set: hop.set,
-            unset: hop.unset,
+            at: time(event.at),
+            node: event.node.to_string(),
+            event: event.event,
+            to: event.to.map(|it| it.to_string()),
+            attempt: event.attempt,
+            asked: event.asked,
+            set: event.set,
+            unset: event.unset,
             fault,
         }
     }
@@ -399,7 +399,7 @@ impl From<HistoryEntry> for EventView {
             process: entry.process.to_string(),
             reference: entry.reference.to_string(),
             state: entry.phase.as_str(),
-            hops: entry.events.into_iter().map(|hop| HopView::new(seq, hop)).collect(),
+            events: entry.events.into_iter().map(|event| HistoryEventView::new(seq, event)).collect(),
         }
     }
 }

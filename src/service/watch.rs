@@ -140,8 +140,8 @@ impl Service {
             ..Notification::default()
         };
         let key = format!("canary-{name}-{}", now.0);
-        let effect = Effect { key, ask: Request::Tell(ask), timeout: CANARY_TIMEOUT, once: true };
-        if let Err(fault) = self.handle.turns().world.perform(&effect).await {
+        let effect = Effect { key, request: Request::Notify(ask), timeout: CANARY_TIMEOUT, once: true };
+        if let Err(fault) = self.handle.processor().world.perform(&effect).await {
             tracing::warn!(channel = name, why = fault.message, "the canary did not arrive");
         }
     }

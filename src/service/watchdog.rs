@@ -18,7 +18,7 @@ use crate::engine::watchdog::{ExpiryKey, ExpiryNotices, Notice};
 use crate::model::effect::{Effect, ExternalAnswer, Notification, NotificationSubject, Request};
 use crate::model::names::{ProcessId, TaskId};
 use crate::model::time::{Span, Timestamp};
-use crate::process::expiry::Life;
+use crate::process::expiry::Expiry;
 use crate::process::process::Process;
 use crate::service::errors::ServiceResult;
 use crate::service::kept::{record, value};
@@ -45,7 +45,7 @@ const LISTED_MAX: usize = 100;
 struct Kept {
     task: TaskId,
     param: String,
-    told: ExpiryNotices,
+    notices: ExpiryNotices,
 }
 
 /// How the watchdog fares, and what it has found.
@@ -73,15 +73,15 @@ pub struct DyingView {
     /// The param.
     pub param: String,
     /// When it dies.
-    pub dies_at: String,
+    pub expires_at: String,
     /// What its task waits for.
     pub waits_for: String,
     /// What a person can do about it.
     pub remedy: String,
     /// When somebody was told last; null while nobody was.
-    pub told_at: Option<String>,
+    pub notified_at: Option<String>,
     /// Why nobody was told.
-    pub trouble: Option<String>,
+    pub problem: Option<String>,
 }
 
 impl Service {
@@ -111,8 +111,8 @@ impl Service {
 
     async fn load_watchdog(&self) -> ServiceResult<()> {
         for kept in self.store().collection(Collection::Watchdog).await? {
-            let Kept { task, param, told } = value(kept)?;
-            lock(&self.watch.dog).load((task, param), told);
+            let Kept { task, param, notices } = value(kept)?;
+            lock(&self.watch.dog).load((task, param), notices);
         }
         Ok(())
     }
@@ -121,15 +121,15 @@ impl Service {
     fn watchdog_pass(self: Arc<Self>) -> Span {
         self.tell_asides();
         let (now, tick) = (self.now(), self.clock().ticks());
-        let lives = &self.board().expiries;
+        let expiries = &self.board().expiries;
         let before = Timestamp(self.watch.looked.swap(now.0, Ordering::Relaxed));
-        let ahead = (before == Timestamp(0) || now + SET_BACK < before).then(|| lives.ahead(now));
-        let due = lives.due(now);
+        let ahead = (before == Timestamp(0) || now + SET_BACK < before).then(|| expiries.ahead(now));
+        let due = expiries.due(now);
         let (notices, pause, open) = {
             let mut dog = lock(&self.watch.dog);
             dog.saw_ahead(now, tick, &ahead.unwrap_or_default());
-            let notices = dog.look(now, tick, &due, |id| lives.of(id));
-            (notices, dog.pause(now, tick, lives.next_due(now)), dog.open().count())
+            let notices = dog.look(now, tick, &due, |id| expiries.of(id));
+            (notices, dog.pause(now, tick, expiries.next_due(now)), dog.open().count())
         };
         #[expect(clippy::cast_precision_loss, reason = "a moment in seconds needs no more than 52 bits")]
         metrics::gauge!("beltline_watchdog_looked_seconds").set(now.0 as f64 / 1_000.0);
@@ -144,8 +144,8 @@ impl Service {
         let store = self.store_trouble().await;
         let store = store.as_deref();
         join_all(notices.into_iter().map(async |notice| match notice {
-            Notice::Raise(living, life) => self.raise(&living, &life, store, now).await,
-            Notice::Resolve(living, life, told) => self.resolve(&living, &life, told, now).await,
+            Notice::Raise(expiring, expiry) => self.raise(&expiring, &expiry, store, now).await,
+            Notice::Resolve(expiring, expiry, told) => self.resolve(&expiring, &expiry, told, now).await,
             Notice::Gone(key) => self.may_forget(&key).await,
         }))
         .await;
@@ -172,58 +172,60 @@ impl Service {
         }
     }
 
-    async fn raise(&self, living: &ExpiringValue, life: &Life, store: Option<&str>, now: Timestamp) {
-        let key = (living.id, life.param.clone());
-        let (process, reference, param) = (&living.address.process, &living.standing.shown, &life.param);
-        let (why, remedy) = self.why(living, store, now);
-        let dies_at = life.dies_at;
-        tracing::error!(%process, task = reference, param, %dies_at, why, "a value is about to die");
+    async fn raise(&self, expiring: &ExpiringValue, expiry: &Expiry, store: Option<&str>, now: Timestamp) {
+        let key = (expiring.id, expiry.param.clone());
+        let (process, reference, param) =
+            (&expiring.address.process, &expiring.standing.shown, &expiry.param);
+        let (why, remedy) = self.why(expiring, store, now);
+        let expires_at = expiry.expires_at;
+        tracing::error!(%process, task = reference, param, %expires_at, why, "a value is about to die");
         // Before it is told: after a crash in between it is told again, some minutes later.
-        self.keep_told(&key).await;
-        let left = dies_at.since(now);
+        self.keep_notices(&key).await;
+        let left = expires_at.since(now);
         let end = match left {
-            Span(0) => format!("It is dead since {dies_at}."),
-            left => format!("It dies at {dies_at}, in {} minutes.", left.0 / 60_000),
+            Span(0) => format!("It is dead since {expires_at}."),
+            left => format!("It dies at {expires_at}, in {} minutes.", left.0 / 60_000),
         };
         let text = format!(
             "\"{param}\" of {process}/{reference} has not been renewed. {end}\n\
              Its process has told nobody, so the engine does: {why}.\nWhat to do: {remedy}.\n{}",
-            self.page(living)
+            self.page(expiring)
         );
-        let channels = self.alerts(living);
+        let channels = self.alerts(expiring);
         let ask = Notification {
             channels,
             subject: format!("\"{param}\" of {process}/{reference} has not been renewed"),
             text,
-            about: Some(Box::new(self.about(living, &why, false))),
+            about: Some(Box::new(self.about(expiring, &why, false))),
             ..Notification::default()
         };
-        let outcome = self.tell_by_watchdog(&key, life, ask, now).await;
+        let outcome = self.tell_by_watchdog(&key, expiry, ask, now).await;
         lock(&self.watch.dog).heard(&key, now, outcome);
-        self.keep_told(&key).await;
+        self.keep_notices(&key).await;
     }
 
-    async fn resolve(&self, living: &ExpiringValue, life: &Life, told: ExpiryNotices, now: Timestamp) {
-        let key = (living.id, life.param.clone());
-        let (process, reference, param) = (&living.address.process, &living.standing.shown, &life.param);
+    async fn resolve(&self, expiring: &ExpiringValue, expiry: &Expiry, told: ExpiryNotices, now: Timestamp) {
+        let key = (expiring.id, expiry.param.clone());
+        let (process, reference, param) =
+            (&expiring.address.process, &expiring.standing.shown, &expiry.param);
         let ask = Notification {
             channels: told.reached,
             all: true,
             subject: format!("Resolved: \"{param}\" of {process}/{reference} is renewed"),
             text: format!(
                 "Resolved: \"{param}\" of {process}/{reference} is renewed. The new one is good until {}.",
-                life.dies_at
+                expiry.expires_at
             ),
-            about: Some(Box::new(self.about(living, "", true))),
+            about: Some(Box::new(self.about(expiring, "", true))),
             ..Notification::default()
         };
         if !ask.channels.is_empty() {
             // What is over is over, whether or not that could be told.
-            drop(self.tell_by_watchdog(&key, life, ask, now).await);
+            drop(self.tell_by_watchdog(&key, expiry, ask, now).await);
         }
         // Another value of the same name may have been told of since.
-        if lock(&self.watch.dog).told(&key).is_none() {
-            self.forget_told(&key).await;
+        if lock(&self.watch.dog).known(&key).is_none() {
+            self.forget_notices(&key).await;
         }
     }
 
@@ -235,22 +237,22 @@ impl Service {
             task.is_some_and(|it| it.state.phase().is_live() && self.registry().get(&it.process).is_none());
         if !is_hidden {
             lock(&self.watch.dog).forget(key);
-            self.forget_told(key).await;
+            self.forget_notices(key).await;
         }
     }
 
     async fn tell_by_watchdog(
         &self,
         key: &ExpiryKey,
-        life: &Life,
+        expiry: &Expiry,
         ask: Notification,
         now: Timestamp,
     ) -> Result<Vec<String>, String> {
         let over = if ask.all { "-over" } else { "" };
-        let name = format!("watchdog-{}-{}-{}{over}-{}", key.0, key.1, life.dies_at.0, now.0);
-        let effect = Effect { key: name, ask: Request::Tell(ask), timeout: TELL_TIMEOUT, once: false };
-        match self.handle.turns().world.perform(&effect).await {
-            Ok(ExternalAnswer::Told(all)) => {
+        let name = format!("watchdog-{}-{}-{}{over}-{}", key.0, key.1, expiry.expires_at.0, now.0);
+        let effect = Effect { key: name, request: Request::Notify(ask), timeout: TELL_TIMEOUT, once: false };
+        match self.handle.processor().world.perform(&effect).await {
+            Ok(ExternalAnswer::Notified(all)) => {
                 Ok(all.into_iter().filter(|it| it.result.is_ok()).map(|it| it.channel).collect())
             }
             Ok(ExternalAnswer::Http(_) | ExternalAnswer::Later(_)) => {
@@ -261,39 +263,39 @@ impl Service {
     }
 
     /// What the task waits for, and the remedy.
-    fn why(&self, living: &ExpiringValue, store: Option<&str>, now: Timestamp) -> (String, String) {
-        let deployed = self.registry().get(&living.address.process);
+    fn why(&self, expiring: &ExpiringValue, store: Option<&str>, now: Timestamp) -> (String, String) {
+        let deployed = self.registry().get(&expiring.address.process);
         let around = Around {
             is_deployed: deployed.is_some(),
             is_paused: deployed.as_ref().is_some_and(|it| it.paused),
-            has_node: deployed.as_ref().is_some_and(|it| it.process.node(&living.standing.node).is_some()),
-            waits_for_place: self.board().waits_for_place(living.id),
+            has_node: deployed.as_ref().is_some_and(|it| it.process.node(&expiring.standing.node).is_some()),
+            waits_for_place: self.board().waits_for_place(expiring.id),
             is_disk_full: !self.store().room().takes_answers(),
             store,
         };
-        waits_for(living, around, now)
+        waits_for(expiring, around, now)
     }
 
-    fn about(&self, living: &ExpiringValue, why: &str, over: bool) -> NotificationSubject {
+    fn about(&self, expiring: &ExpiringValue, why: &str, over: bool) -> NotificationSubject {
         NotificationSubject {
-            process: living.address.process.clone(),
-            node: living.standing.node.clone(),
-            reference: living.address.reference.clone(),
+            process: expiring.address.process.clone(),
+            node: expiring.standing.node.clone(),
+            reference: expiring.address.reference.clone(),
             code: "not renewed".to_owned(),
             why: why.to_owned(),
             over,
-            see: format!("{}/dashboard/p/{}", self.public_url(), living.address.process),
+            see: format!("{}/dashboard/p/{}", self.public_url(), expiring.address.process),
         }
     }
 
     /// Where a person sees the task.
-    fn page(&self, living: &ExpiringValue) -> String {
-        format!("{}/dashboard/p/{}", self.public_url(), living.address.process)
+    fn page(&self, expiring: &ExpiringValue) -> String {
+        format!("{}/dashboard/p/{}", self.public_url(), expiring.address.process)
     }
 
     /// The channels that the process raises its alarms by, and the author.
-    fn alerts(&self, living: &ExpiringValue) -> Vec<String> {
-        self.alerts_of(&living.address.process)
+    fn alerts(&self, expiring: &ExpiringValue) -> Vec<String> {
+        self.alerts_of(&expiring.address.process)
     }
 
     /// The channels on which a process tells of what is wrong, and the author's.
@@ -307,9 +309,9 @@ impl Service {
     }
 
     /// Keeps what was told of a value, if the store takes it soon; it is remembered all the same.
-    async fn keep_told(&self, key: &ExpiryKey) {
-        let Some(told) = lock(&self.watch.dog).told(key).cloned() else { return };
-        let kept = Kept { task: key.0, param: key.1.clone(), told };
+    async fn keep_notices(&self, key: &ExpiryKey) {
+        let Some(notices) = lock(&self.watch.dog).known(key).cloned() else { return };
+        let kept = Kept { task: key.0, param: key.1.clone(), notices };
         let record = match record(Collection::Watchdog, &name(key), &kept, self.now()) {
             Ok(record) => record,
             Err(error) => return tracing::warn!(%error, "what the watchdog told is not kept"),
@@ -319,7 +321,7 @@ impl Service {
         }
     }
 
-    async fn forget_told(&self, key: &ExpiryKey) {
+    async fn forget_notices(&self, key: &ExpiryKey) {
         if let Some(Err(error)) = self.soon(self.store().delete(Collection::Watchdog, &name(key))).await {
             tracing::warn!(%error, "what the watchdog told is not forgotten");
         }
@@ -331,17 +333,17 @@ impl Service {
         let looked = Timestamp(self.watch.looked.load(Ordering::Relaxed));
         let dog = lock(&self.watch.dog);
         let view = |(key, told): (&ExpiryKey, &ExpiryNotices)| {
-            let living = self.board().expiries.of(key.0)?;
-            let (waits_for, remedy) = self.why(&living, None, now);
+            let expiring = self.board().expiries.of(key.0)?;
+            let (waits_for, remedy) = self.why(&expiring, None, now);
             Some(DyingView {
-                process: living.address.process.to_string(),
-                reference: living.standing.shown.clone(),
+                process: expiring.address.process.to_string(),
+                reference: expiring.standing.shown.clone(),
                 param: key.1.clone(),
-                dies_at: time(told.dies_at),
+                expires_at: time(told.expires_at),
                 waits_for,
                 remedy,
-                told_at: told.told_at.map(time),
-                trouble: told.trouble.clone(),
+                notified_at: told.notified_at.map(time),
+                problem: told.problem.clone(),
             })
         };
         WatchdogStatus {

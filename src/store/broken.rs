@@ -34,6 +34,9 @@ pub fn broken(store: Arc<dyn Store>) -> Arc<dyn Store> {
     }
 }
 
+/// How long signals are nowhere that are kept after their commit.
+const HOLE: std::time::Duration = std::time::Duration::from_millis(20);
+
 impl Breaker {
     /// Submitted tasks are committed later than it is said.
     async fn acknowledge_early(&self, writes: Vec<Write>) -> Results {
@@ -48,20 +51,23 @@ impl Breaker {
     }
 
     /// Signals follow in a commit of their own.
+    #[expect(clippy::disallowed_methods, reason = "nothing can be awaited in a hole")]
     async fn send_late(&self, mut writes: Vec<Write>) -> Results {
-        let mut letters = Vec::new();
+        let mut signals = Vec::new();
         for write in &mut writes {
             if let Write::Step(it) = write {
                 let at = it.at;
-                letters.push(it.signals.drain(..).map(|it| Write::Post(it, at)).collect::<Vec<_>>());
+                signals.push(it.signals.drain(..).map(|it| Write::Post(it, at)).collect::<Vec<_>>());
             } else {
-                letters.push(Vec::new());
+                signals.push(Vec::new());
             }
         }
         let results = self.store.commit(writes).await?;
-        let taken = letters.into_iter().zip(&results).filter(|(_, result)| result.is_ok());
-        let late: Vec<Write> = taken.flat_map(|(letters, _)| letters).collect();
+        let taken = signals.into_iter().zip(&results).filter(|(_, result)| result.is_ok());
+        let late: Vec<Write> = taken.flat_map(|(signals, _)| signals).collect();
         if !late.is_empty() {
+            // A hole that a few strikes at random are sure to hit.
+            tokio::time::sleep(HOLE).await;
             self.store.commit(late).await?;
         }
         Ok(results)

@@ -10,11 +10,12 @@ use crate::engine::ports::{
     Claim, Collection, Count, HistoryEntry, Receipt, Record, Refused, Store, StoreError, Stretch, TaskQuery,
     Write,
 };
-use crate::engine::transition::{LetterId, Transition};
+use crate::engine::transition::{SignalId, Transition};
 use crate::model::names::{Address, ProcessId, TaskId};
-use crate::model::task::{NodePosition, Phase, Signal, SignalKind, SignalTarget, Task};
+use crate::model::signal::{Signal, SignalKind, SignalTarget};
+use crate::model::task::{NodePosition, Phase, Task};
 use crate::model::time::{Span, Timestamp};
-use crate::store::keeping::{HOPS_KEPT, HOPS_MAX, born, due_with_mail};
+use crate::store::keeping::{EVENTS_KEPT, EVENTS_MAX, born, due_with_mail};
 use crate::store::leases::Leases;
 
 /// Keeps everything in maps behind one lock.
@@ -29,15 +30,15 @@ struct State {
     entries: BTreeMap<u64, HistoryEntry>,
     records: BTreeMap<(Collection, String), Record>,
     last_event: u64,
-    last_letter: i64,
+    last_signal: i64,
 }
 
 #[derive(Clone, Debug)]
 struct Row {
     task: Task,
-    inbox: Vec<(LetterId, Signal)>,
-    /// The numbers of its entries, and how many hops each has.
-    trail: VecDeque<(u64, usize)>,
+    inbox: Vec<(SignalId, Signal)>,
+    /// The numbers of its entries, and how many events each has.
+    history: VecDeque<(u64, usize)>,
     /// 0 while it lives, then the number of the next entry of all: orders the tasks that had the same name.
     ended: u64,
     idempotency: Option<String>,
@@ -77,31 +78,31 @@ impl State {
     }
 
     fn write(&mut self, write: &Write) -> Result<Receipt, Refused> {
-        let (mut was, last_letter) = (Was::new(), self.last_letter);
+        let (mut was, last_signal) = (Was::new(), self.last_signal);
         let done = match write {
             Write::Step(transition) => {
                 let done = self.step(transition, &mut was);
                 if done.is_ok() {
-                    self.leases.end(transition.task.id, transition.task.turn);
+                    self.leases.end(transition.task.id, transition.task.epoch);
                 }
                 done
             }
-            Write::Post(letter, at) => {
-                self.deliver(letter, *at, &mut was).map(|letter| Receipt { signal: letter, mail: false })
+            Write::Post(signal, at) => {
+                self.deliver(signal, *at, &mut was).map(|signal| Receipt { signal, mail: false })
             }
-            Write::Noted(letter, record, at) => {
-                let done = self.deliver(letter, *at, &mut was);
+            Write::Noted(signal, record, at) => {
+                let done = self.deliver(signal, *at, &mut was);
                 if done.is_ok() {
-                    self.records.insert((record.shelf, record.name.clone()), record.clone());
+                    self.records.insert((record.collection, record.name.clone()), record.clone());
                 }
-                done.map(|letter| Receipt { signal: letter, mail: false })
+                done.map(|signal| Receipt { signal, mail: false })
             }
         };
         if done.is_err() {
             for (id, row) in was.into_iter().rev() {
                 self.set(id, row);
             }
-            self.last_letter = last_letter;
+            self.last_signal = last_signal;
         }
         done
     }
@@ -117,11 +118,11 @@ impl State {
             row.inbox.clear();
         }
         was.push((id, self.set(id, Some(row).filter(|_| !transition.gone))));
-        for letter in &transition.signals {
-            self.deliver(letter, transition.at, was)?;
+        for signal in &transition.signals {
+            self.deliver(signal, transition.at, was)?;
         }
         // From here on nothing is refused.
-        self.write_trail(transition);
+        self.write_history(transition);
         let last_event = self.last_event;
         let Some(row) = self.rows.get_mut(&id) else {
             return Ok(Receipt::default());
@@ -164,17 +165,17 @@ impl State {
 
     /// Whether the transition was made of the row as it is, by whoever claimed it last.
     fn is_current(&self, row: &Row, transition: &Transition) -> bool {
-        let epoch = self.leases.epoch(row.task.id).unwrap_or(row.task.turn);
-        epoch == transition.task.turn && transition.base.is_none_or(|base| base == row.task.revision)
+        let epoch = self.leases.epoch(row.task.id).unwrap_or(row.task.epoch);
+        epoch == transition.task.epoch && transition.base.is_none_or(|base| base == row.task.revision)
     }
 
     fn deliver(
         &mut self,
-        letter: &Signal,
+        signal: &Signal,
         now: Timestamp,
         was: &mut Was,
-    ) -> Result<Option<LetterId>, Refused> {
-        if let Some(task) = born(letter, now)? {
+    ) -> Result<Option<SignalId>, Refused> {
+        if let Some(task) = born(signal, now)? {
             if self.live.contains_key(&task.address()) {
                 return Err(Refused::RefTaken(task.address()));
             }
@@ -184,23 +185,24 @@ impl State {
             was.push((task.id, self.set(task.id, Some(row_of(task)))));
             return Ok(None);
         }
-        let id = match &letter.to {
+        let id = match &signal.to {
             SignalTarget::Address(address) => self.live.get(address).copied(),
             SignalTarget::Task(id) => Some(*id),
         };
-        // An order to that very task may bring it back from its end.
-        let revives = matches!((&letter.word, &letter.to), (SignalKind::Order { .. }, SignalTarget::Task(_)));
+        // A command to that very task may bring it back from its end.
+        let revives =
+            matches!((&signal.kind, &signal.to), (SignalKind::Command { .. }, SignalTarget::Task(_)));
         let takes = |row: &&mut Row| revives || row.task.state.phase().is_live();
         let row = id.and_then(|id| self.rows.get_mut(&id)).filter(takes);
-        match (row, &letter.word, &letter.to) {
+        match (row, &signal.kind, &signal.to) {
             (Some(row), ..) => {
                 was.push((row.task.id, Some(row.clone())));
-                self.last_letter += 1;
-                row.inbox.push((LetterId(self.last_letter), letter.clone()));
+                self.last_signal += 1;
+                row.inbox.push((SignalId(self.last_signal), signal.clone()));
                 if row.task.state.phase() != Phase::Doing {
                     row.task.due = Some(due_with_mail(row.task.due, now));
                 }
-                Ok(Some(LetterId(self.last_letter)))
+                Ok(Some(SignalId(self.last_signal)))
             }
             (None, SignalKind::Answer { .. }, _) => Ok(None),
             (None, _, SignalTarget::Address(address)) => Err(Refused::NoTask(address.to_string())),
@@ -208,13 +210,13 @@ impl State {
         }
     }
 
-    fn write_trail(&mut self, transition: &Transition) {
-        let (task, hops) = (&transition.task, &transition.events);
+    fn write_history(&mut self, transition: &Transition) {
+        let (task, events) = (&transition.task, &transition.events);
         if transition.gone {
             self.entries.retain(|_, entry| entry.task != task.id);
             return;
         }
-        let Some(row) = self.rows.get_mut(&task.id).filter(|_| !hops.is_empty()) else {
+        let Some(row) = self.rows.get_mut(&task.id).filter(|_| !events.is_empty()) else {
             return;
         };
         self.last_event += 1;
@@ -224,25 +226,25 @@ impl State {
             process: task.process.clone(),
             reference: task.reference.clone(),
             phase: task.state.phase(),
-            events: hops.clone(),
+            events: events.clone(),
         };
-        row.trail.push_back((entry.seq, hops.len()));
+        row.history.push_back((entry.seq, events.len()));
         self.entries.insert(entry.seq, entry);
-        let mut all: usize = row.trail.iter().map(|(_, hops)| hops).sum();
-        if all > HOPS_MAX {
-            while let Some((seq, hops)) =
-                row.trail.front().copied().filter(|(_, hops)| all - hops >= HOPS_KEPT)
+        let mut all: usize = row.history.iter().map(|(_, events)| events).sum();
+        if all > EVENTS_MAX {
+            while let Some((seq, events)) =
+                row.history.front().copied().filter(|(_, events)| all - events >= EVENTS_KEPT)
             {
-                row.trail.pop_front();
+                row.history.pop_front();
                 self.entries.remove(&seq);
-                all -= hops;
+                all -= events;
             }
         }
     }
 }
 
 fn row_of(task: Task) -> Row {
-    Row { task, inbox: Vec::new(), trail: VecDeque::new(), ended: 0, idempotency: None }
+    Row { task, inbox: Vec::new(), history: VecDeque::new(), ended: 0, idempotency: None }
 }
 
 #[async_trait]
@@ -255,8 +257,8 @@ impl Store for Memory {
             rows.values().filter(is_due).filter(|row| !leases.holds(row.task.id, now)).collect();
         due.sort_by_key(|row| (row.ended > 0, row.task.due, row.task.id));
         let claim = |row: &Row| {
-            let turn = leases.take(row.task.id, row.task.turn, now + lease);
-            Claim { task: Task { turn, ..row.task.clone() }, signals: row.inbox.clone() }
+            let epoch = leases.take(row.task.id, row.task.epoch, now + lease);
+            Claim { task: Task { epoch, ..row.task.clone() }, signals: row.inbox.clone() }
         };
         Ok(due.into_iter().take(limit).map(claim).collect())
     }
@@ -292,15 +294,15 @@ impl Store for Memory {
     }
 
     async fn wake_parked(&self, process: &ProcessId, now: Timestamp) -> Result<u64, StoreError> {
-        let mut roused = 0;
+        let mut woken = 0;
         for task in self.lock().rows.values_mut().map(|row| &mut row.task) {
             let rests = matches!(task.state.phase(), Phase::Ready | Phase::Waiting) && task.due.is_none();
             if rests && task.process == *process {
                 task.due = Some(now);
-                roused += 1;
+                woken += 1;
             }
         }
-        Ok(roused)
+        Ok(woken)
     }
 
     async fn pull_due(&self, by: Span, after: TaskId, limit: usize) -> Result<Option<TaskId>, StoreError> {
@@ -359,7 +361,7 @@ impl Store for Memory {
         let Some(row) = state.rows.get(&id) else {
             return Ok(Vec::new());
         };
-        let seqs = row.trail.iter().filter(|(seq, _)| *seq > after).take(limit);
+        let seqs = row.history.iter().filter(|(seq, _)| *seq > after).take(limit);
         Ok(seqs.map(|(seq, _)| state.entries[seq].clone()).collect())
     }
 
@@ -398,7 +400,7 @@ impl Store for Memory {
     }
 
     async fn put(&self, records: Vec<Record>) -> Result<(), StoreError> {
-        let kept = records.into_iter().map(|record| ((record.shelf, record.name.clone()), record));
+        let kept = records.into_iter().map(|record| ((record.collection, record.name.clone()), record));
         self.lock().records.extend(kept);
         Ok(())
     }
@@ -409,7 +411,7 @@ impl Store for Memory {
 
     async fn collection(&self, on: Collection) -> Result<Vec<Record>, StoreError> {
         let state = self.lock();
-        Ok(state.records.values().filter(|record| record.shelf == on).cloned().collect())
+        Ok(state.records.values().filter(|record| record.collection == on).cloned().collect())
     }
 
     async fn record(&self, on: Collection, name: &str) -> Result<Option<Record>, StoreError> {
@@ -432,7 +434,7 @@ impl Store for Memory {
     async fn delete_before(&self, on: Collection, name: &str) -> Result<u64, StoreError> {
         let mut state = self.lock();
         let before = state.records.len();
-        state.records.retain(|(shelf, it), _| *shelf != on || it.as_str() >= name);
+        state.records.retain(|(collection, it), _| *collection != on || it.as_str() >= name);
         Ok((before - state.records.len()) as u64)
     }
 }

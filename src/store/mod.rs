@@ -11,6 +11,8 @@ mod leases;
 pub mod memory;
 mod rows;
 mod ballast;
+mod renames;
+mod sqlite_reword;
 mod sqlite_schema;
 mod sqlite_batch;
 mod sqlite_apart;

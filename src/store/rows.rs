@@ -1,5 +1,5 @@
 //! What a database is handed: writes with their bodies sealed, made beside the one who writes so that it need
-//! not wait for that. And back again: tasks, letters and trails from their rows.
+//! not wait for that. And back again: tasks, signals and histories from their rows.
 
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -8,7 +8,8 @@ use sha2::{Digest, Sha256};
 use crate::engine::ports::{HistoryEntry, Record, Refused, StoreError, Write};
 use crate::engine::transition::Transition;
 use crate::model::names::{Address, NodeName, ProcessId, TaskId};
-use crate::model::task::{Alarm, Phase, Signal, SignalKind, SignalTarget, Task};
+use crate::model::signal::{Signal, SignalKind, SignalTarget};
+use crate::model::task::{Alarm, Phase, Task};
 use crate::model::time::Timestamp;
 use crate::store::keeping::born;
 use crate::store::seal::{SealError, Sealer};
@@ -21,7 +22,7 @@ pub(super) struct TaskRow {
     pub(super) node: NodeName,
     pub(super) phase: Phase,
     pub(super) due: Option<i64>,
-    pub(super) turn: i64,
+    pub(super) epoch: i64,
     pub(super) alarm: i64,
     pub(super) revision: i64,
     pub(super) body: Vec<u8>,
@@ -89,7 +90,7 @@ pub(super) enum Sealed {
 /// A [`Record`], sealed.
 #[derive(Debug)]
 pub(super) struct RecordRow {
-    pub(super) shelf: &'static str,
+    pub(super) collection: &'static str,
     pub(super) name: String,
     pub(super) at: i64,
     pub(super) value: Vec<u8>,
@@ -97,9 +98,9 @@ pub(super) struct RecordRow {
 
 impl RecordRow {
     pub(super) fn seal(record: &Record, sealer: &Sealer) -> Result<RecordRow, StoreError> {
-        let shelf = record.shelf.as_str();
-        let value = sealer.seal(&record.shelf.place(&record.name), &json(&record.value)?)?;
-        Ok(RecordRow { shelf, name: record.name.clone(), at: record.at.0, value })
+        let collection = record.collection.as_str();
+        let value = sealer.seal(&record.collection.place(&record.name), &json(&record.value)?)?;
+        Ok(RecordRow { collection, name: record.name.clone(), at: record.at.0, value })
     }
 }
 
@@ -109,8 +110,8 @@ pub(super) struct Step {
     pub(super) row: TaskRow,
     pub(super) base: Option<i64>,
     pub(super) new: bool,
-    pub(super) letters: Vec<Mail>,
-    pub(super) trail: Option<Trail>,
+    pub(super) signals: Vec<Mail>,
+    pub(super) history: Option<History>,
     pub(super) read: Vec<i64>,
     pub(super) at: i64,
     pub(super) gone: bool,
@@ -122,11 +123,11 @@ pub(super) fn key_hash(key: &str) -> Vec<u8> {
     Sha256::digest(key).to_vec()
 }
 
-/// What one commit writes into a trail.
+/// What one commit writes into a history.
 #[derive(Debug)]
-pub(super) struct Trail {
+pub(super) struct History {
     pub(super) revision: i64,
-    pub(super) hops: usize,
+    pub(super) events: usize,
     pub(super) body: Vec<u8>,
 }
 
@@ -136,23 +137,23 @@ pub(super) enum Mail {
     /// It creates that task.
     Birth(TaskRow),
     /// It is for a task that lives; an answer is dropped if the task does not. Sealed when it has its number.
-    Word { to: SignalTarget, is_answer: bool, is_order: bool, json: Vec<u8> },
+    Word { to: SignalTarget, is_answer: bool, is_command: bool, json: Vec<u8> },
 }
 
-/// A task's row as it is read: `due`, `turn` and the sealed body.
+/// A task's row as it is read: `due`, `epoch` and the sealed body.
 #[derive(Debug)]
 pub(super) struct Found {
     pub(super) id: i64,
     pub(super) due: Option<i64>,
-    pub(super) turn: i64,
+    pub(super) epoch: i64,
     pub(super) body: Vec<u8>,
 }
 
-/// A claimed row with its letters.
+/// A claimed row with its signals.
 #[derive(Debug)]
 pub(super) struct Taken {
     pub(super) found: Found,
-    pub(super) letters: Vec<(i64, Vec<u8>)>,
+    pub(super) signals: Vec<(i64, Vec<u8>)>,
 }
 
 impl TaskRow {
@@ -169,7 +170,7 @@ impl TaskRow {
             node: task.at.clone(),
             phase,
             due: task.due.map(|due| due.0),
-            turn: task.turn.cast_signed(),
+            epoch: task.epoch.cast_signed(),
             alarm: task.alarm.as_ref().filter(|_| phase.is_live()).map_or(0, alarm_number),
             revision: task.revision.cast_signed(),
             body: sealer.seal(&task_place(task.id.0), &json(task)?)?,
@@ -180,7 +181,7 @@ impl TaskRow {
 /// The column `alarm` of an open alarm: how it fares, so that it can be counted without opening its task. 0
 /// is of tasks without one, and 4 of those that were written before they were told apart.
 fn alarm_number(alarm: &Alarm) -> i64 {
-    match (&alarm.acknowledged, alarm.told) {
+    match (&alarm.acknowledged, alarm.notified_at) {
         (None, None) => UNDELIVERED,
         (None, Some(_)) => TOLD,
         (Some(_), _) => ACKNOWLEDGED,
@@ -191,7 +192,7 @@ fn alarm_number(alarm: &Alarm) -> i64 {
 pub(super) const UNDELIVERED: i64 = 1;
 /// Told to somebody.
 pub(super) const TOLD: i64 = 2;
-/// Somebody has it in hand.
+/// Somebody has acknowledged it.
 pub(super) const ACKNOWLEDGED: i64 = 3;
 
 impl Sealed {
@@ -208,10 +209,10 @@ impl Sealed {
     fn seal(write: &Write, sealer: &Sealer) -> Result<Sealed, No> {
         match write {
             Write::Step(transition) => Ok(Sealed::Step(Box::new(Step::seal(transition, sealer)?))),
-            Write::Post(letter, at) => Ok(Sealed::Post(Mail::seal(letter, *at, sealer)?, at.0)),
-            Write::Noted(letter, record, at) => {
+            Write::Post(signal, at) => Ok(Sealed::Post(Mail::seal(signal, *at, sealer)?, at.0)),
+            Write::Noted(signal, record, at) => {
                 let record = RecordRow::seal(record, sealer)?;
-                Ok(Sealed::Noted(Mail::seal(letter, *at, sealer)?, record, at.0))
+                Ok(Sealed::Noted(Mail::seal(signal, *at, sealer)?, record, at.0))
             }
         }
     }
@@ -223,29 +224,29 @@ impl Step {
             task,
             before,
             base,
-            signals: letters,
-            events: trail,
+            signals,
+            events: history,
             read,
             at,
             gone,
             idempotency,
             reply: _,
         } = transition;
-        let mail = |letter| Mail::seal(letter, *at, sealer);
+        let mail = |signal| Mail::seal(signal, *at, sealer);
         let revision = task.revision.cast_signed();
-        let trail = match trail.len() {
+        let history = match history.len() {
             0 => None,
-            hops => {
-                let body = sealer.seal(&trail_place(task.id.0, revision), &json(trail)?)?;
-                Some(Trail { revision, hops, body })
+            events => {
+                let body = sealer.seal(&history_place(task.id.0, revision), &json(history)?)?;
+                Some(History { revision, events, body })
             }
         };
         Ok(Step {
             row: TaskRow::seal(task, sealer)?,
             base: base.map(u64::cast_signed),
             new: before.is_none(),
-            letters: letters.iter().map(mail).collect::<Result<_, _>>()?,
-            trail,
+            signals: signals.iter().map(mail).collect::<Result<_, _>>()?,
+            history,
             read: read.iter().map(|reading| reading.signal.0).collect(),
             at: at.0,
             gone: *gone,
@@ -255,24 +256,24 @@ impl Step {
 }
 
 impl Mail {
-    fn seal(letter: &Signal, at: Timestamp, sealer: &Sealer) -> Result<Mail, No> {
-        if let Some(task) = born(letter, at)? {
+    fn seal(signal: &Signal, at: Timestamp, sealer: &Sealer) -> Result<Mail, No> {
+        if let Some(task) = born(signal, at)? {
             return Ok(Mail::Birth(TaskRow::seal(&task, sealer)?));
         }
-        let is_answer = matches!(letter.word, SignalKind::Answer { .. });
-        let is_order = matches!(letter.word, SignalKind::Order { .. });
-        Ok(Mail::Word { to: letter.to.clone(), is_answer, is_order, json: json(letter)? })
+        let is_answer = matches!(signal.kind, SignalKind::Answer { .. });
+        let is_command = matches!(signal.kind, SignalKind::Command { .. });
+        Ok(Mail::Word { to: signal.to.clone(), is_answer, is_command, json: json(signal)? })
     }
 }
 
 impl Found {
     pub(super) fn open(self, sealer: &Sealer) -> Result<Task, StoreError> {
         let task: Task = open(sealer, &task_place(self.id), &self.body)?;
-        Ok(Task { due: self.due.map(Timestamp), turn: self.turn.cast_unsigned(), ..task })
+        Ok(Task { due: self.due.map(Timestamp), epoch: self.epoch.cast_unsigned(), ..task })
     }
 }
 
-/// An entry as it is read, with the sealed hops.
+/// An entry as it is read, with the sealed events.
 pub(super) struct EntryRow {
     pub(super) seq: i64,
     pub(super) task: i64,
@@ -291,7 +292,7 @@ impl EntryRow {
             process: name(&process)?,
             reference: name(&reference)?,
             phase: phase(self.phase)?,
-            events: open(sealer, &trail_place(self.task, self.revision), &self.body)?,
+            events: open(sealer, &history_place(self.task, self.revision), &self.body)?,
         })
     }
 }
@@ -320,16 +321,16 @@ pub(super) fn name<T: std::str::FromStr<Err: std::fmt::Display>>(text: &str) -> 
 /// Where a process' task stands, as it is counted.
 pub(super) type Stand = (ProcessId, NodeName, Phase);
 
-pub(super) fn letter_place(id: i64) -> String {
-    format!("letters/{id}")
+pub(super) fn signal_place(id: i64) -> String {
+    format!("signals/{id}")
 }
 
 pub(super) fn task_place(id: i64) -> String {
     format!("tasks/{id}")
 }
 
-pub(super) fn trail_place(task: i64, revision: i64) -> String {
-    format!("trail/{task}/{revision}")
+pub(super) fn history_place(task: i64, revision: i64) -> String {
+    format!("history/{task}/{revision}")
 }
 
 pub(super) fn json(value: &impl Serialize) -> Result<Vec<u8>, StoreError> {

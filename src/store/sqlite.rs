@@ -12,13 +12,13 @@ use crate::engine::ports::{
     AlarmCounts, CheckMark, Checked, Claim, Collection, Count, DiskRoom, HistoryEntry, Receipt, Record,
     Refused, Store, StoreError, Stretch, TaskQuery, Write,
 };
-use crate::engine::transition::LetterId;
+use crate::engine::transition::SignalId;
 use crate::model::names::{Address, ProcessId, TaskId};
 use crate::model::task::{Phase, Task};
 use crate::model::time::{Span, Timestamp};
 use crate::store::leases::Leases;
 use crate::store::rows::{
-    RecordRow, Sealed, Stand, Taken, key_hash, letter_place, open, phase_number, task_place,
+    RecordRow, Sealed, Stand, Taken, key_hash, open, phase_number, signal_place, task_place,
 };
 use crate::store::seal::Sealer;
 use crate::store::sqlite_batch::Batch;
@@ -104,8 +104,8 @@ impl Sqlite {
     /// Opens what was claimed. What cannot be read is set aside.
     async fn open_claims(&self, taken: Vec<Taken>) -> Result<Vec<Claim>, StoreError> {
         let Readers { sealer, damage, .. } = &*self.readers;
-        let (mut claims, mut letters) = (Vec::with_capacity(taken.len()), Vec::new());
-        for Taken { found, letters: inbox } in taken {
+        let (mut claims, mut signals) = (Vec::with_capacity(taken.len()), Vec::new());
+        for Taken { found, signals: inbox } in taken {
             let id = found.id;
             let task = match found.open(sealer) {
                 Ok(task) => task,
@@ -116,18 +116,18 @@ impl Sqlite {
             };
             let mut claim = Claim { task, signals: Vec::with_capacity(inbox.len()) };
             for (id, body) in inbox {
-                match open(sealer, &letter_place(id), &body) {
-                    Ok(letter) => claim.signals.push((LetterId(id), letter)),
+                match open(sealer, &signal_place(id), &body) {
+                    Ok(signal) => claim.signals.push((SignalId(id), signal)),
                     Err(error) => {
-                        damage.found(damaged(letter_place(id), Some(claim.task.address()), &error));
-                        letters.push(id);
+                        damage.found(damaged(signal_place(id), Some(claim.task.address()), &error));
+                        signals.push(id);
                     }
                 }
             }
             claims.push(claim);
         }
-        if !letters.is_empty() {
-            self.writer.ask(move |batch| batch.lay_aside(&letters)).await?;
+        if !signals.is_empty() {
+            self.writer.ask(move |batch| batch.lay_aside(&signals)).await?;
         }
         Ok(claims)
     }
@@ -192,7 +192,7 @@ impl Store for Sqlite {
         let mut leases = self.leases();
         for (write, done) in writes.iter().zip(&done) {
             if let (Write::Step(step), Ok(_)) = (write, done) {
-                leases.end(step.task.id, step.task.turn);
+                leases.end(step.task.id, step.task.epoch);
             }
         }
         drop(leases);
@@ -225,13 +225,14 @@ impl Store for Sqlite {
 
     async fn wake_parked(&self, process: &ProcessId, now: Timestamp) -> Result<u64, StoreError> {
         let process = process.clone();
-        let rouse = "UPDATE tasks SET due = ?2 WHERE process = ?1 AND phase IN (?3, ?4) AND due IS NULL";
+        let wake_parked =
+            "UPDATE tasks SET due = ?2 WHERE process = ?1 AND phase IN (?3, ?4) AND due IS NULL";
         let (ready, waiting) = (phase_number(Phase::Ready), phase_number(Phase::Waiting));
-        let roused = self.writer.ask(move |batch| {
-            let mut rouse = batch.db.prepare_cached(rouse)?;
-            Ok(rouse.execute(params![process.as_str(), now.0, ready, waiting])?)
+        let woken = self.writer.ask(move |batch| {
+            let mut wake_parked = batch.db.prepare_cached(wake_parked)?;
+            Ok(wake_parked.execute(params![process.as_str(), now.0, ready, waiting])?)
         });
-        Ok(roused.await? as u64)
+        Ok(woken.await? as u64)
     }
 
     async fn pull_due(&self, by: Span, after: TaskId, limit: usize) -> Result<Option<TaskId>, StoreError> {
@@ -320,7 +321,7 @@ impl Store for Sqlite {
 
     async fn put(&self, records: Vec<Record>) -> Result<(), StoreError> {
         let seal = |record: &Record| RecordRow::seal(record, &self.readers.sealer);
-        let places: Vec<String> = records.iter().map(|it| it.shelf.place(&it.name)).collect();
+        let places: Vec<String> = records.iter().map(|it| it.collection.place(&it.name)).collect();
         let sealed = records.iter().map(seal).collect::<Result<Vec<_>, _>>()?;
         self.writer.ask(move |batch| sealed.iter().try_for_each(|record| batch.keep(record))).await?;
         for place in &places {
@@ -334,14 +335,14 @@ impl Store for Sqlite {
         self.writer
             .ask(move |batch| {
                 let mut forget =
-                    batch.db.prepare_cached("DELETE FROM records WHERE shelf = ?1 AND name = ?2")?;
+                    batch.db.prepare_cached("DELETE FROM records WHERE collection = ?1 AND name = ?2")?;
                 Ok(forget.execute([on.as_str(), &name])? > 0)
             })
             .await
     }
 
     async fn collection(&self, on: Collection) -> Result<Vec<Record>, StoreError> {
-        self.look(move |look| look.shelf(on)).await
+        self.look(move |look| look.collection(on)).await
     }
 
     async fn record(&self, on: Collection, name: &str) -> Result<Option<Record>, StoreError> {
@@ -357,7 +358,7 @@ impl Store for Sqlite {
     async fn delete_before(&self, on: Collection, name: &str) -> Result<u64, StoreError> {
         let name = name.to_owned();
         let forgot = self.writer.ask(move |batch| {
-            let forget = "DELETE FROM records WHERE shelf = ?1 AND name < ?2";
+            let forget = "DELETE FROM records WHERE collection = ?1 AND name < ?2";
             Ok(batch.db.prepare_cached(forget)?.execute([on.as_str(), &name])?)
         });
         Ok(forgot.await? as u64)

@@ -7,12 +7,12 @@ use crate::store::sqlite_batch::Batch;
 
 /// A row for each table that no task and no record can have.
 const CANARIES: [&str; 5] = [
-    "INSERT INTO tasks (id, process, ref, node, phase, ended, turn, alarm, hops, body)
+    "INSERT INTO tasks (id, process, ref, node, phase, ended, epoch, alarm, events, body)
      VALUES (-1, '', '', '', 0, 0, 0, 0, 0, x'')",
-    "INSERT INTO letters (id, task, body) VALUES (-1, -1, x'')",
-    "INSERT INTO trail (seq, task, revision, phase, hops, body) VALUES (-1, -1, 0, 0, 0, x'')",
+    "INSERT INTO signals (id, task, body) VALUES (-1, -1, x'')",
+    "INSERT INTO history (seq, task, revision, phase, events, body) VALUES (-1, -1, 0, 0, 0, x'')",
     "INSERT INTO counts (process, node, phase, tasks) VALUES ('', '', 0, 0)",
-    "INSERT INTO records (shelf, name, at, value) VALUES ('', '', 0, x'')",
+    "INSERT INTO records (collection, name, at, value) VALUES ('', '', 0, x'')",
 ];
 
 impl Batch<'_> {
@@ -32,9 +32,9 @@ impl Batch<'_> {
     fn try_write(&mut self, write: &Sealed) -> Result<Receipt, No> {
         match write {
             Sealed::Step(step) => self.step(step),
-            Sealed::Post(letter, at) => self.post(letter, *at),
-            Sealed::Noted(letter, record, at) => {
-                let receipt = self.post(letter, *at)?;
+            Sealed::Post(signal, at) => self.post(signal, *at),
+            Sealed::Noted(signal, record, at) => {
+                let receipt = self.post(signal, *at)?;
                 self.keep(record)?;
                 Ok(receipt)
             }
@@ -44,15 +44,15 @@ impl Batch<'_> {
     /// What of a write that failed was done is undone. Then it is seen whether the others can be written: if
     /// so, this one is unwritable, and if not, the store is.
     fn write_apart(&mut self, write: &Sealed) -> Result<Receipt, No> {
-        let before = (self.last_event, self.last_letter, std::mem::take(&mut self.counts));
+        let before = (self.last_event, self.last_signal, std::mem::take(&mut self.counts));
         self.sql("SAVEPOINT apart")?.execute([])?;
         let done = self.try_write(write);
-        let (last_event, last_letter, mut counts) = before;
+        let (last_event, last_signal, mut counts) = before;
         match done {
             Ok(_) => std::mem::take(&mut self.counts).into_iter().for_each(|(stand, tasks)| {
                 *counts.entry(stand).or_default() += tasks;
             }),
-            Err(_) => (self.last_event, self.last_letter) = (last_event, last_letter),
+            Err(_) => (self.last_event, self.last_signal) = (last_event, last_signal),
         }
         self.counts = counts;
         if let Err(No::Suspect(_) | No::Refused(_)) = &done {

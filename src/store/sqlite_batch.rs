@@ -11,14 +11,15 @@ use rusqlite::{CachedStatement, Connection, OptionalExtension, params};
 #[cfg(debug_assertions)]
 use crate::engine::broken::{Promise, is_broken};
 use crate::engine::ports::{Receipt, Refused, StoreError};
-use crate::engine::transition::LetterId;
+use crate::engine::transition::SignalId;
 use crate::model::names::{Address, TaskId};
-use crate::model::task::{Phase, SignalTarget};
+use crate::model::signal::SignalTarget;
+use crate::model::task::Phase;
 use crate::model::time::Timestamp;
-use crate::store::keeping::{HOPS_KEPT, HOPS_MAX};
+use crate::store::keeping::{EVENTS_KEPT, EVENTS_MAX};
 use crate::store::leases::Leases;
 use crate::store::rows::{
-    Found, Mail, No, RecordRow, Stand, Step, Taken, TaskRow, Trail, letter_place, name, phase, phase_number,
+    Found, History, Mail, No, RecordRow, Stand, Step, Taken, TaskRow, name, phase, phase_number, signal_place,
 };
 use crate::store::seal::Sealer;
 
@@ -37,7 +38,7 @@ pub(super) struct Batch<'c> {
     sealer: &'c Sealer,
     leases: &'c Mutex<Leases>,
     pub(super) last_event: i64,
-    pub(super) last_letter: i64,
+    pub(super) last_signal: i64,
     began: (i64, i64),
     pub(super) counts: BTreeMap<Stand, i64>,
     /// A write has failed in a way that may be its own.
@@ -50,7 +51,7 @@ pub(super) struct Batch<'c> {
 struct Was {
     stand: Stand,
     ended: i64,
-    hops: i64,
+    events: i64,
 }
 
 /// What a write will do, while it is checked.
@@ -70,16 +71,16 @@ enum Delivery<'w> {
 impl<'c> Batch<'c> {
     pub(super) fn begin(db: &'c Connection, (sealer, leases): With<'c>) -> Result<Batch<'c>, StoreError> {
         db.prepare_cached("BEGIN IMMEDIATE")?.execute([])?;
-        let mut last = db.prepare_cached("SELECT last_event, last_letter FROM store")?;
+        let mut last = db.prepare_cached("SELECT last_event, last_signal FROM store")?;
         let began: (i64, i64) = last.query_row([], |row| Ok((row.get(0)?, row.get(1)?)))?;
-        let (last_event, last_letter) = began;
+        let (last_event, last_signal) = began;
         let counts = BTreeMap::new();
         Ok(Batch {
             db,
             sealer,
             leases,
             last_event,
-            last_letter,
+            last_signal,
             began,
             counts,
             suspect: false,
@@ -111,16 +112,16 @@ impl<'c> Batch<'c> {
                 .execute(stand)?;
             }
         }
-        if self.began != (self.last_event, self.last_letter) {
-            self.sql("UPDATE store SET last_event = ?1, last_letter = ?2")?
-                .execute(params![self.last_event, self.last_letter])?;
+        if self.began != (self.last_event, self.last_signal) {
+            self.sql("UPDATE store SET last_event = ?1, last_signal = ?2")?
+                .execute(params![self.last_event, self.last_signal])?;
         }
         Ok(())
     }
 
     pub(super) fn keep(&self, record: &RecordRow) -> Result<(), StoreError> {
-        self.sql("INSERT OR REPLACE INTO records (shelf, name, at, value) VALUES (?1, ?2, ?3, ?4)")?
-            .execute(params![record.shelf, record.name, record.at, record.value])?;
+        self.sql("INSERT OR REPLACE INTO records (collection, name, at, value) VALUES (?1, ?2, ?3, ?4)")?
+            .execute(params![record.collection, record.name, record.at, record.value])?;
         Ok(())
     }
 
@@ -147,8 +148,8 @@ impl<'c> Batch<'c> {
                 }
                 match self.take(id) {
                     Ok(mut it) => {
-                        let epoch = it.found.turn.cast_unsigned();
-                        it.found.turn = leases.take(id, epoch, until).cast_signed();
+                        let epoch = it.found.epoch.cast_unsigned();
+                        it.found.epoch = leases.take(id, epoch, until).cast_signed();
                         taken.push(it);
                     }
                     Err(error @ StoreError::Corrupt(_)) => damaged.push((id.0, error)),
@@ -160,11 +161,11 @@ impl<'c> Batch<'c> {
     }
 
     fn take(&self, id: TaskId) -> Result<Taken, StoreError> {
-        let mut row = self.sql("SELECT id, due, turn, body FROM tasks WHERE id = ?1")?;
+        let mut row = self.sql("SELECT id, due, epoch, body FROM tasks WHERE id = ?1")?;
         let found = row.query_row([id.0], found)?;
-        let mut inbox = self.sql("SELECT id, body FROM letters WHERE task = ?1 ORDER BY id")?;
-        let letters = inbox.query_map([id.0], |row| Ok((row.get(0)?, row.get(1)?)))?;
-        Ok(Taken { letters: letters.collect::<Result<_, _>>()?, found })
+        let mut inbox = self.sql("SELECT id, body FROM signals WHERE task = ?1 ORDER BY id")?;
+        let signals = inbox.query_map([id.0], |row| Ok((row.get(0)?, row.get(1)?)))?;
+        Ok(Taken { signals: signals.collect::<Result<_, _>>()?, found })
     }
 
     /// Makes due whatever is doing something.
@@ -181,17 +182,17 @@ impl<'c> Batch<'c> {
         Ok(each.sum::<Result<usize, _>>()?)
     }
 
-    /// Takes letters out of their inboxes without deleting them: under the number below zero of its task a
-    /// letter is nobody's.
-    pub(super) fn lay_aside(&self, letters: &[i64]) -> Result<(), StoreError> {
-        let mut lay = self.sql("UPDATE letters SET task = -task WHERE id = ?1 AND task > 0")?;
-        letters.iter().try_for_each(|id| lay.execute([id]).map(drop))?;
+    /// Takes signals out of their inboxes without deleting them: under the number below zero of its task a
+    /// signal is nobody's.
+    pub(super) fn lay_aside(&self, signals: &[i64]) -> Result<(), StoreError> {
+        let mut lay = self.sql("UPDATE signals SET task = -task WHERE id = ?1 AND task > 0")?;
+        signals.iter().try_for_each(|id| lay.execute([id]).map(drop))?;
         Ok(())
     }
 
-    pub(super) fn post(&mut self, letter: &Mail, at: i64) -> Result<Receipt, No> {
+    pub(super) fn post(&mut self, signal: &Mail, at: i64) -> Result<Receipt, No> {
         let mut plan = Plan { own: None, living: Vec::new(), deliveries: Vec::new() };
-        self.address(letter, &mut plan)?;
+        self.address(signal, &mut plan)?;
         let mut receipt = Receipt::default();
         for delivery in &plan.deliveries {
             receipt.signal = self.deliver(delivery, at)?;
@@ -205,8 +206,8 @@ impl<'c> Batch<'c> {
         let lives = row.phase.is_live() && !step.gone;
         let living = if lives { vec![row] } else { Vec::new() };
         let mut plan = Plan { own: Some(row.id), living, deliveries: Vec::new() };
-        for letter in &step.letters {
-            self.address(letter, &mut plan)?;
+        for signal in &step.signals {
+            self.address(signal, &mut plan)?;
         }
         // From here on nothing is refused.
         match (step.gone, &was) {
@@ -253,28 +254,29 @@ impl<'c> Batch<'c> {
     /// The row that the step was made of, if it is still as it was, and claimed by nobody else since.
     fn was(&self, step: &Step) -> Result<Option<Was>, StoreError> {
         let row = &step.row;
-        let mut was = self.sql("SELECT node, phase, ended, hops, turn, revision FROM tasks WHERE id = ?1")?;
+        let mut was =
+            self.sql("SELECT node, phase, ended, events, epoch, revision FROM tasks WHERE id = ?1")?;
         let mut rows = was.query([row.id])?;
         let Some(found) = rows.next()? else {
             return Ok(None);
         };
-        let (turn, revision): (i64, i64) = (found.get(4)?, found.get(5)?);
+        let (epoch, revision): (i64, i64) = (found.get(4)?, found.get(5)?);
         let leases = self.leases.lock().unwrap_or_else(PoisonError::into_inner);
-        let epoch = leases.epoch(TaskId(row.id)).map_or(turn, u64::cast_signed);
+        let epoch = leases.epoch(TaskId(row.id)).map_or(epoch, u64::cast_signed);
         let is_base = step.base.is_none_or(|base| base == revision || revision == REVISION_UNKNOWN);
         #[cfg(debug_assertions)]
-        let (epoch, is_base) = if is_broken(Promise::Fence) { (row.turn, true) } else { (epoch, is_base) };
-        if epoch != row.turn || !is_base {
+        let (epoch, is_base) = if is_broken(Promise::Fence) { (row.epoch, true) } else { (epoch, is_base) };
+        if epoch != row.epoch || !is_base {
             return Ok(None);
         }
         let node = name(found.get_ref(0)?.as_str().map_err(rusqlite::Error::from)?)?;
         let stand = (row.address.process.clone(), node, phase(found.get(1)?)?);
-        Ok(Some(Was { stand, ended: found.get(2)?, hops: found.get(3)? }))
+        Ok(Some(Was { stand, ended: found.get(2)?, events: found.get(3)? }))
     }
 
-    /// Finds out for whom a letter is, and plans its delivery.
-    fn address<'w>(&self, letter: &'w Mail, plan: &mut Plan<'w>) -> Result<(), No> {
-        let task = match letter {
+    /// Finds out for whom a signal is, and plans its delivery.
+    fn address<'w>(&self, signal: &'w Mail, plan: &mut Plan<'w>) -> Result<(), No> {
+        let task = match signal {
             Mail::Birth(row) => {
                 if self.holder(&row.address, plan)?.is_some() {
                     return Err(No::Refused(Refused::RefTaken(row.address.clone())));
@@ -289,15 +291,15 @@ impl<'c> Batch<'c> {
                 return Ok(());
             }
             Mail::Word { to: SignalTarget::Address(address), .. } => self.holder(address, plan)?,
-            // An order may bring an ended task back.
-            Mail::Word { to: SignalTarget::Task(id), is_order: true, .. }
+            // A command may bring an ended task back.
+            Mail::Word { to: SignalTarget::Task(id), is_command: true, .. }
                 if self.is_live(id.0)?.is_some() =>
             {
                 Some(id.0)
             }
             Mail::Word { to: SignalTarget::Task(id), .. } => self.lives(id.0, plan)?.then_some(id.0),
         };
-        match (task, letter) {
+        match (task, signal) {
             (Some(task), Mail::Word { json, .. }) => plan.deliveries.push(Delivery::Word { task, json }),
             (None, Mail::Word { to, is_answer: false, .. }) => {
                 return Err(No::Refused(Refused::NoTask(match to {
@@ -338,18 +340,18 @@ impl<'c> Batch<'c> {
 
     fn put(&mut self, step: &Step, was: Option<&Was>) -> Result<(), No> {
         let row = &step.row;
-        let hops = self.keep_trail(row, step.trail.as_ref(), was.map_or(0, |was| was.hops))?;
+        let events = self.keep_history(row, step.history.as_ref(), was.map_or(0, |was| was.events))?;
         let ended = match (row.phase.is_live(), was.map_or(0, |was| was.ended)) {
             (true, _) => 0,
             (false, 0) => self.last_event + 1,
             (false, before) => before,
         };
         match was {
-            None => self.insert(row, ended, hops, step.idempotency.as_deref()),
+            None => self.insert(row, ended, events, step.idempotency.as_deref()),
             Some(was) => {
                 self.sql(
-                    "UPDATE tasks SET node = ?2, phase = ?3, ended = ?4, due = ?5, alarm = ?6, hops = ?7,
-                     body = ?8, turn = ?9, revision = ?10 WHERE id = ?1",
+                    "UPDATE tasks SET node = ?2, phase = ?3, ended = ?4, due = ?5, alarm = ?6, events = ?7,
+                     body = ?8, epoch = ?9, revision = ?10 WHERE id = ?1",
                 )?
                 .execute(params![
                     row.id,
@@ -358,9 +360,9 @@ impl<'c> Batch<'c> {
                     ended,
                     row.due,
                     row.alarm,
-                    hops,
+                    events,
                     row.body,
-                    row.turn,
+                    row.epoch,
                     row.revision,
                 ])?;
                 self.count(was.stand.clone(), -1);
@@ -370,7 +372,13 @@ impl<'c> Batch<'c> {
         }
     }
 
-    fn insert(&mut self, row: &TaskRow, ended: i64, hops: i64, idempotency: Option<&[u8]>) -> Result<(), No> {
+    fn insert(
+        &mut self,
+        row: &TaskRow,
+        ended: i64,
+        events: i64,
+        idempotency: Option<&[u8]>,
+    ) -> Result<(), No> {
         self.sql("INSERT INTO tasks VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13)")?
             .execute(params![
                 row.id,
@@ -380,9 +388,9 @@ impl<'c> Batch<'c> {
                 phase_number(row.phase),
                 ended,
                 row.due,
-                row.turn,
+                row.epoch,
                 row.alarm,
-                hops,
+                events,
                 idempotency,
                 row.body,
                 row.revision,
@@ -393,7 +401,7 @@ impl<'c> Batch<'c> {
 
     fn remove(&mut self, id: i64, was: &Was) -> Result<(), No> {
         self.sql("DELETE FROM tasks WHERE id = ?1")?.execute([id])?;
-        self.sql("DELETE FROM trail WHERE task = ?1")?.execute([id])?;
+        self.sql("DELETE FROM history WHERE task = ?1")?.execute([id])?;
         self.count(was.stand.clone(), -1);
         Ok(())
     }
@@ -401,68 +409,68 @@ impl<'c> Batch<'c> {
     /// Takes from the inbox what was read, or everything when there is no one left to read it.
     fn clear(&self, step: &Step, lives: bool) -> Result<(), No> {
         if !lives {
-            self.sql("DELETE FROM letters WHERE task = ?1")?.execute([step.row.id])?;
+            self.sql("DELETE FROM signals WHERE task = ?1")?.execute([step.row.id])?;
             return Ok(());
         }
-        for letter in &step.read {
-            self.sql("DELETE FROM letters WHERE id = ?1 AND task = ?2")?.execute([*letter, step.row.id])?;
+        for signal in &step.read {
+            self.sql("DELETE FROM signals WHERE id = ?1 AND task = ?2")?.execute([*signal, step.row.id])?;
         }
         Ok(())
     }
 
-    /// Adds an entry to a trail of so many hops; says how many it has then.
-    fn keep_trail(&mut self, row: &TaskRow, trail: Option<&Trail>, before: i64) -> Result<i64, No> {
-        let Some(trail) = trail else {
+    /// Adds an entry to a history of so many events; says how many it has then.
+    fn keep_history(&mut self, row: &TaskRow, history: Option<&History>, before: i64) -> Result<i64, No> {
+        let Some(history) = history else {
             return Ok(before);
         };
         self.last_event += 1;
-        let hops = i64::try_from(trail.hops).unwrap_or(i64::MAX);
-        self.sql("INSERT INTO trail VALUES (?1, ?2, ?3, ?4, ?5, ?6)")?.execute(params![
+        let events = i64::try_from(history.events).unwrap_or(i64::MAX);
+        self.sql("INSERT INTO history VALUES (?1, ?2, ?3, ?4, ?5, ?6)")?.execute(params![
             self.last_event,
             row.id,
-            trail.revision,
+            history.revision,
             phase_number(row.phase),
-            hops,
-            trail.body,
+            events,
+            history.body,
         ])?;
-        match before.saturating_add(hops) {
-            all if usize::try_from(all).is_ok_and(|all| all > HOPS_MAX) => self.cut_trail(row.id),
+        match before.saturating_add(events) {
+            all if usize::try_from(all).is_ok_and(|all| all > EVENTS_MAX) => self.cut_history(row.id),
             all => Ok(all),
         }
     }
 
-    /// Removes the oldest entries, as long as the rest has hops enough; says how many hops that has.
-    fn cut_trail(&self, task: i64) -> Result<i64, No> {
-        let mut entries = self.sql("SELECT seq, hops FROM trail WHERE task = ?1 ORDER BY seq DESC")?;
+    /// Removes the oldest entries, as long as the rest has events enough; says how many events that has.
+    fn cut_history(&self, task: i64) -> Result<i64, No> {
+        let mut entries = self.sql("SELECT seq, events FROM history WHERE task = ?1 ORDER BY seq DESC")?;
         let mut entries = entries.query([task])?;
         let mut kept = 0_i64;
         while let Some(entry) = entries.next()? {
-            let (seq, hops): (i64, i64) = (entry.get(0)?, entry.get(1)?);
-            kept = kept.saturating_add(hops);
-            if usize::try_from(kept).is_ok_and(|kept| kept >= HOPS_KEPT) {
-                self.sql("DELETE FROM trail WHERE task = ?1 AND seq < ?2")?.execute([task, seq])?;
+            let (seq, events): (i64, i64) = (entry.get(0)?, entry.get(1)?);
+            kept = kept.saturating_add(events);
+            if usize::try_from(kept).is_ok_and(|kept| kept >= EVENTS_KEPT) {
+                self.sql("DELETE FROM history WHERE task = ?1 AND seq < ?2")?.execute([task, seq])?;
                 break;
             }
         }
         Ok(kept)
     }
 
-    fn deliver(&mut self, delivery: &Delivery<'_>, at: i64) -> Result<Option<LetterId>, No> {
+    fn deliver(&mut self, delivery: &Delivery<'_>, at: i64) -> Result<Option<SignalId>, No> {
         match delivery {
             Delivery::Birth(row) => self.insert(row, 0, 0, None).map(|()| None),
             Delivery::Word { task, json } => {
-                let id = self.last_letter + 1;
-                let body = self.sealer.seal(&letter_place(id), json)?;
-                self.sql("INSERT INTO letters VALUES (?1, ?2, ?3)")?.execute(params![id, task, body])?;
-                self.last_letter = id;
+                let id = self.last_signal + 1;
+                let body = self.sealer.seal(&signal_place(id), json)?;
+                self.sql("INSERT INTO signals VALUES (?1, ?2, ?3)")?.execute(params![id, task, body])?;
+                self.last_signal = id;
                 self.wake(*task, at)?;
-                Ok(Some(LetterId(id)))
+                Ok(Some(SignalId(id)))
             }
         }
     }
 
     fn has_mail(&self, task: i64) -> Result<bool, No> {
-        let mut mail = self.sql("SELECT EXISTS (SELECT 1 FROM letters WHERE task = ?1)")?;
+        let mut mail = self.sql("SELECT EXISTS (SELECT 1 FROM signals WHERE task = ?1)")?;
         Ok(mail.query_row([task], |row| row.get(0))?)
     }
 
@@ -482,7 +490,7 @@ impl<'c> Batch<'c> {
     }
 }
 
-/// The columns id, due, turn and body.
+/// The columns id, due, epoch and body.
 pub(super) fn found(row: &rusqlite::Row<'_>) -> rusqlite::Result<Found> {
-    Ok(Found { id: row.get(0)?, due: row.get(1)?, turn: row.get(2)?, body: row.get(3)? })
+    Ok(Found { id: row.get(0)?, due: row.get(1)?, epoch: row.get(2)?, body: row.get(3)? })
 }

@@ -5,8 +5,9 @@ use rusqlite::{Row, params};
 
 use crate::engine::ports::{CheckMark, Checked, StoreError};
 use crate::model::names::Address;
-use crate::model::task::{HistoryEvent, Signal, Task};
-use crate::store::rows::{letter_place, name, open, phase, task_place, trail_place};
+use crate::model::signal::Signal;
+use crate::model::task::{HistoryEvent, Task};
+use crate::store::rows::{history_place, name, open, phase, signal_place, task_place};
 use crate::store::sqlite_read::{Look, number, whole};
 
 /// A part of the check whose rows are opened: its table, and what is read of each row. The first column is
@@ -24,24 +25,24 @@ const PARTS: &[Part] = &[
         open: open_task,
     },
     Part {
-        table: "letters",
-        sql: "SELECT id, body, abs(task) FROM letters WHERE id > ?1 ORDER BY id LIMIT ?2",
-        open: open_letter,
+        table: "signals",
+        sql: "SELECT id, body, abs(task) FROM signals WHERE id > ?1 ORDER BY id LIMIT ?2",
+        open: open_signal,
     },
     Part {
-        table: "trail",
-        sql: "SELECT seq, task, revision, body FROM trail WHERE seq > ?1 ORDER BY seq LIMIT ?2",
+        table: "history",
+        sql: "SELECT seq, task, revision, body FROM history WHERE seq > ?1 ORDER BY seq LIMIT ?2",
         open: open_entry,
     },
     Part {
         table: "records",
-        sql: "SELECT rowid, shelf, name, value FROM records WHERE rowid > ?1 ORDER BY rowid LIMIT ?2",
+        sql: "SELECT rowid, collection, name, value FROM records WHERE rowid > ?1 ORDER BY rowid LIMIT ?2",
         open: open_record,
     },
 ];
 
 /// The tables whose pages SQLite checks, each a part of its own behind [`PARTS`].
-const TABLES: &[&str] = &["store", "tasks", "letters", "trail", "counts", "records"];
+const TABLES: &[&str] = &["store", "tasks", "signals", "history", "counts", "records"];
 
 impl Look<'_> {
     /// Reads on from `from`; notes what is damaged.
@@ -144,21 +145,21 @@ fn open_task(look: &Look<'_>, row: &Row<'_>) -> Result<(), StoreError> {
     look.seen(&place, Some(id), read())
 }
 
-fn open_letter(look: &Look<'_>, row: &Row<'_>) -> Result<(), StoreError> {
-    let place = letter_place(row.get(0)?);
+fn open_signal(look: &Look<'_>, row: &Row<'_>) -> Result<(), StoreError> {
+    let place = signal_place(row.get(0)?);
     let read = || open::<Signal>(look.sealer, &place, &row.get::<_, Vec<u8>>(1)?).map(drop);
     look.seen(&place, row.get(2)?, read())
 }
 
 fn open_entry(look: &Look<'_>, row: &Row<'_>) -> Result<(), StoreError> {
-    let (task, place) = (row.get(1)?, trail_place(row.get(1)?, row.get(2)?));
+    let (task, place) = (row.get(1)?, history_place(row.get(1)?, row.get(2)?));
     let read = || open::<Vec<HistoryEvent>>(look.sealer, &place, &row.get::<_, Vec<u8>>(3)?).map(drop);
     look.seen(&place, Some(task), read())
 }
 
 fn open_record(look: &Look<'_>, row: &Row<'_>) -> Result<(), StoreError> {
-    let (shelf, name): (String, String) = (row.get(1)?, row.get(2)?);
-    let place = format!("records/{shelf}/{name}");
+    let (collection, name): (String, String) = (row.get(1)?, row.get(2)?);
+    let place = format!("records/{collection}/{name}");
     let read = || open::<serde_json::Value>(look.sealer, &place, &row.get::<_, Vec<u8>>(3)?).map(drop);
     look.seen(&place, None, read())
 }

@@ -10,7 +10,7 @@ use crate::model::names::{Address, ProcessId, TaskId};
 use crate::model::task::Task;
 use crate::model::time::Timestamp;
 use crate::store::rows::{
-    EntryRow, Stand, TOLD, UNDELIVERED, name, open, phase, phase_number, task_place, trail_place,
+    EntryRow, Stand, TOLD, UNDELIVERED, history_place, name, open, phase, phase_number, task_place,
 };
 use crate::store::seal::Sealer;
 use crate::store::sqlite_batch::found;
@@ -30,7 +30,7 @@ impl Look<'_> {
     /// The task of that number. An error if its row is damaged.
     pub(super) fn task(&self, id: i64) -> Result<Option<Task>, StoreError> {
         let read = || {
-            let mut task = self.db.prepare_cached("SELECT id, due, turn, body FROM tasks WHERE id = ?1")?;
+            let mut task = self.db.prepare_cached("SELECT id, due, epoch, body FROM tasks WHERE id = ?1")?;
             task.query_row([id], found).optional()?.map(|found| found.open(self.sealer)).transpose()
         };
         read().inspect_err(|error| self.note_task(id, error))
@@ -116,7 +116,7 @@ impl Look<'_> {
             let tasks = u64::try_from(tasks).unwrap_or(0);
             match state {
                 UNDELIVERED => counts.undelivered = tasks,
-                TOLD => counts.told = tasks,
+                TOLD => counts.notified = tasks,
                 _ => counts.acknowledged = tasks,
             }
         }
@@ -141,13 +141,13 @@ impl Look<'_> {
     ) -> Result<Vec<HistoryEntry>, StoreError> {
         let which = if task.is_some() { "task = ?3" } else { "?3 IS NULL" };
         let sql = format!(
-            "SELECT seq, task, phase, revision, body FROM trail
+            "SELECT seq, task, phase, revision, body FROM history
              WHERE seq > ?1 AND {which} ORDER BY seq LIMIT ?2"
         );
         let (mut entries, mut after) = (Vec::new(), i64::try_from(after).unwrap_or(i64::MAX));
         while entries.len() < limit {
             let asked = limit - entries.len();
-            let rows = self.scan("trail", &sql, after, asked, task)?;
+            let rows = self.scan("history", &sql, after, asked, task)?;
             let is_last = rows.len() < asked;
             after = rows.last().map_or(after, |row| row.seq);
             for row in rows {
@@ -161,7 +161,7 @@ impl Look<'_> {
     }
 
     fn entry(&self, row: EntryRow) -> Result<Option<HistoryEntry>, StoreError> {
-        let (place, task) = (trail_place(row.task, row.revision), row.task);
+        let (place, task) = (history_place(row.task, row.revision), row.task);
         let read = || {
             let mut names = self.db.prepare_cached("SELECT process, ref FROM tasks WHERE id = ?1")?;
             let names = names.query_row([task], |row| Ok((row.get(0)?, row.get(1)?))).optional()?;
@@ -170,7 +170,8 @@ impl Look<'_> {
         whole(read().inspect_err(|error| self.note(&place, Some(task), error))).map(Option::flatten)
     }
 
-    /// Rows of the trail. Where SQLite itself cannot read on, it is looked for the next row that can be read.
+    /// Rows of the history. Where SQLite itself cannot read on, it is looked for the next row that can be
+    /// read.
     fn scan(
         &self,
         table: &str,
@@ -218,21 +219,22 @@ impl Look<'_> {
     /// One record. An error if it is damaged.
     pub(super) fn record(&self, on: Collection, name: &str) -> Result<Option<Record>, StoreError> {
         let read = || {
-            let mut one =
-                self.db.prepare_cached("SELECT at, value FROM records WHERE shelf = ?1 AND name = ?2")?;
+            let mut one = self
+                .db
+                .prepare_cached("SELECT at, value FROM records WHERE collection = ?1 AND name = ?2")?;
             let found =
                 one.query_row([on.as_str(), name], |row| Ok((row.get(0)?, row.get(1)?))).optional()?;
             let Some((at, value)): Option<(i64, Vec<u8>)> = found else { return Ok(None) };
             let value = open(self.sealer, &on.place(name), &value)?;
-            Ok(Some(Record { shelf: on, name: name.to_owned(), value, at: Timestamp(at) }))
+            Ok(Some(Record { collection: on, name: name.to_owned(), value, at: Timestamp(at) }))
         };
         read().inspect_err(|error| self.note(&on.place(name), None, error))
     }
 
-    /// The records of a shelf, by name, without those that are damaged.
-    pub(super) fn shelf(&self, on: Collection) -> Result<Vec<Record>, StoreError> {
+    /// The records of a collection, by name, without those that are damaged.
+    pub(super) fn collection(&self, on: Collection) -> Result<Vec<Record>, StoreError> {
         let names =
-            self.names("SELECT name FROM records WHERE shelf = ?1 ORDER BY name", params![on.as_str()])?;
+            self.names("SELECT name FROM records WHERE collection = ?1 ORDER BY name", params![on.as_str()])?;
         names.iter().filter_map(|name| self.whole_record(on, name).transpose()).collect()
     }
 
@@ -240,7 +242,7 @@ impl Look<'_> {
     pub(super) fn stretch(&self, stretch: &Stretch) -> Result<Vec<Record>, StoreError> {
         let order = if stretch.backwards { "DESC" } else { "ASC" };
         let sql = format!(
-            "SELECT name FROM records WHERE shelf = ?1 AND name >= ?2 AND name < ?3
+            "SELECT name FROM records WHERE collection = ?1 AND name >= ?2 AND name < ?3
              ORDER BY name {order} LIMIT ?4"
         );
         let (mut records, mut left) = (Vec::new(), stretch.clone());

@@ -15,6 +15,7 @@ use crate::engine::damage::{Damage, Damaged};
 use crate::engine::ports::StoreError;
 use crate::store::rows::task_place;
 use crate::store::seal::{SealError, Sealer};
+use crate::store::sqlite_reword;
 
 /// From an empty file to the present form, one step each. A step is never edited: a change is one more step.
 const MIGRATIONS: &[&str] = &[
@@ -89,7 +90,10 @@ const MIGRATIONS: &[&str] = &[
     DROP INDEX tasks_alarm;
     CREATE INDEX tasks_alarm ON tasks (alarm) WHERE alarm > 0;
 ",
+    sqlite_reword::TABLES,
 ];
+/// The step whose rows are to be renamed, too.
+const REWORDS: usize = 4;
 
 /// Says that an SQLite file is a store of Beltline: `BELT`.
 const APPLICATION_ID: i64 = 0x4245_4C54;
@@ -156,7 +160,7 @@ pub(super) fn prepare(path: &Path, sealer: &Sealer, damage: &Damage) -> Result<C
     }
     refuse_empty(path)?;
     let mut db = connect(path, Use::Write)?;
-    migrate(&mut db, path)?;
+    migrate(&mut db, path, sealer)?;
     let seal = db.query_row("SELECT seal FROM store", [], |row| row.get(0)).optional();
     let seal: Option<Option<Vec<u8>>> = readable(seal.map_err(StoreError::from))?;
     if seal == Some(None) && (opens_any(&db, sealer) || holds_nothing(&db)?) {
@@ -175,13 +179,7 @@ pub(super) fn prepare(path: &Path, sealer: &Sealer, damage: &Damage) -> Result<C
             let why = error.to_string();
             damage.found(Damaged { place: SEAL_PLACE.to_owned(), task: None, why });
         }
-        Err(SealError::WrongKey(_)) => {
-            return Err(StoreError::Corrupt(format!(
-                "the key does not open `{}`; hint: put back the key file that belongs to it, or start with \
-                 an empty data directory",
-                path.display()
-            )));
-        }
+        Err(SealError::WrongKey(_)) => return Err(wrong_key(path)),
         Err(error) => return Err(error.into()),
     }
     never_twice(&db)?;
@@ -209,7 +207,7 @@ fn make(path: &Path, sealer: &Sealer) -> Result<(), StoreError> {
     }
     private().truncate(false).open(&new).map_err(|error| lost(&error))?;
     let mut db = connect(&new, Use::Write)?;
-    migrate(&mut db, &new)?;
+    migrate(&mut db, &new, sealer)?;
     let seal = sealer.seal(SEAL_PLACE, SEAL_TEXT)?;
     db.execute("INSERT INTO store VALUES (1, ?1, 0, 0)", params![seal])?;
     // The last one who closes moves the log into the file and removes it.
@@ -244,6 +242,20 @@ fn emptied(path: &Path) -> StoreError {
     ))
 }
 
+fn wrong_key(path: &Path) -> StoreError {
+    StoreError::Corrupt(format!(
+        "the key does not open `{}`; hint: put back the key file that belongs to it, or start with an empty \
+         data directory",
+        path.display()
+    ))
+}
+
+/// Whether the key opens what was sealed to prove it.
+fn is_proved(db: &Connection, sealer: &Sealer) -> bool {
+    let seal: rusqlite::Result<Vec<u8>> = db.query_row("SELECT seal FROM store", [], |row| row.get(0));
+    seal.is_ok_and(|seal| sealer.open(SEAL_PLACE, &seal).is_ok())
+}
+
 /// Whether anything that is kept opens with the key.
 fn opens_any(db: &Connection, sealer: &Sealer) -> bool {
     let mut opened = false;
@@ -258,7 +270,7 @@ fn opens_any(db: &Connection, sealer: &Sealer) -> bool {
     };
     // What cannot be read proves nothing.
     drop(some("SELECT id, '', body FROM tasks LIMIT 16", &|id, _| task_place(id)));
-    drop(some("SELECT 0, shelf || '/' || name, value FROM records LIMIT 16", &|_, it| {
+    drop(some("SELECT 0, collection || '/' || name, value FROM records LIMIT 16", &|_, it| {
         format!("records/{it}")
     }));
     opened
@@ -271,13 +283,13 @@ fn holds_nothing(db: &Connection) -> Result<bool, StoreError> {
 
 /// Numbers are never given twice, even where the row that says which were given is damaged.
 fn never_twice(db: &Connection) -> Result<(), StoreError> {
-    let given = "SELECT last_event < (SELECT ifnull(max(seq), 0) FROM trail)
-                     OR last_letter < (SELECT ifnull(max(id), 0) FROM letters) FROM store";
+    let given = "SELECT last_event < (SELECT ifnull(max(seq), 0) FROM history)
+                     OR last_signal < (SELECT ifnull(max(id), 0) FROM signals) FROM store";
     let behind = readable(db.query_row(given, [], |row| row.get(0)).map_err(StoreError::from))?;
     if behind == Some(true) {
         db.execute_batch(
-            "UPDATE store SET last_event = max(last_event, (SELECT ifnull(max(seq), 0) FROM trail)),
-                              last_letter = max(last_letter, (SELECT ifnull(max(id), 0) FROM letters))",
+            "UPDATE store SET last_event = max(last_event, (SELECT ifnull(max(seq), 0) FROM history)),
+                              last_signal = max(last_signal, (SELECT ifnull(max(id), 0) FROM signals))",
         )?;
     }
     Ok(())
@@ -338,7 +350,7 @@ fn is_new(path: &Path) -> bool {
     path.to_string_lossy().ends_with(NEW)
 }
 
-fn migrate(db: &mut Connection, file: &Path) -> Result<(), StoreError> {
+fn migrate(db: &mut Connection, file: &Path, sealer: &Sealer) -> Result<(), StoreError> {
     let path = file.display();
     let pragma = |name: &str| db.query_row(&format!("PRAGMA {name}"), [], |row| row.get::<_, i64>(0));
     let (owner, version) = (pragma("application_id")?, pragma("user_version")?);
@@ -360,6 +372,12 @@ fn migrate(db: &mut Connection, file: &Path) -> Result<(), StoreError> {
     for (at, step) in open.iter().enumerate() {
         let change = db.transaction()?;
         change.execute_batch(step)?;
+        if done + at + 1 == REWORDS {
+            if !holds_nothing(&change)? && !is_proved(&change, sealer) && !opens_any(&change, sealer) {
+                return Err(wrong_key(file));
+            }
+            sqlite_reword::rows(&change, sealer)?;
+        }
         change.execute_batch(&format!(
             "PRAGMA application_id = {APPLICATION_ID}; PRAGMA user_version = {}",
             done + at + 1

@@ -145,8 +145,8 @@ fn serve(db: &Connection, with: With<'_>, mut waiting: mpsc::Receiver<Option<Box
 fn gather(waiting: &mut mpsc::Receiver<Option<Box<dyn Job>>>) -> Option<Vec<Box<dyn Job>>> {
     let mut next = Some(waiting.blocking_recv()?);
     let mut group = Vec::new();
-    while let Some(order) = next {
-        match order {
+    while let Some(command) = next {
+        match command {
             Some(job) => group.push(job),
             None => waiting.close(),
         }

@@ -1,4 +1,4 @@
-//! Acknowledging: by a link that only a person's press acts on, or by order.
+//! Acknowledging: by a link that only a person's press acts on, or by command.
 
 use beltline::model::time::Span;
 use serde_json::{Value, json};
@@ -13,8 +13,8 @@ nodes:
   tell:
     kind: escalation
     title: It is broken
-    message: "broken, rung {{task.rung}}; in hand: {{task.ack_link}}"
-    ladder: [{notify: [author]}, {after: 15m, notify: [duty]}, {after: 1h, notify: [boss]}]
+    message: "broken, level {{task.level}}; in hand: {{task.ack_link}}"
+    levels: [{notify: [author]}, {after: 15m, notify: [duty]}, {after: 1h, notify: [boss]}]
     wait: {}
     link: true
     next: healed
@@ -26,16 +26,16 @@ fn path() -> String {
     task_path("watch", "one")
 }
 
-/// A task whose alarm has reached that rung.
-async fn on_rung(scene: &Scene, rung: u64) -> Value {
-    scene.until(&path(), |task| task["state"] == "waiting" && task["alarm"]["rung"] == rung).await
+/// A task whose alarm has reached that level.
+async fn on_level(scene: &Scene, level: u64) -> Value {
+    scene.until(&path(), |task| task["state"] == "waiting" && task["alarm"]["level"] == level).await
 }
 
 async fn broken() -> Scene {
     let scene = Scene::open().await;
     scene.house.deploy(WATCH).await;
     scene.house.submit("watch", "one", json!({})).await;
-    on_rung(&scene, 1).await;
+    on_level(&scene, 1).await;
     scene
 }
 
@@ -46,20 +46,20 @@ fn link(text: &str) -> String {
 }
 
 #[tokio::test]
-async fn a_ladder_is_climbed_over_a_restart_and_each_rung_is_told_once() {
+async fn levels_are_climbed_over_a_restart_and_each_level_is_told_once() {
     let scene = broken().await;
     scene.clock.later(Span::mins(16));
-    on_rung(&scene, 2).await;
+    on_level(&scene, 2).await;
     let scene = scene.reopened().await;
-    on_rung(&scene, 2).await;
+    on_level(&scene, 2).await;
     scene.clock.later(Span::mins(61));
-    on_rung(&scene, 3).await;
-    for (chat, rung) in [(AUTHOR, 1), (DUTY, 2), (BOSS, 3)] {
+    on_level(&scene, 3).await;
+    for (chat, level) in [(AUTHOR, 1), (DUTY, 2), (BOSS, 3)] {
         let told = scene.told(chat);
         assert_eq!(told.len(), 1, "{chat}: {told:?}");
-        assert!(told[0].starts_with(&format!("broken, rung {rung}; ")), "{told:?}");
+        assert!(told[0].starts_with(&format!("broken, level {level}; ")), "{told:?}");
     }
-    // The reminder goes to the rung that was reached.
+    // The reminder goes to the level that was reached.
     scene.clock.later(Span::hours(7));
     scene.until(&path(), |task| task["state"] == "waiting" && scene.told(BOSS).len() == 2).await;
     assert_eq!((scene.told(AUTHOR).len(), scene.told(DUTY).len()), (1, 1));
@@ -71,12 +71,12 @@ async fn a_ladder_is_climbed_over_a_restart_and_each_rung_is_told_once() {
 }
 
 #[tokio::test]
-async fn a_link_asks_first_and_then_stops_the_ladder_once() {
+async fn a_link_asks_first_and_then_stops_the_levels_once() {
     let scene = broken().await;
     let ack = link(&scene.told(AUTHOR)[0]);
     assert!(ack.ends_with("/ack"), "{ack}");
     scene.clock.later(Span::mins(16));
-    let task = on_rung(&scene, 2).await;
+    let task = on_level(&scene, 2).await;
     let call = |method: &str, path: &str| scene.house.call(method, path).token("");
     let page = call("GET", &ack).header("accept", "text/html").send().await;
     assert_eq!(page.status, 200);
@@ -97,8 +97,8 @@ async fn a_link_asks_first_and_then_stops_the_ladder_once() {
     call("POST", &ack).send().await.problem(410, "gone");
     let over = call("GET", &ack).header("accept", "text/html").send().await;
     assert_eq!((over.status, over.text.contains("This link is over")), (410, true), "{}", over.text);
-    let trail = scene.house.api("GET", &format!("{}/trail", path())).send().await.text;
-    assert!(trail.contains("ack by link"), "{trail}");
+    let history = scene.house.api("GET", &format!("{}/history", path())).send().await.text;
+    assert!(history.contains("ack by link"), "{history}");
     // Nobody is due any more, only the person who is waited for.
     scene.clock.later(Span::hours(9));
     scene.until(&path(), |task| task["due"].is_null()).await;
@@ -117,14 +117,14 @@ async fn an_order_acknowledges_and_says_who() {
     let seen = scene.house.api("GET", &path()).token(&reader).send().await;
     assert!(seen.ok(200)["alarm"]["text"].as_str().unwrap().contains("***"), "{}", seen.text);
     assert!(!seen.text.contains(&key), "who may not run it may not acknowledge");
-    let order = |token: &str| scene.house.api("POST", &format!("{}/ack", path())).token(token);
-    order(&reader).send().await.problem(403, "denied");
-    let task = order(&ann).send().await.ok(200);
+    let command = |token: &str| scene.house.api("POST", &format!("{}/ack", path())).token(token);
+    command(&reader).send().await.problem(403, "denied");
+    let task = command(&ann).send().await.ok(200);
     assert_eq!(task["alarm"]["acknowledged"]["by"], "ann");
-    order(&ann).send().await.problem(409, "acknowledged");
+    command(&ann).send().await.problem(409, "acknowledged");
     scene.house.submit("watch", "two", json!({})).await;
     let two = task_path("watch", "two");
-    scene.until(&two, |task| task["alarm"]["told"].is_string()).await;
+    scene.until(&two, |task| task["alarm"]["notified_at"].is_string()).await;
     scene.house.api("POST", &format!("{two}/move")).json(&json!({"to": "healed"})).send().await.ok(200);
     scene.until(&two, |task| task["state"] == "done").await;
     scene.house.api("POST", &format!("{two}/ack")).send().await.problem(409, "task_ended");

@@ -100,7 +100,7 @@ async fn a_canary_sings_once_a_week_whatever_restarts_and_marks_who_does_not_hea
     let heard = scene.channel_seen("bird", |it| it["health"]["delivered_at"].is_string()).await;
     assert_eq!((sung(&scene, "4"), &heard["health"]["failing"]), (1, &json!(false)));
     let scene = scene.reopened().await;
-    let scene = scene.crashed(Span::millis(1), beltline::outbound::batcher::Digest::default()).await;
+    let scene = scene.crashed(Span::millis(1), beltline::outbound::batcher::Grouping::default()).await;
     // Whatever was due has been looked at before a test gets through, for the test changes the health too.
     assert!(scene.test("bird").await);
     scene.fail(json!("blocked")).await;

@@ -1,4 +1,4 @@
-//! Alarms from end to end: ladders, acknowledging, storms, and channels that fail, with real HTTP to the
+//! Alarms from end to end: levels, acknowledging, bursts, and channels that fail, with real HTTP to the
 //! simulated providers.
 
 mod scene;
@@ -6,5 +6,5 @@ mod scene;
 mod acks;
 mod health;
 mod real;
-mod storms;
+mod bursts;
 mod watchdog;

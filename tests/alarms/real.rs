@@ -48,7 +48,7 @@ fn dead_channels_are_seen_everywhere_and_an_alarm_is_acknowledged_by_order() {
     place.ok(&["doctor"]);
     place.ok(&["submit", "call-me", "--ref", "one"]);
     until("the alarm is open", || {
-        place.json(&["alarms"])["items"][0]["alarm"]["trouble"].is_string().then_some(())
+        place.json(&["alarms"])["items"][0]["alarm"]["problem"].is_string().then_some(())
     });
     let dead = ["`author` is failing", "none of them delivers", "1 told to no one", "things are wrong"];
     let ran = place.run(&["doctor"]);

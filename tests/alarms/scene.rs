@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use beltline::engine::ports::Store;
 use beltline::model::time::Span;
-use beltline::outbound::batcher::Digest;
+use beltline::outbound::batcher::Grouping;
 use beltline::sim::config::SimConfig;
 use beltline::sim::server::Sim;
 use beltline::store::memory::Memory;
@@ -23,20 +23,20 @@ pub(super) struct Scene {
     pub(super) sim: Sim,
     pub(super) house: House,
     pub(super) clock: Arc<Shifted>,
-    digest: Digest,
+    grouping: Grouping,
 }
 
 impl Scene {
     pub(super) async fn open() -> Scene {
-        Scene::gathering(Digest::new(Span::millis(50), Span::millis(50))).await
+        Scene::gathering(Grouping::new(Span::millis(50), Span::millis(50))).await
     }
 
     /// A scene whose alarms of one kind are gathered for so long.
-    pub(super) async fn gathering(digest: Digest) -> Scene {
+    pub(super) async fn gathering(grouping: Grouping) -> Scene {
         let sim = Sim::start(SimConfig::default()).await.unwrap();
         let clock = Arc::new(Shifted::default());
-        let house = build(Arc::new(Memory::default()), &clock, digest).await;
-        let scene = Scene { sim, house, clock, digest };
+        let house = build(Arc::new(Memory::default()), &clock, grouping).await;
+        let scene = Scene { sim, house, clock, grouping };
         for (name, chat) in [("author", AUTHOR), ("duty", DUTY), ("boss", BOSS)] {
             scene.channel(name, chat, json!({})).await;
         }
@@ -66,19 +66,19 @@ impl Scene {
 
     /// The same house after a clean stop.
     pub(super) async fn reopened(self) -> Scene {
-        let Scene { sim, house, clock, digest } = self;
+        let Scene { sim, house, clock, grouping } = self;
         let store = house.close().await;
-        let house = build(store, &clock, digest).await;
-        Scene { sim, house, clock, digest }
+        let house = build(store, &clock, grouping).await;
+        Scene { sim, house, clock, grouping }
     }
 
     /// The same store after the house died, and so much later.
-    pub(super) async fn crashed(self, later: Span, digest: Digest) -> Scene {
+    pub(super) async fn crashed(self, later: Span, grouping: Grouping) -> Scene {
         let Scene { sim, house, clock, .. } = self;
         let store = house.crash().await;
         clock.later(later);
-        let house = build(store, &clock, digest).await;
-        Scene { sim, house, clock, digest }
+        let house = build(store, &clock, grouping).await;
+        Scene { sim, house, clock, grouping }
     }
 
     /// What that chat was told, oldest first.
@@ -122,7 +122,7 @@ impl Scene {
     }
 }
 
-async fn build(store: Arc<dyn Store>, clock: &Arc<Shifted>, digest: Digest) -> House {
+async fn build(store: Arc<dyn Store>, clock: &Arc<Shifted>, grouping: Grouping) -> House {
     let clock = Arc::clone(clock);
-    House::build(Plan { store, clock, digest, ..Plan::default() }).await
+    House::build(Plan { store, clock, grouping, ..Plan::default() }).await
 }

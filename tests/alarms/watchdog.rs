@@ -11,7 +11,7 @@ fn text(id: &str, node: &str) -> String {
     format!(
         "process: {id}
 params:
-  token: {{secret: true, dies_at: end, born_at: born, warn_at: wake}}
+  token: {{secret: true, expiry: {{at: end, issued: born, warn_at: wake}}}}
   end: {{}}
   born: {{}}
   wake: {{}}
@@ -51,7 +51,8 @@ async fn near_the_end(scene: &Scene) {
 
 /// One value is open, and somebody was told of it.
 async fn is_told(scene: &Scene) -> Value {
-    status(scene, |it| it["open"] == 1 && it["values"][0]["told_at"].is_string()).await["values"][0].clone()
+    status(scene, |it| it["open"] == 1 && it["values"][0]["notified_at"].is_string()).await["values"][0]
+        .clone()
 }
 
 #[tokio::test]
@@ -78,12 +79,15 @@ async fn a_value_that_nobody_renews_is_told_of_once_reminded_of_and_resolved() {
     let scene = scene.reopened().await;
     later(&scene, Span::hours(2)).await;
     assert_eq!(
-        (is_told(&scene).await["dies_at"].clone(), scene.told(DUTY).len()),
-        (seen["dies_at"].clone(), 1)
+        (is_told(&scene).await["expires_at"].clone(), scene.told(DUTY).len()),
+        (seen["expires_at"].clone(), 1)
     );
     later(&scene, Span::mins(61)).await;
-    let first = seen["told_at"].clone();
-    status(&scene, |it| it["values"][0]["told_at"].is_string() && it["values"][0]["told_at"] != first).await;
+    let first = seen["notified_at"].clone();
+    status(&scene, |it| {
+        it["values"][0]["notified_at"].is_string() && it["values"][0]["notified_at"] != first
+    })
+    .await;
     assert_eq!(scene.told(DUTY).len(), 2);
     assert!(scene.told(DUTY)[1].contains("It is dead since"), "{:#?}", scene.told(DUTY));
     let changed =
@@ -122,7 +126,7 @@ async fn it_is_told_whatever_keeps_the_task_and_what_that_is() {
         near_the_end(&scene).await;
         let dog = status(&scene, |it| {
             let values = it["values"].as_array().unwrap();
-            values.iter().filter(|it| it["process"] == id && it["told_at"].is_string()).count() == 2
+            values.iter().filter(|it| it["process"] == id && it["notified_at"].is_string()).count() == 2
         })
         .await;
         assert!(scene.told(DUTY).len() > before, "{id}");
@@ -137,7 +141,7 @@ async fn where_the_process_tells_it_itself_nobody_is_told_twice() {
     scene.house.deploy(&text("kept", "kind: delay, until: \"{{wake}}\"")).await;
     scene.house.submit("kept", "a", value(&scene)).await;
     later(&scene, Span::mins(50)).await;
-    scene.until("/processes/kept/tasks/a", |it| it["alarm"]["told"].is_string()).await;
+    scene.until("/processes/kept/tasks/a", |it| it["alarm"]["notified_at"].is_string()).await;
     later(&scene, Span::mins(5)).await;
     later(&scene, Span::mins(5)).await;
     assert_eq!(status(&scene, |_| true).await["open"], 0);
@@ -151,8 +155,8 @@ async fn with_nobody_to_tell_it_is_where_people_look_and_told_later() {
     scene.house.deploy(&text("kept", RESTS)).await;
     scene.house.submit("kept", "a", value(&scene)).await;
     near_the_end(&scene).await;
-    let dog = status(&scene, |it| it["values"][0]["trouble"].is_string()).await;
-    assert_eq!((dog["open"].clone(), dog["values"][0]["told_at"].clone()), (json!(1), Value::Null));
+    let dog = status(&scene, |it| it["values"][0]["problem"].is_string()).await;
+    assert_eq!((dog["open"].clone(), dog["values"][0]["notified_at"].clone()), (json!(1), Value::Null));
     scene.fail(Value::Null).await;
     later(&scene, Span::mins(6)).await;
     is_told(&scene).await;

@@ -107,7 +107,7 @@ async fn moves_that_a_crash_interrupted_are_finished_at_the_next_start() {
     let process =
         json!({"version": version, "by": "ann", "at": at, "moves": {"rest": "pause", "start": "begin"}});
     let text = json!({"text": NEXT, "by": "ann", "at": at});
-    let record = |shelf, name: String, value| Record { shelf, name, value, at };
+    let record = |collection, name: String, value| Record { collection, name, value, at };
     let records = vec![
         record(Collection::Process, "hold".to_owned(), process),
         record(Collection::Version, format!("hold@{version}"), text),

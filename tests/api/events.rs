@@ -51,7 +51,7 @@ async fn events_come_as_they_happen_and_can_be_taken_up_again() {
     house.submit("other", "two", json!({"city": "Oslo"})).await;
     let seen = events(&house, "?after=0", None, OPERATOR, 2).await;
     assert_eq!((&seen[0].1["ref"], &seen[0].1["state"]), (&json!("one"), &json!("waiting")));
-    assert_eq!(seen[0].1["hops"][0]["node"], "start");
+    assert_eq!(seen[0].1["events"][0]["node"], "start");
     assert_eq!(seen[0].1["seq"], seen[0].0);
     let again = events(&house, "?after=0", Some(seen[0].0), OPERATOR, 1).await;
     assert_eq!(again[0], seen[1], "the header says where to go on");

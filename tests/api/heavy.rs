@@ -71,7 +71,7 @@ async fn a_task_that_takes_long_to_decide_holds_up_no_other() {
 
 #[tokio::test]
 async fn a_request_to_a_hook_that_takes_long_to_read_holds_up_nobody() {
-    let knock = async |house: &House| {
+    let post = async |house: &House| {
         let calls = (0..4).map(|_| house.call("POST", "/hooks/heavy/door").json(&json!({})).send());
         let answers = futures::future::join_all(calls).await;
         for answer in &answers {
@@ -79,14 +79,10 @@ async fn a_request_to_a_hook_that_takes_long_to_read_holds_up_nobody() {
         }
         answers[0].json()
     };
-    let (order, problem) = first_answered(true, knock).await;
+    let (order, problem) = first_answered(true, post).await;
     assert_eq!(order, ["light", "heavy"]);
     assert_eq!(problem["code"], "budget_exceeded", "{problem}");
-    assert_eq!(
-        first_answered(false, knock).await.0,
-        ["heavy", "light"],
-        "the control: without lanes it does"
-    );
+    assert_eq!(first_answered(false, post).await.0, ["heavy", "light"], "the control: without lanes it does");
 }
 
 /// A text of a process with more nodes than a process may have.

@@ -130,9 +130,9 @@ async fn a_signed_request_makes_a_task_and_modifies_it() {
     assert_eq!(again["created"], false);
     let task = task(&house, "shop/tasks/1001").await;
     assert_eq!((&task["params"]["order"]["total"], &task["params"]["by"]), (&json!(6), &json!("bob")));
-    let trail = house.api("GET", "/processes/shop/tasks/1001/trail").send().await.ok(200);
+    let history = house.api("GET", "/processes/shop/tasks/1001/history").send().await.ok(200);
     let events: Vec<&str> =
-        trail["items"].as_array().unwrap().iter().map(|it| it["event"].as_str().unwrap()).collect();
+        history["items"].as_array().unwrap().iter().map(|it| it["event"].as_str().unwrap()).collect();
     assert_eq!(events[0], "submitted by hook orders", "{events:?}");
     assert!(events.contains(&"modify by hook orders"), "{events:?}");
 }

@@ -29,9 +29,9 @@ async fn a_value_that_lives_long_enough_is_given_at_once() {
     let (house, issuer) = keeping(&[OLD]).await;
     let answer = leased(&house, "fresh_for=5m").send().await;
     assert_eq!((answer.status, answer.text.as_str()), (200, "token-1"));
-    let dies = answer.header("beltline-dies-at").to_owned();
+    let dies = answer.header("beltline-expires-at").to_owned();
     let task = house.api("GET", TASK).send().await.ok(200);
-    assert_eq!(task["lives"][0]["dies_at"], dies.as_str());
+    assert_eq!(task["expiries"][0]["expires_at"], dies.as_str());
     assert_eq!(issuer.asked(), 1, "nothing was renewed");
 }
 
@@ -51,8 +51,8 @@ async fn a_hundred_at_once_cause_one_renewal() {
     house.until(&task_path("keeper", "t"), |it| it["node"] == "nap").await;
     assert_eq!(leased(&house, "fresh_for=20m").send().await.text, "token-2");
     assert_eq!(issuer.asked(), 2);
-    let trail = house.api("GET", &format!("{TASK}/trail")).send().await.text;
-    assert_eq!(trail.matches("modify by local (lease)").count(), 1, "{trail}");
+    let history = house.api("GET", &format!("{TASK}/history")).send().await.text;
+    assert_eq!(history.matches("modify by local (lease)").count(), 1, "{history}");
 }
 
 #[tokio::test]
@@ -76,7 +76,7 @@ async fn what_cannot_be_renewed_says_why() {
     let problem = answer.problem(503, "not_fresh");
     assert_eq!((&problem["node"], &problem["fault"]["code"]), (&json!("rest"), &json!("http_status")));
     assert!(problem["detail"].as_str().unwrap().contains("the present one dies at 20"), "{problem}");
-    assert!(problem["dies_at"].as_str().unwrap().starts_with("20"));
+    assert!(problem["expires_at"].as_str().unwrap().starts_with("20"));
     let after: u64 = answer.header("retry-after").parse().unwrap();
     assert!((3_500..=3_600).contains(&after), "when it is tried again: {after}");
     assert!(!answer.text.contains("token-1"));
@@ -111,7 +111,7 @@ async fn what_no_renewal_gives_is_not_asked_for() {
 async fn what_makes_no_sense_is_refused() {
     let (house, _issuer) = keeping(&[OLD]).await;
     let ask = |path: &str| house.api("GET", &format!("{TASK}/params/{path}")).send();
-    ask("server?fresh_for=1m").await.problem(422, "no_life");
+    ask("server?fresh_for=1m").await.problem(422, "no_expiry");
     let missing = ask("tokn?fresh_for=1m").await.problem(404, "no_such_param");
     assert_eq!(missing["hint"], "did you mean `token`?");
     ask("token?wait=1m").await.problem(422, "bad_query");
@@ -146,39 +146,39 @@ async fn a_lease_of_a_secret_needs_the_right_to_it_and_to_run() {
 async fn a_life_is_shown_on_its_task_and_in_the_list() {
     let (house, issuer) = keeping(&[OLD, NEW, (0, 7_200)]).await;
     let task = house.api("GET", TASK).send().await.ok(200);
-    let life = &task["lives"][0];
+    let life = &task["expiries"][0];
     assert_eq!(
         (&life["param"], &life["dead"], &life["urgent"]),
         (&json!("token"), &json!(false), &json!(true))
     );
     let span = |name: &str| life[name].as_str().unwrap().parse::<jiff::Timestamp>().unwrap().as_second();
-    assert_eq!(span("dies_at") - span("warn_at"), 600, "ten minutes for a person");
+    assert_eq!(span("expires_at") - span("warn_at"), 600, "ten minutes for a person");
     house.submit("keeper", "other", issuer.params()).await;
     house.until(&task_path("keeper", "other"), |it| it["node"] == "nap").await;
     let names = async || {
-        let list = house.api("GET", "/lives").send().await.ok(200);
+        let list = house.api("GET", "/expiring").send().await.ok(200);
         let refs = list["items"].as_array().unwrap().iter().map(|it| it["ref"].as_str().unwrap().to_owned());
         refs.collect::<Vec<_>>()
     };
     assert_eq!(names().await, ["t", "other"], "the one that needs a person soonest is first");
     house.api("POST", &format!("{TASK}/wake")).send().await;
-    house.until(&task_path("keeper", "t"), |it| it["lives"][0]["urgent"] == false).await;
+    house.until(&task_path("keeper", "t"), |it| it["expiries"][0]["urgent"] == false).await;
     assert_eq!(names().await, ["other", "t"]);
     house.api("POST", "/processes/keeper/tasks/other/cancel").send().await.ok(200);
     assert_eq!(names().await, ["t"]);
     let stranger = house.token("stranger", &["read"], Some(&["hello"])).await;
-    let none = house.api("GET", "/lives").token(&stranger).send().await.ok(200);
+    let none = house.api("GET", "/expiring").token(&stranger).send().await.ok(200);
     assert_eq!(none["items"], json!([]));
 }
 
 #[tokio::test]
 async fn lives_are_known_again_after_a_restart_and_after_a_new_version() {
     let (house, issuer) = (House::open().await, Issuer::new(&[NEW]).await);
-    let without = KEEPER.replace(", dies_at: dies, born_at: born, warn: 10m", "");
+    let without = KEEPER.replace(", expiry: {at: dies, issued: born, warn: 10m}", "");
     house.deploy(&without).await;
     house.submit("keeper", "t", issuer.params()).await;
     house.until(&task_path("keeper", "t"), |it| it["node"] == "nap").await;
-    let many = async |house: &House| house.api("GET", "/lives").send().await.ok(200)["items"].clone();
+    let many = async |house: &House| house.api("GET", "/expiring").send().await.ok(200)["items"].clone();
     assert_eq!(many(&house).await, json!([]));
     house.deploy(KEEPER).await;
     assert_eq!(many(&house).await[0]["ref"], "t");
@@ -187,5 +187,5 @@ async fn lives_are_known_again_after_a_restart_and_after_a_new_version() {
     house.deploy(KEEPER).await;
     let store = house.close().await;
     let house = House::build(Plan { store, ..Plan::default() }).await;
-    assert_eq!(many(&house).await[0]["lives"][0]["param"], "token");
+    assert_eq!(many(&house).await[0]["expiries"][0]["param"], "token");
 }

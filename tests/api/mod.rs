@@ -14,7 +14,7 @@ mod pace;
 mod rights;
 mod room;
 mod shapes;
-mod shelves;
+mod collections;
 mod tasks;
 mod travel;
 mod urgent;

@@ -25,9 +25,10 @@ async fn modify_changes_a_task_that_is_still_the_one_looked_at() {
     let body = json!({"params": {"secret": 1}});
     let reserved = house.api("POST", "/processes/hold/tasks/one/modify").json(&body).send().await;
     reserved.problem(422, "reserved_name");
-    let trail = house.api("GET", "/processes/hold/tasks/one/trail").send().await.ok(200);
-    let hop = trail["items"].as_array().unwrap().iter().find(|it| it["event"] == "modify by local").unwrap();
-    assert_eq!(hop["set"], json!({"city": "Oslo"}));
+    let history = house.api("GET", "/processes/hold/tasks/one/history").send().await.ok(200);
+    let event =
+        history["items"].as_array().unwrap().iter().find(|it| it["event"] == "modify by local").unwrap();
+    assert_eq!(event["set"], json!({"city": "Oslo"}));
 }
 
 #[tokio::test]
@@ -35,12 +36,12 @@ async fn wake_move_retry_and_cancel_do_what_they_say() {
     let house = House::open().await;
     house.deploy(HOLD).await;
     house.submit("hold", "one", json!({"city": "Riga", "approved": "no"})).await;
-    let order =
+    let command =
         async |verb: &str| house.api("POST", &format!("/processes/hold/tasks/one/{verb}")).send().await;
-    let failed = order("wake").await.ok(200);
+    let failed = command("wake").await.ok(200);
     assert_eq!((&failed["state"], &failed["node"]), (&json!("failed"), &json!("bad")));
     for verb in ["wake", "cancel"] {
-        order(verb).await.problem(409, "task_ended");
+        command(verb).await.problem(409, "task_ended");
     }
     let move_to = async |node: &str| {
         house.api("POST", "/processes/hold/tasks/one/move").json(&json!({"to": node})).send().await
@@ -48,12 +49,12 @@ async fn wake_move_retry_and_cancel_do_what_they_say() {
     let moved = move_to("rest").await.ok(200);
     assert_eq!((&moved["state"], &moved["node"]), (&json!("waiting"), &json!("rest")));
     move_to("nowhere").await.problem(422, "no_such_node");
-    let cancelled = order("cancel").await.ok(200);
+    let cancelled = command("cancel").await.ok(200);
     assert_eq!(
         (&cancelled["state"], &cancelled["fault"]["code"]),
         (&json!("cancelled"), &json!("cancelled"))
     );
-    assert_eq!(order("retry").await.ok(200)["state"], "waiting");
+    assert_eq!(command("retry").await.ok(200)["state"], "waiting");
     house.api("POST", "/processes/hold/tasks/two/wake").send().await.problem(404, "no_such_task");
     house.api("POST", "/processes/nope/tasks/two/wake").send().await.problem(404, "no_such_process");
     let audit = house.api("GET", "/audit").send().await.ok(200);

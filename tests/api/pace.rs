@@ -45,9 +45,9 @@ fn process(url: &str) -> String {
     )
 }
 
-async fn hops(house: &House, reference: &str) -> Vec<Value> {
-    let trail = house.api("GET", &format!("{}/trail", task_path("p", reference))).send().await.ok(200);
-    trail["items"].as_array().unwrap().clone()
+async fn events(house: &House, reference: &str) -> Vec<Value> {
+    let history = house.api("GET", &format!("{}/history", task_path("p", reference))).send().await.ok(200);
+    history["items"].as_array().unwrap().clone()
 }
 
 #[tokio::test]
@@ -72,7 +72,7 @@ async fn a_429_holds_back_all_tasks_and_costs_the_others_no_try() {
             (&done["attempt"], &done["fault"], done.get("waits_for")),
             (&json!(1), &json!(null), None)
         );
-        let waits = hops(&house, &name).await;
+        let waits = events(&house, &name).await;
         let waits = waits.iter().filter(|it| it["event"].as_str().unwrap().starts_with("waits for room"));
         assert_eq!(waits.count(), 1);
     }

@@ -208,7 +208,7 @@ async fn a_task_that_lies_since_an_older_program_is_woken_at_the_start() {
     // As it was kept by a program that did not note whether tasks lie down.
     let (name, at) = ("hold".to_owned(), Timestamp(0));
     let value = json!({"version": version, "paused": false, "by": "ann", "at": at});
-    store.put(vec![Record { shelf: Collection::Process, name, value, at }]).await.unwrap();
+    store.put(vec![Record { collection: Collection::Process, name, value, at }]).await.unwrap();
     let house = House::build(Plan { store, ..Plan::default() }).await;
     house.becomes(&task_path("hold", "parked"), |it| it["node"] == "rest").await;
 }

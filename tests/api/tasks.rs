@@ -38,9 +38,9 @@ async fn a_task_is_taken_in_and_can_be_looked_at() {
     assert_eq!(house.api("GET", &task_path("hold", "one")).send().await.ok(200), task);
     let list = house.api("GET", "/processes/hold/tasks").send().await.ok(200);
     assert_eq!(list, json!({"items": [task], "next": null}));
-    let trail = house.api("GET", "/processes/hold/tasks/one/trail").send().await.ok(200);
-    assert_eq!(trail["items"][0]["node"], "start");
-    assert_eq!(trail["items"][0]["to"], "rest");
+    let history = house.api("GET", "/processes/hold/tasks/one/history").send().await.ok(200);
+    assert_eq!(history["items"][0]["node"], "start");
+    assert_eq!(history["items"][0]["to"], "rest");
 }
 
 #[tokio::test]
@@ -300,7 +300,7 @@ async fn whatever_is_a_name_comes_back_as_it_was() {
     house.deploy(&HOLD.replace("tasks: 5}", "tasks: 5000}")).await;
     let mut names: Vec<String> = naughty_strings();
     names.extend(
-        ["a/b", "..", ".", "%2F", "%", "?x=1", "#", "a b", "trail", "%00", "a%2fb/../c"].map(str::to_owned),
+        ["a/b", "..", ".", "%2F", "%", "?x=1", "#", "a b", "history", "%00", "a%2fb/../c"].map(str::to_owned),
     );
     names.sort();
     names.dedup();

@@ -34,8 +34,8 @@ nodes:
   done: {kind: end, result: {got: \"{{given}}\", by: [\"helper\"]}}
 ";
 
-const SHELF: &str = "
-process: shelf
+const COLLECTION: &str = "
+process: collection
 nodes:
   start: {kind: input, next: hold}
   hold: {kind: wait, next: again}
@@ -81,7 +81,7 @@ nodes:
     params: {given: \"{{item}}\"}
     save: {replies: \"= response.body\", backs: \"= response.body|map(attribute='back')|list\"}
     next: post
-  post: {kind: send, process: shelf, ref: s, mode: modify, params: {left: \"{{half}}\"}, next: say}
+  post: {kind: send, process: collection, ref: s, mode: modify, params: {left: \"{{half}}\"}, next: say}
   say: {kind: notify, message: \"it is {{half}}, {{long}}\", notify: {call: bell}, next: tell}
   tell:
     kind: notify
@@ -106,14 +106,14 @@ nodes:
 /// A house in which the token has gone everywhere.
 async fn travelled() -> House {
     let house = House::open().await;
-    for text in [KEEPER, HELPER, SHELF, BELL, &BELL.replace("bell", "tower"), TAKER] {
+    for text in [KEEPER, HELPER, COLLECTION, BELL, &BELL.replace("bell", "tower"), TAKER] {
         house.deploy(text).await;
     }
     house.submit("keeper", "t", json!({"token": TOKEN, "pin": PIN, "open": "yes"})).await;
-    house.submit("shelf", "s", json!({})).await;
+    house.submit("collection", "s", json!({})).await;
     house.submit("taker", "x", json!({})).await;
     house.until(&task_path("taker", "x"), |it| it["node"] == "rest").await;
-    house.until(&task_path("shelf", "s"), |it| it["node"] == "rest").await;
+    house.until(&task_path("collection", "s"), |it| it["node"] == "rest").await;
     house
 }
 
@@ -128,7 +128,7 @@ async fn seen(house: &House) -> Vec<String> {
     for task in tasks.ok(200)["items"].as_array().unwrap() {
         let path = task_path(task["process"].as_str().unwrap(), task["ref"].as_str().unwrap());
         all.push(get(&path).await.text);
-        all.push(get(&format!("{path}/trail")).await.text);
+        all.push(get(&format!("{path}/history")).await.text);
     }
     all.push(tasks.text);
     all
@@ -197,7 +197,7 @@ async fn only_who_may_read_secrets_gets_what_was_made_of_one() {
         get_text(&house, format!("/processes/{process}/tasks/{reference}/params/{name}"))
     };
     assert_eq!(half("taker", "x", "half").await, HALF);
-    assert_eq!(half("shelf", "s", "copy").await, HALF);
+    assert_eq!(half("collection", "s", "copy").await, HALF);
     let task = get("/processes/taker/tasks/x", &reader).await.ok(200);
     assert_eq!(task["link"], Value::Null, "a link made of a secret is one");
     let task = get("/processes/taker/tasks/x", &keeper).await.ok(200);

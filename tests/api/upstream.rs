@@ -36,7 +36,7 @@ impl Old {
         if known {
             let value = json!({"text": base, "by": "template", "at": Timestamp(0)});
             let name = format!("template:notify-author@{from}");
-            let record = Record { shelf: Collection::Version, name, value, at: Timestamp(0) };
+            let record = Record { collection: Collection::Version, name, value, at: Timestamp(0) };
             house.store.put(vec![record]).await.unwrap();
         }
         let clone = base

@@ -23,7 +23,7 @@ const PROCESS: &str = r#"
 process: many
 params:
   server: {type: string}
-  token: {type: string, secret: true, dies_at: dies}
+  token: {type: string, secret: true, expiry: {at: dies}}
   dies: {type: integer}
 nodes:
   start: {kind: input, next: renew}

@@ -12,7 +12,7 @@ use crate::api::tasks::HOLD;
 use crate::support::house::{House, task_path};
 use crate::support::issuer::{Issuer, KEEPER};
 
-/// Tasks that send a large letter each to one of a few.
+/// Tasks that send a large signal each to one of a few.
 const SENDER: &str = r#"
 process: sender
 params: {text: {type: string}, to: {type: string}}
@@ -29,7 +29,7 @@ nodes:
   rest: {kind: wait, next: rest}
 ";
 const TAKERS: usize = 4;
-const LETTERS: usize = 200;
+const SIGNALS: usize = 200;
 
 /// Polls once, so that it has begun to wait, and then drops it.
 async fn begun_and_left<T>(house: &House, wait: impl Future<Output = T>) {
@@ -42,7 +42,7 @@ async fn begun_and_left<T>(house: &House, wait: impl Future<Output = T>) {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn nothing_is_remembered_of_letters_nobody_waits_for() {
+async fn nothing_is_remembered_of_signals_nobody_waits_for() {
     let house = House::open().await;
     house.deploy(TAKER).await;
     house.deploy(SENDER).await;
@@ -50,7 +50,7 @@ async fn nothing_is_remembered_of_letters_nobody_waits_for() {
         house.submit("taker", &format!("t{n}"), json!({})).await;
     }
     let text = "x".repeat(60_000);
-    let sent = (0..LETTERS).map(|n| {
+    let sent = (0..SIGNALS).map(|n| {
         let params = json!({"text": text, "to": format!("t{}", n % TAKERS)});
         let body = json!({"ref": format!("s{n}"), "params": params});
         house.api("POST", "/processes/sender/tasks?wait=30s").json(&body).send()
@@ -59,7 +59,7 @@ async fn nothing_is_remembered_of_letters_nobody_waits_for() {
         assert_eq!(answer.ok(201)["state"], "done");
     }
     for n in 0..TAKERS {
-        // Letters are read in their order: this is the last.
+        // Signals are read in their order: this is the last.
         let path = format!("/processes/taker/tasks/t{n}/modify");
         house.api("POST", &path).json(&json!({"params": {"text": "last"}})).send().await.ok(200);
     }
@@ -71,8 +71,8 @@ async fn orders_are_answered_when_they_are_read_and_then_nothing_is_held() {
     let house = House::open().await;
     house.deploy(TAKER).await;
     house.submit("taker", "t0", json!({})).await;
-    let orders = (0..LETTERS).map(|n| {
-        let body = json!({"params": {"text": format!("letter {n}")}});
+    let orders = (0..SIGNALS).map(|n| {
+        let body = json!({"params": {"text": format!("signal {n}")}});
         house.api("POST", "/processes/taker/tasks/t0/modify").json(&body).send()
     });
     for answer in join_all(orders).await {

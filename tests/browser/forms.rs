@@ -116,7 +116,7 @@ fn rows() -> Vec<Row> {
     tree.unwrap().read().unwrap()
 }
 
-/// The route that takes that path; one that names it whole goes before one with holes.
+/// The route that takes that path; one that names it whole goes before one with placeholders.
 fn route(method: &str, path: &str) -> String {
     let parts: Vec<&str> = path.split('/').collect();
     let fits = |route: &str| {

@@ -116,7 +116,7 @@ async fn clones(house: &House) {
     let from = version(&base);
     let value = json!({"text": base, "by": "template", "at": Timestamp(0)});
     let name = format!("template:notify-author@{from}");
-    let record = Record { shelf: Collection::Version, name, value, at: Timestamp(0) };
+    let record = Record { collection: Collection::Version, name, value, at: Timestamp(0) };
     house.store.put(vec![record]).await.unwrap();
     for (id, mine) in [("tell", THEN), ("clash", "about: Tried as I like it.")] {
         let text = base.replace("process: notify-author", &format!("process: {id}")).replace(THEN, mine);

@@ -2,7 +2,7 @@
 //! would strand tasks, a task that failed, and all of it without a mouse.
 
 use beltline::model::time::Span;
-use beltline::outbound::batcher::Digest;
+use beltline::outbound::batcher::Grouping;
 use serde_json::json;
 use thirtyfour::prelude::*;
 
@@ -160,7 +160,7 @@ async fn tab_to(browser: &Browser, name: &str) {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn who_has_many_alarms_goes_from_page_to_page() {
-    let house = House::build(Plan { digest: Digest::new(Span(0), Span(0)), ..Plan::default() }).await;
+    let house = House::build(Plan { grouping: Grouping::new(Span(0), Span(0)), ..Plan::default() }).await;
     house.deploy(TELLS).await;
     for at in 0..ALARMS {
         house.submit("a", &format!("t{at}"), json!({})).await;

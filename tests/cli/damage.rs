@@ -53,7 +53,7 @@ fn a_store_that_is_gone_beside_its_key_is_refused_and_its_way_back_is_told() {
 fn a_damaged_task_and_a_damaged_process_cost_themselves_and_are_shown() {
     let place = lived_in();
     spoil(&place, "UPDATE tasks SET body = zeroblob(80) WHERE ref = 'oslo'");
-    spoil(&place, "UPDATE records SET value = zeroblob(80) WHERE shelf = 'process' AND name = 'second'");
+    spoil(&place, "UPDATE records SET value = zeroblob(80) WHERE collection = 'process' AND name = 'second'");
     let _served = place.serve();
     let listed = place.json(&["list", "hello"]);
     assert_eq!(listed["items"].as_array().unwrap().len(), 1, "{listed}");
@@ -85,7 +85,7 @@ fn doctor_has_every_row_opened_also_those_that_nobody_asks_for() {
     };
     // Three tasks, their histories, two processes and their texts.
     assert!(rows(&told) >= 10, "{told}");
-    spoil(&place, "UPDATE trail SET body = zeroblob(30) WHERE seq = (SELECT min(seq) FROM trail)");
+    spoil(&place, "UPDATE history SET body = zeroblob(30) WHERE seq = (SELECT min(seq) FROM history)");
     assert_eq!(
         place.ok(&["doctor", "--no-check"]).lines().find(|it| it.contains("rows were opened")),
         told.lines().find(|it| it.contains("rows were opened")),
@@ -93,7 +93,7 @@ fn doctor_has_every_row_opened_also_those_that_nobody_asks_for() {
     );
     place.run(&["doctor"]).failed(1, &["wrong"]);
     assert!(
-        place.run(&["doctor", "--no-check"]).out.contains("1 damaged: trail/"),
+        place.run(&["doctor", "--no-check"]).out.contains("1 damaged: history/"),
         "it is known from now on"
     );
 }
@@ -101,7 +101,7 @@ fn doctor_has_every_row_opened_also_those_that_nobody_asks_for() {
 #[test]
 fn a_damaged_text_of_a_process_is_healed_by_its_file() {
     let place = lived_in();
-    spoil(&place, "UPDATE records SET value = x'01' WHERE shelf = 'version' AND name LIKE 'second@%'");
+    spoil(&place, "UPDATE records SET value = x'01' WHERE collection = 'version' AND name LIKE 'second@%'");
     let _served = place.serve();
     assert_eq!(place.ok(&["get", "second", "bern", "key"]), "k");
     until("nothing is damaged", || {

@@ -89,11 +89,11 @@ async fn a_stranger_does_not_fill_the_log() {
     assert_eq!(set.code, Some(0), "{set:?}");
     let url = format!("http://{}/hooks/proven/open", place.address());
     let client = client();
-    let knock = |token: &'static str| client.post(&url).header("x-token", token).json(&json!({"name": "n"}));
+    let post = |token: &'static str| client.post(&url).header("x-token", token).json(&json!({"name": "n"}));
     for _ in 0..10 {
-        let wrong = join_all((0..20).map(|_| knock("wrong").send())).await;
+        let wrong = join_all((0..20).map(|_| post("wrong").send())).await;
         assert!(wrong.into_iter().all(|it| it.unwrap().status() == 401));
     }
     assert_eq!(served.log().matches("a request to a hook was refused").count(), 1, "{}", served.log());
-    assert_eq!(knock("right-token-of-the-door").send().await.unwrap().status(), 202);
+    assert_eq!(post("right-token-of-the-door").send().await.unwrap().status(), 202);
 }

@@ -13,12 +13,12 @@ use crate::cli::place::Place;
 const KEEPER: &str = r#"
 process: keeper
 params:
-  token: {type: string, secret: true, dies_at: dies, born_at: born, warn: 10m}
+  token: {type: string, secret: true, expiry: {at: dies, issued: born, warn: 10m}}
   born: {type: integer}
   dies: {type: integer}
 nodes:
   start: {kind: input, next: nap}
-  nap: {kind: delay, for: 1d, wake: letter, next: renew}
+  nap: {kind: delay, for: 1d, wake: signal, next: renew}
   renew: {kind: set, set: {token: "token-{{task.visit}}", born: "= now", dies: "= now + 3600"}, next: nap}
 "#;
 
@@ -84,14 +84,14 @@ fn everyone_sees_when_a_token_dies() {
     served.stop();
     let _served = place.serve();
     let told = metrics(&place);
-    for name in ["beltline_param_dies_at_seconds", "beltline_param_warn_at_seconds"] {
+    for name in ["beltline_param_expires_at_seconds", "beltline_param_warn_at_seconds"] {
         assert!(told.contains(&format!("# TYPE {name} gauge")), "{told}");
         let mine: Vec<&str> = told.lines().filter(|it| it.starts_with(&format!("{name}{{"))).collect();
         assert_eq!(mine.len(), 3, "also after a restart: {told}");
         assert!(mine[0].contains("ref=\"dead\"") && mine[2].contains("ref=\"good\""), "{mine:?}");
         assert!(mine[1].contains(r#"{process="keeper",ref="near \"its\" end",param="token"} "#), "{mine:?}");
     }
-    assert!(told.contains("\nbeltline_param_lives_unlisted 0\n"), "{told}");
+    assert!(told.contains("\nbeltline_param_expiries_unlisted 0\n"), "{told}");
     assert!(!told.contains("first-token"));
     place.ok(&["cancel", "keeper", "dead"]);
     assert!(!metrics(&place).contains("ref=\"dead\""), "what has ended is gone");

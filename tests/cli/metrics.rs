@@ -14,7 +14,7 @@ use crate::cli::place::{Place, until};
 const BUSY: &str = r#"
 process: busy
 params:
-  token: {type: string, dies_at: dies}
+  token: {type: string, expiry: {at: dies}}
   dies: {type: integer, default: 4000000000}
 schedule: [{name: often, every: 1s, params: {token: "= planned"}}]
 nodes:
@@ -59,7 +59,7 @@ fn every_metric_has_its_help_and_its_type() {
     };
     let (helps, types) = (said("HELP"), said("TYPE"));
     let names = names(&text, &types);
-    for known in ["beltline_ready", "beltline_batch_items", "beltline_param_dies_at_seconds"] {
+    for known in ["beltline_ready", "beltline_batch_items", "beltline_param_expires_at_seconds"] {
         assert!(names.contains(known), "{known} is not told: {names:?}");
     }
     let lacking: Vec<_> =

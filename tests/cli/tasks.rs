@@ -55,7 +55,7 @@ fn everything_comes_as_json() {
     assert_eq!(place.json(&["list", "hello", "--state", "waiting"])["items"][0]["ref"], "riga");
     let shown = place.json(&["show", "hello", "riga"]);
     assert_eq!(shown["task"]["node"], "nap");
-    assert!(shown["trail"].as_array().unwrap().len() >= 2, "{shown}");
+    assert!(shown["history"].as_array().unwrap().len() >= 2, "{shown}");
     assert_eq!(place.json(&["get", "hello", "riga", "tags.0"]), "a");
     assert_eq!(place.json(&["processes", "hello"])["live"], 1);
     assert_eq!(place.json(&["alarms"])["items"], serde_json::json!([]));

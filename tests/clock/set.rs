@@ -32,7 +32,7 @@ nodes:
 const KEEPER: &str = r#"
 process: keeper
 params:
-  token: {type: string, secret: true, dies_at: dies, born_at: born, warn: 10m}
+  token: {type: string, secret: true, expiry: {at: dies, issued: born, warn: 10m}}
   born: {type: integer}
   dies: {type: integer}
 nodes:

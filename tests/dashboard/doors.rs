@@ -67,7 +67,7 @@ async fn a_session_is_a_strict_cookie_that_ends_with_it() {
     );
     let right = visitor.log_in(&format!(" {OPERATOR}\n")).await;
     let cookie = right.header("set-cookie");
-    assert!(cookie.ends_with("; Path=/; HttpOnly; SameSite=Strict"), "{cookie}");
+    assert!(cookie.ends_with("; HttpOnly; SameSite=Strict; Path=/"), "{cookie}");
     assert!(!cookie.contains(OPERATOR));
     assert!(visitor.page("/dashboard").await.contains("Orders of the"));
     // The old id opens nothing after a new login, and none does after the end.

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use beltline::model::time::Span;
-use beltline::outbound::batcher::Digest;
+use beltline::outbound::batcher::Grouping;
 use serde_json::json;
 
 use crate::dashboard::visitor::Visitor;
@@ -58,8 +58,8 @@ async fn every_process_is_reached_page_by_page() {
 
 #[tokio::test]
 async fn every_alarm_is_reached() {
-    let at_once = Digest::new(Span(0), Span(0));
-    let house = House::build(Plan { digest: at_once, ..Plan::default() }).await;
+    let at_once = Grouping::new(Span(0), Span(0));
+    let house = House::build(Plan { grouping: at_once, ..Plan::default() }).await;
     house.deploy(TELLS).await;
     for at in 0..ALARMS {
         house.submit("a", &format!("t{at}"), json!({})).await;

@@ -55,7 +55,7 @@ async fn a_task_shows_where_it_stands_and_what_is_next() {
         "Wakes by itself at the latest",
         "class=\"button go big\"",
         "Yes, cancel this task",
-        "class=\"trail\"",
+        "class=\"history\"",
         "class=\"hit now\"",
     ] {
         assert!(page.contains(words), "{words}: {page}");
@@ -206,7 +206,7 @@ async fn tokens_are_shown_with_how_long_they_live() {
     assert!(!home.contains("Nothing needs a person.") && home.contains("Wake a person by"), "{home}");
     assert!(home.contains("59 min") || home.contains("1 h"), "{home}");
     let task = visitor.page("/dashboard/p/keeper/task?ref=alive").await;
-    assert!(task.contains("lives for") && task.contains("The last safe moment to wake a person:"), "{task}");
+    assert!(task.contains("expires in") && task.contains("The last safe moment to wake a person:"), "{task}");
     let task = visitor.page("/dashboard/p/keeper/task?ref=dead").await;
     assert!(task.contains("<strong class=\"badtext\">dead</strong>"), "{task}");
     assert!(!home.contains("token-1") && !task.contains("token-2"));

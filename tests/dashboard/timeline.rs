@@ -1,4 +1,4 @@
-//! The page of a task: what it waits for and for whom, who called it, and its trail as a timeline.
+//! The page of a task: what it waits for and for whom, who called it, and its history as a timeline.
 
 use serde_json::json;
 
@@ -95,7 +95,7 @@ async fn who_waits_for_calls_leads_to_them_and_they_lead_back() {
 }
 
 #[tokio::test]
-async fn a_trail_tells_what_was_asked_what_came_and_what_changed() {
+async fn a_history_tells_what_was_asked_what_came_and_what_changed() {
     let house = House::open().await;
     house.deploy(DEAF).await;
     let story = format!("Once upon a time {}", "and again ".repeat(30));
@@ -103,7 +103,7 @@ async fn a_trail_tells_what_was_asked_what_came_and_what_changed() {
     house.until(&task_path("deaf", "one"), |it| it["node"] == "rest").await;
     let visitor = Visitor::operator(&house).await;
     let page = visitor.page("/dashboard/p/deaf/task?ref=one").await;
-    let trail = page.split("<ol class=\"trail\">").nth(1).unwrap().split("</ol>").next().unwrap();
+    let history = page.split("<ol class=\"history\">").nth(1).unwrap().split("</ol>").next().unwrap();
     for words in [
         "<strong>Ask the deaf one</strong> <span class=\"dim mono\">ask</span>",
         "<span>no answer</span> <span class=\"dim\">after ",
@@ -115,7 +115,7 @@ async fn a_trail_tells_what_was_asked_what_came_and_what_changed() {
         "<b>removed:</b> long",
         "<span>came here</span>",
     ] {
-        assert!(trail.contains(words), "{words}: {trail}");
+        assert!(history.contains(words), "{words}: {history}");
     }
     for way in [
         "edge plain been\" data-from=\"keep\" data-to=\"ask\"",

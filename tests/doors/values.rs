@@ -36,7 +36,7 @@ const ODD: [&str; 44] = [
     "{#",
     "= v",
     " lead",
-    "trail ",
+    "history ",
     "\ttab\t",
     "\n",
     "a\nb\n",

@@ -126,7 +126,7 @@ impl Pen<'_> {
         (first < MANY).then(|| usize::try_from(self.dice.from(first as u64, MANY as u64)).unwrap())
     }
 
-    /// A text with a hole.
+    /// A text with a placeholder.
     fn text_of(&mut self) -> String {
         format!("a {{{{{}}}}} z", self.name().0)
     }

@@ -118,22 +118,22 @@ impl Ran {
         }
     }
 
-    /// All that people see of a task: in the API and on the pages, in the trail, in what is recorded of it.
+    /// All that people see of a task: in the API and on the pages, in the history, in what is recorded of it.
     fn look(&mut self, universe: &Universe, task: &Task, made: &Made) {
         let process = universe.registry.get(&task.process).unwrap().process;
         let entries: Vec<HistoryEntry> =
             at_once(universe.edges.disk.history(task.id, 0, usize::MAX)).unwrap();
-        let hops: Vec<HistoryEvent> = entries.iter().flat_map(|it| it.events.clone()).collect();
+        let events: Vec<HistoryEvent> = entries.iter().flat_map(|it| it.events.clone()).collect();
         let view = TaskView::seen_by(&Actor::local("ann"), task, Some(&process), universe.now());
         // Who may read secrets sees a link that is one.
         let view = json!(TaskView { link: None, ..view });
-        let trail: Vec<Value> = hops.iter().map(|hop| json!(hop)).collect();
+        let history: Vec<Value> = events.iter().map(|event| json!(event)).collect();
         let source = made.texts.iter().find(|it| it.starts_with(&format!("process: {}\n", process.id)));
         let seen = RecordedTask {
             process: &process,
             source: source.unwrap(),
             task: &view,
-            hops: trail.iter().collect(),
+            events: history.iter().collect(),
         };
         self.seen.push(record(&seen, &Guess::default()));
         self.seen.extend(entries.into_iter().map(|it| json!(EventView::from(it)).to_string()));

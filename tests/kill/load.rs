@@ -16,7 +16,7 @@ const CLIENTS: usize = 8;
 /// After how many more acknowledgements the engine is killed, each time.
 const KILLS: [usize; 6] = [7, 31, 60, 13, 90, 44];
 
-/// An order asks a partner, asks another one at most once, calls a process and writes a letter.
+/// An order asks a partner, asks another one at most once, calls a process and writes a signal.
 fn processes(place: &Place, partner: &Partner) {
     let at = partner.address;
     let order = format!(
@@ -146,8 +146,8 @@ async fn nothing_acknowledged_is_lost_and_nothing_is_done_twice() {
         }
     }
     for process in ["journal", "double"] {
-        let letters = tasks.iter().filter(|task| task["process"] == process).count();
-        assert_eq!(letters, orders.len(), "every order has one {process} task");
+        let signals = tasks.iter().filter(|task| task["process"] == process).count();
+        assert_eq!(signals, orders.len(), "every order has one {process} task");
     }
     println!("{} kills, {} acknowledged, {} orders", KILLS.len(), acknowledged.len(), orders.len());
 }

@@ -82,10 +82,10 @@ impl Office {
 }
 
 fn knowing(secrets: &[(&str, String)]) -> OutboundClient {
-    let keyring = ResourceCache::default();
+    let resources = ResourceCache::default();
     let secret = |(name, value): &(&str, String)| ((*name).to_owned(), SecretValue::new(value.clone()));
-    keyring.set_secrets(secrets.iter().map(secret).collect());
-    world(keyring)
+    resources.set_secrets(secrets.iter().map(secret).collect());
+    world(resources)
 }
 
 fn tls(cert: Option<&str>, key: Option<&str>, ca: Option<&str>) -> ClientTls {

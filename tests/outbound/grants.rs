@@ -14,9 +14,9 @@ use super::servers::{Act, Server, ask, get, say, world};
 const SECRET: &str = "CANARY+/=secret";
 
 fn strict() -> OutboundClient {
-    let keyring = ResourceCache::default();
-    keyring.set_secrets([("crm".to_owned(), SecretValue::new(SECRET))].into());
-    world(keyring)
+    let resources = ResourceCache::default();
+    resources.set_secrets([("crm".to_owned(), SecretValue::new(SECRET))].into());
+    world(resources)
 }
 
 fn grant(url: String, style: GrantStyle) -> Grant {
@@ -168,13 +168,13 @@ async fn the_guard_watches_over_token_servers_too() {
     assert!(fault.message.starts_with("there is no access token: "), "{}", fault.message);
     // A secret that is bound to the API's host goes to no other, and one bound to the token server's is fine.
     let tokens = token_server(60).await;
-    let keyring = ResourceCache::default();
+    let resources = ResourceCache::default();
     let bound = SecretValue::new(SECRET).only_for(&[&tokens.address.to_string()]);
-    keyring.set_secrets([("crm".to_owned(), bound)].into());
-    ask(&world(keyring), granted(&api, &tokens)).await.unwrap();
-    let keyring = ResourceCache::default();
+    resources.set_secrets([("crm".to_owned(), bound)].into());
+    ask(&world(resources), granted(&api, &tokens)).await.unwrap();
+    let resources = ResourceCache::default();
     let bound = SecretValue::new(SECRET).only_for(&[&api.address.to_string()]);
-    keyring.set_secrets([("crm".to_owned(), bound)].into());
-    let fault = ask(&world(keyring), granted(&api, &tokens)).await.unwrap_err();
+    resources.set_secrets([("crm".to_owned(), bound)].into());
+    let fault = ask(&world(resources), granted(&api, &tokens)).await.unwrap_err();
     assert_eq!(fault.code, "secret_not_for_host", "{}", fault.message);
 }

@@ -6,17 +6,17 @@ use serde_json::json;
 
 use super::servers::{Act, Server, ask, bytes, get, say, world};
 
-fn keyring() -> ResourceCache {
-    let keyring = ResourceCache::default();
-    keyring.set_secrets([("k".to_owned(), SecretValue::new("a<&\"b"))].into());
-    keyring
+fn resources() -> ResourceCache {
+    let resources = ResourceCache::default();
+    resources.set_secrets([("k".to_owned(), SecretValue::new("a<&\"b"))].into());
+    resources
 }
 
 /// The head and the body of what a server got.
 async fn carried(body: Body) -> (String, String) {
     let server = Server::saying(200, "", "").await;
     let request = HttpRequest { method: "POST".into(), body, ..get(&server.url("/")) };
-    ask(&world(keyring()), request).await.unwrap();
+    ask(&world(resources()), request).await.unwrap();
     let asked = server.asked().remove(0);
     let (head, body) = asked.split_once("\r\n\r\n").unwrap();
     (head.to_lowercase(), body.to_owned())
@@ -32,7 +32,7 @@ async fn a_text_goes_out_in_the_charset_that_is_said_of_it() {
         headers: kind.map(|it| ("Content-Type".to_owned(), it.to_owned())).into_iter().collect(),
         ..get(&server.url("/"))
     };
-    let sent = async |body: Body, kind: Option<&str>| ask(&world(keyring()), request(body, kind)).await;
+    let sent = async |body: Body, kind: Option<&str>| ask(&world(resources()), request(body, kind)).await;
     sent(Body::Form(vec![("a".into(), "Сделка".into())]), Some(kind)).await.unwrap();
     assert!(server.asked().remove(0).ends_with("\r\n\r\na=%D1%E4%E5%EB%EA%E0"), "{:?}", server.asked());
     let raw = |text: &str| Body::Raw {
@@ -104,7 +104,7 @@ async fn what_is_raw_goes_out_as_it_is() {
         Body::XmlText("<!DOCTYPE a><a/>".into()),
     ] {
         let request = HttpRequest { method: "POST".into(), body, ..get(&server.url("/")) };
-        let fault = ask(&world(keyring()), request).await.unwrap_err();
+        let fault = ask(&world(resources()), request).await.unwrap_err();
         assert_eq!(fault.code, "bad_value", "{}", fault.message);
     }
     assert_eq!(server.asked(), Vec::<String>::new());
@@ -126,15 +126,15 @@ async fn an_answer_may_be_xml_or_bytes() {
     let xml = "<?xml version=\"1.0\"?><r ok=\"1\"><id>7</id><id>8</id></r>";
     let server = Server::saying(200, "Content-Type: text/xml\r\n", xml).await;
     let request = HttpRequest { accept: BodyFormat::Xml, ..get(&server.url("/")) };
-    let answer = ask(&world(keyring()), request).await.unwrap();
+    let answer = ask(&world(resources()), request).await.unwrap();
     assert_eq!(answer.body, json!({"r": {"@ok": "1", "id": ["7", "8"]}}));
     assert!(server.asked()[0].to_lowercase().contains("accept: application/xml"));
     let request = HttpRequest { accept: BodyFormat::Binary, ..get(&server.url("/")) };
-    let body = ask(&world(keyring()), request).await.unwrap().body;
+    let body = ask(&world(resources()), request).await.unwrap().body;
     assert_eq!((&body["type"], &body["size"]), (&json!("text/xml"), &json!(xml.len())));
     let bad = Server::saying(200, "Content-Type: text/xml\r\n", "<!DOCTYPE r><r/>").await;
     let request = HttpRequest { accept: BodyFormat::Xml, ..get(&bad.url("/x")) };
-    let fault = ask(&world(keyring()), request).await.unwrap_err();
+    let fault = ask(&world(resources()), request).await.unwrap_err();
     assert_eq!((fault.code.as_str(), fault.status), ("bad_response", Some(200)));
     let wanted = format!("the answer of `{}` is no XML: it has a DTD, which is not read", bad.url("/x"));
     assert_eq!(fault.message, wanted);
@@ -157,14 +157,14 @@ async fn an_answer_is_read_where_it_can_only_be_meant_so() {
         ("counted wrongly", longer(10)),
     ] {
         let server = Server::new(move |_, _| act.clone()).await;
-        let answer = ask(&world(keyring()), get(&server.url("/"))).await;
+        let answer = ask(&world(resources()), get(&server.url("/"))).await;
         let body = answer.unwrap_or_else(|fault| panic!("{what}: {fault:?}")).body;
         assert_eq!(body, json!({"access_token": "a", "refresh_token": "r"}), "{what}");
     }
     // What ends in the middle is no pair.
     let half =
         Server::new(|_, _| Act::Say(b"HTTP/1.1 200 X\r\nContent-Length: 99\r\n\r\n{\"a\": 1".to_vec())).await;
-    assert_eq!(ask(&world(keyring()), get(&half.url("/"))).await.unwrap_err().code, "http_lost");
+    assert_eq!(ask(&world(resources()), get(&half.url("/"))).await.unwrap_err().code, "http_lost");
 }
 
 #[tokio::test]
@@ -176,9 +176,9 @@ async fn a_body_that_nobody_looks_at_decides_nothing() {
     ] {
         let server = Server::new(move |_, _| act.clone()).await;
         let request = HttpRequest { unread: true, bytes_max: 1 << 20, ..get(&server.url("/")) };
-        let answer = ask(&world(keyring()), request.clone()).await;
+        let answer = ask(&world(resources()), request.clone()).await;
         assert_eq!(answer.unwrap_or_else(|fault| panic!("{what}: {fault:?}")).status, 201, "{what}");
         let looked_at = HttpRequest { unread: false, ..request };
-        assert!(ask(&world(keyring()), looked_at).await.is_err(), "{what}");
+        assert!(ask(&world(resources()), looked_at).await.is_err(), "{what}");
     }
 }

@@ -114,26 +114,26 @@ async fn talk(
 
 const HELLO: &str = "220 mail ESMTP\r\n";
 
-fn keyring(config: Value) -> ResourceCache {
+fn resources(config: Value) -> ResourceCache {
     let Value::Object(config) = config else { panic!("no settings") };
-    let keyring = ResourceCache::default();
-    keyring.set_secrets([("mail".to_owned(), SecretValue::new("CANARY"))].into());
-    keyring.set_channels([("m".to_owned(), ChannelConfig { via: "smtp".into(), config })].into());
-    keyring
+    let resources = ResourceCache::default();
+    resources.set_secrets([("mail".to_owned(), SecretValue::new("CANARY"))].into());
+    resources.set_channels([("m".to_owned(), ChannelConfig { via: "smtp".into(), config })].into());
+    resources
 }
 
-async fn tell(world: &OutboundClient, timeout: Span) -> Result<String, Fault> {
+async fn notify(world: &OutboundClient, timeout: Span) -> Result<String, Fault> {
     let (subject, text) =
         ("Тревога\r\nBcc: evil@example.org".to_owned(), "the portal is gone\n.\nreally".to_owned());
     let ask = Notification { channels: vec!["m".into()], subject, text, ..Notification::default() };
-    match world.perform(&effect(Request::Tell(ask), timeout)).await? {
-        ExternalAnswer::Told(mut told) => told.remove(0).result,
+    match world.perform(&effect(Request::Notify(ask), timeout)).await? {
+        ExternalAnswer::Notified(mut told) => told.remove(0).result,
         ExternalAnswer::Http(_) | ExternalAnswer::Later(_) => panic!("not told"),
     }
 }
 
 async fn failure(config: Value) -> (String, Class) {
-    let fault = tell(&world(keyring(config)), Span::secs(2)).await.unwrap_err();
+    let fault = notify(&world(resources(config)), Span::secs(2)).await.unwrap_err();
     assert!(!fault.message.contains("CANARY"), "{}", fault.message);
     assert_eq!(fault.code, "not_delivered");
     (fault.message, fault.class)
@@ -142,8 +142,8 @@ async fn failure(config: Value) -> (String, Class) {
 #[tokio::test]
 async fn a_message_arrives_with_a_stable_id_and_no_header_slipped_in() {
     let server = Server::new(HELLO, &[]).await;
-    let world = world(keyring(server.config()));
-    assert_eq!(tell(&world, Span::secs(2)).await.unwrap(), "2.0.0 Ok: queued as ABC");
+    let world = world(resources(server.config()));
+    assert_eq!(notify(&world, Span::secs(2)).await.unwrap(), "2.0.0 Ok: queued as ABC");
     let heard = server.heard();
     assert!(heard.contains("MAIL FROM:<bot@example.org>") && heard.contains("RCPT TO:<author@example.org>"));
     assert!(heard.contains("Message-ID: <the-key-m@example.org>"), "{heard}");
@@ -154,7 +154,7 @@ async fn a_message_arrives_with_a_stable_id_and_no_header_slipped_in() {
     for _ in 0..100 {
         tokio::task::yield_now().await;
     }
-    tell(&world, Span::secs(2)).await.unwrap();
+    notify(&world, Span::secs(2)).await.unwrap();
     assert_eq!(server.heard().matches("CONNECTED").count(), 1);
     assert_eq!(server.heard().matches("Message-ID: <the-key-m@example.org>").count(), 2);
 }
@@ -186,7 +186,7 @@ async fn a_no_of_the_server_is_temporary_or_lasting_as_it_says() {
 #[tokio::test]
 async fn a_server_that_does_not_answer_is_given_up() {
     let silent = Server::new("", &[]).await;
-    let fault = tell(&world(keyring(silent.config())), Span::millis(300)).await.unwrap_err();
+    let fault = notify(&world(resources(silent.config())), Span::millis(300)).await.unwrap_err();
     assert!(fault.message.contains("`127.0.0.1` did not answer within 300ms"), "{}", fault.message);
     assert_eq!(fault.class, Class::Passing);
     let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
@@ -200,9 +200,9 @@ async fn a_server_that_does_not_answer_is_given_up() {
 #[tokio::test]
 async fn a_call_that_was_cut_short_leaves_no_connection_behind() {
     let server = Server::new(HELLO, &[("RCPT", "say nothing")]).await;
-    let world = world(keyring(server.config()));
-    tell(&world, Span::millis(200)).await.unwrap_err();
-    tell(&world, Span::millis(200)).await.unwrap_err();
+    let world = world(resources(server.config()));
+    notify(&world, Span::millis(200)).await.unwrap_err();
+    notify(&world, Span::millis(200)).await.unwrap_err();
     assert_eq!(server.heard().matches("CONNECTED").count(), 2);
 }
 
@@ -224,17 +224,18 @@ async fn nothing_goes_in_the_clear_that_should_not() {
     config["tls"] = "none".into();
     config["host"] = "10.20.0.1".into();
     let allow_addresses = vec!["10.20.0.0/16".parse().unwrap()];
-    let config = (OutboundConfig { allow_addresses, ..OutboundConfig::default() }, Arc::new(keyring(config)));
-    let fault = tell(&OutboundClient::new(config.0, config.1).unwrap(), Span::secs(2)).await.unwrap_err();
+    let config =
+        (OutboundConfig { allow_addresses, ..OutboundConfig::default() }, Arc::new(resources(config)));
+    let fault = notify(&OutboundClient::new(config.0, config.1).unwrap(), Span::secs(2)).await.unwrap_err();
     assert!(fault.message.contains("in the clear"), "{}", fault.message);
 }
 
 #[tokio::test]
 async fn a_mail_server_passes_the_guard() {
     let server = Server::new(HELLO, &[]).await;
-    let keyring = Arc::new(keyring(server.config()));
-    let closed = OutboundClient::new(OutboundConfig::default(), keyring).unwrap();
-    let fault = tell(&closed, Span::secs(2)).await.unwrap_err();
+    let resources = Arc::new(resources(server.config()));
+    let closed = OutboundClient::new(OutboundConfig::default(), resources).unwrap();
+    let fault = notify(&closed, Span::secs(2)).await.unwrap_err();
     assert!(
         fault.message.contains("`127.0.0.1` may not be reached: 127.0.0.1 is loopback"),
         "{}",
@@ -242,9 +243,9 @@ async fn a_mail_server_passes_the_guard() {
     );
     assert_eq!((fault.class, server.heard().as_str()), (Class::Lasting, ""));
     let bound = SecretValue::new("CANARY").only_for(&["mail.example.org"]);
-    let open = super::mail::keyring(server.config());
+    let open = super::mail::resources(server.config());
     open.set_secrets([("mail".to_owned(), bound)].into());
-    let fault = tell(&world(open), Span::secs(2)).await.unwrap_err();
+    let fault = notify(&world(open), Span::secs(2)).await.unwrap_err();
     assert!(fault.message.contains("may not be sent to `127.0.0.1`"), "{}", fault.message);
     assert_eq!(server.heard(), "");
 }
@@ -256,26 +257,26 @@ async fn a_recipient_that_is_refused_keeps_it_from_no_other() {
     let server = Server::new(HELLO, answers).await;
     let mut config = server.config();
     config["to"] = "gone@x.org, boss@x.org, Later <later@x.org>".into();
-    let keyring = Arc::new(self::keyring(config.clone()));
+    let resources = Arc::new(self::resources(config.clone()));
     let allow_addresses = vec!["127.0.0.0/8".parse().unwrap()];
     let open = OutboundConfig { allow_addresses, ..OutboundConfig::default() };
-    let world = OutboundClient::new(open, Arc::clone(&keyring)).unwrap();
+    let world = OutboundClient::new(open, Arc::clone(&resources)).unwrap();
     let taken = "2.0.0 Ok: queued as ABC";
-    let said = tell(&world, Span::secs(5)).await.unwrap();
+    let said = notify(&world, Span::secs(5)).await.unwrap();
     let refused = "`gone@x.org` was refused: 5.1.1 no such person (code 550); \
                    `later@x.org` was refused: 4.2.1 a full box (code 451)";
     assert_eq!(said, format!("{taken}; {refused}"));
     let heard = server.heard();
     assert_eq!(heard.matches("\nDATA").count(), 1, "{heard}");
     assert!(heard.contains("To: gone@x.org, boss@x.org, Later <later@x.org>"), "{heard}");
-    let standing = keyring.health().of("m");
+    let standing = resources.health().of("m");
     assert_eq!(standing.fault.map(|it| it.message).as_deref(), Some(refused), "the channel is marked");
 
     config["to"] = "boss@x.org; nobody".into();
-    let keyring = self::keyring(config.clone());
+    let resources = self::resources(config.clone());
     let allow_addresses = vec!["127.0.0.0/8".parse().unwrap()];
     let open = OutboundConfig { allow_addresses, ..OutboundConfig::default() };
-    let said = tell(&OutboundClient::new(open, Arc::new(keyring)).unwrap(), Span::secs(5)).await.unwrap();
+    let said = notify(&OutboundClient::new(open, Arc::new(resources)).unwrap(), Span::secs(5)).await.unwrap();
     assert!(
         said.starts_with(taken) && said.contains("`nobody` in the setting `to` is no e-mail address"),
         "{said}"
@@ -297,7 +298,7 @@ async fn a_message_is_what_mail_servers_and_readers_expect() {
         (0..40).map(|n| format!("Somebody {n} <somebody.{n}@mail.example.org>")).collect();
     config["to"] = many.join(", ").into();
     config["hello"] = "bot.example.org".into();
-    tell(&world(keyring(config.clone())), Span::secs(5)).await.unwrap();
+    notify(&world(resources(config.clone())), Span::secs(5)).await.unwrap();
     let heard = server.heard();
     assert!(heard.contains("EHLO bot.example.org\n"), "{heard}");
     assert!(heard.contains("\nMIME-Version: 1.0\n"), "{heard}");
@@ -325,7 +326,7 @@ async fn a_ca_of_ones_own_is_trusted_and_no_other_then() {
     config["tls"] = "implicit".into();
     config["ca"] = ours.ca.pem().into();
     assert_eq!(
-        tell(&world(keyring(config.clone())), Span::secs(5)).await.unwrap(),
+        notify(&world(resources(config.clone())), Span::secs(5)).await.unwrap(),
         "2.0.0 Ok: queued as ABC"
     );
     config["ca"] = theirs.ca.pem().into();

@@ -19,5 +19,5 @@ mod providers;
 mod redirects;
 mod rooms;
 mod secrets;
-mod tell;
+mod notify;
 mod unread;

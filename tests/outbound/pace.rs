@@ -16,7 +16,7 @@ use super::servers::{Server, get, say, world};
 
 async fn perform(world: &OutboundClient, key: &str, ask: HttpRequest) -> Outcome {
     let ask = Request::Http(Box::new(ask));
-    world.perform(&Effect { key: key.into(), ask, timeout: Span::secs(30), once: false }).await
+    world.perform(&Effect { key: key.into(), request: ask, timeout: Span::secs(30), once: false }).await
 }
 
 fn later(outcome: Outcome) -> EarlierUntil {

@@ -62,9 +62,9 @@ async fn a_next_page_leads_no_credentials_elsewhere() {
 #[tokio::test]
 async fn a_secret_that_the_answer_said_back_is_put_where_it_was() {
     let server = Server::saying(200, "", "").await;
-    let keyring = ResourceCache::default();
-    keyring.set_secrets([("k".to_owned(), SecretValue::new("CANARY&1"))].into());
-    let world = world(keyring);
+    let resources = ResourceCache::default();
+    resources.set_secrets([("k".to_owned(), SecretValue::new("CANARY&1"))].into());
+    let world = world(resources);
     let mut request = page(&server.url("/items"), "/items?page=2&key=***&q=a%20b", &[]);
     request.query = vec![("key".into(), mark("k"))];
     ask(&world, request.clone()).await.unwrap();

@@ -57,28 +57,28 @@ impl Stage {
     /// What comes of one trouble.
     async fn told(&self, name: &str, trouble: &str) -> Result<String, Fault> {
         self.fail(provider(name), &json!({"what": trouble, "times": 1, "retry_after_s": 9, "ms": 50})).await;
-        tell(&self.world, name).await
+        notify(&self.world, name).await
     }
 }
 
 /// Tells by one channel, and by another one after it, so that the first one's own fault is seen.
-async fn tell(world: &OutboundClient, name: &str) -> Result<String, Fault> {
+async fn notify(world: &OutboundClient, name: &str) -> Result<String, Fault> {
     let rest = if name == "twilio" { "telegram" } else { "twilio" };
     let text = format!("the portal is gone: {name}");
     let channels = vec![name.to_owned(), rest.to_owned()];
     let ask = Notification { channels, subject: "Alarm".into(), text, ..Notification::default() };
-    match world.perform(&effect(Request::Tell(ask), Span::secs(5))).await? {
-        ExternalAnswer::Told(told) => told.into_iter().next().unwrap().result,
+    match world.perform(&effect(Request::Notify(ask), Span::secs(5))).await? {
+        ExternalAnswer::Notified(told) => told.into_iter().next().unwrap().result,
         ExternalAnswer::Http(_) | ExternalAnswer::Later(_) => panic!("not told"),
     }
 }
 
 fn channels_to(base: &str, mail: SocketAddr, secrets: &[(&str, String)]) -> OutboundClient {
-    let keyring = ResourceCache::default();
+    let resources = ResourceCache::default();
     let opened = secrets.iter().map(|(name, value)| ((*name).to_owned(), SecretValue::new(value.as_str())));
-    keyring.set_secrets(opened.collect());
-    keyring.set_channels(CHANNELS.map(|name| (name.to_owned(), channel(name, base, mail))).into());
-    world(keyring)
+    resources.set_secrets(opened.collect());
+    resources.set_channels(CHANNELS.map(|name| (name.to_owned(), channel(name, base, mail))).into());
+    world(resources)
 }
 
 fn provider(channel: &str) -> &str {
@@ -155,7 +155,7 @@ fn channel(name: &str, base: &str, mail: SocketAddr) -> ChannelConfig {
 async fn every_channel_delivers() {
     let stage = Stage::new().await;
     for name in CHANNELS {
-        let id = tell(&stage.world, name).await.unwrap_or_else(|fault| panic!("{name}: {}", fault.message));
+        let id = notify(&stage.world, name).await.unwrap_or_else(|fault| panic!("{name}: {}", fault.message));
         assert!(!id.is_empty(), "{name}");
         let taken = stage.sim.messages().pop().unwrap();
         assert!(taken.text.contains(&format!("the portal is gone: {name}")), "{name}: {}", taken.text);
@@ -273,12 +273,12 @@ async fn a_group_that_moved_is_followed_at_once() {
     assert_eq!((taken.len(), taken[0].to.as_str()), (1, SUPERGROUP.to_string().as_str()));
     // What goes wrong there is said with the same hint.
     stage.fail("telegram", &json!([{"what": "migrated", "times": 1}, {"what": "blocked", "times": 1}])).await;
-    let fault = tell(&stage.world, "telegram").await.unwrap_err();
+    let fault = notify(&stage.world, "telegram").await.unwrap_err();
     assert_eq!(fault.code, "channel_refused");
     assert!(fault.message.ends_with(&format!("hint: set chat_id to {SUPERGROUP}")), "{}", fault.message);
     // Once, not for ever.
     stage.fail("telegram", &json!("migrated")).await;
-    let fault = tell(&stage.world, "telegram").await.unwrap_err();
+    let fault = notify(&stage.world, "telegram").await.unwrap_err();
     assert_eq!((fault.code.as_str(), fault.class), ("channel_moved", Class::Lasting));
     assert_eq!(stage.sim.notifiers().counted("telegram", "migrated"), 4);
 }
@@ -298,7 +298,7 @@ async fn what_is_taken_with_a_reservation_is_said() {
 async fn a_mail_may_be_refused_inside_a_good_result() {
     let stage = Stage::new().await;
     stage.sim.notifiers().unisender.senders = vec!["other@example.org".to_owned()];
-    let fault = tell(&stage.world, "unisender-email").await.unwrap_err();
+    let fault = notify(&stage.world, "unisender-email").await.unwrap_err();
     assert_eq!((fault.code.as_str(), fault.class), ("channel_refused", Class::Lasting));
     assert_eq!(fault.message, "unchecked_sender_email: \"unchecked_sender_email\" (status 200)");
 }
@@ -307,7 +307,7 @@ async fn a_mail_may_be_refused_inside_a_good_result() {
 async fn a_template_that_is_not_there_is_named() {
     let stage = Stage::new().await;
     stage.sim.notifiers().mandrill.templates.clear();
-    let fault = tell(&stage.world, "template").await.unwrap_err();
+    let fault = notify(&stage.world, "template").await.unwrap_err();
     assert!(fault.message.starts_with("Unknown_Template: No such template \"alarm\""), "{}", fault.message);
 }
 
@@ -328,7 +328,7 @@ async fn a_late_answer_is_awaited_and_a_lost_one_is_a_fault() {
 async fn v1_takes_a_repeated_message_once() {
     let stage = Stage::new().await;
     stage.told("v1", "lost").await.unwrap_err();
-    tell(&stage.world, "v1").await.unwrap();
+    notify(&stage.world, "v1").await.unwrap();
     let by_bird = stage.sim.messages().into_iter().filter(|it| it.channel == "messagebird").count();
     assert_eq!((by_bird, stage.sim.notifiers().counted("messagebird", "repeated")), (1, 1));
 }
@@ -365,14 +365,14 @@ async fn no_key_is_in_any_fault_or_log() {
             ..Notification::default()
         };
         for name in CHANNELS {
-            let asked = world.perform(&effect(Request::Tell(ask(name)), Span::secs(2))).await;
+            let asked = world.perform(&effect(Request::Notify(ask(name)), Span::secs(2))).await;
             let message = asked.expect_err(name).message;
             assert!(!message.to_uppercase().contains("CANARY"), "{name}: {message}");
             assert!(!message.contains("QUMwM"), "{name}: {message}");
         }
     }
     let logged = log.text();
-    assert!(logged.contains("not told") && !logged.to_uppercase().contains("CANARY"), "{logged}");
+    assert!(logged.contains("not notified") && !logged.to_uppercase().contains("CANARY"), "{logged}");
     let asked = echo.asked().concat();
     assert!(asked.contains("bot") && asked.contains("AccessKey CANARY"), "{asked}");
 }
@@ -391,7 +391,7 @@ async fn half_a_key_is_not_said_either() {
         })
         .await;
         let world = channels_to(&echo.url(""), echo.address, &canaries());
-        let fault = tell(&world, "telegram").await.unwrap_err();
+        let fault = notify(&world, "telegram").await.unwrap_err();
         assert!(!fault.message.contains("CA"), "{}", fault.message);
     }
 }
@@ -399,11 +399,11 @@ async fn half_a_key_is_not_said_either() {
 #[tokio::test]
 async fn a_webhook_is_signed_with_the_opened_secret() {
     let server = Server::saying(200, "Content-Type: application/json\r\n", r#"{"id":"h1"}"#).await;
-    let keyring = ResourceCache::default();
-    keyring.set_secrets([("s".to_owned(), SecretValue::new("opened"))].into());
+    let resources = ResourceCache::default();
+    resources.set_secrets([("s".to_owned(), SecretValue::new("opened"))].into());
     let Value::Object(config) = json!({"url": server.url("/in"), "secret": mark("s")}) else { panic!() };
-    keyring.set_channels([("webhook".to_owned(), ChannelConfig { via: "webhook".into(), config })].into());
-    assert_eq!(tell(&world(keyring), "webhook").await.unwrap(), "h1");
+    resources.set_channels([("webhook".to_owned(), ChannelConfig { via: "webhook".into(), config })].into());
+    assert_eq!(notify(&world(resources), "webhook").await.unwrap(), "h1");
     let asked = server.asked().remove(0);
     let (head, body) = asked.split_once("\r\n\r\n").unwrap();
     let signature = head.lines().find_map(|it| it.strip_prefix("beltline-signature: t=")).unwrap();

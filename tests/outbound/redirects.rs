@@ -24,7 +24,7 @@ fn post(url: &str) -> HttpRequest {
 
 #[tokio::test]
 async fn a_write_stays_one_or_fails() {
-    let keyring = ResourceCache::default;
+    let resources = ResourceCache::default;
     for (status, as_get, then) in [
         (301, true, Some("GET")),
         (302, true, Some("GET")),
@@ -37,7 +37,7 @@ async fn a_write_stays_one_or_fails() {
     ] {
         let location = if then.is_none() { "/next?key=k" } else { "/next" };
         let server = turning(status, location).await;
-        let answer = ask(&world(keyring()), HttpRequest { as_get, ..post(&server.url("/")) }).await;
+        let answer = ask(&world(resources()), HttpRequest { as_get, ..post(&server.url("/")) }).await;
         let Some(then) = then else {
             let fault = answer.unwrap_err();
             assert_eq!((fault.code.as_str(), fault.class), ("redirected", Class::Lasting));
@@ -55,12 +55,12 @@ async fn a_write_stays_one_or_fails() {
     for method in ["PUT", "PATCH", "DELETE"] {
         let server = turning(302, "/next").await;
         let put = HttpRequest { method: method.into(), ..post(&server.url("/")) };
-        assert_eq!(ask(&world(keyring()), put).await.unwrap_err().code, "redirected", "{method}");
+        assert_eq!(ask(&world(resources()), put).await.unwrap_err().code, "redirected", "{method}");
     }
     for (status, method) in [(301, "GET"), (302, "HEAD"), (303, "GET")] {
         let server = turning(status, "/next").await;
         let look = HttpRequest { method: method.into(), ..get(&server.url("/")) };
-        ask(&world(keyring()), look).await.unwrap();
+        ask(&world(resources()), look).await.unwrap();
         assert!(server.asked()[1].starts_with(&format!("{method} /next ")), "{status}");
     }
 }
@@ -88,10 +88,10 @@ async fn another_host_gets_the_body_and_no_keys() {
 async fn a_body_with_a_secret_goes_nowhere_else() {
     let other = Server::saying(200, "", "there").await;
     let server = turning(307, &other.url("/next")).await;
-    let keyring = ResourceCache::default();
-    keyring.set_secrets([("shop".to_owned(), SecretValue::new("CANARY-8"))].into());
+    let resources = ResourceCache::default();
+    resources.set_secrets([("shop".to_owned(), SecretValue::new("CANARY-8"))].into());
     let request = HttpRequest { body: Body::Text(format!("key={}", mark("shop"))), ..post(&server.url("/")) };
-    let fault = ask(&world(keyring), request).await.unwrap_err();
+    let fault = ask(&world(resources), request).await.unwrap_err();
     assert_eq!(fault.code, "bad_redirect", "{}", fault.message);
     assert!(server.asked()[0].contains("CANARY-8") && other.asked().is_empty());
 }
@@ -136,10 +136,10 @@ async fn a_bound_secret_does_not_travel_on_by_a_redirect() {
     let other = Server::saying(200, "", "there").await;
     let server = turning(302, &other.url("/next?echo=CANARY-7")).await;
     let secret = SecretValue::new("CANARY-7").only_for(&[&server.address.to_string()]);
-    let keyring = ResourceCache::default();
-    keyring.set_secrets([("bound".to_owned(), secret)].into());
+    let resources = ResourceCache::default();
+    resources.set_secrets([("bound".to_owned(), secret)].into());
     let request = HttpRequest { auth: Some(Auth::Bearer(mark("bound"))), ..get(&server.url("/")) };
-    let fault = ask(&world(keyring), request).await.unwrap_err();
+    let fault = ask(&world(resources), request).await.unwrap_err();
     assert_eq!(fault.code, "secret_not_for_host");
     assert_eq!(other.asked(), Vec::<String>::new());
     assert!(server.asked()[0].contains("CANARY-7"));

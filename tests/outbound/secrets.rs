@@ -12,10 +12,10 @@ const CANARY: &str = "CANARY/1\"&%? ä";
 /// What no encoding changes of it.
 const TRACE: &str = "canary";
 
-fn keyring(secret: SecretValue) -> ResourceCache {
-    let keyring = ResourceCache::default();
-    keyring.set_secrets([("k".to_owned(), secret)].into());
-    keyring
+fn resources(secret: SecretValue) -> ResourceCache {
+    let resources = ResourceCache::default();
+    resources.set_secrets([("k".to_owned(), secret)].into());
+    resources
 }
 
 /// The secret everywhere that a secret can be.
@@ -35,7 +35,7 @@ fn everywhere(base: &str) -> HttpRequest {
 #[tokio::test]
 async fn a_secret_is_put_where_its_mark_stands() {
     let server = Server::saying(200, "", "{}").await;
-    ask(&world(keyring(SecretValue::new(CANARY))), everywhere(&server.url(""))).await.unwrap();
+    ask(&world(resources(SecretValue::new(CANARY))), everywhere(&server.url(""))).await.unwrap();
     let asked = server.asked().remove(0);
     let encoded = "CANARY%2F1%22%26%25%3F%20%C3%A4";
     let line = format!("POST /p/{encoded}?q={encoded}&r=CANARY%2F1%22%26%25%3F+%C3%A4 ");
@@ -50,11 +50,11 @@ async fn a_secret_is_put_where_its_mark_stands() {
 async fn a_secret_may_be_a_form_a_text_or_the_beginning_of_a_url() {
     let server = Server::saying(200, "", "").await;
     let base = server.url("/hook");
-    let keyring = ResourceCache::default();
-    keyring.set_secrets(
+    let resources = ResourceCache::default();
+    resources.set_secrets(
         [("base".to_owned(), SecretValue::new(base)), ("k".to_owned(), SecretValue::new("a&b"))].into(),
     );
-    let world = world(keyring);
+    let world = world(resources);
     let request = get(&format!("{}/x", mark("base")));
     let form = HttpRequest { body: Body::Form(vec![("f".into(), mark("k"))]), ..request.clone() };
     let text = HttpRequest { body: Body::Text(format!("<{}>", mark("k"))), ..request };
@@ -85,7 +85,7 @@ async fn no_fault_holds_a_secret() {
         })
         .await,
     ];
-    let world = world(keyring(SecretValue::new(CANARY)));
+    let world = world(resources(SecretValue::new(CANARY)));
     let mut bases: Vec<String> = servers.iter().map(|it| it.url("")).collect();
     bases.push(format!("https://localhost:{}", self_signed().port()));
     bases.extend(["http://10.0.0.1", "http://127.0.0.1:9", "http://x.invalid", "ftp://x"].map(String::from));
@@ -104,7 +104,7 @@ async fn no_fault_holds_a_secret() {
 #[tokio::test]
 async fn the_place_of_a_secret_in_a_path_shows_its_mask() {
     let server = Server::new(|_, _| Act::Say(Vec::new())).await;
-    let world = world(keyring(SecretValue::new("123:CANARY")));
+    let world = world(resources(SecretValue::new("123:CANARY")));
     let fault = ask(&world, get(&format!("{}/bot{}/send?x=1", server.url(""), mark("k")))).await.unwrap_err();
     let place = format!("`{}/bot***/send` closed", server.url(""));
     assert!(fault.message.starts_with(&place), "{}", fault.message);
@@ -116,11 +116,11 @@ async fn the_place_of_a_secret_in_a_path_shows_its_mask() {
         fault.message
     );
     // A host that came from a secret is not named either.
-    let world = super::servers::world(keyring(SecretValue::new("http://canary.invalid")));
+    let world = super::servers::world(resources(SecretValue::new("http://canary.invalid")));
     let fault = ask(&world, get(&format!("{}/x", mark("k")))).await.unwrap_err();
     assert_eq!(fault.message, "no address was found for `***`");
     let turning = Server::saying(302, "Location: /again\r\n", "").await;
-    let world = super::servers::world(keyring(SecretValue::new(turning.url("/x"))));
+    let world = super::servers::world(resources(SecretValue::new(turning.url("/x"))));
     let fault = ask(&world, get(&mark("k"))).await.unwrap_err();
     assert_eq!(fault.message, "`***` redirects more than 5 times");
 }
@@ -128,7 +128,7 @@ async fn the_place_of_a_secret_in_a_path_shows_its_mask() {
 #[tokio::test]
 async fn a_secret_goes_to_its_hosts_alone() {
     let server = Server::saying(200, "", "{}").await;
-    let bound = |hosts: &[&str]| world(keyring(SecretValue::new(CANARY).only_for(hosts)));
+    let bound = |hosts: &[&str]| world(resources(SecretValue::new(CANARY).only_for(hosts)));
     let fault = ask(&bound(&["api.example.org"]), everywhere(&server.url(""))).await.unwrap_err();
     assert_eq!((fault.code.as_str(), fault.class), ("secret_not_for_host", Class::Lasting));
     assert!(fault.message.contains("`k`") && fault.message.contains("api.example.org"), "{}", fault.message);
@@ -146,7 +146,7 @@ async fn an_unknown_secret_is_named() {
 
 #[tokio::test]
 async fn a_secret_cannot_begin_another_header() {
-    let world = world(keyring(SecretValue::new("CANARY\r\nX-Evil: 1")));
+    let world = world(resources(SecretValue::new("CANARY\r\nX-Evil: 1")));
     let fault = ask(&world, everywhere("http://127.0.0.1:9")).await.unwrap_err();
     assert_eq!(fault.code, "bad_header");
     assert!(fault.message.contains("`X-Key`") && !fault.message.contains("CANARY"), "{}", fault.message);
@@ -154,10 +154,10 @@ async fn a_secret_cannot_begin_another_header() {
 
 #[test]
 fn no_debug_print_shows_a_secret() {
-    let keyring = keyring(SecretValue::new("CANARY"));
+    let resources = resources(SecretValue::new("CANARY"));
     let config = json!({"token": "CANARY"}).as_object().unwrap().clone();
-    keyring.set_channels([("a".to_owned(), ChannelConfig { via: "telegram".into(), config })].into());
-    let shown = format!("{keyring:?} {:?} {:?}", keyring.secrets(), keyring.channels());
+    resources.set_channels([("a".to_owned(), ChannelConfig { via: "telegram".into(), config })].into());
+    let shown = format!("{resources:?} {:?} {:?}", resources.secrets(), resources.channels());
     assert!(!shown.contains("CANARY") && shown.contains("telegram"), "{shown}");
-    assert_eq!(keyring.names().iter().collect::<Vec<_>>(), ["k"]);
+    assert_eq!(resources.names().iter().collect::<Vec<_>>(), ["k"]);
 }

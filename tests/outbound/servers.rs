@@ -135,10 +135,10 @@ pub(super) fn self_signed() -> SocketAddr {
 }
 
 /// A world that may reach loopback.
-pub(super) fn world(keyring: ResourceCache) -> OutboundClient {
+pub(super) fn world(resources: ResourceCache) -> OutboundClient {
     let allow_addresses = vec!["127.0.0.0/8".parse().unwrap()];
     let config = OutboundConfig { allow_addresses, ..OutboundConfig::default() };
-    OutboundClient::new(config, Arc::new(keyring)).unwrap()
+    OutboundClient::new(config, Arc::new(resources)).unwrap()
 }
 
 pub(super) fn get(url: &str) -> HttpRequest {
@@ -165,7 +165,7 @@ pub(super) fn get(url: &str) -> HttpRequest {
 }
 
 pub(super) fn effect(ask: Request, timeout: Span) -> Effect {
-    Effect { key: "the-key".into(), ask, timeout, once: false }
+    Effect { key: "the-key".into(), request: ask, timeout, once: false }
 }
 
 /// Asks within two seconds.

@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 
 use crate::support::house::{House, task_path};
 
-/// The process that is acted in. It waits for letters, and answers who calls it.
+/// The process that is acted in. It waits for signals, and answers who calls it.
 const MILL: &str = "process: mill
 params: {n: {type: integer}}
 nodes:
@@ -190,7 +190,7 @@ async fn a_lease_wants_the_right_to_run() {
     let house = House::open().await;
     let text = "process: keeper
 params:
-  token: {type: string, dies_at: dies}
+  token: {type: string, expiry: {at: dies}}
   dies: {type: integer}
 nodes:
   start: {kind: input, next: rest}

@@ -12,7 +12,7 @@ async fn walk(house: &House) -> Value {
 }
 
 #[tokio::test]
-async fn orders_and_looks_at_secrets_are_in_it() {
+async fn commands_and_looks_at_secrets_are_in_it() {
     let house = shop().await;
     let read = house.api("GET", "/processes/shop/tasks/one/params/key").send().await;
     assert_eq!((read.status, read.text.as_str()), (200, "open-sesame-17"));
@@ -86,7 +86,7 @@ async fn lines_from_before_there_was_a_chain_are_still_read() {
     let value = json!({"by": "ann", "did": "deploy", "to": "shop@1"});
     let name = "001763732461000-0000000001-abcdef01".to_owned();
     let at = beltline::model::time::Timestamp(1_763_732_461_000);
-    house.store.put(vec![Record { shelf: Collection::Audit, name, value, at }]).await.unwrap();
+    house.store.put(vec![Record { collection: Collection::Audit, name, value, at }]).await.unwrap();
     house.api("PUT", "/vars/v").json(&json!({"value": 1})).send().await.ok(200);
     let items = house.api("GET", "/audit").send().await.ok(200)["items"].clone();
     assert_eq!(

@@ -136,7 +136,8 @@ fn a_line_that_was_taken_out_of_the_file_is_named() {
     }
     served.stop();
     let db = rusqlite::Connection::open(place.path("data/beltline.db")).unwrap();
-    let names = db.prepare("SELECT name FROM records WHERE shelf = 'audit' AND name LIKE 'c%' ORDER BY name");
+    let names =
+        db.prepare("SELECT name FROM records WHERE collection = 'audit' AND name LIKE 'c%' ORDER BY name");
     let names: Vec<String> =
         names.unwrap().query_map([], |row| row.get(0)).unwrap().collect::<Result<_, _>>().unwrap();
     let third = &names[2];

@@ -70,8 +70,8 @@ async fn a_role_holds_where_it_was_given_and_changes_at_once() {
     let home = bob.page("/dashboard").await;
     assert!(home.contains("/p/mill") && !home.contains("/p/shop"), "{home}");
     assert!(!bob.page("/dashboard/search?q=o").await.contains("/p/shop"));
-    let trail = house.api("GET", "/processes/mill/tasks/two/trail").send().await.text;
-    assert!(trail.contains("bob"), "the trail says who: {trail}");
+    let history = house.api("GET", "/processes/mill/tasks/two/history").send().await.text;
+    assert!(history.contains("bob"), "the history says who: {history}");
 
     patch(json!({"disabled": true})).await.ok(200);
     assert_eq!(bob.get("/dashboard").await.status, 303);

@@ -47,8 +47,8 @@ async fn what_is_more_than_memory_should_hold_goes_back_to_the_store_and_is_done
     let tasks = store.tasks(&query).await.unwrap();
     assert_eq!(tasks.len(), TASKS);
     assert!(tasks.iter().all(|it| it.params.map()["n"] == 20));
-    let turns: Vec<u64> = tasks.iter().map(|it| it.turn).collect();
-    let (first, last) = (turns.iter().min(), turns.iter().max());
+    let epochs: Vec<u64> = tasks.iter().map(|it| it.epoch).collect();
+    let (first, last) = (epochs.iter().min(), epochs.iter().max());
     assert!(first < last, "some were claimed once more: {first:?} {last:?}");
     house.close().await;
 }

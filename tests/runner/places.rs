@@ -31,7 +31,9 @@ async fn requests_that_hang_keep_no_renewal_and_no_other_process_waiting() {
     let house = House::build(Plan { effects_max: PLACES, ..Plan::default() }).await;
     house.deploy(&process("hanging", "")).await;
     house.deploy(&process("other", "")).await;
-    house.deploy(&process("keeper", ", token: {secret: true, dies_at: end}, end: {type: integer}")).await;
+    house
+        .deploy(&process("keeper", ", token: {secret: true, expiry: {at: end}}, end: {type: integer}"))
+        .await;
     for at in 0..3 * PLACES {
         house.submit("hanging", &format!("h{at}"), json!({"server": hangs.url})).await;
     }

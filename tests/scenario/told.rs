@@ -59,7 +59,7 @@ fn says(text: &str, words: &[&str]) {
 fn a_scenario_is_printed_as_a_timeline() {
     let place = shop(
         "  - after: 15m
-  - expect: {state: done, result: 20, told: [it costs 20], asked: {ask: 2}}\n",
+  - expect: {state: done, result: 20, notified: [it costs 20], asked: {ask: 2}}\n",
     );
     let told = place.ok(&["try", "scenarios/shop.yaml"]);
     says(
@@ -77,7 +77,7 @@ fn a_scenario_is_printed_as_a_timeline() {
     assert!(!told.contains("made-up"), "the story holds a secret: {told}");
     let json = place.json(&["try", "scenarios/shop.yaml"]);
     assert_eq!(json["cases"][0]["ok"], true);
-    assert_eq!(json["cases"][0]["story"][0]["beats"][0]["hop"]["node"], "start");
+    assert_eq!(json["cases"][0]["story"][0]["beats"][0]["event"]["node"], "start");
 }
 
 #[test]
@@ -92,7 +92,7 @@ fn a_wrong_expectation_is_a_difference_with_its_place() {
       params: {price: 21, more: 1, ask: absent}
       that: ["price > 100"]
       asked: {ask: {times: 1, json: {n: 2}}}
-      told: [hello]
+      notified: [hello]
       path: [ask, ..., done]
 "#,
     );

@@ -13,7 +13,7 @@ world:
     answer: {json: {access_token: "A{{n}}", refresh_token: "R{{n}}", expires_in: 3600}}
 then:
   - after: 30d
-  - expect: {node: nap, asked: {renew: 1728}, told: [], params: {access_token: A1728}}
+  - expect: {node: nap, asked: {renew: 1728}, notified: [], params: {access_token: A1728}}
 "#;
 
 #[test]
@@ -24,7 +24,7 @@ fn a_month_of_renewals_is_rehearsed_whole_and_told_in_short() {
     let case = &told["cases"][0];
     assert_eq!(case["ok"], true, "{}", case["misses"]);
     assert_eq!(case["virtual_seconds"], 30 * 24 * 3_600);
-    assert!(case["hops"].as_u64().unwrap() > 1_728 * 10);
+    assert!(case["events"].as_u64().unwrap() > 1_728 * 10);
     let month = case["story"].as_array().unwrap().last().unwrap();
     assert_eq!(month["beats"].as_array().unwrap().len(), BEATS_KEPT);
     assert!(month["skipped"].as_u64().unwrap() > 1_728 * 10 - 200);

@@ -5,7 +5,7 @@ use serde_json::json;
 
 use crate::schedule::hands::Town;
 
-/// Tasks stay until a letter.
+/// Tasks stay until a signal.
 const HOLD: &str = "nodes:
   start: {kind: input, next: hold}
   hold: {kind: wait, accept: {go: {required: true}}, next: done}

@@ -42,8 +42,8 @@ async fn the_nights_of_spring_and_autumn_have_one_run_each() {
         let path = format!("/processes/report/tasks/night-{}", wanted[0].replace('+', "%2B"));
         let task = town.house.api("GET", &path).send().await.ok(200);
         assert_eq!(task["params"], json!({"day": &wanted[0][..10]}));
-        let trail = town.house.api("GET", &format!("{path}/trail")).send().await.ok(200);
-        assert_eq!(trail["items"][0]["event"], "submitted by schedule night");
+        let history = town.house.api("GET", &format!("{path}/history")).send().await.ok(200);
+        assert_eq!(history["items"][0]["event"], "submitted by schedule night");
     }
 }
 

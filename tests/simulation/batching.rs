@@ -18,13 +18,14 @@ fn story(text: &str, boxes: &str) -> Vec<String> {
     universe.run(Span::secs(5));
     universe.submit("p0/t", json!({}));
     universe.run(Span::mins(20));
-    let hops = universe.trail("p0/t").into_iter().flat_map(|entry| entry.events);
-    hops.filter(|hop| !text.contains("at-") || hop.node.as_str().starts_with("at-"))
+    let events = universe.history("p0/t").into_iter().flat_map(|entry| entry.events);
+    events
+        .filter(|event| !text.contains("at-") || event.node.as_str().starts_with("at-"))
         // A task may see its own signal at once, or on the rest after it.
-        .filter(|hop| hop.event != "letter")
-        .map(|hop| {
-            let code = hop.fault.map(|fault| fault.code).unwrap_or_default();
-            format!("{} {code}", hop.node.as_str().trim_start_matches("at-"))
+        .filter(|event| event.event != "signal")
+        .map(|event| {
+            let code = event.fault.map(|fault| fault.code).unwrap_or_default();
+            format!("{} {code}", event.node.as_str().trim_start_matches("at-"))
         })
         .filter(|it| !it.starts_with("start"))
         .collect()

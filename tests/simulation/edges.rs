@@ -115,9 +115,9 @@ impl Director for Fates {
         if what == CallKind::DiesBefore {
             return RequestResult::Dies;
         }
-        let reply = match &effect.ask {
+        let reply = match &effect.request {
             Request::Http(ask) => self.partner.ask(ask, effect, at.wall),
-            Request::Tell(ask) => self.author.lock().unwrap().hear(ask),
+            Request::Notify(ask) => self.author.lock().unwrap().hear(ask),
         };
         let number = self.ledger.ask(life, effect, at, Some(reply.took));
         self.pairs.extend(reply.pair.map(|pair| (number, pair)));

@@ -34,7 +34,7 @@ pub(crate) enum Kind {
     /// A version of a process without one of its nodes is deployed.
     Deploy,
     /// Few effects are performed at once.
-    Crowd,
+    Backlog,
     /// The store does several things at once and answers in any order. No store does so today.
     AnyOrder,
 }
@@ -52,12 +52,12 @@ impl Kind {
         Kind::Freeze,
         Kind::Stop,
         Kind::Deploy,
-        Kind::Crowd,
+        Kind::Backlog,
     ];
 }
 
 /// Doors that write.
-const WRITES: [StoreCall; 6] = ["claim", "commit", "rouse", "keep", "forget", "forget_before"];
+const WRITES: [StoreCall; 6] = ["claim", "commit", "wake_parked", "keep", "forget", "forget_before"];
 /// How long the store is away at most.
 pub(crate) const OUTAGE_MAX: Span = Span::secs(60);
 /// How often a door is the first of an outage, at which a run has a few.
@@ -93,7 +93,7 @@ impl Faults {
         }
         let writes = WRITES.contains(&door);
         let outage = self.has(Kind::FullDisk) || self.has(Kind::LostStore);
-        let begins = ["commit", "rouse", "keep"].contains(&door);
+        let begins = ["commit", "wake_parked", "keep"].contains(&door);
         if outage && up >= self.outage_until && begins && self.dice.once_in(OUTAGE_ONCE_IN) {
             self.outage_until = up + i64::try_from(self.dice.from(500, OUTAGE_MAX.0)).unwrap();
         }
@@ -138,9 +138,9 @@ impl Faults {
     /// What the outside answers, and when.
     pub(crate) fn answer(&mut self, effect: &Effect, up: i64) -> (Outcome, Option<Span>) {
         self.asked += 1;
-        let well = match &effect.ask {
+        let well = match &effect.request {
             Request::Http(_) => answer(200, json!({"n": self.asked})),
-            Request::Tell(_) => return (told(effect), Some(Span::millis(50))),
+            Request::Notify(_) => return (told(effect), Some(Span::millis(50))),
         };
         if up >= self.over_at {
             return (well, Some(Span::millis(200)));
@@ -160,6 +160,6 @@ impl Faults {
 }
 
 fn told(effect: &Effect) -> Outcome {
-    let Request::Tell(ask) = &effect.ask else { unreachable!("it is a message") };
+    let Request::Notify(ask) = &effect.request else { unreachable!("it is a message") };
     crate::simulation::partners::Author::default().hear(ask).outcome
 }

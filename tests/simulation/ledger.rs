@@ -81,7 +81,7 @@ impl Ledger {
             State::Doing(effect) => self.doing.insert(task.id, effect.key.clone()),
             _ => self.doing.remove(&task.id),
         };
-        let said = |what: &str| transition.events.iter().any(|hop| hop.event.starts_with(what));
+        let said = |what: &str| transition.events.iter().any(|event| event.event.starts_with(what));
         let answered = said("answered") || said("delivered");
         // A runner may say by itself that there was no answer.
         let key = before.filter(|_| answered || said("no answer"))?;

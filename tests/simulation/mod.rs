@@ -8,14 +8,14 @@ pub(crate) mod portal;
 pub(crate) mod universe;
 
 mod batching;
-mod crowds;
+mod backlogs;
 mod deaths;
 pub(crate) mod dice;
 mod faults;
 mod names;
 mod oracle;
 mod plans;
-mod rounds;
+mod fan_outs;
 mod seeds;
 mod trial;
 mod year;

@@ -16,7 +16,7 @@ pub(crate) struct Names {
 /// What a node has to do with a box.
 #[derive(Debug)]
 struct Visit {
-    /// Its name, with a hole for that of the task.
+    /// Its name, with a placeholder for that of the task.
     name: String,
     what: Does,
 }
@@ -46,13 +46,13 @@ impl Names {
     pub(crate) fn walked(&mut self, step: &Transition) -> Vec<String> {
         let task = &step.task;
         let mut wrong = Vec::new();
-        for hop in step.events.iter().filter(|it| ["came", "due"].contains(&it.event.as_str())) {
+        for event in step.events.iter().filter(|it| ["came", "due"].contains(&it.event.as_str())) {
             // A deploy may have put another name in the place of one.
-            let node = hop.node.as_str().replace('m', "n");
+            let node = event.node.as_str().replace('m', "n");
             let Some(visit) = self.visits.get(&(task.process.to_string(), node)) else { continue };
             let name = visit.name.replace("{{task.ref}}", task.reference.as_str());
             let is_there = self.there.contains(&name);
-            let code = hop.fault.as_ref().map(|it| it.code.as_str());
+            let code = event.fault.as_ref().map(|it| it.code.as_str());
             let says = match (code, visit.what) {
                 (None, Does::Create) if is_there => "makes again",
                 (None, Does::Modify | Does::Read) if !is_there => "finds, though nobody made it,",
@@ -61,9 +61,9 @@ impl Names {
                 _ => "",
             };
             if !says.is_empty() {
-                wrong.push(format!("`{}` on `{}` {says} `box/{name}`", task.address(), hop.node));
+                wrong.push(format!("`{}` on `{}` {says} `box/{name}`", task.address(), event.node));
             }
-            if code.is_none() && hop.to.is_some() && [Does::Create, Does::Either].contains(&visit.what) {
+            if code.is_none() && event.to.is_some() && [Does::Create, Does::Either].contains(&visit.what) {
                 self.there.insert(name);
             }
         }

@@ -97,10 +97,10 @@ impl Oracle {
         let task = &step.task;
         self.refused.remove(&task.id);
         self.claimed.remove(&task.id);
-        for hop in &step.events {
-            let to = hop.to.as_ref().map(|to| format!(" → {to}")).unwrap_or_default();
-            let fault = hop.fault.as_ref().map(|it| format!(" {}", it.code)).unwrap_or_default();
-            self.note(&format!("{} {} {}: {}{to}{fault}", at.up, task.address(), hop.node, hop.event));
+        for event in &step.events {
+            let to = event.to.as_ref().map(|to| format!(" → {to}")).unwrap_or_default();
+            let fault = event.fault.as_ref().map(|it| format!(" {}", it.code)).unwrap_or_default();
+            self.note(&format!("{} {} {}: {}{to}{fault}", at.up, task.address(), event.node, event.event));
         }
         for wrong in self.names.walked(step) {
             self.says(wrong);
@@ -122,7 +122,7 @@ impl Oracle {
     /// Only what was asked has an outcome that is not known.
     fn unknown(&mut self, step: &Transition) {
         let is_unknown = |it: &beltline::model::fault::Fault| it.code == "outcome_unknown";
-        if !step.events.iter().any(|hop| hop.fault.as_ref().is_some_and(is_unknown)) {
+        if !step.events.iter().any(|event| event.fault.as_ref().is_some_and(is_unknown)) {
             return;
         }
         let key = self.doing.get(&step.task.id);
@@ -135,7 +135,7 @@ impl Oracle {
     fn rested(&mut self, step: &Transition, at: VirtualInstant) {
         let task = &step.task;
         if let Some(rest) = self.rests.get(&task.id)
-            && step.events.first().is_some_and(|hop| hop.event == "due")
+            && step.events.first().is_some_and(|event| event.event == "due")
             && rest.life == self.life
         {
             // How long ago it was decided; not known where the wall clock has stepped since.
@@ -276,7 +276,7 @@ impl Director for Oracle {
                         self.says(format!("`{}` is refused without end: {refused}", step.task.address()));
                     }
                 }
-                (None, result) => self.note(&format!("{} letter: {}", at.up, result.is_ok())),
+                (None, result) => self.note(&format!("{} signal: {}", at.up, result.is_ok())),
             }
         }
     }

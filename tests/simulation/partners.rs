@@ -80,6 +80,6 @@ impl Author {
         }
         self.told.push(Told { subject: ask.subject.clone(), text: ask.text.clone() });
         let deliver = |channel: &String| Delivery { channel: channel.clone(), result: Ok("1".to_owned()) };
-        Reply::new(Ok(ExternalAnswer::Told(ask.channels.iter().map(deliver).collect())))
+        Reply::new(Ok(ExternalAnswer::Notified(ask.channels.iter().map(deliver).collect())))
     }
 }

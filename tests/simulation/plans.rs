@@ -48,7 +48,7 @@ nodes:
     retry: {times: 2, first: 2s, jitter: 0}
     next: nap
     on_error: tell
-  nap: {kind: delay, for: 10m, wake: letter, next: renew}
+  nap: {kind: delay, for: 10m, wake: signal, next: renew}
   tell:
     {kind: escalation, message: "{{fault.code}}", notify: [author], once_per: "{{fault.code}}", next: pause}
   pause: {kind: delay, for: 10s, next: renew}
@@ -66,7 +66,7 @@ fn plan(number: u64, dice: &mut Dice) -> String {
     let nodes = dice.from(2, 8);
     for node in 0..nodes {
         let next = format!("n{}", node + 1);
-        station(&mut text, node, &next, dice);
+        random_node(&mut text, node, &next, dice);
     }
     // Some go round, so that they live on; most of them rest on the way.
     match dice.from(0, 4) {
@@ -77,7 +77,7 @@ fn plan(number: u64, dice: &mut Dice) -> String {
     text
 }
 
-fn station(text: &mut String, node: u64, next: &str, dice: &mut Dice) {
+fn random_node(text: &mut String, node: u64, next: &str, dice: &mut Dice) {
     let on = format!("next: {next}, on_error: {next}");
     let post = "kind: http, method: POST";
     let line = match dice.from(0, 17) {

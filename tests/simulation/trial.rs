@@ -9,7 +9,8 @@ use beltline::engine::resources::ResourceCache;
 use beltline::engine::runner::{Handle, NewTask};
 use beltline::model::names::{Address, ProcessId, TaskId};
 use beltline::model::scope::ReadSet;
-use beltline::model::task::{Signal, SignalKind, SignalTarget, State, Task};
+use beltline::model::signal::{Signal, SignalKind, SignalTarget};
+use beltline::model::task::{State, Task};
 use beltline::model::time::Span;
 use beltline::scenario::director::Director;
 use beltline::scenario::life::at_once;
@@ -99,7 +100,7 @@ impl Trial {
         if !kinds.is_empty() {
             faults.kinds = kinds.to_vec();
         }
-        let effects_max = faults.has(Kind::Crowd).then_some(2);
+        let effects_max = faults.has(Kind::Backlog).then_some(2);
         let oracle = Arc::new(Mutex::new(Oracle::new(faults, Names::of(&texts))));
         let director: Arc<Mutex<dyn Director>> = Arc::<Mutex<Oracle>>::clone(&oracle);
         let disk = Arc::new(Memory::default());
@@ -371,9 +372,9 @@ impl Trial {
     /// A signal to the keeper, from outside.
     fn signal(&mut self) {
         let Some(handle) = self.simulation.handle().cloned() else { return };
-        let word = SignalKind::Modify { params: params(json!({"kick": 1})) };
-        let letter = Signal { to: SignalTarget::Address(address("keeper/k")), word };
-        tokio::spawn(async move { drop(Handle::post(&handle, letter).await) });
+        let kind = SignalKind::Modify { params: params(json!({"kick": 1})) };
+        let signal = Signal { to: SignalTarget::Address(address("keeper/k")), kind };
+        tokio::spawn(async move { drop(Handle::post(&handle, signal).await) });
     }
 
     /// What must hold when all has been well for a while.

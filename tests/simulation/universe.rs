@@ -9,7 +9,8 @@ use beltline::engine::waiters::{TaskReply, WaitHandle};
 use beltline::model::names::{Address, ProcessId, Ref, TaskId};
 use beltline::model::params::Params;
 use beltline::model::scope::ReadSet;
-use beltline::model::task::{Birth, Command, Seed, Signal, SignalKind, SignalTarget, Task};
+use beltline::model::signal::{Command, Signal, SignalKind, SignalTarget};
+use beltline::model::task::{Birth, Seed, Task};
 use beltline::model::time::{Span, Timestamp};
 use beltline::process::parse::parse;
 use beltline::process::process::Process;
@@ -109,36 +110,36 @@ impl Universe {
         self.simulation.premises().time.now()
     }
 
-    /// A new task, as a letter makes it.
+    /// A new task, as a signal makes it.
     pub(crate) fn submit(&mut self, to: &str, given: Value) {
         let to = address(to);
         let process = self.registry.get(&to.process).unwrap().process;
         self.born += 1;
         let birth = Some(Birth::new(TaskId(i64::from(self.born)), Seed([self.born; 16])));
-        let word = SignalKind::Create {
+        let kind = SignalKind::Create {
             params: params(given),
             caller: None,
             at: Some(process.start.clone()),
             birth,
         };
-        self.post(Signal { to: SignalTarget::Address(to), word }).unwrap();
+        self.post(Signal { to: SignalTarget::Address(to), kind }).unwrap();
     }
 
     /// Waits for what the next task that is submitted replies.
     pub(crate) fn next_reply(&self) -> WaitHandle<TaskReply> {
         let handle = self.simulation.handle().expect("a runner lives");
-        handle.turns().state.waiters.reply(TaskId(i64::from(self.born + 1)))
+        handle.processor().state.waiters.reply(TaskId(i64::from(self.born + 1)))
     }
 
-    /// A letter with new params.
+    /// A signal with new params.
     pub(crate) fn modify(&mut self, to: &str, given: Value) {
-        let word = SignalKind::Modify { params: params(given) };
-        self.post(Signal { to: SignalTarget::Address(address(to)), word }).unwrap();
+        let kind = SignalKind::Modify { params: params(given) };
+        self.post(Signal { to: SignalTarget::Address(address(to)), kind }).unwrap();
     }
 
-    pub(crate) fn order(&mut self, to: &str, order: Command) {
-        let word = SignalKind::Order { order, by: "ann".to_owned() };
-        self.post(Signal { to: SignalTarget::Address(address(to)), word }).unwrap();
+    pub(crate) fn command(&mut self, to: &str, command: Command) {
+        let kind = SignalKind::Command { command, by: "ann".to_owned() };
+        self.post(Signal { to: SignalTarget::Address(address(to)), kind }).unwrap();
     }
 
     /// Puts a version of a process in place of the one there is.
@@ -158,14 +159,14 @@ impl Universe {
     }
 
     /// Straight to the disk, so that no death makes it doubtful.
-    fn post(&mut self, letter: Signal) -> Result<(), String> {
-        let born = match (&letter.to, letter.word.is_birth()) {
+    fn post(&mut self, signal: Signal) -> Result<(), String> {
+        let born = match (&signal.to, signal.kind.is_birth()) {
             (SignalTarget::Address(to), true) => Some(to.process.clone()),
             _ => None,
         };
-        let kept = at_once(self.edges.disk.commit(vec![Write::Post(letter, self.now())])).unwrap().remove(0);
+        let kept = at_once(self.edges.disk.commit(vec![Write::Post(signal, self.now())])).unwrap().remove(0);
         if let (Some(process), Some(handle), Ok(_)) = (born, self.simulation.handle(), &kept) {
-            handle.turns().state.add_live(&process, 1);
+            handle.processor().state.add_live(&process, 1);
         }
         self.look();
         kept.map(drop).map_err(|it| it.to_string())
@@ -174,7 +175,7 @@ impl Universe {
     /// There is something new in the store.
     fn look(&self) {
         if let Some(handle) = self.simulation.handle() {
-            handle.turns().state.wake_by(self.now());
+            handle.processor().state.wake_by(self.now());
         }
     }
 
@@ -192,14 +193,14 @@ impl Universe {
         self.task(at).params.get(name).cloned().unwrap_or_default()
     }
 
-    pub(crate) fn trail(&self, at: &str) -> Vec<HistoryEntry> {
+    pub(crate) fn history(&self, at: &str) -> Vec<HistoryEntry> {
         at_once(self.edges.disk.history(self.task(at).id, 0, usize::MAX)).unwrap()
     }
 
     /// The nodes a task came to, in their order.
     pub(crate) fn way(&self, at: &str) -> Vec<String> {
-        let hops = self.trail(at).into_iter().flat_map(|entry| entry.events);
-        hops.filter_map(|hop| Some(hop.to?.to_string())).collect()
+        let events = self.history(at).into_iter().flat_map(|entry| entry.events);
+        events.filter_map(|event| Some(event.to?.to_string())).collect()
     }
 
     /// Lives on for so long.

@@ -189,7 +189,7 @@ impl Year {
         let we_are_up = now.since(self.universe.up_since) >= CALM;
         let is_calm = we_are_up && since(self.sky.lock().unwrap().last_trouble);
         let waits_for_person = task.link.is_some();
-        let told = task.alarm.as_ref().and_then(|it| it.told);
+        let told = task.alarm.as_ref().and_then(|it| it.notified_at);
         // A pair that is just being rotated belongs to nobody for the length of one request.
         let in_between = task.at.as_str() == "renew";
         assert!(is_good || !is_calm || waits_for_person || in_between, "no token in calm weather: {task:#?}");

@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use beltline::engine::step::{Cause, StepResult, step};
-use beltline::engine::transition::{LetterId, Transition};
+use beltline::engine::transition::{SignalId, Transition};
 use beltline::model::descent::Descent;
 use beltline::model::effect::{Delivery, EarlierUntil, ExternalAnswer, HttpAnswer};
 use beltline::model::fault::{Class, Fault};
@@ -13,9 +13,8 @@ use beltline::model::marks::Marks;
 use beltline::model::names::{Address, NodeName, Ref, TaskId};
 use beltline::model::params::Params;
 use beltline::model::scope::{Newborn, Other, ReadSet};
-use beltline::model::task::{
-    Command, HistoryEvent, ReplyTo, Seed, Signal, SignalKind, SignalTarget, State, Task, Ticket,
-};
+use beltline::model::signal::{Command, Signal, SignalKind, SignalTarget};
+use beltline::model::task::{HistoryEvent, ReplyTo, Seed, State, Task, Ticket};
 use beltline::model::time::{Span, Timestamp};
 use beltline::process::process::Process;
 use serde_json::{Map, Value};
@@ -72,15 +71,15 @@ impl Bench {
                 self.now = due.max(self.now);
                 Cause::Claimed(Vec::new())
             }
-            "letter" => self.letter(SignalKind::Modify { params: params(json(rest)) }),
-            "order" => self.letter(SignalKind::Order { order: order(rest), by: "ann".to_owned() }),
+            "signal" => self.signal(SignalKind::Modify { params: params(json(rest)) }),
+            "command" => self.signal(SignalKind::Command { command: command(rest), by: "ann".to_owned() }),
             "reply" => self.reply(Ok(params(json(rest))), 0),
             "late-reply" => self.reply(Ok(params(json(rest))), 1),
             "item" => self.item_reply(rest, 0),
             "old-item" => self.item_reply(rest, 1),
             "bad-reply" => self.reply(Err(fault(rest)), 0),
             "answer" => Cause::Answered(Ok(answer(rest))),
-            "told" => Cause::Answered(Ok(ExternalAnswer::Told(vec![Delivery {
+            "told" => Cause::Answered(Ok(ExternalAnswer::Notified(vec![Delivery {
                 channel: rest.to_owned(),
                 result: Ok("1".to_owned()),
             }]))),
@@ -104,7 +103,7 @@ impl Bench {
             at: self.process.start.clone(),
             state: State::Ready { at: self.now },
             due: Some(self.now),
-            turn: 0,
+            epoch: 0,
             revision: 0,
             visit: 0,
             attempt: 0,
@@ -113,7 +112,7 @@ impl Bench {
             fault: None,
             alarm: None,
             caller,
-            round: None,
+            fan_out: None,
             result: None,
             marks: Marks::default(),
             kept_until: None,
@@ -144,14 +143,14 @@ impl Bench {
         }
     }
 
-    fn letter(&self, word: SignalKind) -> Cause {
+    fn signal(&self, kind: SignalKind) -> Cause {
         let to = SignalTarget::Task(self.task.as_ref().unwrap().id);
-        Cause::Claimed(vec![(LetterId(1), Signal { to, word })])
+        Cause::Claimed(vec![(SignalId(1), Signal { to, kind })])
     }
 
     fn reply(&self, answer: Result<Params, Fault>, late: u64) -> Cause {
         let task = self.task.as_ref().unwrap();
-        self.letter(SignalKind::Answer { visit: task.visit - late, ticket: None, answer })
+        self.signal(SignalKind::Answer { visit: task.visit - late, ticket: None, answer })
     }
 
     /// `3 {"a": 1}` or `3 fault passing busy: later`: what came back of one of the calls of an `each`.
@@ -163,56 +162,57 @@ impl Bench {
             Some(text) => Err(fault(text)),
             None => Ok(params(json(rest))),
         };
-        self.letter(SignalKind::Answer { visit: task.visit, ticket: Some(ticket), answer })
+        self.signal(SignalKind::Answer { visit: task.visit, ticket: Some(ticket), answer })
     }
 
     fn tell(&self, transition: &Transition) -> Vec<String> {
-        let mut lines: Vec<String> = transition.events.iter().map(hop).collect();
+        let mut lines: Vec<String> = transition.events.iter().map(event).collect();
         for reading in &transition.read {
             lines.extend(reading.refused.as_ref().map(|it| format!("refused {}", it.code)));
         }
-        lines.extend(transition.signals.iter().map(letter));
+        lines.extend(transition.signals.iter().map(signal));
         let task = &transition.task;
-        let mut parts = vec![format!("= {} {}", task.at, task.state.phase().as_str())];
-        parts.extend(task.due.map(|due| format!(", due in {}", due.since(self.now))));
-        parts.extend(task.awaits.as_ref().map(|it| format!(", awaits {it}")));
+        let mut chunks = vec![format!("= {} {}", task.at, task.state.phase().as_str())];
+        chunks.extend(task.due.map(|due| format!(", due in {}", due.since(self.now))));
+        chunks.extend(task.awaits.as_ref().map(|it| format!(", awaits {it}")));
         if let Some(alarm) = &task.alarm {
-            let told = if alarm.told.is_some() { "" } else { " untold" };
-            let rung = if alarm.rung > 0 { format!(" on rung {}", alarm.rung + 1) } else { String::new() };
-            let acked = if alarm.acknowledged.is_some() { " in hand" } else { "" };
-            parts.push(format!(", alarm `{}`{told}{rung}{acked}", alarm.once));
+            let told = if alarm.notified_at.is_some() { "" } else { " untold" };
+            let level =
+                if alarm.level > 0 { format!(" on level {}", alarm.level + 1) } else { String::new() };
+            let acked = if alarm.acknowledged.is_some() { " acknowledged" } else { "" };
+            chunks.push(format!(", alarm `{}`{told}{level}{acked}", alarm.once));
         }
-        parts.extend(task.link.as_ref().map(|_| ", link".to_owned()));
-        parts.extend(task.result.as_ref().map(|result| format!(", result {result}")));
-        lines.push(if transition.gone { "gone".to_owned() } else { parts.concat() });
+        chunks.extend(task.link.as_ref().map(|_| ", link".to_owned()));
+        chunks.extend(task.result.as_ref().map(|result| format!(", result {result}")));
+        lines.push(if transition.gone { "gone".to_owned() } else { chunks.concat() });
         lines
     }
 }
 
-fn hop(hop: &HistoryEvent) -> String {
-    let mut parts = vec![format!("{}: {}", hop.node, hop.event)];
-    parts.extend((hop.attempt > 1).then(|| format!(" ({})", hop.attempt)));
-    parts.extend(hop.asked.as_ref().map(|asked| format!(" asks {asked}")));
-    if !hop.set.is_empty() {
-        parts.push(format!(" sets {}", serde_json::to_string(&hop.set).unwrap()));
+fn event(event: &HistoryEvent) -> String {
+    let mut chunks = vec![format!("{}: {}", event.node, event.event)];
+    chunks.extend((event.attempt > 1).then(|| format!(" ({})", event.attempt)));
+    chunks.extend(event.asked.as_ref().map(|asked| format!(" asks {asked}")));
+    if !event.set.is_empty() {
+        chunks.push(format!(" sets {}", serde_json::to_string(&event.set).unwrap()));
     }
-    if !hop.unset.is_empty() {
-        parts.push(format!(" unsets {}", hop.unset.join(" ")));
+    if !event.unset.is_empty() {
+        chunks.push(format!(" unsets {}", event.unset.join(" ")));
     }
-    if let Some(Fault { class, code, message, .. }) = &hop.fault {
-        parts.push(format!(" fault {} {code}: {message}", class.as_str()));
+    if let Some(Fault { class, code, message, .. }) = &event.fault {
+        chunks.push(format!(" fault {} {code}: {message}", class.as_str()));
     }
-    parts.extend(hop.to.as_ref().map(|to| format!(" -> {to}")));
-    parts.concat()
+    chunks.extend(event.to.as_ref().map(|to| format!(" -> {to}")));
+    chunks.concat()
 }
 
-fn letter(letter: &Signal) -> String {
-    let to = match &letter.to {
+fn signal(signal: &Signal) -> String {
+    let to = match &signal.to {
         SignalTarget::Address(address) => address.to_string(),
         SignalTarget::Task(id) => format!("task {id}"),
     };
     let shown = |params: &Params| serde_json::to_string(params).unwrap();
-    match &letter.word {
+    match &signal.kind {
         SignalKind::Create { params, caller, .. } => {
             let called = if caller.is_some() { "calls" } else { "creates" };
             format!("{called} {to} {}", shown(params))
@@ -222,8 +222,10 @@ fn letter(letter: &Signal) -> String {
         SignalKind::Answer { answer: Err(fault), .. } => {
             format!("answers {to} fault {}: {}", fault.code, fault.message)
         }
-        SignalKind::Part { round, .. } => format!("runs {} items from {} in {to}", round.of, round.first),
-        SignalKind::Order { order, .. } => format!("orders {to} {}", order.as_str()),
+        SignalKind::Chunk { fan_out, .. } => {
+            format!("runs {} items from {} in {to}", fan_out.of, fan_out.first)
+        }
+        SignalKind::Command { command, .. } => format!("commands {to} {}", command.as_str()),
     }
 }
 
@@ -260,7 +262,7 @@ fn fault(text: &str) -> Fault {
     Fault { class: Class::named(class).unwrap(), ..Fault::lasting(code, message) }
 }
 
-fn order(text: &str) -> Command {
+fn command(text: &str) -> Command {
     let (word, rest) = text.split_once(' ').unwrap_or((text, ""));
     match word {
         "wake" => Command::Wake,
@@ -270,6 +272,6 @@ fn order(text: &str) -> Command {
         "move" => Command::Move { to: NodeName::new(rest).unwrap() },
         "modify" => Command::Modify { params: params(json(rest)), revision: None },
         "modify-if-99" => Command::Modify { params: params(json(rest)), revision: Some(99) },
-        other => panic!("there is no order {other}"),
+        other => panic!("there is no command {other}"),
     }
 }

@@ -4,7 +4,8 @@ use std::cell::RefCell;
 
 use beltline::engine::batch::SubmitError;
 use beltline::model::descent::BIRTHS_MAX;
-use beltline::model::task::{Command, Phase};
+use beltline::model::signal::Command;
+use beltline::model::task::Phase;
 use beltline::model::time::Span;
 use beltline::process::parse::parse;
 use serde_json::json;
@@ -43,7 +44,7 @@ fn a_process_has_no_more_tasks_than_its_limit_whoever_makes_them() {
             // All of them in one batch.
             let (items, _told): (Vec<_>, Vec<_>) =
                 (0..12).map(|n| scene.entry(&format!("maker/m{n}"), json!({}))).unzip();
-            scene.turn(items);
+            scene.run_batch(items);
             scene.settle();
             scene.later(Span::secs(1));
             assert!(scene.alive("small") <= LIMIT, "{node}: {}", scene.alive("small"));
@@ -61,7 +62,7 @@ fn a_process_has_no_more_tasks_than_its_limit_whoever_makes_them() {
             // Who ends makes room.
             let one = scene.all("small").into_iter().find(|it| it.state.phase().is_live());
             let Some(one) = one else { return };
-            scene.order(&format!("small/{}", one.reference), Command::Cancel);
+            scene.command(&format!("small/{}", one.reference), Command::Cancel);
             scene.settle();
             assert!(scene.submit("small/last", json!({})).is_ok() || node.contains("600"), "{node}");
             assert!(scene.alive("small") <= LIMIT);
@@ -76,15 +77,15 @@ fn submits_in_one_batch_and_in_two_under_way_keep_within_the_limit() {
             (0..20).map(|n| scene.entry(&format!("small/a{n}"), json!({}))).unzip();
         let (two, more): (Vec<_>, Vec<_>) =
             (0..20).map(|n| scene.entry(&format!("small/b{n}"), json!({}))).unzip();
-        let Scene { turns, runtime, .. } = scene;
-        runtime.block_on(async { tokio::join!(turns.run(one), turns.run(two)) });
+        let Scene { processor, runtime, .. } = scene;
+        runtime.block_on(async { tokio::join!(processor.run(one), processor.run(two)) });
         let told: Vec<_> = told.into_iter().chain(more).map(|mut it| it.try_recv().unwrap()).collect();
         assert_eq!(told.iter().filter(|it| it.is_ok()).count(), LIMIT);
         let full = told.iter().filter(|it| matches!(it, Err(SubmitError::Full { tasks: 5, .. })));
         assert_eq!(full.count(), 40 - LIMIT);
         assert_eq!(scene.alive("small"), LIMIT);
         // A name that is taken takes no place.
-        scene.order("small/a0", Command::Cancel);
+        scene.command("small/a0", Command::Cancel);
         scene.settle();
         assert!(matches!(scene.submit("small/a1", json!({})), Err(SubmitError::RefTaken(_))));
         scene.submit("small/c", json!({})).unwrap();
@@ -109,7 +110,7 @@ nodes:
         scene.later(Span::secs(2));
         assert_eq!(scene.alive("small"), 3);
         // Its place is free in the same moment as the alarm is over.
-        scene.order("small/0", Command::Cancel);
+        scene.command("small/0", Command::Cancel);
         scene.later(Span::secs(2));
         assert!(scene.alive("small") <= 3);
     });
@@ -182,8 +183,8 @@ nodes:
     in_memory(&[&asks.replace("make: {kind: send", "make: {kind: send, on_error: done")], |scene| {
         scene.submit("a/first", json!({})).unwrap();
         for _ in 0..250 {
-            let items = scene.runtime.block_on(scene.turns.claim()).unwrap().items;
-            scene.turn(items);
+            let items = scene.runtime.block_on(scene.processor.claim()).unwrap().items;
+            scene.run_batch(items);
         }
         assert!(scene.all("a").len() > 200);
         assert!(scene.all("a").iter().all(|task| code(task).is_empty()));

@@ -5,7 +5,7 @@ use std::collections::{BTreeSet, HashMap};
 use beltline::model::fault::Class;
 use beltline::nodes::KINDS;
 use beltline::process::parse::parse;
-use beltline::process::parsed::{Turn, ways};
+use beltline::process::parsed::{EdgeKind, ways};
 use beltline::process::process::Process;
 use beltline::process::schema::examples;
 use serde_json::json;
@@ -15,7 +15,7 @@ use crate::step::bench::Bench;
 const FIELDS: &str = "retry: {times: 4, first: 7s, jitter: 0}, on_error: hurt, \
                       limit: {time: 1h, next: late}, alarm: {count: 30, next: full}";
 
-/// Node `x` of a kind, with all that a node of it must have; holes of `{{nope}}` where it can fault.
+/// Node `x` of a kind, with all that a node of it must have; placeholders of `{{nope}}` where it can fault.
 fn node(kind: &str) -> &'static str {
     match kind {
         "input" => "next: done",
@@ -61,8 +61,8 @@ fn every_kind_takes_every_common_field_and_draws_it() {
         let node = process.nodes.iter().find(|it| it.kind_name == kind).unwrap();
         assert_eq!(node.retry.times, 4, "{kind}");
         let ways = ways(node);
-        for (turn, to) in [(Turn::Error, "hurt"), (Turn::Limit, "late"), (Turn::Alarm, "full")] {
-            let way = ways.iter().find(|way| way.turn == turn).unwrap();
+        for (edge, to) in [(EdgeKind::Error, "hurt"), (EdgeKind::Limit, "late"), (EdgeKind::Alarm, "full")] {
+            let way = ways.iter().find(|way| way.kind == edge).unwrap();
             assert_eq!(way.to.as_str(), to, "{kind}");
         }
         assert_eq!(process.watched.len(), 1, "{kind}");

@@ -3,7 +3,8 @@
 use beltline::model::entry::FaultEntry;
 use beltline::model::fault::{Class, Fault};
 use beltline::model::faults;
-use beltline::model::task::{Command, HistoryEvent};
+use beltline::model::signal::Command;
+use beltline::model::task::HistoryEvent;
 use beltline::model::time::Span;
 use serde_json::json;
 
@@ -44,9 +45,9 @@ fn process(entry: &FaultEntry) -> (String, String) {
 
 /// The codes of the faults that the task took at that node.
 fn taken(universe: &Universe, node: &str) -> Vec<String> {
-    let hops = universe.trail("example/a").into_iter().flat_map(|it| it.events);
+    let events = universe.history("example/a").into_iter().flat_map(|it| it.events);
     let at = |it: &HistoryEvent| it.node.as_str() == node;
-    hops.filter(at).filter_map(|it| it.fault).map(|it| it.code).collect()
+    events.filter(at).filter_map(|it| it.fault).map(|it| it.code).collect()
 }
 
 fn live(entry: &FaultEntry) -> Vec<String> {
@@ -76,7 +77,7 @@ fn live(entry: &FaultEntry) -> Vec<String> {
     universe.submit("example/a", json!({"name": "Ada", "portal": "acme", "text": "a\nb", "order": 5}));
     universe.run(Span::secs(1));
     match entry.code {
-        "cancelled" => universe.order("slow/told-to-stop", Command::Cancel),
+        "cancelled" => universe.command("slow/told-to-stop", Command::Cancel),
         // The next version has that node no more.
         "no_such_node" => universe.deploy(&process(faults::find("bad_url").unwrap()).0),
         _ => {}

@@ -78,7 +78,7 @@ fn embedded(block: &str) -> String {
     format!("process: example\nparams:\n{params}nodes:\n{start}{body}{ends}")
 }
 
-/// Lives through one example: where it ended.
+/// Expiries through one example: where it ended.
 fn live(text: &str) -> String {
     let body = json!({"main": {"temp": 21}, "id": 5, "price": 3, "items": [{"id": 1}]});
     let partner = Scripted::new(vec![answer(404, "no"), answer(201, body)]);
@@ -98,10 +98,10 @@ fn live(text: &str) -> String {
         }
     }
     let task = universe.task("example/a");
-    let faults: Vec<_> = universe.trail("example/a").into_iter().flat_map(|it| it.events).collect();
+    let faults: Vec<_> = universe.history("example/a").into_iter().flat_map(|it| it.events).collect();
     assert!(
-        faults.iter().all(|hop| {
-            hop.fault.is_none() || hop.node.as_str() == "before" || text.contains("kind: raise")
+        faults.iter().all(|event| {
+            event.fault.is_none() || event.node.as_str() == "before" || text.contains("kind: raise")
         }),
         "{faults:#?}\n{text}"
     );

@@ -128,9 +128,9 @@ fn asked(node: &str, given: Value) -> HttpRequest {
     bench.scope.secrets = Arc::new(["k".to_owned()].into());
     bench.happen("new");
     match bench.task.unwrap().state {
-        State::Doing(effect) => match effect.ask {
+        State::Doing(effect) => match effect.request {
             Request::Http(ask) => *ask,
-            Request::Tell(_) => panic!("it tells"),
+            Request::Notify(_) => panic!("it tells"),
         },
         state => panic!("{state:?}"),
     }
@@ -205,9 +205,9 @@ fn who_asks_is_filled_in_and_secrets_stay_marks() {
 }
 
 /// Has items 1 to 7, three on a page.
-struct Shelf(Arc<Mutex<Vec<(String, HttpRequest)>>>);
+struct Collection(Arc<Mutex<Vec<(String, HttpRequest)>>>);
 
-impl Partner for Shelf {
+impl Partner for Collection {
     fn ask(&mut self, ask: &HttpRequest, effect: &Effect, _: Timestamp) -> Reply {
         self.0.lock().unwrap().push((effect.key.clone(), ask.clone()));
         let number = ask.page.as_ref().map_or(1, |it| it.number);
@@ -237,7 +237,7 @@ type Asked = Vec<(String, HttpRequest)>;
 /// What a task gathers with more said of its pages, and what was asked for that.
 fn gather(text: &str, deaths: Vec<u64>) -> (Value, Asked, u64) {
     let asked = Arc::new(Mutex::new(Vec::new()));
-    let mut universe = Universe::mortal(Box::new(Shelf(Arc::clone(&asked))), &[text], deaths);
+    let mut universe = Universe::mortal(Box::new(Collection(Arc::clone(&asked))), &[text], deaths);
     universe.submit("p/a", json!({}));
     universe.run(Span::mins(10));
     let task = universe.task("p/a");

@@ -7,7 +7,8 @@ use beltline::engine::ports::{Store, Write};
 use beltline::engine::transition::Transition;
 use beltline::model::names::{Address, TaskId};
 use beltline::model::params::Params;
-use beltline::model::task::{Birth, Seed, Signal, SignalKind, SignalTarget, State, Task};
+use beltline::model::signal::{Signal, SignalKind, SignalTarget};
+use beltline::model::task::{Birth, Seed, State, Task};
 use beltline::model::time::Timestamp;
 use beltline::store::memory::Memory;
 use serde_json::Value;
@@ -52,8 +53,8 @@ impl Law {
     pub(super) fn commit(&mut self, transition: &Transition) -> Vec<(Address, Params)> {
         let mut transition = transition.clone();
         let mut made = Vec::new();
-        for letter in &mut transition.signals {
-            made.extend(self.with_birth(letter));
+        for signal in &mut transition.signals {
+            made.extend(self.with_birth(signal));
         }
         self.take(transition);
         made
@@ -68,27 +69,27 @@ impl Law {
             let taken = self.runtime.block_on(store.commit(vec![write.clone()])).unwrap().remove(0);
             assert!(taken.is_ok(), "no store may refuse what a step makes: {taken:?}\n{told}");
             let kept = self.runtime.block_on(store.task(id)).unwrap();
-            // A letter that waits for it makes a task due.
+            // A signal that waits for it makes a task due.
             let kept = kept.map(|task| Task { due: None, ..task });
             assert_eq!(kept, (!gone).then(|| expected.clone()), "{told}");
         }
     }
 
-    fn with_birth(&mut self, letter: &mut Signal) -> Option<(Address, Params)> {
+    fn with_birth(&mut self, signal: &mut Signal) -> Option<(Address, Params)> {
         self.born += 1;
         let new = Some(Birth::new(TaskId(self.born), Seed([0; 16])));
-        let SignalTarget::Address(to) = &letter.to else { return None };
-        match &mut letter.word {
+        let SignalTarget::Address(to) = &signal.to else { return None };
+        match &mut signal.kind {
             SignalKind::Create { at, birth, params, .. } => {
                 *at = at.take().or_else(|| Some("start".parse().unwrap()));
                 *birth = new;
                 Some((to.clone(), params.clone()))
             }
-            SignalKind::Part { birth, .. } => {
+            SignalKind::Chunk { birth, .. } => {
                 *birth = new;
                 Some((to.clone(), Params::default()))
             }
-            SignalKind::Modify { .. } | SignalKind::Answer { .. } | SignalKind::Order { .. } => None,
+            SignalKind::Modify { .. } | SignalKind::Answer { .. } | SignalKind::Command { .. } => None,
         }
     }
 

@@ -8,7 +8,8 @@ use beltline::engine::ports::{Store, TaskQuery, Write};
 use beltline::model::kind::{Decision, Kind, NodeEvent};
 use beltline::model::names::NodeName;
 use beltline::model::scope::EvalContext;
-use beltline::model::task::{Phase, SignalKind, State, Task};
+use beltline::model::signal::SignalKind;
+use beltline::model::task::{Phase, State, Task};
 use beltline::model::time::Span;
 use beltline::process::process::{Node, Process};
 use beltline::store::memory::Memory;
@@ -216,8 +217,8 @@ impl Kind for Bomb {
         assert!(!armed("mine") || view.task.at.as_str() != "y", "it goes off where the fault leads");
         match event {
             NodeEvent::Came if armed("stay") => Decision::wait(None),
-            NodeEvent::Letter(letter) => {
-                assert!(letter.get("poison").is_none(), "it is poisoned");
+            NodeEvent::Signal(signal) => {
+                assert!(signal.get("poison").is_none(), "it is poisoned");
                 Decision::Stay
             }
             _ => Decision::go(&self.next),
@@ -250,7 +251,7 @@ fn a_panic_in_a_decision_is_a_fault_of_that_task_and_the_others_go_on() {
     let mut scene = Scene::over(Arc::new(Memory::default()), vec![mined(MINE, &["x"])]);
     let (bad, mut told) = scene.entry("w/bad", json!({"bomb": 1}));
     let (good, mut well) = scene.entry("w/good", json!({}));
-    scene.turn(vec![bad, good]);
+    scene.run_batch(vec![bad, good]);
     assert_eq!(well.try_recv().unwrap().unwrap().state.phase(), Phase::Done);
     let task = told.try_recv().unwrap().unwrap();
     assert_eq!((task.at.as_str(), code(&task)), ("start", "engine_error"));
@@ -268,17 +269,17 @@ fn a_panic_where_the_fault_leads_ends_the_task() {
 }
 
 #[test]
-fn a_letter_over_which_a_decision_panics_is_refused_and_those_beside_it_are_read() {
+fn a_signal_over_which_a_decision_panics_is_refused_and_those_beside_it_are_read() {
     let mut scene = Scene::over(Arc::new(Memory::default()), vec![mined(MINE, &["x"])]);
     scene.live("w/w", json!({"stay": 1}));
-    for letter in [json!({"a": 1}), json!({"b": 1}), json!({"poison": 1}), json!({"c": 1})] {
-        scene.post("w/w", SignalKind::Modify { params: params(letter) });
+    for signal in [json!({"a": 1}), json!({"b": 1}), json!({"poison": 1}), json!({"c": 1})] {
+        scene.post("w/w", SignalKind::Modify { params: params(signal) });
     }
     scene.settle();
     let task = scene.task("w/w");
     let has = |name: &str| task.params.get(name).is_some();
     assert!(has("a") && has("b") && has("c") && !has("poison"), "{:?}", task.params);
-    let fault = scene.hops("w/w").into_iter().find_map(|hop| hop.fault).unwrap();
+    let fault = scene.events("w/w").into_iter().find_map(|event| event.fault).unwrap();
     assert_eq!((fault.code.as_str(), fault.node.unwrap().as_str()), ("engine_error", "x"));
 }
 

@@ -2,6 +2,7 @@
 //! short lines.
 
 mod law;
+mod table;
 mod bench;
 mod cases;
 mod commons;
@@ -9,7 +10,7 @@ mod delays;
 mod faults;
 mod heads;
 mod http;
-mod ladder;
+mod levels;
 mod limits;
 mod scene;
 mod together;

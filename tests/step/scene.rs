@@ -1,4 +1,4 @@
-//! [`Scene`]: the turns of a runner over a real store, with the time in a test's hand. What the world is
+//! [`Scene`]: the processor of a runner over a real store, with the time in a test's hand. What the world is
 //! asked is noted, and answered at once.
 
 use std::sync::atomic::{AtomicI64, Ordering};
@@ -18,7 +18,8 @@ use beltline::engine::witness::Unwitnessed;
 use beltline::model::effect::{Effect, ExternalAnswer, HttpAnswer, Outcome};
 use beltline::model::names::ProcessId;
 use beltline::model::scope::ReadSet;
-use beltline::model::task::{Command, HistoryEvent, Signal, SignalKind, SignalTarget, State, Task};
+use beltline::model::signal::{Command, Signal, SignalKind, SignalTarget};
+use beltline::model::task::{HistoryEvent, State, Task};
 use beltline::model::time::{Span, Ticks, Timestamp};
 use beltline::process::process::Process;
 use beltline::store::memory::Memory;
@@ -29,12 +30,12 @@ use tokio::sync::oneshot;
 
 use crate::simulation::universe::{BEGINNING, address, params, process};
 
-/// So many turns in one moment are a hang.
-const TURNS_MAX: usize = 5_000;
+/// So many batches in one moment are a hang.
+const BATCHES_MAX: usize = 5_000;
 
 /// Turns over one store.
 pub(super) struct Scene {
-    pub(super) turns: BatchProcessor,
+    pub(super) processor: BatchProcessor,
     pub(super) runtime: Runtime,
     /// The keys of all that was asked, in order.
     pub(super) asked: Vec<String>,
@@ -93,7 +94,7 @@ impl Scene {
             registry.put(Deployed::new(Arc::new(process), false));
         }
         let now = Arc::new(Now(AtomicI64::new(BEGINNING.0)));
-        let turns = BatchProcessor {
+        let processor = BatchProcessor {
             store,
             world: Arc::new(Nobody),
             clock: now.clone(),
@@ -106,7 +107,7 @@ impl Scene {
             witness: Arc::new(Unwitnessed),
         };
         let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
-        Scene { turns, runtime, asked: Vec::new(), now, _folder: None }
+        Scene { processor, runtime, asked: Vec::new(), now, _folder: None }
     }
 
     /// A new task, as it is handed in, and what is told of it.
@@ -116,16 +117,17 @@ impl Scene {
         given: Value,
     ) -> (Work, oneshot::Receiver<Result<Task, SubmitError>>) {
         let at = address(at);
-        let task = self.turns.new_task(&at.process, at.reference, params(given)).unwrap();
+        let task = self.processor.new_task(&at.process, at.reference, params(given)).unwrap();
         let ((tell, told), again) = (oneshot::channel(), Again::default());
-        let hand = WorkItem { task, cause: Cause::New, idempotency: None, by: None, tell: Some(tell), again };
+        let hand =
+            WorkItem { task, cause: Cause::New, idempotency: None, by: None, reply_to: Some(tell), again };
         (Work::Hand(Box::new(hand)), told)
     }
 
     /// Submits a task; nothing else happens yet.
     pub(super) fn submit(&mut self, at: &str, given: Value) -> Result<Task, SubmitError> {
         let (item, mut told) = self.entry(at, given);
-        self.turn(vec![item]);
+        self.run_batch(vec![item]);
         told.try_recv().expect("whoever submits is told")
     }
 
@@ -136,43 +138,43 @@ impl Scene {
         self.task(at)
     }
 
-    /// A letter from outside, not read yet.
-    pub(super) fn post(&mut self, at: &str, word: SignalKind) {
-        let letter = Signal { to: SignalTarget::Address(address(at)), word };
-        let (store, now) = (Arc::clone(&self.turns.store), self.now());
-        self.runtime.block_on(store.commit(vec![Write::Post(letter, now)])).unwrap().remove(0).unwrap();
-        self.turns.state.wake_by(now);
+    /// A signal from outside, not read yet.
+    pub(super) fn post(&mut self, at: &str, kind: SignalKind) {
+        let signal = Signal { to: SignalTarget::Address(address(at)), kind };
+        let (store, now) = (Arc::clone(&self.processor.store), self.now());
+        self.runtime.block_on(store.commit(vec![Write::Post(signal, now)])).unwrap().remove(0).unwrap();
+        self.processor.state.wake_by(now);
     }
 
-    pub(super) fn order(&mut self, at: &str, order: Command) {
-        self.post(at, SignalKind::Order { order, by: "ann".to_owned() });
+    pub(super) fn command(&mut self, at: &str, command: Command) {
+        self.post(at, SignalKind::Command { command, by: "ann".to_owned() });
     }
 
     /// Does all that is to be done now.
     pub(super) fn settle(&mut self) {
-        for _ in 0..TURNS_MAX {
-            if self.turns.state.due() > self.now() {
+        for _ in 0..BATCHES_MAX {
+            if self.processor.state.due() > self.now() {
                 return;
             }
-            let items = self.runtime.block_on(self.turns.claim()).unwrap().items;
-            self.turn(items);
+            let items = self.runtime.block_on(self.processor.claim()).unwrap().items;
+            self.run_batch(items);
         }
         panic!("it hangs");
     }
 
     pub(super) fn later(&mut self, span: Span) {
         let end = self.now() + span;
-        while self.turns.state.due() <= end {
-            self.now.0.fetch_max(self.turns.state.due().0, Ordering::SeqCst);
+        while self.processor.state.due() <= end {
+            self.now.0.fetch_max(self.processor.state.due().0, Ordering::SeqCst);
             self.settle();
         }
         self.now.0.store(end.0, Ordering::SeqCst);
     }
 
-    pub(super) fn turn(&mut self, items: Vec<Work>) {
+    pub(super) fn run_batch(&mut self, items: Vec<Work>) {
         let mut items = items;
         while !items.is_empty() {
-            let left = self.runtime.block_on(self.turns.run(std::mem::take(&mut items)));
+            let left = self.runtime.block_on(self.processor.run(std::mem::take(&mut items)));
             assert!(left.again.is_empty(), "the store takes every answer");
             for task in left.doing {
                 let State::Doing(effect) = &task.state else { continue };
@@ -190,23 +192,23 @@ impl Scene {
 
     /// The task of that name, live or ended.
     pub(super) fn task(&self, at: &str) -> Task {
-        let found = self.runtime.block_on(self.turns.store.find(&address(at))).unwrap();
+        let found = self.runtime.block_on(self.processor.store.find(&address(at))).unwrap();
         found.unwrap_or_else(|| panic!("no task {at}"))
     }
 
     pub(super) fn all(&self, of: &str) -> Vec<Task> {
         let process = Some(ProcessId::new(of).unwrap());
         let query = TaskQuery { process, limit: 1_000_000, ..TaskQuery::default() };
-        self.runtime.block_on(self.turns.store.tasks(&query)).unwrap()
+        self.runtime.block_on(self.processor.store.tasks(&query)).unwrap()
     }
 
     pub(super) fn alive(&self, of: &str) -> usize {
         self.all(of).iter().filter(|task| task.state.phase().is_live()).count()
     }
 
-    pub(super) fn hops(&self, at: &str) -> Vec<HistoryEvent> {
+    pub(super) fn events(&self, at: &str) -> Vec<HistoryEvent> {
         let id = self.task(at).id;
-        let entries = self.runtime.block_on(self.turns.store.history(id, 0, 100_000)).unwrap();
+        let entries = self.runtime.block_on(self.processor.store.history(id, 0, 100_000)).unwrap();
         entries.into_iter().flat_map(|entry| entry.events).collect()
     }
 }

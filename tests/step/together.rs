@@ -4,7 +4,8 @@
 use std::cell::RefCell;
 use std::fmt::Write as _;
 
-use beltline::model::task::{Command, Phase, SignalKind};
+use beltline::model::signal::{Command, SignalKind};
+use beltline::model::task::Phase;
 use beltline::model::time::Span;
 use serde_json::{Value, json};
 
@@ -174,7 +175,7 @@ nodes:
     everywhere(&[JOURNAL, text], |scene| {
         scene.live("w/w", json!({}));
         scene.post("w/w", SignalKind::Modify { params: params(json!({"go": 1})) });
-        scene.order("w/w", Command::Cancel);
+        scene.command("w/w", Command::Cancel);
         scene.settle();
         assert_eq!(scene.task("w/w").state.phase(), Phase::Cancelled);
         assert_eq!(scene.all("w").len(), 1, "the part is gone");
@@ -183,7 +184,7 @@ nodes:
 }
 
 #[test]
-fn many_letters_in_one_step_are_all_read_though_one_of_them_yields() {
+fn many_signals_in_one_step_are_all_read_though_one_of_them_yields() {
     let text = "
 process: w
 params: {n: {default: 0}}

@@ -24,14 +24,14 @@ pub(super) async fn a_claim_takes_what_is_due_longest_first(store: &dyn Store) {
 pub(super) async fn a_claimed_task_is_due_again_when_its_lease_ends(store: &dyn Store) {
     put(store, born(task(1, "shop/one"))).await.unwrap();
     let first = claim_one(store, 100).await;
-    assert_eq!(first.task, Task { turn: 1, ..task(1, "shop/one") });
+    assert_eq!(first.task, Task { epoch: 1, ..task(1, "shop/one") });
     let end = 100 + i64::try_from(LEASE.0).unwrap();
     assert_eq!(store.next_due().await.unwrap(), Some(at(end)));
     assert_eq!(claim(store, end - 1).await, []);
     let second = claim_one(store, end).await;
-    assert_eq!((second.task.turn, second.task.due), (2, Some(at(0))));
+    assert_eq!((second.task.epoch, second.task.due), (2, Some(at(0))));
     put(store, answered(&second, |task| task.due = Some(at(end)))).await.unwrap();
-    assert_eq!(claim_one(store, end).await.task.turn, 3, "a commit ends the lease");
+    assert_eq!(claim_one(store, end).await.task.epoch, 3, "a commit ends the lease");
 }
 
 pub(super) async fn a_lease_lasts_no_longer_when_the_clock_is_set_back(store: &dyn Store) {
@@ -42,7 +42,7 @@ pub(super) async fn a_lease_lasts_no_longer_when_the_clock_is_set_back(store: &d
     let end = 100_000 - back + lease;
     assert_eq!(store.next_due().await.unwrap(), Some(at(end)));
     assert_eq!(claim(store, end - 1).await, [], "nor shorter");
-    assert_eq!(claim_one(store, end).await.task.turn, 2);
+    assert_eq!(claim_one(store, end).await.task.epoch, 2);
 }
 
 pub(super) async fn a_stale_turn_is_refused(store: &dyn Store) {
@@ -50,14 +50,14 @@ pub(super) async fn a_stale_turn_is_refused(store: &dyn Store) {
     let first = claim_one(store, 0).await;
     let second = claim_one(store, 40_000).await;
     let mut late = answered(&first, |task| task.state = State::Done);
-    late.events = vec![hop("late")];
+    late.events = vec![event("late")];
     late.signals = vec![create(2, "shop/two")];
     assert_eq!(put(store, late).await, Err(Refused::Stale));
     assert_eq!(get(store, 2).await, None);
     assert_eq!(events(store).await, []);
     put(store, answered(&second, |task| task.due = None)).await.unwrap();
     put(store, answered(&second, |task| task.due = None)).await.unwrap();
-    assert_eq!(get(store, 1).await.unwrap().turn, 2, "a turn may commit more than once");
+    assert_eq!(get(store, 1).await.unwrap().epoch, 2, "an epoch may commit more than once");
     assert_eq!(put(store, moved(task(9, "shop/nine"))).await, Err(Refused::Stale), "there is no such task");
 }
 

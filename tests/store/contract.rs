@@ -3,7 +3,8 @@
 use beltline::engine::ports::{Collection, Record, Refused, Store, Write};
 use beltline::engine::transition::Transition;
 use beltline::model::names::TaskId;
-use beltline::model::task::{SignalKind, SignalTarget, State, Task};
+use beltline::model::signal::{SignalKind, SignalTarget};
+use beltline::model::task::{State, Task};
 use beltline::model::time::{Span, Timestamp};
 use serde_json::json;
 
@@ -43,31 +44,31 @@ contract! {
     what_was_doing_something_is_resumed
     a_task_with_mail_is_due_at_once
     a_task_that_is_doing_something_is_not_disturbed_by_mail
-    letters_left_unread_make_the_task_due_again
-    a_letter_to_no_one_refuses_the_whole_write
+    signals_left_unread_make_the_task_due_again
+    a_signal_to_no_one_refuses_the_whole_write
     an_answer_to_no_one_is_dropped
     an_order_to_an_ended_task_makes_it_due
     an_end_drops_the_mail_and_frees_the_name
-    letters_see_what_was_before_them_in_the_write
+    signals_see_what_was_before_them_in_the_write
     a_task_can_write_to_itself
-    a_letter_creates_a_task
+    a_signal_creates_a_task
     a_write_that_cannot_be_written_costs_itself_alone
     a_store_that_takes_writes_says_so
     a_repeated_submit_finds_the_first_task
     what_is_gone_is_gone_with_all_that_belongs_to_it
     a_task_may_come_and_go_in_one_write
     the_one_that_ended_last_is_found
-    tasks_without_due_are_roused
+    tasks_without_due_are_woken
     what_is_due_comes_earlier_when_the_clock_was_set_back
     counts_follow_every_move
     tasks_are_listed_by_all_that_narrows
-    a_trail_is_what_the_commits_wrote
-    a_trail_is_cut_and_a_number_is_never_given_twice
+    a_history_is_what_the_commits_wrote
+    a_history_is_cut_and_a_number_is_never_given_twice
     open_alarms_are_listed
     open_alarms_are_counted_at_any_number
     records_are_kept_replaced_and_forgotten
-    a_stretch_of_a_shelf_is_read_and_cut
-    a_record_is_kept_with_its_letter_or_not_at_all
+    a_stretch_of_a_collection_is_read_and_cut
+    a_record_is_kept_with_its_signal_or_not_at_all
     many_at_once_all_get_their_answer
     nothing_is_asked_for_nothing
 }
@@ -79,7 +80,7 @@ async fn a_task_is_kept_as_it_is(store: &dyn Store) {
     full.state = doing();
     full.alarm = Some(alarm());
     full.result = Some(json!({"ok": true}));
-    full.turn = 3;
+    full.epoch = 3;
     full.revision = 9;
     put(store, born(full.clone())).await.unwrap();
     assert_eq!(get(store, 1).await, Some(full.clone()));
@@ -91,7 +92,7 @@ async fn a_task_is_kept_as_it_is(store: &dyn Store) {
 
 async fn a_write_is_refused_by_itself_and_leaves_nothing(store: &dyn Store) {
     let mut bad = born(task(2, "shop/two"));
-    bad.events = vec![hop("came")];
+    bad.events = vec![event("came")];
     bad.idempotency = Some("key".into());
     bad.signals = vec![create(3, "shop/three"), modify(to("shop/three")), modify(to("shop/none"))];
     let writes = vec![step(born(task(1, "shop/one"))), step(bad.clone()), step(born(task(4, "shop/four")))];
@@ -150,13 +151,13 @@ async fn a_name_taken_in_the_same_commit_is_taken(store: &dyn Store) {
 async fn a_task_with_mail_is_due_at_once(store: &dyn Store) {
     put(store, born(waiting(1, "shop/one"))).await.unwrap();
     let first = post(store, modify(to("shop/one")), 50).await.unwrap();
-    let second = post(store, order(SignalTarget::Task(TaskId(1))), 60).await.unwrap();
+    let second = post(store, command(SignalTarget::Task(TaskId(1))), 60).await.unwrap();
     assert_eq!((first.mail, first.signal.is_some()), (false, true));
     assert_eq!(due(store, 1).await, Some(50));
     let claim = claim_one(store, 60).await;
-    assert_eq!(letters(&claim), [first.signal.unwrap(), second.signal.unwrap()]);
+    assert_eq!(signals(&claim), [first.signal.unwrap(), second.signal.unwrap()]);
     assert_eq!(claim.signals[0].1, modify(to("shop/one")));
-    assert_eq!(claim.signals[1].1, order(SignalTarget::Task(TaskId(1))));
+    assert_eq!(claim.signals[1].1, command(SignalTarget::Task(TaskId(1))));
     put(store, answered(&claim, |task| task.due = None)).await.unwrap();
     assert_eq!(due(store, 1).await, None);
     let later = Task { due: Some(at(500)), ..waiting(2, "shop/two") };
@@ -177,24 +178,24 @@ async fn a_task_that_is_doing_something_is_not_disturbed_by_mail(store: &dyn Sto
     assert_eq!(due(store, 1).await, Some(70));
 }
 
-async fn letters_left_unread_make_the_task_due_again(store: &dyn Store) {
+async fn signals_left_unread_make_the_task_due_again(store: &dyn Store) {
     put(store, born(waiting(1, "shop/one"))).await.unwrap();
     post(store, modify(to("shop/one")), 10).await.unwrap();
     let claim = claim_one(store, 10).await;
-    let late = post(store, order(to("shop/one")), 20).await.unwrap().signal.unwrap();
+    let late = post(store, command(to("shop/one")), 20).await.unwrap().signal.unwrap();
     let mut next = answered(&claim, |task| task.due = None);
     next.at = at(30);
     assert!(put(store, next.clone()).await.unwrap().mail);
     assert_eq!(due(store, 1).await, Some(30));
     let claim = claim_one(store, 30).await;
-    assert_eq!(letters(&claim), [late]);
+    assert_eq!(signals(&claim), [late]);
     assert!(!put(store, answered(&claim, |task| task.due = None)).await.unwrap().mail);
 }
 
-async fn a_letter_to_no_one_refuses_the_whole_write(store: &dyn Store) {
+async fn a_signal_to_no_one_refuses_the_whole_write(store: &dyn Store) {
     let no_one = |name: &str| Err(Refused::NoTask(name.into()));
     assert_eq!(post(store, modify(to("shop/one")), 0).await, no_one("shop/one"));
-    assert_eq!(post(store, order(SignalTarget::Task(TaskId(7))), 0).await, no_one("7"));
+    assert_eq!(post(store, command(SignalTarget::Task(TaskId(7))), 0).await, no_one("7"));
     put(store, born(done(1, "shop/one"))).await.unwrap();
     assert_eq!(post(store, modify(to("shop/one")), 0).await, no_one("shop/one"));
     assert_eq!(post(store, modify(SignalTarget::Task(TaskId(1))), 0).await, no_one("1"));
@@ -218,7 +219,7 @@ async fn an_answer_to_no_one_is_dropped(store: &dyn Store) {
 async fn an_order_to_an_ended_task_makes_it_due(store: &dyn Store) {
     let ended = Task { due: Some(at(700)), ..done(1, "shop/one") };
     put(store, born(ended)).await.unwrap();
-    assert!(post(store, order(SignalTarget::Task(TaskId(1))), 20).await.unwrap().signal.is_some());
+    assert!(post(store, command(SignalTarget::Task(TaskId(1))), 20).await.unwrap().signal.is_some());
     let claim = claim_one(store, 20).await;
     assert_eq!(claim.signals.len(), 1);
     let mut back = answered(&claim, |task| task.state = State::Ready { at: at(20) });
@@ -248,13 +249,14 @@ async fn an_end_drops_the_mail_and_frees_the_name(store: &dyn Store) {
     assert!(store.read(&[address("shop/one")]).await.unwrap()[0].is_some(), "it may be tried again");
 }
 
-async fn letters_see_what_was_before_them_in_the_write(store: &dyn Store) {
+async fn signals_see_what_was_before_them_in_the_write(store: &dyn Store) {
     put(store, born(task(1, "shop/one"))).await.unwrap();
     let mut heir = moved(done(1, "shop/one"));
-    heir.signals = vec![create(2, "shop/one"), modify(to("shop/one")), order(SignalTarget::Task(TaskId(2)))];
+    heir.signals =
+        vec![create(2, "shop/one"), modify(to("shop/one")), command(SignalTarget::Task(TaskId(2)))];
     put(store, heir).await.unwrap();
     assert_eq!(claim_one(store, 0).await.signals.len(), 2);
-    let mut alone = moved(Task { turn: 1, ..done(2, "shop/one") });
+    let mut alone = moved(Task { epoch: 1, ..done(2, "shop/one") });
     alone.signals = vec![modify(to("shop/one"))];
     assert_eq!(put(store, alone.clone()).await, Err(Refused::NoTask("shop/one".into())));
     alone.signals = vec![modify(SignalTarget::Task(TaskId(2)))];
@@ -264,7 +266,7 @@ async fn letters_see_what_was_before_them_in_the_write(store: &dyn Store) {
 async fn a_task_can_write_to_itself(store: &dyn Store) {
     let mut new = born(waiting(1, "shop/one"));
     new.at = at(5);
-    new.signals = vec![modify(to("shop/one")), order(SignalTarget::Task(TaskId(1)))];
+    new.signals = vec![modify(to("shop/one")), command(SignalTarget::Task(TaskId(1)))];
     assert!(put(store, new).await.unwrap().mail);
     let claim = claim_one(store, 5).await;
     assert_eq!(claim.signals.len(), 2);
@@ -273,33 +275,33 @@ async fn a_task_can_write_to_itself(store: &dyn Store) {
     assert!(!put(store, busy).await.unwrap().mail);
 }
 
-async fn a_letter_creates_a_task(store: &dyn Store) {
-    let mut letter = create(1, "shop/one");
-    if let SignalKind::Create { params, .. } = &mut letter.word {
+async fn a_signal_creates_a_task(store: &dyn Store) {
+    let mut signal = create(1, "shop/one");
+    if let SignalKind::Create { params, .. } = &mut signal.kind {
         params.set("x", 1);
     }
-    assert_eq!(post(store, letter, 40).await.unwrap().signal, None);
+    assert_eq!(post(store, signal, 40).await.unwrap().signal, None);
     let made = get(store, 1).await.unwrap();
     assert_eq!((made.due, made.state), (Some(at(40)), State::Ready { at: at(40) }));
-    assert_eq!((made.turn, made.revision, made.created_at), (0, 0, at(40)));
+    assert_eq!((made.epoch, made.revision, made.created_at), (0, 0, at(40)));
     assert_eq!(made.params.get("x"), Some(&json!(1)));
     assert_eq!(claim_one(store, 40).await.task.at, node("start"));
 }
 
 async fn a_write_that_cannot_be_written_costs_itself_alone(store: &dyn Store) {
     for spoil in 0..3 {
-        let mut letter = create(1, "shop/one");
-        if let SignalKind::Create { at, birth, .. } = &mut letter.word {
+        let mut signal = create(1, "shop/one");
+        if let SignalKind::Create { at, birth, .. } = &mut signal.kind {
             match spoil {
                 0 => *at = None,
                 1 => *birth = None,
-                _ => letter.to = SignalTarget::Task(TaskId(1)),
+                _ => signal.to = SignalTarget::Task(TaskId(1)),
             }
         }
         let mut sends = born(task(2, "shop/two"));
-        sends.events = vec![hop("came")];
-        sends.signals = vec![create(4, "shop/four"), letter.clone()];
-        for bad in [Write::Post(letter, at(0)), step(sends)] {
+        sends.events = vec![event("came")];
+        sends.signals = vec![create(4, "shop/four"), signal.clone()];
+        for bad in [Write::Post(signal, at(0)), step(sends)] {
             let results = commit(store, vec![step(born(task(3, "shop/three"))), bad]).await;
             assert!(matches!(&results[1], Err(Refused::Unwritable(why)) if why.contains("creates")));
         }
@@ -333,7 +335,7 @@ async fn a_repeated_submit_finds_the_first_task(store: &dyn Store) {
 
 async fn what_is_gone_is_gone_with_all_that_belongs_to_it(store: &dyn Store) {
     for (id, name) in [(1, "shop/one"), (2, "shop/two")] {
-        put(store, Transition { events: vec![hop("came")], ..born(task(id, name)) }).await.unwrap();
+        put(store, Transition { events: vec![event("came")], ..born(task(id, name)) }).await.unwrap();
         post(store, modify(to(name)), 0).await.unwrap();
     }
     put(store, Transition { gone: true, ..moved(task(1, "shop/one")) }).await.unwrap();
@@ -351,7 +353,7 @@ async fn what_is_gone_is_gone_with_all_that_belongs_to_it(store: &dyn Store) {
 async fn a_task_may_come_and_go_in_one_write(store: &dyn Store) {
     let mut brief = born(task(1, "shop/one"));
     brief.gone = true;
-    brief.events = vec![hop("came")];
+    brief.events = vec![event("came")];
     brief.signals = vec![create(2, "shop/one")];
     assert!(!put(store, brief.clone()).await.unwrap().mail);
     assert_eq!(get(store, 1).await, None);
@@ -362,7 +364,7 @@ async fn a_task_may_come_and_go_in_one_write(store: &dyn Store) {
 
 async fn the_one_that_ended_last_is_found(store: &dyn Store) {
     let find = async || store.find(&address("shop/one")).await.unwrap().map(|task| task.id.0);
-    let ends = |id| Transition { events: vec![hop("end")], ..moved(done(id, "shop/one")) };
+    let ends = |id| Transition { events: vec![event("end")], ..moved(done(id, "shop/one")) };
     assert_eq!(find().await, None);
     for id in [5, 3] {
         put(store, born(task(id, "shop/one"))).await.unwrap();
@@ -378,7 +380,7 @@ async fn the_one_that_ended_last_is_found(store: &dyn Store) {
     assert_eq!(find().await, Some(5), "it had ended before");
 }
 
-async fn tasks_without_due_are_roused(store: &dyn Store) {
+async fn tasks_without_due_are_woken(store: &dyn Store) {
     let rests = |id: i64| Task { due: None, ..task(id, &format!("shop/{id}")) };
     put(store, born(rests(1))).await.unwrap();
     put(store, born(waiting(2, "shop/2"))).await.unwrap();
@@ -417,10 +419,10 @@ async fn what_is_due_comes_earlier_when_the_clock_was_set_back(store: &dyn Store
     assert_eq!(store.next_due().await.unwrap(), Some(Timestamp(i64::MIN)));
 }
 
-async fn a_record_is_kept_with_its_letter_or_not_at_all(store: &dyn Store) {
+async fn a_record_is_kept_with_its_signal_or_not_at_all(store: &dyn Store) {
     let record =
-        |n: i64| Record { shelf: Collection::Alarm, name: "shop/a".into(), value: json!(n), at: at(n) };
-    let note = |letter, n| Write::Noted(letter, record(n), at(n));
+        |n: i64| Record { collection: Collection::Alarm, name: "shop/a".into(), value: json!(n), at: at(n) };
+    let note = |signal, n| Write::Noted(signal, record(n), at(n));
     let writes = vec![note(create(1, "shop/one"), 1), note(create(2, "shop/one"), 2)];
     let results = commit(store, writes).await;
     assert_eq!(results[1], Err(Refused::RefTaken(address("shop/one"))));

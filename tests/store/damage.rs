@@ -25,9 +25,9 @@ async fn one_row_of_a_thousand_that_cannot_be_written_costs_itself_alone() {
     put(&store, born(task(1, "shop/one"))).await.unwrap();
     look(folder.path()).execute_batch(REFUSES).unwrap();
     let mut sends = moved(done(1, "shop/one"));
-    sends.events = vec![hop("sent")];
+    sends.events = vec![event("sent")];
     sends.signals = vec![create(5_000, "shop/good"), create(5_001, "shop/bad")];
-    let kept = Transition { events: vec![hop("came")], ..born(task(9_999, "shop/last")) };
+    let kept = Transition { events: vec![event("came")], ..born(task(9_999, "shop/last")) };
     let mut writes: Vec<Write> = (2..1_000).map(|id| step(born(task(id, &format!("shop/{id}"))))).collect();
     writes.insert(500, Write::Post(create(6_000, "shop/bad"), at(0)));
     writes.insert(700, step(sends));
@@ -51,7 +51,7 @@ async fn one_row_of_a_thousand_that_cannot_be_written_costs_itself_alone() {
     assert_eq!(get(&store, 1).await, Some(task(1, "shop/one")));
     assert_eq!(get(&store, 5_000).await, None);
     // Those who wait beside it are kept with it.
-    let record = Record { shelf: Collection::Var, name: "a".into(), value: 1.into(), at: at(1) };
+    let record = Record { collection: Collection::Var, name: "a".into(), value: 1.into(), at: at(1) };
     let bad = store.commit(vec![step(born(task(7_000, "shop/bad")))]);
     let (bad, kept, good) =
         tokio::join!(bad, store.put(vec![record]), store.commit(vec![step(born(task(7_001, "shop/good")))]));
@@ -65,12 +65,12 @@ async fn one_row_of_a_thousand_that_cannot_be_written_costs_itself_alone() {
 async fn a_table_that_is_gone_is_of_the_whole_store() {
     let (store, folder) = fresh();
     let db = look(folder.path());
-    db.execute_batch("ALTER TABLE letters RENAME TO elsewhere").unwrap();
+    db.execute_batch("ALTER TABLE signals RENAME TO elsewhere").unwrap();
     let probe = store.probe().await;
-    assert!(matches!(&probe, Err(StoreError::Lost(why)) if why.contains("letters")), "{probe:?}");
+    assert!(matches!(&probe, Err(StoreError::Lost(why)) if why.contains("signals")), "{probe:?}");
     let new = store.commit(vec![step(born(Task { due: None, ..task(1, "shop/one") }))]).await;
     assert!(matches!(new, Err(StoreError::Lost(_))), "{new:?}");
-    db.execute_batch("ALTER TABLE elsewhere RENAME TO letters").unwrap();
+    db.execute_batch("ALTER TABLE elsewhere RENAME TO signals").unwrap();
     store.probe().await.unwrap();
     put(&store, born(task(1, "shop/one"))).await.unwrap();
 }
@@ -80,12 +80,12 @@ fn spoil(folder: &Path, sql: &str) {
     look(folder).execute_batch(sql).unwrap();
 }
 
-/// A store with three tasks that are due, each with a letter and a line of history, and two records.
+/// A store with three tasks that are due, each with a signal and a line of history, and two records.
 async fn small() -> (Sqlite, TempDir) {
     let (store, folder) = fresh();
     for id in 1..=3 {
         let name = format!("shop/{id}");
-        put(&store, Transition { events: vec![hop("came")], ..born(task(id, &name)) }).await.unwrap();
+        put(&store, Transition { events: vec![event("came")], ..born(task(id, &name)) }).await.unwrap();
         post(&store, modify(to(&name)), 0).await.unwrap();
     }
     for name in ["a", "b"] {
@@ -95,7 +95,7 @@ async fn small() -> (Sqlite, TempDir) {
 }
 
 fn var(name: &str) -> Record {
-    Record { shelf: Collection::Var, name: name.into(), value: 1.into(), at: at(1) }
+    Record { collection: Collection::Var, name: name.into(), value: 1.into(), at: at(1) }
 }
 
 fn places(store: &Sqlite) -> Vec<String> {
@@ -155,10 +155,10 @@ async fn a_damaged_task_costs_that_task() {
 }
 
 #[tokio::test]
-async fn a_damaged_letter_costs_that_letter() {
+async fn a_damaged_signal_costs_that_signal() {
     let (store, folder) = small().await;
     drop(store);
-    spoil(folder.path(), "UPDATE letters SET body = x'00' WHERE task = 2");
+    spoil(folder.path(), "UPDATE signals SET body = x'00' WHERE task = 2");
     let store = open(folder.path());
     let mut claims = claim(&store, 0).await;
     assert_eq!(claims.iter().map(|it| it.signals.len()).collect::<Vec<_>>(), [1, 0, 1]);
@@ -166,20 +166,20 @@ async fn a_damaged_letter_costs_that_letter() {
     assert!(!receipt.mail, "it makes its task due no more");
     assert_eq!(due(&store, 2).await, None);
     assert_eq!(check(&store).await, 11, "it is still there");
-    assert_eq!(places(&store), ["letters/2"]);
+    assert_eq!(places(&store), ["signals/2"]);
 }
 
 #[tokio::test]
 async fn a_damaged_line_of_history_costs_that_line() {
     let (store, folder) = small().await;
     drop(store);
-    spoil(folder.path(), "UPDATE trail SET body = zeroblob(99) WHERE task = 2");
+    spoil(folder.path(), "UPDATE history SET body = zeroblob(99) WHERE task = 2");
     let store = open(folder.path());
     let two = store.events(0, 2).await.unwrap();
     assert_eq!(two.iter().map(|it| it.task.0).collect::<Vec<_>>(), [1, 3]);
     assert_eq!(store.history(TaskId(2), 0, 9).await.unwrap(), []);
     assert!(get(&store, 2).await.is_some());
-    assert_eq!(places(&store), ["trail/2/0"]);
+    assert_eq!(places(&store), ["history/2/0"]);
 }
 
 #[tokio::test]
@@ -220,9 +220,9 @@ async fn columns_that_say_something_else_than_what_is_sealed_are_found() {
 async fn a_number_is_given_once_even_where_the_row_that_counts_is_damaged() {
     let (store, folder) = small().await;
     drop(store);
-    spoil(folder.path(), "UPDATE store SET last_event = 0, last_letter = 1");
+    spoil(folder.path(), "UPDATE store SET last_event = 0, last_signal = 1");
     let store = open(folder.path());
-    let more = Transition { events: vec![hop("new")], ..born(task(4, "shop/4")) };
+    let more = Transition { events: vec![event("new")], ..born(task(4, "shop/4")) };
     put(&store, more).await.unwrap();
     post(&store, modify(to("shop/4")), 0).await.unwrap();
     assert_eq!(store.last_event().await.unwrap(), 4);
@@ -279,7 +279,7 @@ async fn whatever_bytes_are_flipped_or_cut_nothing_false_is_read_and_nothing_pan
     let (store, folder) = fresh();
     for id in 1..=200 {
         let name = format!("shop/{id}");
-        put(&store, Transition { events: vec![hop("came")], ..born(waiting(id, &name)) }).await.unwrap();
+        put(&store, Transition { events: vec![event("came")], ..born(waiting(id, &name)) }).await.unwrap();
         store.put(vec![var(&name)]).await.unwrap();
     }
     post(&store, modify(to("shop/7")), 0).await.unwrap();
@@ -305,7 +305,7 @@ async fn whatever_bytes_are_flipped_or_cut_nothing_false_is_read_and_nothing_pan
         for task in &all {
             if let Ok(Some(read)) = store.task(task.id).await {
                 // What stands in clear may be false; what is sealed may not.
-                let read = Task { due: task.due, turn: task.turn, ..read };
+                let read = Task { due: task.due, epoch: task.epoch, ..read };
                 assert_eq!(read, *task, "round {round}");
             }
         }
@@ -339,8 +339,8 @@ async fn a_damaged_task_is_claimed_never_again_and_makes_nobody_look_for_it() {
     }
     assert_eq!(claim(&store, 8_000_000).await, []);
     assert_eq!(store.next_due().await.unwrap(), Some(at(9_000_000)));
-    post(&store, order(to("shop/2")), 8_000_000).await.unwrap();
-    assert_eq!(claim(&store, 8_000_000).await, [], "not for a letter either");
-    assert_eq!(check(&store).await, 3 + 2 + 3 + 2, "its letters and its row stay");
+    post(&store, command(to("shop/2")), 8_000_000).await.unwrap();
+    assert_eq!(claim(&store, 8_000_000).await, [], "not for a signal either");
+    assert_eq!(check(&store).await, 3 + 2 + 3 + 2, "its signals and its row stay");
     assert_eq!(places(&store), ["tasks/2"]);
 }

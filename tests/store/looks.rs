@@ -1,4 +1,4 @@
-//! The part of the contract that is about looking things up: lists, counts, trails, alarms and records.
+//! The part of the contract that is about looking things up: lists, counts, histories, alarms and records.
 
 use beltline::engine::ports::{Collection, Record, Store, Stretch, TaskQuery};
 use beltline::engine::transition::Transition;
@@ -73,16 +73,18 @@ pub(super) async fn tasks_are_listed_by_all_that_narrows(store: &dyn Store) {
     }
 }
 
-pub(super) async fn a_trail_is_what_the_commits_wrote(store: &dyn Store) {
+pub(super) async fn a_history_is_what_the_commits_wrote(store: &dyn Store) {
     assert_eq!(store.last_event().await.unwrap(), 0);
-    put(store, Transition { events: vec![hop("a"), hop("b")], ..born(task(1, "shop/one")) }).await.unwrap();
-    put(store, Transition { events: vec![hop("c")], ..born(task(2, "shop/two")) }).await.unwrap();
+    put(store, Transition { events: vec![event("a"), event("b")], ..born(task(1, "shop/one")) })
+        .await
+        .unwrap();
+    put(store, Transition { events: vec![event("c")], ..born(task(2, "shop/two")) }).await.unwrap();
     put(store, moved(task(1, "shop/one"))).await.unwrap();
-    put(store, Transition { events: vec![hop("d")], ..moved(done(1, "shop/one")) }).await.unwrap();
+    put(store, Transition { events: vec![event("d")], ..moved(done(1, "shop/one")) }).await.unwrap();
     let all = events(store).await;
     let line = |it: &beltline::engine::ports::HistoryEntry| {
-        let hops: Vec<&str> = it.events.iter().map(|hop| hop.event.as_str()).collect();
-        format!("{} {}/{} {} {}", it.task, it.process, it.reference, it.phase.as_str(), hops.join("+"))
+        let events: Vec<&str> = it.events.iter().map(|event| event.event.as_str()).collect();
+        format!("{} {}/{} {} {}", it.task, it.process, it.reference, it.phase.as_str(), events.join("+"))
     };
     let lines: Vec<String> = all.iter().map(line).collect();
     assert_eq!(lines, ["1 shop/one ready a+b", "2 shop/two ready c", "1 shop/one done d"]);
@@ -95,25 +97,25 @@ pub(super) async fn a_trail_is_what_the_commits_wrote(store: &dyn Store) {
     assert_eq!(store.events(u64::MAX, 9).await.unwrap(), []);
 }
 
-pub(super) async fn a_trail_is_cut_and_a_number_is_never_given_twice(store: &dyn Store) {
+pub(super) async fn a_history_is_cut_and_a_number_is_never_given_twice(store: &dyn Store) {
     put(store, born(task(1, "shop/one"))).await.unwrap();
-    put(store, Transition { events: vec![hop("other")], ..born(task(2, "shop/two")) }).await.unwrap();
+    put(store, Transition { events: vec![event("other")], ..born(task(2, "shop/two")) }).await.unwrap();
     let mut most = 0;
-    for turn in 0..150 {
-        let trail = (0..10).map(|it| hop(&format!("{}", turn * 10 + it))).collect();
-        put(store, Transition { events: trail, ..moved(task(1, "shop/one")) }).await.unwrap();
+    for epoch in 0..150 {
+        let history = (0..10).map(|it| event(&format!("{}", epoch * 10 + it))).collect();
+        put(store, Transition { events: history, ..moved(task(1, "shop/one")) }).await.unwrap();
         let kept = store.history(TaskId(1), 0, NO_LIMIT).await.unwrap();
         most = most.max(kept.iter().map(|it| it.events.len()).sum());
-        assert_eq!(kept.last().unwrap().events[9].event, format!("{}", turn * 10 + 9));
+        assert_eq!(kept.last().unwrap().events[9].event, format!("{}", epoch * 10 + 9));
     }
     let kept = store.history(TaskId(1), 0, NO_LIMIT).await.unwrap();
-    let hops: usize = kept.iter().map(|it| it.events.len()).sum();
-    assert!((1_000..=1_100).contains(&hops) && most == 1_100, "{hops}, {most}");
+    let all: usize = kept.iter().map(|it| it.events.len()).sum();
+    assert!((1_000..=1_100).contains(&all) && most == 1_100, "{all}, {most}");
     assert_eq!(events(store).await.len(), kept.len() + 1, "of others nothing is cut");
     let last = store.last_event().await.unwrap();
     put(store, Transition { gone: true, ..moved(task(1, "shop/one")) }).await.unwrap();
     assert_eq!(store.last_event().await.unwrap(), last);
-    put(store, Transition { events: vec![hop("new")], ..moved(task(2, "shop/two")) }).await.unwrap();
+    put(store, Transition { events: vec![event("new")], ..moved(task(2, "shop/two")) }).await.unwrap();
     assert!(store.last_event().await.unwrap() > last);
 }
 
@@ -136,11 +138,11 @@ pub(super) async fn open_alarms_are_listed(store: &dyn Store) {
 pub(super) async fn open_alarms_are_counted_at_any_number(store: &dyn Store) {
     let counts = async || {
         let counts = store.alarm_counts().await.unwrap();
-        (counts.undelivered, counts.told, counts.acknowledged, counts.open())
+        (counts.undelivered, counts.notified, counts.acknowledged, counts.open())
     };
     assert_eq!(counts().await, (0, 0, 0, 0));
-    let unheard = Alarm { acknowledged: None, told: None, ..alarm() };
-    let told = Alarm { told: Some(at(3)), ..unheard.clone() };
+    let unheard = Alarm { acknowledged: None, notified_at: None, ..alarm() };
+    let told = Alarm { notified_at: Some(at(3)), ..unheard.clone() };
     let rings = |id, alarm: &Alarm| Task { alarm: Some(alarm.clone()), ..waiting(id, &format!("shop/{id}")) };
     let births = (1..=3_000).map(|id| step(born(rings(id, &unheard)))).collect();
     assert!(commit(store, births).await.iter().all(Result::is_ok));
@@ -156,8 +158,8 @@ pub(super) async fn open_alarms_are_counted_at_any_number(store: &dyn Store) {
 }
 
 pub(super) async fn records_are_kept_replaced_and_forgotten(store: &dyn Store) {
-    let record = |shelf, name: &str, value: i64| Record {
-        shelf,
+    let record = |collection, name: &str, value: i64| Record {
+        collection,
         name: name.to_owned(),
         value: json!({"value": value, "a": [1.5, null]}),
         at: at(value),
@@ -185,14 +187,15 @@ pub(super) async fn records_are_kept_replaced_and_forgotten(store: &dyn Store) {
         Collection::Session,
         Collection::Setup,
     ];
-    for shelf in rest {
-        store.put(vec![record(shelf, "it", 1)]).await.unwrap();
-        assert_eq!(store.collection(shelf).await.unwrap(), [record(shelf, "it", 1)]);
+    for collection in rest {
+        store.put(vec![record(collection, "it", 1)]).await.unwrap();
+        assert_eq!(store.collection(collection).await.unwrap(), [record(collection, "it", 1)]);
     }
 }
 
-pub(super) async fn a_stretch_of_a_shelf_is_read_and_cut(store: &dyn Store) {
-    let record = |shelf, name: &str| Record { shelf, name: name.to_owned(), value: json!(name), at: at(1) };
+pub(super) async fn a_stretch_of_a_collection_is_read_and_cut(store: &dyn Store) {
+    let record =
+        |collection, name: &str| Record { collection, name: name.to_owned(), value: json!(name), at: at(1) };
     let names = ["a", "b1", "b2", "b3", "c"];
     store.put(names.iter().map(|it| record(Collection::Audit, it)).collect()).await.unwrap();
     store.put(vec![record(Collection::Token, "b2"), record(Collection::Version, "b2")]).await.unwrap();
@@ -209,5 +212,8 @@ pub(super) async fn a_stretch_of_a_shelf_is_read_and_cut(store: &dyn Store) {
     assert_eq!(store.delete_before(Collection::Audit, "b2").await.unwrap(), 2);
     assert_eq!(store.delete_before(Collection::Audit, "b2").await.unwrap(), 0);
     assert_eq!(read("", "z", false, 9).await, ["b2", "b3", "c"]);
-    assert!(store.record(Collection::Token, "b2").await.unwrap().is_some(), "other shelves stay as they are");
+    assert!(
+        store.record(Collection::Token, "b2").await.unwrap().is_some(),
+        "other collections stay as they are"
+    );
 }

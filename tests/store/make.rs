@@ -1,15 +1,14 @@
 //! What the tests of the stores are made of.
 
 use beltline::engine::ports::{Claim, HistoryEntry, Receipt, Refused, Store, Write};
-use beltline::engine::transition::{LetterId, Reading, Transition};
+use beltline::engine::transition::{Reading, SignalId, Transition};
 use beltline::model::descent::Descent;
 use beltline::model::effect::{Effect, Notification, Request};
 use beltline::model::marks::Marks;
 use beltline::model::names::{Address, NodeName, ProcessId, Ref, TaskId};
 use beltline::model::params::Params;
-use beltline::model::task::{
-    Acknowledged, Alarm, Birth, Command, HistoryEvent, Seed, Signal, SignalKind, SignalTarget, State, Task,
-};
+use beltline::model::signal::{Command, Signal, SignalKind, SignalTarget};
+use beltline::model::task::{Acknowledged, Alarm, Birth, HistoryEvent, Seed, State, Task};
 use beltline::model::time::{Span, Timestamp};
 
 pub(super) const LEASE: Span = Span::secs(30);
@@ -51,7 +50,7 @@ pub(crate) fn task(id: i64, name: &str) -> Task {
         at: node("start"),
         state: State::Ready { at: at(0) },
         due: Some(at(0)),
-        turn: 0,
+        epoch: 0,
         revision: 0,
         visit: 0,
         attempt: 0,
@@ -60,7 +59,7 @@ pub(crate) fn task(id: i64, name: &str) -> Task {
         fault: None,
         alarm: None,
         caller: None,
-        round: None,
+        fan_out: None,
         result: None,
         marks: [String::from("/link")].into_iter().collect(),
         kept_until: None,
@@ -75,7 +74,7 @@ pub(crate) fn task(id: i64, name: &str) -> Task {
     }
 }
 
-/// One that waits for a letter.
+/// One that waits for a signal.
 pub(crate) fn waiting(id: i64, name: &str) -> Task {
     Task { state: State::Waiting { until: None }, due: None, ..task(id, name) }
 }
@@ -90,7 +89,7 @@ pub(super) fn doing() -> State {
     let tell = Notification { text: "hi".into(), ..Notification::default() };
     State::Doing(Box::new(Effect {
         key: "k".into(),
-        ask: Request::Tell(tell),
+        request: Request::Notify(tell),
         timeout: Span::secs(5),
         once: false,
     }))
@@ -101,20 +100,20 @@ pub(super) fn alarm() -> Alarm {
         node: node("tell"),
         once: String::new(),
         since: at(0),
-        told: None,
+        notified_at: None,
         by: Vec::new(),
         text: "help".into(),
-        trouble: None,
-        rung: 1,
-        rung_told: Some(at(1)),
-        climbing: Some(2),
+        problem: None,
+        level: 1,
+        level_notified_at: Some(at(1)),
+        next_level: Some(2),
         reached: vec!["author".into()],
         visit: 1,
         acknowledged: Some(Acknowledged { at: at(2), by: "ann".into() }),
     }
 }
 
-pub(super) fn hop(what: &str) -> HistoryEvent {
+pub(super) fn event(what: &str) -> HistoryEvent {
     HistoryEvent {
         at: at(0),
         node: node("start"),
@@ -128,7 +127,7 @@ pub(super) fn hop(what: &str) -> HistoryEvent {
     }
 }
 
-/// A task that is new, at 0, without a trail.
+/// A task that is new, at 0, without a history.
 pub(crate) fn born(task: Task) -> Transition {
     Transition {
         task,
@@ -144,18 +143,18 @@ pub(crate) fn born(task: Task) -> Transition {
     }
 }
 
-/// A task that moves, under the turn it has.
+/// A task that moves, under the epoch it has.
 pub(crate) fn moved(task: Task) -> Transition {
     Transition { before: Some(task.place()), ..born(task) }
 }
 
-/// A claimed task that moves, having read all its letters.
+/// A claimed task that moves, having read all its signals.
 pub(super) fn answered(claim: &Claim, change: impl FnOnce(&mut Task)) -> Transition {
     let mut task = claim.task.clone();
     let before = Some(task.place());
     change(&mut task);
     task.revision += 1;
-    let read = claim.signals.iter().map(|(letter, _)| Reading { signal: *letter, refused: None });
+    let read = claim.signals.iter().map(|(signal, _)| Reading { signal: *signal, refused: None });
     Transition { before, read: read.collect(), ..born(task) }
 }
 
@@ -164,25 +163,25 @@ pub(crate) fn step(transition: Transition) -> Write {
 }
 
 pub(super) fn modify(to: SignalTarget) -> Signal {
-    Signal { to, word: SignalKind::Modify { params: Params::default() } }
+    Signal { to, kind: SignalKind::Modify { params: Params::default() } }
 }
 
-pub(super) fn order(to: SignalTarget) -> Signal {
-    Signal { to, word: SignalKind::Order { order: Command::Wake, by: "ann".into() } }
+pub(super) fn command(to: SignalTarget) -> Signal {
+    Signal { to, kind: SignalKind::Command { command: Command::Wake, by: "ann".into() } }
 }
 
 pub(super) fn answer(to: i64) -> Signal {
     Signal {
         to: SignalTarget::Task(TaskId(to)),
-        word: SignalKind::Answer { visit: 1, ticket: None, answer: Ok(Params::default()) },
+        kind: SignalKind::Answer { visit: 1, ticket: None, answer: Ok(Params::default()) },
     }
 }
 
-/// A letter that creates.
+/// A signal that creates.
 pub(super) fn create(id: i64, name: &str) -> Signal {
     let birth = Some(Birth::new(TaskId(id), Seed([7; 16])));
-    let word = SignalKind::Create { params: Params::default(), caller: None, at: Some(node("start")), birth };
-    Signal { to: SignalTarget::Address(address(name)), word }
+    let kind = SignalKind::Create { params: Params::default(), caller: None, at: Some(node("start")), birth };
+    Signal { to: SignalTarget::Address(address(name)), kind }
 }
 
 pub(super) fn to(name: &str) -> SignalTarget {
@@ -198,9 +197,9 @@ pub(super) async fn put(store: &dyn Store, transition: Transition) -> Result<Rec
     commit(store, vec![step(transition)]).await.remove(0)
 }
 
-/// One letter from outside.
-pub(super) async fn post(store: &dyn Store, letter: Signal, now: i64) -> Result<Receipt, Refused> {
-    commit(store, vec![Write::Post(letter, at(now))]).await.remove(0)
+/// One signal from outside.
+pub(super) async fn post(store: &dyn Store, signal: Signal, now: i64) -> Result<Receipt, Refused> {
+    commit(store, vec![Write::Post(signal, at(now))]).await.remove(0)
 }
 
 pub(super) async fn claim(store: &dyn Store, now: i64) -> Vec<Claim> {
@@ -226,7 +225,7 @@ pub(super) async fn events(store: &dyn Store) -> Vec<HistoryEntry> {
     store.events(0, NO_LIMIT).await.unwrap()
 }
 
-pub(super) fn letters(claim: &Claim) -> Vec<LetterId> {
+pub(super) fn signals(claim: &Claim) -> Vec<SignalId> {
     claim.signals.iter().map(|(id, _)| *id).collect()
 }
 

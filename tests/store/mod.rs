@@ -10,4 +10,5 @@ mod contract;
 mod side_by_side;
 pub(crate) mod sqlite;
 mod damage;
+mod renamed;
 pub(crate) mod room;

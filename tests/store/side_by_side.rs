@@ -7,7 +7,8 @@ use std::fmt::Debug;
 use beltline::engine::ports::{Claim, Collection, Receipt, Record, Refused, Store, TaskQuery, Write};
 use beltline::engine::transition::{Reading, Transition};
 use beltline::model::names::{ProcessId, TaskId};
-use beltline::model::task::{Phase, Signal, SignalKind, SignalTarget, State, Task};
+use beltline::model::signal::{Signal, SignalKind, SignalTarget};
+use beltline::model::task::{Phase, State, Task};
 use beltline::store::memory::Memory;
 use beltline::store::sqlite::Sqlite;
 use serde_json::json;
@@ -26,18 +27,18 @@ const SIGHTS: &[&str] = &[
     "revived",
     "gone",
     "cut",
-    "letter",
-    "letter dropped",
-    "letter creates",
+    "signal",
+    "signal dropped",
+    "signal creates",
     "noted",
     "stale",
     "taken",
     "no task",
     "repeated",
     "claimed",
-    "claimed with letters",
+    "claimed with signals",
     "claimed ended",
-    "roused",
+    "woken",
     "resumed",
     "read",
     "read nothing",
@@ -45,7 +46,7 @@ const SIGHTS: &[&str] = &[
     "found ended",
     "found nothing",
     "listed",
-    "trail",
+    "history",
     "events",
     "counts",
     "alarms",
@@ -53,7 +54,7 @@ const SIGHTS: &[&str] = &[
     "kept",
     "forgot",
     "forgot nothing",
-    "shelf",
+    "collection",
     "record",
     "no record",
 ];
@@ -118,8 +119,8 @@ impl Pair {
             10 => self.look().await,
             _ if self.chance.one_in(4) => {
                 let (process, now) = (self.process(), at(self.now));
-                let roused = self.both(async |store| store.wake_parked(&process, now).await.unwrap()).await;
-                self.saw(roused > 0, "roused");
+                let woken = self.both(async |store| store.wake_parked(&process, now).await.unwrap()).await;
+                self.saw(woken > 0, "woken");
             }
             _ if self.chance.one_in(8) => {
                 let now = at(self.now);
@@ -162,12 +163,12 @@ impl Pair {
                 self.saw(before.is_some() && step.gone, "gone");
                 self.saw(step.events.len() > 1_000, "cut");
             }
-            Write::Post(letter, _) | Write::Noted(letter, ..) => {
+            Write::Post(signal, _) | Write::Noted(signal, ..) => {
                 self.saw(matches!(write, Write::Noted(..)), "noted");
-                let creates = matches!(letter.word, SignalKind::Create { .. });
-                self.saw(creates, "letter creates");
-                self.saw(receipt.signal.is_some(), "letter");
-                self.saw(!creates && receipt.signal.is_none(), "letter dropped");
+                let creates = matches!(signal.kind, SignalKind::Create { .. });
+                self.saw(creates, "signal creates");
+                self.saw(receipt.signal.is_some(), "signal");
+                self.saw(!creates && receipt.signal.is_none(), "signal dropped");
             }
         }
     }
@@ -176,12 +177,12 @@ impl Pair {
         let claim = self.chance.pick(&self.claims).cloned();
         match (self.chance.below(10), claim) {
             (0..=1, _) => {
-                let (letter, now) = (self.letter(), at(self.now));
+                let (signal, now) = (self.signal(), at(self.now));
                 let value = json!({"at": self.now});
-                let record = Record { shelf: Collection::Var, name: "1".to_owned(), value, at: now };
+                let record = Record { collection: Collection::Var, name: "1".to_owned(), value, at: now };
                 match self.now % 3 {
-                    0 => Write::Noted(letter, record, now),
-                    _ => Write::Post(letter, now),
+                    0 => Write::Noted(signal, record, now),
+                    _ => Write::Post(signal, now),
                 }
             }
             (2..=6, Some(claim)) => {
@@ -189,7 +190,7 @@ impl Pair {
                 step.before = Some(claim.task.place());
                 step.base = Some(claim.task.revision).filter(|_| self.chance.one_in(2));
                 let read = claim.signals.iter().filter(|_| !self.chance.one_in(4));
-                step.read = read.map(|(letter, _)| Reading { signal: *letter, refused: None }).collect();
+                step.read = read.map(|(signal, _)| Reading { signal: *signal, refused: None }).collect();
                 Write::Step(Box::new(step))
             }
             (7, _) => {
@@ -233,21 +234,21 @@ impl Pair {
         task.alarm = self.chance.one_in(3).then(alarm);
         task.revision += u64::from(claim.is_some());
         task.params.set("n", self.chance.below(1_000));
-        let letters = (0..self.chance.below(4).saturating_sub(1)).map(|_| self.letter()).collect();
-        let hops = if self.chance.one_in(60) { 1_050 } else { self.chance.below(3) };
-        let trail = (0..hops).map(|it| hop(&it.to_string())).collect();
+        let signals = (0..self.chance.below(4).saturating_sub(1)).map(|_| self.signal()).collect();
+        let events = if self.chance.one_in(60) { 1_050 } else { self.chance.below(3) };
+        let history = (0..events).map(|it| event(&it.to_string())).collect();
         let gone = !task.state.phase().is_live() && self.chance.one_in(2);
-        Transition { signals: letters, events: trail, gone, at: at(self.now), ..born(task) }
+        Transition { signals, events: history, gone, at: at(self.now), ..born(task) }
     }
 
-    fn letter(&mut self) -> Signal {
+    fn signal(&mut self) -> Signal {
         let name = self.name();
         let target =
             if self.chance.one_in(2) { to(&name) } else { SignalTarget::Task(TaskId(self.any_id())) };
         match self.chance.below(4) {
             0 => create(self.new_id(), &name),
             1 => modify(target),
-            2 => order(target),
+            2 => command(target),
             _ => answer(self.any_id()),
         }
     }
@@ -257,7 +258,7 @@ impl Pair {
         let claims = self.both(async |store| store.claim(now, LEASE, limit).await.unwrap()).await;
         for claim in &claims {
             self.saw(true, "claimed");
-            self.saw(!claim.signals.is_empty(), "claimed with letters");
+            self.saw(!claim.signals.is_empty(), "claimed with signals");
             self.saw(!claim.task.state.phase().is_live(), "claimed ended");
         }
         self.claims.extend(claims);
@@ -275,14 +276,15 @@ impl Pair {
             }
             1 => {
                 let some = self.both(async |store| store.collection(on).await.unwrap()).await;
-                self.saw(!some.is_empty(), "shelf");
+                self.saw(!some.is_empty(), "collection");
             }
             2 => {
                 let one = self.both(async |store| store.record(on, &name).await.unwrap()).await;
                 self.saw(true, if one.is_some() { "record" } else { "no record" });
             }
             _ => {
-                let record = Record { shelf: on, name, value: json!({"at": self.now}), at: at(self.now) };
+                let record =
+                    Record { collection: on, name, value: json!({"at": self.now}), at: at(self.now) };
                 self.both(async |store| store.put(vec![record.clone()]).await.unwrap()).await;
                 self.saw(true, "kept");
             }
@@ -310,8 +312,8 @@ impl Pair {
         let listed = self.both(async |store| store.tasks(&query).await.unwrap()).await;
         self.saw(!listed.is_empty(), "listed");
         let (id, after) = (TaskId(self.any_id()), self.chance.below(50));
-        let trail = self.both(async |store| store.history(id, after, 3).await.unwrap()).await;
-        self.saw(!trail.is_empty(), "trail");
+        let history = self.both(async |store| store.history(id, after, 3).await.unwrap()).await;
+        self.saw(!history.is_empty(), "history");
     }
 
     /// All that there is.

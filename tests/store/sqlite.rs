@@ -7,7 +7,8 @@ use beltline::engine::transition::Transition;
 use beltline::model::fault::Fault;
 use beltline::model::names::TaskId;
 use beltline::model::params::Params;
-use beltline::model::task::{Signal, SignalKind, SignalTarget, Task};
+use beltline::model::signal::{Signal, SignalKind, SignalTarget};
+use beltline::model::task::Task;
 use beltline::store::seal::{KEY_BYTES, Key, Sealer};
 use beltline::store::sqlite::Sqlite;
 use rusqlite::Connection;
@@ -43,10 +44,10 @@ pub(super) fn look(folder: &Path) -> Connection {
 async fn it_opens_again_with_all_that_was_kept() {
     let (store, folder) = fresh();
     let keyed = Transition { idempotency: Some("k".into()), ..born(waiting(1, "shop/one")) };
-    put(&store, Transition { events: vec![hop("came")], ..keyed.clone() }).await.unwrap();
-    put(&store, Transition { events: vec![hop("end")], ..born(done(2, "shop/two")) }).await.unwrap();
-    let letter = post(&store, modify(to("shop/one")), 5).await.unwrap().signal.unwrap();
-    let record = Record { shelf: Collection::Var, name: "a".into(), value: 1.into(), at: at(1) };
+    put(&store, Transition { events: vec![event("came")], ..keyed.clone() }).await.unwrap();
+    put(&store, Transition { events: vec![event("end")], ..born(done(2, "shop/two")) }).await.unwrap();
+    let signal = post(&store, modify(to("shop/one")), 5).await.unwrap().signal.unwrap();
+    let record = Record { collection: Collection::Var, name: "a".into(), value: 1.into(), at: at(1) };
     store.put(vec![record.clone()]).await.unwrap();
     let (events_before, counts_before) = (events(&store).await, counts(&store).await);
     drop(store);
@@ -57,10 +58,10 @@ async fn it_opens_again_with_all_that_was_kept() {
     let again = Transition { task: waiting(3, "shop/three"), ..keyed };
     assert_eq!(put(&store, again).await, Err(Refused::Repeated(TaskId(1))));
     let next = post(&store, modify(to("shop/one")), 6).await.unwrap().signal.unwrap();
-    assert!(next > letter);
-    assert_eq!(letters(&claim_one(&store, 5).await), [letter, next]);
+    assert!(next > signal);
+    assert_eq!(signals(&claim_one(&store, 5).await), [signal, next]);
     let last = store.last_event().await.unwrap();
-    put(&store, Transition { events: vec![hop("new")], ..born(task(4, "shop/four")) }).await.unwrap();
+    put(&store, Transition { events: vec![event("new")], ..born(task(4, "shop/four")) }).await.unwrap();
     assert!(store.last_event().await.unwrap() > last);
 }
 
@@ -123,18 +124,22 @@ async fn no_secret_stands_in_the_files() {
     let fault = Fault::lasting("code", SECRET);
     let mut full = Task { params: secret.clone(), fault: Some(fault), ..waiting(1, "shop/visible-ref") };
     full.alarm = Some(beltline::model::task::Alarm { text: SECRET.into(), ..alarm() });
-    let told = hop(SECRET);
+    let told = event(SECRET);
     let step = Transition { events: vec![told], idempotency: Some(SECRET.into()), ..born(full) };
     put(&store, step).await.unwrap();
-    let letter = Signal { to: to("shop/visible-ref"), word: SignalKind::Modify { params: secret.clone() } };
-    post(&store, letter, 1).await.unwrap();
+    let signal = Signal { to: to("shop/visible-ref"), kind: SignalKind::Modify { params: secret.clone() } };
+    post(&store, signal, 1).await.unwrap();
     let mut birth = create(2, "shop/second");
-    if let SignalKind::Create { params, .. } = &mut birth.word {
+    if let SignalKind::Create { params, .. } = &mut birth.kind {
         params.merge(&secret);
     }
     post(&store, birth, 1).await.unwrap();
-    let record =
-        Record { shelf: Collection::Secret, name: "visible-name".into(), value: SECRET.into(), at: at(1) };
+    let record = Record {
+        collection: Collection::Secret,
+        name: "visible-name".into(),
+        value: SECRET.into(),
+        at: at(1),
+    };
     store.put(vec![record]).await.unwrap();
     let files = || -> Vec<u8> {
         let entries = std::fs::read_dir(folder.path()).unwrap();
@@ -190,7 +195,7 @@ async fn a_full_disk_loses_nothing_that_was_acknowledged() {
     assert!(kept.len() > 10);
     // Who fits in is not turned away with those who do not.
     let small =
-        store.put(vec![Record { shelf: Collection::Var, name: "a".into(), value: 1.into(), at: at(1) }]);
+        store.put(vec![Record { collection: Collection::Var, name: "a".into(), value: 1.into(), at: at(1) }]);
     let (small, big_one, other) =
         tokio::join!(small, store.commit(vec![step(big(900))]), store.commit(vec![step(big(901))]));
     assert!(small.is_ok() && big_one.is_err() && other.is_err());
@@ -235,7 +240,7 @@ async fn what_was_asked_for_is_finished_before_it_closes() {
     let store = open(folder.path());
     assert_eq!(claim(&store, 0).await.len(), 20);
     assert_eq!(
-        post(&store, order(SignalTarget::Task(TaskId(21))), 0).await,
+        post(&store, command(SignalTarget::Task(TaskId(21))), 0).await,
         Err(Refused::NoTask("21".into()))
     );
 }

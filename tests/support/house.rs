@@ -21,7 +21,7 @@ use beltline::engine::witness::Unwitnessed;
 use beltline::middleware::client::Front;
 use beltline::middleware::connections::ConnectionLimits;
 use beltline::model::time::Span;
-use beltline::outbound::batcher::Digest;
+use beltline::outbound::batcher::Grouping;
 use beltline::outbound::clock::SystemClock;
 use beltline::outbound::outbound::{OutboundClient, OutboundConfig};
 use beltline::service::service::{Service, ServiceConfig, facts};
@@ -52,7 +52,7 @@ pub(crate) struct Plan {
     /// The proxies in front that are believed.
     pub(crate) proxies: Vec<ipnet::IpNet>,
     /// How long alarms of one kind are gathered.
-    pub(crate) digest: Digest,
+    pub(crate) grouping: Grouping,
     /// How many effects are performed at once.
     pub(crate) effects_max: usize,
     /// Whether what takes long to work out goes to threads of its own.
@@ -70,7 +70,7 @@ impl Default for Plan {
             processes: None,
             channels: BTreeMap::new(),
             proxies: Vec::new(),
-            digest: Digest::default(),
+            grouping: Grouping::default(),
             effects_max: 512,
             lanes: true,
             grace: None,
@@ -101,26 +101,26 @@ impl House {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
         let public_url = format!("http://{address}");
-        let keyring = Arc::new(ResourceCache::default());
+        let resources = Arc::new(ResourceCache::default());
         let allow = OutboundConfig {
             allow_addresses: vec!["127.0.0.0/8".parse().unwrap()],
-            digest: plan.digest,
+            grouping: plan.grouping,
             ..OutboundConfig::default()
         };
-        let world = Arc::new(OutboundClient::new(allow, Arc::clone(&keyring)).unwrap());
-        let turns = Arc::new(BatchProcessor {
+        let world = Arc::new(OutboundClient::new(allow, Arc::clone(&resources)).unwrap());
+        let processor = Arc::new(BatchProcessor {
             store: Arc::clone(&plan.store),
             world: Arc::<OutboundClient>::clone(&world),
             clock: plan.clock,
             registry: Arc::new(Registry::default()),
             state: RuntimeState::default(),
-            facts: facts(Arc::clone(&keyring), &public_url),
+            facts: facts(Arc::clone(&resources), &public_url),
             ids: IdGenerator::new(),
             in_flight: InFlight::default(),
             apart: if plan.lanes { Apart::new(|| ()) } else { Apart::default() },
             witness: Arc::new(Unwitnessed),
         });
-        let (runner, handle) = Runner::new(turns);
+        let (runner, handle) = Runner::new(processor);
         let runner = runner.at_once(plan.effects_max).grace(plan.grace.unwrap_or(Span::secs(8)));
         let config = ServiceConfig {
             processes: plan.processes,
@@ -131,7 +131,7 @@ impl House {
             files_max: None,
             connections_max: ConnectionLimits::default().all,
         };
-        let service = Arc::new(Service::new(handle, keyring, config));
+        let service = Arc::new(Service::new(handle, resources, config));
         service.load_all().await.unwrap();
         let stop = CancellationToken::new();
         let pages = pages(Arc::clone(&service), stop.clone());

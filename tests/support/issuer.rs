@@ -17,7 +17,7 @@ pub(crate) const KEEPER: &str = r#"
 process: keeper
 params:
   server: {type: string}
-  token: {type: string, secret: true, shared: true, input: false, dies_at: dies, born_at: born, warn: 10m}
+  token: {type: string, secret: true, shared: true, input: false, expiry: {at: dies, issued: born, warn: 10m}}
   born: {type: integer, input: false}
   dies: {type: integer, input: false}
 nodes:
@@ -33,8 +33,8 @@ nodes:
       dies: = now + response.body.lives
     next: nap
     on_error: rest
-  nap: {kind: delay, for: 1d, wake: letter, next: renew}
-  rest: {kind: delay, for: 1h, wake: letter, next: renew}
+  nap: {kind: delay, for: 1d, wake: signal, next: renew}
+  rest: {kind: delay, for: 1h, wake: signal, next: renew}
 "#;
 
 /// A small token server. Gives `token-1`, `token-2`, … as it is told.

@@ -187,7 +187,7 @@ fn a_pair_in_an_answer_that_cannot_be_read_is_not_lost() {
         let kept = office.universe.param(TASK, "unread_answer").as_str().unwrap().to_owned();
         let (_, refresh) = kept.split_once("\"refresh_token\":\"").expect(&kept);
         let refresh = refresh.split('"').next().unwrap();
-        let seen = format!("{:?} {:?}", office.told(), office.universe.trail(TASK));
+        let seen = format!("{:?} {:?}", office.told(), office.universe.history(TASK));
         assert!(!seen.contains(refresh), "{seen}");
         office.universe.modify(TASK, json!({"refresh_token": refresh}));
         office.universe.run(Span::mins(2));

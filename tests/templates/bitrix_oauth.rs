@@ -1,7 +1,7 @@
 //! `bitrix-oauth`: what people and other processes do with it.
 
 use beltline::model::fault::Fault;
-use beltline::model::task::Command;
+use beltline::model::signal::Command;
 use beltline::model::time::Span;
 use beltline::sim::config::DEMO_CLIENT_SECRET;
 use beltline::sim::script::Plan;
@@ -142,7 +142,7 @@ fn a_new_secret_heals_what_an_old_one_broke() {
     assert_eq!((keeper.node().as_str(), keeper.param("state")), ("escalate", json!("config")));
     keeper.universe.modify(TASK, json!({}));
     keeper.universe.run(Span::mins(2));
-    assert_eq!(keeper.node(), "escalate", "a letter of another process is no person");
+    assert_eq!(keeper.node(), "escalate", "a signal of another process is no person");
     keeper.universe.modify(TASK, json!({"client_secret": format!(" {DEMO_CLIENT_SECRET}\n")}));
     keeper.universe.run(Span::mins(2));
     keeper.is_well();
@@ -163,7 +163,7 @@ fn a_person_is_reminded_every_six_hours_with_a_link_that_works() {
 }
 
 #[test]
-fn letters_wake_it_at_once_but_never_more_often_than_every_minute() {
+fn signals_wake_it_at_once_but_never_more_often_than_every_minute() {
     let mut keeper = Keeper::with_token(BitrixSettings::default());
     keeper.universe.run(Span::mins(5));
     let before = keeper.asked();
@@ -180,7 +180,7 @@ fn letters_wake_it_at_once_but_never_more_often_than_every_minute() {
 }
 
 #[test]
-fn a_letter_that_comes_during_the_request_is_not_lost() {
+fn a_signal_that_comes_during_the_request_is_not_lost() {
     let mut keeper = Keeper::with_token(BitrixSettings::default());
     keeper.trouble(vec![Plan::times(SimTrouble::Slow, 1).ms(5_000)]);
     keeper.universe.run(Span::mins(25));
@@ -221,11 +221,11 @@ fn it_works_with_nobody_to_tell() {
         keeper.trouble(vec![Plan::always(trouble)]);
         keeper.universe.run(Span::hours(3));
         let alarm = keeper.universe.task(TASK).alarm.expect("the alarm is where people look");
-        assert_eq!((alarm.told, alarm.by.len()), (None, 0));
-        assert!(alarm.trouble.unwrap().contains("no channel"));
+        assert_eq!((alarm.notified_at, alarm.by.len()), (None, 0));
+        assert!(alarm.problem.unwrap().contains("no channel"));
         keeper.trouble(Vec::new());
         if trouble == SimTrouble::InvalidClient {
-            keeper.universe.order(TASK, Command::Wake);
+            keeper.universe.command(TASK, Command::Wake);
         }
         keeper.universe.run(Span::hours(6));
         keeper.is_well();

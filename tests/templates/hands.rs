@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex};
 use beltline::model::effect::{Effect, HttpRequest};
 use beltline::model::names::NodeName;
 use beltline::model::params::Params;
-use beltline::model::task::Command;
+use beltline::model::signal::Command;
 use beltline::model::time::{Span, Timestamp};
 use beltline::process::process::Process;
 use beltline::process::validate::{accepted, handed_in};
@@ -71,7 +71,7 @@ impl Keeper {
             "authorize_link": "https://id.example/?x",
         }));
         keeper.universe.run(Span::millis(1));
-        keeper.universe.order(&keeper.task, Command::Move { to: node.clone() });
+        keeper.universe.command(&keeper.task, Command::Move { to: node.clone() });
         keeper.universe.run(Span::millis(500));
         assert_eq!(keeper.universe.node(&keeper.task), node.as_str(), "{name}");
         keeper.asked.lock().unwrap().clear();
@@ -89,7 +89,7 @@ impl Keeper {
     }
 }
 
-/// Where a task of that process rests until its time comes, or a letter.
+/// Where a task of that process rests until its time comes, or a signal.
 fn resting(process: &Process) -> Vec<NodeName> {
     let rests = |kind: &str| ["delay", "wait", "escalation"].contains(&kind);
     let nodes = process.nodes.iter().filter(|it| rests(it.kind_name) && it.kind.rests());

@@ -115,7 +115,7 @@ impl Keeper {
         let names = ["client_secret", "access_token", "refresh_token", "previous_refresh_token"];
         let secrets = names.iter().filter_map(|it| task.params.get(it)?.as_str()).filter(|it| !it.is_empty());
         let seen =
-            format!("{:?} {:?} {:?} {:?}", self.told(), self.universe.trail(TASK), task.fault, task.alarm);
+            format!("{:?} {:?} {:?} {:?}", self.told(), self.universe.history(TASK), task.fault, task.alarm);
         for secret in secrets {
             assert!(!seen.contains(secret), "{secret} is told");
         }

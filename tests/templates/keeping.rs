@@ -1,7 +1,7 @@
 //! `bitrix-oauth`: how long its tokens live, who else renews them, and keeping them lazily.
 
 use beltline::model::time::{Span, Timestamp};
-use beltline::process::expiry::Life;
+use beltline::process::expiry::Expiry;
 use beltline::sim::config::DEMO_CLIENT_ID;
 use beltline::sim::script::Plan;
 use beltline::sim::settings::{BitrixSettings, Rotation};
@@ -12,9 +12,9 @@ use crate::templates::keeper::{Keeper, TASK};
 
 const LAZY: &str = "lazy";
 
-fn lives(keeper: &Keeper) -> Vec<Life> {
+fn lives(keeper: &Keeper) -> Vec<Expiry> {
     let task = keeper.universe.task(TASK);
-    keeper.universe.registry.get(&task.process).unwrap().process.lives(&task.params)
+    keeper.universe.registry.get(&task.process).unwrap().process.expiries(&task.params)
 }
 
 fn lazy(settings: BitrixSettings) -> Keeper {
@@ -41,10 +41,10 @@ fn both_tokens_say_when_they_die_and_when_a_person_must_know() {
     let names: Vec<&str> = all.iter().map(|it| it.param.as_str()).collect();
     assert_eq!(names, ["access_token", "refresh_token"]);
     let born = Timestamp(keeper.param("renewed_at").as_i64().unwrap() * 1_000);
-    let spans = |it: &Life| (it.dies_at.since(born), it.dies_at.since(it.warn_at));
+    let spans = |it: &Expiry| (it.expires_at.since(born), it.expires_at.since(it.warn_at));
     assert_eq!(spans(&all[0]), (Span::hours(1), Span::mins(10)));
     assert_eq!(spans(&all[1]), (Span::days(28), Span::days(3)));
-    assert_eq!(all[0].born_at, Some(born));
+    assert_eq!(all[0].issued_at, Some(born));
 }
 
 #[test]
@@ -125,8 +125,8 @@ fn who_is_lazy_renews_when_asked_and_never_lets_the_pair_die() {
     assert_eq!(keeper.node(), "nap");
     assert_eq!(keeper.asked() - before, 27, "once every two weeks for a year");
     assert!(keeper.told().is_empty(), "{:#?}", keeper.told());
-    let dies_at = lives(&keeper).iter().map(|it| it.dies_at).max().unwrap();
-    assert!(dies_at > keeper.universe.now() + Span::days(13));
+    let expires_at = lives(&keeper).iter().map(|it| it.expires_at).max().unwrap();
+    assert!(expires_at > keeper.universe.now() + Span::days(13));
 }
 
 #[test]
@@ -134,7 +134,7 @@ fn a_dead_token_that_nobody_asked_for_needs_no_person() {
     let mut keeper = lazy(BitrixSettings::default());
     keeper.universe.run(Span::days(1));
     let access = lives(&keeper).remove(0);
-    assert!(access.dies_at < keeper.universe.now());
+    assert!(access.expires_at < keeper.universe.now());
     assert!(access.warn_at > keeper.universe.now() + Span::days(20), "its pair lives");
 }
 
@@ -171,7 +171,7 @@ fn lazy_may_be_switched_on_and_off() {
 }
 
 #[test]
-fn letters_do_not_make_a_server_be_asked_before_it_wants_to() {
+fn signals_do_not_make_a_server_be_asked_before_it_wants_to() {
     let mut keeper = Keeper::with_token(BitrixSettings::default());
     keeper.trouble(vec![Plan::times(SimTrouble::TooManyRequests, 1).retry_after_s(420)]);
     keeper.renewal();

@@ -60,7 +60,7 @@ fn a_pair_in_an_answer_that_cannot_be_read_is_not_lost() {
     let kept = keeper.param("unread_answer").as_str().unwrap().to_owned();
     let (_, refresh) = kept.split_once("\"refresh_token\":\"").expect(&kept);
     let refresh = refresh.split('"').next().unwrap();
-    let seen = format!("{:?} {:?}", keeper.told(), keeper.universe.trail(TASK));
+    let seen = format!("{:?} {:?}", keeper.told(), keeper.universe.history(TASK));
     assert!(!seen.contains(refresh), "{seen}");
     keeper.tells_no_secret();
     keeper.universe.modify(TASK, json!({"refresh_token": refresh}));
@@ -82,7 +82,7 @@ fn an_engine_that_died_over_a_renewal_is_forgiven_too() {
 
 #[test]
 fn a_token_of_half_a_minute_is_always_alive() {
-    for letters in [false, true] {
+    for signals in [false, true] {
         let settings =
             BitrixSettings { access_life_s: 30, old_access_survives: true, ..BitrixSettings::default() };
         let mut keeper = Keeper::with_token(settings);
@@ -91,7 +91,7 @@ fn a_token_of_half_a_minute_is_always_alive() {
             keeper.universe.run(Span::secs(1));
             assert!(keeper.has_good_token(), "dead after {second} s: {:?}", keeper.universe.way(TASK));
             assert!(end(&keeper) > keeper.universe.now());
-            if letters && second % 7 == 0 {
+            if signals && second % 7 == 0 {
                 keeper.universe.modify(TASK, json!({}));
             }
         }

@@ -1,6 +1,6 @@
 //! `oauth2-keeper`: providers of several habits, and what goes wrong at each.
 
-use beltline::model::task::Command;
+use beltline::model::signal::Command;
 use beltline::model::time::Span;
 use beltline::sim::habits::{ClientAuth, Habits};
 use beltline::sim::script::Plan;
@@ -87,7 +87,7 @@ fn a_lasting_refresh_token_stays_in_its_place() {
 }
 
 #[test]
-fn a_token_without_an_end_is_kept_and_a_letter_says_that_it_died() {
+fn a_token_without_an_end_is_kept_and_a_signal_says_that_it_died() {
     let mut office = Office::with_token(endless());
     office.universe.run(Span::days(400));
     office.is_well();
@@ -242,7 +242,7 @@ fn every_failure_goes_where_it_belongs_and_heals() {
         office.trouble(Vec::new());
         match heals {
             "link" => office.open_told_link(),
-            "wake" => office.universe.order(TASK, Command::Wake),
+            "wake" => office.universe.command(TASK, Command::Wake),
             _ => {}
         }
         office.universe.run(Span::mins(6));
@@ -273,7 +273,7 @@ fn a_server_in_trouble_is_shown_the_code_again_while_it_is_fresh() {
 }
 
 #[test]
-fn letters_wake_it_but_never_more_often_than_every_minute() {
+fn signals_wake_it_but_never_more_often_than_every_minute() {
     let mut office = Office::with_token(lasting());
     office.universe.run(Span::mins(5));
     for _ in 0..600 {

@@ -123,11 +123,11 @@ impl Office {
         let task = self.universe.task(TASK);
         assert!(key::opens(state.as_str().unwrap(), &task), "the link is for another visit of the task");
         let code = brought.remove("code");
-        let mut letter = json!({"callback": brought});
+        let mut signal = json!({"callback": brought});
         if let Some(code) = code {
-            letter["code"] = code;
+            signal["code"] = code;
         }
-        self.universe.modify(TASK, letter);
+        self.universe.modify(TASK, signal);
     }
 
     /// Goes on to half a minute after the next renewal has begun.
@@ -180,8 +180,8 @@ impl Office {
         let task = self.universe.task(TASK);
         let names = ["client_secret", "access_token", "refresh_token", "previous_refresh_token", "verifier"];
         let secrets = names.iter().filter_map(|it| task.params.get(it)?.as_str()).filter(|it| !it.is_empty());
-        let (told, trail) = (self.told(), self.universe.trail(TASK));
-        let seen = format!("{told:?} {trail:?} {:?} {:?} {:?}", task.fault, task.alarm, task.link);
+        let (told, history) = (self.told(), self.universe.history(TASK));
+        let seen = format!("{told:?} {history:?} {:?} {:?} {:?}", task.fault, task.alarm, task.link);
         for secret in secrets {
             assert!(!seen.contains(secret), "a secret is told");
         }

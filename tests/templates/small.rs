@@ -41,7 +41,7 @@ nodes:
     timeout: 1d
     next: good
     on_error: bad
-  good: {kind: end, result: "{{told}}"}
+  good: {kind: end, result: "{{notified}}"}
   bad: {kind: end, ok: false, result: "{{fault.code}}"}
 "#;
 

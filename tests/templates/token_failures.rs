@@ -1,7 +1,7 @@
 //! Everything that the token server can do instead of a renewal: where it leads, who is told what, how often
 //! it is asked in an hour of it, and how it heals.
 
-use beltline::model::task::Command;
+use beltline::model::signal::Command;
 use beltline::model::time::Span;
 use beltline::sim::script::Plan;
 use beltline::sim::settings::{BitrixSettings, Rotation};
@@ -152,7 +152,7 @@ fn heal(keeper: &mut Keeper, by: Heals, what: SimTrouble) {
     match by {
         Heals::Itself => keeper.universe.run(Span::hours(6)),
         Heals::Wake => {
-            keeper.universe.order(TASK, Command::Wake);
+            keeper.universe.command(TASK, Command::Wake);
             keeper.universe.run(Span::mins(2));
         }
         Heals::Link => {

@@ -255,7 +255,7 @@ async fn a_hostile_token_server() {
     fs::write(scene.home().join("processes/guarded.yaml"), text).unwrap();
     let config = format!(
         "channels: {{author: {{via: webhook, url: \"http://{at}/tell\"}}}}\n\
-         digest: {{first: 20ms, max: 100ms}}\nallow: {{oauth_hosts: [\"http://{at}\"]}}\n"
+         grouping: {{wait: 20ms, interval: 100ms}}\nallow: {{oauth_hosts: [\"http://{at}\"]}}\n"
     );
     fs::write(scene.home().join("beltline.yaml"), config).unwrap();
     let mut life = scene.live();

@@ -220,12 +220,13 @@ impl Scene {
             }
         }
         // The long histories of keepers are cut at their beginnings.
-        let gaps = "SELECT 'seq', count(*) FROM trail WHERE seq - 1 NOT IN (SELECT seq FROM trail) AND seq >
-             (SELECT coalesce(max(first), 1) FROM (SELECT min(seq) AS first FROM trail WHERE task IN
+        let gaps =
+            "SELECT 'seq', count(*) FROM history WHERE seq - 1 NOT IN (SELECT seq FROM history) AND seq >
+             (SELECT coalesce(max(first), 1) FROM (SELECT min(seq) AS first FROM history WHERE task IN
                  (SELECT id FROM tasks WHERE process = 'keeper') GROUP BY task))";
-        let back = "SELECT 'revision', count(*) FROM trail a JOIN trail b
+        let back = "SELECT 'revision', count(*) FROM history a JOIN history b
              ON a.task = b.task AND a.seq < b.seq AND a.revision >= b.revision";
-        let orphans = "SELECT 'orphan', count(*) FROM trail WHERE task NOT IN (SELECT id FROM tasks)";
+        let orphans = "SELECT 'orphan', count(*) FROM history WHERE task NOT IN (SELECT id FROM tasks)";
         let counts = "SELECT process || '/' || node || '/' || phase, tasks FROM counts
              EXCEPT SELECT process || '/' || node || '/' || phase, count(*) FROM tasks GROUP BY 1";
         for (what, many) in rows(gaps).into_iter().chain(rows(back)).chain(rows(orphans)) {

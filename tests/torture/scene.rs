@@ -89,7 +89,7 @@ impl Scene {
         }
         let config = format!(
             "channels: {{ops: {{via: webhook, url: \"http://{}/tell\"}}}}\n\
-             digest: {{first: 20ms, max: 100ms}}\n",
+             grouping: {{wait: 20ms, interval: 100ms}}\n",
             outside.address
         );
         fs::write(dir.path().join("beltline.yaml"), config).unwrap();

@@ -13,7 +13,7 @@ const ORDERS: u64 = 4;
 /// How many parts the shortest has, and how many more the longest.
 const PARTS: (u64, u64) = (4, 4);
 
-/// One station of an order.
+/// One step of an order.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Part {
     Ask,

@@ -57,7 +57,7 @@ impl Audit {
                     ]
                 };
                 let heads = ["LINE", "AT", "WHO", "DID", "TO"];
-                out.answer(&answer, || out.items(&answer, "nothing was ordered yet", &heads, row))
+                out.answer(&answer, || out.items(&answer, "no command was given yet", &heads, row))
             }
             Verb::Verify { noted } => {
                 let noted = noted.map(|it| format!("?noted={}", encoded(&it))).unwrap_or_default();

@@ -11,7 +11,7 @@ use crate::cli::pairs;
 use crate::cli::questions::{ask, still_needed};
 use crate::cli::remote::{Remote, ServerRefusal, encoded, process_path};
 use crate::cli::session::CliSession;
-use crate::cli::suggest::nearest;
+use crate::model::near::nearest;
 
 /// Where templates are.
 pub const PATH: &str = "/api/v1/templates";

@@ -79,7 +79,7 @@ pub struct Cancel {
     whom: Whom,
 }
 
-/// Say that a task's alarm is in hand: no more reminders, no next rung
+/// Acknowledge a task's alarm: no more reminders, no next level
 #[derive(Debug, Args)]
 #[command(after_help = "\
 The task itself goes on as before. A new trouble tells people again.

@@ -50,7 +50,7 @@ impl Demo {
     /// Plays.
     pub async fn run(self, session: &CliSession) -> Result<()> {
         let mut config = session.config.clone();
-        // What the engine says would stand between the lines of the tale; the trail has it all.
+        // What the engine says would stand between the lines of the tale; the history has it all.
         "error".clone_into(&mut config.log);
         logs::begin(&config, session.no_color)?;
         let mut play = Play { stage: DemoStage::set(&config).await?, out: &session.out, steps: Vec::new() };

@@ -15,7 +15,7 @@ pub(super) const ZONES: &str = "time zones";
 /// A task later than that is kept waiting by something.
 const LATE_S_MAX: f64 = 5.0;
 /// Of how many tasks it is asked when their values die, those first that need a person soonest.
-const LIVES_MAX: usize = 500;
+const EXPIRIES_MAX: usize = 500;
 /// So long it is said that the clock was set.
 const STEP_SHOWN: Span = Span::days(7);
 /// How many damaged places of the store are named.
@@ -81,7 +81,7 @@ fn watchdog(status: &Value) -> Vec<Finding> {
     let open = dog["open"].as_u64().unwrap_or(0);
     let one = |it: &Value| {
         let name = format!("`{}` of {}/{}", text(it, "param"), text(it, "process"), text(it, "ref"));
-        let found = format!("{name} dies at {}: {}", text(it, "dies_at"), text(it, "waits_for"));
+        let found = format!("{name} dies at {}: {}", text(it, "expires_at"), text(it, "waits_for"));
         fail(WHAT, found, text(it, "remedy"))
     };
     let mut findings: Vec<Finding> = values.iter().take(SHOWN_MAX).map(one).collect();
@@ -184,7 +184,7 @@ fn alarms(status: &Value) -> Finding {
     match (many("open"), many("undelivered"), many("acknowledged")) {
         (0, ..) => ok(WHAT, "none open"),
         (open, 0, in_hand) => {
-            warn(WHAT, format!("{open} open, {in_hand} of them in hand"), "see `beltline alarms`")
+            warn(WHAT, format!("{open} open, {in_hand} of them acknowledged"), "see `beltline alarms`")
         }
         (open, missed, _) => fail(
             WHAT,
@@ -197,17 +197,19 @@ fn alarms(status: &Value) -> Finding {
 /// The values that are dead, or whose last safe moment to wake a person has passed.
 async fn tokens(remote: &Remote) -> Vec<Finding> {
     const WHAT: &str = "tokens";
-    let Ok(answer) = remote.get(&format!("/api/v1/lives?limit={LIVES_MAX}")).await else { return Vec::new() };
+    let Ok(answer) = remote.get(&format!("/api/v1/expiring?limit={EXPIRIES_MAX}")).await else {
+        return Vec::new();
+    };
     let items = answer.get("items").and_then(Value::as_array).cloned().unwrap_or_default();
     let mut findings = Vec::new();
     for task in &items {
-        for life in task["lives"].as_array().into_iter().flatten().filter(|it| it["urgent"] == true) {
-            let verb = if life["dead"] == true { "died" } else { "dies" };
-            let (param, far) = (text(life, "param"), far(life.get("dies_at"), now()));
+        for expiry in task["expiries"].as_array().into_iter().flatten().filter(|it| it["urgent"] == true) {
+            let verb = if expiry["dead"] == true { "died" } else { "dies" };
+            let (param, far) = (text(expiry, "param"), far(expiry.get("expires_at"), now()));
             let name = format!("{}/{}", text(task, "process"), one_line(text(task, "ref")));
             let found = format!("{param} of {name} {verb} {far}");
             let remedy = "`beltline show` says why it is not renewed";
-            findings.push(if life["dead"] == true {
+            findings.push(if expiry["dead"] == true {
                 fail(WHAT, found, remedy)
             } else {
                 warn(WHAT, found, remedy)
@@ -215,7 +217,7 @@ async fn tokens(remote: &Remote) -> Vec<Finding> {
         }
     }
     if findings.is_empty() && !items.is_empty() {
-        let which = if items.len() < LIVES_MAX { "of" } else { "of those that die first," };
+        let which = if items.len() < EXPIRIES_MAX { "of" } else { "of those that die first," };
         findings.push(ok(WHAT, format!("{which} {} tasks, none near its death", items.len())));
     }
     findings

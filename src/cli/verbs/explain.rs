@@ -7,7 +7,7 @@ use serde_json::json;
 use crate::cli::out::{Look, Output, one_line};
 use crate::cli::prose;
 use crate::cli::session::CliSession;
-use crate::cli::suggest::nearest;
+use crate::model::near::nearest;
 use crate::service::manual::{ManualPage, Topic, pages, text};
 
 /// Print a page of the manual

@@ -1,4 +1,4 @@
-//! `show`: a task and its trail.
+//! `show`: a task and its history.
 
 use anyhow::Result;
 use clap::Args;
@@ -10,12 +10,12 @@ use crate::cli::remote::{encoded, task_path};
 use crate::cli::session::CliSession;
 use crate::cli::timeline;
 
-/// Show a task and its trail
+/// Show a task and its history
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
   beltline show bitrix token
-  beltline show orders 1042 --hops 20                # the last twenty
+  beltline show orders 1042 --events 20                # the last twenty
   beltline show orders 1042 --id 7301               # one that has ended")]
 pub struct Show {
     /// The process
@@ -26,9 +26,9 @@ pub struct Show {
     /// An ended task of that name, by its id
     #[arg(long, value_name = "ID")]
     id: Option<String>,
-    /// At most so many hops, the newest
+    /// At most so many events, the newest
     #[arg(long, default_value_t = 1_000)]
-    hops: usize,
+    events: usize,
 }
 
 impl Show {
@@ -41,25 +41,25 @@ impl Show {
             Ok(task) => task,
             Err(error) => return Err(remote.explained(error, &self.process).await),
         };
-        let trail = remote.list(&format!("{path}/trail{id}"), usize::MAX).await?;
+        let history = remote.list(&format!("{path}/history{id}"), usize::MAX).await?;
         let out = &session.out;
-        out.answer(&json!({"task": task, "trail": trail}), || {
+        out.answer(&json!({"task": task, "history": history}), || {
             out.line(timeline::task(&task, out, now()).join("\n"))?;
             out.line("")?;
-            let hops: Vec<&Value> = trail.iter().flat_map(hops).collect();
-            let skipped = hops.len().saturating_sub(self.hops);
+            let events: Vec<&Value> = history.iter().flat_map(events).collect();
+            let skipped = events.len().saturating_sub(self.events);
             if skipped > 0 {
-                out.line(out.paint(Look::Dim, &format!("{skipped} earlier hops")))?;
+                out.line(out.paint(Look::Dim, &format!("{skipped} earlier events")))?;
             }
-            hops[skipped..].iter().try_for_each(|hop| out.line(timeline::hop(hop, out)))
+            events[skipped..].iter().try_for_each(|event| out.line(timeline::event(event, out)))
         })
     }
 }
 
-/// A trail is a list of hops, or of commits with hops in them.
-fn hops(item: &Value) -> Vec<&Value> {
-    match item.get("hops").and_then(Value::as_array) {
-        Some(hops) => hops.iter().collect(),
+/// A history is a list of events, or of commits with events in them.
+fn events(item: &Value) -> Vec<&Value> {
+    match item.get("events").and_then(Value::as_array) {
+        Some(events) => events.iter().collect(),
         None => vec![item],
     }
 }

@@ -77,10 +77,10 @@ impl Tail {
         }
         let name = format!("{}/{}", text(event, "process"), one_line(text(event, "ref")));
         let state = text(event, "state");
-        let hops = event.get("hops").and_then(Value::as_array).into_iter().flatten();
-        for hop in hops {
+        let events = event.get("events").and_then(Value::as_array).into_iter().flatten();
+        for event in events {
             let state = out.paint(Look::of_state(state), state);
-            out.line(format!("{name}  {state}  {}", timeline::hop(hop, out)))?;
+            out.line(format!("{name}  {state}  {}", timeline::event(event, out)))?;
         }
         Ok(())
     }

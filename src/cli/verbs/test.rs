@@ -69,7 +69,7 @@ impl Test {
         } else {
             tell(&sums, &covers, out)?;
         }
-        verdict(&sums, &covers, self.min_cover)
+        decision(&sums, &covers, self.min_cover)
     }
 
     fn paths(&self) -> Result<Vec<PathBuf>> {
@@ -153,7 +153,7 @@ fn tell(sums: &Sums, covers: &[Sum], out: &Output) -> Result<()> {
     out.line(out.paint(if sums.failed + sums.broken > 0 { Look::Bad } else { Look::Good }, &text))
 }
 
-fn verdict(sums: &Sums, covers: &[Sum], min_cover: Option<u8>) -> Result<()> {
+fn decision(sums: &Sums, covers: &[Sum], min_cover: Option<u8>) -> Result<()> {
     if sums.broken > 0 {
         bail!(Usage(match sums.broken {
             1 => "1 scenario is broken".to_owned(),

@@ -61,7 +61,7 @@ enum Verb {
 enum Scope {
     /// Look
     Read,
-    /// Submit tasks and give orders to them
+    /// Submit tasks and give commands to them
     Run,
     /// Deploy and change processes
     Edit,

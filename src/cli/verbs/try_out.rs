@@ -106,7 +106,7 @@ impl Try {
             (false, Some(path)) => out.line(format!("{}: written", path.display()))?,
         }
         if !holds {
-            let text = "note: it does not hold yet: complete by hand what the trail does not show";
+            let text = "note: it does not hold yet: complete by hand what the history does not show";
             // With stderr gone there is no one left to tell.
             drop(writeln!(std::io::stderr(), "{text}"));
         }
@@ -123,12 +123,15 @@ fn tell(done: &PlayedCase, session: &CliSession) -> Result<()> {
     out.line(out.paint(Look::Bold, &done.case.title))?;
     done.story(out).into_iter().try_for_each(|line| out.line(line))?;
     let word = if done.is_ok() { out.paint(Look::Good, "ok") } else { out.paint(Look::Bad, "FAILED") };
-    out.line(format!("{word}  {} in {} ms, {} hops", done.played.span, done.millis, done.played.story.hops))?;
+    out.line(format!(
+        "{word}  {} in {} ms, {} events",
+        done.played.span, done.millis, done.played.story.events
+    ))?;
     done.misses(out).into_iter().try_for_each(|line| out.line(line))?;
     out.line("")
 }
 
-/// With the story, whose hops are as the API has them.
+/// With the story, whose events are as the API has them.
 fn as_json(done: &PlayedCase) -> Value {
     let mut value = done.json();
     value["story"] = done.story_json();

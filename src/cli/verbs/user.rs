@@ -17,7 +17,7 @@ const SESSIONS: &str = "/api/v1/sessions";
 /// People who log in, and what they may do
 #[derive(Debug, Args)]
 #[command(after_help = "\
-A viewer looks. An operator also submits tasks and gives orders. An editor also deploys, and handles
+A viewer looks. An operator also submits tasks and gives commands. An editor also deploys, and handles
 secrets, variables and channels. An admin does everything.
 
 Examples:
@@ -90,7 +90,7 @@ struct Roles {
 enum Role {
     /// Look
     Viewer,
-    /// Submit tasks and give orders
+    /// Submit tasks and give commands
     Operator,
     /// Deploy, and handle secrets and channels
     Editor,

@@ -5,7 +5,8 @@ use std::sync::Arc;
 use beltline::engine::ports::{Store, TaskQuery};
 use beltline::engine::registry::{Deployed, Registry};
 use beltline::model::names::ProcessId;
-use beltline::model::task::{Command, Task};
+use beltline::model::signal::Command;
+use beltline::model::task::Task;
 use beltline::model::time::Span;
 use serde_json::{Value, json};
 
@@ -13,7 +14,7 @@ use crate::simulation::edges::at_once;
 use crate::simulation::partners::Scripted;
 use crate::simulation::universe::{Universe, process};
 
-/// Calls for every item of a list, and for each of many numbers: the second round is run in parts.
+/// Calls for every item of a list, and for each of many numbers: the second round is run in chunks.
 const MANY: &str = r#"
 process: many
 nodes:
@@ -76,8 +77,8 @@ fn live(deaths: Vec<u64>) -> (Value, usize, u64) {
     universe.submit("many/a", json!({}));
     universe.run(Span::mins(5));
     let task = universe.task("many/a");
-    let parts = all(&universe, "many");
-    assert_eq!(parts.len(), 1, "{parts:#?}");
+    let chunks = all(&universe, "many");
+    assert_eq!(chunks.len(), 1, "{chunks:#?}");
     (task.result.unwrap_or_default(), all(&universe, "pricing").len(), universe.edges.doors())
 }
 
@@ -135,7 +136,7 @@ nodes:
   done: {kind: end}
 "#;
 
-/// A long round that is stopped so: what came of it, and how many were called.
+/// A long fan-out that is stopped so: what came of it, and how many were called.
 fn stopped(first: u64, stop: impl FnOnce(&mut Universe)) -> (String, usize) {
     let mut universe = universe(&[STOPS, SLOW], Vec::new());
     let list: Vec<u64> = (first..first + 600).collect();
@@ -143,18 +144,18 @@ fn stopped(first: u64, stop: impl FnOnce(&mut Universe)) -> (String, usize) {
     universe.run(Span::secs(150));
     stop(&mut universe);
     universe.run(Span::hours(2));
-    assert_eq!(all(&universe, "stops").len(), 1, "the parts are gone");
+    assert_eq!(all(&universe, "stops").len(), 1, "the chunks are gone");
     let task = universe.task("stops/a");
-    assert!(!task.state.phase().is_live() && task.round.is_none(), "{task:?}");
+    assert!(!task.state.phase().is_live() && task.fan_out.is_none(), "{task:?}");
     (task.result.unwrap_or_default().to_string(), all(&universe, "slow").len())
 }
 
 #[test]
 fn a_round_that_is_stopped_makes_no_more_calls() {
-    let cancel = |universe: &mut Universe| universe.order("stops/a", Command::Cancel);
+    let cancel = |universe: &mut Universe| universe.command("stops/a", Command::Cancel);
     assert_eq!(stopped(1_000, cancel), ("null".to_owned(), 12));
     let to_done = |universe: &mut Universe| {
-        universe.order("stops/a", Command::Move { to: "done".parse().unwrap() });
+        universe.command("stops/a", Command::Move { to: "done".parse().unwrap() });
     };
     assert_eq!(stopped(1_000, to_done), ("\"well\"".to_owned(), 12));
     // 25 minutes, four at their beginning and four with each.
@@ -168,18 +169,18 @@ fn a_round_that_is_stopped_makes_no_more_calls() {
 
 #[test]
 fn a_part_cannot_go_its_own_way_and_a_list_does_not_change() {
-    let part = |universe: &Universe| {
-        let parts: Vec<Task> = all(universe, "stops").into_iter().filter(Task::is_part).collect();
-        assert_eq!(parts.len(), 1);
-        format!("stops/{}", parts[0].reference)
+    let chunk = |universe: &Universe| {
+        let chunks: Vec<Task> = all(universe, "stops").into_iter().filter(Task::is_chunk).collect();
+        assert_eq!(chunks.len(), 1);
+        format!("stops/{}", chunks[0].reference)
     };
     let move_part = |universe: &mut Universe| {
-        let part = part(universe);
-        universe.order(&part, Command::Move { to: "done".parse().unwrap() });
+        let chunk = chunk(universe);
+        universe.command(&chunk, Command::Move { to: "done".parse().unwrap() });
     };
     let (result, called) = stopped(1_000, move_part);
     assert_eq!((result.as_str(), called), ("\"cancelled: the task was cancelled\"", 12));
-    // Seen when the second part is to be made.
+    // Seen when the second chunk is to be made.
     let mut universe = universe(&[STOPS.replace("25m", "9h").as_str(), SLOW], Vec::new());
     universe.submit("stops/a", json!({"list": (1_000..1_600).collect::<Vec<u64>>()}));
     universe.run(Span::mins(2));

@@ -11,14 +11,14 @@ use crate::model::marks::Marks;
 use crate::model::names::Address;
 use crate::model::params::Params;
 use crate::model::scope::EvalContext;
-use crate::model::task::{Signal, SignalKind, SignalTarget};
+use crate::model::signal::{Signal, SignalKind, SignalTarget};
 use crate::model::text::StringTemplate;
 use crate::model::time::Span;
 use crate::nodes::call::{address, free};
 use crate::nodes::fields::name;
 
 /// How long all channels together may take, and the message of many tasks be gathered before.
-const TELL_TIMEOUT: Span = Span::mins(2);
+const NOTIFY_TIMEOUT: Span = Span::mins(2);
 /// As much of a fault as the message of many tasks quotes.
 const WHY_CHARS_MAX: usize = 300;
 
@@ -56,8 +56,8 @@ impl TryFrom<Written> for Notify {
             Written::Process { call } => Ok(Notify::Process { call }),
             Written::Channels(names) => match names.iter().find(|it| it.contains("{{")) {
                 Some(name) => Err(format!(
-                    "`{name}` has a hole, and whom to tell is known from the start; hint: name channels, or \
-                     write `notify: {{call: PROCESS}}` for a process that tells whom it likes"
+                    "`{name}` has a placeholder, and whom to tell is known from the start; hint: name \
+                     channels, or write `notify: {{call: PROCESS}}` for a process that tells whom it likes"
                 )),
                 None => Ok(Notify::Channels(names)),
             },
@@ -96,7 +96,7 @@ pub enum Mode {
 
 /// A message and its way.
 #[derive(Debug)]
-pub struct Telling<'a> {
+pub struct NotificationSpec<'a> {
     /// The message.
     pub message: &'a StringTemplate,
     /// For channels that have one.
@@ -114,11 +114,11 @@ pub struct Telling<'a> {
 pub enum NotifyRoute {
     /// The world is asked.
     Ask(Notification),
-    /// A process is asked by letter.
-    Letter(Signal),
+    /// A process is asked by signal.
+    Signal(Signal),
 }
 
-impl Telling<'_> {
+impl NotificationSpec<'_> {
     /// The message as whoever sees the task may see it.
     pub fn text(&self, view: &EvalContext) -> Result<String, Fault> {
         view.shown(&[], |view| self.message.fill(view))
@@ -157,8 +157,8 @@ impl Telling<'_> {
                 let mut params = Params::default();
                 params.set_marked("subject", Value::from(subject), &subject_marks);
                 params.set_marked("message", Value::from(text), &text_marks);
-                let word = SignalKind::Create { params, caller: None, at: None, birth: None };
-                Ok(NotifyRoute::Letter(Signal { to: SignalTarget::Address(to), word }))
+                let kind = SignalKind::Create { params, caller: None, at: None, birth: None };
+                Ok(NotifyRoute::Signal(Signal { to: SignalTarget::Address(to), kind }))
             }
         }
     }
@@ -166,15 +166,15 @@ impl Telling<'_> {
     fn address(call: &StringTemplate, view: &EvalContext) -> Result<Address, Fault> {
         let task = &view.task;
         let nonce = view.now.0;
-        let to = address(&name(call, view)?, &format!("tell-{}-{}-{nonce}", task.id, task.visit))?;
+        let to = address(&name(call, view)?, &format!("notify-{}-{}-{nonce}", task.id, task.visit))?;
         free(&to, view)?;
         Ok(to)
     }
 }
 
-/// The verdict that asks the world to tell.
+/// The decision that asks the world to tell.
 pub fn ask(ask: Notification, effects: Changes) -> Decision {
-    Decision::Do { ask: Request::Tell(ask), timeout: TELL_TIMEOUT, once: false, effects }
+    Decision::Do { ask: Request::Notify(ask), timeout: NOTIFY_TIMEOUT, once: false, effects }
 }
 
 /// What a message of this task speaks of.
@@ -194,7 +194,7 @@ fn about(view: &EvalContext) -> NotificationSubject {
 /// The channels that delivered, or why none did.
 pub fn delivered(outcome: Outcome) -> Result<Vec<String>, Fault> {
     let told = match outcome? {
-        ExternalAnswer::Told(told) => told,
+        ExternalAnswer::Notified(told) => told,
         ExternalAnswer::Http(_) | ExternalAnswer::Later(_) => {
             return Err(Fault::lasting("bad_response", "the answer is not one to a message"));
         }

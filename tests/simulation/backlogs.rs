@@ -61,7 +61,7 @@ fn live(deaths: Vec<u64>) -> (Vec<String>, u64) {
 }
 
 #[test]
-fn a_crowd_is_told_of_once_when_it_comes_and_once_when_it_goes() {
+fn a_backlog_is_told_of_once_when_it_comes_and_once_when_it_goes() {
     let (well, doors) = live(Vec::new());
     assert_eq!(well, ["hold 3 of 3, level 3", "2 left", "hold 3 of 3, level 3"]);
     for door in 0..doors {
@@ -89,7 +89,7 @@ fn an_alarm_is_over_when_as_few_stand_there_as_it_says() {
 }
 
 #[test]
-fn a_crowd_that_goes_on_and_off_is_told_of_a_few_times_a_second_at_most() {
+fn a_backlog_that_goes_on_and_off_is_told_of_a_few_times_a_second_at_most() {
     let mut universe = universe(QUEUE, Vec::new());
     for name in ["a", "b"] {
         universe.submit(&format!("queue/{name}"), json!({"name": name}));

@@ -1,5 +1,5 @@
-//! [`Hole`]: what one `{{hole}}` reads: a path, another task's path, a secret, or a literal, each with a
-//! default if one is given.
+//! [`Placeholder`]: what one `{{placeholder}}` reads: a path, another task's path, a secret, or a literal,
+//! each with a default if one is given.
 
 use std::borrow::Cow;
 use std::ops::Range;
@@ -18,16 +18,16 @@ use crate::model::scan::{self, Tag, closing_bracket, default_mark};
 use crate::model::scope::EvalContext;
 use crate::model::uses::Uses;
 
-/// How deep holes may stand in holes.
+/// How deep placeholders may stand in placeholders.
 const DEPTH_MAX: usize = 8;
 
-/// A hole.
+/// A placeholder.
 #[derive(Clone, Debug)]
-pub(crate) struct Hole {
+pub(crate) struct Placeholder {
     /// As it was written, without its default.
     name: String,
     source: Source,
-    default: Option<Box<Hole>>,
+    default: Option<Box<Placeholder>>,
 }
 
 #[derive(Clone, Debug)]
@@ -57,18 +57,18 @@ type Pieces = Vec<Piece>;
 #[derive(Clone, Debug)]
 enum Piece {
     Plain(String),
-    Hole(Hole),
+    Placeholder(Placeholder),
 }
 
-impl Hole {
+impl Placeholder {
     /// Reads what stands in a tag.
-    pub(crate) fn of(tag: &Tag) -> Result<Hole, Mistake> {
-        read_hole(tag.inner, tag.at, 0)
+    pub(crate) fn of(tag: &Tag) -> Result<Placeholder, Mistake> {
+        read_placeholder(tag.inner, tag.at, 0)
     }
 
     /// Reads one path, as it stands among the arguments of a helper.
-    pub(crate) fn path(text: &str, at: usize) -> Result<Hole, Mistake> {
-        read_hole(text, at, 0)
+    pub(crate) fn path(text: &str, at: usize) -> Result<Placeholder, Mistake> {
+        read_placeholder(text, at, 0)
     }
 
     /// As it was written.
@@ -136,7 +136,7 @@ impl Hole {
                 let conv = match address {
                     Made::Known(it) => (Some(it.process.to_string()), Some(it.reference.to_string())),
                     Made::Later { process, reference } => {
-                        holes(process).chain(holes(reference)).for_each(|it| it.uses(uses));
+                        placeholders(process).chain(placeholders(reference)).for_each(|it| it.uses(uses));
                         (literal(process), literal(reference))
                     }
                 };
@@ -206,8 +206,8 @@ impl Keys {
     fn uses(&self, uses: &mut Uses) {
         if let Keys::Later(keys) = self {
             keys.iter().flatten().for_each(|it| {
-                if let Piece::Hole(hole) = it {
-                    hole.uses(uses);
+                if let Piece::Placeholder(placeholder) = it {
+                    placeholder.uses(uses);
                 }
             });
         }
@@ -248,13 +248,14 @@ fn made(pieces: &[Piece], view: &EvalContext) -> Result<String, Fault> {
     for piece in pieces {
         match piece {
             Piece::Plain(plain) => text.push_str(plain),
-            Piece::Hole(hole) => match hole.value(view)? {
-                value if value.is_null() => return Err(null(hole.name())),
+            Piece::Placeholder(placeholder) => match placeholder.value(view)? {
+                value if value.is_null() => return Err(null(placeholder.name())),
                 value if value.is_array() || value.is_object() => {
-                    let message = format!("`{}` is a list or a map, and stands in a name", hole.name());
+                    let message =
+                        format!("`{}` is a list or a map, and stands in a name", placeholder.name());
                     return Err(Fault::lasting("bad_name", message));
                 }
-                value => text.push_str(&as_text(value, hole.name())?),
+                value => text.push_str(&as_text(value, placeholder.name())?),
             },
         }
     }
@@ -272,23 +273,25 @@ fn literal(pieces: &[Piece]) -> Option<String> {
     }
 }
 
-fn holes(pieces: &[Piece]) -> impl Iterator<Item = &Hole> {
+fn placeholders(pieces: &[Piece]) -> impl Iterator<Item = &Placeholder> {
     pieces.iter().filter_map(|it| match it {
-        Piece::Hole(hole) => Some(hole),
+        Piece::Placeholder(placeholder) => Some(placeholder),
         Piece::Plain(_) => None,
     })
 }
 
-fn read_hole(text: &str, at: usize, depth: usize) -> Result<Hole, Mistake> {
+fn read_placeholder(text: &str, at: usize, depth: usize) -> Result<Placeholder, Mistake> {
     if depth > DEPTH_MAX {
-        return Err(Mistake::new("holes stand too deep in each other").at(at..at + text.len()));
+        return Err(Mistake::new("placeholders stand too deep in each other").at(at..at + text.len()));
     }
     let begin = at + text.len() - text.trim_start().len();
     let text = text.trim();
     let whole = begin..begin + text.len();
     if text.is_empty() {
         let wide = at.saturating_sub(2)..whole.end + 2;
-        return Err(Mistake::new("an empty hole").hint("name what goes in, as in `{{city}}`").at(wide));
+        return Err(Mistake::new("an empty placeholder")
+            .hint("name what goes in, as in `{{city}}`")
+            .at(wide));
     }
     let (left, default) = match default_mark(text) {
         None => (text, None),
@@ -304,15 +307,15 @@ fn read_hole(text: &str, at: usize, depth: usize) -> Result<Hole, Mistake> {
         return Err(Mistake::new("`??` has nothing before it").at(whole));
     }
     let source = read_source(left, begin, depth)?;
-    Ok(Hole { name: left.to_owned(), source, default: default.map(Box::new) })
+    Ok(Placeholder { name: left.to_owned(), source, default: default.map(Box::new) })
 }
 
-fn read_default(text: &str, at: usize, depth: usize) -> Result<Hole, Mistake> {
+fn read_default(text: &str, at: usize, depth: usize) -> Result<Placeholder, Mistake> {
     let shown = text.trim();
     if let Ok(value) = serde_json::from_str::<Value>(shown) {
-        return Ok(Hole { name: shown.to_owned(), source: Source::Literal(value), default: None });
+        return Ok(Placeholder { name: shown.to_owned(), source: Source::Literal(value), default: None });
     }
-    read_hole(text, at, depth + 1).map_err(|_| {
+    read_placeholder(text, at, depth + 1).map_err(|_| {
         Mistake::new(format!("`{shown}` is no default"))
             .hint("a default is JSON (`\"Riga\"`, `0`, `[]`) or another path")
             .at(at..at + text.len())
@@ -344,7 +347,7 @@ fn read_source(text: &str, at: usize, depth: usize) -> Result<Source, Mistake> {
     let (mut keys, end) = read_keys(text, at, depth, true)?;
     debug_assert_eq!(end, text.len());
     let Some(root) = literal(&keys.remove(0)) else {
-        return Err(Mistake::new("a name cannot begin with a hole")
+        return Err(Mistake::new("a name cannot begin with a placeholder")
             .hint("write `{{params.{{name}}}}`")
             .at(whole));
     };
@@ -435,7 +438,7 @@ fn read_keys(text: &str, at: usize, depth: usize, first: bool) -> Result<(Vec<Pi
     Ok((keys, here))
 }
 
-/// Where a name with holes in it ends; an error is the place of what cannot stand in one.
+/// Where a name with placeholders in it ends; an error is the place of what cannot stand in one.
 fn name_end(text: &str) -> Result<usize, usize> {
     let mut here = 0;
     while let Some(it) = text[here..].chars().next() {
@@ -473,7 +476,7 @@ fn bad_path(text: &str, at: usize, here: usize) -> Mistake {
 
 fn read_pieces(text: &str, at: usize, depth: usize) -> Result<Pieces, Mistake> {
     if depth > DEPTH_MAX {
-        return Err(Mistake::new("holes stand too deep in each other").at(at..at + text.len()));
+        return Err(Mistake::new("placeholders stand too deep in each other").at(at..at + text.len()));
     }
     let shift = |it: Mistake| match it.at.clone() {
         Some(range) => it.at(range.start + at..range.end + at),
@@ -483,12 +486,12 @@ fn read_pieces(text: &str, at: usize, depth: usize) -> Result<Pieces, Mistake> {
     let pieces = parts.into_iter().map(|part| match part {
         scan::Part::Plain(text) => Ok(Piece::Plain(text.to_owned())),
         scan::Part::Tag(tag) => {
-            let hole = read_hole(tag.inner, at + tag.at, depth + 1)?;
-            if hole.is_secret() {
+            let placeholder = read_placeholder(tag.inner, at + tag.at, depth + 1)?;
+            if placeholder.is_secret() {
                 let range = at + tag.whole.start..at + tag.whole.end;
                 return Err(Mistake::new("a secret cannot be part of a name").at(range));
             }
-            Ok(Piece::Hole(hole))
+            Ok(Piece::Placeholder(placeholder))
         }
     });
     pieces.collect()

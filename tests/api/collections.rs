@@ -121,7 +121,7 @@ nodes:
     house.until("/processes/secrets/tasks/one", |it| it["node"] == "rest").await;
     let looks = [
         "/processes/secrets/tasks/one",
-        "/processes/secrets/tasks/one/trail",
+        "/processes/secrets/tasks/one/history",
         "/processes/secrets/tasks",
         "/tasks",
         "/alarms",

@@ -1,4 +1,4 @@
-//! What is wrong with a ladder is said all at once, each with a hint.
+//! What is wrong with levels is said all at once, each with a hint.
 
 use beltline::model::task::Alarm;
 use beltline::model::time::Timestamp;
@@ -19,38 +19,38 @@ fn said(fields: &str) -> String {
 }
 
 #[test]
-fn a_ladder_says_all_that_is_wrong_with_it() {
+fn levels_say_all_that_is_wrong_with_them() {
     let bad = said(
-        "ladder: [{after: 1m, notify: [a]}, {notify: [b]}, {notify: [c]}], mode: all, link: true, \
+        "levels: [{after: 1m, notify: [a]}, {notify: [b]}, {notify: [c]}], mode: all, link: true, \
          wait: {for: 1h}",
     );
     for part in [
-        "the first rung is told at once",
-        "rung 2 of the `ladder` has no `after`",
-        "rung 3 of the `ladder` has no `after`",
-        "`mode` belongs to a rung",
+        "the first level is told at once",
+        "level 2 of the `levels` has no `after`",
+        "level 3 of the `levels` has no `after`",
+        "`mode` belongs to a level",
         "`wait` has both `for` and `next_on_timeout`",
         "hint: ",
     ] {
         assert!(bad.contains(part), "{part}: {bad}");
     }
-    assert!(said("ladder: []").contains("the `ladder` has no rungs"));
+    assert!(said("levels: []").contains("the `levels` has no levels"));
     assert!(
         said("once_per: x").contains("nobody is told; hint: `notify: [author]`"),
         "{}",
         said("once_per: x")
     );
-    assert!(said("notify: [a], ladder: [{notify: [b]}]").contains("make `notify` the first rung"));
-    let slip = said("ladder: [{notifi: [a]}]");
+    assert!(said("notify: [a], levels: [{notify: [b]}]").contains("make `notify` the first level"));
+    let slip = said("levels: [{notifi: [a]}]");
     assert!(slip.contains("notifi") && slip.contains("notify"), "{slip}");
-    assert_eq!(said("ladder: [{notify: [a]}, {after: 15m, notify: {call: p}}]"), "");
+    assert_eq!(said("levels: [{notify: [a]}, {after: 15m, notify: {call: p}}]"), "");
 }
 
 #[test]
-fn an_alarm_from_before_there_were_ladders_is_on_its_first_rung() {
-    let old = json!({"node": "tell", "once": "x", "since": 1, "told": 5, "by": ["a"], "text": "t",
-                     "trouble": null});
+fn an_alarm_from_before_there_were_levels_is_on_its_first_level() {
+    let old = json!({"node": "tell", "once": "x", "since": 1, "notified_at": 5, "by": ["a"], "text": "t",
+                     "problem": null});
     let alarm: Alarm = serde_json::from_value(old).unwrap();
-    assert_eq!((alarm.rung, alarm.level_notified(), alarm.climbing), (0, Some(Timestamp(5)), None));
+    assert_eq!((alarm.level, alarm.level_notified(), alarm.next_level), (0, Some(Timestamp(5)), None));
     assert!(alarm.acknowledged.is_none() && alarm.reached.is_empty());
 }

@@ -4,14 +4,14 @@ use beltline::engine::ports::TaskQuery;
 use beltline::model::names::ProcessId;
 use beltline::model::task::Task;
 use beltline::model::time::Span;
-use beltline::outbound::batcher::Digest;
+use beltline::outbound::batcher::Grouping;
 use serde_json::json;
 
 use crate::alarms::scene::{AUTHOR, DUTY, Scene};
 
 /// How many tasks fail.
-const STORM: usize = 10_000;
-/// A handful of messages, for each of the two storms.
+const BURST: usize = 10_000;
+/// A handful of messages, for each of the two bursts.
 const HANDFUL: usize = 12;
 
 const FLOOD: &str = r#"
@@ -26,8 +26,8 @@ nodes:
 "#;
 
 /// Windows that a slow machine fills.
-fn quick() -> Digest {
-    Digest::new(Span::secs(2), Span::secs(15))
+fn quick() -> Grouping {
+    Grouping::new(Span::secs(2), Span::secs(15))
 }
 
 async fn submit(scene: &Scene, process: &str, many: usize) {
@@ -56,7 +56,7 @@ async fn stand(scene: &Scene, process: &str, node: &str, many: usize) {
 }
 
 async fn tasks(scene: &Scene, process: &str) -> Vec<Task> {
-    let query = TaskQuery { process: ProcessId::new(process).ok(), limit: STORM * 2, ..TaskQuery::default() };
+    let query = TaskQuery { process: ProcessId::new(process).ok(), limit: BURST * 2, ..TaskQuery::default() };
     scene.house.store.tasks(&query).await.unwrap()
 }
 
@@ -70,31 +70,36 @@ fn told_of(messages: &[String]) -> usize {
 async fn thousands_of_alarms_are_a_handful_of_messages_and_so_is_their_end() {
     let scene = Scene::gathering(quick()).await;
     scene.house.deploy(FLOOD).await;
-    submit(&scene, "flood", STORM).await;
-    stand(&scene, "flood", "nap", STORM).await;
+    submit(&scene, "flood", BURST).await;
+    stand(&scene, "flood", "nap", BURST).await;
     let told = scene.told(AUTHOR);
     assert!(told.len() <= HANDFUL, "{} messages: {told:#?}", told.len());
-    assert_eq!(told_of(&told), STORM, "{told:#?}");
+    assert_eq!(told_of(&told), BURST, "{told:#?}");
     assert!(told[0].ends_with(": missing_param"), "the first goes out at once, and by itself: {}", told[0]);
-    let digest = told.iter().max_by_key(|it| it.len()).unwrap();
+    let grouping = told.iter().max_by_key(|it| it.len()).unwrap();
     for part in ["more tasks of flood stand at tell: missing_param", "no_such_param", "/dashboard/p/flood"] {
-        assert!(digest.contains(part), "{part}: {digest}");
+        assert!(grouping.contains(part), "{part}: {grouping}");
     }
     for task in tasks(&scene, "flood").await {
         let alarm = task.alarm.unwrap();
-        assert!(alarm.told.is_some() && alarm.by == ["author"], "{}: {:?}", task.reference, alarm.trouble);
+        assert!(
+            alarm.notified_at.is_some() && alarm.by == ["author"],
+            "{}: {:?}",
+            task.reference,
+            alarm.problem
+        );
     }
     scene.clock.later(Span::days(2));
-    stand(&scene, "flood", "done", STORM).await;
+    stand(&scene, "flood", "done", BURST).await;
     let over = scene.told(AUTHOR).split_off(told.len());
     assert!(over.len() <= HANDFUL, "{} messages: {over:#?}", over.len());
-    assert_eq!(told_of(&over), STORM, "{over:#?}");
+    assert_eq!(told_of(&over), BURST, "{over:#?}");
     assert!(over.iter().any(|it| it.contains("more tasks of flood are well again")), "{over:#?}");
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn one_storm_hides_no_other_alarm() {
-    let scene = Scene::gathering(Digest::new(Span::secs(50), Digest::MOST)).await;
+async fn one_burst_hides_no_other_alarm() {
+    let scene = Scene::gathering(Grouping::new(Span::secs(50), Grouping::MOST)).await;
     scene.house.deploy(FLOOD).await;
     scene.house.deploy(&FLOOD.replace("process: flood", "process: other")).await;
     let duty = FLOOD.replace("process: flood", "process: third").replace("[author]", "[duty]");
@@ -110,14 +115,14 @@ async fn one_storm_hides_no_other_alarm() {
             tokio::task::yield_now().await;
         }
     };
-    tokio::time::timeout(std::time::Duration::from_mins(1), both).await.expect("both storms are told");
+    tokio::time::timeout(std::time::Duration::from_mins(1), both).await.expect("both bursts are told");
     let told = scene.told(AUTHOR);
     assert_eq!((told.len(), scene.told(DUTY).len()), (2, 1), "{told:#?}");
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_crash_in_the_middle_of_a_storm_loses_no_alarm() {
-    let scene = Scene::gathering(Digest::new(Span::secs(50), Digest::MOST)).await;
+async fn a_crash_in_the_middle_of_a_burst_loses_no_alarm() {
+    let scene = Scene::gathering(Grouping::new(Span::secs(50), Grouping::MOST)).await;
     scene.house.deploy(FLOOD).await;
     submit(&scene, "flood", 300).await;
     stand(&scene, "flood", "nap", 1).await;
@@ -127,11 +132,11 @@ async fn a_crash_in_the_middle_of_a_storm_loses_no_alarm() {
     stand(&scene, "flood", "nap", 300).await;
     let told = scene.told(AUTHOR);
     assert_eq!(told_of(&told), 300, "{told:#?}");
-    assert!(tasks(&scene, "flood").await.iter().all(|it| it.alarm.as_ref().unwrap().told.is_some()));
+    assert!(tasks(&scene, "flood").await.iter().all(|it| it.alarm.as_ref().unwrap().notified_at.is_some()));
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_storm_that_reaches_no_one_stays_open_and_is_told_when_somebody_can_be() {
+async fn a_burst_that_reaches_no_one_stays_open_and_is_told_when_somebody_can_be() {
     let scene = Scene::gathering(quick()).await;
     let waiting = FLOOD.replace("[author], next: nap", "[author], retry: {times: 1}, wait: {}, next: nap");
     scene.house.deploy(&waiting).await;
@@ -150,7 +155,7 @@ async fn a_storm_that_reaches_no_one_stays_open_and_is_told_when_somebody_can_be
 #[tokio::test(flavor = "multi_thread")]
 async fn what_was_held_goes_out_at_once_when_the_engine_stops() {
     // The windows stay open for longer than the test has.
-    let scene = Scene::gathering(Digest::new(Span::secs(50), Digest::MOST)).await;
+    let scene = Scene::gathering(Grouping::new(Span::secs(50), Grouping::MOST)).await;
     scene.house.deploy(FLOOD).await;
     submit(&scene, "flood", 40).await;
     stand(&scene, "flood", "nap", 1).await;
@@ -160,6 +165,6 @@ async fn what_was_held_goes_out_at_once_when_the_engine_stops() {
     assert_eq!(told_of(&scene.told(AUTHOR)), 40, "{:#?}", scene.told(AUTHOR));
     for task in tasks(&scene, "flood").await {
         let alarm = task.alarm.unwrap();
-        assert!(alarm.told.is_some(), "{}: {:?}", task.reference, alarm.trouble);
+        assert!(alarm.notified_at.is_some(), "{}: {:?}", task.reference, alarm.problem);
     }
 }

@@ -1,9 +1,9 @@
 //! [`FanOut`]: what an `each` keeps while its calls run. It is stored with the task, so that a crash loses
 //! none of it.
 //!
-//! A short list is a round of calls. A long one is a round of *parts*: tasks that stand on the same node,
-//! each with a round of its own over a piece of the list. So no task is ever large, and what is rewritten
-//! when a reply comes does not grow with the list.
+//! A short list is a fan-out of calls. A long one is a fan-out of *chunks*: tasks that stand on the same
+//! node, each with a fan-out of its own over a piece of the list. So no task is ever large, and what is
+//! rewritten when a reply comes does not grow with the list.
 
 use std::sync::Arc;
 
@@ -14,11 +14,11 @@ use crate::model::names::Address;
 use crate::model::params::Params;
 use crate::model::time::Timestamp;
 
-/// A round of calls. Cheap to clone.
+/// A fan-out of calls. Cheap to clone.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct FanOut {
-    /// It is a part of another task's round.
-    pub part: bool,
+    /// It is a chunk of another task's fan-out.
+    pub chunk: bool,
     /// The place of its first item in the whole list.
     pub first: u64,
     /// How many items it has.
@@ -34,7 +34,7 @@ pub struct FanOut {
     /// The calls to come, unless they are made of the list when it is their turn.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub held: Option<PendingCalls>,
-    /// What the list was when the round began, if it is read again for every part.
+    /// What the list was when the fan-out began, if it is read again for every chunk.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub print: Option<String>,
     /// What was replied, in the order of the list, if it is kept. None: not yet.
@@ -45,12 +45,12 @@ pub struct FanOut {
     pub bytes: usize,
 }
 
-/// What was handed out: a call, or a part.
+/// What was handed out: a call, or a chunk.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct HandedOut {
     /// The place of its first item in the whole list.
     pub index: u64,
-    /// When the reply is late; a part is never.
+    /// When the reply is late; a chunk is never.
     pub until: Option<Timestamp>,
 }
 

@@ -33,10 +33,10 @@ fn twilio(server: &Server) -> ChannelConfig {
 }
 
 fn with(channels: Vec<(&str, ChannelConfig)>) -> OutboundClient {
-    let keyring = ResourceCache::default();
-    keyring.set_secrets([("twilio".to_owned(), SecretValue::new("TOKEN-CANARY"))].into());
-    keyring.set_channels(channels.into_iter().map(|(name, it)| (name.to_owned(), it)).collect());
-    world(keyring)
+    let resources = ResourceCache::default();
+    resources.set_secrets([("twilio".to_owned(), SecretValue::new("TOKEN-CANARY"))].into());
+    resources.set_channels(channels.into_iter().map(|(name, it)| (name.to_owned(), it)).collect());
+    world(resources)
 }
 
 async fn tell_as(
@@ -48,13 +48,13 @@ async fn tell_as(
     let channels = names.iter().map(|&it| it.to_owned()).collect();
     let ask =
         Notification { channels, all, subject: "Alarm".into(), text: text.into(), ..Notification::default() };
-    match world.perform(&effect(Request::Tell(ask), Span::secs(2))).await? {
-        ExternalAnswer::Told(deliveries) => Ok(deliveries),
+    match world.perform(&effect(Request::Notify(ask), Span::secs(2))).await? {
+        ExternalAnswer::Notified(deliveries) => Ok(deliveries),
         ExternalAnswer::Http(_) | ExternalAnswer::Later(_) => panic!("not told"),
     }
 }
 
-async fn tell(world: &OutboundClient, names: &[&str]) -> Result<Vec<Delivery>, Fault> {
+async fn notify(world: &OutboundClient, names: &[&str]) -> Result<Vec<Delivery>, Fault> {
     tell_as(world, names, false, "the portal is gone").await
 }
 
@@ -76,7 +76,7 @@ async fn refusing() -> Server {
 async fn the_first_that_delivers_is_enough() {
     let (sad, good, rest) = (refusing().await, queueing().await, delivering().await);
     let world = with(vec![("a", telegram(&sad)), ("b", twilio(&good)), ("c", telegram(&rest))]);
-    let told = tell(&world, &["a", "b", "c"]).await.unwrap();
+    let told = notify(&world, &["a", "b", "c"]).await.unwrap();
     assert_eq!(told.len(), 2);
     assert_eq!(told[0].result.as_ref().unwrap_err().code, "channel_keys");
     assert_eq!(told[1].result.as_deref(), Ok("SM1"));
@@ -102,7 +102,7 @@ async fn all_means_all() {
 async fn a_slow_channel_leaves_time_for_the_next() {
     let (slow, good) = (Server::new(|_, _| Act::Hang(Vec::new())).await, delivering().await);
     let world = with(vec![("a", telegram(&slow)), ("b", telegram(&good))]);
-    let told = tell(&world, &["a", "b"]).await.unwrap();
+    let told = notify(&world, &["a", "b"]).await.unwrap();
     assert_eq!(told[0].result.as_ref().unwrap_err().code, "http_timeout");
     assert_eq!(told[1].result.as_deref(), Ok("7"));
 }
@@ -117,7 +117,7 @@ async fn what_reached_no_one_says_why_for_each() {
     let refuses = refusing().await;
     let odd = channel("pigeon", json!({}));
     let world = with(vec![("a", telegram(&limited)), ("b", telegram(&refuses)), ("odd", odd)]);
-    let fault = tell(&world, &["a", "b", "none", "odd"]).await.unwrap_err();
+    let fault = notify(&world, &["a", "b", "none", "odd"]).await.unwrap_err();
     assert_eq!((fault.code.as_str(), fault.class), ("not_delivered", Class::Passing));
     assert_eq!(fault.retry_after, Some(Span::secs(5)));
     for part in [
@@ -128,9 +128,9 @@ async fn what_reached_no_one_says_why_for_each() {
     ] {
         assert!(fault.message.contains(part), "{part} in {}", fault.message);
     }
-    let fault = tell(&world, &["b", "none"]).await.unwrap_err();
+    let fault = notify(&world, &["b", "none"]).await.unwrap_err();
     assert_eq!((fault.code.as_str(), fault.class), ("not_delivered", Class::Lasting));
-    let fault = tell(&world, &[]).await.unwrap_err();
+    let fault = notify(&world, &[]).await.unwrap_err();
     assert_eq!((fault.code.as_str(), fault.class), ("no_channel", Class::Lasting));
 }
 
@@ -145,7 +145,7 @@ async fn no_key_of_a_channel_is_in_any_fault() {
     let gone = Server::new(|_, _| Act::Say(Vec::new())).await;
     for server in [&echo, &gone] {
         let world = with(vec![("a", telegram(server)), ("b", twilio(server))]);
-        let fault = tell(&world, &["a", "b"]).await.unwrap_err();
+        let fault = notify(&world, &["a", "b"]).await.unwrap_err();
         for canary in ["CANARY", "QUMxOlRPS0V", "15558675310"] {
             assert!(!fault.message.contains(canary), "{}", fault.message);
         }
@@ -170,7 +170,7 @@ async fn the_log_tells_of_it_without_keys_or_links() {
     let channels = vec!["a".to_owned(), "b".to_owned()];
     let text = "renew at https://x/?state=CANARY now".to_owned();
     let ask = Notification { channels, text, ..Notification::default() };
-    world.perform(&effect(Request::Tell(ask), Span::secs(2))).await.unwrap_err();
+    world.perform(&effect(Request::Notify(ask), Span::secs(2))).await.unwrap_err();
     let logged = log.text();
     assert!(logged.contains("Unauthorized") && logged.contains("renew at (link) now"), "{logged}");
     assert!(!logged.contains("CANARY"), "{logged}");
@@ -188,15 +188,15 @@ async fn the_fallback_is_told_only_if_nobody_else_can_be() {
         ..Notification::default()
     };
     let by = |told: ExternalAnswer| match told {
-        ExternalAnswer::Told(told) => {
+        ExternalAnswer::Notified(told) => {
             told.into_iter().filter(|it| it.result.is_ok()).map(|it| it.channel).collect()
         }
         ExternalAnswer::Http(_) | ExternalAnswer::Later(_) => Vec::new(),
     };
-    let tell = |channels: &[&str]| effect(Request::Tell(ask(channels)), Span::secs(2));
-    assert_eq!(by(world.perform(&tell(&["a", "b"])).await.unwrap()), ["b"]);
+    let notify = |channels: &[&str]| effect(Request::Notify(ask(channels)), Span::secs(2));
+    assert_eq!(by(world.perform(&notify(&["a", "b"])).await.unwrap()), ["b"]);
     assert_eq!(rest.asked().len(), 0);
-    assert_eq!(by(world.perform(&tell(&["a"])).await.unwrap()), ["c"]);
+    assert_eq!(by(world.perform(&notify(&["a"])).await.unwrap()), ["c"]);
     assert_eq!(sad.asked().len(), 2, "nobody is asked twice for one message");
 }
 
@@ -207,7 +207,7 @@ async fn a_reminder_is_another_message_than_the_first() {
     for serial in ["", "one", "one", "two"] {
         let (channels, text) = (vec!["b".to_owned()], "help".to_owned());
         let ask = Notification { channels, text, serial: serial.into(), ..Notification::default() };
-        world.perform(&effect(Request::Tell(ask), Span::secs(2))).await.unwrap();
+        world.perform(&effect(Request::Notify(ask), Span::secs(2))).await.unwrap();
     }
     let key = |asked: &String| {
         let asked = asked.to_lowercase();
@@ -219,13 +219,13 @@ async fn a_reminder_is_another_message_than_the_first() {
 
 #[tokio::test]
 async fn ten_thousand_messages_of_one_kind_are_a_handful() {
-    const STORM: usize = 10_000;
+    const BURST: usize = 10_000;
     let person = delivering().await;
     let world = with(vec![("a", telegram(&person))]);
-    let tell = |at: usize| {
+    let notify = |at: usize| {
         let about = NotificationSubject {
             process: ProcessId::new("flood").unwrap(),
-            node: NodeName::new("tell").unwrap(),
+            node: NodeName::new("notify").unwrap(),
             reference: Ref::new(&format!("t{at}")).unwrap(),
             code: "http_status".into(),
             why: "the answer's status is 503".into(),
@@ -234,9 +234,9 @@ async fn ten_thousand_messages_of_one_kind_are_a_handful() {
         };
         let (channels, text) = (vec!["a".to_owned()], format!("t{at} is broken"));
         let ask = Notification { channels, text, about: Some(Box::new(about)), ..Notification::default() };
-        Effect { key: format!("key-{at}"), ..effect(Request::Tell(ask), Span::mins(2)) }
+        Effect { key: format!("key-{at}"), ..effect(Request::Notify(ask), Span::mins(2)) }
     };
-    let effects: Vec<Effect> = (0..STORM).map(tell).collect();
+    let effects: Vec<Effect> = (0..BURST).map(notify).collect();
     let told = futures::future::join_all(effects.iter().map(|it| world.perform(it))).await;
     assert!(told.iter().all(Result::is_ok), "each of them was told");
     let asked = person.asked();
@@ -245,9 +245,9 @@ async fn ten_thousand_messages_of_one_kind_are_a_handful() {
     let counts = asked[1..].iter().map(|it| {
         let text = it.split("\"text\":\"").nth(1).unwrap();
         let (many, rest) = text.split_once(' ').unwrap();
-        assert!(rest.starts_with("more tasks of flood stand at tell: http_status."), "{rest}");
+        assert!(rest.starts_with("more tasks of flood stand at notify: http_status."), "{rest}");
         assert!(rest.contains("t9999") || asked.len() > 2, "the newest is named: {rest}");
         many.parse::<usize>().unwrap()
     });
-    assert_eq!(1 + counts.sum::<usize>(), STORM);
+    assert_eq!(1 + counts.sum::<usize>(), BURST);
 }
