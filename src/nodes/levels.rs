@@ -55,7 +55,7 @@ impl Levels {
             (None, Some(levels)) => {
                 let mut wrong = wrong(&levels);
                 if mode.is_some() {
-                    wrong.push("`mode` belongs to a level of the `levels`".to_owned());
+                    wrong.push("`mode` belongs to a level of `levels`".to_owned());
                 }
                 if wrong.is_empty() { Ok(Levels(levels)) } else { Err(wrong.join("; ")) }
             }
@@ -148,10 +148,10 @@ pub fn unheard(alarm: Alarm, fault: &Fault, above: Option<u32>) -> Alarm {
 fn wrong(levels: &[EscalationLevel]) -> Vec<String> {
     let mut wrong = Vec::new();
     if levels.is_empty() {
-        wrong.push("the `levels` has no levels; hint: `levels: [{notify: [author]}]`".to_owned());
+        wrong.push("`levels` is empty; hint: `levels: [{notify: [author]}]`".to_owned());
     }
     if levels.len() > LEVELS_MAX {
-        wrong.push(format!("the `levels` has {} levels, and {LEVELS_MAX} are the most", levels.len()));
+        wrong.push(format!("`levels` has {} levels, and {LEVELS_MAX} are the most", levels.len()));
     }
     if levels.first().is_some_and(|it| it.after.is_some()) {
         wrong.push("the first level is told at once; hint: leave out its `after`".to_owned());
@@ -159,7 +159,7 @@ fn wrong(levels: &[EscalationLevel]) -> Vec<String> {
     let missing = levels.iter().enumerate().skip(1).filter(|(_, it)| it.after.is_none());
     wrong.extend(missing.map(|(at, _)| {
         format!(
-            "level {} of the `levels` has no `after`; hint: `after: 15m`, counted from the one before",
+            "level {} of `levels` has no `after`; hint: `after: 15m`, counted from the one before",
             at + 1
         )
     }));

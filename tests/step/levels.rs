@@ -26,15 +26,15 @@ fn levels_say_all_that_is_wrong_with_them() {
     );
     for part in [
         "the first level is told at once",
-        "level 2 of the `levels` has no `after`",
-        "level 3 of the `levels` has no `after`",
+        "level 2 of `levels` has no `after`",
+        "level 3 of `levels` has no `after`",
         "`mode` belongs to a level",
         "`wait` has both `for` and `next_on_timeout`",
         "hint: ",
     ] {
         assert!(bad.contains(part), "{part}: {bad}");
     }
-    assert!(said("levels: []").contains("the `levels` has no levels"));
+    assert!(said("levels: []").contains("`levels` is empty"));
     assert!(
         said("once_per: x").contains("nobody is told; hint: `notify: [author]`"),
         "{}",
