@@ -80,10 +80,13 @@ async fn a_store_from_before_the_names_changed_opens_with_all_that_was_in_it() {
     assert!(damage.is_empty(), "{damage:?}");
 }
 
-#[test]
-fn the_wrong_key_changes_nothing_in_an_old_store() {
+#[tokio::test]
+async fn the_wrong_key_changes_nothing_in_an_old_store() {
     let folder = old();
     let refused = open(&folder, 8).err().unwrap().to_string();
     assert!(refused.contains("the key does not open"), "{refused}");
-    assert!(open(&folder, 7).is_ok());
+    let store = open(&folder, 7).unwrap();
+    let all = store.tasks(&TaskQuery { limit: 100, ..TaskQuery::default() }).await.unwrap();
+    assert_eq!(all.len(), 7, "all of it opens with the right one");
+    assert!(store.damage().all().0.is_empty());
 }
