@@ -287,7 +287,7 @@ words! {
     attempt: "Attempt",
     result: "Result",
     at_node: "at",
-    expires_for: "expires in",
+    expires_for: "good for",
     until_: "until",
     wake_by: "The last safe moment to wake a person:",
     class_passing: "passing: trying again may help",

@@ -206,7 +206,7 @@ async fn tokens_are_shown_with_how_long_they_live() {
     assert!(!home.contains("Nothing needs a person.") && home.contains("Wake a person by"), "{home}");
     assert!(home.contains("59 min") || home.contains("1 h"), "{home}");
     let task = visitor.page("/dashboard/p/keeper/task?ref=alive").await;
-    assert!(task.contains("expires in") && task.contains("The last safe moment to wake a person:"), "{task}");
+    assert!(task.contains("good for") && task.contains("The last safe moment to wake a person:"), "{task}");
     let task = visitor.page("/dashboard/p/keeper/task?ref=dead").await;
     assert!(task.contains("<strong class=\"badtext\">dead</strong>"), "{task}");
     assert!(!home.contains("token-1") && !task.contains("token-2"));
